@@ -1,0 +1,3 @@
+from glm_mcp.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""Files made so that nobody sees half of one and nothing is overwritten. Blocking."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+_TRIES = 1000  # names tried before we give up
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file of a folder: its size in bytes, and when it was written, in seconds since 1970."""
+
+    path: Path
+    name: str
+    size: int
+    modified: float
+
+
+def safe_name(name: str, *, limit: int = 200) -> str:
+    """A file name that every system takes, made of any text: no separators, controls or leading dots, short enough."""
+    plain = unicodedata.normalize("NFC", name)
+    plain = "".join("-" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in plain)
+    plain = re.sub(r"\s+", " ", plain).strip(" .")
+    suffix = Path(plain).suffix
+    stem = plain.removesuffix(suffix)
+    if len(suffix.encode()) > 16:
+        stem, suffix = plain, ""
+    stem = stem.encode("utf-8")[: limit - len(suffix.encode())].decode("utf-8", "ignore").strip(" .-")
+    return (stem or "result") + suffix
+
+
+def list_files(folder: Path) -> list[FoundFile]:
+    """The regular files directly in a folder; none when it cannot be read."""
+    found = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # gone since
+                if entry.is_file(follow_symlinks=False):
+                    stat = entry.stat(follow_symlinks=False)
+                    found.append(FoundFile(Path(entry.path), entry.name, stat.st_size, stat.st_mtime))
+    return found
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made and closed to other users. Raises OSError when it is not ours or cannot be written."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stat = folder.lstat()
+    if folder.is_symlink() or (hasattr(os, "getuid") and stat.st_uid != os.getuid()):
+        raise PermissionError(errno.EACCES, "it belongs to another user")
+    if os.name == "posix" and stat.st_mode & 0o077:
+        folder.chmod(0o700)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "it cannot be written")
+    return folder
+
+
+def write_part(path: Path, data: bytes, mode: int) -> Path:
+    """The bytes in a new hidden file beside `path`. Raises OSError."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Writes a new file and returns where: `path`, or its name with -2, -3 … when that is taken. Raises OSError."""
+    temporary = write_part(path, data, 0o666)  # the user's umask takes off what they do not share
+    try:
+        for number in range(1, _TRIES):
+            target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+            if _take(temporary, target):
+                return target
+    finally:
+        temporary.unlink(missing_ok=True)
+    raise FileExistsError(errno.EEXIST, "too many files of this name")
+
+
+def _take(temporary: Path, target: Path) -> bool:
+    """Gives `temporary` the name `target` unless that is taken; one process alone can win it."""
+    try:
+        if os.name == "nt":
+            temporary.rename(target)  # refuses a taken name there, and only there
+        else:
+            os.link(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _claim(temporary, target)
+    return True
+
+
+def _claim(temporary: Path, target: Path) -> bool:
+    """`_take` where there are no hard links (FAT, some network drives): claims the name by an empty file first."""
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        return False
+    temporary.replace(target)
+    return True

@@ -1,0 +1,134 @@
+"""How many calls at once a model takes, learnt from its answers, and the queue in front of it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from glm_mcp.errors import Again, RateLimited
+
+FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
+LONGEST_PROBE_S = 1_800.0
+CEILING = 64
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    deadline: float
+    told: Callable[[int], None]
+    event: anyio.Event = field(default_factory=anyio.Event)
+    granted: bool = False
+    hopeless: bool = False
+
+
+class Limiter:
+    """A queue in order of arrival with a limit that grows by one after a run of successes and halves when refused."""
+
+    def __init__(self, start: int, ceiling: int | None = None) -> None:
+        self.limit = start
+        self.ceiling = ceiling or CEILING
+        self.running = 0
+        self.seconds: float | None = None  # moving average of one attempt
+        self._queue: deque[_Waiter] = deque()
+        self._run = 0
+        self._epoch = 0
+        self._refused_at = 0
+        self._probe_wait = FIRST_PROBE_S
+        self._probe_from = 0.0
+
+    @asynccontextmanager
+    async def slot(self, deadline: float, told: Callable[[int], None]) -> AsyncIterator[int]:
+        """Holds one place. Yields the epoch to hand to `refused`.
+
+        `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock.
+        Raises RateLimited at once when the queue is too long for the deadline.
+        """
+        if self.running >= self.limit or self._queue:
+            await self._wait(deadline, told)
+        else:
+            self.running += 1
+        started = anyio.current_time()
+        try:
+            yield self._epoch
+        finally:
+            took = anyio.current_time() - started
+            self.seconds = took if self.seconds is None else 0.8 * self.seconds + 0.2 * took
+            self.running -= 1
+            self._hand_on()
+
+    async def _wait(self, deadline: float, told: Callable[[int], None]) -> None:
+        waiter = _Waiter(deadline, told)
+        self._queue.append(waiter)
+        place = len(self._queue)
+        if self._hopeless(waiter, place):
+            self._queue.remove(waiter)
+            raise self._too_long(place)
+        told(place)
+        try:
+            await waiter.event.wait()
+        except BaseException:
+            if waiter.granted:
+                self.running -= 1
+            elif waiter in self._queue:
+                self._queue.remove(waiter)
+            self._hand_on()
+            raise
+        if waiter.hopeless:
+            raise self._too_long(place)
+
+    def _hopeless(self, waiter: _Waiter, place: int) -> bool:
+        if self.seconds is None:
+            return False
+        turns = math.ceil(place / self.limit)
+        return anyio.current_time() + turns * self.seconds > waiter.deadline
+
+    def _too_long(self, place: int) -> RateLimited:
+        return RateLimited(
+            f"{place} calls wait for this model, which takes {self.limit} at a time and {self.seconds or 0:.1f} s each: this one could not be served in time",
+            "Call again when fewer calls are running, or allow more time with GLM_DEADLINE_S.",
+            again=Again.NEXT,
+        )
+
+    def _hand_on(self) -> None:
+        while self._queue and self.running < self.limit:
+            waiter = self._queue.popleft()
+            waiter.granted = True
+            self.running += 1
+            waiter.event.set()
+        for place, waiter in enumerate(tuple(self._queue), start=1):
+            if self._hopeless(waiter, place):
+                self._queue.remove(waiter)
+                waiter.hopeless = True
+                waiter.event.set()
+            else:
+                waiter.told(place)
+
+    def succeeded(self) -> None:
+        """One attempt was served."""
+        self._run += 1
+        level = self.limit + 1
+        if level > self.ceiling or self._run < max(3, self.limit):
+            return
+        if level >= self._refused_at > 0 and anyio.current_time() < self._probe_from:
+            return
+        self._run = 0
+        self.limit = level
+        self._hand_on()
+
+    def refused(self, epoch: int) -> None:
+        """The service refused an attempt for too many at once. Refusals of one burst count once."""
+        self._run = 0
+        if epoch != self._epoch:
+            return
+        self._epoch += 1
+        self._probe_wait = (
+            min(LONGEST_PROBE_S, self._probe_wait * 2) if self.limit == self._refused_at else FIRST_PROBE_S
+        )
+        self._refused_at = self.limit
+        self._probe_from = anyio.current_time() + self._probe_wait
+        self.limit = max(1, self.limit // 2)

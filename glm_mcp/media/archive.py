@@ -1,0 +1,94 @@
+"""Zip containers and the XML in them, opened with care: bombs are refused by the directory, entities before parsing."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import zipfile
+import zlib
+from typing import BinaryIO
+from xml.etree import ElementTree as ET
+
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+
+UNPACKED = 200 * 1024 * 1024  # bytes of all members; an office file near it is mostly pictures
+_MEMBERS = 20_000
+_RATIO, _RATIO_FROM = 200, 20 * 1024 * 1024  # unpacked to packed; sheets of zeros come to 100, bombs to 1,000
+_PARSED = 100 * 1024 * 1024  # bytes of one XML part, which a tree makes ten times larger
+_DOCTYPE = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
+
+_SAVE = "Open it in its program and save it again, or save it as PDF."
+
+
+def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
+    """The archive, when its directory is sane. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted)."""
+    try:
+        archive = zipfile.ZipFile(file)
+        members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeDecodeError):
+        raise UnsupportedMedia(f"{name} is cut off or damaged: its archive cannot be opened", _SAVE) from None
+    packed = sum(m.compress_size for m in members) or 1
+    unpacked = sum(m.file_size for m in members)
+    if len(members) > _MEMBERS:
+        raise MediaTooLarge(
+            f"{name} holds {len(members):,} files, more than {_MEMBERS:,}", "Send a part of it."
+        )
+    if unpacked > UNPACKED or (unpacked > _RATIO_FROM and unpacked > _RATIO * packed):
+        raise MediaTooLarge(
+            f"{name} unpacks to {unpacked >> 20:,} MB ({unpacked // packed}× its size), which is not opened",
+            "Send a part of it, or the sheets needed as CSV or the pages needed as PDF.",
+        )
+    if any(m.flag_bits & 1 for m in members):
+        raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
+    return archive
+
+
+def member(archive: zipfile.ZipFile, path: str, name: str, limit: int = _PARSED) -> bytes:
+    """The bytes of one member, b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
+    if path not in archive.NameToInfo:
+        return b""
+    info = archive.getinfo(path)
+    if info.file_size > limit:
+        raise MediaTooLarge(f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF.")
+    try:
+        return archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError):
+        raise UnsupportedMedia(f"{name} is damaged: its part {path[:60]} cannot be unpacked", _SAVE) from None
+
+
+def refuse_entities(data: bytes, name: str) -> None:
+    """Raises UnsupportedMedia for XML that declares entities, in any encoding that a parser takes."""
+    if _DOCTYPE.search(data) or (b"\x00" in data[:200] and _DOCTYPE.search(data.replace(b"\x00", b""))):
+        raise UnsupportedMedia(f"{name} declares XML entities, which are not read", _SAVE)
+
+
+def refuse_entities_in(archive: zipfile.ZipFile, name: str) -> None:
+    """The same for every XML part, before a library parses them."""
+    for info in archive.infolist():
+        if info.filename.lower().endswith((".xml", ".rels", ".vml")):
+            refuse_entities(member(archive, info.filename, name, UNPACKED), name)
+
+
+def xml(data: bytes, name: str) -> ET.Element:
+    """The tree of one XML part. Raises UnsupportedMedia."""
+    refuse_entities(data, name)
+    try:
+        return ET.fromstring(data)  # noqa: S314 - entities are refused above, and the worker bounds the rest
+    except (ET.ParseError, ValueError, LookupError):
+        raise UnsupportedMedia(f"{name} is damaged: an XML part of it cannot be read", _SAVE) from None
+
+
+def parse(archive: zipfile.ZipFile, path: str, name: str) -> ET.Element | None:
+    """The tree of a member, None when there is none. Raises UnsupportedMedia, MediaTooLarge."""
+    data = member(archive, path, name)
+    return xml(data, name) if data else None
+
+
+def local(element: ET.Element) -> str:
+    """The tag without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def attribute(element: ET.Element, name: str) -> str:
+    """The attribute of that local name, whatever its namespace; "" when there is none."""
+    return next((v for k, v in element.attrib.items() if k.rpartition("}")[2] == name), "")

@@ -1,0 +1,175 @@
+"""The child's side of `worker.run_job`: reads the job, runs one function under limits, writes one frame.
+
+A job is `def job(file: BinaryIO, params: dict) -> tuple[dict, list[bytes]]` in the module that owns it. `file` is
+seekable and the job's own: another job on the same open file does not move it. What a job prints is dropped. This file imports little, so that a child starts fast.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
+
+
+def main() -> None:
+    spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
+    _die_with(spec["parent"])
+    _limit(spec["memory_mb"], spec["cpu_s"])
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # prints and native chatter must not run into the frame
+    header, blobs = _outcome(spec)
+    write_frame(out, header, blobs)
+    out.close()
+    # Native libraries may crash while they are taken down; the result is out, so nobody needs that.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> None:
+    """One frame: "GLMW", the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
+    head = json.dumps({**header, "blobs": [len(b) for b in blobs]}).encode()
+    out.write(b"GLMW" + struct.pack(">I", len(head)) + head)
+    out.writelines(blobs)
+
+
+def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+
+    params = spec["params"]
+    name = str(params.get("name") or "the file")
+    try:
+        facts, blobs = _load(spec["job"])(_open_stdin(), params)
+    except GLMError as error:
+        return _describe(error), []
+    except (MemoryError, RecursionError):
+        return _describe(
+            MediaTooLarge(
+                f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
+            )
+        ), []
+    except Exception as error:  # noqa: BLE001 - the outer boundary of the child; the trace goes along for the log
+        import traceback
+
+        broken = UnsupportedMedia(
+            f"{name} could not be read ({type(error).__name__})",
+            "The file may be damaged: open and save it again with another program, or send it in another format.",
+        )
+        return {**_describe(broken), "trace": traceback.format_exc()[-4000:]}, []
+    return {"result": facts}, list(blobs)
+
+
+def _describe(error: Any) -> dict[str, Any]:
+    more = {key: getattr(error, key) for key in ("partial", "meta", "extra") if getattr(error, key, None)}
+    return {
+        "error": {
+            "class": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "code": error.code,
+            "more": more,
+        }
+    }
+
+
+def _load(dotted: str) -> Job:
+    import importlib
+
+    module, _, function = dotted.partition(":")
+    return cast("Job", getattr(importlib.import_module(module), function))
+
+
+def _limit(memory_mb: int, cpu_s: int) -> None:
+    """Address space, computing time, no core files; each where the system has it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for what, most in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
+        try:
+            kind = getattr(resource, what)
+            hard = resource.getrlimit(kind)[1]
+            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (value, value))
+        except (AttributeError, ValueError, OSError):  # macOS refuses RLIMIT_AS
+            continue
+
+
+def _die_with(parent: int) -> None:
+    """A child must not outlive a server that was killed: PR_SET_PDEATHSIG on Linux, a look at getppid elsewhere."""
+    if sys.platform == "win32":
+        return
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        try:
+            told = ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0  # 1: PR_SET_PDEATHSIG
+        except (OSError, AttributeError):
+            told = False
+    else:
+        told = False
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+    if not told:
+        import threading
+
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    import time
+
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _open_stdin() -> BinaryIO:
+    """Standard input as a file of our own. The descriptor's position is shared with the parent and with other jobs
+    on the same source, so it is opened anew (Linux), or read by position only (POSIX).
+    """
+    if sys.platform == "linux":
+        try:
+            return open("/proc/self/fd/0", "rb")  # noqa: PTH123 - a descriptor, not a path
+        except OSError:  # no /proc here
+            pass
+    if hasattr(os, "pread"):
+        return cast("BinaryIO", io.BufferedReader(_Positioned(0), 1 << 18))
+    sys.stdin.buffer.seek(0)
+    return cast("BinaryIO", sys.stdin.buffer)
+
+
+class _Positioned(io.RawIOBase):
+    """A descriptor read by `pread`, with a position of its own."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = os.pread(self.fd, len(buffer), self.at)
+        buffer[: len(piece)] = piece
+        self.at += len(piece)
+        return len(piece)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self.at, os.fstat(self.fd).st_size)[whence]
+        self.at = max(0, base + offset)
+        return self.at
+
+    def tell(self) -> int:
+        return self.at

@@ -1,0 +1,156 @@
+"""Documents: from a source to pages of Markdown, and from pages to pictures.
+
+read      Source → Document    which reader: by content; parsing runs in the worker, light text in a thread
+render    Source → [Picture]   pages of a PDF as pictures
+parts, to_markdown             what is done with a Document afterwards
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import anyio.to_thread
+
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.office import OLE
+from glm_mcp.media.pages import parts, to_markdown
+from glm_mcp.media.parts import Document, Page, Picture, Source
+from glm_mcp.media.plaintext import needs_worker, refuse_media, text_job
+from glm_mcp.media.worker import run_job
+from glm_mcp.registry import Card
+from glm_mcp.wire import Image
+
+__all__ = ["parts", "read", "render", "to_markdown"]
+
+_MB = 1024 * 1024
+TEXT_BYTES, OFFICE_BYTES, PDF_BYTES = 50 * _MB, 100 * _MB, 500 * _MB
+_SECONDS = 120  # for one document; the call's own deadline usually comes first
+_TEXT = "glm_mcp.media.plaintext:text_job"
+
+
+async def read(
+    source: Source,
+    *,
+    pages: str | None = None,
+    password: str | None = None,
+    encoding: str | None = None,
+    figures: bool = False,
+) -> Document:
+    """The document's chosen pages as Markdown, read on this machine.
+
+    `pages`: "3", "1-5", "2,5-7", "10-", "-3", "last", a sheet's name; None: what the source's fragment says, else
+    all. `figures`: also mark PDF pages that hold figures or formulas.
+    Raises InvalidRequest (pages, password, encoding), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut.
+    """
+    head = await _head(source)
+    spec = pages if pages is not None else source.fragment.page
+    params: dict[str, Any] = {"name": source.name, "pages": spec}
+    if _is_pdf(head):
+        _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
+        params |= {"password": password, "figures": figures}
+        return _document(source, await _job("pdf", source, params))
+    if head[:2] == b"PK" or head[:8] == OLE:
+        _within(source, OFFICE_BYTES, "Save it without its pictures, or as PDF.")
+        return _document(source, await _job("office", source, params))
+    refuse_media(head, source.name)
+    _within(source, TEXT_BYTES, "Send a part of it.")
+    params["encoding"] = encoding
+    if needs_worker(head, source.name, source.size):
+        return _document(source, await _job(_TEXT, source, params))
+    return _document(source, await anyio.to_thread.run_sync(_light, source, params))
+
+
+async def render(
+    source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
+) -> list[Picture]:
+    """Pages of a PDF as pictures of about 1568 pixels, in the order of `numbers`; a very long page comes in tiles.
+
+    Raises UnsupportedMedia (not a PDF, or damaged), InvalidRequest (page, password), MediaTooLarge, TimedOut.
+    """
+    if not _is_pdf(await _head(source)):
+        raise UnsupportedMedia(
+            f"{source.name} has no pages that can be drawn", "Only PDF pages become pictures; save it as PDF."
+        )
+    _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
+    params = {
+        "name": source.name,
+        "numbers": list(dict.fromkeys(numbers)),
+        "password": password,
+        "max_bytes": card.image_bytes,
+        "max_side": card.image_side,
+    }
+    if not numbers:
+        return []
+    facts, blobs = await run_job("render", source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
+    rows = facts["rows"]
+    pictures: list[Picture] = []
+    for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):
+        tiles = [row for row in rows if row[0] == number]
+        place = f" (part {1 + [r[5] for r in tiles].index(top)} of {len(tiles)})" if len(tiles) > 1 else ""
+        pictures.append(
+            Picture(
+                part=Image(f"{source.name} page {number}", data, mime),
+                width=width,
+                height=height,
+                original=(whole_width, whole_height),
+                top=top,
+                label=f"{source.name} page {number}{place}",
+                page=number,
+            )
+        )
+    return pictures
+
+
+def _is_pdf(head: bytes) -> bool:
+    return b"%PDF-" in head[:1024]  # readers allow junk before the header
+
+
+async def _head(source: Source) -> bytes:
+    if source.data is None and source.handle is None:
+        raise InvalidRequest(f"{source.name} was not downloaded", "Pass a local copy of it.")
+    if source.size == 0:
+        raise UnsupportedMedia(f"{source.name} is empty", "Send a file with contents.")
+    return await anyio.to_thread.run_sync(_read_head, source)
+
+
+def _read_head(source: Source) -> bytes:
+    if source.data is not None:
+        return source.data[:4096]
+    assert source.handle is not None  # noqa: S101 - _head has looked
+    if hasattr(os, "pread"):
+        return os.pread(source.handle.fileno(), 4096, 0)
+    source.handle.seek(0)
+    return source.handle.read(4096)
+
+
+def _within(source: Source, limit: int, mend: str) -> None:
+    if source.size > limit:
+        raise MediaTooLarge(
+            f"{source.name} has {source.size // _MB} MB, more than the {limit // _MB} MB that are read", mend
+        )
+
+
+def _memory(source: Source) -> int:
+    # The file itself, the copy that the parser keeps, and the work on it.
+    return 1500 + 3 * (source.size // _MB)
+
+
+async def _job(job: str, source: Source, params: dict[str, Any]) -> dict[str, Any]:
+    facts, _ = await run_job(job, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
+    return facts
+
+
+def _light(source: Source, params: dict[str, Any]) -> dict[str, Any]:
+    return text_job(io.BytesIO(source.read()), params)[0]
+
+
+def _document(source: Source, facts: dict[str, Any]) -> Document:
+    rows = tuple(Page(number, label, text, why) for number, label, text, why in facts["pages"])
+    document = Document(source.name, facts["kind"], rows, facts["total"], tuple(facts["notes"]))
+    if not any(page.text or page.as_image for page in rows) and not document.notes:
+        document = replace(document, notes=("the document is empty",))
+    return document

@@ -1,0 +1,155 @@
+"""What the bytes of a picture say before anything decodes them: kind, wholeness, and PNG and JPEG without their metadata."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+# Chunks that change how a PNG looks; all others (eXIf, tEXt, zTXt, iTXt, tIME, private ones) may say who, where, when.
+_PNG_KEPT = frozenset(
+    (
+        *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB"),
+        *(b"cICP", b"mDCV", b"cLLI", b"bKGD", b"hIST", b"pHYs", b"sPLT"),
+    )
+)
+# Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"heif"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A PNG or JPEG as it could be sent: `data` without metadata (the same object when there was none).
+
+    `simple`: 8 bits a channel (or a palette), one picture, not interlaced, not CMYK, not arithmetic-coded.
+    """
+
+    data: bytes
+    mime: str
+    simple: bool
+
+
+def sniff(data: bytes) -> str:
+    """The kind by magic bytes: png, jpeg, gif, webp, avif, heic, tiff, jp2 or svg; "" for what only a decoder can tell."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        return "tiff"
+    if data[4:8] == b"ftyp":
+        brands = {data[8:12], *(data[i : i + 4] for i in range(16, min(box_end(data, 0), 256), 4))}
+        if brands & {b"avif", b"avis"}:
+            return "avif"
+        return "heic" if brands & _HEIF_BRANDS else ""
+    if data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or data[:4] == b"\xff\x4f\xff\x51":
+        return "jp2"
+    return "svg" if _looks_like_svg(data) else ""
+
+
+def _looks_like_svg(data: bytes) -> bool:
+    if data[:2] == b"\x1f\x8b":  # .svgz: the only compressed kind a picture source may be
+        return True
+    head = data[:4096]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "ignore").encode()
+    return re.search(rb"<(?:\w+:)?svg[\s>]", head) is not None and head.lstrip(
+        b"\xef\xbb\xbf \t\r\n"
+    ).startswith(b"<")
+
+
+def box_end(data: bytes, at: int) -> int:
+    """Where the ISO-BMFF box at `at` ends."""
+    (size,) = struct.unpack_from(">I", data, at)
+    if size == 1 and len(data) >= at + 16:
+        (size,) = struct.unpack_from(">Q", data, at + 8)
+    return len(data) if size == 0 else at + max(int(size), 8)
+
+
+def boxes_cut(data: bytes) -> bool:
+    """Whether an ISO-BMFF file (HEIC, AVIF) ends inside a box: decoders may show a thumbnail instead of failing."""
+    at = 0
+    while at + 8 <= len(data):
+        at = box_end(data, at)
+    return at > len(data)
+
+
+def plain(data: bytes) -> Plain | None:
+    """The PNG or JPEG without metadata; None for another kind, or when its structure is not whole."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _plain_png(data)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _plain_jpeg(data)
+    return None
+
+
+def _plain_png(data: bytes) -> Plain | None:
+    kept = [data[:8]]
+    at, animated = 8, False
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name, end = data[at + 4 : at + 8], at + 12 + length
+        if end > len(data):
+            return None
+        animated = animated or name == b"acTL"
+        if name in _PNG_KEPT:
+            kept.append(data[at:end])
+        at = end
+        if name == b"IEND":
+            depth, colour, interlace = data[24], data[25], data[28]
+            simple = (depth == 8 or colour == 3) and interlace == 0 and not animated
+            whole = b"".join(kept)
+            return Plain(data if len(whole) == len(data) else whole, "image/png", simple)
+    return None
+
+
+def _plain_jpeg(data: bytes) -> Plain | None:
+    kept = [data[:2]]
+    at, simple, framed = 2, True, False
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker == 0xD9:
+            if not framed:
+                return None
+            break
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        end = at + 2 + length
+        if end > len(data):
+            return None
+        if marker == 0xDA:  # a scan: entropy-coded data up to the next true marker
+            found = _JPEG_MARKER.search(data, end)
+            if found is None:
+                return None
+            kept.append(data[at : found.start(1) - 1])
+            at = found.start(1) - 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            framed = True
+            simple = simple and marker in {0xC0, 0xC1, 0xC2} and data[at + 4] == 8 and data[at + 9] in {1, 3}
+        if _kept_in_jpeg(marker, data[at + 4 : at + 16]):
+            kept.append(data[at:end])
+        at = end
+    if data[at : at + 2] != b"\xff\xd9":
+        return None
+    # What follows the end of the picture (a second picture, a video, a vendor's trailer) stays behind.
+    whole = b"".join((*kept, b"\xff\xd9"))
+    return Plain(data if whole == data else whole, "image/jpeg", simple)
+
+
+def _kept_in_jpeg(marker: int, head: bytes) -> bool:
+    """JFIF, a colour profile and Adobe's colour flag change how it looks; other APPn and comments do not."""
+    if marker == 0xE0:
+        return head.startswith(b"JFIF\0")
+    if marker == 0xE2:
+        return head.startswith(b"ICC_PROFILE\0")
+    return marker == 0xEE or not (0xE1 <= marker <= 0xEF or marker == 0xFE)

@@ -1,0 +1,336 @@
+"""PDF: Markdown a page, which pages must be seen rather than read, and pictures of pages. Runs in the worker."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.pages import choose, clean_text, result
+
+BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
+SIDE = 1568  # pixels of the long side, where small print stays legible and a page stays near 250 KB
+TALL = 3.0  # a page longer than this many times its width is cut into tiles
+_MAX_DPI = 400
+_LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
+
+_BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
+_MATH = re.compile("[\u2200-\u22ff\u2a00-\u2aff\U0001d400-\U0001d7ff\u2320\u2321\u239b-\u23ae]")
+_MATH_FONT = re.compile(
+    r"(?:^|\+)(?:CMEX|CMSY|CMMI|MSAM|MSBM|EUEX|rsfs|MathJax|Cambria ?Math|STIX\w*Math|XITS ?Math)",
+    re.IGNORECASE,
+)
+_STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
+_MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
+
+
+def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (a specification or None). `figures`: also mark pages that hold figures or formulas.
+
+    Raises InvalidRequest (password, pages), UnsupportedMedia.
+    """
+    name, figures = params["name"], bool(params.get("figures"))
+    data = file.read()
+    whole = data
+    data, password, total = _open(data, params.get("password"), name)
+    chosen = choose(params.get("pages"), total, name)
+    rows: list[tuple[int, str, str, str]] = []
+    failed: list[int] = []
+    for parsed in _batches(data, chosen, total, password, name):
+        failed += [e.page_num for e in parsed.page_errors]
+        silent = [
+            p.page_num for p in parsed.pages if not _letters(_markdown(p)) and _no_picture(p.complexity)
+        ]
+        inked = _inked(data, silent, password)
+        for page in parsed.pages:
+            text = _markdown(page)
+            why = _as_image(text, page, page.page_num in inked, figures=figures)
+            rows.append(
+                (page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, (text, _form(page)))), why)
+            )
+    rows += [(n, f"page {n}", "", "scanned") for n in failed]
+    notes = (
+        [f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted"]
+        if failed
+        else []
+    )
+    if b"%%EOF" not in whole[-2048:]:
+        notes.append("the file is cut off or damaged at its end; pages may be missing")
+    return result("pdf", sorted(rows), total, notes), []
+
+
+def _parser(password: str | None, **more: Any) -> Any:
+    from liteparse import LiteParse
+
+    # OCR off: the model reads scans better than the bundled engine. Headers kept: the library drops repeated
+    # headings such as "Chapter 1", "Chapter 2" as page furniture.
+    return LiteParse(
+        ocr_enabled=False, quiet=True, image_mode="off", keep_headers_footers=True, password=password, **more
+    )
+
+
+def _open(data: bytes, password: str | None, name: str) -> tuple[bytes, str | None, int]:
+    """The file, repaired when it was cut off; the password that opens it (None where none is needed); how many pages."""
+    data = data[
+        max(data.find(b"%PDF-", 0, 1024), 0) :
+    ]  # the parser wants the header first; mail servers put junk there
+    total, locked = 0, False
+    for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
+        total = _count(data, attempt)
+        if total > 0:
+            return data, attempt, total
+        locked = locked or total < 0
+    if locked and password:
+        raise InvalidRequest(f"the password does not open {name}", "Pass the right one as password=….")
+    if locked:
+        raise InvalidRequest(
+            f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
+        )
+    repaired = _repaired(data)
+    total = _count(repaired, None) if repaired else 0
+    if total < 1:
+        raise _unreadable(name, data)
+    return repaired, None, total
+
+
+def _count(data: bytes, password: str | None) -> int:
+    """How many pages open; 0 for a broken file, -1 for a wrong or missing password."""
+    from liteparse import ParseError
+
+    try:
+        # A page that cannot be read must not hide the others.
+        return int(_parser(password, max_pages=1, continue_on_page_error=True).parse(data).total_pages)
+    except ParseError as error:
+        return -1 if "password" in str(error).lower() else 0
+
+
+def _repaired(data: bytes) -> bytes:
+    """A file cut off before its directory, with a new one of the pages that are there; b"" when none is."""
+    pages = re.findall(
+        rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)(?=.*?endobj)", data, re.DOTALL
+    )
+    if not pages or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
+        return b""
+    kids = b" ".join(b"%s %s R" % page for page in pages)
+    free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
+    added = (
+        b"\nendstream\nendobj\n"  # ends what was cut
+        b"%d 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (free, kids, len(pages)),
+        b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R >>\nendobj\n" % (free + 1, free),
+        b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
+    )
+    return data + b"".join(added)
+
+
+def _unreadable(name: str, data: bytes) -> UnsupportedMedia:
+    what = "is cut off or damaged" if b"%PDF-" in data[:1024] else "is not a PDF"
+    return UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
+
+
+def _batches(data: bytes, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
+    from liteparse import ParseError
+
+    options: dict[str, Any] = {
+        "output_format": "markdown",
+        "include_complexity": True,
+        "extract_form_fields": True,
+        "continue_on_page_error": True,
+    }
+    try:
+        if len(chosen) == total:  # the file is opened once
+            yield from (batch.result for batch in _parser(password, **options).parse_batches(data, BATCH))
+        else:
+            for i in range(0, len(chosen), BATCH):
+                yield _parser(password, target_pages=_list(chosen[i : i + BATCH]), **options).parse(data)
+    except ParseError:
+        raise _unreadable(name, data) from None
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _markdown(page: Any) -> str:
+    # A page without text comes as an empty code block.
+    text = clean_text(page.markdown).strip()
+    return "" if re.fullmatch(r"```\w*\s*```", text) else text
+
+
+def _letters(text: str) -> int:
+    """How much there is to read: letters and digits, a Chinese character counting as two."""
+    return sum(2 if c > "\u2e7f" else 1 for c in text if c.isalnum())
+
+
+def _no_picture(facts: Any) -> bool:
+    return not facts or not (facts.full_page_image or facts.image_block_count)
+
+
+def _as_image(text: str, page: Any, inked: bool, *, figures: bool) -> str:
+    """Why a picture of the page must go along: "scanned", "garbled", "thin", "figure" or ""."""
+    facts = page.complexity
+    covered = 0.0 if facts is None else 1.0 if facts.full_page_image else facts.image_coverage
+    letters = _letters(text)
+    if not letters:
+        return "scanned" if inked or covered > 0.02 else ""
+    if is_garbled(text) or (facts is not None and facts.is_garbled):
+        return "garbled"
+    if covered >= 0.6 and letters < 150:
+        return "thin"
+    if figures and facts is not None:
+        drawn = facts.layout.figure_coverage if facts.layout else 0.0
+        dense = facts.layout is not None and "dense-graphics" in facts.layout.reasons
+        if covered >= 0.05 or drawn >= 0.05 or dense or _has_formulas(text, page):
+            return "figure"
+    return ""
+
+
+def is_garbled(text: str) -> bool:
+    """Whether an extracted text layer is wrong: replacement and private-use characters, `(cid:12)`, mojibake, or mostly signs."""
+    solid = re.sub(r"[\s|`#*_>\-.·…]+", "", text)
+    if len(solid) < 8:
+        return False
+    strange = sum(len(m) for m in _STRANGE.findall(solid)) + 2 * len(_MOJIBAKE.findall(solid))
+    # Bullets of symbol fonts are private-use too, so a few are normal.
+    return strange > 0.15 * len(solid) or (
+        len(solid) > 40 and sum(map(str.isalnum, solid)) < 0.35 * len(solid)
+    )
+
+
+def _has_formulas(text: str, page: Any) -> bool:
+    fonts = {item.font_name or "" for item in page.text_items}
+    return len(_MATH.findall(text)) >= 3 or any(_MATH_FONT.search(font) for font in fonts)
+
+
+def _inked(data: bytes, numbers: list[int], password: str | None) -> set[int]:
+    """Those of the pages without text and pictures on which something is drawn: text as outlines, a plan, handwriting."""
+    from PIL import Image, ImageChops
+
+    inked: set[int] = set()
+    for shot in _shots(data, numbers, password, dpi=30) if numbers else ():
+        if shot.is_solid_fill:
+            continue
+        with Image.open(io.BytesIO(shot.image_bytes)) as picture:
+            grey = picture.convert("L")
+        box = ImageChops.difference(grey, Image.new("L", grey.size, grey.getpixel((0, 0)))).getbbox()  # type: ignore[arg-type]
+        # A single rule or a margin mark is not a page.
+        if box and min(box[2] - box[0], box[3] - box[1]) > 0.03 * max(grey.size):
+            inked.add(shot.page_num)
+    return inked
+
+
+def _shots(data: bytes, numbers: list[int], password: str | None, dpi: float) -> list[Any]:
+    from liteparse import ParseError
+
+    parser = _parser(
+        password,
+        target_pages=_list(numbers),
+        extract_screenshots=True,
+        render_form_fields=True,
+        continue_on_page_error=True,
+        dpi=dpi,
+    )
+    try:
+        return list(parser.parse(data).screenshots)
+    except ParseError:
+        return []
+
+
+def _form(page: Any) -> str:
+    """The page's form fields with their values; radio buttons of one name are one field."""
+    values: dict[str, str] = {}
+    for field in page.form_fields or ():
+        title = field.alternate_name or field.name
+        if not title or field.type in ("pushbutton", "signature", "unknown"):
+            continue
+        if field.type == "checkbox":
+            value = "[x]" if field.checked else "[ ]"
+        elif field.type == "radiobutton":
+            value = (
+                (field.export_value or field.value or "chosen") if field.checked else values.get(title, "")
+            )
+        else:
+            value = ", ".join(field.selected_options) or field.value or ""
+        values[title] = " ".join(value.split())
+    rows = [f"- {title}: {value or '(empty)'}" for title, value in values.items()]
+    return "\n".join(["Form fields:", "", *rows]) if rows else ""
+
+
+def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Pictures of the pages `params["numbers"]`, long side `SIDE`, each within `max_bytes` and `max_side`.
+
+    Hands back one row a picture (page, width, height, whole width, whole height, top, mime) and the bytes.
+    Raises InvalidRequest, UnsupportedMedia.
+    """
+    name = params["name"]
+    data = file.read()
+    data, password, total = _open(data, params.get("password"), name)
+    wanted = [int(n) for n in params["numbers"]]
+    outside = [n for n in wanted if not 1 <= n <= total]
+    if outside:
+        raise InvalidRequest(
+            f"page {outside[0]} is out of range: {name} has {total} pages", "Ask for pages it has."
+        )
+    side = min(SIDE, params["max_side"])
+    rows: dict[int, list[tuple[list[Any], bytes]]] = {}
+    for dpi, numbers in _resolutions(data, wanted, password, side):
+        for i in range(0, len(numbers), 8):  # eight bitmaps at once
+            for shot in _shots(data, numbers[i : i + 8], password, dpi):
+                rows[shot.page_num] = _pictures(shot, side, params["max_bytes"])
+    missing = [n for n in wanted if n not in rows]
+    if missing:
+        raise UnsupportedMedia(f"page {missing[0]} of {name} cannot be drawn", _BROKEN)
+    flat = [pair for n in wanted for pair in rows[n]]
+    return {"rows": [row for row, _ in flat]}, [blob for _, blob in flat]
+
+
+def _resolutions(
+    data: bytes, numbers: list[int], password: str | None, side: int
+) -> list[tuple[float, list[int]]]:
+    """(dots per inch, page numbers): pages of one size are drawn together."""
+    from liteparse import ParseError
+
+    groups: dict[float, list[int]] = {}
+    parser = _parser(password, target_pages=_list(numbers), continue_on_page_error=True)
+    try:
+        pages = parser.parse(data).pages
+    except ParseError:
+        pages = []
+    for page in pages:
+        long, short = max(page.width, page.height, 1), max(min(page.width, page.height), 1)
+        # A page like a long web page is drawn wider and cut into tiles, up to 16,000 pixels long.
+        points = long if long / short <= TALL else max(short * 1.5, long * side / 16_000)
+        groups.setdefault(round(min(side / points * 72, _MAX_DPI), 1), []).append(page.page_num)
+    return list(groups.items())
+
+
+def _pictures(shot: Any, side: int, max_bytes: int) -> list[tuple[list[Any], bytes]]:
+    from PIL import Image
+
+    width, height = shot.width, shot.height
+    if max(width, height) <= side + 2 and len(shot.image_bytes) <= min(_LIGHT, max_bytes):
+        return [([shot.page_num, width, height, width, height, 0, "image/png"], shot.image_bytes)]
+    with Image.open(io.BytesIO(shot.image_bytes)) as picture:
+        whole = picture.convert("RGB")
+    if max(width, height) <= side + 2 or width > height * TALL:
+        tiles = [(0, whole)]
+        if max(whole.size) > side + 2:
+            whole.thumbnail((side, side))
+    else:
+        step = side - 64  # lines at a border appear on both tiles
+        tops = range(0, max(height - 64, 1), step)
+        tiles = [(top, whole.crop((0, top, width, min(top + side, height)))) for top in tops]
+    return [
+        ([shot.page_num, *tile.size, *whole.size, top, "image/jpeg"], _jpeg(tile, max_bytes))
+        for top, tile in tiles
+    ]
+
+
+def _jpeg(picture: Any, max_bytes: int) -> bytes:
+    for quality in (85, 70, 50, 30):
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=quality)
+        if out.tell() <= max_bytes:
+            break
+    return out.getvalue()

@@ -1,0 +1,119 @@
+"""Workbooks (XLSX, XLSB, XLS, ODS) by calamine: each sheet a page with one Markdown table, hidden ones too."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+import zipfile
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import GLMError, InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.archive import attribute, local, member, parse, refuse_entities_in
+from glm_mcp.media.pages import choose, result
+from glm_mcp.media.tables import table, trim
+
+_CELLS = 5_000_000  # of one workbook; a million rows of five columns
+_EMPTY_FORMULA = re.compile(
+    rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*>\s*<f[^>]*?(?:/>|>([^<]*)</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+)
+
+
+def read_sheets(
+    archive: zipfile.ZipFile | None, file: BinaryIO, spec: str | None, name: str, kind: str
+) -> dict[str, Any]:
+    """Raises MissingExtra, UnsupportedMedia, InvalidRequest (pages, password)."""
+    try:
+        import python_calamine as calamine
+    except ImportError:
+        raise MissingExtra("office", f"reading an {kind.upper()}") from None
+    if archive is not None:
+        refuse_entities_in(archive, name)
+    file.seek(0)
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(file)
+        sheets = [s for s in book.sheets_metadata if s.typ == calamine.SheetTypeEnum.WorkSheet] or list(
+            book.sheets_metadata
+        )
+        titles = [s.name for s in sheets]
+        chosen = choose(spec, len(sheets), name, unit="sheet", names=titles)
+        formulas = _formulas(archive, name) if archive is not None and kind == "xlsx" else {}
+        pages, notes = [], []
+        for number in chosen:
+            title = titles[number - 1]
+            hidden = "" if sheets[number - 1].visible == calamine.SheetVisibleEnum.Visible else " (hidden)"
+            rows, empty = _rows(book.get_sheet_by_name(title), formulas.get(title, {}))
+            if empty:
+                notes.append(f"sheet '{title}': {empty} formulas hold no result; they are shown as written")
+            pages.append((number, f"sheet '{title}'{hidden}", table(rows) or "(empty sheet)", ""))
+    except GLMError:
+        raise
+    except calamine.PasswordError:
+        raise InvalidRequest(f"{name} is encrypted", "Save it without a password.") from None
+    except (calamine.CalamineError, OSError, ValueError, KeyError) as error:
+        raise UnsupportedMedia(
+            f"{name} is damaged: {type(error).__name__}", "Save it again as XLSX or CSV."
+        ) from None
+    return result(kind, pages, len(sheets), notes)
+
+
+def _rows(sheet: Any, formulas: dict[tuple[int, int], str]) -> tuple[list[list[str]], int]:
+    """The sheet's cells as text from A1, and how many formulas without a result were written into them."""
+    height, width = sheet.total_height, sheet.total_width
+    if height * width > _CELLS:
+        # A stray cell far out makes a sheet of millions of empty ones: only the used rectangle is read.
+        rows = [[_text(value) for value in row] for row in sheet.to_python(skip_empty_area=True)]
+        return trim(rows), 0
+    rows = [[_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
+    written = 0
+    for (row, column), formula in formulas.items():
+        if row > len(rows) + 10_000 or column > 16_384:
+            continue
+        rows.extend([] for _ in range(row + 1 - len(rows)))
+        rows[row].extend("" for _ in range(column + 1 - len(rows[row])))
+        if not rows[row][column]:
+            rows[row][column] = f"={formula}"
+            written += 1
+    return trim(rows), written
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(round(value, 12))
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ", "seconds")
+    return str(value)
+
+
+def _formulas(archive: zipfile.ZipFile, name: str) -> dict[str, dict[tuple[int, int], str]]:
+    """The formulas without a stored result, by sheet and (row, column) from 0: the file was never calculated."""
+    book, links = parse(archive, "xl/workbook.xml", name), parse(archive, "xl/_rels/workbook.xml.rels", name)
+    if book is None or links is None:
+        return {}
+    targets = {attribute(link, "Id"): attribute(link, "Target") for link in links}
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    for sheet in (e for e in book.iter() if local(e) == "sheet"):
+        target = targets.get(next((v for k, v in sheet.attrib.items() if k.endswith("}id")), ""), "")
+        data = (
+            member(archive, target.lstrip("/") if target.startswith("/") else f"xl/{target}", name)
+            if target
+            else b""
+        )
+        cells = {
+            (int(row) - 1, _column(letters)): html.unescape(formula.decode("utf-8", "replace"))
+            or "(shared formula)"
+            for letters, row, formula in _EMPTY_FORMULA.findall(data)
+        }
+        found[attribute(sheet, "name")] = cells
+    return found
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1

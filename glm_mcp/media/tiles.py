@@ -1,0 +1,116 @@
+"""Where to cut a picture, and how large each piece is sent. Pure geometry, in pixels of the upright picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+Region = tuple[int, int, int, int]  # left, top, right, bottom
+
+PHOTO_SIDE = 2048  # about 4,000 tokens at 28 x 28 pixels a token; more shows a model nothing new in a photo
+GRAPHIC_SIDE = 2560  # an ordinary screenshot (up to 2560 x 1600) is never shrunk
+# Open GLM-V weights shrink what is above 28 * 28 * 15,000 pixels (Glm4vImageProcessor); 12,288 tokens stay below it.
+PIXELS = 28 * 28 * 12_288
+
+TALL = 3.0  # a side ratio beyond which a long picture is cut
+LONG = 2600  # and the long side from which on it is
+_OVERLAP, _OVERLAP_SHARE = 64, 0.04  # so that a line of text is whole in one of two neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One piece: the `region` of the upright picture and the `size` it is sent at."""
+
+    region: Region
+    size: tuple[int, int]
+
+    @property
+    def scale(self) -> float:
+        """Sent pixels per pixel of the picture, along the longer side."""
+        width, height = self.region[2] - self.region[0], self.region[3] - self.region[1]
+        return self.size[0] / width if width >= height else self.size[1] / height
+
+
+def is_long(width: int, height: int) -> bool:
+    return max(width, height) > LONG and max(width, height) > TALL * min(width, height)
+
+
+def whole(region: Region, *, side: int, photo: bool) -> Cut:
+    """The region as one piece: shrunk as far as what it is (photo or graphic) and the card (`side`) ask."""
+    width, height = region[2] - region[0], region[3] - region[1]
+    if is_long(width, height):
+        scale = min(1.0, side / max(width, height))  # a stripe keeps all it can
+    elif photo:
+        scale = min(1.0, min(side, PHOTO_SIDE) / max(width, height))
+    else:
+        scale = min(1.0, side / max(width, height))
+    scale = min(scale, math.sqrt(PIXELS / (width * height)))
+    return Cut(region, _scaled(width, height, scale))
+
+
+def cuts(region: Region, *, side: int, most: int) -> list[Cut]:
+    """A long region as overlapping pieces in reading order, at most `most`, each about 1:2.5 and not shrunk.
+
+    With too few pieces allowed they grow evenly, first in length, then in what they show (`Cut.scale` below 1).
+    """
+    left, top, right, bottom = region
+    tall = bottom - top >= right - left
+    short, long = (right - left, bottom - top) if tall else (bottom - top, right - left)
+    shrink = min(
+        1.0, PHOTO_SIDE / short
+    )  # a piece is as wide as its picture; a very wide one is shrunk as a whole
+    piece = min(max(2.5 * short * shrink, 1600), GRAPHIC_SIDE) / shrink
+    overlap = max(_OVERLAP / shrink, piece * _OVERLAP_SHARE)
+    count = max(1, math.ceil((long - overlap) / (piece - overlap)))
+    if count > most:
+        count = max(1, most)
+        overlap = 0 if count == 1 else overlap
+        piece = (long + (count - 1) * overlap) / count
+    step = (long - overlap) / count  # all pieces alike: step * count + overlap == long
+    result = []
+    for i in range(count):
+        start, end = math.floor(i * step), min(long, math.ceil(i * step + step + overlap))
+        box = (left, top + start, right, top + end) if tall else (left + start, top, left + end, bottom)
+        width, height = box[2] - box[0], box[3] - box[1]
+        scale = min(shrink, side / max(width, height), math.sqrt(PIXELS / (width * height)))
+        result.append(Cut(box, _scaled(width, height, scale)))
+    return result
+
+
+def name_piece(region: Region, number: int, count: int, original: tuple[int, int], *, tall: bool) -> str:
+    """Such as "part 2 of 9 (rows 2400–4900 of 24000)", counted in the whole picture."""
+    start, end, total = (region[1], region[3], original[1]) if tall else (region[0], region[2], original[0])
+    return f"part {number} of {count} ({'rows' if tall else 'columns'} {start}–{end} of {total})"
+
+
+def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def crop(size: tuple[int, int], xywh: tuple[float, float, float, float], *, percent: bool) -> Region | None:
+    """The region that a media fragment names, in pixels; None when it lies outside the picture.
+
+    An overhang of up to 1 % (a rounding) is cut off silently.
+    """
+    width, height = size
+    x, y, w, h = xywh
+    if percent:
+        x, y, w, h = x * width / 100, y * height / 100, w * width / 100, h * height / 100
+    if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
+        return None
+    if not 0 <= x < width or not 0 <= y < height:
+        return None
+    if x + w > width * 1.01 + 1 or y + h > height * 1.01 + 1:
+        return None
+    return math.floor(x), math.floor(y), min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
+
+
+def shares(wanted: list[int], total: int) -> list[int]:
+    """`total` shared fairly: who wants less than an equal share gets what it wants, the others share the rest."""
+    given = [0] * len(wanted)
+    left = total
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for rank, index in enumerate(order):
+        given[index] = min(wanted[index], left // (len(order) - rank))
+        left -= given[index]
+    return given

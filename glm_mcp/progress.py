@@ -1,0 +1,65 @@
+"""What a call is doing at the moment, told to the host: at a change, and at least every five seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+EVERY_S = 5.0
+PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
+TAIL = 80
+
+Send = Callable[[float, str], Awaitable[None]]
+
+
+class Progress:
+    """Stages are said synchronously and cost nothing; `run` sends them on while a host listens."""
+
+    def __init__(self, send: Send | None = None, on_text: Callable[[str], None] | None = None) -> None:
+        self._send = send
+        self._on_text = on_text
+        self._message = "starting"
+        self._written = 0
+        self._tail = ""
+        self._changed = anyio.Event()
+        self._step = 0
+
+    def say(self, message: str) -> None:
+        self._message = message
+        self._changed.set()
+
+    def thinking(self, characters: int) -> None:
+        self.say(f"thinking ({characters:,} characters)")
+
+    def text(self, piece: str) -> None:
+        """A piece of the answer has arrived."""
+        if not piece:
+            return
+        if self._on_text:
+            self._on_text(piece)
+        self._written += len(piece)
+        self._tail = (self._tail + piece)[-TAIL:]
+        self.say("")
+
+    def start_text(self) -> None:
+        """A new attempt begins: what was written before does not count."""
+        self._written, self._tail = 0, ""
+
+    @property
+    def message(self) -> str:
+        if self._message:
+            return self._message
+        return f"writing ({self._written:,} characters): …{' '.join(self._tail.split())}"
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        if self._send is None:
+            return
+        while True:
+            self._step += 1
+            await self._send(float(self._step), self.message)
+            self._changed = anyio.Event()
+            await anyio.sleep(PAUSE_S)
+            with anyio.move_on_after(EVERY_S - PAUSE_S):
+                await self._changed.wait()

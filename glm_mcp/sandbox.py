@@ -1,0 +1,367 @@
+"""Which paths may be touched. What may be fetched is decided in `addresses`, which secrets stay closed in `secret_names`.
+
+    readable   regular files below the working folder, home, the temporary folders and GLM_ALLOWED_DIRS
+    hidden     below these, anything in a folder or with a name that begins with a dot (and AppData, Library): only
+               files whose bytes are a picture, video or PDF
+    secret     key folders, password stores, browser profiles, .env and key files: never, under whatever root, also
+               below GLM_ALLOWED_DIRS
+    writable   new files below the working folder or GLM_OUTPUT_DIR, never in hidden folders
+
+What it does not protect against: hard links (a second name of a file cannot be told from its first), bind mounts and
+folders shared into a root from elsewhere, another process of the same user, who can rewrite a file while it is read,
+and secrets in ordinary files. It keeps an agent from reading what it was not meant to; it is no wall against the user.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from glm_mcp.addresses import PublicURL, address_allowed, parse_public_url
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.secret_names import fold, holds_private_key, is_secret, windows_trouble
+
+__all__ = [
+    "PublicURL",
+    "Sandbox",
+    "address_allowed",
+    "holds_private_key",
+    "is_secret",
+    "parse_public_url",
+    "same_file",
+]
+
+PATH_MAX = 4096  # characters; what Linux takes
+NAME_MAX = 255  # bytes of one component, on every file system in common use
+HEAD = 16_384  # bytes shown to `suited`
+
+_SYSTEM = (
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/bin",
+    "/sbin",
+    "/run",
+)  # no host starts a server there to read it
+_NEVER = ("/proc", "/sys", "/dev")  # what looks like a file there is the kernel speaking
+_HIDDEN_AT_HOME = {"win32": "appdata", "darwin": "library"}
+_OPEN_IN_LIBRARY = (
+    "mobile documents",
+    "cloudstorage",
+)  # iCloud Drive and other clouds keep ordinary files there
+_KINDS = (
+    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {name}/*.png."),
+    (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
+    (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
+    (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
+    (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
+)
+
+
+def same_file(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether two looks were at the same file of the same kind; a change of its contents does not matter."""
+    return (before.st_dev, before.st_ino, stat.S_IFMT(before.st_mode)) == (
+        after.st_dev,
+        after.st_ino,
+        stat.S_IFMT(after.st_mode),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a path leads, checked: `hidden` closes it to everything but media."""
+
+    path: Path
+    hidden: bool
+
+
+class Sandbox:
+    """The folders one server may read and write. All methods that take a path may block."""
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
+        self,
+        *,
+        cwd: Path,
+        home: Path,
+        temp: Path | Sequence[Path],
+        allowed: Sequence[Path] = (),
+        output: Path | None = None,
+        own: Sequence[Path] = (),
+        remote: bool = False,
+        own_host: str | None = None,
+        platform: str = sys.platform,
+    ) -> None:
+        """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders, whose
+        ordinary files may be read though they lie in hidden places. `remote`: callers come over HTTP, and only
+        `allowed` counts. `own_host`: "host:port" of the configured endpoint, which may be a private address.
+        """
+        self.home = _real(home)
+        self.cwd = _real(cwd)
+        self.remote = remote
+        self.own_host = own_host
+        self._platform = platform
+        self._temp = [_real(p) for p in ((temp,) if isinstance(temp, Path) else temp)]
+        self._allowed = [_real(_expand(p, home)) for p in allowed]
+        self._output = None if output is None else _real(_expand(output, home))
+        self._own = [_real(p) for p in own]
+        self._roots = self._find_roots()
+
+    def roots(self) -> list[Path]:
+        """The folders whose files may be read, resolved, without repetition."""
+        return list(self._roots)
+
+    def working_folder_counts(self) -> bool:
+        """Whether the working folder is one that a person chose: not `/`, a drive root, above home or the system's."""
+        if (
+            self.remote
+            or _is_top(self.cwd)
+            or (self.cwd != self.home and self._below(self.home, self.cwd) is not None)
+        ):
+            return False
+        first = fold(self.cwd.parts[1]) if len(self.cwd.parts) > 1 else ""
+        if self._platform == "win32" and first in ("windows", "program files", "program files (x86)"):
+            return False
+        return all(self._below(self.cwd, Path(system)) is None for system in _SYSTEM)
+
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._allowed[0] if self.remote and self._allowed else self.cwd
+
+    def absolute(self, path: Path) -> Path:
+        """`path` with `~` and the base folder put in; nothing is looked up. Raises InvalidRequest, ForbiddenPath."""
+        _check_spelling(str(path))
+        return self.base() / _expand(path, self.home)
+
+    def check(self, path: Path) -> Path:
+        """Where a path leads, in a readable place; nothing need be there. Raises ForbiddenPath, InvalidRequest."""
+        return self._place(path).path
+
+    def contains(self, path: Path) -> bool:
+        """Whether a path leads into a readable place; says nothing about whether something is there."""
+        try:
+            self.check(path)
+        except (ForbiddenPath, InvalidRequest):
+            return False
+        return True
+
+    def open(self, path: Path, *, suited: Callable[[bytes], bool]) -> tuple[IO[bytes], Path, int]:
+        """Opens a regular file for reading: (file, resolved path, size in bytes). Blocking.
+
+        `suited` gets the first bytes of a file in a hidden place and says whether they are a picture, video or PDF.
+        Raises ForbiddenPath, NotFound, InvalidRequest. Outside the roots the message is the same whether or not
+        something is there.
+        """
+        place = self._place(path)
+        name = path.name
+        try:
+            before = place.path.stat()
+            _check_kind(before, name)
+            # Not blocking, so that a pipe put there after the look cannot hold us; not following, for a link put there.
+            flags = os.O_RDONLY
+            for extra in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
+                flags |= getattr(os, extra, 0)
+            descriptor = os.open(place.path, flags)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"there is no file {path}", "Check the path.") from error
+        except PermissionError as error:
+            raise ForbiddenPath(
+                f"the system does not let this server read {path}",
+                "Change the file's permissions, or copy it.",
+            ) from error
+        except OSError as error:
+            raise NotFound(f"{path} cannot be opened ({error.strerror})", "Check the path.") from error
+        file = os.fdopen(descriptor, "rb")
+        try:
+            size = self._check_opened(file, before, place, path, suited)
+        except BaseException:
+            file.close()
+            raise
+        return file, place.path, size
+
+    def _check_opened(
+        self,
+        file: IO[bytes],
+        before: os.stat_result,
+        place: _Place,
+        path: Path,
+        suited: Callable[[bytes], bool],
+    ) -> int:
+        """Whether what was opened is what was checked; its size."""
+        after = os.fstat(file.fileno())
+        _check_kind(after, path.name)
+        now = _opened_path(file.fileno()) or place.path
+        if not same_file(before, after) or not self.contains(now) or self._place(now).hidden != place.hidden:
+            raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
+        if place.hidden and not suited(file.read(HEAD)):
+            raise ForbiddenPath(
+                f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
+                "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
+            )
+        file.seek(0)
+        return after.st_size
+
+    def writable(self, path: Path) -> Path:
+        """Where a new file may be written: `path` resolved, below the working folder or GLM_OUTPUT_DIR.
+
+        Raises ForbiddenPath, InvalidRequest. The folder need not exist yet; call again when it does, before writing.
+        """
+        if self.remote:
+            raise ForbiddenPath(
+                "over HTTP a file is not written to a path of the caller's", "Leave `output` out."
+            )
+        asked = self.absolute(path)
+        resolved = _resolve(asked)
+        roots = [self.cwd] if self.working_folder_counts() else []
+        roots += [self._output] if self._output else []
+        below = [parts for root in roots if (parts := self._below(resolved, root)) is not None]
+        if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
+            raise ForbiddenPath(
+                f"{path} is not below the working folder" + (" or GLM_OUTPUT_DIR" if self._output else ""),
+                f"Give a path below them, or set GLM_OUTPUT_DIR={asked.parent} in the server's environment.",
+            )
+        if all(any(part.startswith(".") for part in parts) for parts in below) or self._secret(
+            asked, resolved
+        ):
+            raise ForbiddenPath(f"{path} is a hidden or secret place", "Give a path without hidden folders.")
+        return resolved
+
+    def _find_roots(self) -> list[Path]:
+        found = list(self._allowed)
+        if not self.remote:
+            found += [self.cwd] if self.working_folder_counts() else []
+            found += [p for p in (self.home, *self._temp, *self._own) if not _is_top(p)]
+            found += [self._output] if self._output else []
+        return list(dict.fromkeys(found))
+
+    def _place(self, path: Path) -> _Place:
+        """Where `path` leads, if that may be read. Raises ForbiddenPath, InvalidRequest."""
+        asked = self.absolute(path)
+        resolved = _resolve(asked)
+        below = [parts for root in self._roots if (parts := self._below(resolved, root)) is not None]
+        if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
+            raise self._outside(path, asked)
+        if self._secret(asked, resolved):
+            raise ForbiddenPath(
+                f"{path} is in a place, or has a name, that holds secrets, and these are never read",
+                "If it is not one, copy it elsewhere under another name.",
+            )
+        # A root that is itself hidden opens what lies in it: it was chosen.
+        return _Place(resolved, all(self._hidden(parts, resolved) for parts in below))
+
+    def _below(self, path: Path, root: Path) -> tuple[str, ...] | None:
+        """The components of `path` below `root`, or None. Case counts where the platform's file names have it."""
+        parts, top = path.parts, root.parts
+        if self._platform in ("win32", "darwin"):
+            same = [fold(p) for p in parts[: len(top)]] == [fold(p) for p in top]
+        else:
+            same = parts[: len(top)] == top
+        return parts[len(top) :] if same else None
+
+    def _hidden(self, parts: tuple[str, ...], resolved: Path) -> bool:
+        if any(part.startswith(".") for part in parts):
+            return True
+        at_home = tuple(fold(p) for p in self._below(resolved, self.home) or ())
+        if not at_home or len(parts) < len(at_home) or at_home[0] != _HIDDEN_AT_HOME.get(self._platform):
+            return False
+        return at_home[1:2] == () or at_home[1] not in _OPEN_IN_LIBRARY
+
+    def _secret(self, asked: Path, resolved: Path) -> bool:
+        home = self.home.parts
+        return is_secret(resolved.parts, home) or is_secret(Path(os.path.normpath(asked)).parts, home)
+
+    def _outside(self, path: Path, asked: Path) -> ForbiddenPath:
+        if self.remote:
+            if self._allowed:
+                return ForbiddenPath(
+                    f"{path} is outside the folders of GLM_ALLOWED_DIRS", "Give a path below them."
+                )
+            return ForbiddenPath(
+                "local files are not read over HTTP",
+                "Send a URL, a data: URL or base64, or set GLM_ALLOWED_DIRS on the server to folders that may be read.",
+            )
+        asked = Path(os.path.normpath(asked))
+        copy = "copy the file into the working folder, home or the temporary folder."
+        if any(self._below(asked, root) is not None for root in self._roots):
+            return ForbiddenPath(
+                f"{path} leads, by a link, outside the folders that may be read",
+                f"Name the folder it leads to in GLM_ALLOWED_DIRS, or {copy}",
+            )
+        hint = f"To allow it, {self._setting(asked.parent)}, or {copy}"
+        if not path.is_absolute() and path.parts[:1] != ("~",) and not self.working_folder_counts():
+            hint = (
+                f"The server runs in {self.cwd}, which is not a project folder: give an absolute path. {hint}"
+            )
+        return ForbiddenPath(f"{path} is outside the folders that may be read", hint)
+
+    def _setting(self, folder: Path) -> str:
+        shown = f'"{folder}"' if " " in str(folder) else str(folder)
+        return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
+
+
+def _check_spelling(text: str) -> None:
+    if "\0" in text:
+        raise InvalidRequest("a path must not hold a NUL character", "Check the path.")
+    if len(text) > PATH_MAX or any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
+        raise InvalidRequest(f"a path of {len(text)} characters is too long: {text[:60]}…", "Check the path.")
+    trouble = windows_trouble(text) if os.name == "nt" else ""
+    if trouble:
+        raise ForbiddenPath(
+            f"{text} cannot be used: {trouble}", "Give an ordinary path such as C:\\pictures\\a.png."
+        )
+
+
+def _check_kind(found: os.stat_result, name: str) -> None:
+    for test, what, hint in _KINDS:
+        if test(found.st_mode):
+            raise InvalidRequest(f"{name or 'the path'} {what}", hint.format(name=name))
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")
+
+
+def _opened_path(descriptor: int) -> Path | None:
+    """Where the system says an opened file lies now; None where it does not say."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which keeps an opened file's folders from being renamed
+        return None
+    try:
+        if hasattr(fcntl, "F_GETPATH"):  # macOS
+            return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0")))
+        # Linux. A file replaced since is shown with " (deleted)" behind its name; it was let in and may be read.
+        shown = os.fspath(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return Path(shown.removesuffix(" (deleted)"))
+    except OSError:
+        return None
+
+
+def _resolve(path: Path) -> Path:
+    try:
+        text = os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{path.name} is not a usable path", "Check the path.") from error
+    # Windows writes long paths in its own way.
+    return Path(text[4:] if text.startswith("\\\\?\\") and text[5:6] == ":" else text)
+
+
+def _real(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} is not a usable folder", "Check GLM_ALLOWED_DIRS and GLM_OUTPUT_DIR."
+        ) from error
+
+
+def _expand(path: Path, home: Path) -> Path:
+    return home.joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
+
+
+def _is_top(folder: Path) -> bool:
+    return folder.parent == folder

@@ -1,0 +1,329 @@
+"""The MCP server: list, call, result, error, progress. Everything that knows the protocol is here and in `http/` and `local.py`."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+from mcp import types
+from mcp.server import Server
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+
+from glm_mcp import __version__, profiles, resources
+from glm_mcp.client import GLMClient
+from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.outputs import Outputs, cache_folder, data_folder
+from glm_mcp.progress import Progress
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.settings import Settings
+from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
+from glm_mcp.tools.arguments import read
+from glm_mcp.tools.base import Content, Deps, Host, Tool, failure, fit
+
+log = logging.getLogger(__name__)
+
+TOOLS: dict[str, Tool] = {
+    t.name: t
+    for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
+}
+INSTRUCTIONS = (
+    "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
+    "An error says what to do next. A result cut short says how to read on."
+)
+LONG_RESULT = (
+    60_000  # characters that Claude Code is asked to show whole, a little over its budget in profiles
+)
+GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
+
+Context = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of this machine that matter: working, home, temporary, cache, data."""
+
+    cwd: Path
+    home: Path
+    temp: Path
+    cache: Path
+    data: Path
+
+    @classmethod
+    def here(cls) -> Folders:
+        env, home = dict(os.environ), Path.home()
+        return cls(
+            Path.cwd(),
+            home,
+            Path(tempfile.gettempdir()),
+            cache_folder(env, sys.platform, home),
+            data_folder(env, sys.platform, home),
+        )
+
+
+class App:
+    """What the calls of one process share. `remote`: served over HTTP, where the caller has other files."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        remote: bool = False,
+        client: GLMClient | None = None,
+        folders: Folders | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> None:
+        folders = folders or Folders.here()
+        self.settings = settings
+        self.remote = remote
+        self.on_text = on_text
+        self.client = client or GLMClient(settings)
+        self.sandbox = Sandbox(
+            cwd=folders.cwd,
+            home=folders.home,
+            temp=folders.temp,
+            allowed=[Path(d) for d in settings.allowed_dirs],
+            output=settings.output_dir,
+            remote=remote,
+        )
+        self.outputs = Outputs(
+            folder=settings.output_dir,
+            cwd=folders.cwd if self.sandbox.working_folder_counts() else None,
+            data=folders.data,
+            cache=folders.cache,
+        )
+        self.tools = [TOOLS[name] for name in settings.tools]
+
+    def host(self, context: Context) -> Host:
+        params = context.session.client_params
+        return profiles.host(params.client_info.name if params else "", self.settings, remote=self.remote)
+
+    async def close(self) -> None:
+        await self.client.transport.close()
+
+
+def build(app: App) -> Server[App]:
+    """The protocol's server for an application's state; one serves every transport and protocol version."""
+
+    @asynccontextmanager
+    async def lifespan(_: Server[App]) -> AsyncIterator[App]:
+        try:
+            yield app
+        finally:
+            with anyio.CancelScope(shield=True):
+                await app.close()
+
+    async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[describe(t, structured=app.settings.structured) for t in app.tools]
+        )
+
+    async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = next((t for t in app.tools if t.name == params.name), None)
+        if tool is None:
+            names = ", ".join(t.name for t in app.tools)
+            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:80]}. The tools are: {names}.")
+        return _result(await call(app, tool, context, params.arguments))
+
+    async def list_resources(
+        _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        kept = await anyio.to_thread.run_sync(app.outputs.list)
+        return types.ListResourcesResult(
+            resources=[
+                types.Resource(
+                    uri=k.uri,
+                    name=k.name,
+                    mime_type=resources.mime_of(k.name),
+                    size=k.size,
+                )
+                for k in kept
+            ]
+        )
+
+    async def read_resource(_: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        uri = str(params.uri)
+        try:
+            found = await anyio.to_thread.run_sync(resources.read, app.outputs, uri)
+        except GLMError as error:
+            raise MCPError(types.INVALID_PARAMS, str(error), {"uri": uri}) from None
+        if found.text is not None:
+            return types.ReadResourceResult(
+                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=found.text)]
+            )
+        blob = base64.b64encode(found.data or b"").decode("ascii")
+        return types.ReadResourceResult(
+            contents=[types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)]
+        )
+
+    return Server(
+        "glm-mcp",
+        version=__version__,
+        title="GLM tools",
+        instructions=INSTRUCTIONS,
+        lifespan=lifespan,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
+    )
+
+
+def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
+    """A tool as hosts see it."""
+    reads = tool.reads_only
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.schema(),
+        output_schema={"type": "object", "properties": {"text": {"type": "string"}}} if structured else None,
+        annotations=types.ToolAnnotations(
+            read_only_hint=reads,
+            destructive_hint=False,
+            idempotent_hint=None if reads else False,
+            open_world_hint=True,
+        ),
+        _meta={"anthropic/searchHint": tool.hint}
+        | ({"anthropic/maxResultSizeChars": LONG_RESULT} if reads else {}),
+    )
+
+
+async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
+    """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
+
+    async def send(step: float, message: str) -> None:
+        await context.session.report_progress(step, None, message)
+
+    listening = bool(context.meta and context.meta.get("progress_token") is not None)
+    progress = Progress(send if listening else None, app.on_text)
+    host = app.host(context)
+    deadline = anyio.current_time() + host.deadline_s
+    deps = Deps(app.settings, app.client, app.sandbox, app.outputs, host, progress, deadline)
+    content: Content | None = None
+    async with anyio.create_task_group() as group:
+        if listening:
+            group.start_soon(progress.run)
+        with anyio.move_on_at(deadline + GRACE_S):
+            content = await _run(tool, deps, arguments)
+        group.cancel_scope.cancel()
+    if content is None:
+        late = TimedOut(
+            f"{tool.name} was still {progress.message} after {host.deadline_s:.0f} s",
+            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
+        )
+        content = failure(late, deps)
+    return content
+
+
+async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Content:
+    try:
+        result = await tool.run(deps, read(tool.name, tool.args, arguments))
+        if len(result.text) > deps.host.budget // 2:
+            return await anyio.to_thread.run_sync(fit, result, deps)
+        return fit(result, deps)
+    except GLMError as error:
+        return failure(error, deps)
+    except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+        log.exception("%s failed", tool.name)
+        return failure(
+            InternalError(
+                f"{tool.name} failed by a defect of this server ({type(error).__name__})",
+                "Please report it, with the log.",
+            ),
+            deps,
+        )
+
+
+def _result(content: Content) -> types.CallToolResult:
+    blocks: list[types.ContentBlock] = [types.TextContent(type="text", text=content.text)]
+    blocks += [
+        types.ImageContent(type="image", data=base64.b64encode(d).decode("ascii"), mime_type=m)
+        for d, m in content.previews
+    ]
+    blocks += [
+        types.ResourceLink(type="resource_link", uri=link.uri, name=link.name, mime_type=link.mime)
+        for link in content.links
+    ]
+    return types.CallToolResult(
+        content=blocks,
+        is_error=content.error,
+        structured_content=content.structured,
+        _meta=content.meta or None,
+    )
+
+
+def simulated(settings: Settings) -> Settings:
+    """With GLM_SIMULATE: the simulator started in a thread of its own, and the settings that lead to it."""
+    if not settings.simulate:
+        return settings
+    from pydantic import SecretStr
+
+    from glm_mcp.simulator import Simulator, Switches
+
+    simulator = Simulator(switches=Switches())
+    simulator.start()
+    return settings.model_copy(update={"base_url": simulator.url, "api_key": SecretStr(simulator.key)})
+
+
+async def serve_stdio(app: App) -> None:
+    """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
+    from mcp.server.stdio import stdio_server
+
+    server = build(app)
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(_Watched(incoming, _leave_soon), outgoing, server.create_initialization_options())
+
+
+def _leave_soon() -> None:
+    """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
+    timer = threading.Timer(LINGER_S, os._exit, [0])
+    timer.daemon = True
+    timer.start()
+
+
+class _Watched:
+    """The SDK's read stream, with a word when it ends."""
+
+    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
+        self._stream, self._ended = stream, ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> _Watched:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._stream.__anext__()
+        except StopAsyncIteration:
+            self._ended()
+            raise
+
+    async def receive(self) -> Any:
+        try:
+            return await self._stream.receive()
+        except anyio.EndOfStream:
+            self._ended()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        ended: bool | None = await self._stream.__aexit__(*error)
+        return ended

@@ -1,0 +1,244 @@
+"""Every setting, once: its name, what it may be, and the text that the documentation prints.
+
+Read from the environment, and from one file: `--env-file`, else `glm-mcp/env` in the user's configuration folder.
+Never from the working folder: a cloned repository must not choose where the key goes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from glm_mcp.errors import ConfigError
+from glm_mcp.registry import ENDPOINTS
+
+TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
+KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
+KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
+
+List = Annotated[tuple[str, ...], NoDecode]
+
+
+def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
+    return Field(
+        default,
+        validation_alias=AliasChoices(name),
+        description=doc,
+        json_schema_extra={"may_be": may_be},
+        **limits,
+    )
+
+
+class Settings(BaseSettings):
+    """The settings of one server. Frozen; made once, at start."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(*KEY_NAMES),
+        description="The API key of bigmodel.cn or z.ai. Also read: " + ", ".join(KEY_NAMES[1:]) + ".",
+        json_schema_extra={"may_be": "a key such as id.secret"},
+    )
+    base_url: str = _setting(
+        "GLM_BASE_URL",
+        "zhipu",
+        "zhipu, zai, zhipu-coding, zai-coding, or an http(s) URL",
+        "Where the models are: `zhipu` (bigmodel.cn), `zai` (z.ai), their coding plans, or the URL of a GLM- or OpenAI-compatible server.",
+    )
+    chat_model: str | None = _setting(
+        "GLM_CHAT_MODEL", None, "a model id", "First model for text, instead of glm-4.7-flash."
+    )
+    vision_model: str | None = _setting(
+        "GLM_VISION_MODEL",
+        None,
+        "a model id",
+        "First model for pictures, video and pages, instead of glm-4.6v-flash.",
+    )
+    image_model: str | None = _setting(
+        "GLM_IMAGE_MODEL", None, "a model id", "Model that draws, instead of cogview-3-flash."
+    )
+    fallback: bool = _setting(
+        "GLM_FALLBACK", True, "1 or 0", "0: never try another model when one is overloaded."
+    )
+    thinking: Literal["true", "false", "show"] = _setting(
+        "GLM_THINKING",
+        "false",
+        "true, false or show",
+        "Whether the models think first when a call does not say; `show` adds the reasoning.",
+    )
+    lang: Literal["zh", "en"] | None = _setting(
+        "GLM_LANG", None, "zh or en", "Language of answers to calls without a prompt. Unset: the system's."
+    )
+    deadline_s: float | None = _setting(
+        "GLM_DEADLINE_S",
+        None,
+        "seconds, 1 to 3600",
+        "Time for one call. Unset: 300 for a host known to wait (Claude Code), 55 for all others, whose own limit is 60.",
+        ge=1,
+        le=3600,
+    )
+    max_concurrency: int | None = _setting(
+        "GLM_MAX_CONCURRENCY",
+        None,
+        "a whole number, 1 to 1000",
+        "Calls at once per model: start and ceiling. Unset: learnt from the service.",
+        ge=1,
+        le=1000,
+    )
+    allowed_dirs: List = _setting(
+        "GLM_ALLOWED_DIRS",
+        (),
+        f"folders, separated by '{os.pathsep}'",
+        "Folders that may be read besides the working, home and temporary folder. Over HTTP: the only ones.",
+    )
+    output_dir: Path | None = _setting(
+        "GLM_OUTPUT_DIR",
+        None,
+        "a folder",
+        "Where generated files go. Unset: `glm-output` in the working folder, else your data folder.",
+    )
+    max_video_mb: float = _setting(
+        "GLM_MAX_VIDEO_MB",
+        8.0,
+        "megabytes, 0 to 150",
+        "Largest video sent whole; larger ones are re-encoded or sent as frames.",
+        ge=0,
+        le=150,
+    )
+    structured: bool = _setting(
+        "GLM_STRUCTURED",
+        False,
+        "1 or 0",
+        "1: results also carry structuredContent, for programs. Some hosts then hide the text.",
+    )
+    tools: List = _setting(
+        "GLM_TOOLS", TOOLS, "names among " + ", ".join(TOOLS), "Which of the five tools to offer."
+    )
+    simulate: bool = _setting(
+        "GLM_SIMULATE", False, "1 or 0", "1: answer from the built-in simulator; no key, no network."
+    )
+    http_token: SecretStr | None = _setting(
+        "GLM_HTTP_TOKEN",
+        None,
+        "a word of 16 or more characters",
+        "Bearer token that `serve --http` asks for; needed beyond loopback.",
+    )
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _trim_key(cls, value: Any) -> Any:
+        # A pasted newline is rejected by the service like a revoked key.
+        return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("allowed_dirs", mode="before")
+    @classmethod
+    def _split_dirs(cls, value: Any) -> Any:
+        return (
+            tuple(d.strip() for d in value.split(os.pathsep) if d.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _split_tools(cls, value: Any) -> Any:
+        names = (
+            tuple(t.strip() for t in value.replace(",", " ").split())
+            if isinstance(value, str)
+            else tuple(value)
+        )
+        wrong = [n for n in names if n not in TOOLS]
+        if wrong or not names:
+            raise ValueError(f"no tool is called {wrong[0]!r}" if wrong else "no tool is named")
+        return tuple(t for t in TOOLS if t in names)
+
+    @field_validator("base_url")
+    @classmethod
+    def _known_base(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value not in ENDPOINTS and not value.startswith(("http://", "https://")):
+            raise ValueError("no such endpoint")
+        return value
+
+    @field_validator("http_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("too short")
+        return value
+
+    @property
+    def key(self) -> str | None:
+        return self.api_key.get_secret_value() if self.api_key else None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    assert isinstance(alias, AliasChoices)  # noqa: S101 - every field is declared that way above
+    return str(alias.choices[0])
+
+
+def may_be(field: str) -> str:
+    extra = Settings.model_fields[field].json_schema_extra
+    return str(extra["may_be"]) if isinstance(extra, dict) else ""
+
+
+def config_file() -> Path:
+    """`glm-mcp/env` in the user's configuration folder."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "glm-mcp" / "env"
+
+
+def load(env_file: Path | None = None, **given: Any) -> Settings:
+    """The settings from the environment and one file; `given` overrides both.
+
+    Raises ConfigError naming each wrong variable, what it was and what it may be.
+    """
+    if env_file is not None and not env_file.is_file():
+        raise ConfigError(
+            f"the settings file {env_file} does not exist",
+            "Give --env-file the path of a file with lines NAME=value.",
+        )
+    path = env_file or config_file()
+    try:
+        return Settings(_env_file=path if path.is_file() else None, _env_file_encoding="utf-8", **given)
+    except ValidationError as error:
+        raise ConfigError(
+            _explain(error), "Change it in the host's configuration or the environment, then start again."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the settings file {path} cannot be read ({type(error).__name__})",
+            "It is UTF-8 text of lines NAME=value.",
+        ) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    fields = (
+        {variable(f): f for f in Settings.model_fields}
+        | {f: f for f in Settings.model_fields}
+        | dict.fromkeys(KEY_NAMES, "api_key")
+    )
+    for item in error.errors():
+        name = str(item["loc"][0]) if item["loc"] else ""
+        field = fields.get(name, "")
+        if not field:
+            continue
+        secret = field in {"api_key", "http_token"}
+        lines.append(
+            f"{variable(field)} is {'not usable' if secret else repr(str(item['input'])[:80])}; it may be {may_be(field)}"
+        )
+    return "; ".join(lines) or "a setting is wrong"

@@ -1,0 +1,143 @@
+"""POST /chat/completions: every rule in order, then the answer as a body or a stream."""
+
+import asyncio
+from typing import Any
+
+from glm_mcp.simulator import tokens
+from glm_mcp.simulator.answers import Answer, Question, compose, scripted
+from glm_mcp.simulator.errors import Refusal
+from glm_mcp.simulator.exchange import JSON, SSE, Exchange
+from glm_mcp.simulator.faults import body_steps, other_answer, stream_steps
+from glm_mcp.simulator.fields import check_fields, find_model
+from glm_mcp.simulator.media import inspect
+from glm_mcp.simulator.messages import Conversation, read_messages
+from glm_mcp.simulator.models import Model
+from glm_mcp.simulator.received import Media
+from glm_mcp.simulator.script import Fault, Reply
+from glm_mcp.simulator.shapes import chunks, dumps, new_id, whole
+from glm_mcp.simulator.state import State
+from glm_mcp.simulator.toolrules import check_tools
+
+_COSTS = {"video": tokens.VIDEO_TOKENS, "file": tokens.FILE_TOKENS}
+# Texts longer than this are counted in a thread.
+_INLINE = 200_000
+
+
+async def read_question(exchange: Exchange, body: dict[str, Any], model: Model, state: State) -> Question:
+    """The request, past every rule. The model's place is taken on the way and left with `exchange.release`.
+
+    Raises:
+        Refusal: the first rule that is broken.
+
+    """
+    switches, entry = state.switches, exchange.entry
+    check_fields(body, model, switches)
+    functions = check_tools(body, model, switches)
+    talk = read_messages(body, model, switches)
+    entry.text = "\n".join(talk.user_texts)
+    state.enter(model, entry)
+    exchange.release = lambda: state.leave(model)
+    if talk.items:
+        entry.media = await asyncio.to_thread(inspect, talk.items, model, switches, state.web)
+    flat = talk.flat
+    if functions:
+        flat = dumps(body["tools"]).decode() + "\n" + flat
+    flat = "\n".join([*(item.sha256 for item in entry.media), flat])
+    if len(flat) > _INLINE:
+        prompt, cached = await asyncio.to_thread(_measure, flat, talk, entry.media, model, state)
+    else:
+        prompt, cached = _measure(flat, talk, entry.media, model, state)
+    room = model.context - int(body.get("max_tokens") or model.default_max_tokens)
+    if prompt > room:
+        raise Refusal("1261")
+    if any(word in text for word in switches.sensitive_words for _, text in talk.turns):
+        raise Refusal("1301")
+    state.claim(body.get("request_id"))
+    name, created = new_id()
+    return Question(
+        model=model,
+        body=body,
+        talk=talk,
+        functions=functions,
+        media=entry.media,
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        id=name,
+        created=created,
+    )
+
+
+def _measure(
+    flat: str, talk: Conversation, media: list[Media], model: Model, state: State
+) -> tuple[int, int]:
+    """Prompt tokens, and how many of them were seen before."""
+    prompt = tokens.count(flat) if not media else tokens.count(talk.flat)
+    for item in media:
+        prompt += _COSTS.get(item.kind) or tokens.image(item.width, item.height)
+    cached = state.prefixes.hit(model.id, flat) if model.usage_details else 0
+    return prompt, min(cached, max(prompt - 2, 0))
+
+
+async def answer(exchange: Exchange, question: Question, item: Fault | Reply | None, state: State) -> None:
+    """Answer a question, with the scripted reply or the fault that meets it."""
+    switches = state.switches
+    fault = item if isinstance(item, Fault) else None
+    said = _say(question, item, state)
+    if not await _wait(exchange, said, fault, switches.first_byte_s):
+        return
+    if question.stream:
+        steps = stream_steps(fault, chunks(said, question, switches.chunk_chars), switches.chunk_s)
+        content_type = SSE
+    else:
+        steps, content_type = body_steps(fault, dumps(whole(said, question))), JSON
+    if fault is not None and fault.kind == "wrong_content_type":
+        content_type = "text/html"
+    await exchange.give(200, steps, content_type)
+
+
+def _say(question: Question, item: Fault | Reply | None, state: State) -> Answer:
+    if isinstance(item, Reply):
+        return scripted(item, question)
+    said = compose(question, call_tools=state.switches.call_tools)
+    return said if item is None else other_answer(item, said, state.switches.chunk_chars)
+
+
+async def _wait(exchange: Exchange, said: Answer, fault: Fault | None, first_byte_s: float) -> bool:
+    """The time before the first byte; False, with the record closed, when the client went meanwhile."""
+    seconds = first_byte_s + said.delay_s
+    if fault is not None and fault.kind == "slow_first_byte":
+        seconds += fault.seconds
+    if seconds and not await exchange.connection.pause(seconds):
+        await exchange.stop("hang")
+        return False
+    return True
+
+
+def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) -> Model:
+    """The model of a chat request, as far as this key may use it on this endpoint.
+
+    Raises:
+        Refusal: as `find_model`; on the coding endpoint 1210 for media and 1311 for vision models; 1113 for a coding
+            key on the general one.
+
+    """
+    switches = state.switches
+    if endpoint == "coding" and _has_media(body):
+        raise Refusal("1210")
+    model = find_model(body, "chat")
+    if endpoint == "coding" and model.vision:
+        raise Refusal("1311")
+    free = model.id == "glm-4.7-flash" and switches.coding_key_free_flash
+    if endpoint == "general" and key in switches.coding_keys and not free:
+        raise Refusal("1113")
+    return model
+
+
+def _has_media(body: dict[str, Any]) -> bool:
+    messages = body.get("messages")
+    return isinstance(messages, list) and any(
+        isinstance(part, dict) and part.get("type") != "text"
+        for message in messages
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for part in message["content"]
+    )

@@ -1,0 +1,85 @@
+"""The control surface, for a test or a demo that drives a simulator in another process.
+
+Only a simulator bound to loopback has it, and a browser page cannot use it: a request with an Origin is refused.
+"""
+
+import asyncio
+import base64
+import binascii
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from glm_mcp.simulator.exchange import JSON, Exchange, parse
+from glm_mcp.simulator.faults import Send
+from glm_mcp.simulator.script import from_json
+from glm_mcp.simulator.shapes import dumps
+from glm_mcp.simulator.state import State
+from glm_mcp.simulator.switches import Switches
+
+PREFIX = "/_simulator/"
+
+
+def _health(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+    return {"status": "ok", "simulator": True, "received": len(state.ledger.entries())}
+
+
+def _received(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+    return [entry.to_json() for entry in state.ledger.entries()]
+
+
+def _clear(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+    state.clear()
+    return {"ok": True}
+
+
+def _queue(state: State, body: Any) -> Any:
+    items = [from_json(item) for item in (body if isinstance(body, list) else [body])]
+    state.queue(*items)
+    return {"queued": len(items)}
+
+
+def _web(state: State, body: Any) -> Any:
+    """URL → base64, or URL → {"base64": ..., "type": ...}."""
+    pages = {}
+    for url, page in body.items():
+        text, kind = (page, "") if isinstance(page, str) else (page["base64"], page.get("type", ""))
+        pages[url] = (base64.b64decode(text, validate=True), kind)
+    state.web.update(pages)
+    return {"pages": len(state.web)}
+
+
+def _switches(state: State, body: Any) -> Any:
+    """Some switches, the rest as they are."""
+    Switches.from_json(body)
+    changed = {**dataclasses.asdict(state.switches), **body}
+    state.switches = Switches.from_json(changed)
+    return state.switches.to_json()
+
+
+_ACTIONS: dict[tuple[str, str], Callable[[State, Any], Any]] = {
+    ("GET", "health"): _health,
+    ("GET", "received"): _received,
+    ("DELETE", "received"): _clear,
+    ("POST", "queue"): _queue,
+    ("POST", "web"): _web,
+    ("POST", "switches"): _switches,
+}
+
+
+async def handle(exchange: Exchange, state: State) -> None:
+    """Answer a control request: 200, 400 with what is wrong, 403 for a browser, 404."""
+    raw = await exchange.body()
+    action = _ACTIONS.get((exchange.method, exchange.path.removeprefix(PREFIX)))
+    status, answer = 200, None
+    if exchange.header("origin"):
+        status, answer = 403, {"error": "not for browsers"}
+    elif action is None:
+        status, answer = 404, {"error": f"there are {[' '.join(names) for names in _ACTIONS]}"}
+    else:
+        body = await parse(raw) if raw else None
+        try:
+            answer = await asyncio.to_thread(action, state, body)
+        except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
+            status, answer = 400, {"error": str(error)}
+    await exchange.give(status, [Send(dumps(answer))], JSON)

@@ -1,0 +1,146 @@
+"""Misbehaviour: another answer, or the right answer badly delivered, as steps for the wire."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glm_mcp.simulator.answers import Answer
+from glm_mcp.simulator.errors import Refusal
+from glm_mcp.simulator.script import Fault
+from glm_mcp.simulator.shapes import dumps
+
+
+@dataclass(frozen=True)
+class Send:
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Pause:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Stop:
+    """`hang` until the client goes, `reset` (RST) or `close` (FIN)."""
+
+    how: str
+
+
+Step = Send | Pause | Stop
+# The faults that end a body before its end, by what they do there.
+_STOPS = {"reset": "reset", "close": "close", "hang_mid": "hang", "image_lost": "reset"}
+DONE = b"data: [DONE]\n\n"
+
+
+def other_answer(fault: Fault, answer: Answer, chunk_chars: int) -> Answer:
+    """The answer with the fault in it, for the faults that lie in the answer."""
+    match fault.kind:
+        case "empty_choices":
+            return replace(answer, empty=True)
+        case "reasoning_only":
+            reasoning = answer.reasoning or "Simulated thought."
+            return Answer(reasoning=reasoning, completion_tokens=0)
+        case "sensitive_mid":
+            kept = answer.content[: fault.chunks * chunk_chars]
+            blocked = ({"role": "assistant", "level": 1},)
+            return Answer(content=kept, finish_reason="sensitive", content_filter=blocked)
+        case "network_error":
+            return replace(answer, finish_reason="network_error")
+        case "context_exceeded":
+            return replace(answer, finish_reason="model_context_window_exceeded")
+        case "think_leak":
+            return replace(answer, content=f"</think>\n{answer.content}")
+        case "big_frame":
+            return replace(answer, content="█" * (fault.size // 3), chunk_chars=fault.size)
+    return answer
+
+
+def frame(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + dumps(chunk) + b"\n\n"
+
+
+def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: float) -> list[Step]:
+    """The steps of a stream; without a fault and without pauses it is one."""
+    frames = [frame(chunk) for chunk in chunks]
+    if fault is None or fault.kind in {"slow_first_byte", "wrong_content_type"}:
+        return _paced([*frames, DONE], chunk_s)
+    place = min(fault.chunks, len(frames) - 1)
+    first, last = frames[:place], frames[-1]
+    if fault.kind in _STOPS:
+        return [*_paced(first, chunk_s), Stop(_STOPS[fault.kind])]
+    if fault.kind == "trickle":
+        return _trickle(b"".join([*frames, DONE]), fault.seconds)
+    return _paced(_spoilt(fault, frames, chunks, place) or [*first, last, DONE], chunk_s)
+
+
+def _spoilt(fault: Fault, frames: list[bytes], chunks: list[dict[str, Any]], place: int) -> list[bytes]:
+    first, rest = frames[:place], frames[place:]
+    hit = rest[0]
+    match fault.kind:
+        case "glued_frames":
+            return [*first, hit[: len(hit) // 2] + b"".join(rest[1:]), DONE]
+        case "truncated_frame":
+            return [*first, hit[: len(hit) // 2] + b"\n\n", *rest[1:], DONE]
+        case "error_frame":
+            refusal = Refusal(fault.code or "1234", "simulated", message=fault.message)
+            return [*first, frame(refusal.body(fault.language or "zh"))]
+        case "no_done":
+            return frames
+        case "no_finish":
+            return [*frames[:-1], DONE]
+        case "no_end":
+            return frames[:-1]
+        case "extra_empty_choices":
+            extra = {**chunks[-1], "choices": []}
+            return [*frames, frame(extra), DONE]
+        case "invalid_utf8":
+            return [*first, b"data: \xff\xfe" + hit[8:], *rest[1:], DONE]
+        case "duplicate_chunks":
+            return [copy for one in frames[:-1] for copy in (one, one)] + [frames[-1], DONE]
+    return [*frames, DONE]
+
+
+def body_steps(fault: Fault | None, body: bytes) -> list[Step]:
+    """The steps of a body that is no stream."""
+    if fault is None:
+        return [Send(body)]
+    if fault.kind in _STOPS:
+        return [Send(body[: len(body) // 2]), Stop(_STOPS[fault.kind])]
+    if fault.kind == "trickle":
+        return _trickle(body, fault.seconds)
+    if fault.kind in {"truncated_frame", "glued_frames"}:
+        return [Send(body[: len(body) // 2])]
+    if fault.kind == "invalid_utf8":
+        return [Send(body.replace(b'"content":"', b'"content":"\xff\xfe', 1))]
+    return [Send(body)]
+
+
+def _paced(frames: Sequence[bytes], chunk_s: float) -> list[Step]:
+    if not frames:
+        return []
+    if not chunk_s:
+        return [Send(b"".join(frames))]
+    steps: list[Step] = []
+    for one in frames:
+        steps += [Send(one), Pause(chunk_s)]
+    return steps[:-1]
+
+
+def _trickle(data: bytes, seconds: float) -> list[Step]:
+    steps: list[Step] = []
+    for index in range(len(data)):
+        steps += [Send(data[index : index + 1]), Pause(seconds)]
+    return steps[:-1]
+
+
+def broken_200(fault: Fault, language: str) -> bytes:
+    """An error that calls itself a success."""
+    refusal = Refusal(fault.code or "1000", message=fault.message)
+    if fault.kind == "error_in_200":
+        return dumps(refusal.body(language))
+    code = int(refusal.code) if refusal.code.isdigit() else refusal.code
+    return json.dumps(
+        {"code": code, "msg": refusal.words(language), "success": False}, ensure_ascii=False
+    ).encode()

@@ -1,0 +1,131 @@
+"""Scripted answers and scripted misbehaviour, as plain values that can also travel as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+FaultKind = Literal[
+    # instead of an answer
+    "error",  # a business code: code, status, message, retry_after, language
+    "html",  # the gateway's page: status 502 or 503
+    "refuse",  # RST before any header
+    "hang",  # nothing at all, until the client or the simulator goes
+    "error_in_200",  # {"error": {...}} with status 200
+    "flat_error_in_200",  # {"code": 1000, "msg": ..., "success": false} with status 200
+    # the right answer, badly delivered
+    "slow_first_byte",  # after `seconds`
+    "trickle",  # one byte every `seconds`
+    "reset",  # RST after `chunks` frames (half of a body that is no stream)
+    "close",  # FIN without the end of the body, at the same place
+    "hang_mid",  # silence from the same place on
+    "glued_frames",  # a truncated frame with the next `data:` in the same line
+    "truncated_frame",  # a frame cut in its middle; the rest is right
+    "wrong_content_type",  # text/html
+    "error_frame",  # data: {"error": {...}} after `chunks` frames, then the end
+    "no_done",  # no [DONE]
+    "no_finish",  # no finish_reason, but [DONE]
+    "no_end",  # neither finish_reason nor [DONE], and a clean end of the body
+    "extra_empty_choices",  # one more frame with empty choices; a client should not mind
+    "invalid_utf8",  # a byte that is no UTF-8, in the middle
+    "duplicate_chunks",  # every frame with text arrives twice
+    # another answer
+    "empty_choices",  # choices: [] and nothing else
+    "reasoning_only",  # reasoning, then stop with no content and completion_tokens 0
+    "sensitive_mid",  # finish_reason sensitive after `chunks` frames of text
+    "network_error",  # finish_reason network_error
+    "context_exceeded",  # finish_reason model_context_window_exceeded
+    "big_frame",  # one frame of `size` bytes
+    "think_leak",  # a bare </think> in the content
+    # generated images
+    "image_lost",  # the image is made, then the connection is reset within the answer
+    "image_404",  # the URL is not found
+    "image_not_image",  # the URL gives a text
+    "image_redirect",  # the URL redirects, to `location` or else to the image
+]
+KINDS: tuple[str, ...] = get_args(FaultKind)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request, or with `times` of them (0 means every one until `clear()`).
+
+    A fault meets requests that the service would otherwise have answered: a request that breaks a rule is refused for
+    that, and the fault waits. Without `path` it meets chat and image requests only; `path` is looked for in the path of
+    any request. `after` requests that match go by first.
+    """
+
+    kind: FaultKind
+    code: str = ""
+    status: int | None = None
+    message: str | None = None
+    retry_after: str | None = None
+    language: Literal["zh", "en"] | None = None
+    seconds: float = 1.0
+    chunks: int = 1
+    size: int = 10 * 1024 * 1024
+    location: str = ""
+    model: str | None = None
+    path: str | None = None
+    after: int = 0
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(KINDS)}")
+
+    def matches(self, path: str, model: str) -> bool:
+        if self.model is not None and self.model != model:
+            return False
+        if self.path is not None:
+            return self.path in path
+        if self.kind.startswith("image_"):
+            return path.endswith("/images/generations")
+        return path.endswith(("/chat/completions", "/images/generations"))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A scripted answer of a chat request; it is given as it is, whatever max_tokens says.
+
+    `chunks`, when given, are the stream's deltas: a text is a content delta, an object a delta of its own. `tool_calls`
+    hold objects of name and arguments, or whole items of the API. `boxed` wraps the text in box tokens.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    finish_reason: str | None = None
+    usage: Mapping[str, Any] | None = None
+    chunks: tuple[str | Mapping[str, Any], ...] = ()
+    boxed: bool = False
+    delay_s: float = 0.0
+    model: str | None = None
+    path: str | None = None
+    after: int = 0
+    times: int = 1
+
+    def matches(self, path: str, model: str) -> bool:
+        if self.model is not None and self.model != model:
+            return False
+        return path.endswith("/chat/completions") and (self.path is None or self.path in path)
+
+
+def to_json(item: Fault | Reply) -> dict[str, Any]:
+    return asdict(item)
+
+
+def from_json(data: Mapping[str, Any]) -> Fault | Reply:
+    """A Fault when there is a `kind`, else a Reply.
+
+    Raises:
+        ValueError: a name or a kind that is not known.
+
+    """
+    kind: type[Fault | Reply] = Fault if "kind" in data else Reply
+    names = {item.name for item in fields(kind)}
+    if unknown := sorted(set(data) - names):
+        raise ValueError(f"unknown fields {unknown}; there are {sorted(names)}")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+    }
+    return kind(**values)

@@ -1,0 +1,95 @@
+"""What a simulator holds between requests: switches, keys, the script, the simulated web, files, requests in flight."""
+
+import threading
+from collections import Counter, OrderedDict
+
+from glm_mcp.simulator.errors import Refusal
+from glm_mcp.simulator.models import Model, chosen
+from glm_mcp.simulator.received import Ledger, Received
+from glm_mcp.simulator.script import Fault, Reply
+from glm_mcp.simulator.switches import Switches
+from glm_mcp.simulator.tokens import PrefixCache
+
+_KEPT_FILES = 64
+_KEPT_IDS = 10_000
+
+
+class State:
+    """Counters and files belong to the server's thread; the script and the ledger may be touched by any."""
+
+    def __init__(self, switches: Switches, keys: tuple[str, ...], *, control: bool) -> None:
+        self.switches = switches
+        self.keys = keys
+        self.control = control
+        self.ledger = Ledger()
+        self.web: dict[str, tuple[bytes, str]] = {}
+        self.prefixes = PrefixCache()
+        self.files: OrderedDict[str, tuple[bytes, Fault | None]] = OrderedDict()
+        self._in_flight: Counter[str] = Counter()
+        self._request_ids: OrderedDict[str, None] = OrderedDict()
+        self._script: list[tuple[Fault | Reply, list[int]]] = []
+        self._lock = threading.Lock()
+
+    def queue(self, *items: Fault | Reply) -> None:
+        with self._lock:
+            self._script += [(item, [item.after, item.times]) for item in items]
+
+    def next_script(self, path: str, model: str) -> Fault | Reply | None:
+        """The first item that matches and whose turn it is; those before it let one more request by."""
+        with self._lock:
+            for index, (item, left) in enumerate(self._script):
+                if not item.matches(path, model):
+                    continue
+                if left[0] > 0:
+                    left[0] -= 1
+                    continue
+                left[1] -= 1
+                if left[1] == 0:
+                    del self._script[index]
+                return item
+        return None
+
+    def clear(self) -> None:
+        """Forget the requests, the script, the request ids and the cached prefixes; keep switches, web and files."""
+        with self._lock:
+            self._script.clear()
+        self._request_ids = OrderedDict()
+        self.prefixes = PrefixCache()
+        self.ledger.clear()
+
+    def enter(self, model: Model, entry: Received) -> None:
+        """Take one of the model's places.
+
+        Raises:
+            Refusal: 1302 when there is none.
+
+        """
+        limit = chosen(self.switches.concurrency, model.id, model.concurrency)
+        entry.in_flight = self._in_flight[model.id] + 1
+        if entry.in_flight > limit:
+            raise Refusal("1302")
+        self._in_flight[model.id] += 1
+        self.ledger.touch()
+
+    def leave(self, model: Model) -> None:
+        self._in_flight[model.id] -= 1
+
+    def claim(self, request_id: str | None) -> None:
+        """Use up a caller's request id.
+
+        Raises:
+            Refusal: 1231 when it was used before.
+
+        """
+        if request_id is None or self.switches.repeated_request_ids == "accept":
+            return
+        if request_id in self._request_ids:
+            raise Refusal("1231", request_id)
+        self._request_ids[request_id] = None
+        if len(self._request_ids) > _KEPT_IDS:
+            self._request_ids.popitem(last=False)
+
+    def keep_file(self, name: str, data: bytes, fault: Fault | None) -> None:
+        self.files[name] = (data, fault)
+        if len(self.files) > _KEPT_FILES:
+            self.files.popitem(last=False)

@@ -1,0 +1,90 @@
+"""What nobody could verify about the service, and how fast and how wide the simulated one is.
+
+Each unverified behaviour is a switch whose default is the strict side: a client that passes with the defaults and with
+their opposites works whatever the service does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+Choice = Literal["accept", "refuse"]
+_TUPLES = {"sensitive_words", "coding_keys"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switches:
+    """One simulated service's behaviour; seconds, bytes and counts are plain numbers.
+
+    A mapping is by model id and overrides only the models it names; a single value goes for all models.
+    """
+
+    # How many requests of one model may be in flight; {} is the model table's own figure.
+    concurrency: Mapping[str, int] | int = field(default_factory=dict)
+    # A prompt holding one of these is refused with 1301.
+    sensitive_words: tuple[str, ...] = ("SIMULATED-SENSITIVE",)
+    # Keys of the coding plan: 1113 on the general endpoint ...
+    coding_keys: tuple[str, ...] = ()
+    # ... except for glm-4.7-flash when this is on, as users report.
+    coding_key_free_flash: bool = False
+    # Base64 images; {} is the table's figure: only glm-4v-flash refuses both forms.
+    data_url_images: Mapping[str, Choice] | Choice = field(default_factory=dict)
+    raw_base64_images: Mapping[str, Choice] | Choice = field(default_factory=dict)
+    # The specification knows only URLs; one vendor script sends data URLs.
+    data_url_videos: Choice = "refuse"
+    # WebM and GIF as video_url worked for one user.
+    more_video_formats: bool = False
+    # {} is the table's figure: 50, 50 and 1.
+    max_images: Mapping[str, int] | int = field(default_factory=dict)
+    # The number of videos a request may hold is documented nowhere.
+    max_videos: int = 1
+    # "5 MB" and the like, read the smaller way.
+    max_image_bytes: int = 5_000_000
+    max_video_bytes: int = 200_000_000
+    max_file_bytes: int = 50_000_000
+    # Pictures, videos and files in one conversation, and the code that refuses it.
+    mixing: Choice = "refuse"
+    mixing_code: Literal["1210", "1215"] = "1210"
+    # The code for a GIF picture: users saw an internal error of the 1234 family.
+    gif_code: Literal["1210", "1234"] = "1234"
+    vision_tool_role: Choice = "refuse"
+    system_on_4v_flash: Choice = "refuse"
+    vision_response_format: Literal["refuse", "ignore"] = "refuse"
+    unsupported_tools: Literal["refuse", "ignore"] = "refuse"
+    # temperature and top_p out of range or with more than two decimals.
+    strict_sampling: bool = True
+    # The newest specification says 4, the older one 1.
+    max_stop: int = 1
+    # One project reports 1214 for neighbours of one role; common usage contradicts it.
+    same_role_turns: Choice = "accept"
+    repeated_request_ids: Choice = "refuse"
+    custom_image_sizes: Choice = "accept"
+    # Answer with a tool call even when the message names no function.
+    call_tools: bool = False
+    # The language of messages; auto follows Accept-Language, else Chinese.
+    language: Literal["auto", "zh", "en"] = "auto"
+    first_byte_s: float = 0.0
+    chunk_s: float = 0.0
+    chunk_chars: int = 24
+    # How many requests are remembered, and whether with their base64 text.
+    keep: int = 2000
+    whole_bodies: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Switches":
+        """Switches from a JSON object of some of the fields.
+
+        Raises:
+            ValueError: a name is no switch.
+
+        """
+        names = {item.name for item in fields(cls)}
+        if unknown := sorted(set(data) - names):
+            raise ValueError(f"unknown switches {unknown}; there are {sorted(names)}")
+        values: dict[str, Any] = {
+            name: tuple(value) if name in _TUPLES else value for name, value in data.items()
+        }
+        return cls(**values)

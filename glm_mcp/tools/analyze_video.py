@@ -1,0 +1,286 @@
+"""analyze_video: anything about a video, whole where the service takes it, as timed frames where it does not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from glm_mcp.attempts import Answer
+from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.media.parts import Clip, Frame, Source
+from glm_mcp.media.sheet import make_sheet
+from glm_mcp.media.times import parse_time, parts, stamp
+from glm_mcp.media.video import plan_parts, prepare_video, stills
+from glm_mcp.tools import files
+from glm_mcp.tools.arguments import COMMON, MODEL, Arg
+from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.base import Deps, Tool, ToolResult
+from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.language import Lang, language
+from glm_mcp.tools.parts import combined
+from glm_mcp.tools.tasks import VIDEO, instruction
+from glm_mcp.wire import Message, Part, Text, Video
+
+ARGS = (
+    Arg(
+        "video",
+        "text",
+        "Path or URL",
+        required=True,
+        also=("video_url", "video_source", "video_path", "path", "url", "file", "source", "videos"),
+    ),
+    Arg("prompt", "text", also=("question", "query", "message", "text")),
+    Arg("task", "text", choices=tuple(VIDEO)),
+    Arg("start", "time", "Seconds or m:ss", also=("from", "start_time", "start_s")),
+    Arg("end", "time", also=("to", "end_time", "end_s")),
+    Arg("max_frames", "integer", least=1, most=800, also=("frames", "num_frames")),
+    *COMMON,
+    MODEL,
+)
+# Their answers are lists of times or need the frames at hand: pictures with their times beside them serve better than a film.
+FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
+SHEETED = {"timeline", "keyframes", "storyboard"}
+EXACT = {"timeline", "keyframes"}
+STILLS_MAX = 12
+SIDECARS = (".srt", ".vtt", ".en.srt", ".zh.srt", ".en.vtt", ".zh.vtt")
+
+
+async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
+    prompt, task = args.get("prompt", "").strip(), args.get("task")
+    lang = language(prompt, deps.settings)
+    words = (
+        instruction(VIDEO, task, prompt, lang) if task else prompt or instruction(VIDEO, "summary", "", lang)
+    )
+    start = parse_time(args["start"]) if "start" in args else None
+    end = parse_time(args["end"]) if "end" in args else None
+    found = await resolve(deps, args["video"], "video")
+    if len(found) > 1:
+        raise InvalidRequest(f"analyze_video: {len(found)} files fit", "It reads one video a call; name one.")
+    source = found[0]
+    try:
+        remote = is_remote(source)
+        if (
+            remote
+            and task not in FRAMED
+            and not (start or end or args.get("max_frames"))
+            and source.fragment.t is None
+        ):
+            try:
+                answer = await ask(deps, args, _whole(Video(source.name, url=source.url), words, task))
+                return result(deps, args, answer, ["the service read the video by its address"])
+            except InvalidRequest as error:
+                if error.code != "1210":
+                    raise
+                deps.progress.say("the service cannot fetch the video: downloading it here")
+        if remote:
+            source = await fetch(deps, source)
+        return await _local(deps, args, source, words, lang, (start, end))
+    finally:
+        for opened in (*found, source):
+            opened.close()
+
+
+async def _local(
+    deps: Deps,
+    args: dict[str, Any],
+    source: Source,
+    words: str,
+    lang: Lang,
+    span: tuple[float | None, float | None],
+) -> ToolResult:
+    task, most = args.get("task"), args.get("max_frames")
+    start, end = span
+    card = deps.client.models("vision", args.get("model"))[0]
+    sidecar = await _sidecar(deps, source)
+    deps.progress.say(f"preparing {source.name}")
+    whole = task not in FRAMED and most is None and card.id not in deps.client.refuses_video
+    if whole:
+        limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
+        clip = await prepare_video(
+            source, card, whole=True, max_bytes=limit, start=start, end=end, max_frames=None, sidecar=sidecar
+        )
+        if clip.video is not None:
+            try:
+                answer = await ask(
+                    deps,
+                    args,
+                    _whole(
+                        clip.video, _with_subtitles(clip, words, lang), task, offset=clip.start, lang=lang
+                    ),
+                )
+                return result(
+                    deps, args, answer, [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes]
+                )
+            except InvalidRequest as error:
+                if error.code != "1210":
+                    raise
+                # Nobody documents whether a video may come as bytes; this service says no.
+                deps.client.refuses_video.add(card.id)
+                deps.progress.say("the service takes no video as bytes: sending frames")
+        elif clip.frames and len(parts(clip.duration, clip.start, clip.end)) == 1:
+            return await _of_frames(deps, args, source, words, lang, [clip])
+    return await _framed(deps, args, source, words, lang, (start, end), sidecar)
+
+
+async def _framed(
+    deps: Deps,
+    args: dict[str, Any],
+    source: Source,
+    words: str,
+    lang: Lang,
+    span: tuple[float | None, float | None],
+    sidecar: str | None,
+) -> ToolResult:
+    task, most = args.get("task"), args.get("max_frames")
+    card = deps.client.models("vision", args.get("model"))[0]
+    stretches = await plan_parts(source, *span, max_frames=most)
+    clips: list[Clip] = []
+    for n, (start, end, count) in enumerate(stretches):
+        deps.progress.say(
+            f"taking frames of {source.name}"
+            + (f", part {n + 1} of {len(stretches)}" if len(stretches) > 1 else "")
+        )
+        clips.append(
+            await prepare_video(
+                source,
+                card,
+                whole=False,
+                max_bytes=0,
+                start=start,
+                end=end,
+                max_frames=count if most is not None else None,
+                dense_head=task == "teardown" and n == 0,
+                sidecar=sidecar,
+            )
+        )
+    return await _of_frames(deps, args, source, words, lang, clips)
+
+
+async def _of_frames(
+    deps: Deps, args: dict[str, Any], source: Source, words: str, lang: Lang, clips: list[Clip]
+) -> ToolResult:
+    task = args.get("task")
+    exact = task in EXACT
+    questions = [_question(c, _with_subtitles(c, words, lang), task, lang, exact=exact) for c in clips]
+    if len(questions) == 1:
+        answer = await ask(deps, args, questions[0])
+    else:
+        answer = await combined(deps, args, questions, words, lang)
+    frames = [f for c in clips for f in c.frames]
+    first, last = clips[0], clips[-1]
+    notes = [
+        f"{len(frames)} frames of {stamp(first.start)}–{stamp(last.end)} read, the video has {stamp(first.duration)}"
+    ]
+    # What each clip says of its own coverage is in the line above.
+    notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)]
+    finished = result(deps, args, answer, list(dict.fromkeys(notes)))
+    await _kept(deps, finished, source, answer, frames, task)
+    return finished
+
+
+async def _kept(
+    deps: Deps, finished: ToolResult, source: Source, answer: Answer, frames: list[Frame], task: str | None
+) -> None:
+    """The contact sheet, and the key frames that the answer names, full-size."""
+    stem = (
+        re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
+    )
+    heads: list[str] = []
+    if task == "keyframes":
+        times = times_in(answer.text, frames[-1].time if frames else 0.0)[:STILLS_MAX]
+        got = await stills(source, times)
+        if len(got) < len(times):
+            heads.append(
+                f"{len(times) - len(got)} of {len(times)} key frames could not be read from the file"
+            )
+        for moment, data in got:
+            said, link = await files.save(deps, f"{stem}-{stamp(moment, 1).replace(':', '-')}.jpg", data)
+            heads.append(f"{stamp(moment, 1)} {said}")
+            finished.links.append(link)
+    if task in SHEETED and frames:
+        said, link = await files.keep(deps, f"{stem}-sheet.jpg", await make_sheet(frames))
+        heads.append(f"Contact sheet: {said}")
+        finished.links.append(link)
+    if heads:
+        finished.head = "\n".join(heads)
+        finished.data["files"] = heads
+
+
+def times_in(text: str, end: float) -> list[float]:
+    """The time that each line of an answer starts with, in seconds, in order, within the video."""
+    found: list[float] = []
+    for line in text.splitlines():
+        mark = re.match(
+            r"[\s\-*•#>\d.)、]*?[`\[(（“\"*]*(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:s|秒))",
+            line,
+        )
+        if not mark:
+            continue
+        try:
+            moment = parse_time(mark[1].replace("秒", "s").replace(" ", ""))
+        except InvalidRequest:
+            continue  # the model's slip, such as 1:75
+        if moment <= end + 1 and moment not in found:
+            found.append(moment)
+    return found
+
+
+def _whole(video: Video, words: str, task: str | None, *, offset: float = 0.0, lang: Lang = "en") -> Question:
+    if offset:
+        words += (
+            f"\n\n这段视频从原片的 {stamp(offset, 1)} 开始；请给出原片的时间。"
+            if lang == "zh"
+            else f"\n\nThis clip begins at {stamp(offset, 1)} of the original; give times of the original."
+        )
+    return Question((Message("user", (video, Text(words))),), "vision", task=task or "video")
+
+
+def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bool) -> Question:
+    span = f"{stamp(clip.start)}–{stamp(clip.end)}"
+    intro = (
+        f"以下是一段视频 {span} 的 {len(clip.frames)} 帧画面，每帧前标有它在视频中的时间。"
+        if lang == "zh"
+        else f"These are {len(clip.frames)} frames of a video, {span}, each after its time in the video."
+    )
+    parts: list[Part] = [Text(intro)]
+    for frame in clip.frames:
+        parts += [Text(f"[{stamp(frame.time, 2)}]"), frame.picture.part]
+    return Question((Message("user", (*parts, Text(words))),), "vision", task=task or "video", exact=exact)
+
+
+def _with_subtitles(clip: Clip, words: str, lang: Lang) -> str:
+    if not clip.subtitles:
+        return words
+    return f"{'视频字幕' if lang == 'zh' else 'Subtitles of the video'}:\n{clip.subtitles}\n\n{words}"
+
+
+async def _sidecar(deps: Deps, source: Source) -> str | None:
+    """The text of a subtitle file beside a local video, where it may be read."""
+    if source.path is None:
+        return None
+    for suffix in SIDECARS:
+        beside = source.path.with_name(source.path.stem + suffix)
+        if not await anyio.Path(beside).is_file():
+            continue
+        try:
+            found = await resolve(deps, str(beside), "any")
+        except GLMError:
+            continue
+        try:
+            return (await anyio.to_thread.run_sync(found[0].read)).decode("utf-8", "replace")
+        finally:
+            found[0].close()
+    return None
+
+
+TOOL = Tool(
+    "analyze_video",
+    "Watch a video",
+    "Watch a video file or URL: summary, timeline, key frames, storyboard, questions. Any length and format; read as timed frames when too large. Sound is not heard; live streams are refused.",
+    ARGS,
+    run,
+    hint="video, screen recording, movie, clip, mp4, timeline, frames",
+)

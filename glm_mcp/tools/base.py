@@ -1,0 +1,219 @@
+"""What every tool shares: what it is given, what it gives back, and how that fits a host's budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from glm_mcp.attempts import Answer
+from glm_mcp.client import GLMClient
+from glm_mcp.errors import GLMError
+from glm_mcp.outputs import Outputs
+from glm_mcp.progress import Progress
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.settings import Settings
+from glm_mcp.tools.arguments import Arg, schema
+
+RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
+CONTINUED = 330  # room for the line that says how to read on
+LEAST = 400  # a result shorter than this helps nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the calling host does with results. `budget`: characters of a serialised result. `previews`: it shows
+    images to its model. `local`: it sees this machine's files, so that a path means something to it.
+    """
+
+    budget: int = 7_800
+    previews: bool = False
+    local: bool = True
+    deadline_s: float = 55.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What a tool works with: shared by the process, but for the last three, which belong to one call."""
+
+    settings: Settings
+    client: GLMClient
+    sandbox: Sandbox
+    outputs: Outputs
+    host: Host
+    progress: Progress
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A file that came out of a call."""
+
+    uri: str
+    name: str
+    mime: str
+
+
+@dataclass(slots=True)
+class ToolResult:
+    """`text` may be shortened to the budget and is then kept whole; `head` and `notes` are always shown whole."""
+
+    text: str
+    head: str = ""
+    notes: list[str] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    previews: list[tuple[bytes, str]] = field(default_factory=list)
+    max_chars: int | None = None
+    kept: str | None = None  # already kept under this id, from this place on (`offset`)
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A result as it goes out."""
+
+    text: str
+    meta: dict[str, Any]
+    links: tuple[Link, ...] = ()
+    previews: tuple[tuple[bytes, str], ...] = ()
+    structured: dict[str, Any] | None = None
+    error: bool = False
+
+
+Run = Callable[[Deps, dict[str, Any]], Awaitable[ToolResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool is data and a function of (deps, arguments)."""
+
+    name: str
+    title: str
+    description: str
+    args: tuple[Arg, ...]
+    run: Run
+    reads_only: bool = True
+    hint: str = ""
+
+    def schema(self) -> dict[str, Any]:
+        return schema(self.args)
+
+
+def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
+    """The one line that says where an answer comes from and what a careful reader must know."""
+    usage = answer.usage
+    facts = [answer.model]
+    if usage.prompt or usage.completion:
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        facts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens")
+    facts.append(f"{answer.seconds:.1f} s")
+    if answer.fallback:
+        facts.append(f"instead of {answer.fallback}")
+    if simulated:
+        facts.append("SIMULATED")
+    return "[" + " · ".join(facts + list(dict.fromkeys(answer.notes + notes))) + "]"
+
+
+def meta_of(answer: Answer) -> dict[str, Any]:
+    """What a program may want to know of an answer; small, since some hosts show it to their model."""
+    usage = answer.usage
+    tokens = {
+        "in": usage.prompt,
+        "out": usage.completion,
+        "cached": usage.cached,
+        "reasoning": usage.reasoning,
+    }
+    whole: dict[str, Any] = {
+        "model": answer.model,
+        "tokens": {k: v for k, v in tokens.items() if v},
+        "finish": answer.finish,
+        "request_id": answer.request_id,
+        "s": round(answer.seconds, 2),
+        "fallback": answer.fallback,
+        "partial": answer.partial,
+        "attempts": answer.attempts[-6:] if len(answer.attempts) > 1 else None,
+    }
+    return {k: v for k, v in whole.items() if v}
+
+
+def fit(result: ToolResult, deps: Deps) -> Content:
+    """The result within the host's budget. What does not fit is kept whole, and the text says how to read on."""
+    meta = {"glm": result.meta} if result.meta else {}
+    closing_line = "\n\n" + "\n".join(result.notes) if result.notes else ""
+    head = result.head + "\n\n" if result.head and result.text else result.head
+    links = tuple(result.links)
+    fixed = (
+        RESERVE
+        + _length(meta)
+        + sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
+        + _length(head + closing_line)
+    )
+    room = max(LEAST, deps.host.budget - fixed)
+    if result.max_chars is not None:
+        room = result.max_chars
+    shown, end = result.text, len(result.text)
+    size: Callable[[str], int] = len if result.max_chars is not None else _length
+    if size(result.text) > room or result.kept:
+        room = max(1, room - (0 if result.max_chars is not None else CONTINUED))
+        end = _cut(result.text, room, size)
+        shown = result.text[:end]
+    whole = result.text
+    if end < len(result.text):
+        ident = result.kept or deps.outputs.keep(result.text, ".md")
+        at = result.offset + end
+        uri = f"glm://outputs/{ident}"
+        place = ""
+        if deps.host.local:
+            place = f" The whole is in {deps.outputs.kept(ident)[0]}."
+        shown += (
+            f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
+            f'Go on with read_document(documents="{uri}", cursor="{at}").{place}]'
+        )
+    text = head + shown + closing_line
+    structured = {"text": head + whole, **result.data} if deps.settings.structured else None
+    return Content(text, meta, links, tuple(result.previews), structured)
+
+
+def failure(error: GLMError, deps: Deps | None) -> Content:
+    """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
+    text = str(error)
+    meta: dict[str, Any] = {"error": error.as_meta()}
+    attempts = error.meta.get("attempts")
+    if attempts and len(attempts) > 1:
+        meta["attempts"] = attempts[-6:]
+    if error.partial:
+        budget = deps.host.budget if deps else Host().budget
+        room = max(LEAST, budget - RESERVE - _length(text) - _length(meta) - 100)
+        end = _cut(error.partial, room, _length)
+        text += (
+            "\n\nWhat had arrived (not complete):\n"
+            + error.partial[:end]
+            + ("…" if end < len(error.partial) else "")
+        )
+    return Content(text, {"glm": meta}, structured=None, error=True)
+
+
+def _length(value: Any) -> int:
+    """Characters in the serialised result; a line break counts as two there."""
+    return len(json.dumps(value, ensure_ascii=False)) - (2 if isinstance(value, str) else 0)
+
+
+def _cut(text: str, room: int, size: Callable[[str], int]) -> int:
+    """The largest end so that text[:end] has at most `room` characters serialised; at a line's or word's end when near."""
+    if size(text) <= room:
+        return len(text)
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if size(text[:middle]) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    for mark in ("\n\n", "\n", " ", "。"):
+        found = text.rfind(mark, 0, low)
+        if found > low * 0.8:
+            return found + len(mark)
+    return max(1, low)

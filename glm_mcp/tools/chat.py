@@ -1,0 +1,246 @@
+"""chat: a second model, with history, files and functions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.document import read, render, to_markdown
+from glm_mcp.media.image import prepare_images
+from glm_mcp.media.parts import Source
+from glm_mcp.tools.arguments import COMMON, MODEL, Arg
+from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.base import Deps, Tool, ToolResult
+from glm_mcp.tools.inputs import fetch, resolve
+from glm_mcp.wire import File, Image, Message, Part, Text, Video
+
+ARGS = (
+    Arg(
+        "prompt",
+        "text",
+        "The question; may be empty after function results",
+        required=True,
+        also=("message", "question", "query", "text", "input"),
+    ),
+    Arg("system", "text", "Instructions for the model", also=("system_prompt", "instructions")),
+    Arg("history", "dicts", "Earlier API messages, as they are", also=("messages",)),
+    Arg(
+        "files",
+        "texts",
+        "Paths or URLs of documents, code, pictures",
+        also=("file", "images", "image", "documents", "attachments", "path", "paths"),
+    ),
+    Arg("functions", "dicts", "Function definitions the model may call", also=("tools",)),
+    *COMMON,
+    MODEL,
+)
+ROLES = ("system", "user", "assistant", "tool")
+FUNCTIONS_MAX = 128  # the platform's limit
+
+
+async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
+    prompt: str = args["prompt"]
+    history = [_message(n, raw) for n, raw in enumerate(args.get("history") or [])]
+    functions = _functions(args.get("functions") or [])
+    files = args.get("files") or []
+    if not prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
+        raise InvalidRequest(
+            "chat: prompt is empty",
+            "Give the question in prompt; it may be empty only after function results in history.",
+        )
+    parts: list[Part] = []
+    notes: list[str] = []
+    for argument in files:
+        found = await resolve(deps, argument, "any")
+        for source in found:
+            more, said = await _attached(deps, source)
+            parts += more
+            notes += said
+    messages = [Message("system", args["system"])] if args.get("system") else []
+    messages += history
+    if prompt.strip() or parts:
+        content: str | tuple[Part, ...] = (*parts, Text(prompt)) if parts else prompt
+        messages.append(Message("user", content))
+    seen = any(not isinstance(p, Text) for m in messages for p in m.parts())
+    answer = await ask(
+        deps,
+        args,
+        Question(tuple(messages), "vision" if seen else "chat", exact=bool(functions), functions=functions),
+    )
+    finished = result(deps, args, answer, notes)
+    if answer.tool_calls:
+        turn: dict[str, Any] = {
+            "role": "assistant",
+            "content": answer.text or None,
+            "tool_calls": answer.tool_calls,
+        }
+        if answer.reasoning and thinking_kept(args):
+            turn["reasoning_content"] = answer.reasoning
+        finished.head = (
+            "The model asks for function calls. Append this message to history, then one "
+            '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
+        )
+        finished.text = json.dumps(turn, ensure_ascii=False)
+        finished.data["message"] = turn
+    return finished
+
+
+def thinking_kept(args: dict[str, Any]) -> bool:
+    """Reasoning goes back to the model only when the caller works with thinking on; the API wants it unmodified then."""
+    return args.get("thinking") in {"true", "show"}
+
+
+async def _attached(deps: Deps, source: Source) -> tuple[list[Part], list[str]]:
+    """One file as parts of the user's turn, and what a careful reader must know."""
+    try:
+        if source.url is not None and source.family == "image":
+            return [Image(source.name, url=source.url)], []
+        if source.url is not None:
+            source = await fetch(deps, source)
+        deps.progress.say(f"preparing {source.name}")
+        card = deps.client.models("vision")[0]
+        if source.family == "image":
+            pictures = await prepare_images([source], card)
+            labelled: list[Part] = []
+            for picture in pictures:
+                labelled += (
+                    [Text(f"[{picture.label or source.name}]"), picture.part]
+                    if len(pictures) > 1
+                    else [picture.part]
+                )
+            return labelled, [n for p in pictures for n in p.notes]
+        if source.family in {"video", "audio"}:
+            raise InvalidRequest(
+                f"{source.name} is {source.family}",
+                "Use analyze_video for a video; sound is not heard by these models.",
+            )
+        document = await read(source)
+        text = f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
+        pages = [p.number for p in document.pages if p.as_image]
+        drawn = await render(source, pages, card) if pages else []
+        shown: list[Part] = []
+        for picture in drawn:
+            shown += [Text(f"[{picture.label}]"), picture.part]
+        return [Text(text), *shown], list(document.notes)
+    finally:
+        source.close()
+
+
+def _message(position: int, raw: dict[str, Any]) -> Message:
+    """One turn of the history, as the API has it.
+
+    Raises InvalidRequest naming the turn.
+    """
+    role = raw.get("role")
+    if role not in ROLES:
+        raise InvalidRequest(
+            f"chat: history[{position}] has role {role!r}", f"A role is one of {', '.join(ROLES)}."
+        )
+    extra = {
+        k: v
+        for k, v in raw.items()
+        if k in {"tool_calls", "tool_call_id", "reasoning_content", "name"} and v is not None
+    }
+    if role == "tool" and not isinstance(extra.get("tool_call_id"), str):
+        raise InvalidRequest(
+            f"chat: history[{position}] is a function result without tool_call_id",
+            "Give the id of the call that it answers.",
+        )
+    content = raw.get("content")
+    if content is None and role == "assistant" and extra.get("tool_calls"):
+        return Message(role, None, extra)
+    if isinstance(content, str):
+        return Message(role, content, extra)
+    if isinstance(content, list):
+        return Message(role, tuple(_part(position, p) for p in content), extra)
+    if role == "tool" and content is not None:
+        return Message(role, json.dumps(content, ensure_ascii=False), extra)
+    raise InvalidRequest(
+        f"chat: history[{position}] has no content", "Give content as a text or a list of parts."
+    )
+
+
+def _part(position: int, raw: Any) -> Part:
+    import base64
+    import binascii
+
+    match raw:
+        case {"type": "text", "text": str() as text}:
+            return Text(text)
+        case str() as text:
+            return Text(text)
+        case {"type": "image_url", "image_url": {"url": str() as url} | (str() as url)}:
+            if url.startswith(("http://", "https://")):
+                return Image("history", url=url)
+            try:
+                return Image(
+                    "history",
+                    data=base64.b64decode(url.rpartition("base64,")[2], validate=True),
+                    mime=_mime(url),
+                )
+            except binascii.Error:
+                raise InvalidRequest(
+                    f"chat: history[{position}] has a picture that is neither a URL nor base64",
+                    "Give local pictures in files.",
+                ) from None
+        case {"type": "video_url", "video_url": {"url": str() as url}} if url.startswith(
+            ("http://", "https://")
+        ):
+            return Video("history", url=url)
+        case {"type": "file_url", "file_url": {"url": str() as url}} if url.startswith(
+            ("http://", "https://")
+        ):
+            return File("history", url)
+        case _:
+            raise InvalidRequest(
+                f"chat: history[{position}] has a part that the API does not know",
+                "Parts are text, image_url, video_url and file_url.",
+            )
+
+
+def _mime(url: str) -> str:
+    return url[5:].partition(";")[0] if url.startswith("data:image/") else "image/png"
+
+
+def _functions(raw: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Definitions as the API wants them: plain ones are wrapped; entries with a type of their own pass unchanged.
+
+    Raises InvalidRequest naming the entry.
+    """
+    import re
+
+    found: list[dict[str, Any]] = []
+    for position, entry in enumerate(raw):
+        if entry.get("type", "function") != "function" and entry.get("type") != "object":
+            found.append(entry)
+            continue
+        inner = (
+            entry.get("function")
+            if isinstance(entry.get("function"), dict)
+            else {k: v for k, v in entry.items() if k != "type"}
+        )
+        function = dict(inner or {})
+        name = function.get("name")
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            raise InvalidRequest(
+                f"chat: functions[{position}] has the name {name!r}",
+                "A name is 1 to 64 letters, digits, _ or -.",
+            )
+        schema = function.pop("input_schema", None) or function.pop("inputSchema", None)
+        function.setdefault("description", name)
+        function.setdefault("parameters", schema or {"type": "object", "properties": {}})
+        found.append({"type": "function", "function": function})
+    if len(found) > FUNCTIONS_MAX:
+        raise InvalidRequest(f"chat: {len(found)} functions", f"At most {FUNCTIONS_MAX}.")
+    return tuple(found)
+
+
+TOOL = Tool(
+    "chat",
+    "Chat with GLM",
+    "Ask a second model (GLM) for a draft, review, translation or another opinion. Reads files; can call your functions and search the web.",
+    ARGS,
+    run,
+    hint="second opinion, ask another LLM, GLM, Zhipu, translate, brainstorm",
+)

@@ -1,0 +1,281 @@
+"""describe_image: anything about one or several pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from glm_mcp.attempts import Answer
+from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.media.boxes import Box, draw, parse_boxes, to_pixels
+from glm_mcp.media.image import prepare_images
+from glm_mcp.media.parts import Fragment, Picture, Source
+from glm_mcp.tools import files
+from glm_mcp.tools.arguments import COMMON, MODEL, Arg
+from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.base import Deps, Tool, ToolResult
+from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.language import language
+from glm_mcp.tools.parts import each
+from glm_mcp.tools.tasks import IMAGE, instruction
+from glm_mcp.wire import Image, Message, Part, Text
+
+ARGS = (
+    Arg(
+        "images",
+        "texts",
+        "Paths, globs, URLs, data URLs, base64 or clipboard",
+        required=True,
+        also=(
+            "image",
+            "image_source",
+            "image_path",
+            "path",
+            "paths",
+            "url",
+            "urls",
+            "file",
+            "files",
+            "source",
+            "picture",
+        ),
+    ),
+    Arg(
+        "prompt",
+        "text",
+        "A question; for locate: what to find",
+        also=("question", "query", "message", "text"),
+    ),
+    Arg("task", "text", choices=tuple(IMAGE)),
+    *COMMON,
+    MODEL,
+)
+IMAGES_MAX = 50  # the platform's limit for one call
+EXACT = {"locate", "ui_action"}
+
+
+async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
+    prompt, task = args.get("prompt", "").strip(), args.get("task")
+    lang = language(prompt, deps.settings)
+    words = (
+        instruction(IMAGE, task, prompt, lang) if task else prompt or instruction(IMAGE, "describe", "", lang)
+    )
+    if task == "locate" and not prompt:
+        raise InvalidRequest("describe_image: task=locate without a prompt", "Say in prompt what to find.")
+    found: list[Source] = []
+    try:
+        for argument in args["images"]:
+            found += await resolve(deps, argument, "image")
+        if len(found) > IMAGES_MAX:
+            raise InvalidRequest(
+                f"describe_image: {len(found)} pictures", f"At most {IMAGES_MAX} in one call."
+            )
+        if task == "compare" and len(found) < 2:
+            raise InvalidRequest(
+                "describe_image: task=compare with one picture", "Give two or more pictures."
+            )
+        pictures = await _prepared(deps, args, found, here=task == "locate")
+        if task == "locate":
+            return await _locate(deps, args, words, pictures)
+        card = deps.client.models("vision", args.get("model"))[0]
+        if args.get("model") and card.images == 1 and len(pictures) > 1:
+            return await _one_by_one(deps, args, words, pictures, task)
+        answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
+        notes = _notes(pictures)
+        if task == "ui_to_code":
+            return await _code(deps, args, answer, found[0], notes)
+        if not args.get("json"):
+            answer.text += await _pixels(deps, answer.text, pictures, found)
+        return result(deps, args, answer, notes)
+    finally:
+        for source in found:
+            source.close()
+
+
+async def _prepared(
+    deps: Deps, args: dict[str, Any], found: Sequence[Source], *, here: bool
+) -> list[Picture]:
+    """All pictures ready to send. A URL goes to the service as it is, unless a part of it or its size is needed `here`."""
+    card = deps.client.models("vision", args.get("model"))[0]
+    local: list[Source] = []
+    as_is: dict[int, Picture] = {}
+    for n, source in enumerate(found):
+        remote = is_remote(source)
+        if remote and not here and source.fragment == Fragment():
+            as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0), label=source.name)
+        else:
+            local.append(await fetch(deps, source) if remote else source)
+    deps.progress.say(f"preparing {len(local)} picture{'s' * (len(local) != 1)}")
+    if card.images == 1 and len(local) > 1:
+        groups = [await prepare_images([source], card) for source in local]
+    elif len(local) == len(found):
+        return await prepare_images(local, card)
+    else:
+        groups = [
+            await prepare_images([source], replace(card, images=max(1, card.images - len(as_is))))
+            for source in local
+        ]
+    rest = iter(groups)
+    return [p for n in range(len(found)) for p in ([as_is[n]] if n in as_is else next(rest))]
+
+
+def _question(pictures: Sequence[Picture], words: str, task: str, *, exact: bool = False) -> Question:
+    parts: list[Part] = []
+    labelled = len(pictures) > 1 and any(p.width for p in pictures)
+    for picture in pictures:
+        if labelled and picture.label:
+            parts.append(Text(f"[{picture.label}]"))
+        parts.append(picture.part)
+    return Question((Message("user", (*parts, Text(words))),), "vision", task=task, exact=exact)
+
+
+def _notes(pictures: Sequence[Picture]) -> list[str]:
+    notes = list(dict.fromkeys(n for p in pictures for n in p.notes))
+    if len(pictures) > 1:
+        notes.insert(0, f"{len(pictures)} pictures sent")
+    return notes
+
+
+async def _one_by_one(
+    deps: Deps, args: dict[str, Any], words: str, pictures: Sequence[Picture], task: str | None
+) -> ToolResult:
+    """For a model that takes one picture: one call each, the answers joined under their names."""
+    if task == "compare":
+        raise InvalidRequest(
+            f"{args['model']} takes one picture a call and cannot compare",
+            "Leave model out, or name glm-4.6v-flash.",
+        )
+    answers = await each(deps, args, [_question([p], words, task or "describe") for p in pictures])
+    whole = answers[0]
+    whole.text = "\n\n".join(
+        f"[{p.label or p.part.name}]\n{a.text}" for p, a in zip(pictures, answers, strict=True)
+    )
+    whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
+    return result(deps, args, whole, _notes(pictures)[1:])
+
+
+async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequence[Picture]) -> ToolResult:
+    """Boxes in pixels of the original picture, and a copy with them drawn. Each picture (or part of a tall one) is its own call."""
+    plain = {k: v for k, v in args.items() if k != "json"}
+    if len(pictures) == 1:
+        answers = [await ask(deps, plain, _question(pictures, words, "locate", exact=True))]
+    else:
+        answers = await each(deps, plain, [_question([p], words, "locate", exact=True) for p in pictures])
+    lines: list[str] = []
+    links = []
+    items: list[dict[str, Any]] = []
+    for picture, answer in zip(pictures, answers, strict=True):
+        boxes = parse_boxes(answer.text)
+        if (
+            not boxes
+            and re.search(r"\d", answer.text)
+            and answer.text.strip() not in {"[]", "```json\n[]\n```"}
+        ):
+            lines.append(
+                f"({picture.label or picture.part.name}: no box could be read from: {answer.text.strip()[:200]})"
+            )
+        if len(pictures) > 1 and boxes:
+            lines.append(f"{picture.label or picture.part.name}:")
+        for box in boxes:
+            left, top, right, bottom = to_pixels(box, picture)
+            centre = ((left + right) // 2, (top + bottom) // 2)
+            norm = [round(v) for v in (box.x1, box.y1, box.x2, box.y2)]
+            number = len(items) + 1
+            lines.append(
+                f"{number}. {box.label or args['prompt']}: [{left}, {top}, {right}, {bottom}] px, centre ({centre[0]}, {centre[1]}), 0-1000 {norm}"
+            )
+            items.append(
+                {
+                    "label": box.label,
+                    "box_px": [left, top, right, bottom],
+                    "centre_px": list(centre),
+                    "box_1000": norm,
+                }
+            )
+        if boxes and picture.part.data:
+            said, link = await _drawn(deps, picture, boxes)
+            links.append(link)
+            lines.append(f"Drawn: {said}")
+    first = answers[0]
+    finished = result(deps, args, replace(first, text="\n".join(lines)), _notes(pictures))
+    size = pictures[0].original
+    finished.head = f"{len(items)} found" + (
+        f" in {size[0]}x{size[1]} px" if len({p.original for p in pictures}) == 1 else ""
+    )
+    finished.links = links
+    finished.data |= {"count": len(items), "items": items}
+    return finished
+
+
+async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, Any]:
+    import anyio.to_thread
+
+    data = picture.part.data or b""
+    # The copy is of the picture as it was sent: a tall one is drawn part by part, at the size the model saw.
+    sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
+    marked = [(to_pixels(b, sent), b.label) for b in boxes]
+    copy = await anyio.to_thread.run_sync(draw, data, marked)
+    suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
+    return await files.keep(
+        deps, re.sub(r"[^\w.-]+", "-", picture.part.name.rpartition("/")[2])[:60] + "-boxes" + suffix, copy
+    )
+
+
+async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Sequence[Source]) -> str:
+    """Boxes of an answer about one picture, in its pixels; empty when there are none or the picture's size is unknown."""
+    if len(pictures) != 1 or "[" not in text:
+        return ""
+    boxes = parse_boxes(text)
+    if not boxes:
+        return ""
+    picture = pictures[0]
+    if not picture.width:
+        try:
+            card = deps.client.models("vision")[0]
+            picture = (await prepare_images([await fetch(deps, found[0])], card, tiles=False))[0]
+        except GLMError:
+            return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+    width, height = picture.original
+    rows = [f"{b.label + ': ' if b.label else ''}{list(to_pixels(b, picture))}" for b in boxes]
+    return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
+
+
+async def _code(
+    deps: Deps, args: dict[str, Any], answer: Answer, source: Source, notes: list[str]
+) -> ToolResult:
+    """The code saved whole as a file; its text follows as far as the budget allows."""
+    block = re.search(r"```([A-Za-z]*)[^\n]*\n(.*?)(?:\n```|\Z)", answer.text, re.DOTALL)
+    code = block[2] if block else answer.text
+    kind = (block[1] if block else "").lower()
+    suffix = {
+        "": ".html",
+        "jsx": ".jsx",
+        "tsx": ".tsx",
+        "react": ".jsx",
+        "vue": ".vue",
+        "javascript": ".js",
+        "js": ".js",
+        "css": ".css",
+    }.get(kind, ".html")
+    stem = (
+        re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].partition(".")[0])[:40].strip("-") or "screen"
+    )
+    if answer.partial or answer.finish == "length":
+        notes = [*notes, "the code is NOT complete"]
+    said, link = await files.save(deps, stem + suffix, code.encode())
+    finished = result(deps, args, answer, notes)
+    finished.head, finished.links = f"Saved: {said}", [link]
+    finished.data["path"] = said
+    return finished
+
+
+TOOL = Tool(
+    "describe_image",
+    "Look at images",
+    "See pictures: describe, OCR, tables, charts, UI to code, compare, locate with pixel boxes, explain an error screenshot. Any format and size; tall screenshots are tiled.",
+    ARGS,
+    run,
+    hint="image, screenshot, photo, picture, OCR, vision, diagram, chart, coordinates",
+)

@@ -1,0 +1,44 @@
+"""Files that come out of a call: saved where the user wants them, or kept privately, and how they are named to the caller."""
+
+from __future__ import annotations
+
+import mimetypes
+
+import anyio.to_thread
+
+from glm_mcp.tools.base import Deps, Link
+
+
+async def save(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
+    """Writes what the user asked for. Gives (what to say: the absolute path, over HTTP the kept address; the link)."""
+
+    def write() -> tuple[str, Link]:
+        if not deps.host.local:
+            return _keep(deps, name, data)
+        path = deps.outputs.write(deps.outputs.destination(None, name, sandbox=deps.sandbox), data)
+        return str(path), Link(path.as_uri(), path.name, _mime(name))
+
+    return await anyio.to_thread.run_sync(write)
+
+
+async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
+    """Keeps what the tools made for themselves. Gives (where it can be read, the link)."""
+
+    def write() -> tuple[str, Link]:
+        said, link = _keep(deps, name, data)
+        if deps.host.local:
+            path = deps.outputs.kept(said.rpartition("/")[2])[0]
+            return str(path), Link(path.as_uri(), name, _mime(name))
+        return said, link
+
+    return await anyio.to_thread.run_sync(write)
+
+
+def _keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
+    dot = name.rfind(".")
+    uri = f"glm://outputs/{deps.outputs.keep(data, name[dot:] if dot > 0 else '', name=name)}"
+    return uri, Link(uri, name, _mime(name))
+
+
+def _mime(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -1,0 +1,63 @@
+"""From an argument to sources, with this call's sandbox, limits and time."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import anyio
+
+from glm_mcp.media import source as sources
+from glm_mcp.media.fetch import fetched
+from glm_mcp.media.parts import Source
+from glm_mcp.media.source import Want
+from glm_mcp.tools.base import Deps
+from glm_mcp.wire import Image, Part
+
+MIB = 1024 * 1024
+# Of a local file. Each is far beyond what a model sees of it: the work is bounded by time and memory, not by these.
+LOCAL_BYTES: dict[Want, int] = {
+    "image": 500 * MIB,
+    "video": 20 * 1024 * MIB,
+    "document": 500 * MIB,
+    "any": 500 * MIB,
+}
+DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
+TIME_SHARE = 0.5  # of the time that is left, for one download
+
+
+async def resolve(deps: Deps, argument: str, want: Want) -> list[Source]:
+    """The sources that an argument names. Raises as `media.source.resolve`."""
+    return await sources.resolve(
+        argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=LOCAL_BYTES[want]
+    )
+
+
+def is_remote(source: Source) -> bool:
+    """A URL that nothing was fetched of."""
+    return source.url is not None and source.data is None and source.handle is None
+
+
+async def fetch(deps: Deps, source: Source) -> Source:
+    """A source by URL downloaded. Raises as `media.fetch.fetched`."""
+    left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
+    deps.progress.say(f"downloading {source.name}")
+    return await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=own_host(deps))
+
+
+async def downloaded(deps: Deps, part: Part) -> Part:
+    """A picture by URL turned into bytes, for a service that cannot fetch it."""
+    from glm_mcp.media.image import prepare_image
+
+    if not isinstance(part, Image) or part.url is None:
+        return part
+    found = await resolve(deps, part.url, "image")
+    card = deps.client.models("vision")[0]
+    pictures = await prepare_image(
+        await fetch(deps, found[0]), card, max_parts=1, budget=card.body_bytes, tiles=False
+    )
+    return pictures[0].part
+
+
+def own_host(deps: Deps) -> str | None:
+    """The configured endpoint's host and port: the one private address that may be fetched from."""
+    return urlsplit(deps.client.home.url).netloc or None

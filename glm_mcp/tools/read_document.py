@@ -1,0 +1,354 @@
+"""read_document: a document itself as Markdown, or an answer from one or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from glm_mcp.attempts import Answer
+from glm_mcp.errors import InvalidRequest, NotFound
+from glm_mcp.media.document import read, render
+from glm_mcp.media.parts import Document, Page, Picture, Source
+from glm_mcp.registry import Card
+from glm_mcp.tools.arguments import COMMON, MODEL, Arg
+from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.base import Deps, Tool, ToolResult, closing
+from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.language import Lang, language
+from glm_mcp.tools.parts import combined, each
+from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, instruction
+from glm_mcp.wire import File, Message, Part, Text, count_tokens
+
+ARGS = (
+    Arg(
+        "documents",
+        "texts",
+        "Paths, globs, URLs, glm://outputs/ID",
+        required=True,
+        also=("document", "file", "files", "path", "paths", "url", "source", "file_path", "uri"),
+    ),
+    Arg(
+        "prompt", "text", "A question; none: the document as Markdown", also=("question", "query", "message")
+    ),
+    Arg("task", "text", choices=tuple(DOCUMENT)),
+    Arg("pages", "text", "1-5,8", also=("page", "page_range", "sheets")),
+    Arg(
+        "mode",
+        "text",
+        "vision: pages as pictures; native: the service reads a public URL",
+        choices=("auto", "text", "vision", "native"),
+    ),
+    Arg("output_format", "text", choices=("markdown", "json", "html"), also=("format",)),
+    Arg("cursor", "text", "Where to go on", also=("offset",)),
+    Arg("max_chars", "integer", least=100, most=1_000_000, also=("limit", "max_length")),
+    Arg("password", "text"),
+    Arg("encoding", "text"),
+    *COMMON,
+    MODEL,
+)
+KEPT = "glm://outputs/"
+SPARE_TOKENS = 4_000  # for instructions and the error of our count
+PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A page as it goes to a model: text, or pictures, or both. `tokens`: a guess."""
+
+    label: str
+    text: str
+    pictures: tuple[Picture, ...]
+    tokens: int
+
+
+async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
+    prompt, task, mode = args.get("prompt", "").strip(), args.get("task"), args.get("mode", "auto")
+    form = args.get("output_format", "markdown")
+    asked = bool(prompt or task or form != "markdown")
+    if len(args["documents"]) == 1 and args["documents"][0].strip().startswith(KEPT) and not asked:
+        kept = await _kept(deps, args)
+        if kept is not None:
+            return kept
+    if mode == "native":
+        return await _native(deps, args)
+    async with AsyncExitStack() as stack:
+        documents: list[tuple[Source, Document]] = []
+        for argument in args["documents"]:
+            for source in await resolve(deps, argument, "document"):
+                stack.callback(source.close)
+                local = await fetch(deps, source) if is_remote(source) else source
+                stack.callback(local.close)
+                if local.family == "image":
+                    raise InvalidRequest(
+                        f"{local.name} is a picture", "Use describe_image with task=ocr or task=table."
+                    )
+                deps.progress.say(f"reading {local.name}")
+                read_it = await read(
+                    local,
+                    pages=args.get("pages"),
+                    password=args.get("password"),
+                    encoding=args.get("encoding"),
+                    figures=asked and mode == "auto",
+                )
+                documents.append((local, read_it))
+        if task == "compare" and len(documents) < 2:
+            raise InvalidRequest(
+                "read_document: task=compare with one document", "Give two or more documents."
+            )
+        if not asked:
+            return await _markdown(deps, args, documents)
+        return await _answer(deps, args, documents)
+
+
+async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
+    """The next piece of a long result; None when what is kept under this name is not text."""
+    ident = args["documents"][0].strip()[len(KEPT) :]
+    _, data = await anyio.to_thread.run_sync(deps.outputs.kept, ident)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    at = _cursor(args, len(text))
+    return ToolResult(
+        text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at, meta={"total_chars": len(text)}
+    )
+
+
+def _cursor(args: dict[str, Any], total: int) -> int:
+    word = str(args.get("cursor") or "0").strip()
+    if not word.isdecimal() or int(word) > total:
+        raise InvalidRequest(
+            f"read_document: cursor is '{word[:20]}'",
+            f"It is a number from 0 to {total}, as the last result gave it.",
+        )
+    return int(word)
+
+
+async def _native(deps: Deps, args: dict[str, Any]) -> ToolResult:
+    wrong = [d for d in args["documents"] if not d.strip().lower().startswith(("http://", "https://"))]
+    if wrong:
+        raise InvalidRequest(
+            "read_document: mode=native takes public URLs only", "Leave mode out for local files."
+        )
+    prompt, task = args.get("prompt", "").strip(), args.get("task")
+    lang = language(prompt, deps.settings)
+    words = (
+        instruction(DOCUMENT, task, prompt, lang)
+        if task
+        else prompt or instruction(DOCUMENT, "summary", "", lang)
+    )
+    if args.get("output_format", "markdown") != "markdown":
+        words = f"{prompt}\n\n{LAYOUT[args['output_format']][lang]}".strip()
+    files: list[Part] = [File(d.strip().rpartition("/")[2], d.strip()) for d in args["documents"]]
+    answer = await ask(
+        deps, args, Question((Message("user", (*files, Text(words))),), "vision", task=task or "answer")
+    )
+    return _finished(
+        deps, args, answer, [f"{len(files)} file{'s' * (len(files) > 1)} read by the service itself"]
+    )
+
+
+async def _markdown(
+    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]]
+) -> ToolResult:
+    """The documents as Markdown. Pages without usable text are transcribed by the model, and it says so."""
+    texts: list[str] = []
+    notes: list[str] = []
+    asked: list[Answer] = []
+    missing: list[str] = []
+    mode = args.get("mode", "auto")
+    for source, document in documents:
+        seen = [
+            p
+            for p in document.pages
+            if mode == "vision" or (mode == "auto" and p.as_image and p.as_image != "figure")
+        ]
+        written: dict[int, str] = {}
+        if seen:
+            written, answers = await _transcribed(deps, args, source, document, seen)
+            asked += answers
+        if mode == "text":
+            missing += [p.label for p in document.pages if p.as_image and not p.text.strip()]
+        pages = [f"[{p.label}]\n{written.get(p.number, p.text)}" for p in document.pages]
+        body = (
+            "\n\n".join(pages)
+            if document.total > 1 or len(document.pages) > 1
+            else "\n".join(written.get(p.number, p.text) for p in document.pages)
+        )
+        head = f"# {document.name}\n\n" if len(documents) > 1 else ""
+        texts.append(head + body)
+        notes += document.notes
+        if len(document.pages) < document.total:
+            notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
+    if missing:
+        notes.append(
+            f"no text on {', '.join(missing[:5])}{'…' if len(missing) > 5 else ''}: scanned; mode=auto transcribes"
+        )
+    text = "\n\n".join(texts)
+    at = _cursor(args, len(text))
+    ident = await anyio.to_thread.run_sync(deps.outputs.keep, text, ".md") if at else None
+    finished = ToolResult(text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at)
+    if asked:
+        total = asked[0]
+        total.notes = [f"{len(asked)} scanned page{'s' * (len(asked) > 1)} transcribed by the model"]
+        for more in asked[1:]:
+            total.usage.prompt += more.usage.prompt
+            total.usage.completion += more.usage.completion
+        total.seconds = max(a.seconds for a in asked)
+        finished.notes = [closing(total, notes, simulated=deps.settings.simulate)]
+        finished.meta = {"model": total.model}
+    else:
+        finished.notes = [
+            "[" + " · ".join(["read on this machine, no model asked", *dict.fromkeys(notes)]) + "]"
+        ]
+    finished.meta = {**finished.meta, "total_chars": len(text)}
+    finished.data = {
+        "documents": [
+            {"name": d.name, "kind": d.kind, "pages": len(d.pages), "total": d.total} for _, d in documents
+        ],
+        "notes": notes,
+    }
+    return finished
+
+
+async def _transcribed(
+    deps: Deps, args: dict[str, Any], source: Source, document: Document, pages: Sequence[Page]
+) -> tuple[dict[int, str], list[Answer]]:
+    lang = language("".join(p.text for p in document.pages)[:2000], deps.settings)
+    pictures = await _rendered(deps, args, source, [p.number for p in pages])
+    questions = [
+        Question(
+            (Message("user", (*(p.part for p in pictures[page.number]), Text(TRANSCRIBE[lang]))),),
+            "vision",
+            task="ocr",
+        )
+        for page in pages
+    ]
+    answers = await each(deps, {k: v for k, v in args.items() if k != "json"}, questions)
+    return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
+
+
+async def _rendered(
+    deps: Deps, args: dict[str, Any], source: Source, numbers: Sequence[int]
+) -> dict[int, list[Picture]]:
+    """The pictures of each page; a very long page has several."""
+    if not numbers:
+        return {}
+    deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
+    card = deps.client.models("vision", args.get("model"))[0]
+    found: dict[int, list[Picture]] = {number: [] for number in numbers}
+    for picture in await render(source, numbers, card, password=args.get("password")):
+        found[picture.page].append(picture)
+    return found
+
+
+async def _answer(
+    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]]
+) -> ToolResult:
+    """An answer from the documents: one call when they fit the model's window, else in parts."""
+    prompt, task, mode = args.get("prompt", "").strip(), args.get("task"), args.get("mode", "auto")
+    form = args.get("output_format", "markdown")
+    units: list[Unit] = []
+    notes: list[str] = []
+    for source, document in documents:
+        seen = [p for p in document.pages if mode == "vision" or (mode == "auto" and p.as_image)]
+        pictures = await _rendered(deps, args, source, [p.number for p in seen])
+        for page in document.pages:
+            shown = pictures.get(page.number, [])
+            text = page.text if not shown or page.as_image == "figure" else ""
+            label = f"{document.name}, {page.label}" if document.total > 1 else document.name
+            units.append(Unit(label, text, tuple(shown), count_tokens(text) + PAGE_TOKENS * len(shown)))
+        notes += document.notes
+        if len(document.pages) < document.total:
+            notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
+    if not units:
+        raise NotFound("the documents hold no pages", "Check that the files are whole.")
+    sample = prompt or "".join(u.text for u in units[:3])[:2000]
+    lang = language(prompt or ("" if deps.settings.lang else sample), deps.settings)
+    words = f"{prompt}\n\n{LAYOUT[form][lang]}".strip() if form != "markdown" else ""
+    words = words or instruction(DOCUMENT, task or "answer", prompt, lang)
+    vision = any(u.pictures for u in units)
+    if vision:
+        notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
+    role = "vision" if vision else "chat"
+    packs = pack(
+        units, deps.client.models(role, args.get("model"))[0], count_tokens(words), args.get("max_tokens")
+    )
+    questions = [_question(p, words, role, lang) for p in packs]
+    if len(questions) == 1:
+        answer = await ask(deps, args, questions[0])
+    else:
+        answer = await combined(deps, args, questions, words, lang)
+    return _finished(deps, args, answer, notes)
+
+
+def pack(units: Sequence[Unit], card: Card, asking: int, max_tokens: int | None) -> list[list[Unit]]:
+    """Units in order, in as few packs as the model's window and its number of pictures allow. A unit larger than a
+    window is cut at line ends.
+    """
+    answer = min(max_tokens or card.default_tokens, card.max_tokens)
+    room = max(1_000, card.context - answer - asking - SPARE_TOKENS)
+    packs: list[list[Unit]] = [[]]
+    used = pictures = 0
+    for unit in [piece for u in units for piece in _pieces(u, room)]:
+        seen = len(unit.pictures)
+        if packs[-1] and (used + unit.tokens > room or (seen and pictures + seen > card.images)):
+            packs.append([])
+            used = pictures = 0
+        packs[-1].append(unit)
+        used += unit.tokens
+        pictures += seen
+    return packs
+
+
+def _pieces(unit: Unit, room: int) -> list[Unit]:
+    if unit.tokens <= room or unit.pictures:
+        return [unit]
+    pieces: list[Unit] = []
+    lines: list[str] = []
+    used = 0
+    # A line longer than the window is cut by characters; a token has at least one.
+    every = [
+        line[i : i + room]
+        for line in unit.text.splitlines(keepends=True)
+        for i in range(0, max(1, len(line)), room)
+    ]
+    for line in every:
+        tokens = count_tokens(line)
+        if lines and used + tokens > room:
+            pieces.append(Unit(f"{unit.label} ({len(pieces) + 1})", "".join(lines), (), used))
+            lines, used = [], 0
+        lines.append(line)
+        used += tokens
+    pieces.append(Unit(f"{unit.label} ({len(pieces) + 1})", "".join(lines), (), used))
+    return pieces
+
+
+def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:
+    parts: list[Part] = []
+    for unit in units:
+        parts.append(Text(f"[{unit.label}]" + (f"\n{unit.text}" if unit.text else "")))
+        parts += [p.part for p in unit.pictures]
+    mark = "以上是文档内容。" if lang == "zh" else "That was the document."
+    parts.append(Text(f"{mark}\n\n{words}"))
+    return Question((Message("user", tuple(parts)),), role, task="answer")
+
+
+def _finished(deps: Deps, args: dict[str, Any], answer: Answer, notes: list[str]) -> ToolResult:
+    finished = result(deps, args, answer, notes)
+    finished.max_chars = args.get("max_chars")
+    return finished
+
+
+TOOL = Tool(
+    "read_document",
+    "Read a document",
+    "Read PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB, mail, notebook, text or code files: as Markdown (no model asked), or answer a prompt about them. Scans are transcribed.",
+    ARGS,
+    run,
+    hint="PDF, DOCX, PPTX, XLSX, contract, report, scan, OCR, compare documents",
+)

@@ -1,0 +1,74 @@
+"""What every test shares: a simulator, folders of its own, and an MCP client of the real server in front of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, types
+
+from glm_mcp.client import GLMClient
+from glm_mcp.server import App, Folders, build
+from glm_mcp.settings import KEY_NAMES, Settings
+from glm_mcp.simulator import Simulator
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+# A developer's own settings must not reach the tests, and nothing of theirs may be written to.
+for _name in [
+    n for n in os.environ if n.startswith("GLM_") or n in KEY_NAMES or n.lower().endswith("_proxy")
+]:
+    del os.environ[_name]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    """A working folder inside a home folder, none of it real."""
+    home = tmp_path / "home"
+    found = Folders(home / "work", home, tmp_path / "temp", tmp_path / "cache", tmp_path / "data")
+    for folder in (found.cwd, found.temp):
+        folder.mkdir(parents=True)
+    return found
+
+
+@pytest.fixture
+def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
+    """Makes the application: `app_of(remote=..., GLM_...=...)`. Waits between tries are short."""
+
+    def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
+        given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
+        settings = Settings(_env_file=None, **{k: v for k, v in given.items() if v is not None})
+        return App(settings, remote=remote, client=GLMClient(settings, waits=waits), folders=folders)
+
+    return make
+
+
+@pytest.fixture
+def connect(app_of: Callable[..., App]) -> Connect:
+    """Connects an MCP client to the server: `async with connect(host="claude-code", GLM_...=...) as client`."""
+
+    @asynccontextmanager
+    async def open_client(
+        *, host: str = "a-host", mode: str = "legacy", app: App | None = None, **options: Any
+    ) -> AsyncIterator[Client]:
+        info = types.Implementation(name=host, version="1")
+        server = build(app or app_of(**options))
+        async with Client(server, client_info=info, mode=mode) as client:  # type: ignore[arg-type]  # a plain str is fine at run time
+            yield client
+
+    return open_client
