@@ -15,10 +15,10 @@ from glm_mcp.errors import (
     ContentBlocked,
     GLMError,
     InvalidRequest,
-    NetworkError,
     TooLong,
     UpstreamError,
 )
+from glm_mcp.policy import LEAST_ANSWER, size_of
 from glm_mcp.progress import Progress
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.wire import (
@@ -111,7 +111,7 @@ class ChatWork:
     ) -> None:
         self.post, self.request, self.job, self.progress = post, request, job, progress
         self.best_forms, self.compatible = best_forms, compatible
-        self.max_tokens = request.max_tokens
+        self.most: dict[str, int] = {}  # max_tokens that a model named when it refused ours
         self.draft: Draft | None = None
         self.model = ""
         self.forms: dict[str, str] = {}
@@ -121,10 +121,10 @@ class ChatWork:
         self.model = chosen.id
         form = self.forms.setdefault(chosen.id, self.best_forms.get(chosen.id, chosen.image_forms[0]))
 
+        tokens = self._tokens(chosen)
+
         def write() -> bytes:
-            return write_body(
-                self.request, chosen, form=form, max_tokens=self.max_tokens, compatible=self.compatible
-            )
+            return write_body(self.request, chosen, form=form, max_tokens=tokens, compatible=self.compatible)
 
         heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
         body = await anyio.to_thread.run_sync(write) if heavy else write()
@@ -147,15 +147,24 @@ class ChatWork:
             piece = draft.feed(event)
             if piece:
                 self.progress.text(piece)
-            elif draft.thought and len(draft.thought) != thought:
-                thought = len(draft.thought)
-                self.progress.thinking(sum(map(len, draft.thought)))
+            elif draft.thought_chars != thought:
+                thought = draft.thought_chars
+                self.progress.thinking(thought)
 
         await self.post(where, "/chat/completions", body, heard)
         answer = self._judge(draft, chosen, broken)
         if any(isinstance(p, Image) for p in self.request.media()):
             self.best_forms[chosen.id] = form
         return answer
+
+    def _tokens(self, chosen: Card) -> int | None:
+        """max_tokens for a model: what was asked for, within what it named; by default what its window leaves."""
+        asked = self.request.max_tokens
+        if asked is None and not self.compatible and chosen.context:
+            room = chosen.context - size_of(self.request)
+            asked = max(LEAST_ANSWER, room) if room < chosen.default_tokens else None
+        most = self.most.get(chosen.id)
+        return most if most and (asked is None or asked > most) else asked
 
     def _judge(self, draft: Draft, chosen: Card, broken: int) -> Answer:
         """The answer, or the reason why what came is none."""
@@ -200,7 +209,9 @@ class ChatWork:
                 request_id=ident,
             )
         if draft.finish == "length":
-            used = draft.usage.completion or min(self.max_tokens or chosen.default_tokens, chosen.max_tokens)
+            used = draft.usage.completion or min(
+                self._tokens(chosen) or chosen.default_tokens, chosen.max_tokens
+            )
             mend = "Call again with a larger max_tokens (at least 1024)"
             return InvalidRequest(
                 f"{chosen.id} used all {used} tokens for thinking and wrote no answer",
@@ -236,10 +247,9 @@ class ChatWork:
             return True
         if error.code != "1210":
             return False
-        limit = re.search(r"\[\s*1\s*,\s*(\d+)\s*\]", error.message)
-        if limit and "tokens" not in self.mended:
-            self.mended.add("tokens")
-            self.max_tokens = int(limit[1])
+        limit = re.search(r"\[\s*1\s*,\s*(\d{1,9})\s*\]", error.message)
+        if limit and chosen.id not in self.most:
+            self.most[chosen.id] = int(limit[1])
             return True
         pictures = [p for p in self.request.media() if isinstance(p, Image)]
         if any(p.url for p in pictures) and self.job.inline and "inline" not in self.mended:
@@ -285,8 +295,8 @@ class DrawWork:
         body = json.dumps({"model": chosen.id, **self.body}, ensure_ascii=False).encode()
         try:
             await self.post(where, "/images/generations", body, heard)
-        except NetworkError as error:
-            if error.meta.get("sent"):
+        except GLMError as error:
+            if error.meta.get("sent") and error.code is None:
                 # The picture may exist and be counted; a second request would make and count another.
                 error.again = Again.NEVER
                 error.hint = (

@@ -88,7 +88,13 @@ class GLMClient:
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
         """Asks for one picture; `body` without its model. Not repeated once the request went out and its answer was lost."""
-        cards = self._candidates(job, lambda c: None if c.draws else f"{c.id} does not draw")
+
+        def unable(chosen: Card) -> str | None:
+            if place(chosen.id, self.home) is None:
+                return f"{chosen.id} is not offered at {self.home.name}"
+            return None if chosen.draws else f"{chosen.id} does not draw"
+
+        cards = self._candidates(job, unable)
         started, attempts = anyio.current_time(), list[dict[str, Any]]()
         drawing = await self._run(cards, DrawWork(self._post, body), job, progress, attempts)
         drawing.seconds, drawing.attempts = anyio.current_time() - started, attempts
@@ -122,6 +128,11 @@ class GLMClient:
             raise ConfigError(
                 "no API key is set",
                 f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the host's configuration, or set GLM_SIMULATE=1 to try without one.",
+            )
+        if self.settings.key and not (self.settings.key.isascii() and self.settings.key.isprintable()):
+            raise ConfigError(
+                "the API key holds a line break or a character that no key has",
+                "Copy the key again into GLM_API_KEY, alone and in one line.",
             )
         chain = self.models(job.role, job.model)
         reasons = [(c, unable(c)) for c in chain]
@@ -203,7 +214,12 @@ class GLMClient:
     async def _post(self, where: Endpoint, path: str, body: bytes, heard: Heard) -> None:
         key = self.settings.key
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        await self.transport.post(f"{where.url}{path}", headers, body, heard)
+        try:
+            await self.transport.post(f"{where.url}{path}", headers, body, heard)
+        except GLMError as error:
+            if key:  # a service may repeat it in its own words
+                error.message = error.message.replace(key, "[key]")
+            raise
 
 
 def _attempt(chosen: Card, began: float, outcome: str) -> dict[str, Any]:

@@ -246,13 +246,14 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _FIELD),
+    402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
     404: (
         ConfigError,
         Again.NEVER,
-        "no such address at the service",
-        "Check GLM_BASE_URL; `glm-mcp doctor` tests it.",
+        "no such address or model at the service",
+        "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both.",
     ),
     405: (
         ConfigError,
@@ -274,11 +275,14 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
 }
 
 
+# An unfinished script or style reaches to the end; without that, many of them would be searched for over and over.
+_MARKUP = r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>"
+_LOOKED_AT = 8_000  # characters; the reason stands at the start
+
+
 def clean(text: object, limit: int = 300) -> str:
     """One line of printable text from whatever a service sent: markup, control characters and key-like words removed."""
-    plain = re.sub(
-        r"<(script|style)\b.*?</\1\s*>|<[^>]{0,500}>", " ", str(text), flags=re.DOTALL | re.IGNORECASE
-    )
+    plain = re.sub(_MARKUP, " ", str(text)[:_LOOKED_AT], flags=re.DOTALL | re.IGNORECASE)
     plain = re.sub(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+", "[key]", plain)
     plain = "".join(c if c.isprintable() else " " for c in plain)
     plain = re.sub(r"\s+", " ", plain).strip()
@@ -298,10 +302,13 @@ def from_response(
     `status`: HTTP status (200 when an error came inside a success). `code`: the business code, str or int, or None.
     `text`: the service's own message, any language; it is shown, cleaned, but never decides.
     """
-    name = str(code).strip() if code not in (None, "") else None
+    name = clean(code, 40) if code is not None else None
+    name = name or None
     row = CODES.get(name or "")
     if row is None and status in _STATUS:
         row = _STATUS[status]
+    if row is None and 300 <= status < 400:
+        row = (ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL.")
     if row is None and 400 <= status < 500:
         row = (InvalidRequest, Again.NEVER, "the service refused the request", _FIELD)
     if row is None:
@@ -309,12 +316,14 @@ def from_response(
         row = (UpstreamError, again, "the service failed", _FAULT)
     cls, again, meaning, hint = row
     said = clean(text)
+    if retry_after:
+        hint = f"The service asks to wait {retry_after:,.0f} s. {hint}"
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
         code=name,
-        status=status if name is None else None,
-        request_id=request_id,
+        status=status if name not in CODES else None,
+        request_id=clean(request_id, 80) if request_id else None,
         again=again,
         retry_after=retry_after,
     )

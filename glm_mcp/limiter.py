@@ -29,11 +29,18 @@ class _Waiter:
 class Limiter:
     """A queue in order of arrival with a limit that grows by one after a run of successes and halves when refused."""
 
-    def __init__(self, start: int, ceiling: int | None = None) -> None:
+    def __init__(
+        self,
+        start: int,
+        ceiling: int | None = None,
+        *,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._clock = clock
         self.limit = start
         self.ceiling = ceiling or CEILING
         self.running = 0
-        self.seconds: float | None = None  # moving average of one attempt
+        self.seconds: float | None = None  # moving average of an attempt that was served
         self._queue: deque[_Waiter] = deque()
         self._run = 0
         self._epoch = 0
@@ -52,12 +59,13 @@ class Limiter:
             await self._wait(deadline, told)
         else:
             self.running += 1
-        started = anyio.current_time()
+        started = self._clock()
         try:
             yield self._epoch
-        finally:
-            took = anyio.current_time() - started
+            # A refusal at once or a silence up to the deadline says nothing about how long an answer takes.
+            took = self._clock() - started
             self.seconds = took if self.seconds is None else 0.8 * self.seconds + 0.2 * took
+        finally:
             self.running -= 1
             self._hand_on()
 
@@ -85,7 +93,7 @@ class Limiter:
         if self.seconds is None:
             return False
         turns = math.ceil(place / self.limit)
-        return anyio.current_time() + turns * self.seconds > waiter.deadline
+        return self._clock() + turns * self.seconds > waiter.deadline
 
     def _too_long(self, place: int) -> RateLimited:
         return RateLimited(
@@ -114,7 +122,7 @@ class Limiter:
         level = self.limit + 1
         if level > self.ceiling or self._run < max(3, self.limit):
             return
-        if level >= self._refused_at > 0 and anyio.current_time() < self._probe_from:
+        if level >= self._refused_at > 0 and self._clock() < self._probe_from:
             return
         self._run = 0
         self.limit = level
@@ -130,5 +138,5 @@ class Limiter:
             min(LONGEST_PROBE_S, self._probe_wait * 2) if self.limit == self._refused_at else FIRST_PROBE_S
         )
         self._refused_at = self.limit
-        self._probe_from = anyio.current_time() + self._probe_wait
+        self._probe_from = self._clock() + self._probe_wait
         self.limit = max(1, self.limit // 2)

@@ -10,6 +10,7 @@ from glm_mcp.registry import Card, Endpoint, place
 from glm_mcp.wire import ChatRequest, File, Image, Text, Video, count_tokens
 
 TRIES = 3  # a model, all kinds of trouble together
+LEAST_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
 IMAGE_TOKENS = 1_500  # a guess on the high side; the platform documents no figure
 
 
@@ -58,7 +59,7 @@ def retry_after(headers: Callable[[str], str | None]) -> float | None:
 
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
@@ -102,7 +103,10 @@ def unable(card: Card, home: Endpoint, request: ChatRequest, task: str | None) -
         return f"{card.id} does not call {'such tools' if own else 'functions'}"
     if any(m.role == "tool" for m in request.messages) and not card.functions:
         return f"{card.id} takes no function results"
-    answer = min(request.max_tokens or 1_024, card.max_tokens)
+    answer = min(request.max_tokens or LEAST_ANSWER, card.max_tokens)
     if card.context and size_of(request) > card.context - answer:
-        return f"{card.id} holds {card.context:,} tokens, the request has about {size_of(request):,}"
+        return (
+            f"{card.id} holds {card.context:,} tokens, the request has about {size_of(request):,}"
+            f" and its answer may take {answer:,}"
+        )
     return None

@@ -58,8 +58,8 @@ class Progress:
             return
         while True:
             self._step += 1
+            self._changed = anyio.Event()  # before sending, so that a change meanwhile is not lost
             await self._send(float(self._step), self.message)
-            self._changed = anyio.Event()
             await anyio.sleep(PAUSE_S)
             with anyio.move_on_after(EVERY_S - PAUSE_S):
                 await self._changed.wait()

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
@@ -20,8 +19,6 @@ from glm_mcp.registry import ENDPOINTS
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
-
-List = Annotated[tuple[str, ...], NoDecode]
 
 
 def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
@@ -34,10 +31,10 @@ def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> A
     )
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one server. Frozen; made once, at start."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     api_key: SecretStr | None = Field(
         None,
@@ -91,7 +88,7 @@ class Settings(BaseSettings):
         ge=1,
         le=1000,
     )
-    allowed_dirs: List = _setting(
+    allowed_dirs: tuple[str, ...] = _setting(
         "GLM_ALLOWED_DIRS",
         (),
         f"folders, separated by '{os.pathsep}'",
@@ -117,7 +114,7 @@ class Settings(BaseSettings):
         "1 or 0",
         "1: results also carry structuredContent, for programs. Some hosts then hide the text.",
     )
-    tools: List = _setting(
+    tools: tuple[str, ...] = _setting(
         "GLM_TOOLS", TOOLS, "names among " + ", ".join(TOOLS), "Which of the five tools to offer."
     )
     simulate: bool = _setting(
@@ -202,7 +199,7 @@ def config_file() -> Path:
 
 
 def load(env_file: Path | None = None, **given: Any) -> Settings:
-    """The settings from the environment and one file; `given` overrides both.
+    """The settings from the environment, then one file; `given` (by variable) goes before both.
 
     Raises ConfigError naming each wrong variable, what it was and what it may be.
     """
@@ -212,12 +209,22 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
             "Give --env-file the path of a file with lines NAME=value.",
         )
     path = env_file or config_file()
+    found: dict[str, Any] = _lines(path) if path.is_file() else {}
+    names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
+    # An empty variable is how a host's form says "not set".
+    found |= {name: os.environ[name] for name in names if os.environ.get(name)}
     try:
-        return Settings(_env_file=path if path.is_file() else None, _env_file_encoding="utf-8", **given)
+        return Settings(**{**found, **given})
     except ValidationError as error:
-        raise ConfigError(
-            _explain(error), "Change it in the host's configuration or the environment, then start again."
-        ) from None
+        mend = "Change it in the host's configuration or the environment, then start again."
+        raise ConfigError(_explain(error), mend) from None
+
+
+def _lines(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        return {k: v for k, v in dotenv_values(path, interpolate=False, encoding="utf-8").items() if v}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the settings file {path} cannot be read ({type(error).__name__})",

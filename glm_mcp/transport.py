@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from glm_mcp.errors import Again, ConfigError, NetworkError, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, NetworkError, UpstreamError
 from glm_mcp.policy import retry_after
 from glm_mcp.wire import read_error
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
+END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
@@ -61,8 +63,6 @@ class Transport:
 
         Raises GLMError: the service's refusal, or what the network did. `meta["sent"]` is set when the request went out.
         """
-        import json
-
         from httpx_sse import EventSource
 
         client = await self.client(url)
@@ -85,21 +85,19 @@ class Transport:
                     heard(_decode(whole, kind))
                     return
                 size = 0
-                async for event in EventSource(response).aiter_sse():
-                    size += len(event.data)
-                    if event.data.strip() == "[DONE]":
-                        return
-                    if size > ANSWER_BYTES:
-                        raise UpstreamError("the answer is endless", "Ask for less.")
-                    if not event.data.strip():
-                        continue
-                    try:
-                        frame = json.loads(event.data)
-                    except ValueError:
-                        heard({"_broken": True})
-                        continue
-                    heard(frame if isinstance(frame, dict) else {"_broken": True})
-        except NetworkError as error:
+                async with aclosing(EventSource(response).aiter_sse()) as events:
+                    async for event in events:
+                        size += len(event.data)
+                        data = event.data.strip()
+                        if data == "[DONE]":
+                            with anyio.move_on_after(END_S):
+                                await anext(events, None)
+                            return
+                        if size > ANSWER_BYTES:
+                            raise UpstreamError("the answer is endless", "Ask for less.")
+                        if data:
+                            heard(_frame(data))
+        except GLMError as error:
             error.meta["sent"] = sent.out
             raise
 
@@ -124,7 +122,10 @@ class Transport:
 
 
 def _is_loopback(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
     return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
 
 
@@ -175,10 +176,15 @@ async def mapped(url: str) -> AsyncIterator[Sent]:
 
 def _unreached(host: str, error: Exception) -> NetworkError:
     text = f"{error} {error.__cause__ or ''}".lower()
+    if "wrong_version" in text or "wrong version" in text:
+        return NetworkError(
+            f"{host} does not speak TLS ({_short(error)})",
+            f"Check whether GLM_BASE_URL (or HTTPS_PROXY) should begin with http://. {_CHECK}",
+        )
     if "certificate" in text or "ssl" in text or "tls" in text:
         return NetworkError(
             f"no secure connection to {host} ({_short(error)})",
-            "A proxy that inspects traffic needs its certificate in SSL_CERT_FILE.",
+            f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {_CHECK}",
             again=Again.NEVER if "certificate" in text else Again.RETRY,
         )
     if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
@@ -198,12 +204,18 @@ def _short(error: Exception) -> str:
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
-def _decode(text: str, kind: str) -> dict[str, Any]:
-    import json
+def _frame(data: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {"_broken": True}
+    return found if isinstance(found, dict) else {"_broken": True}
 
+
+def _decode(text: str, kind: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is not JSON",
             "Check GLM_BASE_URL; call again.",

@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 from glm_mcp.errors import GLMError, UpstreamError, clean, from_response
@@ -183,9 +184,12 @@ def write_body(
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+_WIDE = re.compile("[\u2e80-\U0010ffff]+")
+
+
 def count_tokens(text: str) -> int:
-    """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the bytes."""
-    wide = sum(1 for c in text if ord(c) > 0x2E7F)
+    """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the other characters."""
+    wide = 0 if text.isascii() else len(text) - len(_WIDE.sub("", text))
     words = len(text.split())
     return int(wide / 1.5 + max(words / 0.75, (len(text) - wide) / 4)) + 1
 
@@ -215,6 +219,7 @@ class Draft:
     def __init__(self) -> None:
         self.raw: list[str] = []
         self.thought: list[str] = []
+        self.thought_chars = 0
         self.calls: dict[int, dict[str, Any]] = {}
         self.finish: str | None = None
         self.usage = Usage()
@@ -235,17 +240,21 @@ class Draft:
             if event.get(name):
                 self.extras[name] = event[name]
         added = ""
-        for choice in event.get("choices") or ():
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
                 continue
             self.finish = _text(choice.get("finish_reason")) or self.finish
             delta = _dict(choice.get("delta") or choice.get("message"))
-            self.thought.append(_content(delta.get("reasoning_content") or delta.get("reasoning")))
+            thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
+            if thought:
+                self.thought.append(thought)
+                self.thought_chars += len(thought)
             piece = _content(delta.get("content"))
             self.raw.append(piece)
             added += piece
             self._calls(delta.get("tool_calls"))
-        return added
+        return whole(added)
 
     def _calls(self, raw: Any) -> None:
         for position, item in enumerate(raw if isinstance(raw, list) else ()):
@@ -270,16 +279,19 @@ class Draft:
 
     @property
     def text(self) -> str:
-        return split_thinking("".join(self.raw))[1]
+        return split_thinking(whole("".join(self.raw)))[1]
 
     @property
     def reasoning(self) -> str:
-        inline = split_thinking("".join(self.raw))[0]
-        return "\n".join(t for t in ("".join(self.thought).strip(), inline) if t)
+        inline = split_thinking(whole("".join(self.raw)))[0]
+        return "\n".join(t for t in (whole("".join(self.thought)).strip(), inline) if t)
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
-        return [self.calls[i] for i in sorted(self.calls)]
+        calls = [self.calls[i] for i in sorted(self.calls)]
+        for call in calls:
+            call["function"]["arguments"] = whole(call["function"]["arguments"])
+        return calls
 
 
 def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float | None = None) -> None:
@@ -315,7 +327,7 @@ def read_error(
     """The error for a whole refused response; any body: JSON in any of its shapes, HTML, nothing."""
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return from_response(status, None, body, request_id=request_id, retry_after=retry_after)
     if isinstance(event, dict):
         try:
@@ -327,6 +339,7 @@ def read_error(
 
 
 _THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+_LEAK = re.compile(r"(?<!`)</think>(?!`)")  # in backticks it is talked about
 
 
 def split_thinking(text: str) -> tuple[str, str]:
@@ -335,8 +348,8 @@ def split_thinking(text: str) -> tuple[str, str]:
     found = _THINK.match(text)
     if found:
         reasoning, text = found[1].strip(), text[found.end() :]
-    elif "</think>" in text and "<think>" not in text:
-        head, _, tail = text.partition("</think>")
+    elif (end := _LEAK.search(text)) and "<think>" not in text:
+        head, tail = text[: end.start()], text[end.end() :]
         # A bare closing tag is a known leak; what stands before it is thought only when an answer follows.
         reasoning, text = (head.strip(), tail) if tail.strip() else ("", head)
     answer = re.search(r"^\s*<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
@@ -356,16 +369,29 @@ def boxed(text: str) -> list[str]:
     return [m.strip() for m in re.findall(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", text, re.DOTALL)]
 
 
+def whole(text: str) -> str:
+    """The text with the halves of a character that came in two pieces joined; a half alone becomes a mark."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _int(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    if isinstance(value, int):
+        return int(value)
+    # JSON as Python reads it may hold NaN and Infinity.
+    return int(value) if isinstance(value, float) and isfinite(value) else 0
 
 
 def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str | int) and value != "" else ""
+    return whole(str(value)) if isinstance(value, str | int) else ""
 
 
 def _content(value: Any) -> str:

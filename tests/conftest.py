@@ -52,7 +52,7 @@ def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
 
     def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
-        settings = Settings(_env_file=None, **{k: v for k, v in given.items() if v is not None})
+        settings = Settings(**{k: v for k, v in given.items() if v is not None})
         return App(settings, remote=remote, client=GLMClient(settings, waits=waits), folders=folders)
 
     return make
@@ -68,7 +68,7 @@ def connect(app_of: Callable[..., App]) -> Connect:
     ) -> AsyncIterator[Client]:
         info = types.Implementation(name=host, version="1")
         server = build(app or app_of(**options))
-        async with Client(server, client_info=info, mode=mode) as client:  # type: ignore[arg-type]  # a plain str is fine at run time
+        async with Client(server, client_info=info, mode=mode) as client:
             yield client
 
     return open_client

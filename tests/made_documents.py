@@ -29,7 +29,9 @@ def lines(texts: Sequence[str], x: float = 72, top: float = 740, step: float = 1
     return "".join(text_at(x, top - step * i, text, size) for i, text in enumerate(texts))
 
 
-def grid(rows: Sequence[Sequence[str]], x: float = 72, top: float = 600, wide: float = 120, high: float = 20) -> str:
+def grid(
+    rows: Sequence[Sequence[str]], x: float = 72, top: float = 600, wide: float = 120, high: float = 20
+) -> str:
     """A table with ruled lines."""
     drawn = ""
     across, down = len(rows[0]) * wide, len(rows) * high
@@ -48,7 +50,13 @@ def noise(x: float, y: float, width: float, height: float) -> str:
     return f"q {width} 0 0 {height} {x} {y} cm /Im1 Do Q\n"
 
 
-def pdf(contents: Sequence[str], size: tuple[float, float] = (595, 842), fields: Sequence[str] = (), *, garbled: bool = False) -> bytes:
+def pdf(
+    contents: Sequence[str],
+    size: tuple[float, float] = (595, 842),
+    fields: Sequence[str] = (),
+    *,
+    garbled: bool = False,
+) -> bytes:
     """A PDF with one page for each content stream; `fields` are widget dictionaries on the first page.
 
     `garbled`: the font's map to Unicode leads to signs instead of letters, as broken exporters write it.
@@ -118,13 +126,11 @@ _TYPES = (
     '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" '
     'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
 )
-_RELS = (
-    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
-)
+_RELS = '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
 _KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def docx(body: str, more: Mapping[str, str] | None = None, prolog: str = "") -> bytes:
+def docx(body: str, more: Mapping[str, str | bytes] | None = None, prolog: str = "") -> bytes:
     """A DOCX whose body is this WordprocessingML; numbering 1 is bullets and 2 is numbers; footnote 1 exists."""
     levels = (
         f'<w:abstractNum w:abstractNumId="{n}"><w:lvl w:ilvl="0"><w:numFmt w:val="{form}"/></w:lvl><w:lvl w:ilvl="1">'
@@ -137,13 +143,16 @@ def docx(body: str, more: Mapping[str, str] | None = None, prolog: str = "") -> 
         for i, name in (("T", "Title"), ("H1", "heading 1"), ("H2", "heading 2"), ("C1", "标题 1"))
     )
     related = "".join(
-        f'<Relationship Id="r{kind}" Type="{_KIND}/{kind}" Target="{kind}.xml"/>' for kind in ("numbering", "styles", "footnotes")
+        f'<Relationship Id="r{kind}" Type="{_KIND}/{kind}" Target="{kind}.xml"/>'
+        for kind in ("numbering", "styles", "footnotes")
     )
     math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
     return zipped(
         {
             "[Content_Types].xml": _TYPES,
-            "_rels/.rels": _RELS.format(f'<Relationship Id="r1" Type="{_KIND}/officeDocument" Target="word/document.xml"/>'),
+            "_rels/.rels": _RELS.format(
+                f'<Relationship Id="r1" Type="{_KIND}/officeDocument" Target="word/document.xml"/>'
+            ),
             "word/document.xml": f'<?xml version="1.0"?>{prolog}<w:document {W} {math}><w:body>{body}</w:body></w:document>',
             "word/_rels/document.xml.rels": _RELS.format(related),
             "word/numbering.xml": f"<w:numbering {W}>{''.join(levels)}{numbers}</w:numbering>",
@@ -177,28 +186,41 @@ def odt(body: str, prolog: str = "", kind: str = "text") -> bytes:
     )
     automatic = (
         '<office:automatic-styles><text:list-style style:name="N"><text:list-level-style-number text:level="1"/>'
-        '</text:list-style></office:automatic-styles>'
+        "</text:list-style></office:automatic-styles>"
     )
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?>{prolog}<office:document-content {spaces}>{automatic}<office:body>'
         f"<office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
     )
-    return zipped({"mimetype": f"application/vnd.oasis.opendocument.{kind}", "content.xml": content, "META-INF/manifest.xml": "<m/>"})
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "content.xml": content,
+            "META-INF/manifest.xml": "<m/>",
+        }
+    )
 
 
 def epub(chapters: Mapping[str, str], spine: Sequence[str]) -> bytes:
-    items = "".join(f'<item id="{k}" href="text/{k}.xhtml" media-type="application/xhtml+xml"/>' for k in chapters)
+    items = "".join(
+        f'<item id="{k}" href="text/{k}.xhtml" media-type="application/xhtml+xml"/>' for k in chapters
+    )
     order = "".join(f'<itemref idref="{k}"/>' for k in spine)
     package = (
         '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
         f"<dc:title>A Book</dc:title></metadata><manifest>{items}</manifest><spine>{order}</spine></package>"
     )
-    doctype = '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.1//EN" "http://www.w3.org/TR/xhtml11/DTD/xhtml11.dtd">'
+    doctype = (
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.1//EN" "http://www.w3.org/TR/xhtml11/DTD/xhtml11.dtd">'
+    )
     return zipped(
         {
             "mimetype": "application/epub+zip",
             "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>',
             "OPS/book.opf": package,
-            **{f"OPS/text/{k}.xhtml": f"{doctype}<html><body>{html}</body></html>" for k, html in chapters.items()},
+            **{
+                f"OPS/text/{k}.xhtml": f"{doctype}<html><body>{html}</body></html>"
+                for k, html in chapters.items()
+            },
         }
     )

@@ -5,17 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import subprocess
+import sys
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from made_documents import W, docx, epub, odt, para, source, word_table, zipped
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.document import read, to_markdown
-from glm_mcp.media.parts import Document
-from made_documents import W, docx, epub, odt, para, source, word_table, zipped
+from glm_mcp.media.parts import Document, Source
 
 pytestmark = pytest.mark.anyio
+# These have no types; python-pptx brings both.
+xlsxwriter: Any = pytest.importorskip("xlsxwriter")
+pptx: Any = pytest.importorskip("pptx")
+chart_data: Any = pytest.importorskip("pptx.chart.data")
 
 
 async def opened(name: str, data: bytes, **more: str | None) -> Document:
@@ -31,13 +40,31 @@ def merged(text: str, properties: str) -> str:
 
 
 async def test_a_docx_keeps_headings_lists_and_order() -> None:
-    body = para("Annual report", "T") + para("First", "H1") + para("Sub", "H2") + para("中文标题", "C1") + para("Hello world")
+    body = (
+        para("Annual report", "T")
+        + para("First", "H1")
+        + para("Sub", "H2")
+        + para("中文标题", "C1")
+        + para("Hello world")
+    )
     body += para("apple", number=1) + para("green", number=1, level=1) + para("pear", number=1)
     body += para("one", number=2) + para("two", number=2) + para("The end")
     document = await opened("a.docx", docx(body))
     text = document.pages[0].text
     assert document.kind == "docx"
-    wanted = ["# Annual report", "# First", "## Sub", "# 中文标题", "Hello world", "- apple", "  - green", "- pear", "1. one", "2. two", "The end"]
+    wanted = [
+        "# Annual report",
+        "# First",
+        "## Sub",
+        "# 中文标题",
+        "Hello world",
+        "- apple",
+        "  - green",
+        "- pear",
+        "1. one",
+        "2. two",
+        "The end",
+    ]
     places = [text.index(w) for w in wanted]
     assert places == sorted(places)
 
@@ -86,12 +113,10 @@ async def test_the_format_is_told_by_content_and_not_by_the_suffix() -> None:
 
 def presentation() -> bytes:
     from PIL import Image
-    from pptx import Presentation
-    from pptx.chart.data import CategoryChartData
     from pptx.enum.chart import XL_CHART_TYPE
     from pptx.util import Inches
 
-    deck = Presentation()
+    deck = pptx.Presentation()
     one = deck.slides.add_slide(deck.slide_layouts[1])
     one.shapes.title.text = "Plan"
     frame = one.placeholders[1].text_frame
@@ -105,7 +130,7 @@ def presentation() -> bytes:
     grid = two.shapes.add_table(2, 2, Inches(1), Inches(2), Inches(4), Inches(1)).table
     for i, text in enumerate(("Item", "Qty", "Apple", "3")):
         grid.cell(i // 2, i % 2).text = text
-    data = CategoryChartData()
+    data = chart_data.CategoryChartData()
     data.categories = ["Q1", "Q2"]
     data.add_series("Sales", (10, 12.5))
     data.add_series("Cost", (7, None))
@@ -139,7 +164,7 @@ async def test_slides_can_be_chosen() -> None:
     document = await opened("deck.pptx", presentation(), pages="2-")
     assert [p.number for p in document.pages] == [2, 3]
     assert document.total == 3
-    with pytest.raises(InvalidRequest, match="deck.pptx has 3 slides"):
+    with pytest.raises(InvalidRequest, match=r"deck\.pptx has 3 slides"):
         await opened("deck.pptx", presentation(), pages="4")
 
 
@@ -147,8 +172,6 @@ async def test_slides_can_be_chosen() -> None:
 
 
 def workbook() -> bytes:
-    import xlsxwriter
-
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     day = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -162,7 +185,7 @@ def workbook() -> bytes:
         if n == 7:
             sheet.hide()
         if n == 9:
-            sheet.write_formula(2, 4, "=SUM(E2:E2)&\"<\"", value="")
+            sheet.write_formula(2, 4, '=SUM(E2:E2)&"<"', value="")
             sheet.write_formula(3, 4, "=E2*2", value=18.2)
     book.add_worksheet("Empty")
     book.close()
@@ -172,11 +195,16 @@ def workbook() -> bytes:
 async def test_every_sheet_of_a_workbook_is_read_hidden_ones_too() -> None:
     document = await opened("a.xlsx", workbook())
     assert document.total == 41
-    assert [p.label for p in document.pages[:40]] == [f"sheet 'S{n}'" + (" (hidden)" if n == 7 else "") for n in range(1, 41)]
+    assert [p.label for p in document.pages[:40]] == [
+        f"sheet 'S{n}'" + (" (hidden)" if n == 7 else "") for n in range(1, 41)
+    ]
     for n, page in enumerate(document.pages[:40], 1):
         assert page.text.splitlines()[0] == "| id | name\\|pipe | when | ok | value |"
         flag = "TRUE" if n % 2 == 0 else "FALSE"
-        assert page.text.splitlines()[2] == f"| {n} | row of {n} | 2026-01-{n % 28 + 1:02} | {flag} | {n + 0.1} |"
+        assert (
+            page.text.splitlines()[2]
+            == f"| {n} | row of {n} | 2026-01-{n % 28 + 1:02} | {flag} | {n + 0.1} |"
+        )
     assert document.pages[40].text == "(empty sheet)"
 
 
@@ -185,19 +213,20 @@ async def test_formulas_without_a_result_are_shown_and_noted() -> None:
     assert [p.number for p in document.pages] == [9]
     assert '=SUM(E2:E2)&"<"' in document.pages[0].text
     assert "| 18.2 |" in document.pages[0].text
-    assert document.notes == ("sheet 'S9': 1 formulas hold no result; they are shown as written",)
+    assert document.notes == ("sheet 'S9': formulas without a stored result, shown as written: 1",)
 
 
 async def test_a_sheet_is_chosen_by_name_or_number() -> None:
-    assert [p.label for p in (await opened("a.xlsx", workbook(), pages="s3, 5")).pages] == ["sheet 'S3'", "sheet 'S5'"]
-    with pytest.raises(InvalidRequest, match="'Sales' is not a sheet of a.xlsx") as caught:
+    assert [p.label for p in (await opened("a.xlsx", workbook(), pages="s3, 5")).pages] == [
+        "sheet 'S3'",
+        "sheet 'S5'",
+    ]
+    with pytest.raises(InvalidRequest, match=r"'Sales' is not a sheet of a\.xlsx") as caught:
         await opened("a.xlsx", workbook(), pages="Sales")
     assert "S1, S2" in caught.value.hint
 
 
 async def test_sixty_thousand_rows_are_all_there() -> None:
-    import xlsxwriter
-
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"constant_memory": True})
     sheet = book.add_worksheet("Data")
@@ -212,8 +241,6 @@ async def test_sixty_thousand_rows_are_all_there() -> None:
 
 
 async def test_a_very_wide_sheet_and_a_stray_far_cell_are_read() -> None:
-    import xlsxwriter
-
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     book.add_worksheet("Wide").write_row(0, 0, list(range(3000)))
@@ -227,8 +254,15 @@ async def test_a_very_wide_sheet_and_a_stray_far_cell_are_read() -> None:
 
 async def test_an_ods_is_read_as_a_workbook() -> None:
     cell = '<table:table-cell office:value-type="{}" {}><text:p>{}</text:p></table:table-cell>'
-    row = "<table:table-row>" + cell.format("string", "", "Name") + cell.format("float", 'office:value="3"', "3") + "</table:table-row>"
-    document = await opened("a.ods", odt(f'<table:table table:name="One">{row}</table:table>', kind="spreadsheet"))
+    row = (
+        "<table:table-row>"
+        + cell.format("string", "", "Name")
+        + cell.format("float", 'office:value="3"', "3")
+        + "</table:table-row>"
+    )
+    document = await opened(
+        "a.ods", odt(f'<table:table table:name="One">{row}</table:table>', kind="spreadsheet")
+    )
     assert document.pages[0].label == "sheet 'One'"
     assert "| Name | 3 |" in document.pages[0].text
 
@@ -238,7 +272,7 @@ async def test_an_ods_is_read_as_a_workbook() -> None:
 
 async def test_an_odt_keeps_headings_lists_spaces_notes_and_merged_cells() -> None:
     body = '<text:h text:outline-level="2">Head</text:h><text:p>Some <text:span>bold</text:span> text<text:s text:c="2"/>end'
-    body += '<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Fine print</text:p></text:note-body></text:note></text:p>'
+    body += "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Fine print</text:p></text:note-body></text:note></text:p>"
     body += '<text:list text:style-name="N"><text:list-item><text:p>one</text:p><text:list><text:list-item><text:p>sub</text:p>'
     body += "</text:list-item></text:list></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>"
 
@@ -250,7 +284,9 @@ async def test_an_odt_keeps_headings_lists_spaces_notes_and_merged_cells() -> No
         cell("tall", 'table:number-rows-spanned="2"') + cell("b|1"),
         "<table:covered-table-cell/>" + cell("b2"),
     ]
-    body += "<table:table>" + "".join(f"<table:table-row>{r}</table:table-row>" for r in rows) + "</table:table>"
+    body += (
+        "<table:table>" + "".join(f"<table:table-row>{r}</table:table-row>" for r in rows) + "</table:table>"
+    )
     text = (await opened("a.odt", odt(body))).pages[0].text
     assert text == (
         "## Head\n\nSome bold text  end [note: Fine print]\n\n1. one\n  - sub\n2. two\n\n"
@@ -259,7 +295,10 @@ async def test_an_odt_keeps_headings_lists_spaces_notes_and_merged_cells() -> No
 
 
 async def test_an_epub_is_read_in_the_order_of_its_spine() -> None:
-    chapters = {"z": "<h1>One</h1><p>alpha &nbsp; beta</p>", "a": "<h1>Two</h1><table><tr><td>x</td><td>y</td></tr></table>"}
+    chapters = {
+        "z": "<h1>One</h1><p>alpha &nbsp; beta</p>",
+        "a": "<h1>Two</h1><table><tr><td>x</td><td>y</td></tr></table>",
+    }
     document = await opened("b.epub", epub(chapters, ["z", "a"]))
     assert [p.label for p in document.pages] == ["chapter 1", "chapter 2"]
     assert document.pages[0].text.startswith("# One")
@@ -274,7 +313,10 @@ async def test_an_epub_is_read_in_the_order_of_its_spine() -> None:
 
 async def test_a_zip_bomb_is_refused_by_its_directory() -> None:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w", force_zip64=True) as part:
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("word/document.xml", "w", force_zip64=True) as part,
+    ):
         for _ in range(300):
             part.write(bytes(1_000_000))
     with pytest.raises(MediaTooLarge, match="unpacks to 286 MB"):
@@ -308,7 +350,9 @@ async def test_xml_with_entities_is_refused(name: str, data: bytes) -> None:
         await opened(name, data)
 
 
-@pytest.mark.parametrize(("stream", "hint"), [("WordDocument", "DOCX"), ("PowerPoint Document", "PPTX"), ("Other", "DOCX, PPTX")])
+@pytest.mark.parametrize(
+    ("stream", "hint"), [("WordDocument", "DOCX"), ("PowerPoint Document", "PPTX"), ("Other", "DOCX, PPTX")]
+)
 async def test_the_old_formats_are_refused_with_the_format_to_save_as(stream: str, hint: str) -> None:
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + stream.encode("utf-16-le") + bytes(600)
     with pytest.raises(UnsupportedMedia, match="old") as caught:
@@ -317,20 +361,23 @@ async def test_the_old_formats_are_refused_with_the_format_to_save_as(stream: st
 
 
 async def test_an_encrypted_office_file_says_so() -> None:
-    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600)
+    data = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600)
+    )
     with pytest.raises(InvalidRequest, match="is encrypted"):
         await opened("a.docx", data)
 
 
 @pytest.mark.parametrize("name", ["a.docx", "deck.pptx", "a.xlsx", "b.epub", "a.odt"])
 async def test_a_damaged_office_file_is_an_error_with_a_mend(name: str) -> None:
-    whole = {
+    makers: dict[str, Callable[[], bytes]] = {
         "a.docx": lambda: docx(para("word " * 500)),
         "deck.pptx": presentation,
         "a.xlsx": workbook,
         "b.epub": lambda: epub({"a": "x"}, ["a"]),
         "a.odt": lambda: odt("<text:p>x</text:p>"),
-    }[name]()
+    }
+    whole = makers[name]()
     with pytest.raises(UnsupportedMedia) as cut:
         await opened(name, whole[: len(whole) // 2])
     assert cut.value.hint
@@ -350,3 +397,38 @@ async def test_a_deeply_nested_document_is_no_crash() -> None:
         assert "nested too deep" in str(error)  # noqa: PT017 - either end is right
     else:
         assert "bottom" in document.pages[0].text
+
+
+@pytest.mark.parametrize(
+    ("library", "what"),
+    [("mammoth", "a DOCX"), ("bs4", "a DOCX"), ("pptx", "a PPTX"), ("python_calamine", "an XLSX")],
+)
+def test_a_missing_library_names_the_extra_to_install(library: str, what: str, tmp_path: Path) -> None:
+    made = {"a DOCX": docx(para("x")), "a PPTX": presentation(), "an XLSX": workbook()}[what]
+    (tmp_path / "file").write_bytes(made)
+    code = (
+        f"import sys; sys.modules['{library}'] = None\n"
+        "from glm_mcp.errors import MissingExtra\nfrom glm_mcp.media.office import office_job\n"
+        "try: office_job(open(sys.argv[1], 'rb'), {'name': 'file'})\n"
+        "except MissingExtra as error: print(error)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "file")],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=30,
+        check=True,
+    )
+    assert ran.stdout.startswith(f"missing_extra: reading {what} needs the optional part 'office'")
+    assert "pip install" in ran.stdout
+
+
+async def test_a_file_is_read_by_its_open_handle(tmp_path: Path) -> None:
+    path = tmp_path / "a.docx"
+    path.write_bytes(docx(para("from the disk")))
+    with path.open("rb") as handle, anyio.fail_after(30):
+        opened_once = Source("a.docx", "document", "", path.stat().st_size, path=path, handle=handle)
+        path.unlink()
+        assert (await read(opened_once)).pages[0].text == "from the disk"
+        assert (await read(opened_once)).pages[0].text == "from the disk"

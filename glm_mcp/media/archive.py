@@ -49,7 +49,9 @@ def member(archive: zipfile.ZipFile, path: str, name: str, limit: int = _PARSED)
         return b""
     info = archive.getinfo(path)
     if info.file_size > limit:
-        raise MediaTooLarge(f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF.")
+        raise MediaTooLarge(
+            f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF."
+        )
     try:
         return archive.read(info)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError):

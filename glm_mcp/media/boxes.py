@@ -99,7 +99,7 @@ _LABEL_IN = re.compile(
     r"""["'](?:label|name|category|class|object|text|text_content|description|标签|名称|类别)["']\s*:\s*(?:"((?:[^"\\]|\\.){0,200})"|'((?:[^'\\]|\\.){0,200})')"""
 )
 _FRAME = re.compile(
-    r"(?:(?:frame|image|second|time|t|第)?[ _-]*)(\d+(?:[.:]\d+)*) *(?:s|sec|seconds?|秒|帧)?", re.I
+    r"(?:(?:frame|image|second|time|t|第)?[ _-]*)(\d+(?:[.:]\d+)*) *(?:s|sec|seconds?|秒|帧)?", re.IGNORECASE
 )
 _POINT_WORD = re.compile(
     r"(?:point|click|tap|cent(?:er|re)|坐标|点击|点|中心|位于)[^\[\]\n]{0,20}(?:\[\s*)?$", re.IGNORECASE

@@ -48,7 +48,8 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         facts, blobs = _load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
-        return _describe(error), []
+        why = f"{type(error.__cause__).__name__}: {error.__cause__}" if error.__cause__ else ""
+        return {**_describe(error), "cause": why}, []
     except (MemoryError, RecursionError):
         return _describe(
             MediaTooLarge(

@@ -20,7 +20,6 @@ READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, JPEG 2000, PPM, SV
 _FORMATS = [
     "PNG",
     "JPEG",
-    "MPO",
     "GIF",
     "WEBP",
     "AVIF",
@@ -222,7 +221,7 @@ def _scaler(image: Image.Image) -> tuple[Flatten, list[str]]:
         else:
             notes.append(f"values {low:g} to {high:g} shown as black to white")
     scale = 255 / (high - low) if high > low else 1.0
-    offset = 0.5 - low * scale
+    offset = -low * scale
 
     def flatten(part: Image.Image) -> Image.Image:
         if part.mode.startswith("I"):

@@ -13,6 +13,7 @@ from glm_mcp.media import decode
 
 # A PNG up to this size goes as it is; a larger one must be worth its bytes beside a JPEG.
 _PNG_FREE = 1_500_000
+_SMALL = 256 * 1024  # pixels: of so small a picture nothing need be lost, whatever it shows
 _LEAST_SIDE = 64
 
 # Suffix: Pillow's name, and how it is written.
@@ -72,29 +73,34 @@ def encode(image: Image.Image, *, limit: int, photo: bool, name: str) -> Encoded
     Raises MediaTooLarge when even a tiny picture does not fit.
     """
     best = b""
-    if not photo:
+    if not photo or image.width * image.height <= _SMALL:
         png = _png(image)
         if len(png) <= min(limit, _PNG_FREE):
             return Encoded(png, "image/png", image.size)
         best = png if len(png) <= limit else b""
-    qualities = (85, 75, 65) if photo else (90, 80, 70)
-    while min(image.size) >= 1 and max(image.size) >= _LEAST_SIDE:
+    return _jpeg_within(image, limit=limit, photo=photo, name=name, png=best)
+
+
+def _jpeg_within(image: Image.Image, *, limit: int, photo: bool, name: str, png: bytes = b"") -> Encoded:
+    """JPEG, first of lower quality, then smaller; or `png`, which fits, when it is hardly larger."""
+    while True:
         jpeg = b""
-        for quality in qualities:
+        for quality in (85, 75, 65) if photo else (90, 80, 70):
             jpeg = _jpeg(image, quality, full=not photo)
-            if best and len(best) <= 1.5 * len(jpeg):
-                return Encoded(best, "image/png", image.size)
+            if png and len(png) <= 1.5 * len(jpeg):
+                return Encoded(png, "image/png", image.size)
             if len(jpeg) <= limit:
                 return Encoded(jpeg, "image/jpeg", image.size)
             if len(jpeg) > 4 * limit:  # no quality mends that
                 break
         factor = min(0.85, max(0.2, 0.95 * math.sqrt(limit / len(jpeg))))
         size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+        if max(size) < _LEAST_SIDE:
+            raise MediaTooLarge(
+                f"{name} does not fit into the room that is left in the request",
+                "Send fewer pictures at once.",
+            )
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
-    raise MediaTooLarge(
-        f"{name} does not fit into the room that is left in the request",
-        "Send fewer pictures at once.",
-    )
 
 
 def _png(image: Image.Image) -> bytes:
@@ -122,7 +128,7 @@ def thumbnail(data: bytes, side: int = 512, max_bytes: int = 30_000) -> bytes:
     """
     image = decode.flat(data, "the picture", draft=(side * 2, side * 2))
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
-    return encode(image, limit=max_bytes, photo=True, name="the preview").data
+    return _jpeg_within(image, limit=max_bytes, photo=True, name="the preview").data
 
 
 def convert(data: bytes, fmt_suffix: str, *, size: tuple[int, int] | None) -> bytes:

@@ -24,15 +24,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # Names in documents that mean a larger set than they say.
-_WIDER = {
+_EASTERN = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "big5": "big5hkscs",
     "shift_jis": "cp932",
     "euc_kr": "cp949",
-    "iso8859-1": "cp1252",
-    "ascii": "cp1252",
 }
+_WIDER = {**_EASTERN, "iso8859-1": "cp1252", "ascii": "cp1252"}
 _WESTERN = set("äöüßéèêëàâáãåæçñíìîïóòôõøúùûýÿœÄÖÜÉÈÊËÀÂÁÃÅÆÇÑÍÌÎÏÓÒÔÕØÚÙÛŒ…’‘“”„–—«»°§€£©®™·•¿¡ªº½¼²³±×\xa0")
 
 
@@ -75,7 +74,7 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
 
 
 def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
-    known = _known(encoding)
+    known = _known(encoding, widen=_EASTERN)
     if known is None:
         raise InvalidRequest(f"encoding='{encoding[:40]}' is not known", f"Use a name such as {_EXAMPLES}.")
     for mark, marked in _MARKS:
@@ -87,15 +86,15 @@ def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
     return decoded
 
 
-def _known(encoding: str | None) -> str | None:
+def _known(encoding: str | None, widen: dict[str, str] | None = None) -> str | None:
     if not encoding or len(encoding) > 40:
         return None
     try:
-        b"".decode(encoding.strip())  # also refuses codecs that are not text, such as hex
+        b"a".decode(encoding.strip(), "ignore")  # also refuses codecs that are not text, such as hex
         canonical = codecs.lookup(encoding.strip()).name
     except (LookupError, ValueError):
         return None
-    return _WIDER.get(canonical, canonical)
+    return (_WIDER if widen is None else widen).get(canonical, canonical)
 
 
 def _valid(data: bytes, encoding: str) -> bool:

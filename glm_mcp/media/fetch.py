@@ -210,7 +210,11 @@ async def _network(url: PublicURL, proxy: str | None) -> httpx.AsyncBaseTranspor
         return httpx.AsyncHTTPTransport(
             verify=context, proxy=None if proxy is None else httpx.Proxy(proxy), trust_env=False
         )
-    except (ValueError, ImportError) as error:  # a wrong address, or SOCKS without its library
+    except (
+        ValueError,
+        ImportError,
+        httpx.InvalidURL,
+    ) as error:  # a wrong address, or SOCKS without its library
         raise NetworkError(
             f"the configured proxy cannot be used: {clean(error, 160)}", "Check HTTPS_PROXY and ALL_PROXY."
         ) from error

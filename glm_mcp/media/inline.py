@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge
 from glm_mcp.media.sniff import HEAD, sniff
+from glm_mcp.sandbox import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
@@ -52,6 +53,8 @@ def read_base64(argument: str, max_bytes: int) -> bytes | None:
     if len(argument) < _SHORTEST or not _BASE64.fullmatch(argument):
         return None
     compact = _SPACE.sub("", argument)
+    if compact.startswith("/") and not compact.startswith("/9j/") and len(compact) <= PATH_MAX:
+        return None  # "/workspace/…" happens to decode to the two bytes of a JPEG XL; of pictures only JPEG begins so
     head = _decode(compact[: HEAD // 3 * 4])
     # Text is not taken: too many names and words would decode to some.
     if head is None or sniff(head)[0] not in ("image", "video", "document", "audio"):

@@ -85,7 +85,9 @@ def _convert(soup: Any) -> str:
     text = _markdown(soup)
     if not tables:
         return text
-    return re.sub(r"\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text).strip()
+    return re.sub(
+        r"\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+    ).strip()
 
 
 def _markdown(element: Any) -> str:

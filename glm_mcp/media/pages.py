@@ -164,6 +164,7 @@ def parts(document: Document, max_tokens: int, *, picture_tokens: int = 0) -> li
 
     `picture_tokens`: what a page sent as a picture costs beside its text. A cut page keeps its number; its label
     says which piece it is, and only the first piece asks for the picture. A single table row is never cut.
+    Counting takes a second for five million characters: call it from a thread for large documents.
     """
     groups: list[list[Page]] = []
     room = 0
@@ -183,15 +184,9 @@ def parts(document: Document, max_tokens: int, *, picture_tokens: int = 0) -> li
 
 
 def _pieces(page: Page, budget: int) -> list[Page]:
-    tokens = count_tokens(page.text)
-    if tokens <= budget:
+    texts = _cut(page.text, budget, 4)
+    if len(texts) == 1:
         return [page]
-    limit = max(int(len(page.text) * budget / tokens * 0.9), 16)
-    texts = split_text(page.text, limit)
-    # Text is not evenly dense: what is still over the budget is cut again.
-    while any(count_tokens(t) > budget for t in texts) and limit > 16:
-        limit = max(limit * 3 // 4, 16)
-        texts = split_text(page.text, limit)
     return [
         replace(
             page,
@@ -201,3 +196,12 @@ def _pieces(page: Page, budget: int) -> list[Page]:
         )
         for i, text in enumerate(texts, 1)
     ]
+
+
+def _cut(text: str, budget: int, tries: int) -> list[str]:
+    """Pieces of at most `budget` tokens; text is not evenly dense, so a piece still over it is cut again."""
+    tokens = count_tokens(text)
+    if tokens <= budget or not tries:
+        return [text]
+    limit = max(int(len(text) * budget / tokens * 0.9), 16)
+    return [part for piece in split_text(text, limit) for part in _cut(piece, budget, tries - 1)]

@@ -107,11 +107,13 @@ def _count(data: bytes, password: str | None) -> int:
 
 
 def _repaired(data: bytes) -> bytes:
-    """A file cut off before its directory, with a new one of the pages that are there; b"" when none is."""
+    """A file (of up to 100 MB) cut off before its directory, with a new one of the pages that are there; b"" when none is."""
+    if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
+        return b""
     pages = re.findall(
         rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)(?=.*?endobj)", data, re.DOTALL
     )
-    if not pages or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
+    if not pages:
         return b""
     kids = b" ".join(b"%s %s R" % page for page in pages)
     free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
@@ -172,10 +174,10 @@ def _as_image(text: str, page: Any, inked: bool, *, figures: bool) -> str:
     facts = page.complexity
     covered = 0.0 if facts is None else 1.0 if facts.full_page_image else facts.image_coverage
     letters = _letters(text)
-    if not letters:
-        return "scanned" if inked or covered > 0.02 else ""
     if is_garbled(text) or (facts is not None and facts.is_garbled):
         return "garbled"
+    if not letters:
+        return "scanned" if inked or covered > 0.02 else ""
     if covered >= 0.6 and letters < 150:
         return "thin"
     if figures and facts is not None:

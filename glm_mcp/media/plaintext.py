@@ -19,82 +19,102 @@ from glm_mcp.media.tables import read_csv
 _LANGUAGES = {
     **{
         suffix: suffix
-        for suffix in ["c", "css", "cs", "cpp", "dart", "diff", "go", "groovy", "html", "ini", "java", "jsx", "json", "json5", "lua", "php", "proto", "r", "scala", "scss", "sql", "svelte", "swift", "tex", "toml", "tsx", "vue", "xml", "yaml", "zig"]
+        for suffix in [
+            "c",
+            "css",
+            "cs",
+            "cpp",
+            "dart",
+            "diff",
+            "go",
+            "groovy",
+            "html",
+            "ini",
+            "java",
+            "jsx",
+            "json",
+            "json5",
+            "lua",
+            "php",
+            "proto",
+            "r",
+            "scala",
+            "scss",
+            "sql",
+            "svelte",
+            "swift",
+            "tex",
+            "toml",
+            "tsx",
+            "vue",
+            "xml",
+            "yaml",
+            "zig",
+        ]
     },
-
-        "py": "python",
-        "pyi": "python",
-        "pyw": "python",
-        "js": "javascript",
-        "mjs": "javascript",
-        "cjs": "javascript"
-    ,
-
-        "ts": "typescript",
-        "mts": "typescript",
-        "rb": "ruby",
-        "rs": "rust",
-        "kt": "kotlin",
-        "kts": "kotlin",
-        "pl": "perl"
-    ,
-
-        "sh": "bash",
-        "bash": "bash",
-        "zsh": "bash",
-        "fish": "fish",
-        "ps1": "powershell",
-        "bat": "batch",
-        "cmd": "batch"
-    ,
-
-        "h": "c",
-        "cc": "cpp",
-        "cxx": "cpp",
-        "hpp": "cpp",
-        "hh": "cpp",
-        "cu": "cpp",
-        "m": "objectivec",
-        "mm": "objectivec"
-    ,
-
-        "yml": "yaml",
-        "cfg": "ini",
-        "conf": "ini",
-        "properties": "ini",
-        "patch": "diff",
-        "hs": "haskell",
-        "ex": "elixir"
-    ,
-
-        "exs": "elixir",
-        "erl": "erlang",
-        "jl": "julia",
-        "ml": "ocaml",
-        "clj": "clojure",
-        "vb": "vbnet",
-        "f90": "fortran"
-    ,
-
-        "asm": "asm",
-        "s": "asm",
-        "sol": "solidity",
-        "tf": "hcl",
-        "gradle": "groovy",
-        "graphql": "graphql",
-        "nix": "nix"
-    ,
-
-        "xsl": "xml",
-        "xsd": "xml",
-        "plist": "xml",
-        "svg": "xml",
-        "less": "less",
-        "sass": "sass",
-        "v": "verilog",
-        "vhd": "vhdl"
-    ,
-    "jsonl": "json", "ndjson": "json", "geojson": "json", "srt": "", "vtt": "", "log": "",
+    "py": "python",
+    "pyi": "python",
+    "pyw": "python",
+    "js": "javascript",
+    "mjs": "javascript",
+    "cjs": "javascript",
+    "ts": "typescript",
+    "mts": "typescript",
+    "rb": "ruby",
+    "rs": "rust",
+    "kt": "kotlin",
+    "kts": "kotlin",
+    "pl": "perl",
+    "sh": "bash",
+    "bash": "bash",
+    "zsh": "bash",
+    "fish": "fish",
+    "ps1": "powershell",
+    "bat": "batch",
+    "cmd": "batch",
+    "h": "c",
+    "cc": "cpp",
+    "cxx": "cpp",
+    "hpp": "cpp",
+    "hh": "cpp",
+    "cu": "cpp",
+    "m": "objectivec",
+    "mm": "objectivec",
+    "yml": "yaml",
+    "cfg": "ini",
+    "conf": "ini",
+    "properties": "ini",
+    "patch": "diff",
+    "hs": "haskell",
+    "ex": "elixir",
+    "exs": "elixir",
+    "erl": "erlang",
+    "jl": "julia",
+    "ml": "ocaml",
+    "clj": "clojure",
+    "vb": "vbnet",
+    "f90": "fortran",
+    "asm": "asm",
+    "s": "asm",
+    "sol": "solidity",
+    "tf": "hcl",
+    "gradle": "groovy",
+    "graphql": "graphql",
+    "nix": "nix",
+    "xsl": "xml",
+    "xsd": "xml",
+    "plist": "xml",
+    "svg": "xml",
+    "less": "less",
+    "sass": "sass",
+    "v": "verilog",
+    "vhd": "vhdl",
+    "jsonl": "json",
+    "ndjson": "json",
+    "geojson": "json",
+    "srt": "",
+    "vtt": "",
+    "log": "",
 }
 _NAMES = {
     "dockerfile": "dockerfile",
@@ -148,7 +168,7 @@ def text_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 def needs_worker(head: bytes, name: str, size: int) -> bool:
     """Whether reading this text may take long enough, or be hostile enough, to need a process of its own."""
     suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
-    plain = suffix in (".txt", ".md", ".log", *(f".{s}" for s in _LANGUAGES if s not in ("html",)))
+    plain = suffix in (".txt", ".md", ".log", *(f".{s}" for s in _LANGUAGES if s != "html"))
     return size > 1_000_000 or not (plain or suffix in (".csv", ".tsv")) or head[:5] == b"{\\rtf"
 
 
@@ -205,12 +225,12 @@ def _spread(text: str) -> str:
     depth = 0
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^"{}\[\],]+|"', text, re.DOTALL):
         piece = token[0]
-        if piece in "}]":
+        if piece in ("}", "]"):
             depth -= 1
-        out.append("\n" + " " * depth + piece if piece in "}]" and depth < 3 else piece)
-        if piece in "{[":
+        out.append("\n" + " " * depth + piece if piece in ("}", "]") and depth < 3 else piece)
+        if piece in ("{", "["):
             depth += 1
-        if (piece in "{[" and depth <= 3) or (piece == "," and depth <= 3):
+        if (piece in ("{", "[") and depth <= 3) or (piece == "," and depth <= 3):
             out.append("\n" + " " * depth)
     return "".join(out)
 

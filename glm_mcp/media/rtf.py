@@ -274,7 +274,7 @@ def _code_page(number: int | None) -> str:
     if number in _PAGES:
         return _PAGES[number]
     try:
-        b"".decode(f"cp{number}")
+        b"a".decode(f"cp{number}")
     except LookupError:
         return "cp1252"
     return f"cp{number}"

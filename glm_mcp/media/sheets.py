@@ -44,7 +44,7 @@ def read_sheets(
             hidden = "" if sheets[number - 1].visible == calamine.SheetVisibleEnum.Visible else " (hidden)"
             rows, empty = _rows(book.get_sheet_by_name(title), formulas.get(title, {}))
             if empty:
-                notes.append(f"sheet '{title}': {empty} formulas hold no result; they are shown as written")
+                notes.append(f"sheet '{title}': formulas without a stored result, shown as written: {empty}")
             pages.append((number, f"sheet '{title}'{hidden}", table(rows) or "(empty sheet)", ""))
     except GLMError:
         raise

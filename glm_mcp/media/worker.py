@@ -150,6 +150,8 @@ async def _run(
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, last)
         raise _crash(name, code, last)
     if "error" in header:
+        if header.get("cause"):
+            _log.info("job %s on %s: %s", job, name, header["cause"])
         if header.get("trace"):
             _log.warning("job %s on %s failed:\n%s", job, name, header["trace"])
         raise _rebuild(header["error"])

@@ -8,12 +8,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.parts import Clip, Frame, Source
-from glm_mcp.media.sheet import make_sheet
-from glm_mcp.media.times import parse_time, parts, stamp
-from glm_mcp.media.video import plan_parts, prepare_video, stills
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -54,8 +52,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     words = (
         instruction(VIDEO, task, prompt, lang) if task else prompt or instruction(VIDEO, "summary", "", lang)
     )
-    start = parse_time(args["start"]) if "start" in args else None
-    end = parse_time(args["end"]) if "end" in args else None
+    start = media.times.parse_time(args["start"]) if "start" in args else None
+    end = media.times.parse_time(args["end"]) if "end" in args else None
     found = await resolve(deps, args["video"], "video")
     if len(found) > 1:
         raise InvalidRequest(f"analyze_video: {len(found)} files fit", "It reads one video a call; name one.")
@@ -99,7 +97,7 @@ async def _local(
     whole = task not in FRAMED and most is None and card.id not in deps.client.refuses_video
     if whole:
         limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
-        clip = await prepare_video(
+        clip = await media.video.prepare_video(
             source, card, whole=True, max_bytes=limit, start=start, end=end, max_frames=None, sidecar=sidecar
         )
         if clip.video is not None:
@@ -112,7 +110,13 @@ async def _local(
                     ),
                 )
                 return result(
-                    deps, args, answer, [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes]
+                    deps,
+                    args,
+                    answer,
+                    [
+                        f"{media.times.stamp(clip.start)}–{media.times.stamp(clip.end)} sent whole",
+                        *clip.notes,
+                    ],
                 )
             except InvalidRequest as error:
                 if error.code != "1210":
@@ -120,7 +124,7 @@ async def _local(
                 # Nobody documents whether a video may come as bytes; this service says no.
                 deps.client.refuses_video.add(card.id)
                 deps.progress.say("the service takes no video as bytes: sending frames")
-        elif clip.frames and len(parts(clip.duration, clip.start, clip.end)) == 1:
+        elif clip.frames and len(media.times.parts(clip.duration, clip.start, clip.end)) == 1:
             return await _of_frames(deps, args, source, words, lang, [clip])
     return await _framed(deps, args, source, words, lang, (start, end), sidecar)
 
@@ -136,7 +140,7 @@ async def _framed(
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
     card = deps.client.models("vision", args.get("model"))[0]
-    stretches = await plan_parts(source, *span, max_frames=most)
+    stretches = await media.video.plan_parts(source, *span, max_frames=most)
     clips: list[Clip] = []
     for n, (start, end, count) in enumerate(stretches):
         deps.progress.say(
@@ -144,7 +148,7 @@ async def _framed(
             + (f", part {n + 1} of {len(stretches)}" if len(stretches) > 1 else "")
         )
         clips.append(
-            await prepare_video(
+            await media.video.prepare_video(
                 source,
                 card,
                 whole=False,
@@ -172,7 +176,7 @@ async def _of_frames(
     frames = [f for c in clips for f in c.frames]
     first, last = clips[0], clips[-1]
     notes = [
-        f"{len(frames)} frames of {stamp(first.start)}–{stamp(last.end)} read, the video has {stamp(first.duration)}"
+        f"{len(frames)} frames of {media.times.stamp(first.start)}–{media.times.stamp(last.end)} read, the video has {media.times.stamp(first.duration)}"
     ]
     # What each clip says of its own coverage is in the line above.
     notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)]
@@ -191,17 +195,19 @@ async def _kept(
     heads: list[str] = []
     if task == "keyframes":
         times = times_in(answer.text, frames[-1].time if frames else 0.0)[:STILLS_MAX]
-        got = await stills(source, times)
+        got = await media.video.stills(source, times)
         if len(got) < len(times):
             heads.append(
                 f"{len(times) - len(got)} of {len(times)} key frames could not be read from the file"
             )
         for moment, data in got:
-            said, link = await files.save(deps, f"{stem}-{stamp(moment, 1).replace(':', '-')}.jpg", data)
-            heads.append(f"{stamp(moment, 1)} {said}")
+            said, link = await files.save(
+                deps, f"{stem}-{media.times.stamp(moment, 1).replace(':', '-')}.jpg", data
+            )
+            heads.append(f"{media.times.stamp(moment, 1)} {said}")
             finished.links.append(link)
     if task in SHEETED and frames:
-        said, link = await files.keep(deps, f"{stem}-sheet.jpg", await make_sheet(frames))
+        said, link = await files.keep(deps, f"{stem}-sheet.jpg", await media.sheet.make_sheet(frames))
         heads.append(f"Contact sheet: {said}")
         finished.links.append(link)
     if heads:
@@ -220,7 +226,7 @@ def times_in(text: str, end: float) -> list[float]:
         if not mark:
             continue
         try:
-            moment = parse_time(mark[1].replace("秒", "s").replace(" ", ""))
+            moment = media.times.parse_time(mark[1].replace("秒", "s").replace(" ", ""))
         except InvalidRequest:
             continue  # the model's slip, such as 1:75
         if moment <= end + 1 and moment not in found:
@@ -231,15 +237,15 @@ def times_in(text: str, end: float) -> list[float]:
 def _whole(video: Video, words: str, task: str | None, *, offset: float = 0.0, lang: Lang = "en") -> Question:
     if offset:
         words += (
-            f"\n\n这段视频从原片的 {stamp(offset, 1)} 开始；请给出原片的时间。"
+            f"\n\n这段视频从原片的 {media.times.stamp(offset, 1)} 开始；请给出原片的时间。"
             if lang == "zh"
-            else f"\n\nThis clip begins at {stamp(offset, 1)} of the original; give times of the original."
+            else f"\n\nThis clip begins at {media.times.stamp(offset, 1)} of the original; give times of the original."
         )
     return Question((Message("user", (video, Text(words))),), "vision", task=task or "video")
 
 
 def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bool) -> Question:
-    span = f"{stamp(clip.start)}–{stamp(clip.end)}"
+    span = f"{media.times.stamp(clip.start)}–{media.times.stamp(clip.end)}"
     intro = (
         f"以下是一段视频 {span} 的 {len(clip.frames)} 帧画面，每帧前标有它在视频中的时间。"
         if lang == "zh"
@@ -247,7 +253,7 @@ def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bo
     )
     parts: list[Part] = [Text(intro)]
     for frame in clip.frames:
-        parts += [Text(f"[{stamp(frame.time, 2)}]"), frame.picture.part]
+        parts += [Text(f"[{media.times.stamp(frame.time, 2)}]"), frame.picture.part]
     return Question((Message("user", (*parts, Text(words))),), "vision", task=task or "video", exact=exact)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from glm_mcp.errors import InvalidRequest
 
-Kind = Literal["text", "texts", "integer", "number", "thinking", "json", "dicts", "time", "flag"]
+Kind = Literal["text", "texts", "integer", "number", "thinking", "json", "dicts", "time", "flag", "pages"]
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -18,6 +18,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "integer": {"type": "integer"},
     "number": {"type": "number"},
     "time": {"type": "string"},
+    "pages": {"type": "string"},
     "flag": {"type": "boolean"},
     "thinking": {"type": ["boolean", "string"]},
     "json": {"type": ["boolean", "object"]},
@@ -84,9 +85,11 @@ def read(tool: str, args: tuple[Arg, ...], given: Mapping[str, Any] | None) -> d
             )
         if value is None or (value == "" and not arg.required and arg.kind != "texts"):
             continue
-        if arg.name in found and found[arg.name] != value and name != arg.name:
-            continue  # its own name wins over another name
-        found[arg.name] = _value(tool, arg, value)
+        read_value = _value(tool, arg, value)
+        if arg.name in found and arg.kind == "texts":
+            found[arg.name] += [item for item in read_value if item not in found[arg.name]]
+        elif arg.name not in found or name == arg.name:  # its own name wins over another name
+            found[arg.name] = read_value
     missing = [a.name for a in args if a.required and a.name not in found]
     if missing:
         raise InvalidRequest(f"{tool} needs '{missing[0]}'", _meant(args, missing[0]))
@@ -139,6 +142,7 @@ def _allowed(arg: Arg) -> str:
         "thinking": "true, false or show",
         "json": "true, false or a JSON Schema",
         "dicts": "a list of objects",
+        "pages": "page numbers such as 1-5,8",
     }[arg.kind]
     if arg.least is not None and arg.most is not None:
         words += f" from {arg.least:g} to {arg.most:g}"
@@ -177,6 +181,11 @@ def _texts(value: Any) -> list[str]:
     if not found or not all(f.strip() for f in found):
         raise ValueError
     return found
+
+
+def _pages(value: Any) -> str:
+    """Pages as people write them; a list is joined."""
+    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _integer(value: Any) -> int:
@@ -248,4 +257,5 @@ _READERS: dict[str, Any] = {
     "thinking": _thinking,
     "json": _json,
     "dicts": _dicts,
+    "pages": _pages,
 }

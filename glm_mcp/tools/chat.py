@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from glm_mcp import media
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.document import read, render, to_markdown
-from glm_mcp.media.image import prepare_images
 from glm_mcp.media.parts import Source
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -101,7 +100,7 @@ async def _attached(deps: Deps, source: Source) -> tuple[list[Part], list[str]]:
         deps.progress.say(f"preparing {source.name}")
         card = deps.client.models("vision")[0]
         if source.family == "image":
-            pictures = await prepare_images([source], card)
+            pictures = await media.image.prepare_images([source], card)
             labelled: list[Part] = []
             for picture in pictures:
                 labelled += (
@@ -115,10 +114,10 @@ async def _attached(deps: Deps, source: Source) -> tuple[list[Part], list[str]]:
                 f"{source.name} is {source.family}",
                 "Use analyze_video for a video; sound is not heard by these models.",
             )
-        document = await read(source)
-        text = f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
+        document = await media.document.read(source)
+        text = f"[file: {document.name}]\n{media.document.to_markdown(document)}\n[end of {document.name}]"
         pages = [p.number for p in document.pages if p.as_image]
-        drawn = await render(source, pages, card) if pages else []
+        drawn = await media.document.render(source, pages, card) if pages else []
         shown: list[Part] = []
         for picture in drawn:
             shown += [Text(f"[{picture.label}]"), picture.part]

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
-from glm_mcp.media.boxes import Box, draw, parse_boxes, to_pixels
-from glm_mcp.media.image import prepare_images
 from glm_mcp.media.parts import Fragment, Picture, Source
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
@@ -109,12 +108,12 @@ async def _prepared(
             local.append(await fetch(deps, source) if remote else source)
     deps.progress.say(f"preparing {len(local)} picture{'s' * (len(local) != 1)}")
     if card.images == 1 and len(local) > 1:
-        groups = [await prepare_images([source], card) for source in local]
+        groups = [await media.image.prepare_images([source], card) for source in local]
     elif len(local) == len(found):
-        return await prepare_images(local, card)
+        return await media.image.prepare_images(local, card)
     else:
         groups = [
-            await prepare_images([source], replace(card, images=max(1, card.images - len(as_is))))
+            await media.image.prepare_images([source], replace(card, images=max(1, card.images - len(as_is))))
             for source in local
         ]
     rest = iter(groups)
@@ -167,7 +166,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     links = []
     items: list[dict[str, Any]] = []
     for picture, answer in zip(pictures, answers, strict=True):
-        boxes = parse_boxes(answer.text)
+        boxes = media.boxes.parse_boxes(answer.text)
         if (
             not boxes
             and re.search(r"\d", answer.text)
@@ -179,7 +178,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
         if len(pictures) > 1 and boxes:
             lines.append(f"{picture.label or picture.part.name}:")
         for box in boxes:
-            left, top, right, bottom = to_pixels(box, picture)
+            left, top, right, bottom = media.boxes.to_pixels(box, picture)
             centre = ((left + right) // 2, (top + bottom) // 2)
             norm = [round(v) for v in (box.x1, box.y1, box.x2, box.y2)]
             number = len(items) + 1
@@ -209,14 +208,14 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     return finished
 
 
-async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, Any]:
+async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[media.boxes.Box]) -> tuple[str, Any]:
     import anyio.to_thread
 
     data = picture.part.data or b""
     # The copy is of the picture as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
-    marked = [(to_pixels(b, sent), b.label) for b in boxes]
-    copy = await anyio.to_thread.run_sync(draw, data, marked)
+    marked = [(media.boxes.to_pixels(b, sent), b.label) for b in boxes]
+    copy = await anyio.to_thread.run_sync(media.boxes.draw, data, marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     return await files.keep(
         deps, re.sub(r"[^\w.-]+", "-", picture.part.name.rpartition("/")[2])[:60] + "-boxes" + suffix, copy
@@ -227,18 +226,18 @@ async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Seq
     """Boxes of an answer about one picture, in its pixels; empty when there are none or the picture's size is unknown."""
     if len(pictures) != 1 or "[" not in text:
         return ""
-    boxes = parse_boxes(text)
+    boxes = media.boxes.parse_boxes(text)
     if not boxes:
         return ""
     picture = pictures[0]
     if not picture.width:
         try:
             card = deps.client.models("vision")[0]
-            picture = (await prepare_images([await fetch(deps, found[0])], card, tiles=False))[0]
+            picture = (await media.image.prepare_images([await fetch(deps, found[0])], card, tiles=False))[0]
         except GLMError:
             return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
     width, height = picture.original
-    rows = [f"{b.label + ': ' if b.label else ''}{list(to_pixels(b, picture))}" for b in boxes]
+    rows = [f"{b.label + ': ' if b.label else ''}{list(media.boxes.to_pixels(b, picture))}" for b in boxes]
     return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import anyio
 
+from glm_mcp import media
 from glm_mcp.attempts import Job
 from glm_mcp.errors import GLMError, InvalidRequest, NetworkError, UpstreamError
-from glm_mcp.media.fetch import download
-from glm_mcp.media.source import sniff
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools.arguments import MODEL, Arg
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
@@ -123,7 +122,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     )
     deps.progress.say("downloading the picture")
     data = await _fetched(deps, drawing.url)
-    family, mime = sniff(data[:4096])
+    family, mime = media.source.sniff(data[:4096])
     if family != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
@@ -148,9 +147,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     wants = args.get("preview")
     previews = []
     if wants or (wants is None and deps.host.previews):
-        from glm_mcp.media.image import thumbnail
-
-        previews = [(await anyio.to_thread.run_sync(thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
+        previews = [(await anyio.to_thread.run_sync(media.image.thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
     meta = {
         "model": drawing.model,
         "request_id": drawing.request_id,
@@ -177,16 +174,14 @@ def _save(
 
     from PIL import Image as Pillow
 
-    from glm_mcp.media.image import convert
-
     own = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}.get(mime)
     with Pillow.open(BytesIO(data)) as opened:
         drawn = opened.size
     wanted = suffix or own or ".png"
     scaled = size.final if size.final and drawn != size.final else None
     if scaled or not _same(wanted, own):
-        data = convert(data, wanted, size=scaled)
-        mime = sniff(data[:4096])[1]
+        data = media.image.convert(data, wanted, size=scaled)
+        mime = media.source.sniff(data[:4096])[1]
         drawn = scaled or drawn
     if not deps.host.local:
         uri = f"glm://outputs/{deps.outputs.keep(data, wanted)}"
@@ -204,7 +199,7 @@ async def _fetched(deps: Deps, url: str) -> bytes:
     for tries in range(1, DOWNLOAD_TRIES + 1):
         left = deps.deadline - anyio.current_time()
         try:
-            data, _, _ = await download(
+            data, _, _ = await media.fetch.download(
                 url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=own_host(deps)
             )
         except GLMError as error:

@@ -6,16 +6,14 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from glm_mcp.media import source as sources
-from glm_mcp.media.fetch import fetched
+from glm_mcp import media
 from glm_mcp.media.parts import Source
-from glm_mcp.media.source import Want
 from glm_mcp.tools.base import Deps
 from glm_mcp.wire import Image, Part
 
 MIB = 1024 * 1024
 # Of a local file. Each is far beyond what a model sees of it: the work is bounded by time and memory, not by these.
-LOCAL_BYTES: dict[Want, int] = {
+LOCAL_BYTES: dict[str, int] = {
     "image": 500 * MIB,
     "video": 20 * 1024 * MIB,
     "document": 500 * MIB,
@@ -25,9 +23,11 @@ DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a vid
 TIME_SHARE = 0.5  # of the time that is left, for one download
 
 
-async def resolve(deps: Deps, argument: str, want: Want) -> list[Source]:
+async def resolve(deps: Deps, argument: str, want: media.source.Want) -> list[Source]:
     """The sources that an argument names. Raises as `media.source.resolve`."""
-    return await sources.resolve(
+    # The service's own pictures may be asked about, also where it has a private address.
+    deps.sandbox.own_host = deps.sandbox.own_host or own_host(deps)
+    return await media.source.resolve(
         argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=LOCAL_BYTES[want]
     )
 
@@ -41,18 +41,18 @@ async def fetch(deps: Deps, source: Source) -> Source:
     """A source by URL downloaded. Raises as `media.fetch.fetched`."""
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
-    return await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=own_host(deps))
+    return await media.fetch.fetched(
+        source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=own_host(deps)
+    )
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
     """A picture by URL turned into bytes, for a service that cannot fetch it."""
-    from glm_mcp.media.image import prepare_image
-
     if not isinstance(part, Image) or part.url is None:
         return part
     found = await resolve(deps, part.url, "image")
     card = deps.client.models("vision")[0]
-    pictures = await prepare_image(
+    pictures = await media.image.prepare_image(
         await fetch(deps, found[0]), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part

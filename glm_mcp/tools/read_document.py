@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 
+from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import InvalidRequest, NotFound
-from glm_mcp.media.document import read, render
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
@@ -35,7 +35,7 @@ ARGS = (
         "prompt", "text", "A question; none: the document as Markdown", also=("question", "query", "message")
     ),
     Arg("task", "text", choices=tuple(DOCUMENT)),
-    Arg("pages", "text", "1-5,8", also=("page", "page_range", "sheets")),
+    Arg("pages", "pages", "1-5,8", also=("page", "page_range", "sheets")),
     Arg(
         "mode",
         "text",
@@ -87,7 +87,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
                         f"{local.name} is a picture", "Use describe_image with task=ocr or task=table."
                     )
                 deps.progress.say(f"reading {local.name}")
-                read_it = await read(
+                read_it = await media.document.read(
                     local,
                     pages=args.get("pages"),
                     password=args.get("password"),
@@ -241,7 +241,7 @@ async def _rendered(
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
     card = deps.client.models("vision", args.get("model"))[0]
     found: dict[int, list[Picture]] = {number: [] for number in numbers}
-    for picture in await render(source, numbers, card, password=args.get("password")):
+    for picture in await media.document.render(source, numbers, card, password=args.get("password")):
         found[picture.page].append(picture)
     return found
 

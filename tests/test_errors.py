@@ -1,0 +1,179 @@
+"""What any answer of the service becomes: a kind, a cause, a mend, and nothing that should not be shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glm_mcp import errors
+from glm_mcp.errors import (
+    CODES,
+    Again,
+    AuthError,
+    ConfigError,
+    GLMError,
+    InvalidRequest,
+    MediaTooLarge,
+    MissingExtra,
+    QuotaError,
+    RateLimited,
+    UpstreamError,
+    clean,
+    from_response,
+)
+
+# The platform's table, written down a second time: kind, and whether to ask again.
+TABLE = {
+    "auth never": "401 1000 1001 1002 1003 1004 1005 1100 1110 1111 1112 1121 1220",
+    "quota never": "1113 1304 1308 1309 1310 1311 1313 1314 1315 1316 1317 1318 1319 1320 1321",
+    "upstream retry": "500 1120 1200 1230 1234",
+    "upstream never": "1702 1703",
+    "invalid_request never": "1210 1211 1212 1213 1214 1215 1221 1222 1231",
+    "too_long never": "1261",
+    "content_blocked never": "1300 1301",
+    "rate_limited retry": "1302 1303 1701",
+    "overloaded once": "1305",
+}
+ROWS = [(code, *row.split()) for row, codes in TABLE.items() for code in codes.split()]
+KINDS = {
+    *("config auth quota rate_limited overloaded upstream network timeout content_blocked".split()),
+    *("invalid_request too_long unsupported_media media_too_large not_found".split()),
+    *("forbidden_path forbidden_url missing_extra internal".split()),
+}
+
+
+def test_the_table_holds_every_code_and_no_other() -> None:
+    assert {code for code, _, _ in ROWS} == set(CODES)
+
+
+@pytest.mark.parametrize(("code", "kind", "again"), ROWS)
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
+def test_the_code_decides_whatever_the_status(code: str, kind: str, again: str, status: int) -> None:
+    for form in (code, int(code)):
+        error = from_response(status, form, "说明")
+        assert (error.kind, str(error.again), error.code) == (kind, again, code)
+        assert "说明" in str(error)
+        assert f"code {code}" in str(error)
+
+
+@pytest.mark.parametrize("code", list(CODES))
+def test_every_code_has_a_cause_and_a_mend_in_words(code: str) -> None:
+    error = from_response(400, code, "")
+    assert error.message
+    assert error.hint.endswith(".")
+    assert re.match(rf"{error.kind}: .+ \(code {code}\)\. [A-Z].+", str(error))
+
+
+def test_the_tree_has_one_class_for_each_kind() -> None:
+    found = [cls.kind for cls in GLMError.__subclasses__()]
+    assert sorted(found) == sorted(KINDS)
+    assert all(f"{cls.__name__} " in (errors.__doc__ or "") for cls in GLMError.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "again"),
+    [
+        (301, ConfigError, Again.NEVER),
+        (400, InvalidRequest, Again.NEVER),
+        (401, AuthError, Again.NEVER),
+        (402, QuotaError, Again.NEVER),
+        (403, AuthError, Again.NEVER),
+        (404, ConfigError, Again.NEVER),
+        (405, ConfigError, Again.NEVER),
+        (413, MediaTooLarge, Again.NEVER),
+        (418, InvalidRequest, Again.NEVER),
+        (429, RateLimited, Again.RETRY),
+        (434, AuthError, Again.NEVER),
+        (435, MediaTooLarge, Again.NEVER),
+        (500, UpstreamError, Again.RETRY),
+        (502, UpstreamError, Again.RETRY),
+        (599, UpstreamError, Again.RETRY),
+        (200, UpstreamError, Again.RETRY),
+    ],
+)
+@pytest.mark.parametrize("code", [None, "", "9999", 9999, "no_such_thing"])
+def test_the_status_decides_where_no_code_is_known(
+    status: int, kind: type[GLMError], again: Again, code: object
+) -> None:
+    error = from_response(status, code, "words")
+    assert type(error) is kind
+    assert error.again is again
+    assert error.hint
+    assert f"HTTP {status}" in str(error)
+    assert (error.code or "") == str(code or "")
+
+
+def test_a_wait_that_the_service_asks_for_is_part_of_the_mend() -> None:
+    assert "asks to wait 3,600 s" in from_response(429, "1302", "", retry_after=3600).hint
+    assert "wait" not in from_response(500, None, "", retry_after=0).hint
+
+
+def test_a_missing_part_names_the_command_that_installs_it() -> None:
+    assert "pip install 'glm-flash-mcp[video]'" in str(MissingExtra("video", "reading a video"))
+
+
+def test_what_a_program_gets_leaves_out_what_is_unknown() -> None:
+    assert from_response(400, "1214", "bad", request_id="r1").as_meta() == {
+        "kind": "invalid_request",
+        "message": "a field is invalid: bad",
+        "hint": "Change the argument that the message names and call again.",
+        "code": "1214",
+        "request_id": "r1",
+    }
+    assert set(GLMError("x").as_meta()) == {"kind", "message"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<html><head><style>p{}</style></head><body><h1>502 Bad</h1></body></html>", "502 Bad"),
+        ("<script>steal()</script>hello", "hello"),
+        ("<style>never closed and long", ""),
+        ("a\x00b\x1b[31mc\r\n\td", "a b [31mc d"),
+        ("half \ud83d of it", "half of it"),
+        ("the key 0123456789abcdef0123456789abcdef.AbCdEfGhIjKl is bad", "the key [key] is bad"),
+        ("sk-cp-abcdefgh12345678 is bad", "[key] is bad"),
+        ("got Bearer abc.def here", "got [key] here"),
+        (None, "None"),
+        ({"a": [1]}, "{'a': [1]}"),
+        ("限制数值范围[1,1024]", "限制数值范围[1,1024]"),
+        ("x" * 400, "x" * 299 + "…"),
+    ],
+)
+def test_a_foreign_text_becomes_one_clean_line(text: object, shown: str) -> None:
+    assert clean(text) == shown
+
+
+@given(st.text(), st.integers(1, 400))
+def test_a_clean_text_is_short_printable_and_stays_as_it_is(text: str, limit: int) -> None:
+    found = clean(text, limit)
+    assert len(found) <= limit
+    assert found.isprintable()
+    assert found.encode()
+
+
+@given(
+    st.integers(100, 999),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+    st.none() | st.text() | st.dictionaries(st.text(), st.integers()) | st.binary(),
+    st.none() | st.text(),
+    st.none() | st.floats(0, 1e9),
+)
+def test_any_answer_becomes_an_error_with_a_mend(
+    status: int, code: object, text: object, request_id: str | None, wait: float | None
+) -> None:
+    error = from_response(status, code, text, request_id=request_id, retry_after=wait)
+    assert error.kind in KINDS
+    assert error.hint
+    assert len(str(error)) < 1_200
+    assert str(error).isprintable()
+    assert str(error).encode()
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("piece", ["<script>", "<", "<style ", "Bearer ", "0123456789abcdef.", "sk-", " \n"])
+def test_a_hostile_body_takes_no_time(piece: str) -> None:
+    assert len(clean(piece * 100_000)) <= 300

@@ -1,0 +1,295 @@
+"""Files written and kept, their cursors and expiry."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.files import safe_name
+from glm_mcp.outputs import Outputs, cache_folder, data_folder, page
+from glm_mcp.sandbox import Sandbox
+
+DAY = 86_400.0
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    folder = tmp_path / "home/work"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def outputs(
+    work: Path, clock: Clock, *, folder: Path | None = None, counts: bool = True, max_bytes: int = 10_000
+) -> Outputs:
+    top = work.parent.parent
+    return Outputs(
+        folder=folder,
+        cwd=work if counts else None,
+        data=top / "data",
+        cache=top / "cache",
+        max_bytes=max_bytes,
+        clock=clock,
+    )
+
+
+def sandbox(work: Path, *, output: Path | None = None) -> Sandbox:
+    return Sandbox(cwd=work, home=work.parent, temp=work.parent.parent / "tmp", output=output)
+
+
+def test_without_output_a_file_goes_to_the_first_place_there_is(
+    work: Path, clock: Clock, tmp_path: Path
+) -> None:
+    box = sandbox(work)
+    set_folder = outputs(work, clock, folder=tmp_path / "set")
+    assert set_folder.destination(None, "a.png", sandbox=box) == tmp_path / "set/a.png"
+    assert outputs(work, clock).destination("", "a.png", sandbox=box) == work / "glm-output/a.png"
+    assert (
+        outputs(work, clock, counts=False).destination(None, "a.png", sandbox=box) == tmp_path / "data/a.png"
+    )
+
+
+@posix
+def test_a_default_folder_that_is_a_link_is_not_used(work: Path, clock: Clock, tmp_path: Path) -> None:
+    (work / "glm-output").symlink_to(tmp_path)
+    assert outputs(work, clock).destination(None, "a.png", sandbox=sandbox(work)) == tmp_path / "data/a.png"
+
+
+def test_an_output_may_be_a_file_a_folder_or_a_bare_name(work: Path, clock: Clock, tmp_path: Path) -> None:
+    (work / "made").mkdir()
+    kept = outputs(work, clock, folder=tmp_path / "set")
+    box = sandbox(work, output=tmp_path / "set")
+    base = work.resolve()
+    assert kept.destination("x/y.jpg", "a.png", sandbox=box) == base / "x/y.jpg"
+    assert kept.destination("made", "a.png", sandbox=box) == base / "made/a.png"
+    assert kept.destination("new/", "a.png", sandbox=box) == base / "new/a.png"
+    assert kept.destination(" pic ", "a.png", sandbox=box) == base / "pic.png"
+    assert (
+        kept.destination(str(tmp_path / "set/b.png"), "a.png", sandbox=box)
+        == (tmp_path / "set/b.png").resolve()
+    )
+    for wrong in ("../a.png", "/etc/a.png", "~/a.png", ".git/a.png", ".ssh/"):
+        with pytest.raises(ForbiddenPath):
+            kept.destination(wrong, "a.png", sandbox=box)
+
+
+def test_a_relative_output_goes_to_the_output_folder_when_the_working_folder_does_not_count(
+    clock: Clock, tmp_path: Path
+) -> None:
+    (tmp_path / "home/set").mkdir(parents=True)
+    box = Sandbox(cwd=Path("/"), home=tmp_path / "home", temp=tmp_path / "tmp", output=tmp_path / "home/set")
+    kept = Outputs(
+        folder=tmp_path / "home/set", cwd=None, data=tmp_path, cache=tmp_path / "cache", clock=clock
+    )
+    assert kept.destination("a.png", "b.png", sandbox=box) == (tmp_path / "home/set/a.png").resolve()
+
+
+def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    names = [kept.write(work / "new/pic.tar.png", bytes([n])).name for n in range(3)]
+    assert names == ["pic.tar.png", "pic.tar-2.png", "pic.tar-3.png"]
+    assert [(work / "new" / name).read_bytes() for name in names] == [b"\0", b"\1", b"\2"]
+    assert len(list((work / "new").iterdir())) == 3
+
+
+def test_many_writers_of_one_name_each_get_a_file_of_their_own(work: Path, clock: Clock) -> None:
+    start = threading.Barrier(8)
+
+    def write(number: int) -> Path:
+        start.wait(10)
+        return outputs(work, clock).write(work / "pic.png", bytes([number]) * 50_000)
+
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(write, range(8)))
+    assert len(set(paths)) == 8
+    assert sorted(path.read_bytes()[0] for path in paths) == list(range(8))
+    assert all(len(set(path.read_bytes())) == 1 for path in paths)
+    assert len(list(work.iterdir())) == 8
+
+
+def test_a_place_that_cannot_be_written_names_the_setting(work: Path, clock: Clock) -> None:
+    (work / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match="GLM_OUTPUT_DIR"):
+        outputs(work, clock).write(work / "file/pic.png", b"x")
+    with pytest.raises(InvalidRequest, match="too long"):
+        outputs(work, clock).write(work / ("x" * 260 + ".png"), b"x")
+
+
+@posix
+def test_a_folder_that_became_a_link_since_is_checked_again(work: Path, clock: Clock, tmp_path: Path) -> None:
+    kept, box = outputs(work, clock), sandbox(work)
+    path = kept.destination("new/pic.png", "a.png", sandbox=box)
+    (work / "new").symlink_to(tmp_path)
+    with pytest.raises(ForbiddenPath):
+        kept.write(path, b"x", sandbox=box)
+    assert not (tmp_path / "pic.png").exists()
+
+
+@posix
+def test_kept_files_are_private(work: Path, clock: Clock) -> None:
+    path, _ = outputs(work, clock).kept(outputs(work, clock).keep(b"x", ".png"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_is_kept_is_given_back_by_its_id_also_to_another_process(work: Path, clock: Clock) -> None:
+    first = outputs(work, clock)
+    ident = first.keep("文字", ".md", name="Report: a/b")
+    path, data = outputs(work, clock).kept(ident)
+    assert data.decode() == "文字"
+    assert path.name == f"{ident}.Report- a-b.md"
+    assert first.kept(f"glm://outputs/{ident}") == (path, data)
+    (item,) = first.list()
+    assert (item.id, item.name, item.size, item.uri) == (ident, "Report- a-b.md", 6, f"glm://outputs/{ident}")
+    assert first.keep(b"x", ".png", name="a.PNG") != ident
+    assert {item.name for item in first.list()} == {"Report- a-b.md", "a.PNG"}
+
+
+@pytest.mark.parametrize("ident", ["", "x", "../../etc/passwd", "0" * 24, "*", "0" * 23 + "/", "a.b", "\0"])
+def test_an_unknown_or_crafted_id_is_not_found(work: Path, clock: Clock, ident: str) -> None:
+    with pytest.raises(NotFound, match="call the tool again"):
+        outputs(work, clock).kept(ident)
+
+
+def test_what_is_kept_expires_after_seven_days(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    ident = kept.keep(b"x", ".png")
+    kept.remember("key", {"a": 1})
+    clock.now += 6.9 * DAY
+    assert kept.kept(ident)[1] == b"x"
+    assert kept.recall("key") == {"a": 1}
+    path = kept.find(ident)
+    clock.now += 0.2 * DAY
+    with pytest.raises(NotFound):
+        kept.kept(ident)
+    assert kept.recall("key") is None
+    kept.sweep()
+    assert not path.exists()
+
+
+def test_beyond_the_limit_of_bytes_the_oldest_go_first(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock, max_bytes=1000)
+    idents = []
+    for _ in range(6):
+        clock.now += 1
+        idents.append(kept.keep(bytes(300), ".bin"))
+    assert [item.id for item in kept.list()] == idents[:2:-1]
+
+
+def test_a_sweep_leaves_files_that_are_being_written_and_takes_abandoned_ones(
+    work: Path, clock: Clock
+) -> None:
+    kept = outputs(work, clock)
+    folder = kept.find(kept.keep(b"x", ".png")).parent
+    for name, age in ((".aaaa.part", 60.0), (".bbbb.part", 2 * 3600.0)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (clock.now - age, clock.now - age))
+    kept.sweep()
+    assert (folder / ".aaaa.part").exists()
+    assert not (folder / ".bbbb.part").exists()
+
+
+def test_a_finished_part_is_recalled_and_replaced(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    assert kept.recall("digest|prompt") is None
+    kept.remember("digest|prompt", {"text": "文"})
+    kept.remember("digest|prompt", {"text": "new"})
+    assert outputs(work, clock).recall("digest|prompt") == {"text": "new"}
+    for path in (work.parent.parent / "cache/parts").iterdir():
+        path.write_bytes(b"{damaged")
+    assert kept.recall("digest|prompt") is None
+
+
+def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
+    work: Path, clock: Clock, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_bytes(b"a file where the folder should be")
+    kept = outputs(work, clock)
+    path, data = kept.kept(kept.keep(b"x", ".png"))
+    assert data == b"x"
+    assert tmp_path / "cache" not in path.parents
+    path.unlink()
+    path.parent.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("env", "platform", "cache", "data"),
+    [
+        ({}, "linux", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
+        ({"XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"}, "linux", "/c/glm-mcp", "/d/glm-mcp"),
+        ({"XDG_CACHE_HOME": "relative"}, "linux", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
+        (
+            {"XDG_CACHE_HOME": "/c"},
+            "darwin",
+            "/h/Library/Caches/glm-mcp",
+            "/h/Library/Application Support/glm-mcp/output",
+        ),
+        ({"LOCALAPPDATA": "/l", "APPDATA": "/r"}, "win32", "/l/glm-mcp/Cache", "/r/glm-mcp/output"),
+        ({}, "win32", "/h/AppData/Local/glm-mcp/Cache", "/h/AppData/Roaming/glm-mcp/output"),
+    ],
+)
+def test_the_folders_are_those_of_the_platform(
+    env: dict[str, str], platform: str, cache: str, data: str
+) -> None:
+    assert cache_folder(env, platform, Path("/h")) == Path(cache)
+    assert data_folder(env, platform, Path("/h")) == Path(data)
+
+
+def test_a_page_ends_at_a_paragraph_line_sentence_or_word() -> None:
+    assert page("a" * 10 + "\n\n" + "b" * 10, None, 15) == ("a" * 10 + "\n\n", "12")
+    assert page("a" * 10 + "\n" + "b" * 10, "", 15) == ("a" * 10 + "\n", "11")
+    assert page("文" * 10 + "。" + "字" * 10, None, 15) == ("文" * 10 + "。", "11")
+    assert page("a" * 30, None, 10) == ("a" * 10, "10")
+    assert page("short", None, 100) == ("short", None)
+    assert page("", None, 100) == ("", None)
+
+
+@pytest.mark.parametrize("cursor", ["5", "-1", "x", "1e3", "٣", "9" * 40])
+def test_a_wrong_cursor_names_the_range(cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match="positions 0 to 4"):
+        page("short", cursor, 100)
+
+
+@given(st.text("ab \n。.", max_size=400), st.integers(-1, 60))
+def test_the_pages_joined_are_the_text(text: str, size: int) -> None:
+    pieces, cursor = [], None
+    while True:
+        piece, cursor = page(text, cursor, size)
+        assert len(piece) <= max(1, size)
+        pieces.append(piece)
+        if cursor is None:
+            break
+        assert piece
+    assert "".join(pieces) == text
+
+
+@given(st.text(max_size=300))
+def test_a_safe_name_is_one_component_that_every_system_takes(name: str) -> None:
+    safe = safe_name(name)
+    assert safe
+    assert Path(safe).name == safe
+    assert not safe.startswith(".")
+    assert len(safe.encode()) <= 200
+    assert not set(safe) & set('<>:"/\\|?*\0\n')
