@@ -127,6 +127,16 @@ def parse_public_url(url: str, *, own_host: str | None = None) -> PublicURL:
     return parsed
 
 
+def host_of(url: str) -> str:
+    """The "host:port" of a configured base URL, as `own_host` wants it; "" when it has no host."""
+    try:
+        split = urlsplit(url)
+        port = split.port or (443 if split.scheme.lower() == "https" else 80)
+    except ValueError:
+        return ""
+    return f"{split.hostname}:{port}" if split.hostname else ""
+
+
 def show(url: str) -> str:
     """A URL as a message may show it: without login and query, which may hold keys."""
     plain = re.sub(r"//[^/?#]*@", "//", "".join(c if c.isprintable() else " " for c in url[:400]))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
+import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import click
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import LEVELS, configure
+from glm_mcp.log import LEVELS, configure, hide
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -27,6 +30,8 @@ class _Group(click.Group):
         except GLMError as error:
             click.echo(str(error), err=True)
             ctx.exit(EXIT_FAILED)
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
 
 
 @click.group(
@@ -66,8 +71,9 @@ def _settings(ctx: click.Context) -> Any:
     from glm_mcp.settings import load
 
     _collect_again()
-
-    return load(ctx.obj["env_file"])
+    settings = load(ctx.obj["env_file"])
+    hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
+    return settings
 
 
 def _stdio(ctx: click.Context) -> None:
@@ -75,6 +81,10 @@ def _stdio(ctx: click.Context) -> None:
 
     from glm_mcp.server import App, serve_stdio, simulated
 
+    if sys.stdin is None or sys.stdout is None:
+        raise ConfigError(
+            "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
+        )
     if sys.stdin.isatty():
         click.echo(
             "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
@@ -82,11 +92,14 @@ def _stdio(ctx: click.Context) -> None:
             err=True,
         )
     app = App(simulated(_settings(ctx)))
+    # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 0
     try:
         anyio.run(serve_stdio, app)
-    except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
+    except Exception:  # the outer boundary of a server: most often its host has gone without closing stdin
+        logging.getLogger(__name__).exception("the server ended")
+        code = EXIT_FAILED
     sys.stderr.flush()
     # A reader thread may still wait on stdin; nothing of ours is left to finish.
     os._exit(code)
@@ -104,10 +117,11 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     from glm_mcp.http.app import serve as serve_http
     from glm_mcp.server import App, simulated
 
+    def ready(url: str) -> None:
+        click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
+
     app = App(simulated(_settings(ctx)), remote=True)
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"glm-mcp serves at http://{shown}:{port}/mcp (health: /health). Ctrl-C ends it.", err=True)
-    serve_http(app, host, port, log_level=ctx.obj["log_level"])
+    serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
 
 @cli.command()
@@ -165,7 +179,8 @@ def demo(ctx: click.Context) -> None:
 
     from glm_mcp.terminal import run_demo
 
-    ctx.exit(anyio.run(run_demo, _settings(ctx)))
+    settings = _settings(ctx)
+    ctx.exit(anyio.run(lambda: run_demo(settings, ctx.obj["env_file"])))
 
 
 @cli.command()
@@ -179,7 +194,8 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     from glm_mcp.server import simulated
 
     try:
-        findings = anyio.run(examine, simulated(_settings(ctx)))
+        settings = simulated(_settings(ctx))
+        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
     except ConfigError as error:
         findings = [Finding("settings", "wrong", error.message, error.hint)]
     wrong = any(f.state == "wrong" for f in findings)
@@ -253,7 +269,7 @@ def main() -> None:
     # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
     # a tenth of the start-up time. `_collect_again` ends this.
     gc.disable()
-    try:
-        cli(prog_name="glm-mcp")
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
+    cli(prog_name="glm-mcp")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +24,14 @@ from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.settings import KEY_PAGE, Settings, config_file
-from glm_mcp.wire import ChatRequest, Message
+from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
+from glm_mcp.transport import Transport
+from glm_mcp.wire import ChatRequest, Message, raise_if_error
 
 PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
+PROBE_MODEL = "glm-4.7-flash"
+# What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
+NOT_SERVED = {"1211", "1212", "1311"}
 # An optional part and the modules that it brings.
 EXTRAS = {
     "office": ("python_calamine", "mammoth", "pptx", "markdownify"),
@@ -61,159 +67,149 @@ class Finding:
         return {k: v for k, v in asdict(self).items() if v}
 
 
-async def examine(settings: Settings, endpoints: Mapping[str, Endpoint] = ENDPOINTS) -> list[Finding]:
-    """All findings. `endpoints`: where the four platforms are, for tests elsewhere."""
-    found = [_settings_file(), *_key(settings), *_models(settings)]
+async def examine(
+    settings: Settings,
+    endpoints: Mapping[str, Endpoint] = ENDPOINTS,
+    *,
+    env_file: Path | None = None,
+    installed: Callable[[str], object] = find_spec,
+) -> list[Finding]:
+    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
+    found = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
     found += await _service(settings, endpoints)
     found += await anyio.to_thread.run_sync(_folders, settings)
-    return [*found, *_extras()]
+    return [*found, *_extras(installed)]
 
 
-def _settings_file() -> Finding:
-    path = config_file()
-    return Finding(
-        "settings",
-        "ok",
-        f"environment and {path}" if path.is_file() else f"environment ({path} does not exist)",
+def _ok(what: str, said: str) -> Finding:
+    return Finding(what, "ok", said)
+
+
+def _note(what: str, said: str, mend: str = "") -> Finding:
+    return Finding(what, "note", said, mend)
+
+
+def _wrong(what: str, said: str, mend: str) -> Finding:
+    return Finding(what, "wrong", said, mend)
+
+
+def _sources(env_file: Path | None) -> Finding:
+    path = env_file or config_file()
+    return _ok(
+        "settings", f"environment and {path}" if path.is_file() else f"environment ({path} does not exist)"
     )
 
 
-def _key(settings: Settings) -> list[Finding]:
+def _misspelt() -> list[Finding]:
+    known = [variable(f) for f in Settings.model_fields]
+    found = []
+    for name in sorted(n for n in os.environ if n.startswith("GLM_") and n not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        mend = f"Did you mean {near[0]}?" if near else "Take it out."
+        found.append(_note("settings", f"{name} is no setting and has no effect", mend))
+    return found
+
+
+def _key(settings: Settings) -> Finding:
     if settings.simulate:
-        return [
-            Finding(
-                "key", "note", "GLM_SIMULATE=1: answers are simulated", "Unset GLM_SIMULATE for real ones."
-            )
-        ]
-    key = settings.key
+        return _note("key", "GLM_SIMULATE=1: answers are simulated", "Unset GLM_SIMULATE for real ones.")
+    key, compatible = settings.key, GLMClient(settings).home.compatible
+    if not key and compatible:
+        return _note("key", "none set; this server may want none")
     if not key:
-        own = GLMClient(settings).home.compatible
-        if own:
-            return [Finding("key", "note", "none set; this server may want none")]
-        return [
-            Finding(
-                "key",
-                "wrong",
-                "none is set",
-                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY. To try without: GLM_SIMULATE=1.",
-            )
-        ]
-    name, dot, secret = key.partition(".")
+        return _wrong(
+            "key",
+            "none is set",
+            f"Get a free key at {KEY_PAGE} and set GLM_API_KEY. To try without: GLM_SIMULATE=1.",
+        )
+    if key.startswith("$"):
+        mend = "Write the key itself into the host's configuration, or set the variable that it names."
+        return _wrong("key", "the host passed the name of a variable on, not the key in it", mend)
     if any(c.isspace() for c in key):
-        return [
-            Finding("key", "wrong", "it has spaces or line breaks inside", "Copy it again, in one piece.")
-        ]
-    if not (dot and name and secret) and not GLMClient(settings).home.compatible:
-        return [
-            Finding(
-                "key",
-                "note",
-                f"{len(key)} characters, not of the usual form id.secret",
-                "Copy it whole if the service refuses it.",
-            )
-        ]
-    return [Finding("key", "ok", f"set, {len(key)} characters")]
+        return _wrong("key", "it has spaces or line breaks inside", "Copy it again, in one piece.")
+    name, dot, secret = key.partition(".")
+    if not (dot and name and secret) and not compatible:
+        said = f"{len(key)} characters, not of the usual form id.secret"
+        return _note("key", said, "Copy it whole if the service refuses it.")
+    return _ok("key", f"set, {len(key)} characters")
 
 
-def _models(settings: Settings) -> list[Finding]:
-    client = GLMClient(settings)
-    if client.home.compatible:
-        missing = [
-            n
-            for n, v in (("GLM_CHAT_MODEL", settings.chat_model), ("GLM_VISION_MODEL", settings.vision_model))
-            if not v
-        ]
+def _models(settings: Settings) -> Finding:
+    home = GLMClient(settings).home
+    if home.compatible:
+        named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
+        missing = " and ".join(n for n, v in named.items() if not v)
         if missing:
-            return [
-                Finding(
-                    "models",
-                    "note",
-                    f"a server of your own, {' and '.join(missing)} not set",
-                    "Set them to the ids that it serves.",
-                )
-            ]
-        return [Finding("models", "ok", f"{settings.chat_model}, {settings.vision_model}")]
-    absent = [m for m in CARDS if place(m, client.home) is None]
+            mend = "Set them to the ids that it serves."
+            return _note("models", f"a server of your own, {missing} not set", mend)
+        return _ok("models", ", ".join(str(v) for v in named.values()))
+    absent = [m for m in CARDS if place(m, home) is None]
     if not absent:
-        return [Finding("models", "ok", f"all {len(CARDS)} are offered at {client.home.name}")]
-    without = [role for role, chain in CHAINS.items() if all(m in absent for m in chain)]
+        return _ok("models", f"all {len(CARDS)} are offered at {home.name}")
+    said = f"{home.name} does not offer {', '.join(absent)}"
     tools = {"image": "generate_image", "vision": "describe_image and analyze_video", "chat": "chat"}
-    said = f"{client.home.name} does not offer {', '.join(absent)}"
+    without = [tools[role] for role, chain in CHAINS.items() if all(m in absent for m in chain)]
     if without:
-        return [
-            Finding(
-                "models",
-                "note",
-                f"{said}: {', '.join(tools[r] for r in without)} will not work",
-                "GLM_BASE_URL=zhipu, with a key of bigmodel.cn, offers all.",
-            )
-        ]
-    return [Finding("models", "note", said)]
+        mend = "GLM_BASE_URL=zhipu, with a key of bigmodel.cn, offers all."
+        return _note("models", f"{said}: {', '.join(without)} will not work", mend)
+    return _note("models", said)
+
+
+def _proxies() -> list[Finding]:
+    names = dict.fromkeys(n.upper() for n in PROXIES if os.environ.get(n))
+    return [_note("proxy", f"{', '.join(names)} is set; calls go through it")] if names else []
 
 
 async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
-    client = GLMClient(settings)
-    host = urlsplit(client.home.url).hostname or client.home.url
-    found = []
-    proxies = [n for n in PROXIES if os.environ.get(n)]
-    if proxies:
-        found.append(
-            Finding(
-                "proxy",
-                "note",
-                f"{', '.join(dict.fromkeys(p.upper() for p in proxies))} is set; calls go through it",
-            )
-        )
-    if not settings.key and not client.home.compatible:
-        return [*found, Finding("service", "note", f"{host} was not asked: there is no key")]
-    error = await _probe(settings)
+    """Whether the service answers with this key; when it refuses the key, where that key belongs."""
+    home = endpoints.get(settings.base_url) or GLMClient(settings).home
+    host = urlsplit(home.url).hostname or home.url
+    if not settings.key and not home.compatible:
+        return [_note("service", f"{host} was not asked: there is no key")]
+    # On a coding plan's endpoint the free models are asked for at the platform's general one.
+    free = endpoints[home.general] if home.general else home
+    error = await _probe(settings.model_copy(update={"base_url": free.url}))
     if error is None:
-        return [*found, Finding("service", "ok", f"{host} answers with this key")]
+        return [_ok("service", f"{host} answers with this key")]
     if isinstance(error, AuthError | QuotaError):
-        # Another platform or plan may be the one that this key belongs to.
-        for name in RELATED.get(client.home.name, ()):
-            other = endpoints[name]
-            if await _probe(settings.model_copy(update={"base_url": other.url, "fallback": False})) is None:
-                why = (
-                    "the key belongs to the coding plan"
-                    if "coding" in name
-                    else "the key belongs to another platform or plan"
-                )
-                return [
-                    *found,
-                    Finding(
-                        "service",
-                        "wrong",
-                        f"{host} refuses the key ({error.message}); {why}",
-                        f"Set GLM_BASE_URL={name}: the key works there.",
-                    ),
-                ]
+        if home.general and await _accepts(home.url, settings.key):
+            return [_ok("service", f"{host} takes the key as one of the coding plan"), _plan_only(error)]
+        for name in RELATED.get(home.name, ()):
+            if name not in endpoints or not await _accepts(endpoints[name].url, settings.key):
+                continue
+            said = f"{host} refuses the key ({_short(error)})"
+            if endpoints[name].general:
+                mend = f"Set GLM_BASE_URL={name}, or use an ordinary key, which is free: {KEY_PAGE}"
+                said += "; the key belongs to the coding plan"
+                return [_wrong("service", said, mend), _plan_only(error)]
+            mend = f"Set GLM_BASE_URL={name}: the key works there."
+            return [_wrong("service", f"{said}; the key belongs to another platform or plan", mend)]
     if isinstance(error, NetworkError):
-        mend = error.hint
-        if proxies:
-            mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
-        return [*found, Finding("service", "wrong", error.message, mend)]
-    state: Literal["note", "wrong"] = (
-        "note" if error.kind in {"overloaded", "rate_limited", "timeout"} else "wrong"
+        proxies = [n for n in PROXIES if os.environ.get(n)]
+        mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
+        return [_wrong("service", error.message, mend if proxies else error.hint)]
+    busy = error.kind in {"overloaded", "rate_limited", "timeout"}
+    return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
+
+
+def _plan_only(error: GLMError) -> Finding:
+    return _note(
+        "plan",
+        f"the free Flash, vision and image models may refuse a key of the coding plan ({_short(error)})",
+        "For chat name a model of the plan in GLM_CHAT_MODEL; for pictures, video and drawing use an ordinary key with GLM_BASE_URL=zhipu.",
     )
-    return [
-        *found,
-        Finding(
-            "service",
-            state,
-            f"{host}: {error.message}" + (f" (code {error.code})" if error.code else ""),
-            error.hint,
-        ),
-    ]
+
+
+def _short(error: GLMError) -> str:
+    return error.message + (f", code {error.code}" if error.code else "")
 
 
 async def _probe(settings: Settings) -> GLMError | None:
     """The smallest real call. None when it was answered; a cut answer is one."""
-    client = GLMClient(settings)
+    client = GLMClient(settings, waits=(0.2, 1.0))
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
-    job = Job("chat", anyio.current_time() + PROBE_S)
     try:
-        await client.chat(request, job, Progress())
+        await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
     except GLMError as error:
         # One token is no room for an answer: that refusal comes from a model that worked.
         return None if error.kind == "invalid_request" and error.code is None else error
@@ -222,46 +218,54 @@ async def _probe(settings: Settings) -> GLMError | None:
     return None
 
 
+async def _accepts(url: str, key: str | None) -> bool:
+    """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
+    transport = Transport()
+    body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    try:
+        with anyio.fail_after(PROBE_S):
+            await transport.post(
+                f"{url}/chat/completions", headers, json.dumps(body).encode(), raise_if_error
+            )
+    except GLMError as error:
+        return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
+    except TimeoutError:
+        return False
+    finally:
+        await transport.close()
+    return True
+
+
 def _folders(settings: Settings) -> list[Finding]:
     home, cwd = Path.home(), Path.cwd()
     sandbox = Sandbox(
         cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
     )
-    found = []
-    if sandbox.working_folder_counts():
-        found.append(Finding("working folder", "ok", str(cwd)))
+    counts = sandbox.working_folder_counts()
+    if counts:
+        found = [_ok("working folder", str(cwd))]
     else:
-        found.append(
-            Finding(
-                "working folder",
-                "note",
-                f"{cwd} does not count: it is too wide to be opened to a model",
-                "Start the host in a project, or set GLM_ALLOWED_DIRS.",
-            )
-        )
+        said = f"{cwd} does not count: it is too wide to be opened to a model"
+        found = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
     found += [
-        Finding("GLM_ALLOWED_DIRS", "wrong", f"{folder} is not a folder", "Correct it or take it out.")
+        _wrong("GLM_ALLOWED_DIRS", f"{folder} is not a folder", "Correct it or take it out.")
         for folder in settings.allowed_dirs
         if not Path(folder).expanduser().is_dir()
     ]
     env = dict(os.environ)
-    output = settings.output_dir or (
-        cwd / "glm-output" if sandbox.working_folder_counts() else data_folder(env, sys.platform, home)
-    )
-    for what, folder, mend in (
+    output = settings.output_dir or (cwd / "glm-output" if counts else data_folder(env, sys.platform, home))
+    places = (
         ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
         (
             "cache folder",
             cache_folder(env, sys.platform, home),
             "Give yourself write access, or set XDG_CACHE_HOME.",
         ),
-    ):
+    )
+    for what, folder, mend in places:
         problem = _unwritable(folder)
-        found.append(
-            Finding(what, "wrong", f"{folder}: {problem}", mend)
-            if problem
-            else Finding(what, "ok", str(folder))
-        )
+        found.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
     return found
 
 
@@ -279,16 +283,15 @@ def _unwritable(folder: Path) -> str | None:
         return error.strerror or "not writable"
 
 
-def _extras() -> list[Finding]:
-    missing = {e: [m for m in modules if find_spec(m) is None] for e, modules in EXTRAS.items()}
+def _extras(installed: Callable[[str], object]) -> list[Finding]:
+    missing = {extra: [m for m in modules if not installed(m)] for extra, modules in EXTRAS.items()}
     found = [
-        Finding(
-            "extra " + e,
-            "wrong",
+        _wrong(
+            f"extra {extra}",
             f"not installed ({', '.join(lack)})",
-            f"pip install 'glm-flash-mcp[{e}]' (from a clone: pip install '.[{e}]')",
+            f"pip install 'glm-flash-mcp[{extra}]' (from a clone: pip install '.[{extra}]')",
         )
-        for e, lack in missing.items()
+        for extra, lack in missing.items()
         if lack
     ]
-    return found or [Finding("extras", "ok", ", ".join(EXTRAS))]
+    return found or [_ok("extras", ", ".join(EXTRAS))]

@@ -77,13 +77,16 @@ def write_part(path: Path, data: bytes, mode: int) -> Path:
     return temporary
 
 
-def write_new(path: Path, data: bytes) -> Path:
-    """Writes a new file and returns where: `path`, or its name with -2, -3 … when that is taken. Raises OSError."""
+def write_new(path: Path, data: bytes, *, links: bool = True) -> Path:
+    """Writes a new file and returns where: `path`, or its name with -2, -3 … when that is taken.
+
+    `links`: whether to try hard links, without which a name is claimed by an empty file first. Raises OSError.
+    """
     temporary = write_part(path, data, 0o666)  # the user's umask takes off what they do not share
     try:
         for number in range(1, _TRIES):
             target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-            if _take(temporary, target):
+            if _take(temporary, target) if links else _claim(temporary, target):
                 return target
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from mcp import Client, StdioServerParameters, types
@@ -28,11 +28,13 @@ async def in_memory(app: App, *, name: str = NAME) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def over_stdio(
-    env: dict[str, str] | None = None, *, name: str = NAME, mode: str = "auto"
+    env: dict[str, str] | None = None, *, options: Sequence[str] = (), name: str = NAME, mode: str = "auto"
 ) -> AsyncIterator[Client]:
-    """A client of a server started as a host starts it. `env` is added to this process's environment."""
+    """A client of a server started as a host starts it. `env` is added to this process's environment; `options` are those
+    of `glm-mcp`.
+    """
     command = StdioServerParameters(
-        command=sys.executable, args=["-m", "glm_mcp"], env={**os.environ, **(env or {})}
+        command=sys.executable, args=["-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
     )
     async with Client(command, client_info=_info(name), mode=mode) as client:  # type: ignore[arg-type]  # a plain str is fine at run time
         yield client
@@ -40,6 +42,3 @@ async def over_stdio(
 
 def text_of(result: types.CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
-
-
-ProgressHeard = Callable[[float, float | None, str | None], None]

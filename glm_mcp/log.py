@@ -8,6 +8,21 @@ import sys
 from glm_mcp.errors import clean
 
 LEVELS = ("debug", "info", "warning", "error")
+SHORTEST = (
+    8  # a "secret" such as EMPTY, which some servers of one's own want, is a word that may stand anywhere
+)
+_hidden: set[str] = set()
+
+
+def hide(*secrets: str | None) -> None:
+    """Keeps these out of every line from now on, whatever they look like."""
+    _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
+
+
+def _without_secrets(text: str) -> str:
+    for secret in _hidden:
+        text = text.replace(secret, "[key]")
+    return text
 
 
 class _Plain(logging.Formatter):
@@ -19,13 +34,18 @@ class _Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         info, record.exc_info = record.exc_info, None
-        line = clean(super().format(record), 2000)
+        line = clean(_without_secrets(super().format(record)), 2000)
         record.exc_info = info
         if info and self.tracebacks:
-            line += "\n" + "\n".join(clean(part, 2000) for part in self.formatException(info).splitlines())
+            trace = _without_secrets(self.formatException(info))
+            line += "\n" + "\n".join(_indented(part) for part in trace.splitlines())
         elif info and info[0]:
             line += f" [{info[0].__name__}; --log-level debug shows where]"
         return line
+
+
+def _indented(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())] + clean(line, 2000)
 
 
 def configure(level: str = "warning") -> None:
@@ -34,7 +54,7 @@ def configure(level: str = "warning") -> None:
     handler.setFormatter(_Plain(tracebacks=level == "debug"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
+    root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("glm_mcp").setLevel(level.upper())
     if level == "debug":
         # The HTTP libraries log headers at this level; a key travels in one.

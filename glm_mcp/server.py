@@ -45,6 +45,7 @@ INSTRUCTIONS = (
 LONG_RESULT = (
     60_000  # characters that Claude Code is asked to show whole, a little over its budget in profiles
 )
+THREADS = 400
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
 
@@ -282,6 +283,8 @@ async def serve_stdio(app: App) -> None:
     """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
     from mcp.server.stdio import stdio_server
 
+    # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
     async with stdio_server() as (incoming, outgoing):
         await server.run(_Watched(incoming, _leave_soon), outgoing, server.create_initialization_options())

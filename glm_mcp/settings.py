@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from glm_mcp.errors import ConfigError
+from glm_mcp.errors import ConfigError, clean
 from glm_mcp.registry import ENDPOINTS
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
@@ -127,11 +127,22 @@ class Settings(BaseModel):
         "Bearer token that `serve --http` asks for; needed beyond loopback.",
     )
 
-    @field_validator("api_key", mode="before")
+    @field_validator("api_key", "http_token", mode="before")
     @classmethod
-    def _trim_key(cls, value: Any) -> Any:
+    def _trim_secret(cls, value: Any) -> Any:
         # A pasted newline is rejected by the service like a revoked key.
         return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("thinking", "lang", mode="before")
+    @classmethod
+    def _fold(cls, value: Any) -> Any:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("output_dir")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        # A host's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
+        return value.expanduser().absolute() if value else value
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
@@ -159,6 +170,7 @@ class Settings(BaseModel):
     @classmethod
     def _known_base(cls, value: str) -> str:
         value = value.strip().rstrip("/")
+        value = value.lower() if value.lower() in ENDPOINTS else value
         if value not in ENDPOINTS and not value.startswith(("http://", "https://")):
             raise ValueError("no such endpoint")
         return value
@@ -212,7 +224,7 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
     found: dict[str, Any] = _lines(path) if path.is_file() else {}
     names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
     # An empty variable is how a host's form says "not set".
-    found |= {name: os.environ[name] for name in names if os.environ.get(name)}
+    found |= {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
     try:
         return Settings(**{**found, **given})
     except ValidationError as error:
@@ -224,7 +236,9 @@ def _lines(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        return {k: v for k, v in dotenv_values(path, interpolate=False, encoding="utf-8").items() if v}
+        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return {k: v for k, v in values.items() if v and v.strip()}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the settings file {path} cannot be read ({type(error).__name__})",
@@ -245,7 +259,7 @@ def _explain(error: ValidationError) -> str:
         if not field:
             continue
         secret = field in {"api_key", "http_token"}
-        lines.append(
-            f"{variable(field)} is {'not usable' if secret else repr(str(item['input'])[:80])}; it may be {may_be(field)}"
-        )
+        # A key may stand in the wrong variable: `clean` takes it out.
+        was = "not usable" if secret else repr(clean(item["input"], 80))
+        lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"

@@ -76,8 +76,8 @@ async def call_tool(settings: Settings, tool: str, arguments: dict[str, Any], *,
     return 1 if result.is_error else 0
 
 
-async def run_demo(settings: Settings) -> int:
-    """All five tools over real stdio. Exit status: 0 when all answered."""
+async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
+    """All five tools over real stdio, with the settings file that this command was given. Exit status: 0 when all answered."""
     from glm_mcp.samples import FOLDER
 
     folder = Path(tempfile.mkdtemp(prefix="glm-mcp-demo-"))
@@ -90,8 +90,9 @@ async def run_demo(settings: Settings) -> int:
     )
     _say(f"Sample media: {folder}\n")
     failed = 0
+    options = ["--env-file", str(env_file.absolute())] if env_file else []
     os.chdir(folder)
-    async with local.over_stdio(env) as client:
+    async with local.over_stdio(env, options=options) as client:
         started = time.perf_counter()
         listed = await client.list_tools()
         _say(

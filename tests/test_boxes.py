@@ -28,7 +28,7 @@ def found(text: str) -> list[tuple[Any, ...]]:
         ("[[10,20,300,400]]", [("", 10, 20, 300, 400)]),
         ("[10, 20, 300, 400]", [("", 10, 20, 300, 400)]),
         ("[[1,2,30,40],[5,6,70,80]]", [("", 1, 2, 30, 40), ("", 5, 6, 70, 80)]),
-        ("The dog is at <|begin_of_box|>[816,162,838,172]<|end_of_box|>.", [("The dog", 816, 162, 838, 172)]),
+        ("The dog is at <|begin_of_box|>[816,162,838,172]<|end_of_box|>.", [("dog", 816, 162, 838, 172)]),
         ("<|begin_of_box|>[[816,162,838,172]]", [("", 816, 162, 838, 172)]),
         ('```json\n[{"bbox_2d": [1, 2, 30, 40], "label": "cat"}]\n```', [("cat", 1, 2, 30, 40)]),
         (
@@ -98,10 +98,8 @@ def test_a_span_is_the_place_in_the_answer() -> None:
     assert [text[slice(*b.span)] for b in parse_boxes(text)] == ["【1，2，30，40】", "[5,6,70,80]"]
 
 
-coordinate = st.integers(0, 1000)
-boxes = st.tuples(coordinate, coordinate, coordinate, coordinate).filter(
-    lambda b: b[0] < b[2] and b[1] < b[3]
-)
+low, high = st.integers(0, 499), st.integers(500, 1000)
+boxes = st.tuples(low, low, high, high)
 
 
 @given(

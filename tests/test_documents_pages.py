@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.document import parts, to_markdown
+from glm_mcp.media.document import pieces, to_markdown
 from glm_mcp.media.pages import choose
 from glm_mcp.media.parts import Document, Page
 from glm_mcp.media.tables import table
@@ -78,47 +78,30 @@ def test_marks_say_where_a_page_begins_and_a_single_page_needs_none() -> None:
     assert to_markdown(document(Page(1, "text", "alone"))) == "alone\n"
 
 
-def test_small_pages_share_a_part_and_keep_their_order() -> None:
-    groups = parts(document(*(Page(n, f"page {n}", "word " * 100) for n in range(1, 11))), 500)
-    assert [p.number for group in groups for p in group] == list(range(1, 11))
-    assert 2 <= len(groups) <= 5
-    assert all(sum(count_tokens(p.text) for p in group) <= 500 for group in groups)
-
-
 def test_a_page_too_long_is_cut_between_rows_and_the_head_is_repeated() -> None:
     rows = [["id", "name"], *([str(i), f"name of {i}"] for i in range(2000))]
-    groups = parts(document(Page(1, "sheet 'A'", table(rows), "figure")), 1000)
-    pieces = [p for group in groups for p in group]
-    assert len(pieces) > 5
-    assert all(count_tokens(p.text) <= 1000 for p in pieces)
-    assert all(p.text.startswith("| id | name |\n| --- | --- |\n") for p in pieces)
-    assert [p.as_image for p in pieces] == ["figure", *[""] * (len(pieces) - 1)]
-    assert pieces[1].label == f"sheet 'A', piece 2 of {len(pieces)}"
-    seen = [line for p in pieces for line in p.text.splitlines()[2:]]
+    cut = pieces(Page(1, "sheet 'A'", table(rows), "figure"), 1000)
+    assert len(cut) > 5
+    assert all(count_tokens(p.text) <= 1000 for p in cut)
+    assert all(p.text.startswith("| id | name |\n| --- | --- |\n") for p in cut)
+    assert [p.as_image for p in cut] == ["figure", *[""] * (len(cut) - 1)]
+    assert cut[1].label == f"sheet 'A', piece 2 of {len(cut)}"
+    seen = [line for p in cut for line in p.text.splitlines()[2:]]
     assert seen == [f"| {i} | name of {i} |" for i in range(2000)]
 
 
 def test_a_code_block_that_is_cut_stays_a_code_block_in_each_piece() -> None:
     code = "```python\n" + "\n".join(f"x{i} = {i}" for i in range(2000)) + "\n```"
-    pieces = [p for group in parts(document(Page(1, "text", code)), 800) for p in group]
-    assert len(pieces) > 3
-    assert all(p.text.startswith("```python\n") and p.text.endswith("\n```") for p in pieces)
-
-
-def test_pictures_of_pages_count_toward_a_part() -> None:
-    groups = parts(
-        document(*(Page(n, f"page {n}", "", "scanned") for n in range(1, 11))), 3000, picture_tokens=1000
-    )
-    assert all(len(group) <= 3 for group in groups)
-    assert len(groups) >= 4
+    cut = pieces(Page(1, "text", code), 800)
+    assert len(cut) > 3
+    assert all(p.text.startswith("```python\n") and p.text.endswith("\n```") for p in cut)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("ab 中\n|#`", max_size=400), min_size=1, max_size=6), st.integers(40, 200))
 def test_no_character_is_lost_when_pages_are_cut(texts: list[str], budget: int) -> None:
     pages = [Page(n, f"page {n}", text) for n, text in enumerate(texts, 1)]
-    pieces = [p for group in parts(document(*pages), budget) for p in group]
     for page in pages:
-        got = "".join(p.text for p in pieces if p.number == page.number)
+        got = "".join(p.text for p in pieces(page, budget))
         for char in "ab中#":
             assert got.count(char) >= page.text.count(char)

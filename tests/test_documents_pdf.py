@@ -13,8 +13,9 @@ from PIL import Image
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.media.document import read, render, to_markdown
+from glm_mcp.media.legible import is_garbled
 from glm_mcp.media.parts import Document
-from glm_mcp.media.pdf import is_garbled, pdf_job
+from glm_mcp.media.pdf import pdf_job
 from glm_mcp.registry import CARDS
 
 pytestmark = pytest.mark.anyio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -470,6 +471,24 @@ async def test_more_pictures_than_the_model_takes_are_refused_with_the_numbers()
     with pytest.raises(InvalidRequest, match=r"glm-4\.7-flash takes none"):
         await prepare_images([tiny], CARDS["glm-4.7-flash"])
     assert await prepare_images([], CARD) == []
+
+
+async def test_long_screenshots_share_the_number_of_pictures_the_model_takes() -> None:
+    long = save(screenshot(300, 9000, step=400), "PNG")
+    few = replace(CARD, images=7)
+    with anyio.fail_after(30):
+        pictures = await prepare_images(
+            [source(long, "a"), source(save(corners(), "PNG"), "b"), source(long, "c")], few
+        )
+    assert [p.part.name for p in pictures] == ["a"] * 3 + ["b"] + ["c"] * 3
+
+
+async def test_a_truncated_animation_shows_the_frames_that_are_left() -> None:
+    frames = [photo(80, 60, i) for i in range(12)]
+    data = save(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=200)
+    pictures = await many(data[: len(data) // 2])
+    assert 2 <= len(pictures) <= 6
+    assert "file is truncated" in pictures[0].notes[0] or "animation: 6 of" in pictures[0].notes[0]
 
 
 async def test_one_bad_picture_is_one_plain_error() -> None:

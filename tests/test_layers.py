@@ -16,18 +16,13 @@ ROWS: list[list[str]] = [
     ["samples/"],
     ["errors"],
     ["registry", "settings", "wire", "log", "progress"],
-    ["policy", "limiter", "secret_names", "addresses", "sandbox", "outputs"],
+    ["policy", "limiter", "secret_names", "addresses", "sandbox", "files", "outputs"],
     ["media/"],
     ["transport", "attempts", "client"],
     ["tools/", "prompts", "resources"],
     ["profiles"],
     ["server", "http/", "local"],
     ["install", "doctor", "terminal", "cli", "__main__"],
-]
-MEDIA = [
-    # Left to right: what reads bytes, what prepares, what chooses among these.
-    "parts",
-    "*",
 ]
 TOOLS = ["arguments", "language", "tasks", "base", "files", "inputs", "ask", "parts", "*"]
 SIMULATOR_USERS = {"server", "cli"}  # server.py's start-up and the command line
@@ -86,11 +81,9 @@ def test_a_file_imports_only_from_above_or_from_its_left(path: Path) -> None:
         assert place(target) < place(own), f"{own} imports {target}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", sorted((PACKAGE / "tools").glob("[a-z]*.py")), ids=lambda p: p.stem)
 def test_a_tool_uses_what_tools_share_and_no_other_tool(path: Path) -> None:
     own = name_of(path).split(".")
-    if own[1:2] != ["tools"] or len(own) < 3:
-        pytest.skip("not a tool")
     rank = {name: n for n, name in enumerate(TOOLS)}
     for target in imports(path):
         parts = target.split(".")

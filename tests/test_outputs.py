@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.files import safe_name
+from glm_mcp.files import private_folder, safe_name, write_new
 from glm_mcp.outputs import Outputs, cache_folder, data_folder, page
 from glm_mcp.sandbox import Sandbox
 
@@ -127,6 +127,25 @@ def test_many_writers_of_one_name_each_get_a_file_of_their_own(work: Path, clock
     assert sorted(path.read_bytes()[0] for path in paths) == list(range(8))
     assert all(len(set(path.read_bytes())) == 1 for path in paths)
     assert len(list(work.iterdir())) == 8
+
+
+def test_where_there_are_no_hard_links_nothing_is_overwritten_either(work: Path) -> None:
+    paths = [write_new(work / "pic.png", bytes([n]), links=False) for n in range(3)]
+    assert [path.name for path in paths] == ["pic.png", "pic-2.png", "pic-3.png"]
+    assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
+    assert len(list(work.iterdir())) == 3
+
+
+@posix
+def test_a_cache_folder_that_others_could_read_is_closed_and_a_link_is_not_used(
+    work: Path, tmp_path: Path
+) -> None:
+    open_folder = tmp_path / "cache"
+    open_folder.mkdir(mode=0o755)
+    assert stat.S_IMODE(private_folder(open_folder).stat().st_mode) == 0o700
+    (tmp_path / "link").symlink_to(work)
+    with pytest.raises(PermissionError):
+        private_folder(tmp_path / "link")
 
 
 def test_a_place_that_cannot_be_written_names_the_setting(work: Path, clock: Clock) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glm_mcp.addresses import host_of
 from glm_mcp.errors import ForbiddenURL
 from glm_mcp.sandbox import address_allowed, holds_private_key, is_secret, parse_public_url
 from glm_mcp.secret_names import windows_trouble
@@ -164,6 +165,22 @@ def test_the_endpoints_own_host_is_excepted_by_exact_host_and_port() -> None:
     for url in ("http://127.0.0.1:9998/", "http://127.0.0.2:9999/", "http://127.0.0.1/"):
         with pytest.raises(ForbiddenURL):
             parse_public_url(url, own_host="127.0.0.1:9999")
+
+
+@pytest.mark.parametrize(
+    ("base", "host"),
+    [
+        ("https://open.bigmodel.cn/api/paas/v4", "open.bigmodel.cn:443"),
+        ("http://localhost:8000/v1", "localhost:8000"),
+        ("http://[::1]/v1", "::1:80"),
+        ("nonsense", ""),
+        ("http://a:b", ""),
+    ],
+)
+def test_the_endpoints_host_is_taken_from_its_base_url(base: str, host: str) -> None:
+    assert host_of(base) == host
+    if host:
+        assert parse_public_url(base, own_host=host_of(base)).own
 
 
 def test_a_refusal_shows_neither_login_nor_query() -> None:

@@ -227,8 +227,9 @@ async def test_a_folder_an_empty_file_and_a_large_one_are_named(world: World) ->
 
 
 async def test_a_file_url_of_another_machine_is_refused(world: World) -> None:
-    with pytest.raises(ForbiddenPath, match="another machine"):
-        await world.one("file://server/share/a.png")
+    for argument in ("file://server/share/a.png", "file://[::1]/a.png", "file://["):
+        with pytest.raises(ForbiddenPath, match="another machine"):
+            await world.one(argument)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +315,25 @@ async def test_too_many_files_are_counted(world: World) -> None:
         await world.all("shots/*.png")
     (world.work / "shots/0.png").unlink()
     assert len(await world.all("shots/*.png")) == 50
+
+
+async def test_a_pattern_that_would_take_for_ever_is_refused(world: World) -> None:
+    for pattern in ("{a,b,c,d}{a,b,c,d}{a,b,c,d}.png", "{" + "a," * 60 + "}"):
+        with pytest.raises(InvalidRequest, match="too many braces"):
+            await world.all(pattern)
+    deep = world.work
+    for _ in range(300):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "a.png").write_bytes(PNG)
+    with pytest.raises(NotFound):
+        await world.all("**/*.png")
+
+
+@pytest.mark.parametrize("argument", ["a" + " " * 500_000 + "!", "A" * 500_000 + "!", "*" * 2000, "{" * 500, "#t=" * 5000, "data:" + "#" * 500_000])  # fmt: skip
+async def test_long_and_odd_arguments_are_answered_at_once(world: World, argument: str) -> None:
+    with pytest.raises(GLMError):
+        await world.one(argument)
 
 
 async def test_a_pattern_without_files_and_one_outside_are_errors(world: World) -> None:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from glm_mcp import __version__
@@ -13,6 +20,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+GRACE_S = 1  # for calls in flight after a signal, before they are cancelled
+STOP_S = 4.0  # from a signal to the end, whatever a thread is doing
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 BODY_BYTES = (
     32 * 1024 * 1024
@@ -52,12 +61,13 @@ class _Bearer:
     """Asks for `Authorization: Bearer <token>` everywhere but at /health."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
-        self.app, self.expected = app, f"Bearer {token}".encode()
+        self.app, self.expected = app, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/health":
             given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self.expected):
+            scheme, _, rest = given.partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(rest.strip(), self.expected):
                 from starlette.responses import JSONResponse
 
                 refused = JSONResponse(
@@ -73,28 +83,47 @@ class _Bearer:
         await self.app(scope, receive, send)
 
 
-def serve(app: App, host: str, port: int, *, log_level: str = "warning") -> None:
-    """Serves until interrupted.
+def serve(
+    app: App, host: str, port: int, ready: Callable[[str], None], *, log_level: str = "warning"
+) -> None:
+    """Serves until interrupted; `ready` hears the address once connections are taken.
 
     Raises ConfigError when the address cannot be used.
     """
-    import socket
-
     try:
         import uvicorn
     except ImportError:
         raise MissingExtra("http", "serving over HTTP") from None
     found: Any = application(app, host=host)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening = _listen(host, port)
+    # A client may hold its stream open for ever; what still runs after the grace is cancelled.
+    config = uvicorn.Config(found, log_level=log_level, timeout_graceful_shutdown=GRACE_S, log_config=None)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # What is said of calls cut short is no news any more.
+            for name in ("uvicorn.error", "mcp"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+            end = threading.Timer(STOP_S, os._exit, [128 + sig])
+            end.daemon = True
+            end.start()
+            super().handle_exit(sig, frame)
+
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+    Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
+        if sys.platform != "win32":  # where it would let two servers share a port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(256)
     except OSError as error:
+        listening.close()
         raise ConfigError(
             f"{host}:{port} cannot be used ({error.strerror})",
             "Give another --port, or stop what listens there.",
         ) from None
-    # A client may hold its stream open for ever; what still runs after the grace is cancelled.
-    config = uvicorn.Config(found, log_level=log_level, timeout_graceful_shutdown=1, log_config=None)
-    uvicorn.Server(config).run(sockets=[listening])
+    return listening

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import anyio
 import anyio.to_thread
@@ -41,9 +41,9 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
             "utf-8", "replace"
         )
         paths = [
-            Path(unquote(urlsplit(line.strip()).path))
+            Path(unquote("/" + line.strip()[7:].partition("/")[2]))
             for line in text.splitlines()
-            if line.startswith("file:")
+            if line.startswith("file://")
         ]
         if paths:
             return paths

@@ -116,6 +116,26 @@ def open_lazily(data: bytes, name: str) -> Image.Image:
     return image
 
 
+def count_frames(data: bytes, name: str) -> int:
+    """Frames or pages, on a copy, as a file that breaks off leaves the counting reader unusable.
+
+    Of such a file: those that can be reached and the broken one.
+    """
+    image = open_lazily(data, name)
+    try:
+        with decoding(name):
+            return int(getattr(image, "n_frames", 1))
+    except Damaged:
+        image, count = open_lazily(data, name), 1
+        try:
+            with decoding(name):
+                while True:
+                    image.seek(count)
+                    count += 1
+        except Damaged:
+            return count + 1
+
+
 def check_pixels(image: Image.Image, kind: str, name: str) -> None:
     pixels, cap = image.width * image.height, CAPS.get(kind, CAP)
     if pixels > cap:

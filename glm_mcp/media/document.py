@@ -2,7 +2,7 @@
 
 read      Source → Document    which reader: by content; parsing runs in the worker, light text in a thread
 render    Source → [Picture]   pages of a PDF as pictures
-parts, to_markdown             what is done with a Document afterwards
+pieces, to_markdown            what is done with a Document afterwards
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.office import OLE
-from glm_mcp.media.pages import parts, to_markdown
+from glm_mcp.media.pages import pieces, to_markdown
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.media.plaintext import needs_worker, refuse_media, text_job
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
 from glm_mcp.wire import Image
 
-__all__ = ["parts", "read", "render", "to_markdown"]
+__all__ = ["pieces", "read", "render", "to_markdown"]
 
 _MB = 1024 * 1024
 TEXT_BYTES, OFFICE_BYTES, PDF_BYTES = 50 * _MB, 100 * _MB, 500 * _MB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import math
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from glm_mcp.errors import ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.media.fragment import split_fragment
@@ -21,6 +22,7 @@ from glm_mcp.sandbox import Sandbox
 GLOB_MAX = 50
 _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
+_DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _LISTED = 20_000  # names of a folder compared with one that is not there
 _MAGIC = re.compile(r"[*?\[{]")
 
@@ -92,10 +94,12 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 def file_url_path(url: str) -> str:
     """The path of a file: URL, its percent escapes kept. Raises ForbiddenPath for another machine's."""
-    split = urlsplit(url.replace("\\", "/"))
-    host, path = split.netloc, split.path
-    path += f"?{split.query}" if split.query else ""
-    path += f"#{split.fragment}" if split.fragment else ""
+    rest = url.partition(":")[2]
+    rest = rest.replace("\\", "/") if os.name == "nt" else rest
+    host, path = "", rest
+    if rest.startswith("//"):  # not by a URL parser: it would stop at brackets, and take ? and # out of names
+        host, slash, path = rest[2:].partition("/")
+        path = slash + path
     if host in ("~", ".", ".."):  # file://~/a.png is not right, but clear
         return host + path
     if host.lower() not in ("", "localhost", "127.0.0.1"):
@@ -130,16 +134,18 @@ def _braces(pattern: str) -> list[str]:
     found = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
     if found is None:
         return [pattern]
-    whole = [pattern[: found.start()] + word + pattern[found.end() :] for word in found[1].split(",")]
-    if len(whole) > GLOB_MAX or pattern.count("{") > 3:
+    if math.prod(group.count(",") + 1 for group in re.findall(r"\{([^{}]*)\}", pattern)) > GLOB_MAX:
         raise InvalidRequest(
             f"the pattern {pattern[:80]} has too many braces", "Write it in several arguments."
         )
+    whole = [pattern[: found.start()] + word + pattern[found.end() :] for word in found[1].split(",")]
     return [single for each in whole for single in _braces(each)]
 
 
 def _walk(folder: Path, parts: Sequence[str], sandbox: Sandbox, visited: list[int]) -> Iterator[Path]:
     """The files below `folder` that match the components of a pattern. `visited` counts over the whole search."""
+    if len(folder.parts) > _DEPTH:
+        return
     first, rest = parts[0], parts[1:]
     deep = first == "**"
     if deep and rest:

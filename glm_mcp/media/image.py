@@ -45,17 +45,20 @@ async def prepare_images(
             else "Leave `model` out or name a vision model.",
         )
     total = card.body_bytes if budget is None else min(budget, card.body_bytes)
-    most = min(MOST_PARTS, max(1, card.images // len(sources)))
-    # First each as large as it likes; most often that fits, and then nobody is made smaller.
-    groups = await _side_by_side(sources, card, most, [total] * len(sources), tiles=tiles)
+    # First each as many and as large as it likes; most often that fits, and then nobody is made smaller.
+    free = card.images - len(sources) + 1
+    groups = await _side_by_side(
+        sources, card, [min(MOST_PARTS, free)] * len(sources), [total] * len(sources), tiles=tiles
+    )
+    parts = [len(group) for group in groups]
     wanted = [sum(_base64(p) for p in group) for group in groups]
-    if sum(wanted) > total:
+    if sum(parts) > card.images or sum(wanted) > total:
         from glm_mcp.media.tiles import shares
 
-        given = shares(wanted, total)
-        over = [i for i, want in enumerate(wanted) if want > given[i]]
+        most, given = shares(parts, card.images), shares(wanted, total)
+        over = [i for i in range(len(sources)) if parts[i] > most[i] or wanted[i] > given[i]]
         again = await _side_by_side(
-            [sources[i] for i in over], card, most, [given[i] for i in over], tiles=tiles
+            [sources[i] for i in over], card, [most[i] for i in over], [given[i] for i in over], tiles=tiles
         )
         for i, group in zip(over, again, strict=True):
             groups[i] = group
@@ -114,11 +117,11 @@ def _in_thread(source: Source, raw: dict[str, Any]) -> Any:
         return "image"
     try:
         image = decode.open_lazily(data, source.name)
-        frames = getattr(image, "n_frames", 1) if kind in {"gif", "webp", "avif", "png"} else 1
+        frames = decode.count_frames(data, source.name) if kind in {"gif", "webp", "avif", "png"} else 1
         if image.width * image.height * frames > _HEAVY_PIXELS:
             return "image"
         return pieces.make(data, Options(**raw))
-    except (decode.Damaged, SyntaxError, EOFError, OSError):
+    except decode.Damaged:
         return "image"  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
@@ -140,13 +143,13 @@ def _pictures(name: str, pieces: Sequence[Any], notes: Sequence[str]) -> list[Pi
 
 
 async def _side_by_side(
-    sources: Sequence[Source], card: Card, most: int, budgets: Sequence[int], *, tiles: bool
+    sources: Sequence[Source], card: Card, most: Sequence[int], budgets: Sequence[int], *, tiles: bool
 ) -> list[list[Picture]]:
     groups: list[list[Picture]] = [[] for _ in sources]
 
     async def one(index: int) -> None:
         groups[index] = await prepare_image(
-            sources[index], card, max_parts=most, budget=budgets[index], tiles=tiles
+            sources[index], card, max_parts=most[index], budget=budgets[index], tiles=tiles
         )
 
     try:

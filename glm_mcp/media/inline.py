@@ -12,7 +12,7 @@ from glm_mcp.media.sniff import HEAD, sniff
 from glm_mcp.sandbox import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}")  # possessive: no second look at a long argument
 _SPACE = re.compile(r"\s+")
 
 

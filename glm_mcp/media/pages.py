@@ -159,31 +159,12 @@ def to_markdown(document: Document, *, marks: bool = True) -> str:
     return "\n\n".join(blocks).strip("\n") + "\n"
 
 
-def parts(document: Document, max_tokens: int, *, picture_tokens: int = 0) -> list[list[Page]]:
-    """The pages in groups of at most about `max_tokens` each, in order; a page too long for one group is cut.
+def pieces(page: Page, budget: int) -> list[Page]:
+    """The page in pieces of at most about `budget` tokens, in order; most often it is its own only piece.
 
-    `picture_tokens`: what a page sent as a picture costs beside its text. A cut page keeps its number; its label
-    says which piece it is, and only the first piece asks for the picture. A single table row is never cut.
-    Counting takes a second for five million characters: call it from a thread for large documents.
+    A piece keeps the page's number; its label says which it is, and only the first asks for the picture. Tables keep
+    their heads, and a single row is never cut.
     """
-    groups: list[list[Page]] = []
-    room = 0
-    for page in document.pages:
-        for piece in _pieces(page, max(max_tokens - picture_tokens, 16)):
-            cost = (
-                count_tokens(piece.text)
-                + count_tokens(piece.label)
-                + (picture_tokens if piece.as_image else 0)
-            )
-            if not groups or cost > room:
-                groups.append([])
-                room = max_tokens
-            groups[-1].append(piece)
-            room -= cost
-    return groups
-
-
-def _pieces(page: Page, budget: int) -> list[Page]:
     texts = _cut(page.text, budget, 4)
     if len(texts) == 1:
         return [page]

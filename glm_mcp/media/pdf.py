@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.legible import letters_in, why_seen
 from glm_mcp.media.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -17,13 +18,6 @@ _MAX_DPI = 400
 _LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
 
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
-_MATH = re.compile("[\u2200-\u22ff\u2a00-\u2aff\U0001d400-\U0001d7ff\u2320\u2321\u239b-\u23ae]")
-_MATH_FONT = re.compile(
-    r"(?:^|\+)(?:CMEX|CMSY|CMMI|MSAM|MSBM|EUEX|rsfs|MathJax|Cambria ?Math|STIX\w*Math|XITS ?Math)",
-    re.IGNORECASE,
-)
-_STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
-_MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
 
 
 def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -41,12 +35,12 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         silent = [
-            p.page_num for p in parsed.pages if not _letters(_markdown(p)) and _no_picture(p.complexity)
+            p.page_num for p in parsed.pages if not letters_in(_markdown(p)) and _no_picture(p.complexity)
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
             text = _markdown(page)
-            why = _as_image(text, page, page.page_num in inked, figures=figures)
+            why = why_seen(text, page, page.page_num in inked, figures=figures)
             rows.append(
                 (page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, (text, _form(page)))), why)
             )
@@ -160,49 +154,8 @@ def _markdown(page: Any) -> str:
     return "" if re.fullmatch(r"```\w*\s*```", text) else text
 
 
-def _letters(text: str) -> int:
-    """How much there is to read: letters and digits, a Chinese character counting as two."""
-    return sum(2 if c > "\u2e7f" else 1 for c in text if c.isalnum())
-
-
 def _no_picture(facts: Any) -> bool:
     return not facts or not (facts.full_page_image or facts.image_block_count)
-
-
-def _as_image(text: str, page: Any, inked: bool, *, figures: bool) -> str:
-    """Why a picture of the page must go along: "scanned", "garbled", "thin", "figure" or ""."""
-    facts = page.complexity
-    covered = 0.0 if facts is None else 1.0 if facts.full_page_image else facts.image_coverage
-    letters = _letters(text)
-    if is_garbled(text) or (facts is not None and facts.is_garbled):
-        return "garbled"
-    if not letters:
-        return "scanned" if inked or covered > 0.02 else ""
-    if covered >= 0.6 and letters < 150:
-        return "thin"
-    if figures and facts is not None:
-        drawn = facts.layout.figure_coverage if facts.layout else 0.0
-        dense = facts.layout is not None and "dense-graphics" in facts.layout.reasons
-        if covered >= 0.05 or drawn >= 0.05 or dense or _has_formulas(text, page):
-            return "figure"
-    return ""
-
-
-def is_garbled(text: str) -> bool:
-    """Whether an extracted text layer is wrong: replacement and private-use characters, `(cid:12)`, mojibake, or mostly signs."""
-    solid = re.sub(r"[\s|`#*_>\-.·…]+", "", text)
-    if len(solid) < 8:
-        return False
-    strange = sum(len(m) for m in _STRANGE.findall(solid)) + 2 * len(_MOJIBAKE.findall(solid))
-    # Bullets of symbol fonts are private-use too, so a few are normal.
-    return strange > 0.15 * len(solid) or (
-        len(solid) > 40 and sum(map(str.isalnum, solid)) < 0.35 * len(solid)
-    )
-
-
-def _has_formulas(text: str, page: Any) -> bool:
-    fonts = {item.font_name or "" for item in page.text_items}
-    return len(_MATH.findall(text)) >= 3 or any(_MATH_FONT.search(font) for font in fonts)
 
 
 def _inked(data: bytes, numbers: list[int], password: str | None) -> set[int]:

@@ -29,8 +29,6 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
             pieces, notes = make(data, options)
         except Damaged as second:
             raise decode.unreadable(options.name, "the file is damaged") from second
-        except (EOFError, OSError) as second:
-            raise decode.unreadable(options.name, "the file is truncated") from second
         if nothing_left(pieces):
             raise decode.unreadable(options.name, "the file is damaged and nothing of it is left") from first
         cut = any(word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file"))
@@ -68,10 +66,12 @@ def make(data: bytes, options: Options) -> Made:
     """
     kind = headers.sniff(data)
     image = decode.open_lazily(data, options.name)
-    with decode.decoding(options.name):
-        count = 1 if kind in {"heic", ""} else getattr(image, "n_frames", 1)
+    count = 1 if kind in {"heic", ""} else decode.count_frames(data, options.name)
     if kind == "tiff":
         return several.pages(image, count, options)
+    if image.format in {"ICO", "ICNS"}:
+        with decode.decoding(options.name):
+            image.load()  # the largest of its pictures; only now its size is sure
     if image.format == "MPO":
         count = 1  # the second picture of a camera is the same scene
     if options.page not in {None, "1"}:
@@ -108,13 +108,9 @@ def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made
         if kind == "jpeg" and not long and options.xywh is None:
             target = tiles.whole(region, side=options.side, photo=camera).size
             image.draft(image.mode, decode.turned(target, orient))
-        if image.format == "ICO":
-            original = image.size  # the largest of its pictures
         image.load()
         image = decode.turn(image, orient)
         factor = image.width / original[0]
-    if options.page is None and image.format == "ICO":
-        original = image.size
     flatten, notes = decode.flattener(image)
     with decode.decoding(options.name):
         photo = camera or encode.is_photo(look_at(image, flatten))

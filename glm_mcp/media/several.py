@@ -44,16 +44,26 @@ def animation(image: Image.Image, count: int, options: Options) -> Made:
         pieces += [replace(p, label=f"frame at {starts[index]:.2f} s") for p in made]
     if len(chosen) < count:
         notes.insert(0, f"animation: {len(chosen)} of {count} frames")
+    if len(starts) < count:
+        notes.insert(0, f"file is truncated: only its first {len(starts)} frames are whole")
     return pieces, notes
 
 
 def _times(image: Image.Image, count: int, name: str) -> tuple[list[float], float]:
-    """Start of each frame and the length of the whole, in seconds. Frames of 10 ms or less last 100, as in browsers."""
+    """Start of each readable frame and their length together, in seconds.
+
+    Frames of 10 ms or less last 100, as in browsers. A damaged file ends before its first broken frame.
+    """
     starts, now = [], 0.0
     for index in range(count):
-        with decode.decoding(name):
-            image.seek(index)
-            image.load()
+        try:
+            with decode.decoding(name):
+                image.seek(index)
+                image.load()
+        except decode.Damaged:
+            if index == 0:
+                raise
+            break
         duration = float(image.info.get("duration") or 0)
         starts.append(now / 1000)
         now += duration if duration > 10 or image.format == "AVIF" else 100.0

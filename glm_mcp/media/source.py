@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import anyio.to_thread
 
@@ -220,7 +220,7 @@ def _of_bytes(data: bytes, name: str, fragment: Fragment, want: Want, max_bytes:
 def _of_url(text: str, want: Want, sandbox: Sandbox) -> Source:
     base, fragment = split_fragment(text)
     url = parse_public_url(base.split("#")[0].replace(" ", "%20"), own_host=sandbox.own_host)
-    path = unquote(urlsplit(url.target).path)
+    path = unquote(url.target.partition("?")[0])
     name = PurePosixPath(path).name or url.host
     if want in ("video", "any"):
         if path.lower().endswith((".m3u8", ".mpd")):

@@ -145,7 +145,7 @@ def _allowed(arg: Arg) -> str:
         "pages": "page numbers such as 1-5,8",
     }[arg.kind]
     if arg.least is not None and arg.most is not None:
-        words += f" from {arg.least:g} to {arg.most:g}"
+        words += f" from {arg.least:.9g} to {arg.most:.9g}"
     return words
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from glm_mcp import media
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.parts import Source
+from glm_mcp.media.parts import Fragment, Source
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
-from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, resolve
 from glm_mcp.wire import File, Image, Message, Part, Text, Video
 
 ARGS = (
@@ -50,12 +51,17 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         )
     parts: list[Part] = []
     notes: list[str] = []
-    for argument in files:
-        found = await resolve(deps, argument, "any")
+    found: list[Source] = []
+    try:
+        for argument in files:
+            found += await resolve(deps, argument, "any")
         for source in found:
-            more, said = await _attached(deps, source)
+            more, said = await _attached(deps, source, len(found))
             parts += more
             notes += said
+    finally:
+        for source in found:
+            source.close()
     messages = [Message("system", args["system"])] if args.get("system") else []
     messages += history
     if prompt.strip() or parts:
@@ -74,7 +80,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             "content": answer.text or None,
             "tool_calls": answer.tool_calls,
         }
-        if answer.reasoning and thinking_kept(args):
+        if answer.reasoning and thinking(deps, args) != "false":
+            # The API wants it back unmodified.
             turn["reasoning_content"] = answer.reasoning
         finished.head = (
             "The model asks for function calls. Append this message to history, then one "
@@ -85,45 +92,37 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     return finished
 
 
-def thinking_kept(args: dict[str, Any]) -> bool:
-    """Reasoning goes back to the model only when the caller works with thinking on; the API wants it unmodified then."""
-    return args.get("thinking") in {"true", "show"}
-
-
-async def _attached(deps: Deps, source: Source) -> tuple[list[Part], list[str]]:
-    """One file as parts of the user's turn, and what a careful reader must know."""
-    try:
-        if source.url is not None and source.family == "image":
+async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], list[str]]:
+    """One of `of` files as parts of the user's turn, and what a careful reader must know."""
+    if source.family in {"video", "audio"}:
+        raise InvalidRequest(
+            f"{source.name} is {source.family}",
+            "Use analyze_video for a video; sound is not heard by these models.",
+        )
+    if is_remote(source):
+        if source.family == "image" and source.fragment == Fragment():
             return [Image(source.name, url=source.url)], []
-        if source.url is not None:
-            source = await fetch(deps, source)
-        deps.progress.say(f"preparing {source.name}")
-        card = deps.client.models("vision")[0]
-        if source.family == "image":
-            pictures = await media.image.prepare_images([source], card)
-            labelled: list[Part] = []
-            for picture in pictures:
-                labelled += (
-                    [Text(f"[{picture.label or source.name}]"), picture.part]
-                    if len(pictures) > 1
-                    else [picture.part]
-                )
-            return labelled, [n for p in pictures for n in p.notes]
+        source = await fetch(deps, source)
         if source.family in {"video", "audio"}:
-            raise InvalidRequest(
-                f"{source.name} is {source.family}",
-                "Use analyze_video for a video; sound is not heard by these models.",
-            )
-        document = await media.document.read(source)
-        text = f"[file: {document.name}]\n{media.document.to_markdown(document)}\n[end of {document.name}]"
-        pages = [p.number for p in document.pages if p.as_image]
-        drawn = await media.document.render(source, pages, card) if pages else []
-        shown: list[Part] = []
-        for picture in drawn:
-            shown += [Text(f"[{picture.label}]"), picture.part]
-        return [Text(text), *shown], list(document.notes)
-    finally:
-        source.close()
+            return await _attached(deps, source, of)
+    deps.progress.say(f"preparing {source.name}")
+    card = deps.client.models("vision")[0]
+    if source.family == "image":
+        share = replace(card, images=max(1, card.images // of))
+        pictures = await media.image.prepare_images([source], share, budget=card.body_bytes // of)
+        labelled: list[Part] = []
+        for picture in pictures:
+            label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))
+            labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
+        return labelled, [n for p in pictures for n in p.notes]
+    document = await media.document.read(source)
+    text = f"[file: {document.name}]\n{media.document.to_markdown(document)}\n[end of {document.name}]"
+    pages = [p.number for p in document.pages if p.as_image]
+    drawn = await media.document.render(source, pages, card) if pages else []
+    shown: list[Part] = []
+    for picture in drawn:
+        shown += [Text(f"[{picture.label}]"), picture.part]
+    return [Text(text), *shown], list(document.notes)
 
 
 def _message(position: int, raw: dict[str, Any]) -> Message:

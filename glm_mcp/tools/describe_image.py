@@ -103,7 +103,7 @@ async def _prepared(
     for n, source in enumerate(found):
         remote = is_remote(source)
         if remote and not here and source.fragment == Fragment():
-            as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0), label=source.name)
+            as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             local.append(await fetch(deps, source) if remote else source)
     deps.progress.say(f"preparing {len(local)} picture{'s' * (len(local) != 1)}")
@@ -112,22 +112,28 @@ async def _prepared(
     elif len(local) == len(found):
         return await media.image.prepare_images(local, card)
     else:
-        groups = [
-            await media.image.prepare_images([source], replace(card, images=max(1, card.images - len(as_is))))
-            for source in local
-        ]
+        share = replace(card, images=max(1, (card.images - len(as_is)) // max(1, len(local))))
+        budget = card.body_bytes // max(1, len(local))
+        groups = [await media.image.prepare_images([source], share, budget=budget) for source in local]
     rest = iter(groups)
     return [p for n in range(len(found)) for p in ([as_is[n]] if n in as_is else next(rest))]
 
 
 def _question(pictures: Sequence[Picture], words: str, task: str, *, exact: bool = False) -> Question:
     parts: list[Part] = []
-    labelled = len(pictures) > 1 and any(p.width for p in pictures)
-    for picture in pictures:
-        if labelled and picture.label:
-            parts.append(Text(f"[{picture.label}]"))
-        parts.append(picture.part)
+    # Addresses alone go as the vendor's samples have them: pictures, then the text.
+    labels = _labels(pictures) if any(p.width for p in pictures) else [""] * len(pictures)
+    for picture, label in zip(pictures, labels, strict=True):
+        parts += [Text(f"[{label}]"), picture.part] if label else [picture.part]
     return Question((Message("user", (*parts, Text(words))),), "vision", task=task, exact=exact)
+
+
+def _labels(pictures: Sequence[Picture]) -> list[str]:
+    """What each of several pictures is called: its name when they differ, and which part of it; one alone, nothing."""
+    several = len({p.part.name for p in pictures}) > 1
+    if len(pictures) == 1:
+        return [""]
+    return [", ".join(filter(None, (p.part.name if several else "", p.label))) for p in pictures]
 
 
 def _notes(pictures: Sequence[Picture]) -> list[str]:
@@ -149,7 +155,8 @@ async def _one_by_one(
     answers = await each(deps, args, [_question([p], words, task or "describe") for p in pictures])
     whole = answers[0]
     whole.text = "\n\n".join(
-        f"[{p.label or p.part.name}]\n{a.text}" for p, a in zip(pictures, answers, strict=True)
+        f"[{label or p.part.name}]\n{a.text}"
+        for label, p, a in zip(_labels(pictures), pictures, answers, strict=True)
     )
     whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
     return result(deps, args, whole, _notes(pictures)[1:])
@@ -165,18 +172,17 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     lines: list[str] = []
     links = []
     items: list[dict[str, Any]] = []
-    for picture, answer in zip(pictures, answers, strict=True):
+    for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
+        name = label or picture.part.name
         boxes = media.boxes.parse_boxes(answer.text)
         if (
             not boxes
             and re.search(r"\d", answer.text)
             and answer.text.strip() not in {"[]", "```json\n[]\n```"}
         ):
-            lines.append(
-                f"({picture.label or picture.part.name}: no box could be read from: {answer.text.strip()[:200]})"
-            )
+            lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
         if len(pictures) > 1 and boxes:
-            lines.append(f"{picture.label or picture.part.name}:")
+            lines.append(f"{name}:")
         for box in boxes:
             left, top, right, bottom = media.boxes.to_pixels(box, picture)
             centre = ((left + right) // 2, (top + bottom) // 2)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from glm_mcp import media
 from glm_mcp.attempts import Job
-from glm_mcp.errors import GLMError, InvalidRequest, NetworkError, UpstreamError
+from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, UpstreamError
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools.arguments import MODEL, Arg
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
@@ -39,6 +41,7 @@ IMAGE_BYTES = 30 * 1024 * 1024  # of one generated picture; real ones are under 
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
 DOWNLOAD_TRIES = 3
+OWN = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}  # what a service may draw in
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +109,9 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if not prompt:
         raise InvalidRequest("generate_image: prompt is empty", "Say what to draw.")
     size = plan_size(args.get("size"))
-    suffix = _suffix(args.get("output"))
     # Where it goes is settled before anything is asked for: a picture that cannot be saved is a picture lost.
-    target = await anyio.to_thread.run_sync(
-        lambda: deps.outputs.destination(
-            args.get("output"), _name(prompt) + (suffix or ".png"), sandbox=deps.sandbox
-        )
-    )
+    output = args.get("output", "").strip().strip("'\"`")
+    target = await anyio.to_thread.run_sync(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
     if args.get("quality"):
         body["quality"] = args["quality"]
@@ -127,7 +126,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
-    saved, data, mime, drawn = await anyio.to_thread.run_sync(_save, deps, target, data, mime, suffix, size)
+    saved = await anyio.to_thread.run_sync(_save, deps, output, target, data, mime, size)
+    data, drawn = saved.data, saved.size
     notes = [
         drawing.model,
         f"{drawn[0]}x{drawn[1]}",
@@ -141,57 +141,95 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     notes.append("the service puts an 'AI generated' mark on it")
     if deps.settings.simulate:
         notes.append("SIMULATED")
-    uri, first = saved
-    link = Link(uri, target.name if deps.host.local else uri.rpartition("/")[2], mime)
-    link = Link(uri, first.rpartition("/")[2] if deps.host.local else link.name, mime)
-    wants = args.get("preview")
     previews = []
-    if wants or (wants is None and deps.host.previews):
+    if args.get("preview", True) and deps.host.previews:
         previews = [(await anyio.to_thread.run_sync(media.image.thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
+    elif args.get("preview"):
+        # A host that does not show pictures writes them into the prompt as text, and cuts the result.
+        notes.append("no preview: this host is not known to show pictures")
     meta = {
         "model": drawing.model,
         "request_id": drawing.request_id,
         "s": round(drawing.seconds, 2),
         "size": f"{drawn[0]}x{drawn[1]}",
     }
-    facts = {"path": first, "url": drawing.url, "mime_type": mime, "attempts": drawing.attempts, **meta}
+    facts = {
+        "path": saved.said,
+        "url": drawing.url,
+        "mime_type": saved.link.mime,
+        "attempts": drawing.attempts,
+        **meta,
+    }
     return ToolResult(
         "",
-        head=first,
+        head=saved.said,
         notes=["[" + " · ".join(notes) + "]"],
         meta=meta,
         data=facts,
-        links=[link],
+        links=[saved.link],
         previews=previews,
     )
 
 
-def _save(
-    deps: Deps, target: Any, data: bytes, mime: str, suffix: str | None, size: Size
-) -> tuple[tuple[str, str], bytes, str, tuple[int, int]]:
-    """Converts where needed and writes. Gives ((uri, what the first line says), bytes, type, size)."""
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A written picture: `said` is the first line of the result, `size` in pixels."""
+
+    said: str
+    link: Link
+    data: bytes
+    size: tuple[int, int]
+
+
+def _target(deps: Deps, output: str, prompt: str) -> Path:
+    """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
+    from glm_mcp.media.encode import FORMATS
+
+    default = _name(prompt) + ".png"
+    if not deps.host.local and not output:
+        return Path(default)
+    target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
+    if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
+        raise InvalidRequest(
+            f"generate_image: pictures cannot be saved as '{target.suffix}'",
+            f"The suffix of output may be {', '.join(FORMATS)}.",
+        )
+    folder = target.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"{target.name} cannot be written to {target.parent}",
+            "Give another output, or set GLM_OUTPUT_DIR to a folder that can be written.",
+        )
+    return target if _looks_like_suffix(target.suffix) else target.with_name(target.name + ".png")
+
+
+def _looks_like_suffix(suffix: str) -> bool:
+    return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
+
+
+def _save(deps: Deps, output: str, target: Path, data: bytes, mime: str, size: Size) -> Saved:
+    """Converts where needed, and writes. Where `output` names no format, the picture keeps the one it came in."""
     from io import BytesIO
 
     from PIL import Image as Pillow
 
-    own = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}.get(mime)
     with Pillow.open(BytesIO(data)) as opened:
         drawn = opened.size
-    wanted = suffix or own or ".png"
+    if not output.lower().endswith(target.suffix.lower()):
+        target = target.with_suffix(OWN.get(mime, ".png"))
+    wanted = target.suffix.lower()
     scaled = size.final if size.final and drawn != size.final else None
-    if scaled or not _same(wanted, own):
+    if scaled or OWN.get(mime) != wanted.replace(".jpeg", ".jpg"):
         data = media.image.convert(data, wanted, size=scaled)
         mime = media.source.sniff(data[:4096])[1]
         drawn = scaled or drawn
     if not deps.host.local:
-        uri = f"glm://outputs/{deps.outputs.keep(data, wanted)}"
-        return (uri, uri), data, mime, drawn
-    path = deps.outputs.write(target.with_suffix(wanted) if not suffix else target, data)
-    return (path.as_uri(), str(path)), data, mime, drawn
-
-
-def _same(wanted: str, own: str | None) -> bool:
-    return wanted == own or {wanted, own} <= {".jpg", ".jpeg"}
+        uri = f"glm://outputs/{deps.outputs.keep(data, wanted, name=target.name)}"
+        return Saved(uri, Link(uri, target.name, mime), data, drawn)
+    path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
+    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, drawn)
 
 
 async def _fetched(deps: Deps, url: str) -> bytes:
@@ -211,11 +249,6 @@ async def _fetched(deps: Deps, url: str) -> bytes:
             raise
         return data
     raise AssertionError  # the loop returns or raises
-
-
-def _suffix(output: str | None) -> str | None:
-    found = re.search(r"[^/\\](\.[A-Za-z0-9]{1,5})$", (output or "").strip().rstrip("'\""))
-    return found[1].lower() if found else None
 
 
 def _name(prompt: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -57,12 +58,11 @@ PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A page as it goes to a model: text, or pictures, or both. `tokens`: a guess."""
+    """A page as it goes to a model: text, or pictures, or both."""
 
     label: str
     text: str
     pictures: tuple[Picture, ...]
-    tokens: int
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
@@ -141,12 +141,17 @@ async def _native(deps: Deps, args: dict[str, Any]) -> ToolResult:
         if task
         else prompt or instruction(DOCUMENT, "summary", "", lang)
     )
-    if args.get("output_format", "markdown") != "markdown":
-        words = f"{prompt}\n\n{LAYOUT[args['output_format']][lang]}".strip()
+    form = args.get("output_format", "markdown")
+    if form != "markdown":
+        words = f"{prompt}\n\n{LAYOUT[form][lang]}".strip()
+    if form == "json":
+        args = {"json": True, **args}
     files: list[Part] = [File(d.strip().rpartition("/")[2], d.strip()) for d in args["documents"]]
     answer = await ask(
         deps, args, Question((Message("user", (*files, Text(words))),), "vision", task=task or "answer")
     )
+    if form == "html":
+        answer.text = _unfenced(answer.text)
     return _finished(
         deps, args, answer, [f"{len(files)} file{'s' * (len(files) > 1)} read by the service itself"]
     )
@@ -261,7 +266,7 @@ async def _answer(
             shown = pictures.get(page.number, [])
             text = page.text if not shown or page.as_image == "figure" else ""
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
-            units.append(Unit(label, text, tuple(shown), count_tokens(text) + PAGE_TOKENS * len(shown)))
+            units.append(Unit(label, text, tuple(shown)))
         notes += document.notes
         if len(document.pages) < document.total:
             notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
@@ -275,57 +280,45 @@ async def _answer(
     if vision:
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
-    packs = pack(
-        units, deps.client.models(role, args.get("model"))[0], count_tokens(words), args.get("max_tokens")
-    )
+    card = deps.client.models(role, args.get("model"))[0]
+    packs = await anyio.to_thread.run_sync(pack, units, card, words, args.get("max_tokens"))
     questions = [_question(p, words, role, lang) for p in packs]
+    if form == "json":
+        args = {"json": True, **args}
     if len(questions) == 1:
         answer = await ask(deps, args, questions[0])
     else:
         answer = await combined(deps, args, questions, words, lang)
+    if form == "html":
+        answer.text = _unfenced(answer.text)
     return _finished(deps, args, answer, notes)
 
 
-def pack(units: Sequence[Unit], card: Card, asking: int, max_tokens: int | None) -> list[list[Unit]]:
-    """Units in order, in as few packs as the model's window and its number of pictures allow. A unit larger than a
-    window is cut at line ends.
+def _unfenced(text: str) -> str:
+    found = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
+    return found[1] if found else text
+
+
+def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) -> list[list[Unit]]:
+    """Units in order, in as few packs as the model's window and its number of pictures allow. A text larger than the
+    window is cut. Blocking: counting takes a second for some million characters.
     """
     answer = min(max_tokens or card.default_tokens, card.max_tokens)
-    room = max(1_000, card.context - answer - asking - SPARE_TOKENS)
+    room = max(1_000, card.context - answer - count_tokens(words) - SPARE_TOKENS)
     packs: list[list[Unit]] = [[]]
     used = pictures = 0
-    for unit in [piece for u in units for piece in _pieces(u, room)]:
-        seen = len(unit.pictures)
-        if packs[-1] and (used + unit.tokens > room or (seen and pictures + seen > card.images)):
-            packs.append([])
-            used = pictures = 0
-        packs[-1].append(unit)
-        used += unit.tokens
-        pictures += seen
+    for unit in units:
+        for n, piece in enumerate(media.document.pieces(Page(0, unit.label, unit.text), room)):
+            cut = Unit(piece.label, piece.text, () if n else unit.pictures)
+            tokens = count_tokens(cut.text) + PAGE_TOKENS * len(cut.pictures)
+            seen = len(cut.pictures)
+            if packs[-1] and (used + tokens > room or (seen and pictures + seen > card.images)):
+                packs.append([])
+                used = pictures = 0
+            packs[-1].append(cut)
+            used += tokens
+            pictures += seen
     return packs
-
-
-def _pieces(unit: Unit, room: int) -> list[Unit]:
-    if unit.tokens <= room or unit.pictures:
-        return [unit]
-    pieces: list[Unit] = []
-    lines: list[str] = []
-    used = 0
-    # A line longer than the window is cut by characters; a token has at least one.
-    every = [
-        line[i : i + room]
-        for line in unit.text.splitlines(keepends=True)
-        for i in range(0, max(1, len(line)), room)
-    ]
-    for line in every:
-        tokens = count_tokens(line)
-        if lines and used + tokens > room:
-            pieces.append(Unit(f"{unit.label} ({len(pieces) + 1})", "".join(lines), (), used))
-            lines, used = [], 0
-        lines.append(line)
-        used += tokens
-    pieces.append(Unit(f"{unit.label} ({len(pieces) + 1})", "".join(lines), (), used))
-    return pieces
 
 
 def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:

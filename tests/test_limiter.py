@@ -1,0 +1,325 @@
+"""The learnt concurrency and the queue in front of it, on a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import anyio.lowlevel
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glm_mcp.errors import Again, RateLimited
+from glm_mcp.limiter import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, Limiter
+
+NEVER = float("inf")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Caller:
+    """Somebody who wants a slot: where it stands, and a way to let it finish."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.name, self.order = name, order
+        self.places: list[int] = []
+        self.hear: Callable[[int], None] = self.places.append
+        self.inside = anyio.Event()
+        self.leave = anyio.Event()
+        self.scope = anyio.CancelScope()
+        self.error: RateLimited | None = None
+
+    async def run(self, limiter: Limiter, deadline: float = NEVER) -> None:
+        with self.scope:
+            try:
+                async with limiter.slot(deadline, lambda place: self.hear(place)):
+                    self.order.append(self.name)
+                    self.inside.set()
+                    await self.leave.wait()
+            except RateLimited as error:
+                self.error = error
+
+
+async def settled() -> None:
+    """Everything that can run has run."""
+    for _ in range(20):
+        await anyio.lowlevel.checkpoint()
+
+
+def serve(limiter: Limiter, times: int) -> None:
+    for _ in range(times):
+        limiter.succeeded()
+
+
+async def one(limiter: Limiter, clock: Clock, seconds: float) -> None:
+    """An attempt that took so long."""
+    async with limiter.slot(NEVER, lambda _: None):
+        clock.now += seconds
+
+
+def grown(limiter: Limiter, most: int = 200) -> int:
+    """The level after a long run of successes."""
+    serve(limiter, most)
+    return limiter.limit
+
+
+def test_it_grows_by_one_after_a_run_of_successes() -> None:
+    limiter = Limiter(2, clock=Clock())
+    serve(limiter, 2)
+    assert limiter.limit == 2
+    serve(limiter, 1)
+    assert limiter.limit == 3
+    serve(limiter, 3)
+    assert limiter.limit == 4
+    serve(limiter, 3)
+    assert limiter.limit == 4
+    serve(limiter, 1)
+    assert limiter.limit == 5
+
+
+def test_it_grows_no_further_than_its_ceiling() -> None:
+    assert grown(Limiter(2, 4, clock=Clock())) == 4
+    assert grown(Limiter(1, clock=Clock()), 5_000) == CEILING
+
+
+def test_a_refusal_halves_it_and_never_below_one() -> None:
+    limiter = Limiter(9, clock=Clock())
+    for epoch, level in enumerate((4, 2, 1, 1)):
+        limiter.refused(epoch)
+        assert limiter.limit == level
+
+
+def test_refusals_of_one_burst_count_once() -> None:
+    limiter = Limiter(8, clock=Clock())
+    for _ in range(5):
+        limiter.refused(0)
+    assert limiter.limit == 4
+
+
+def test_a_refusal_ends_the_run_of_successes_also_a_late_one_of_a_burst() -> None:
+    limiter = Limiter(2, clock=Clock())
+    serve(limiter, 2)
+    limiter.refused(7)
+    serve(limiter, 2)
+    assert limiter.limit == 2
+
+
+def test_a_refused_level_is_tried_again_after_a_wait_that_doubles() -> None:
+    clock = Clock()
+    limiter = Limiter(2, clock=clock)
+    wait = FIRST_PROBE_S
+    for epoch in range(9):
+        limiter.refused(epoch)
+        assert limiter.limit == 1
+        clock.now += wait - 0.1
+        assert grown(limiter) == 1
+        clock.now += 0.2
+        serve(limiter, 3)
+        assert limiter.limit == 2
+        wait = min(LONGEST_PROBE_S, wait * 2)
+
+
+def test_levels_below_the_refused_one_are_open_at_once() -> None:
+    limiter = Limiter(8, clock=Clock())
+    limiter.refused(0)
+    assert grown(limiter) == 7
+
+
+@given(st.lists(st.sampled_from(["served", "refused", "late", "time"]), max_size=200), st.integers(1, 20))
+def test_the_level_stays_between_one_and_the_ceiling_whatever_happens(events: list[str], start: int) -> None:
+    clock = Clock()
+    limiter = Limiter(start, 20, clock=clock)
+    epoch = 0
+    for event in events:
+        if event == "served":
+            limiter.succeeded()
+        elif event == "refused":
+            limiter.refused(epoch)
+            epoch += 1
+        elif event == "late":
+            limiter.refused(-1)
+        else:
+            clock.now += 30
+        assert 1 <= limiter.limit <= 20
+
+
+@pytest.mark.anyio
+async def test_callers_are_served_in_order_of_arrival_and_hear_their_place() -> None:
+    limiter, order = Limiter(1, clock=Clock()), list[str]()
+    callers = [Caller(name, order) for name in "abcd"]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in callers:
+                tasks.start_soon(caller.run, limiter)
+                await settled()
+            assert order == ["a"]
+            assert [c.places for c in callers] == [[], [1], [2], [3]]
+            for number, caller in enumerate(callers, start=1):
+                caller.leave.set()
+                await settled()
+                assert order == list("abcd"[: number + 1])
+    assert [c.places for c in callers] == [[], [1], [2, 1], [3, 2, 1]]
+    assert limiter.running == 0
+
+
+@pytest.mark.anyio
+async def test_a_newcomer_does_not_overtake_those_who_wait() -> None:
+    limiter, order = Limiter(2, clock=Clock()), list[str]()
+    callers = [Caller(name, order) for name in "abcde"]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in callers[:4]:
+                tasks.start_soon(caller.run, limiter)
+            await settled()
+            callers[0].leave.set()
+            tasks.start_soon(callers[4].run, limiter)
+            await settled()
+            assert order == ["a", "b", "c"]
+            for caller in callers:
+                caller.leave.set()
+    assert order == list("abcde")
+
+
+@pytest.mark.anyio
+async def test_growth_lets_the_next_one_in_at_once() -> None:
+    limiter, order = Limiter(1, clock=Clock()), list[str]()
+    callers = [Caller(name, order) for name in "abc"]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in callers:
+                tasks.start_soon(caller.run, limiter)
+            await settled()
+            serve(limiter, 3)
+            await settled()
+            assert order == ["a", "b"]
+            assert callers[2].places == [2, 1]
+            for caller in callers:
+                caller.leave.set()
+
+
+@pytest.mark.anyio
+async def test_after_a_refusal_those_inside_finish_and_fewer_follow() -> None:
+    limiter, order = Limiter(4, clock=Clock()), list[str]()
+    callers = [Caller(name, order) for name in "abcdefgh"]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in callers:
+                tasks.start_soon(caller.run, limiter)
+            await settled()
+            limiter.refused(0)
+            callers[0].leave.set()
+            callers[1].leave.set()
+            await settled()
+            assert limiter.running == limiter.limit == 2
+            callers[2].leave.set()
+            await settled()
+            assert (order[-1], limiter.running) == ("e", 2)
+            for caller in callers:
+                caller.leave.set()
+    assert (order, limiter.running) == (list("abcdefgh"), 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("its_turn", [False, True])
+async def test_a_cancelled_caller_leaves_no_slot_behind(its_turn: bool) -> None:
+    """Also one that is cancelled in the very moment in which it is its turn."""
+    limiter, order = Limiter(1, clock=Clock()), list[str]()
+    first, second, third = (Caller(name, order) for name in "abc")
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in (first, second, third):
+                tasks.start_soon(caller.run, limiter)
+            await settled()
+            if its_turn:
+                # The third hears that it moved up when the second was given its slot, and before that one runs.
+                third.hear = lambda _: second.scope.cancel()
+                first.leave.set()
+            else:
+                second.scope.cancel()
+                await settled()
+                assert third.places == [2, 1]
+                first.leave.set()
+            await third.inside.wait()
+            assert limiter.running == 1
+            third.leave.set()
+    assert order == ["a", "c"]
+    assert limiter.running == 0
+
+
+@pytest.mark.anyio
+async def test_a_failing_caller_gives_its_slot_back() -> None:
+    limiter = Limiter(1, clock=Clock())
+    for _ in range(3):
+        with anyio.fail_after(5), pytest.raises(ZeroDivisionError):
+            async with limiter.slot(NEVER, lambda _: None):
+                raise ZeroDivisionError
+    assert limiter.running == 0
+
+
+@pytest.mark.anyio
+async def test_a_caller_that_cannot_be_served_in_time_hears_so_at_once() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock)
+    await one(limiter, clock, 10)
+    order: list[str] = []
+    first, patient, hurried = (Caller(name, order) for name in "abc")
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.run, limiter)
+            tasks.start_soon(patient.run, limiter, clock.now + 11)
+            await settled()
+            tasks.start_soon(hurried.run, limiter, clock.now + 15)
+            await settled()
+            assert hurried.error is not None
+            assert hurried.error.again is Again.NEXT
+            assert "2 calls wait" in str(hurried.error)
+            assert "10.0 s each" in str(hurried.error)
+            assert "GLM_DEADLINE_S" in str(hurried.error)
+            assert patient.error is None
+            first.leave.set()
+            patient.leave.set()
+    assert order == ["a", "b"]
+
+
+@pytest.mark.anyio
+async def test_a_waiting_caller_hears_when_its_turn_will_come_too_late() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock)
+    await one(limiter, clock, 10)
+    order: list[str] = []
+    first, second, third = (Caller(name, order) for name in "abc")
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.run, limiter)
+            tasks.start_soon(second.run, limiter)
+            await settled()
+            tasks.start_soon(third.run, limiter, clock.now + 25)
+            await settled()
+            assert third.error is None
+            clock.now += 60
+            first.leave.set()
+            await settled()
+            assert third.error is not None
+            second.leave.set()
+    assert (order, limiter.running) == (["a", "b"], 0)
+
+
+@pytest.mark.anyio
+async def test_only_answers_tell_how_long_an_answer_takes() -> None:
+    clock = Clock()
+    limiter = Limiter(1, clock=clock)
+    await one(limiter, clock, 2)
+    with pytest.raises(RateLimited):
+        async with limiter.slot(NEVER, lambda _: None):
+            clock.now += 300
+            raise RateLimited("x")
+    assert limiter.seconds == 2
+    await one(limiter, clock, 7)
+    assert limiter.seconds == pytest.approx(3)
