@@ -104,7 +104,7 @@ def parse_public_url(url: str, *, own_host: str | None = None) -> PublicURL:
     shown = show(url)
     if len(url) > _URL_MAX:
         raise ForbiddenURL(f"the address is too long ({len(url)} characters)", _HINT)
-    if any(ord(c) <= 0x20 or c in "\\\x7f" for c in url):
+    if any(ord(c) <= 0x20 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in url):
         raise ForbiddenURL(f"{shown} holds spaces, control characters or backslashes", "Percent-encode them.")
     try:
         split = urlsplit(url)

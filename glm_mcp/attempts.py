@@ -35,6 +35,8 @@ from glm_mcp.wire import (
     write_body,
 )
 
+GUESS = 1.05  # how far a guessed number of tokens may be from the service's own
+
 Inline = Callable[[Part], Awaitable[Part]]
 Heard = Callable[[dict[str, Any]], None]
 Post = Callable[[Endpoint, str, bytes, Heard], Awaitable[None]]
@@ -161,7 +163,7 @@ class ChatWork:
         """max_tokens for a model: what was asked for, within what it named; by default what its window leaves."""
         asked = self.request.max_tokens
         if asked is None and not self.compatible and chosen.context:
-            room = chosen.context - size_of(self.request)
+            room = chosen.context - int(GUESS * size_of(self.request))
             asked = max(LEAST_ANSWER, room) if room < chosen.default_tokens else None
         most = self.most.get(chosen.id)
         return most if most and (asked is None or asked > most) else asked

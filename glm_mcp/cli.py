@@ -179,8 +179,9 @@ def demo(ctx: click.Context) -> None:
 
     from glm_mcp.terminal import run_demo
 
-    settings = _settings(ctx)
-    ctx.exit(anyio.run(lambda: run_demo(settings, ctx.obj["env_file"])))
+    settings, env_file = _settings(ctx), ctx.obj["env_file"]
+    # The demo works in a folder of its own.
+    ctx.exit(anyio.run(run_demo, settings, env_file and env_file.absolute()))
 
 
 @cli.command()

@@ -129,11 +129,6 @@ class GLMClient:
                 "no API key is set",
                 f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the host's configuration, or set GLM_SIMULATE=1 to try without one.",
             )
-        if self.settings.key and not (self.settings.key.isascii() and self.settings.key.isprintable()):
-            raise ConfigError(
-                "the API key holds a line break or a character that no key has",
-                "Copy the key again into GLM_API_KEY, alone and in one line.",
-            )
         chain = self.models(job.role, job.model)
         reasons = [(c, unable(c)) for c in chain]
         able = [c for c, reason in reasons if reason is None]

@@ -125,8 +125,6 @@ def _key(settings: Settings) -> Finding:
     if key.startswith("$"):
         mend = "Write the key itself into the host's configuration, or set the variable that it names."
         return _wrong("key", "the host passed the name of a variable on, not the key in it", mend)
-    if any(c.isspace() for c in key):
-        return _wrong("key", "it has spaces or line breaks inside", "Copy it again, in one piece.")
     name, dot, secret = key.partition(".")
     if not (dot and name and secret) and not compatible:
         said = f"{len(key)} characters, not of the usual form id.secret"

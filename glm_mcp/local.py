@@ -36,7 +36,7 @@ async def over_stdio(
     command = StdioServerParameters(
         command=sys.executable, args=["-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
     )
-    async with Client(command, client_info=_info(name), mode=mode) as client:  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with Client(command, client_info=_info(name), mode=mode) as client:
         yield client
 
 

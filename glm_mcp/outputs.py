@@ -132,7 +132,7 @@ class Outputs:
 
     def keep(self, data: bytes | str, suffix: str, *, name: str = "") -> str:
         """Keeps bytes or a text for a while; the id that `glm://outputs/ID` takes. `name`: what people see."""
-        raw = data.encode("utf-8") if isinstance(data, str) else data
+        raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
         ident = secrets.token_hex(12)
         shown = safe_name(name or "result", limit=_NAME_BYTES)
         shown = shown if not suffix or shown.lower().endswith(suffix.lower()) else shown + suffix
@@ -168,7 +168,7 @@ class Outputs:
 
     def remember(self, key: str, value: dict[str, Any]) -> None:
         """Keeps a finished part of long work under a key made by the caller from content, prompt and model."""
-        self._put(self._part(key), json.dumps(value, ensure_ascii=False).encode("utf-8"))
+        self._put(self._part(key), json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
     def recall(self, key: str) -> dict[str, Any] | None:
         """What was remembered under `key`; None when nothing is, or it has expired or is damaged."""
@@ -209,7 +209,9 @@ class Outputs:
             self.sweep()
 
     def _part(self, key: str) -> Path:
-        return self._folder("parts") / f"{hashlib.sha256(key.encode('utf-8')).hexdigest()}.json"
+        return (
+            self._folder("parts") / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
+        )
 
     def _folder(self, name: str) -> Path:
         """A folder of the cache, made at first use; where the cache cannot be written, a private temporary one."""

@@ -43,7 +43,7 @@ def delay(
     """Seconds to wait after try number `tries`: the service's own wish, else full jitter up to 2, 4, 8 s, never below 1."""
     if retry_after is not None:
         return max(0.0, retry_after)
-    return shortest + random() * (min(longest, shortest * 2**tries) - shortest)
+    return shortest + random() * (min(longest, shortest * 2.0**tries) - shortest)
 
 
 def retry_after(headers: Callable[[str], str | None]) -> float | None:

@@ -35,7 +35,8 @@ def read(outputs: Outputs, uri: str) -> Resource:
     if not uri.startswith(SCHEME):
         raise NotFound(f"no resource {uri[:100]}", "Resources are glm://outputs/ID.")
     path, data = outputs.kept(uri[len(SCHEME) :])
-    mime = mime_of(path.name)
+    name = path.name.partition(".")[2]  # kept files are called ID.name
+    mime = mime_of(name)
     if mime.startswith("text/") or mime == "application/json":
-        return Resource(uri, path.name, mime, text=data.decode("utf-8", "replace"))
-    return Resource(uri, path.name, mime, data=data)
+        return Resource(uri, name, mime, text=data.decode("utf-8", "replace"))
+    return Resource(uri, name, mime, data=data)

@@ -306,8 +306,8 @@ class Sandbox:
 
 
 def _check_spelling(text: str) -> None:
-    if "\0" in text:
-        raise InvalidRequest("a path must not hold a NUL character", "Check the path.")
+    if "\0" in text or any(0xD800 <= ord(c) < 0xDC80 or 0xDCFF < ord(c) <= 0xDFFF for c in text):
+        raise InvalidRequest("a path must not hold NUL or half a character", "Check the path.")
     if len(text) > PATH_MAX or any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
         raise InvalidRequest(f"a path of {len(text)} characters is too long: {text[:60]}…", "Check the path.")
     trouble = windows_trouble(text) if os.name == "nt" else ""

@@ -22,6 +22,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__, profiles, resources
+from glm_mcp.addresses import host_of
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
@@ -97,7 +98,10 @@ class App:
             temp=folders.temp,
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
+            own=[folders.data, folders.cache],
             remote=remote,
+            # The one private address that may be fetched from: the configured service's own.
+            own_host=host_of(self.client.home.url),
         )
         self.outputs = Outputs(
             folder=settings.output_dir,
@@ -141,7 +145,8 @@ def build(app: App) -> Server[App]:
     async def list_resources(
         _: Context, __: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        kept = await anyio.to_thread.run_sync(app.outputs.list)
+        # An id cannot be guessed; a list would show one HTTP caller what another one made.
+        kept = [] if app.remote else await anyio.to_thread.run_sync(app.outputs.list)
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -287,7 +292,13 @@ async def serve_stdio(app: App) -> None:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
     async with stdio_server() as (incoming, outgoing):
-        await server.run(_Watched(incoming, _leave_soon), outgoing, server.create_initialization_options())
+        try:
+            await server.run(
+                _Watched(incoming, _leave_soon), outgoing, server.create_initialization_options()
+            )
+        finally:
+            # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
+            _leave_soon()
 
 
 def _leave_soon() -> None:

@@ -7,6 +7,7 @@ Never from the working folder: a cloned repository must not choose where the key
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +41,7 @@ class Settings(BaseModel):
         None,
         validation_alias=AliasChoices(*KEY_NAMES),
         description="The API key of bigmodel.cn or z.ai. Also read: " + ", ".join(KEY_NAMES[1:]) + ".",
-        json_schema_extra={"may_be": "a key such as id.secret"},
+        json_schema_extra={"may_be": "a key such as id.secret, in one piece"},
     )
     base_url: str = _setting(
         "GLM_BASE_URL",
@@ -173,6 +174,14 @@ class Settings(BaseModel):
         value = value.lower() if value.lower() in ENDPOINTS else value
         if value not in ENDPOINTS and not value.startswith(("http://", "https://")):
             raise ValueError("no such endpoint")
+        return value
+
+    @field_validator("api_key", "http_token")
+    @classmethod
+    def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        # It travels in a header, which takes nothing else.
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("not one word of ASCII")
         return value
 
     @field_validator("http_token")

@@ -90,7 +90,7 @@ async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
     )
     _say(f"Sample media: {folder}\n")
     failed = 0
-    options = ["--env-file", str(env_file.absolute())] if env_file else []
+    options = ["--env-file", str(env_file)] if env_file else []
     os.chdir(folder)
     async with local.over_stdio(env, options=options) as client:
         started = time.perf_counter()

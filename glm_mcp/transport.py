@@ -84,16 +84,14 @@ class Transport:
                     whole = (await _capped(response.aiter_bytes(), ANSWER_BYTES)).decode("utf-8", "replace")
                     heard(_decode(whole, kind))
                     return
-                size = 0
                 async with aclosing(EventSource(response).aiter_sse()) as events:
                     async for event in events:
-                        size += len(event.data)
                         data = event.data.strip()
                         if data == "[DONE]":
                             with anyio.move_on_after(END_S):
                                 await anext(events, None)
                             return
-                        if size > ANSWER_BYTES:
+                        if response.num_bytes_downloaded > ANSWER_BYTES:
                             raise UpstreamError("the answer is endless", "Ask for less.")
                         if data:
                             heard(_frame(data))

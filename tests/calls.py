@@ -14,7 +14,7 @@ from glm_mcp.attempts import Answer, Drawing, Inline, Job
 from glm_mcp.client import GLMClient
 from glm_mcp.progress import Progress
 from glm_mcp.settings import Settings
-from glm_mcp.simulator import Simulator
+from glm_mcp.simulator import Simulator, Switches
 from glm_mcp.transport import Transport
 from glm_mcp.wire import ChatRequest, Image, Message, Part, Text
 
@@ -91,6 +91,13 @@ async def draw(
     with anyio.fail_after(within + 5):
         job = Job("image", anyio.current_time() + within, model=model)
         return await client.generate_image({"prompt": prompt}, job, Progress())
+
+
+def fresh(simulator: Simulator) -> Simulator:
+    """A simulator of several tests, as new."""
+    simulator.clear()
+    simulator.switches = Switches()
+    return simulator
 
 
 def models_asked(sim: Simulator) -> list[str]:

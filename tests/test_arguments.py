@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Connect
-from toolkit import chats, fail, last, picture, png, say, words
+from toolkit import chats, fail, fresh_simulator, last, picture, png, say, words
 
 from glm_mcp.server import TOOLS, Folders
 from glm_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
 
 
 @pytest.mark.parametrize(
@@ -208,6 +214,6 @@ async def test_the_value_in_a_message_is_cut_so_that_it_cannot_fill_the_result(c
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
-def test_no_argument_has_the_name_of_another(tool: str) -> None:
+async def test_no_argument_has_the_name_of_another(tool: str) -> None:
     names = [n for arg in TOOLS[tool].args for n in (arg.name, *arg.also)]
     assert len(names) == len(set(names))

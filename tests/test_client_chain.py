@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from calls import C3, T, V1, V4, V6, answering, ask, client_of, draw, models_asked, png, spoken
+from calls import C3, T, V1, V4, V6, answering, ask, client_of, draw, fresh, models_asked, png, spoken
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.wire import File, Image, Message, Text, Video
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared: Simulator) -> Simulator:
+    return fresh(shared)
+
+
 FUNCTION = {
     "type": "function",
-    "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}},
+    "function": {"name": "xyzzy", "description": "d", "parameters": {"type": "object", "properties": {}}},
 }
 BUSY = Fault("error", code="1305", times=0)
 
@@ -347,7 +360,7 @@ async def test_a_picture_that_nobody_can_fetch_says_why(sim: Simulator) -> None:
     assert len(sim.received) == 2
 
 
-CALLS = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+CALLS = [{"id": "c1", "type": "function", "function": {"name": "xyzzy", "arguments": "{}"}}]
 TOLD = (
     *spoken("what is the weather"),
     Message("assistant", None, {"tool_calls": CALLS}),

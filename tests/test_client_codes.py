@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -10,12 +11,24 @@ import anyio
 import httpx
 import pytest
 
-from calls import KEY, V6, T, answering, ask, client_of, counted, models_asked
+from calls import KEY, V6, T, answering, ask, client_of, counted, fresh, models_asked
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
 from glm_mcp.simulator import Fault, Simulator, Switches
 from test_errors import ROWS
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared: Simulator) -> Simulator:
+    return fresh(shared)
+
 
 
 async def failure(sim: Simulator, *, model: str | None = T, within: float = 10) -> GLMError:
@@ -208,7 +221,7 @@ async def test_a_wait_that_makes_no_sense_is_left_alone(sim: Simulator, wait: st
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 async def test_a_key_that_the_service_repeats_is_not_shown(status: int) -> None:
-    odd = "my own odd key"
+    odd = "my-own-odd-key"
 
     def repeat(request: httpx.Request) -> httpx.Response:
         said = {"code": "1002", "message": f"bad {request.headers['authorization']}, that is {KEY} and {odd}"}
@@ -221,15 +234,6 @@ async def test_a_key_that_the_service_repeats_is_not_shown(status: int) -> None:
         assert key not in str(caught.value)
         assert key not in json.dumps(caught.value.as_meta())
         assert caught.value.kind == "auth"
-
-
-@pytest.mark.parametrize("key", ["line\nbreak.CanaryCanary", "ключ.CanaryCanary", "tab\t.CanaryCanary"])
-async def test_a_key_that_cannot_be_sent_is_named_and_not_shown(sim: Simulator, key: str) -> None:
-    async with client_of(sim, GLM_API_KEY=key) as client:
-        with pytest.raises(GLMError, match=r"^config: .*GLM_API_KEY") as caught:
-            await ask(client)
-    assert "Canary" not in str(caught.value)
-    assert sim.received == []
 
 
 async def test_without_a_key_the_way_to_one_and_the_simulator_are_named(sim: Simulator) -> None:

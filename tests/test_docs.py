@@ -19,6 +19,7 @@ from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server import TOOLS, Folders
 from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, may_be, variable
+from glm_mcp.simulator import Reply, Simulator
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
 from conftest import Connect
@@ -57,6 +58,7 @@ KINDS = {
     "thinking": ("true, false, show", "true、false、show"),
     "json": ("true or a JSON Schema", "true 或 JSON Schema"),
     "dicts": ("a list of objects", "对象列表"),
+    "pages": ("page numbers", "页码"),
 }
 
 
@@ -74,7 +76,9 @@ def takes(arg: Arg, lang: int) -> str:
     words = KINDS[arg.kind][lang]
     if arg.least is None or arg.most is None:
         return words
-    return f"{words}, {arg.least:g}–{arg.most:,.0f}" if lang == 0 else f"{words}，{arg.least:g}–{arg.most:,.0f}"
+    return (
+        f"{words}, {arg.least:g}–{arg.most:,.0f}" if lang == 0 else f"{words}，{arg.least:g}–{arg.most:,.0f}"
+    )
 
 
 def setting_default(field: str) -> str:
@@ -118,11 +122,11 @@ def table(text: str, first_cell: str) -> list[list[str]]:
 
 def section(text: str, heading: str) -> str:
     """The text under a heading, up to the next of the same or a higher level."""
-    found = re.search(
-        rf"^(#+) {re.escape(heading)}$(.*?)(?=^#{{1,2}} |^### `|\Z)", text, re.MULTILINE | re.DOTALL
-    )
+    found = re.search(rf"^(#+) {re.escape(heading)}$", text, re.MULTILINE)
     assert found, f"no section {heading!r}"
-    return found[2]
+    rest = text[found.end() :]
+    end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
 
 
 # Commands and calls
@@ -159,7 +163,7 @@ def commands(text: str) -> list[list[str]]:
 
 def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Every tool call that the text shows, as `glm-mcp call …` or short in a table."""
-    lists = [c[1:] for c in commands(text) if c[:1] == ["call"]]
+    lists = [c[1:] for c in commands(text) if c[:1] == ["call"] and c[1:]]
     lists += [shlex.split(s) for s in spans(text) if re.match(rf"({'|'.join(TOOLS)}) (--json|\w+=)", s)]
     return [given(words) for words in lists]
 
@@ -172,8 +176,8 @@ def given(words: list[str]) -> tuple[str, dict[str, Any]]:
 
 
 def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:
-    heading = "What the vendor's pages promise" if "## Tools" in text else "官方页面的场景怎么调用"
-    return calls(section(text, heading))
+    heading = "What the vendor's pages promise"
+    return calls(section(text, heading if f"## {heading}" in text else "官方页面的场景怎么调用"))
 
 
 # The tests
@@ -220,9 +224,13 @@ def test_the_chinese_settings_table_has_the_same_variables_and_defaults() -> Non
     assert all(r[2] and r[3] for r in rows)
 
 
-@pytest.mark.parametrize(("name", "header", "lang"), [("README.md", "Argument", 0), ("README.zh-CN.md", "参数", 1)])
+@pytest.mark.parametrize(
+    ("name", "header", "lang"), [("README.md", "Argument", 0), ("README.zh-CN.md", "参数", 1)]
+)
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_argument_table_of_a_tool_is_that_of_the_code(tool: str, name: str, header: str, lang: int) -> None:
+def test_the_argument_table_of_a_tool_is_that_of_the_code(
+    tool: str, name: str, header: str, lang: int
+) -> None:
     shared = {a.name for a in (*COMMON, MODEL)}
     own = [a for a in TOOLS[tool].args if a.name not in shared]
     assert_rows(table(section(page(name), f"`{tool}`"), header), own, lang)
@@ -252,10 +260,16 @@ def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -
 def test_the_table_of_chains_is_that_of_the_code(name: str, header: str) -> None:
     rows = table(page(name), header)
     assert [r[0] for r in rows] == [f"`{t}`" for t in TOOLS]
-    roles = {"chat": "chat", "generate_image": "image"}
+    vision = [m for m in CHAINS["vision"] if CARDS[m].tasks is None]
+    chains = {
+        "chat": CHAINS["chat"],
+        "describe_image": CHAINS["vision"],
+        "analyze_video": [m for m in vision if CARDS[m].video],
+        "read_document": [*vision, *CHAINS["chat"]],
+        "generate_image": CHAINS["image"],
+    }
     for row in rows:
-        chain = CHAINS[roles.get(row[0].strip("`"), "vision")]
-        assert [m for m in re.findall(r"`([\w.-]+)`", row[2]) if m in CARDS][: len(chain)] == list(chain)
+        assert [m for m in re.findall(r"`([^`]+)`", row[2]) if m in CARDS] == list(chains[row[0].strip("`")])
 
 
 @pytest.mark.parametrize(("name", "header"), [("README.md", "Kind"), ("README.zh-CN.md", "类型")])
@@ -268,14 +282,18 @@ def test_the_error_table_has_every_kind_once(name: str, header: str) -> None:
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
 def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
     shown = commands(page(name))
-    assert shown or name == "CHANGELOG.md"
+    assert shown or name == "CONTRIBUTING.md"
     for words in shown:
-        group = cli.cli.make_context("glm-mcp", list(words)) if words else None
-        if group is None or not (rest := [*group._protected_args, *group.args]):  # noqa: SLF001 - where click keeps the subcommand
+        if words == ["--help"] or not words:
+            continue
+        group = cli.cli.make_context("glm-mcp", list(words))
+        rest = [*group._protected_args, *group.args]  # noqa: SLF001 - where click keeps the subcommand
+        if not rest:
             continue
         command = cli.cli.commands.get(rest[0])
         assert command is not None, words
-        command.make_context(rest[0], rest[1:], parent=group)
+        mention = len(rest) == 1  # the text speaks of the command, without its arguments
+        command.make_context(rest[0], rest[1:], parent=group, resilient_parsing=mention)
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
@@ -303,12 +321,16 @@ def test_both_languages_show_the_same_kinds_of_call_for_the_scenarios() -> None:
 
 
 @pytest.mark.anyio
-async def test_every_call_of_the_scenario_table_is_answered(connect: Connect, folders: Folders) -> None:
+async def test_every_call_of_the_scenario_table_is_answered(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     shown = [c for c in scenario_calls(page("README.md")) if "https://" not in str(c)]  # made-up addresses
     for _, arguments in shown:
         lend(arguments, folders.cwd)
     async with connect(host="glm-mcp") as client:
         for tool, arguments in shown:
+            if "json" in arguments:
+                sim.queue(Reply("{}"))  # simulated models that see answer in prose
             result = await client.call_tool(tool, arguments)
             assert not result.is_error, (tool, arguments, text_of(result))
 
@@ -359,7 +381,9 @@ def test_the_first_code_block_is_the_two_commands(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
 def test_nobody_is_sent_to_the_package_of_a_stranger(name: str) -> None:
-    assert not re.search(r"(uvx|pipx run|pipx install|pip install|uv tool install)\s+['\"]?glm-mcp", page(name))
+    assert not re.search(
+        r"(uvx|pipx run|pipx install|pip install|uv tool install)\s+['\"]?glm-mcp", page(name)
+    )
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
@@ -370,7 +394,11 @@ def test_no_page_holds_a_key_or_a_path_of_one_machine(name: str) -> None:
 
 
 def test_the_contributing_page_names_files_that_exist() -> None:
-    named = [s for s in spans(page("CONTRIBUTING.md")) if re.fullmatch(r"(glm_mcp|tests|scripts|manifests)/[\w./-]*", s)]
+    named = [
+        s
+        for s in spans(page("CONTRIBUTING.md"))
+        if re.fullmatch(r"(glm_mcp|tests|scripts|manifests)/[\w./-]*", s)
+    ]
     assert named
     assert not [s for s in named if not (ROOT / s).exists()]
 
@@ -385,5 +413,7 @@ def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
 
 def test_click_reads_what_a_shell_would() -> None:
     assert isinstance(cli.cli, click.Group)
-    assert commands("```bash\nA=1 glm-mcp call chat prompt='a b' # c\n```") == [["call", "chat", "prompt=a b"]]
-    assert calls("| `chat prompt=\"a b\"` |") == [("chat", {"prompt": "a b"})]
+    assert commands("```bash\nA=1 glm-mcp call chat prompt='a b' # c\n```") == [
+        ["call", "chat", "prompt=a b"]
+    ]
+    assert calls('| `chat prompt="a b"` |') == [("chat", {"prompt": "a b"})]

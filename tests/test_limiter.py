@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import anyio
@@ -30,7 +31,7 @@ class Caller:
     def __init__(self, name: str, order: list[str]) -> None:
         self.name, self.order = name, order
         self.places: list[int] = []
-        self.hear: Callable[[int], None] = self.places.append
+        self.hear: Callable[[int], object] = self.places.append
         self.inside = anyio.Event()
         self.leave = anyio.Event()
         self.scope = anyio.CancelScope()
@@ -227,9 +228,7 @@ async def test_after_a_refusal_those_inside_finish_and_fewer_follow() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("its_turn", [False, True])
-async def test_a_cancelled_caller_leaves_no_slot_behind(its_turn: bool) -> None:
-    """Also one that is cancelled in the very moment in which it is its turn."""
+async def test_a_cancelled_caller_leaves_no_slot_behind() -> None:
     limiter, order = Limiter(1, clock=Clock()), list[str]()
     first, second, third = (Caller(name, order) for name in "abc")
     with anyio.fail_after(5):
@@ -237,20 +236,36 @@ async def test_a_cancelled_caller_leaves_no_slot_behind(its_turn: bool) -> None:
             for caller in (first, second, third):
                 tasks.start_soon(caller.run, limiter)
             await settled()
-            if its_turn:
-                # The third hears that it moved up when the second was given its slot, and before that one runs.
-                third.hear = lambda _: second.scope.cancel()
-                first.leave.set()
-            else:
-                second.scope.cancel()
-                await settled()
-                assert third.places == [2, 1]
-                first.leave.set()
+            second.scope.cancel()
+            await settled()
+            assert third.places == [2, 1]
+            first.leave.set()
             await third.inside.wait()
             assert limiter.running == 1
             third.leave.set()
-    assert order == ["a", "c"]
-    assert limiter.running == 0
+    assert (order, limiter.running) == (["a", "c"], 0)
+
+
+@pytest.mark.anyio
+async def test_a_caller_cancelled_in_the_moment_of_its_turn_leaves_no_slot_behind() -> None:
+    limiter, order = Limiter(1, clock=Clock()), list[str]()
+    first, second, third = (Caller(name, order) for name in "abc")
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first.run, limiter)
+            await settled()
+            native = asyncio.create_task(second.run(limiter))
+            await settled()
+            tasks.start_soon(third.run, limiter)
+            await settled()
+            # The third hears that it moved up when the second was given its slot, and before that one runs.
+            third.hear = lambda _: native.cancel()
+            first.leave.set()
+            await third.inside.wait()
+            assert limiter.running == 1
+            third.leave.set()
+    assert native.cancelled()
+    assert (order, limiter.running) == (["a", "c"], 0)
 
 
 @pytest.mark.anyio

@@ -230,6 +230,13 @@ def test_a_sweep_leaves_files_that_are_being_written_and_takes_abandoned_ones(
     assert not (folder / ".bbbb.part").exists()
 
 
+def test_half_a_character_does_not_lose_a_result(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    assert kept.kept(kept.keep("a\ud800b", ".md", name="\ud800"))[1] == b"a?b"
+    kept.remember("\ud800", {"a": "\ud800"})
+    assert kept.recall("\ud800") == {"a": "?"}
+
+
 def test_a_finished_part_is_recalled_and_replaced(work: Path, clock: Clock) -> None:
     kept = outputs(work, clock)
     assert kept.recall("digest|prompt") is None

@@ -125,6 +125,7 @@ def test_no_address_that_python_calls_private_is_open_in_any_wrapping(number: in
         "http://exam%70le.com/",
         "http:///a.png",
         "http://./",
+        "http://example.com/\ud800",
         "http://a..b.com/",
         "http://[::1/",
         "http://" + "a" * 64 + ".com/",

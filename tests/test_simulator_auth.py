@@ -50,7 +50,7 @@ def jwt(key: str, *, exp: Any = None, sign_type: str = "SIGN") -> str:
     name, _, secret = key.partition(".")
     now = int(time.time() * 1000)
     head = {"alg": "HS256", "sign_type": sign_type}
-    claims = {"api_key": name, "exp": now + 60_000 if exp is None else exp, "timestamp": now}
+    claims = {"api_key": name, "exp": now + 3_600_000 if exp is None else exp, "timestamp": now}
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, claims)]
     signed = b".".join(parts)
     sign = base64.urlsafe_b64encode(hmac.digest(secret.encode(), signed, hashlib.sha256)).rstrip(b"=")

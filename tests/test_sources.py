@@ -208,6 +208,18 @@ async def test_no_names_are_suggested_from_outside(world: World) -> None:
     assert "secret-plan" not in str(caught.value)
 
 
+@pytest.mark.parametrize("argument", ["\ud800.png", "http://example.com/\ud800", "data:,\ud800", "a\0.png"])
+async def test_characters_that_no_name_has_are_refused(world: World, argument: str) -> None:
+    with pytest.raises(InvalidRequest):
+        await world.one(argument)
+
+
+@posix
+async def test_a_name_with_odd_bytes_is_shown_without_them(world: World) -> None:
+    world.put(os.fsdecode(b"odd\xff\n.png"))
+    assert (await world.one("odd*.png")).name == "odd??.png"
+
+
 @pytest.mark.parametrize("argument", ["", "  ", '""', "` `", "\n"])
 async def test_an_empty_argument_says_what_may_stand_there(world: World, argument: str) -> None:
     with pytest.raises(InvalidRequest, match="empty source"):

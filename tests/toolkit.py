@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,27 @@ from mcp import Client, types
 from PIL import Image
 from support import text_of
 
-from glm_mcp.simulator import Received, Simulator
+from glm_mcp.simulator import Received, Simulator, Switches
 
 SAMPLES = Path(__file__).parent.parent / "glm_mcp" / "samples"
+
+
+@functools.cache
+def _shared() -> Simulator:
+    simulator = Simulator()
+    simulator.start()
+    atexit.register(simulator.stop)
+    return simulator
+
+
+def fresh_simulator() -> Iterator[Simulator]:
+    """One simulator for all tests of the tools, as new for each: a server takes a fifth of a second to stop."""
+    simulator = _shared()
+    simulator.switches = Switches()
+    simulator.web.clear()
+    simulator.clear()
+    yield simulator
+    simulator.wait(lambda received: all(r.ended for r in received))
 
 
 async def call(client: Client, tool: str, within: float = 20, /, **arguments: Any) -> types.CallToolResult:

@@ -108,7 +108,8 @@ class Clip:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, sheet, slide or chapter. `text` is Markdown. `as_image` says why a picture of it must go along:
-    "scanned", "garbled", "thin" (text is not the page) or "figure" (text and picture); empty for text alone."""
+    "scanned", "garbled", "thin" (text is not the page) or "figure" (text and picture); empty for text alone.
+    """
 
     number: int
     label: str

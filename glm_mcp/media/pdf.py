@@ -168,7 +168,7 @@ def _inked(data: bytes, numbers: list[int], password: str | None) -> set[int]:
             continue
         with Image.open(io.BytesIO(shot.image_bytes)) as picture:
             grey = picture.convert("L")
-        box = ImageChops.difference(grey, Image.new("L", grey.size, grey.getpixel((0, 0)))).getbbox()  # type: ignore[arg-type]
+        box = ImageChops.difference(grey, Image.new("L", grey.size, grey.getpixel((0, 0)))).getbbox()
         # A single rule or a margin mark is not a page.
         if box and min(box[2] - box[0], box[3] - box[1]) > 0.03 * max(grey.size):
             inked.add(shot.page_num)

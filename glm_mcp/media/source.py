@@ -104,6 +104,12 @@ async def resolve(
 def tidy(argument: str) -> str:
     """An argument without what wraps it: white space, and one pair of quotes, backticks or angle brackets."""
     text = argument.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            "the source holds half a character (a lone surrogate)", "Check the path."
+        ) from error
     for pair in _QUOTES:
         if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[-1]:
             text = text[1:-1].strip()
@@ -275,6 +281,7 @@ def _close(sources: list[Source]) -> None:
 
 def _open(path: Path, name: str, fragment: Fragment, want: Want, sandbox: Sandbox, max_bytes: int) -> Source:
     file, resolved, size = sandbox.open(path, suited=is_media)
+    name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
     try:
         _check_size(size, name, max_bytes)
         family, mime = sniff_file(file, name)

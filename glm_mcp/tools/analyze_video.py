@@ -55,10 +55,12 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     start = media.times.parse_time(args["start"]) if "start" in args else None
     end = media.times.parse_time(args["end"]) if "end" in args else None
     found = await resolve(deps, args["video"], "video")
-    if len(found) > 1:
-        raise InvalidRequest(f"analyze_video: {len(found)} files fit", "It reads one video a call; name one.")
     source = found[0]
     try:
+        if len(found) > 1:
+            raise InvalidRequest(
+                f"analyze_video: {len(found)} files fit", "It reads one video a call; name one."
+            )
         remote = is_remote(source)
         if (
             remote
@@ -74,7 +76,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
                     raise
                 deps.progress.say("the service cannot fetch the video: downloading it here")
         if remote:
-            source = await fetch(deps, source)
+            source = await fetch(deps, source, "video")
         return await _local(deps, args, source, words, lang, (start, end))
     finally:
         for opened in (*found, source):

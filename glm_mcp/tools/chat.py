@@ -102,7 +102,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
     if is_remote(source):
         if source.family == "image" and source.fragment == Fragment():
             return [Image(source.name, url=source.url)], []
-        source = await fetch(deps, source)
+        source = await fetch(deps, source, "any")
         if source.family in {"video", "audio"}:
             return await _attached(deps, source, of)
     deps.progress.say(f"preparing {source.name}")

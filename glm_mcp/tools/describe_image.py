@@ -105,7 +105,7 @@ async def _prepared(
         if remote and not here and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
-            local.append(await fetch(deps, source) if remote else source)
+            local.append(await fetch(deps, source, "image") if remote else source)
     deps.progress.say(f"preparing {len(local)} picture{'s' * (len(local) != 1)}")
     if card.images == 1 and len(local) > 1:
         groups = [await media.image.prepare_images([source], card) for source in local]
@@ -239,7 +239,9 @@ async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Seq
     if not picture.width:
         try:
             card = deps.client.models("vision")[0]
-            picture = (await media.image.prepare_images([await fetch(deps, found[0])], card, tiles=False))[0]
+            picture = (
+                await media.image.prepare_images([await fetch(deps, found[0], "image")], card, tiles=False)
+            )[0]
         except GLMError:
             return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
     width, height = picture.original

@@ -17,7 +17,6 @@ from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, 
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools.arguments import MODEL, Arg
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
-from glm_mcp.tools.inputs import own_host
 
 ARGS = (
     Arg("prompt", "text", "What to draw", required=True, also=("description", "text", "query")),
@@ -238,7 +237,7 @@ async def _fetched(deps: Deps, url: str) -> bytes:
         left = deps.deadline - anyio.current_time()
         try:
             data, _, _ = await media.fetch.download(
-                url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=own_host(deps)
+                url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
             )
         except GLMError as error:
             if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:

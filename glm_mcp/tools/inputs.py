@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import anyio
 
 from glm_mcp import media
@@ -25,8 +23,6 @@ TIME_SHARE = 0.5  # of the time that is left, for one download
 
 async def resolve(deps: Deps, argument: str, want: media.source.Want) -> list[Source]:
     """The sources that an argument names. Raises as `media.source.resolve`."""
-    # The service's own pictures may be asked about, also where it has a private address.
-    deps.sandbox.own_host = deps.sandbox.own_host or own_host(deps)
     return await media.source.resolve(
         argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=LOCAL_BYTES[want]
     )
@@ -37,13 +33,15 @@ def is_remote(source: Source) -> bool:
     return source.url is not None and source.data is None and source.handle is None
 
 
-async def fetch(deps: Deps, source: Source) -> Source:
-    """A source by URL downloaded. Raises as `media.fetch.fetched`."""
+async def fetch(deps: Deps, source: Source, want: media.source.Want) -> Source:
+    """A source by URL downloaded. Raises as `media.fetch.fetched`, and UnsupportedMedia when it is not what is wanted."""
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
-    return await media.fetch.fetched(
-        source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=own_host(deps)
+    here = await media.fetch.fetched(
+        source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=deps.sandbox.own_host
     )
+    media.source.check_fits(here.family, here.mime, here.name, want)
+    return here
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
@@ -53,11 +51,6 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     found = await resolve(deps, part.url, "image")
     card = deps.client.models("vision")[0]
     pictures = await media.image.prepare_image(
-        await fetch(deps, found[0]), card, max_parts=1, budget=card.body_bytes, tiles=False
+        await fetch(deps, found[0], "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part
-
-
-def own_host(deps: Deps) -> str | None:
-    """The configured endpoint's host and port: the one private address that may be fetched from."""
-    return urlsplit(deps.client.home.url).netloc or None

@@ -77,24 +77,26 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         return await _native(deps, args)
     async with AsyncExitStack() as stack:
         documents: list[tuple[Source, Document]] = []
+        found: list[Source] = []
         for argument in args["documents"]:
             for source in await resolve(deps, argument, "document"):
                 stack.callback(source.close)
-                local = await fetch(deps, source) if is_remote(source) else source
-                stack.callback(local.close)
-                if local.family == "image":
-                    raise InvalidRequest(
-                        f"{local.name} is a picture", "Use describe_image with task=ocr or task=table."
-                    )
-                deps.progress.say(f"reading {local.name}")
-                read_it = await media.document.read(
-                    local,
-                    pages=args.get("pages"),
-                    password=args.get("password"),
-                    encoding=args.get("encoding"),
-                    figures=asked and mode == "auto",
+                found.append(source)
+        for source in found:
+            local = await fetch(deps, source, "document") if is_remote(source) else source
+            if local.family == "image":
+                raise InvalidRequest(
+                    f"{local.name} is a picture", "Use describe_image with task=ocr or task=table."
                 )
-                documents.append((local, read_it))
+            deps.progress.say(f"reading {local.name}")
+            read_it = await media.document.read(
+                local,
+                pages=args.get("pages"),
+                password=args.get("password"),
+                encoding=args.get("encoding"),
+                figures=asked and mode == "auto",
+            )
+            documents.append((local, read_it))
         if task == "compare" and len(documents) < 2:
             raise InvalidRequest(
                 "read_document: task=compare with one document", "Give two or more documents."

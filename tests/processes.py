@@ -1,0 +1,203 @@
+"""The server as a process of its own: over stdio in raw JSON-RPC, and over HTTP. Every wait has a limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from glm_mcp.simulator import Simulator
+
+LIMIT_S = 15.0  # for any one answer; the machine may be busy with other things
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+COMMAND = (sys.executable, "-m", "glm_mcp")
+
+
+def environment(home: Path, sim: Simulator | None = None, **variables: str) -> dict[str, str]:
+    """What a host passes: little, and a home folder of its own. With `sim`: its address and key."""
+    home.mkdir(parents=True, exist_ok=True)
+    passed = {n: v for n, v in os.environ.items() if n == "PATH" or n.startswith("COV")}
+    service = {"GLM_BASE_URL": sim.url, "GLM_API_KEY": sim.key} if sim else {}
+    return {**passed, "HOME": str(home), "GLM_LANG": "en", **service, **variables}
+
+
+class Lines:
+    """The lines of a pipe, read by a thread, so that waiting for one can be given up."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self.seen: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                self.seen.append(line)
+                self._queue.put(line)
+        self._queue.put(None)
+
+    def next(self, limit_s: float = LIMIT_S) -> str | None:
+        """The next line; None at the end. Raises queue.Empty when there is none in time."""
+        line = self._queue.get(timeout=limit_s)
+        if line is None:
+            self._queue.put(None)
+        return line
+
+    def rest(self) -> str:
+        """Everything, once the writer has gone."""
+        self._thread.join(LIMIT_S)
+        assert not self._thread.is_alive()
+        return "".join(self.seen)
+
+
+class Process:
+    """A command of ours that is killed at the end of the `with` block, whatever happened."""
+
+    def __init__(self, env: dict[str, str], cwd: Path, *args: str, stdin: int = subprocess.PIPE) -> None:
+        self.popen = subprocess.Popen(
+            [*COMMAND, *args],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=cwd,
+            encoding="utf-8",
+        )
+        assert self.popen.stdout
+        assert self.popen.stderr
+        self.out, self.err = Lines(self.popen.stdout), Lines(self.popen.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.popen.kill()
+        self.popen.wait(LIMIT_S)
+        self.out.rest()
+        self.err.rest()
+        if self.popen.stdin:
+            try:
+                self.popen.stdin.close()
+            except BrokenPipeError:
+                pass
+
+    def end(self) -> float:
+        """Closes stdin; the seconds until the process has gone."""
+        assert self.popen.stdin
+        started = time.monotonic()
+        self.popen.stdin.close()
+        self.popen.wait(LIMIT_S)
+        return time.monotonic() - started
+
+    def signal(self, number: signal.Signals) -> float:
+        """Sends a signal; the seconds until the process has gone."""
+        started = time.monotonic()
+        self.popen.send_signal(number)
+        self.popen.wait(LIMIT_S)
+        return time.monotonic() - started
+
+    def children(self) -> list[int]:
+        """The processes that it has started and that still run (Linux)."""
+        path = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
+        return [int(word) for word in path.read_text(encoding="ascii").split()]
+
+
+class Stdio(Process):
+    """A server over stdio, spoken to as a host without any library would."""
+
+    def __init__(self, env: dict[str, str], cwd: Path, *args: str) -> None:
+        super().__init__(env, cwd, *args)
+        self.heard: list[dict[str, Any]] = []
+        self._last = 0
+
+    def send(self, method: str, params: dict[str, Any] | None = None, **more: Any) -> None:
+        self.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params or {}, **more}))
+
+    def write(self, line: str) -> None:
+        assert self.popen.stdin
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.flush()
+
+    def start(self, method: str, params: dict[str, Any] | None = None) -> int:
+        """Sends a request; its id."""
+        self._last += 1
+        self.send(method, params, id=self._last)
+        return self._last
+
+    def answer(self, ident: int) -> dict[str, Any]:
+        """The whole answer to a request; what else comes is in `heard`."""
+        while True:
+            line = self.out.next()
+            assert line is not None, "".join(self.err.seen)
+            message = json.loads(line)
+            if message.get("id") == ident:
+                return dict(message)
+            self.heard.append(message)
+
+    def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self.answer(self.start(method, params))
+
+    def initialize(self, version: str = "2025-06-18", name: str = "a-host") -> dict[str, Any]:
+        about = {
+            "protocolVersion": version,
+            "capabilities": {},
+            "clientInfo": {"name": name, "version": "1"},
+        }
+        found = self.request("initialize", about)
+        self.send("notifications/initialized")
+        return dict(found["result"])
+
+    def start_call(self, tool: str, arguments: dict[str, Any], token: str | None = None) -> int:
+        meta = {"_meta": {"progressToken": token}} if token else {}
+        return self.start("tools/call", {"name": tool, "arguments": arguments, **meta})
+
+    def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        found = self.answer(self.start_call(tool, arguments))
+        assert "result" in found, found
+        return dict(found["result"])
+
+
+def said(result: dict[str, Any]) -> str:
+    """All text of a result as it is on the wire."""
+    return "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+def until(condition: Any, limit_s: float = LIMIT_S) -> Any:
+    """Asks until something true comes back. For what no event tells: another process's children."""
+    end = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.01)
+    return found
+
+
+@contextmanager
+def over_http(env: dict[str, str], cwd: Path, args: Sequence[str] = ()) -> Iterator[tuple[str, Process]]:
+    """A server over HTTP on a free port: its address (without /mcp) and the process."""
+    with Process(env, cwd, "serve", "--http", "--port", "0", *args, stdin=subprocess.DEVNULL) as process:
+        line = process.err.next()
+        assert line, "".join(process.err.seen)
+        assert "serves at http://" in line, line
+        yield line.partition("serves at ")[2].partition("/mcp")[0], process

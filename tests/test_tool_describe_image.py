@@ -1,0 +1,383 @@
+"""describe_image: what is asked about pictures, and boxes in the pixels of the picture that was given."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Connect
+from PIL import Image
+from support import text_of
+from toolkit import call, chats, fail, fresh_simulator, kinds, last, links, parts, picture, png, say, words
+
+from glm_mcp.server import Folders
+from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.tools.tasks import IMAGE
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://example.com/a.png"
+BOXES = '[{"label": "left", "bbox_2d": [0, 0, 500, 1000]}, {"label": "right", "bbox_2d": [500, 0, 1000, 1000]}]'
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
+
+
+def boxes_in(text: str) -> list[list[int]]:
+    """The pixel boxes of the numbered lines."""
+    return [json.loads(m) for m in re.findall(r"^\d+\. .*?: (\[.*?\]) px", text, re.MULTILINE)]
+
+
+def drawn(text: str) -> Path:
+    found = re.search(r"^Drawn: (.+)$", text, re.MULTILINE)
+    assert found
+    return Path(found[1])
+
+
+async def test_without_a_prompt_the_picture_is_described(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png")
+    assert last(sim).model == "glm-4.6v-flash"
+    assert kinds(last(sim)) == ["image_url", "text"]
+    assert words(last(sim)) == f"{IMAGE['describe']['en']} Answer in English."
+    assert (last(sim).media[0].width, last(sim).media[0].height, last(sim).media[0].mean_rgb) == (640, 480, (51, 102, 204))
+    assert "1 image: PNG 640×480" in text
+
+
+@pytest.mark.parametrize("task", [t for t in IMAGE if t not in {"locate", "compare", "ui_to_code"}])
+async def test_each_task_has_its_words_after_the_prompt_in_the_prompts_language(
+    connect: Connect, sim: Simulator, folders: Folders, task: str
+) -> None:
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        await say(client, "describe_image", images="a.png", task=task, prompt="Only the header.")
+        await say(client, "describe_image", images="a.png", task=task, prompt="只看标题栏。")
+    english, chinese = (words(r) for r in sim.received)
+    assert english == f"Only the header.\n\n{IMAGE[task]['en']}"
+    assert chinese == f"只看标题栏。\n\n{IMAGE[task]['zh']}"
+
+
+async def test_a_prompt_alone_goes_as_it_is(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        await say(client, "describe_image", images="a.png", prompt="How many apples?")
+    assert words(last(sim)) == "How many apples?"
+
+
+async def test_table_and_inspect_say_what_they_must() -> None:
+    assert "HTML" in IMAGE["table"]["en"]
+    assert "HTML" in IMAGE["table"]["zh"]
+    assert "severity" in IMAGE["inspect"]["en"]
+    assert "never guess" in IMAGE["ocr"]["en"]
+    assert "不要猜测" in IMAGE["ocr"]["zh"]
+
+
+async def test_locate_gives_count_label_pixels_centre_and_thousandths(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text=BOXES, boxed=True))
+    async with connect() as client:
+        result = await call(client, "describe_image", images="a.png", task="locate", prompt="the halves")
+    lines = text_of(result).splitlines()
+    assert lines[0] == "2 found in 640x480 px"
+    assert lines[2] == "1. left: [0, 0, 320, 480] px, centre (160, 240), 0-1000 [0, 0, 500, 1000]"
+    assert lines[3] == "2. right: [320, 0, 640, 480] px, centre (480, 240), 0-1000 [500, 0, 1000, 1000]"
+    assert "the halves" in words(last(sim))
+    assert "bbox_2d" in words(last(sim))
+    with Image.open(drawn(text_of(result))) as copy:
+        assert copy.size == (640, 480)
+        assert len(copy.convert("RGB").getcolors(100_000) or []) > 1
+    assert [link.mime_type for link in links(result)] == ["image/png"]
+    assert folders.cache in drawn(text_of(result)).parents
+
+
+async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text="[]"), Reply(text="I see 3 of them somewhere."))
+    async with connect() as client:
+        none = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
+        vague = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
+    assert none.startswith("0 found in 640x480 px")
+    assert "Drawn" not in none
+    assert "no box could be read from: I see 3 of them somewhere." in vague
+
+
+async def test_locate_needs_a_prompt(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="a.png", task="locate")
+    assert text == "invalid_request: describe_image: task=locate without a prompt. Say in prompt what to find."
+    assert not sim.received
+
+
+async def test_boxes_of_a_shrunk_picture_are_in_pixels_of_the_original(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    Image.effect_noise((3600, 2700), 90).convert("RGB").save(folders.cwd / "big.jpg", quality=85)
+    sim.queue(Reply(text='[{"label": "a", "bbox_2d": [250, 500, 500, 1000]}]'))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="big.jpg", task="locate", prompt="a")
+    assert last(sim).media[0].width < 3600
+    assert text.startswith("1 found in 3600x2700 px")
+    assert boxes_in(text) == [[900, 1350, 1800, 2700]]
+    with Image.open(drawn(text)) as copy:
+        assert copy.size == (last(sim).media[0].width, last(sim).media[0].height)
+
+
+async def test_boxes_of_a_part_are_in_pixels_of_the_whole(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text='[{"label": "a", "bbox_2d": [0, 0, 500, 1000]}]'))
+    async with connect() as client:
+        text = await say(
+            client, "describe_image", images="a.png#xywh=100,50,200,100", task="locate", prompt="a"
+        )
+    assert (last(sim).media[0].width, last(sim).media[0].height) == (200, 100)
+    assert boxes_in(text) == [[100, 50, 200, 150]]
+
+
+async def test_a_tall_screenshot_is_searched_piece_by_piece(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "tall.png", (600, 6000))
+    sim.queue(Reply(text='[{"label": "a", "bbox_2d": [0, 0, 1000, 1000]}]', times=0))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="tall.png", task="locate", prompt="a")
+    found = boxes_in(text)
+    assert len(sim.received) == len(found) > 2
+    assert text.startswith(f"{len(found)} found in 600x6000 px")
+    assert found[0][:2] == [0, 0]
+    assert found[-1][2:] == [600, 6000]
+    assert all(earlier[3] > later[1] for earlier, later in zip(found, found[1:], strict=False))
+    assert text.count("Drawn: ") == len(found)
+
+
+async def test_locate_looks_at_each_of_several_pictures(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (100, 100))
+    picture(folders.cwd / "b.png", (200, 200))
+    sim.queue(Reply(text='[{"label": "x", "bbox_2d": [0, 0, 500, 500]}]', times=0))
+    async with connect() as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], task="locate", prompt="x")
+    assert text.startswith("2 found\n")
+    assert "\na.png:\n1. x: [0, 0, 50, 50] px" in text
+    assert "\nb.png:\n2. x: [0, 0, 100, 100] px" in text
+
+
+async def test_boxes_in_any_other_answer_get_their_pixels(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text="The cat is at [[250, 250, 750, 500]], asleep."), Reply(text="Click at [500, 100]."))
+    async with connect() as client:
+        cat = await say(client, "describe_image", images="a.png", prompt="Where is the cat?")
+        click = await say(client, "describe_image", images="a.png", prompt="Log in", task="ui_action")
+    assert "The cat is at [[250, 250, 750, 500]], asleep.\n\nIn pixels of 640x480: " in cat
+    assert "[160, 120, 480, 240]" in cat
+    assert "In pixels of 640x480: " in click
+    assert "[320, 48" in click
+
+
+async def test_half_a_list_of_boxes_at_the_deadline_is_an_error(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(Fault("hang_mid", chunks=2))
+    async with connect(GLM_DEADLINE_S=1) as client:
+        text = await fail(client, "describe_image", images="a.png", task="locate", prompt="the cup")
+    assert text.startswith("timeout: ")
+
+
+async def test_code_from_a_screenshot_is_saved_whole(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "login page.png")
+    code = "<!doctype html>\n" + "\n".join(f"<p>row {n}</p>" for n in range(2_000))
+    sim.queue(Reply(text=f"Here it is:\n```html\n{code}\n```\nDone.", times=2))
+    async with connect() as client:
+        result = await call(client, "describe_image", images="login page.png", task="ui_to_code")
+        again = await say(client, "describe_image", images="login page.png", task="ui_to_code")
+    text = text_of(result)
+    path = Path(text.splitlines()[0].removeprefix("Saved: "))
+    assert path == folders.cwd / "glm-output" / "login-page.html"
+    assert path.read_text(encoding="utf-8") == code
+    assert links(result)[0].uri == path.as_uri()
+    assert links(result)[0].mime_type == "text/html"
+    assert "login-page-2.html" in again.splitlines()[0]
+
+
+async def test_code_that_was_cut_off_is_said_to_be_incomplete(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(Reply(text="```html\n<!doctype html>\n<p>one", finish_reason="length"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png", task="ui_to_code")
+    assert "the code is NOT complete" in text
+    assert (folders.cwd / "glm-output" / "a.html").read_text(encoding="utf-8") == "<!doctype html>\n<p>one"
+
+
+async def test_compare_needs_two_pictures_and_names_them(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png", (50, 40), "red")
+    picture(folders.cwd / "b.png", (60, 40), "blue")
+    async with connect() as client:
+        one = await fail(client, "describe_image", images="a.png", task="compare")
+        two = await say(client, "describe_image", images=["a.png", "b.png"], task="compare")
+    assert one == "invalid_request: describe_image: task=compare with one picture. Give two or more pictures."
+    assert kinds(last(sim)) == ["text", "image_url", "text", "image_url", "text"]
+    assert [p.get("text") for p in parts(last(sim))][:3:2] == ["[a.png]", "[b.png]"]
+    assert [m.width for m in last(sim).media] == [50, 60]
+    assert "2 pictures sent" in two
+
+
+async def test_fifty_pictures_go_in_one_call_and_more_are_refused(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for n in range(51):
+        picture(folders.cwd / "many" / f"{n}.png", (8, 8))
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="many/*.png")
+        (folders.cwd / "many" / "50.png").unlink()
+        await say(client, "describe_image", images="many/*.png")
+    assert "50" in text
+    assert len(last(sim).media) == 50
+
+
+async def test_a_model_of_one_picture_is_asked_once_for_each(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    sim.switches = Switches(raw_base64_images="accept", data_url_images="accept")
+    picture(folders.cwd / "a.png", (50, 40))
+    picture(folders.cwd / "b.png", (60, 40))
+    async with connect() as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], model="glm-4v-flash")
+        compare = await fail(
+            client, "describe_image", images=["a.png", "b.png"], model="glm-4v-flash", task="compare"
+        )
+    assert sorted(r.media[0].width for r in chats(sim)) == [50, 60]
+    assert {r.model for r in chats(sim)} == {"glm-4v-flash"}
+    assert text.index("[a.png]\n") < text.index("[b.png]\n")
+    assert "2 pictures, one call each: glm-4v-flash takes one at a time" in text
+    assert compare.startswith("invalid_request: glm-4v-flash takes one picture a call and cannot compare.")
+
+
+async def test_the_smallest_model_is_the_last_resort_of_describe_alone(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = Switches(raw_base64_images="accept")
+    picture(folders.cwd / "a.png")
+    busy = [
+        Fault("error", code="1305", model=m, times=0) for m in ("glm-4.6v-flash", "glm-4.1v-thinking-flash")
+    ]
+    sim.queue(*busy)
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png")
+        other = await fail(client, "describe_image", images="a.png", task="ocr")
+        named = await fail(client, "describe_image", images="a.png", task="ocr", model="glm-4v-flash")
+    assert "[glm-4v-flash · " in text
+    assert "instead of glm-4.6v-flash (overloaded 1305)" in text
+    assert other.startswith("overloaded: ")
+    assert "glm-4v-flash is not used for ocr" in named
+    assert [r.model for r in chats(sim)].count("glm-4v-flash") == 1
+
+
+async def test_pictures_by_address_pass_as_they_are(connect: Connect, sim: Simulator) -> None:
+    sim.web[URL] = (png((64, 48)), "image/png")
+    async with connect() as client:
+        text = await say(client, "describe_image", images=URL, prompt="What?")
+    assert parts(last(sim))[0] == {"type": "image_url", "image_url": {"url": URL}}
+    assert last(sim).media[0].form == "url"
+    assert "64×48" in text
+
+
+async def test_a_picture_that_the_service_cannot_fetch_is_downloaded_here_once(
+    connect: Connect, sim: Simulator
+) -> None:
+    async with connect(GLM_STRUCTURED="1") as client:
+        made = await call(client, "generate_image", prompt="a hill", size="512x512")
+        address = (made.structured_content or {})["url"]
+        text = await say(client, "describe_image", images=address, prompt="What?")
+        await say(client, "describe_image", images=address, task="locate", prompt="hill")
+    asked = chats(sim)
+    assert [(r.status, r.code) for r in asked] == [(400, "1210"), (200, ""), (200, "")]
+    assert asked[0].body["messages"][0]["content"][0]["image_url"]["url"] == address
+    assert [(m.form, m.width) for m in asked[1].media] == [("raw", 512)]
+    assert "512×512" in text
+
+
+async def test_an_address_that_leads_inwards_is_refused(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="http://127.0.0.1:9/a.png")
+        meta = await fail(client, "describe_image", images="http://169.254.169.254/latest/a.png")
+    assert text.startswith("forbidden_url: ")
+    assert meta.startswith("forbidden_url: ")
+    assert not sim.received
+
+
+async def test_boxes_about_a_picture_by_address_are_measured_here(connect: Connect, sim: Simulator) -> None:
+    sim.queue(Reply(text="[[0, 0, 500, 500]]"))
+    async with connect(GLM_STRUCTURED="1") as client:
+        made = await call(client, "generate_image", prompt="a hill", size="512x1024")
+        address = (made.structured_content or {})["url"]
+        text = await say(client, "describe_image", images=address, prompt="Where?")
+    assert "In pixels of 512x1024: " in text
+    assert "[0, 0, 256, 512]" in text
+
+
+async def test_the_other_form_of_base64_is_tried_and_remembered(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = Switches(raw_base64_images="refuse", data_url_images="accept")
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        await say(client, "describe_image", images="a.png")
+        await say(client, "describe_image", images="a.png")
+    assert [r.status for r in sim.received] == [400, 200, 200]
+
+
+async def test_a_folder_a_missing_file_and_a_document_are_told_apart(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "notes.txt").write_text("hello", encoding="utf-8")
+    (folders.cwd / "liar.png").write_text("hello", encoding="utf-8")
+    async with connect() as client:
+        missing = await fail(client, "describe_image", images="none.png")
+        text = await fail(client, "describe_image", images="notes.txt")
+        liar = await fail(client, "describe_image", images="liar.png")
+        outside = await fail(client, "describe_image", images="/etc/passwd")
+    assert missing.startswith("not_found: ")
+    assert text.startswith("unsupported_media: notes.txt is text")
+    assert "Use read_document for it." in text
+    assert "its name says a picture" in liar
+    assert outside.startswith("forbidden_path: ")
+    assert "GLM_ALLOWED_DIRS" in outside
+    assert not sim.received
+
+
+async def test_other_formats_arrive_as_png_or_jpeg(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    for name in ("a.webp", "a.bmp", "a.gif", "a.tiff"):
+        picture(folders.cwd / name, (64, 48))
+    async with connect() as client:
+        await say(client, "describe_image", images=["a.webp", "a.bmp", "a.gif", "a.tiff"])
+    assert {m.format for m in last(sim).media} <= {"png", "jpeg"}
+    assert [(m.width, m.height) for m in last(sim).media] == [(64, 48)] * 4
+
+
+async def test_json_about_a_picture_is_checked(connect: Connect, sim: Simulator, folders: Folders) -> None:
+    picture(folders.cwd / "a.png")
+    schema: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    sim.queue(Reply(text='```json\n{"n": 3}\n```'))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png", prompt="Count.", json=schema)
+    assert json.loads(text.rpartition("\n\n[")[0]) == {"n": 3}
+    assert "response_format" not in last(sim).body
+
+
+async def test_base64_of_a_picture_is_taken_with_line_breaks_too(connect: Connect, sim: Simulator) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(out, "PNG")
+    broken = base64.encodebytes(out.getvalue()).decode()
+    async with connect() as client:
+        await say(client, "describe_image", images=[broken])
+    assert last(sim).media[0].sha256 == hashlib.sha256(out.getvalue()).hexdigest()
