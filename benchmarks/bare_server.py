@@ -30,7 +30,7 @@ mcp = MCPServer("bare", version="1", lifespan=lifespan, log_level="WARNING")
 
 
 @mcp.tool(structured_output=False)
-async def chat(prompt: str, ctx: Context) -> str:
+async def chat(prompt: str, ctx: Context[Any]) -> str:
     """Ask the model."""
     client = ctx.request_context.lifespan_context
     body = {"model": "glm-4.7-flash", "messages": [{"role": "user", "content": prompt}], "stream": True}

@@ -116,10 +116,15 @@ class ChatWork:
         self.most: dict[str, int] = {}  # max_tokens that a model named when it refused ours
         self.draft: Draft | None = None
         self.model = ""
+        self.earlier: tuple[Draft, str] | None = (
+            None  # what an attempt before had of an answer, and its model
+        )
         self.forms: dict[str, str] = {}
         self.mended: set[str] = set()
 
     async def attempt(self, chosen: Card, where: Endpoint) -> Answer:
+        if self.draft and self.draft.text:
+            self.earlier = self.draft, self.model
         self.model = chosen.id
         form = self.forms.setdefault(chosen.id, self.best_forms.get(chosen.id, chosen.image_forms[0]))
 
@@ -172,7 +177,7 @@ class ChatWork:
         """The answer, or the reason why what came is none."""
         ident = draft.request_id
         if draft.finish == "sensitive":
-            self.draft = None
+            self.draft = self.earlier = None
             raise ContentBlocked(
                 "the service's safety filter stopped the answer; what had come was discarded",
                 "Rephrase the request or leave out the picture or passage that the service objects to.",
@@ -224,6 +229,10 @@ class ChatWork:
             "the model thought but wrote no answer" if draft.reasoning else "the service sent an empty answer"
         )
         return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+
+    def arrived(self) -> tuple[Draft, str] | None:
+        """As much of an answer as there is, and its model: of this attempt, else of one before."""
+        return (self.draft, self.model) if self.draft and self.draft.text else self.earlier
 
     def answer(self, draft: Draft, model: str) -> Answer:
         text = draft.text

@@ -16,7 +16,7 @@ import click
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import LEVELS, configure, hide
+from glm_mcp.log import LEVELS, configure
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -71,9 +71,7 @@ def _settings(ctx: click.Context) -> Any:
     from glm_mcp.settings import load
 
     _collect_again()
-    settings = load(ctx.obj["env_file"])
-    hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
-    return settings
+    return load(ctx.obj["env_file"])
 
 
 def _stdio(ctx: click.Context) -> None:
@@ -133,13 +131,13 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
 def call(
     ctx: click.Context, tool: str, arguments: tuple[str, ...], as_json: str | None, *, raw: bool
 ) -> None:
-    r"""Call TOOL once; the text is shown as it streams.
+    """Call TOOL once; the text is shown as it streams.
 
     \b
     glm-mcp call chat prompt="Write a haiku"
     glm-mcp call describe_image images=shot.png task=ocr
     glm-mcp call read_document --json '{"documents": ["a.pdf"], "pages": "1-3"}'
-    """
+    """  # noqa: D301 - click's own mark for lines that stay apart
     import anyio
 
     from glm_mcp.terminal import call_tool

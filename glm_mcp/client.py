@@ -65,20 +65,22 @@ class GLMClient:
         try:
             answer = await self._run(cards, work, job, progress, attempts)
         except TimedOut as error:
-            draft = work.draft
-            if draft is None or not draft.text:
+            arrived = work.arrived()
+            if arrived is None:
                 raise
+            draft, model = arrived
             error.partial = strip_boxes(draft.text)
             if not job.free_text:
                 raise
-            answer = work.answer(draft, work.model)
+            answer = work.answer(draft, model)
             answer.partial = True
             answer.notes.append(
                 f"stopped at the deadline of {job.deadline - started:.0f} s: the answer is not complete"
             )
         except GLMError as error:
-            if work.draft is not None and not isinstance(error, ContentBlocked):
-                error.partial = strip_boxes(work.draft.text) or None
+            arrived = work.arrived()
+            if arrived and not isinstance(error, ContentBlocked):
+                error.partial = strip_boxes(arrived[0].text)
             raise
         answer.seconds, answer.attempts = anyio.current_time() - started, attempts
         if answer.model != cards[0].id and attempts:

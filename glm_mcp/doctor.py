@@ -20,6 +20,7 @@ import anyio.to_thread
 from glm_mcp.attempts import Job
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
+from glm_mcp.log import hide, without_secrets
 from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
@@ -75,6 +76,7 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
+    hide(settings.key)
     found = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
     found += await _service(settings, endpoints)
     found += await anyio.to_thread.run_sync(_folders, settings)
@@ -199,7 +201,7 @@ def _plan_only(error: GLMError) -> Finding:
 
 
 def _short(error: GLMError) -> str:
-    return error.message + (f", code {error.code}" if error.code else "")
+    return without_secrets(error.message) + (f", code {error.code}" if error.code else "")
 
 
 async def _probe(settings: Settings) -> GLMError | None:

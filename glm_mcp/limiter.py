@@ -44,9 +44,8 @@ class Limiter:
         self._queue: deque[_Waiter] = deque()
         self._run = 0
         self._epoch = 0
-        self._refused_at = 0
-        self._probe_wait = FIRST_PROBE_S
-        self._probe_from = 0.0
+        self._waits: dict[int, float] = {}  # level → how long its last refusal closed it
+        self._opens: dict[int, float] = {}  # level → when it may be tried again
 
     @asynccontextmanager
     async def slot(self, deadline: float, told: Callable[[int], None]) -> AsyncIterator[int]:
@@ -122,7 +121,8 @@ class Limiter:
         level = self.limit + 1
         if level > self.ceiling or self._run < max(3, self.limit):
             return
-        if level >= self._refused_at > 0 and self._clock() < self._probe_from:
+        now = self._clock()
+        if any(now < opens for refused, opens in self._opens.items() if refused <= level):
             return
         self._run = 0
         self.limit = level
@@ -134,9 +134,8 @@ class Limiter:
         if epoch != self._epoch:
             return
         self._epoch += 1
-        self._probe_wait = (
-            min(LONGEST_PROBE_S, self._probe_wait * 2) if self.limit == self._refused_at else FIRST_PROBE_S
-        )
-        self._refused_at = self.limit
-        self._probe_from = self._clock() + self._probe_wait
+        level = self.limit
+        wait = min(LONGEST_PROBE_S, self._waits[level] * 2) if level in self._waits else FIRST_PROBE_S
+        self._waits[level] = wait
+        self._opens[level] = self._clock() + wait
         self.limit = max(1, self.limit // 2)

@@ -15,11 +15,11 @@ _hidden: set[str] = set()
 
 
 def hide(*secrets: str | None) -> None:
-    """Keeps these out of every line from now on, whatever they look like."""
+    """Keeps these out of what is logged or said of an error from now on, whatever they look like."""
     _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     for secret in _hidden:
         text = text.replace(secret, "[key]")
     return text
@@ -34,10 +34,10 @@ class _Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         info, record.exc_info = record.exc_info, None
-        line = clean(_without_secrets(super().format(record)), 2000)
+        line = clean(without_secrets(super().format(record)), 2000)
         record.exc_info = info
         if info and self.tracebacks:
-            trace = _without_secrets(self.formatException(info))
+            trace = without_secrets(self.formatException(info))
             line += "\n" + "\n".join(_indented(part) for part in trace.splitlines())
         elif info and info[0]:
             line += f" [{info[0].__name__}; --log-level debug shows where]"

@@ -25,6 +25,7 @@ from glm_mcp import __version__, profiles, resources
 from glm_mcp.addresses import host_of
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.log import hide, without_secrets
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -88,6 +89,7 @@ class App:
         on_text: Callable[[str], None] | None = None,
     ) -> None:
         folders = folders or Folders.here()
+        hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
         self.settings = settings
         self.remote = remote
         self.on_text = on_text
@@ -213,15 +215,14 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     async def send(step: float, message: str) -> None:
         await context.session.report_progress(step, None, message)
 
-    listening = bool(context.meta and context.meta.get("progress_token") is not None)
-    progress = Progress(send if listening else None, app.on_text)
+    # Nothing goes out to a host that gave no token: the SDK sees to that. A client in this process gives none and listens.
+    progress = Progress(send, app.on_text)
     host = app.host(context)
     deadline = anyio.current_time() + host.deadline_s
     deps = Deps(app.settings, app.client, app.sandbox, app.outputs, host, progress, deadline)
     content: Content | None = None
     async with anyio.create_task_group() as group:
-        if listening:
-            group.start_soon(progress.run)
+        group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             content = await _run(tool, deps, arguments)
         group.cancel_scope.cancel()
@@ -241,6 +242,8 @@ async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Cont
             return await anyio.to_thread.run_sync(fit, result, deps)
         return fit(result, deps)
     except GLMError as error:
+        # A service may repeat the key that it refuses.
+        error.message = without_secrets(error.message)
         return failure(error, deps)
     except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
         log.exception("%s failed", tool.name)

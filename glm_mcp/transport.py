@@ -100,6 +100,28 @@ class Transport:
             raise
 
     def _build(self, local: bool) -> httpx.AsyncClient:
+        """Raises ConfigError when the environment names a proxy or certificates that cannot be used."""
+        import httpx
+
+        try:
+            return self._client(local)
+        except ImportError as error:
+            raise ConfigError(
+                "the proxy of the environment is a SOCKS proxy, and the library for these is not installed",
+                "Install it with: pip install 'httpx[socks]', or name an http:// proxy in HTTPS_PROXY and unset ALL_PROXY.",
+            ) from error
+        except (ValueError, httpx.InvalidURL) as error:
+            raise ConfigError(
+                f"the proxy of the environment cannot be used ({type(error).__name__})",
+                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: http://host:port.",
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"the certificates of the environment cannot be read ({_short(error)})",
+                "Check SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from error
+
+    def _client(self, local: bool) -> httpx.AsyncClient:
         import httpx
 
         return httpx.AsyncClient(

@@ -170,12 +170,12 @@ def write_body(
     if tokens and not (compatible and max_tokens is None):
         body["max_tokens"] = max(1, tokens)
     if request.temperature is not None:
-        if request.temperature <= 0:
+        if request.temperature <= 0 and not compatible:
             body["do_sample"] = (
                 False  # the API's own way to say "no chance"; 0 is refused by some of its docs
             )
         else:
-            body["temperature"] = round(min(request.temperature, 1.0), 2)
+            body["temperature"] = round(min(max(request.temperature, 0.0), 1.0), 2)
     if request.json_mode and card.json_mode:
         body["response_format"] = {"type": "json_object"}
     if request.functions:

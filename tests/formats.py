@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 from PIL import Image
 from toolkit import chats, parts
 
@@ -79,3 +82,37 @@ def put(path: Path, data: bytes | str) -> Path:
 
 def near(pixel: tuple[int, int, int], wanted: tuple[int, int, int], most: int = 12) -> bool:
     return all(abs(a - b) <= most for a, b in zip(pixel, wanted, strict=True))
+
+
+def timed(request: Received) -> list[tuple[float, Got]]:
+    """The frames of a video with the time, in seconds, that stands before each."""
+    found: list[tuple[float, Got]] = []
+    for got in pictures(request):
+        mark = re.search(r"\[(?:(\d+):)?(\d+):(\d+\.\d+)\]$", got.said)
+        assert mark, got.said
+        found.append((int(mark[1] or 0) * 3600 + int(mark[2]) * 60 + float(mark[3]), got))
+    return found
+
+
+def film_of(request: Received) -> bytes:
+    """The one video of a request, as a data URL."""
+    (part,) = [p for p in parts(request) if p["type"] == "video_url"]
+    head, _, coded = part["video_url"]["url"].partition(",")
+    assert head.startswith("data:video/")
+    return base64.b64decode(coded, validate=True)
+
+
+def shades(spans: Sequence[tuple[float, int]], fps: int = 10, size: tuple[int, int] = (320, 192)) -> bytes:
+    """A video of plain gray pictures: (seconds, shade 0-255 of a wide stripe) one after another; shade 0 is all black."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"preset": "ultrafast"}
+        for seconds, shade in spans:
+            image = Image.new("RGB", size)
+            image.paste((shade, shade, shade), (0, 0, size[0], size[1] * 3 // 4))
+            for _ in range(round(seconds * fps)):
+                container.mux(stream.encode(av.VideoFrame.from_image(image)))  # type: ignore[no-untyped-call]
+        container.mux(stream.encode(None))
+    return out.getvalue()

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from calls import C3, V1, V4, V6, T, answering, ask, client_of, draw, fresh, models_asked, png, spoken
 
-from calls import C3, T, V1, V4, V6, answering, ask, client_of, draw, fresh, models_asked, png, spoken
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.wire import File, Image, Message, Text, Video
@@ -152,10 +152,11 @@ async def test_a_model_of_the_settings_comes_first_and_has_the_chain_behind_it(s
     ],
 )
 async def test_the_chain_of_each_role(role: str, setting: str | None, chain: list[str]) -> None:
-    async with client_of(**{f"GLM_{role.upper()}_MODEL": setting}) as client:
+    variables: dict[str, Any] = {f"GLM_{role.upper()}_MODEL": setting}
+    async with client_of(**variables) as client:
         assert [c.id for c in client.models(role)] == chain
         assert [c.id for c in client.models(role, V4)] == [V4]
-    async with client_of(**{f"GLM_{role.upper()}_MODEL": setting}, GLM_FALLBACK="0") as client:
+    async with client_of(**variables, GLM_FALLBACK="0") as client:
         assert [c.id for c in client.models(role)] == chain[:1]
 
 
@@ -341,7 +342,8 @@ async def test_a_picture_that_the_service_cannot_fetch_is_sent_as_bytes_once(sim
 
     far = Image("far.png", url="https://far.example/a.png")
     async with client_of(sim) as client:
-        await ask(client, "what is it", far, Text("and"), far, inline=inline)
+        turns = (Message("system", "be brief"), *spoken("what is it", far, Text("and"), far))
+        await ask(client, messages=turns, inline=inline)
     assert fetched == [far.url, far.url]
     assert len(sim.received) == 2
     assert [m.form for m in sim.received[1].media] == ["raw", "raw"]

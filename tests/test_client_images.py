@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-
 from calls import C3, answering, client_of, draw, fresh
+
 from glm_mcp.errors import GLMError, NetworkError, QuotaError, UpstreamError
 from glm_mcp.simulator import Fault, Simulator
 
@@ -53,6 +53,20 @@ async def test_a_picture_whose_answer_came_damaged_is_not_asked_for_again(sim: S
             with pytest.raises(UpstreamError, match="may have been made; it is not asked for twice"):
                 await draw(client)
     assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("stream", [b"", b"data: [DONE]\n\n", b"data: {half\n\n"])
+async def test_a_stream_without_a_picture_is_an_error_and_not_repeated(stream: bytes) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=stream, headers={"content-type": "text/event-stream"})
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError):
+            await draw(client)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"data": []}', b'{"data": [{"b64_json": "x"}]}', b"<html>"])

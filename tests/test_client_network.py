@@ -13,8 +13,8 @@ import anyio
 import anyio.abc
 import httpx
 import pytest
-
 from calls import T, answering, ask, client_of, models_asked
+
 from glm_mcp.errors import ConfigError, GLMError, NetworkError
 from glm_mcp.simulator import Fault, Simulator
 
@@ -108,7 +108,7 @@ async def test_every_error_of_the_library_becomes_ours(error: httpx.HTTPError, w
     assert tries(caught.value) == 3
 
 
-@pytest.mark.parametrize("base", ["http://[::1", "http://", "https:///v1"])
+@pytest.mark.parametrize("base", ["http://[::1", "https:///v1"])
 async def test_an_address_that_is_none_names_the_setting(base: str) -> None:
     with anyio.fail_after(10):
         error = await failure(base)
@@ -154,9 +154,12 @@ anyio.run(main)
 
 
 async def behind_proxy(proxy: str, base: str, key: str = "a.b") -> tuple[str, str, int]:
-    """One call in a process whose environment names a proxy: kind or ok, words, tries."""
-    env = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")}
-    env |= {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy}
+    return await elsewhere({"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy}, base, key)
+
+
+async def elsewhere(variables: dict[str, str], base: str, key: str = "a.b") -> tuple[str, str, int]:
+    """One call in a process whose environment names proxies or certificates: kind or ok, words, tries."""
+    env = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")} | variables
     with anyio.fail_after(30):
         done = await anyio.run_process(
             [sys.executable, "-c", ELSEWHERE, str(Path(__file__).parent), base, key], env=env
@@ -179,7 +182,7 @@ async def test_a_proxy_that_refuses_is_named_as_such() -> None:
             await stream.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - that rule is about Django
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, refuse)
         kind, words, _ = await behind_proxy(f"http://127.0.0.1:{port}", "zhipu")
@@ -187,6 +190,22 @@ async def test_a_proxy_that_refuses_is_named_as_such() -> None:
     assert kind == "network"
     assert "the proxy refused the way to open.bigmodel.cn (407" in words
     assert "HTTPS_PROXY" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080", "httpx[socks]"),
+        ("HTTPS_PROXY", "gopher://127.0.0.1", "Check HTTPS_PROXY"),
+        ("HTTPS_PROXY", "http://user:CanaryCanary@[::1", "Check HTTPS_PROXY"),
+        ("SSL_CERT_FILE", "/no/such/file.pem", "Check SSL_CERT_FILE"),
+    ],
+)
+async def test_an_environment_that_cannot_be_used_is_named(name: str, value: str, mend: str) -> None:
+    kind, words, count = await elsewhere({name: value}, "https://no-such-host.invalid/v1")
+    assert (kind, count) == ("config", 1)
+    assert mend in words
+    assert "Canary" not in words
 
 
 async def test_a_server_on_this_machine_is_asked_without_the_proxy(sim: Simulator, closed: int) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from calls import V1, V6, T, answering, ask, client_of, fresh, models_asked
 
-from calls import T, V1, V6, answering, ask, client_of, fresh, models_asked
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.progress import Progress
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -77,6 +77,23 @@ async def test_an_endless_answer_is_stopped() -> None:
         with pytest.raises(UpstreamError, match="endless"):
             await ask(client, model=T, within=30)
     assert 64_000_000 < sum(sent) < 70_000_000
+
+
+async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
+    asked: list[httpx.Request] = []
+
+    async def without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1_000_000
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=without_end())
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match="endless"):
+            await ask(client, model=T, within=30)
+    assert len(asked) == 1
 
 
 async def test_a_text_is_put_together_from_any_pieces(sim: Simulator) -> None:

@@ -13,17 +13,19 @@ from typing import Any
 
 import click
 import pytest
+from conftest import Connect
+from support import text_of
 
-from glm_mcp import cli, errors
+from glm_mcp import cli, errors, outputs, policy, profiles
+from glm_mcp.media import document, times
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server import TOOLS, Folders
 from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, may_be, variable
 from glm_mcp.simulator import Reply, Simulator
+from glm_mcp.tools import inputs
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
-from conftest import Connect
-from support import text_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "README.zh-CN.md")
@@ -277,6 +279,31 @@ def test_the_error_table_has_every_kind_once(name: str, header: str) -> None:
     kinds = [c.kind for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.GLMError)]
     named = [r[0].strip("`") for r in table(page(name), header)]
     assert sorted(named) == sorted(set(kinds))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
+    text = page(name)
+    small = CARDS["glm-4v-flash"]
+    figures = {
+        f"{profiles.UNKNOWN.budget:,}",
+        f"{profiles.PATIENT.budget:,}",
+        f"{profiles.UNKNOWN.deadline_s:.0f}",
+        f"{profiles.PATIENT.deadline_s:.0f}",
+        f"{small.context:,}",
+        f"{small.max_tokens:,}",
+        f"{small.image_bytes // 10**6} MB",
+        f"{outputs.MAX_BYTES // 10**6} MB",
+        f"{outputs.MAX_AGE_DAYS:.0f}",
+        f"{inputs.LOCAL_BYTES['image'] // inputs.MIB} MB",
+        f"{inputs.LOCAL_BYTES['video'] // inputs.MIB // 1024} GB",
+        f"{inputs.DOWNLOAD_BYTES // inputs.MIB} MB",
+        f"{document.OFFICE_BYTES // 2**20} MB",
+        f"{document.TEXT_BYTES // 2**20} MB",
+        str(times.MOST_FRAMES),
+    }
+    assert not [figure for figure in sorted(figures) if figure not in text]
+    assert (policy.TRIES, times.MOST_PARTS, times.LONG) == (3, 4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])

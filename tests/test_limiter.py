@@ -37,10 +37,13 @@ class Caller:
         self.scope = anyio.CancelScope()
         self.error: RateLimited | None = None
 
+    def told(self, place: int) -> None:
+        self.hear(place)
+
     async def run(self, limiter: Limiter, deadline: float = NEVER) -> None:
         with self.scope:
             try:
-                async with limiter.slot(deadline, lambda place: self.hear(place)):
+                async with limiter.slot(deadline, self.told):
                     self.order.append(self.name)
                     self.inside.set()
                     await self.leave.wait()
@@ -59,10 +62,12 @@ def serve(limiter: Limiter, times: int) -> None:
         limiter.succeeded()
 
 
-async def one(limiter: Limiter, clock: Clock, seconds: float) -> None:
+async def one(limiter: Limiter, clock: Clock, seconds: float, error: RateLimited | None = None) -> None:
     """An attempt that took so long."""
     async with limiter.slot(NEVER, lambda _: None):
         clock.now += seconds
+        if error:
+            raise error
 
 
 def grown(limiter: Limiter, most: int = 200) -> int:
@@ -125,6 +130,22 @@ def test_a_refused_level_is_tried_again_after_a_wait_that_doubles() -> None:
         serve(limiter, 3)
         assert limiter.limit == 2
         wait = min(LONGEST_PROBE_S, wait * 2)
+
+
+def test_a_refusal_at_another_level_is_not_forgotten_over_one() -> None:
+    clock = Clock()
+    limiter = Limiter(2, clock=clock)
+    limiter.refused(0)
+    limiter.refused(1)
+    clock.now += FIRST_PROBE_S + 1
+    serve(limiter, 3)
+    assert limiter.limit == 2
+    limiter.refused(2)
+    clock.now += FIRST_PROBE_S + 1
+    assert grown(limiter) == 1
+    clock.now += FIRST_PROBE_S
+    serve(limiter, 3)
+    assert limiter.limit == 2
 
 
 def test_levels_below_the_refused_one_are_open_at_once() -> None:
@@ -317,7 +338,7 @@ async def test_a_waiting_caller_hears_when_its_turn_will_come_too_late() -> None
             await settled()
             tasks.start_soon(third.run, limiter, clock.now + 25)
             await settled()
-            assert third.error is None
+            assert third.places == [2]
             clock.now += 60
             first.leave.set()
             await settled()
@@ -332,9 +353,7 @@ async def test_only_answers_tell_how_long_an_answer_takes() -> None:
     limiter = Limiter(1, clock=clock)
     await one(limiter, clock, 2)
     with pytest.raises(RateLimited):
-        async with limiter.slot(NEVER, lambda _: None):
-            clock.now += 300
-            raise RateLimited("x")
+        await one(limiter, clock, 300, RateLimited("x"))
     assert limiter.seconds == 2
     await one(limiter, clock, 7)
     assert limiter.seconds == pytest.approx(3)

@@ -7,10 +7,10 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from calls import C3, V1, V4, V6, T
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from calls import C3, T, V1, V4, V6
 from glm_mcp.errors import Again, GLMError, NetworkError, RateLimited, UpstreamError
 from glm_mcp.policy import TRIES, Step, decide, delay, retry_after, size_of, unable
 from glm_mcp.registry import ENDPOINTS, card, endpoint, place
@@ -221,9 +221,7 @@ def test_each_model_goes_to_the_endpoint_of_the_same_platform_that_has_it(
         ("http://proxy.example/api/paas/v4", "http://proxy.example/api/paas/v4", False),
     ],
 )
-def test_an_address_is_one_of_the_four_or_a_compatible_server(
-    base: str, name: str, compatible: bool
-) -> None:
+def test_an_address_is_one_of_the_four_or_a_compatible_server(base: str, name: str, compatible: bool) -> None:
     found = endpoint(base)
     assert (found.name, found.compatible) == (name, compatible)
     assert all(place(m, found) for m in (T, V6)) or name.endswith("coding")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from glm_mcp.media import boxes, document, fetch, image, sheet, source, times, video
+    from glm_mcp.media import boxes, document, encoding, fetch, image, sheet, source, times, video
 
-_LAZY = frozenset({"boxes", "document", "fetch", "image", "sheet", "source", "times", "video"})
+_LAZY = frozenset({"boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video"})
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -22,4 +22,4 @@ def __getattr__(name: str) -> ModuleType:
     return import_module(f"glm_mcp.media.{name}")
 
 
-__all__ = ["boxes", "document", "fetch", "image", "sheet", "source", "times", "video"]
+__all__ = ["boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video"]

@@ -33,6 +33,7 @@ _FORMATS = [
     "QOI",
     "PSD",
     "PCX",
+    "TGA",  # has no magic: the last to be tried
 ]
 
 MP = 1_000_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from pathlib import PurePath
 from typing import IO
 
@@ -119,6 +120,8 @@ def sniff(head: bytes, name: str = "", tail: bytes = b"") -> Kind:
     zips keep the list of their members; without it, the beginning decides.
     """
     strong = _strong(head)
+    if strong == ("unknown", "application/gzip") and _packed_drawing(head):
+        return "image", "image/svg+xml"
     if strong:
         return strong
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -129,6 +132,8 @@ def sniff(head: bytes, name: str = "", tail: bytes = b"") -> Kind:
         return "document", "application/rtf"
     if head.startswith(b"%!PS"):
         return "unknown", "application/postscript"
+    if _is_targa(head, name, tail):
+        return "image", "image/x-tga"
     if re.match(rb"P[1-7]\s+(?:#[^\n]*\n\s*)?(?:\d+\s|WIDTH)", head):
         return "image", "image/x-portable-anymap"
     mime = text_mime(head[:HEAD], name)
@@ -152,6 +157,10 @@ def sniff_file(file: IO[bytes], name: str = "") -> Kind:
             sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)
             file.seek((int.from_bytes(head[48:52], "little") + 1) * sector)
             tail = file.read(_TAIL)
+        elif head[:1] < b"\x20":  # possibly a Targa picture, known by its end
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size - 26))
+            tail = file.read(26)
         return sniff(head, name, tail)
     except (OSError, ValueError, OverflowError):
         return UNKNOWN
@@ -163,7 +172,7 @@ def sniff_bytes(data: bytes, name: str = "") -> Kind:
     """`sniff_file` of bytes in memory."""
     if data.startswith((b"PK", _OLE)):
         return sniff_file(io.BytesIO(data), name)
-    return sniff(data[:HEAD], name)
+    return sniff(data[:HEAD], name, data[-26:])
 
 
 def is_media(head: bytes) -> bool:
@@ -233,6 +242,26 @@ def _is_bmp(head: bytes) -> bool:
         and head[6:10] == b"\0\0\0\0"
         and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
     )
+
+
+def _is_targa(head: bytes, name: str, tail: bytes) -> bool:
+    """Whether it is a Targa picture: it has no magic, so a possible header counts only with the footer of its second
+    version or with its name.
+    """
+    if len(head) < 18 or head[1] > 1 or head[2] not in (1, 2, 3, 9, 10, 11):
+        return False
+    sized = head[12:14] != b"\0\0" and head[14:16] != b"\0\0" and head[16] in (8, 16, 24, 32)
+    named = PurePath(name).suffix.lower() in (".tga", ".icb", ".vda", ".vst")
+    return sized and (named or tail.endswith(b"TRUEVISION-XFILE.\0"))
+
+
+def _packed_drawing(head: bytes) -> bool:
+    """Whether a gzip file holds an SVG: the one compressed kind that is a picture."""
+    try:
+        text = zlib.decompressobj(31).decompress(head, HEAD)
+    except zlib.error:
+        return False
+    return text_mime(text) == "image/svg+xml"
 
 
 def _is_transport_stream(head: bytes) -> bool:

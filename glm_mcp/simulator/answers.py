@@ -15,6 +15,10 @@ from glm_mcp.simulator.samples import find_schema, sample
 from glm_mcp.simulator.script import Reply
 
 # A prompt that asks where something is.
+# Models keep to this wish without `response_format` too.
+_JSON_ALONE = re.compile(
+    r"\bJSON\b[^.。]*\b(?:alone|only|nothing else)\b|\bonly\b[^.。]*\bJSON\b|只输出[^。]*JSON", re.IGNORECASE
+)
 _WHERE = re.compile(r"xmin|bbox|bounding.?box|coordinate|坐标|box_2d|边界框", re.IGNORECASE)
 _BOX = [120, 160, 480, 640]
 
@@ -165,7 +169,7 @@ def _content(question: Question, talk: Conversation) -> str:
     schema = find_schema(talk.flat) if wants_json or "json" in text.lower() else None
     if schema is not None:
         return json.dumps(sample(schema, f"simulated {model.id}"), ensure_ascii=False)
-    if wants_json:
+    if wants_json or _JSON_ALONE.search(text):
         return json.dumps({"simulated": True, "model": model.id, "received": said}, ensure_ascii=False)
     if model.vision and question.media and _WHERE.search(text):
         return f"{_boxes(text)}\n{said}"

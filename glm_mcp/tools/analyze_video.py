@@ -278,7 +278,10 @@ async def _sidecar(deps: Deps, source: Source) -> str | None:
         except GLMError:
             continue
         try:
-            return (await anyio.to_thread.run_sync(found[0].read)).decode("utf-8", "replace")
+            data = await anyio.to_thread.run_sync(found[0].read)
+            return media.encoding.decode(data, beside.name).text
+        except GLMError:
+            continue
         finally:
             found[0].close()
     return None

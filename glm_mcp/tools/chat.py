@@ -71,7 +71,13 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     answer = await ask(
         deps,
         args,
-        Question(tuple(messages), "vision" if seen else "chat", exact=bool(functions), functions=functions),
+        Question(
+            tuple(messages),
+            "vision" if seen else "chat",
+            task="chat",
+            exact=bool(functions),
+            functions=functions,
+        ),
     )
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, floor, log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ ARGS = (
 IMAGE_BYTES = 30 * 1024 * 1024  # of one generated picture; real ones are under 5 MB
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
+MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
 OWN = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}  # what a service may draw in
 
@@ -86,11 +87,18 @@ def nearest(width: int, height: int) -> tuple[int, int]:
     """The legal size whose shape is nearest, large enough where the limits allow, so that scaling mostly shrinks."""
     scale = max(1.0, SIDE_MIN / width, SIDE_MIN / height)
     scale = min(scale, SIDE_MAX / width, SIDE_MAX / height, sqrt(PIXELS_MAX / (width * height)))
-    sides = [min(SIDE_MAX, max(SIDE_MIN, round(s * scale / SIDE_STEP) * SIDE_STEP)) for s in (width, height)]
-    while sides[0] * sides[1] > PIXELS_MAX:
-        larger = 0 if sides[0] >= sides[1] else 1
-        sides[larger] -= SIDE_STEP
-    return sides[0], sides[1]
+    wanted = width * scale, height * scale
+    down, up = (
+        [min(SIDE_MAX, max(SIDE_MIN, step(s / SIDE_STEP) * SIDE_STEP)) for s in wanted]
+        for step in (floor, ceil)
+    )
+    legal = [(w, h) for w in {down[0], up[0]} for h in {down[1], up[1]} if w * h <= PIXELS_MAX]
+
+    def unfit(size: tuple[int, int]) -> tuple[bool, float, int]:
+        small = size[0] < wanted[0] or size[1] < wanted[1]
+        return small, abs(log(size[0] * height / (size[1] * width))), -size[0] * size[1]
+
+    return min(legal, key=unfit)
 
 
 def _ratio(ratio: float) -> tuple[int, int]:
@@ -99,8 +107,9 @@ def _ratio(ratio: float) -> tuple[int, int]:
         width, height = map(int, size.split("x"))
         if abs(width / height / ratio - 1) < 0.02:
             return width, height
-    height_wanted = sqrt(1024 * 1024 / ratio)
-    return nearest(round(height_wanted * ratio), round(height_wanted))
+    sides = range(SIDE_MIN, SIDE_MAX + 1, SIDE_STEP)
+    legal = [(w, h) for w in sides for h in sides if w * h <= PIXELS_MAX]
+    return min(legal, key=lambda s: (round(abs(log(s[0] / s[1] / ratio)), 3), abs(s[0] * s[1] - MEGAPIXEL)))
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:

@@ -88,8 +88,7 @@ async def combined(
     words = COMBINE[lang].format(count=len(parts))
     body = "\n\n".join(f"[part {n}]\n{a.text}" for n, a in enumerate(parts, 1))
     message = Message("user", f"{words}\n\n{wish}\n\n{body}")
-    model = {k: v for k, v in args.items() if k != "model"}
-    answer = await ask(deps, model, Question((message,), "chat", exact=questions[0].exact))
+    answer = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
     for part in parts:
         answer.usage.prompt += part.usage.prompt
         answer.usage.completion += part.usage.completion

@@ -84,10 +84,6 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
                 found.append(source)
         for source in found:
             local = await fetch(deps, source, "document") if is_remote(source) else source
-            if local.family == "image":
-                raise InvalidRequest(
-                    f"{local.name} is a picture", "Use describe_image with task=ocr or task=table."
-                )
             deps.progress.say(f"reading {local.name}")
             read_it = await media.document.read(
                 local,

@@ -1,0 +1,100 @@
+"""What goes to stderr: as much as was asked for, and never a key."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import pytest
+from processes import Stdio, environment
+
+from glm_mcp.log import LEVELS, configure, hide
+from glm_mcp.simulator import Simulator
+
+KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
+log = logging.getLogger("glm_mcp.test")
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The logging of the tests themselves, afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level, ours.level = before
+    ours.setLevel(before[2])
+
+
+def written(level: str) -> str:
+    """What stderr shows of one message a level, of a trace and of a library's messages."""
+    found = io.StringIO()
+    with redirect_stderr(found):
+        configure(level)
+        for name in LEVELS:
+            getattr(log, name)("said at %s", name)
+            getattr(logging.getLogger("mcp.server"), name)("library at %s", name)
+            getattr(logging.getLogger("httpcore"), name)("wire at %s", name)
+        try:
+            raise ValueError(f"with {KEY} in it")
+        except ValueError:
+            log.exception("failed")
+    return found.getvalue()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_level_shows_itself_and_what_is_worse(level: str, restored: None) -> None:
+    text = written(level)
+    for number, name in enumerate(LEVELS):
+        assert (f"said at {name}" in text) == (number >= LEVELS.index(level))
+    for name in ("debug", "info"):
+        assert f"library at {name}" not in text
+        assert f"wire at {name}" not in text, "a key travels in the headers that are logged there"
+    assert ("library at warning" in text) == (level != "error")
+
+
+def test_a_trace_is_shown_at_debug_alone_and_without_a_key(restored: None) -> None:
+    assert "failed [ValueError; --log-level debug shows where]" in written("warning")
+    assert "Traceback" not in written("warning")
+    trace = written("debug")
+    assert "Traceback" in trace
+    assert '\n  File "' in trace
+    assert KEY not in trace
+
+
+@pytest.mark.parametrize("text", [KEY, f"Bearer {KEY}", f"{{'key': '{KEY}'}}", "sk-abcdefgh12345678"])
+def test_what_looks_like_a_key_is_taken_out(text: str, restored: None) -> None:
+    found = io.StringIO()
+    with redirect_stderr(found):
+        configure()
+        log.warning("sent %s\nand \x1b[31mmore", text)
+    assert "[key]" in found.getvalue()
+    assert KEY not in found.getvalue()
+    assert len(found.getvalue().splitlines()) == 1, "one line a record"
+    assert "\x1b" not in found.getvalue()
+
+
+def test_the_key_that_is_set_is_taken_out_whatever_it_looks_like(restored: None) -> None:
+    found = io.StringIO()
+    hide("my own pass phrase", None, "EMPTY")
+    with redirect_stderr(found):
+        configure("debug")
+        log.warning("sent my own pass phrase, which is not EMPTY")
+        try:
+            raise ValueError("my own pass phrase")
+        except ValueError:
+            log.exception("failed")
+    assert "pass phrase" not in found.getvalue()
+    assert "not EMPTY" in found.getvalue(), "a word that may stand anywhere stays"
+
+
+def test_a_server_at_debug_level_shows_no_key(sim: Simulator, tmp_path: Path) -> None:
+    with Stdio(environment(tmp_path / "home", sim), tmp_path, "--log-level", "debug") as server:
+        server.initialize()
+        server.call("chat", {"prompt": "hello"})
+        server.call("generate_image", {"prompt": "a hill"})
+        server.end()
+        assert sim.key not in server.err.rest()
+        assert sim.key not in server.out.rest()

@@ -1,0 +1,258 @@
+"""Settings: every variable, where it may come from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glm_mcp.errors import ConfigError
+from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, config_file, load, may_be, variable
+
+KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
+GOOD: dict[str, tuple[str, Any]] = {
+    # variable: (what is set, what is read)
+    "GLM_API_KEY": (KEY, KEY),
+    "GLM_BASE_URL": ("zai-coding", "zai-coding"),
+    "GLM_CHAT_MODEL": ("glm-5.2", "glm-5.2"),
+    "GLM_VISION_MODEL": ("glm-4.6v", "glm-4.6v"),
+    "GLM_IMAGE_MODEL": ("cogview-4", "cogview-4"),
+    "GLM_FALLBACK": ("0", False),
+    "GLM_THINKING": ("show", "show"),
+    "GLM_LANG": ("zh", "zh"),
+    "GLM_DEADLINE_S": ("12.5", 12.5),
+    "GLM_MAX_CONCURRENCY": ("3", 3),
+    "GLM_ALLOWED_DIRS": (os.pathsep.join(["/one", " /two three ", ""]), ("/one", "/two three")),
+    "GLM_OUTPUT_DIR": ("/pictures", Path("/pictures")),
+    "GLM_MAX_VIDEO_MB": ("20", 20.0),
+    "GLM_STRUCTURED": ("1", True),
+    "GLM_TOOLS": ("read_document,chat", ("chat", "read_document")),
+    "GLM_SIMULATE": ("true", True),
+    "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
+}
+WRONG = [
+    ("GLM_BASE_URL", "openai"),
+    ("GLM_BASE_URL", "ftp://example.org"),
+    ("GLM_FALLBACK", "maybe"),
+    ("GLM_THINKING", "sometimes"),
+    ("GLM_LANG", "fr"),
+    ("GLM_DEADLINE_S", "soon"),
+    ("GLM_DEADLINE_S", "0"),
+    ("GLM_DEADLINE_S", "nan"),
+    ("GLM_DEADLINE_S", "3601"),
+    ("GLM_MAX_CONCURRENCY", "2.5"),
+    ("GLM_MAX_CONCURRENCY", "0"),
+    ("GLM_MAX_VIDEO_MB", "inf"),
+    ("GLM_MAX_VIDEO_MB", "-1"),
+    ("GLM_STRUCTURED", "2"),
+    ("GLM_TOOLS", "chat,paint"),
+    ("GLM_TOOLS", ","),
+    ("GLM_SIMULATE", "sure"),
+]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home and a working folder of nobody, and no setting in the environment."""
+    for name in [n for n in os.environ if n.startswith("GLM_") or n in KEY_NAMES]:
+        monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield tmp_path / "home"
+
+
+def plain(settings: Settings, field: str) -> Any:
+    value = getattr(settings, field)
+    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_table_of_this_test_names_every_setting() -> None:
+    assert set(GOOD) == {variable(field) for field in Settings.model_fields}
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_variable_is_read_and_is_no_default(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = variable(field)
+    given, expected = GOOD[name]
+    assert plain(load(), field) != expected
+    monkeypatch.setenv(name, given)
+    assert plain(load(), field) == expected
+    assert may_be(field)
+    assert Settings.model_fields[field].description
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_settings_file_holds_the_same(field: str, tmp_path: Path) -> None:
+    name = variable(field)
+    given, expected = GOOD[name]
+    path = write(tmp_path / "settings.env", f"# mine\nexport {name}='{given}'\n")
+    assert plain(load(path), field) == expected
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_an_empty_variable_is_one_that_is_not_set(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for empty in ("", "  "):
+        monkeypatch.setenv(variable(field), empty)
+        assert load() == Settings()
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_answered_with_its_name_what_it_was_and_what_it_may_be(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load()
+    field = next(f for f in Settings.model_fields if variable(f) == name)
+    assert f"{name} is {value!r}; it may be {may_be(field)}" in caught.value.message
+
+
+def test_all_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_LANG", "fr")
+    monkeypatch.setenv("GLM_DEADLINE_S", "soon")
+    with pytest.raises(ConfigError, match=r"GLM_LANG is 'fr'.*GLM_DEADLINE_S is 'soon'"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("LANG", "TOOLS", "BASE_URL", "API_KEY", "THINKING", "SIMULATE", "STRUCTURED", "FALLBACK", "KEY"),
+        *("OUTPUT_DIR", "ALLOWED_DIRS", "CHAT_MODEL", "HTTP_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        *("GLM_KEY", "GLM_MODEL", "lang", "tools", "base_url", "api_key", "simulate"),
+    ],
+)
+def test_a_variable_that_is_none_of_ours_changes_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {**GOOD, "LANG": ("zh", 0)}.get(f"GLM_{name.upper()}", ("true-as-sixteen-characters", 0))[0]
+    monkeypatch.setenv(name, given)
+    assert load() == Settings()
+    monkeypatch.delenv(name)
+    assert load(write(tmp_path / "settings.env", f"{name}={given}\n")) == Settings()
+
+
+def test_the_names_of_the_key_are_read_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KEY_NAMES[0] == "GLM_API_KEY"
+    for name in reversed(KEY_NAMES):
+        monkeypatch.setenv(name, f"id.{name}")
+        assert load().key == f"id.{name}"
+
+
+def test_an_empty_key_gives_way_to_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", " \n")
+    monkeypatch.setenv("ZAI_API_KEY", KEY)
+    assert load().key == KEY
+
+
+@pytest.mark.parametrize("stray", [f"{KEY}\n", f" {KEY}", f"\t{KEY}\r\n"])
+def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", stray)
+    monkeypatch.setenv("GLM_HTTP_TOKEN", "sixteen-characters\n")
+    settings = load()
+    assert settings.key == KEY
+    assert plain(settings, "http_token") == "sixteen-characters"
+
+
+@pytest.mark.parametrize("name", ["GLM_API_KEY", "ZHIPUAI_API_KEY", "GLM_HTTP_TOKEN"])
+@pytest.mark.parametrize("value", [f"{KEY} {KEY}", f"{KEY}\n{KEY}", f"你的密钥{KEY}"])
+def test_a_secret_that_cannot_travel_in_a_header_is_refused_and_not_shown(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="is not usable; it may be") as caught:
+        load()
+    assert KEY not in str(caught.value)
+
+
+def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_HTTP_TOKEN", "hunter2")
+    with pytest.raises(ConfigError, match="GLM_HTTP_TOKEN is not usable; it may be a word of 16") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_key_in_the_wrong_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", KEY)
+    with pytest.raises(ConfigError, match=r"GLM_BASE_URL is '\[key\]'") as caught:
+        load()
+    assert KEY not in str(caught.value)
+
+
+def test_secrets_are_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", KEY)
+    monkeypatch.setenv("GLM_HTTP_TOKEN", "sixteen-characters")
+    settings = load()
+    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert KEY not in text
+        assert "sixteen-characters" not in text
+
+
+def test_names_may_be_written_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("GLM_THINKING", "True"), ("GLM_LANG", "EN"), ("GLM_BASE_URL", "ZAI")):
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert (settings.thinking, settings.lang, settings.base_url) == ("true", "en", "zai")
+
+
+def test_a_folder_may_be_given_from_home_or_from_the_working_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_OUTPUT_DIR", "~/pictures")
+    assert load().output_dir == home / "pictures"
+    monkeypatch.setenv("GLM_OUTPUT_DIR", "made")
+    assert load().output_dir == Path.cwd() / "made"
+
+
+def test_a_file_in_the_working_folder_is_never_read(home: Path) -> None:
+    text = "GLM_BASE_URL=http://evil.example/v1\nGLM_SIMULATE=1\n"
+    for name in (".env", "env", "glm-mcp/env", ".config/glm-mcp/env", "glm-mcp.env", ".env.local"):
+        write(Path.cwd() / name, text)
+    assert load() == Settings()
+
+
+def test_the_users_own_file_is_read_and_the_environment_goes_before_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config_file(), f"GLM_API_KEY={KEY}\nGLM_LANG=zh\nGLM_TOOLS=chat\n")
+    assert config_file().is_relative_to(home)
+    monkeypatch.setenv("GLM_LANG", "en")
+    settings = load()
+    assert (settings.key, settings.lang, settings.tools) == (KEY, "en", ("chat",))
+
+
+def test_a_file_that_is_named_replaces_the_users_own(tmp_path: Path) -> None:
+    write(config_file(), "GLM_LANG=zh\nGLM_TOOLS=chat\n")
+    settings = load(write(tmp_path / "other.env", "GLM_LANG=en\n"))
+    assert (settings.lang, settings.tools) == ("en", TOOLS)
+
+
+def test_a_file_keeps_its_dollars_and_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path / "settings.env", "\ufeffGLM_CHAT_MODEL=a${HOME}$b\n")
+    assert load(path).chat_model == "a${HOME}$b"
+
+
+def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.env does not exist"):
+        load(tmp_path / "nowhere.env")
+    (tmp_path / "binary.env").write_bytes(b"GLM_LANG=\xff\xfe\n")
+    with pytest.raises(ConfigError, match=r"binary\.env cannot be read"):
+        load(tmp_path / "binary.env")
+
+
+def test_settings_do_not_change_after_the_start() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().lang = "zh"
