@@ -134,6 +134,7 @@ def _encode(
     import av
 
     width, height = size
+    written = 0
     with av.open(path, "w", format="mp4") as container:
         stream: Any = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -150,8 +151,10 @@ def _encode(
             for plane in frame.planes[1:]:
                 plane.update(bytes([128]) * plane.buffer_size)
             frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-            if until and number % 100 == 0 and path.stat().st_size > until:
+            packets = stream.encode(frame)
+            written += sum(packet.size for packet in packets)
+            container.mux(packets)
+            if until and written > until:
                 break
         container.mux(stream.encode(None))
 

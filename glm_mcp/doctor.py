@@ -186,8 +186,10 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
             return [_wrong("service", f"{said}; the key belongs to another platform or plan", mend)]
     if isinstance(error, NetworkError):
         proxies = [n for n in PROXIES if os.environ.get(n)]
-        mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
-        return [_wrong("service", error.message, mend if proxies else error.hint)]
+        mend = error.hint
+        if proxies:
+            mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
+        return [_wrong("service", _short(error), mend)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
     return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
 

@@ -330,13 +330,6 @@ class _Watched:
             self._ended()
             raise
 
-    async def receive(self) -> Any:
-        try:
-            return await self._stream.receive()
-        except anyio.EndOfStream:
-            self._ended()
-            raise
-
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()
         return self

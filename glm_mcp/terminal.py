@@ -89,7 +89,7 @@ async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
         f"glm-mcp demo: five tools over stdio, {'the real service' if real else 'answers SIMULATED (no key is set)'}."
     )
     _say(f"Sample media: {folder}\n")
-    failed = 0
+    asked = failed = 0
     options = ["--env-file", str(env_file)] if env_file else []
     os.chdir(folder)
     async with local.over_stdio(env, options=options) as client:
@@ -109,13 +109,14 @@ async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
                 result = await client.call_tool(tool, arguments)
             text = local.text_of(result)
             _say(textwrap.indent(_wrapped(text), "  ") + "\n")
+            asked += 1
             failed += bool(result.is_error)
             if tool == "generate_image" and not result.is_error:
                 _say(f"  The picture is at {text.splitlines()[0]}\n")
     _say(
-        "All five tools answered."
+        f"All {'five' if asked == len(TOOLS) else asked} tools answered."
         if not failed
-        else f"{failed} of {len(TOOLS)} failed; `glm-mcp doctor` looks for the cause."
+        else f"{failed} of {asked} failed; `glm-mcp doctor` looks for the cause."
     )
     if not real:
         _say(

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,7 +23,7 @@ VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 COMMAND = (sys.executable, "-m", "glm_mcp")
 
 
-def environment(home: Path, sim: Simulator | None = None, **variables: str) -> dict[str, str]:
+def environment(home: Path, sim: Simulator | None = None, /, **variables: str) -> dict[str, str]:
     """What a host passes: little, and a home folder of its own. With `sim`: its address and key."""
     home.mkdir(parents=True, exist_ok=True)
     passed = {n: v for n, v in os.environ.items() if n == "PATH" or n.startswith("COV")}
@@ -89,10 +89,8 @@ class Process:
         self.out.rest()
         self.err.rest()
         if self.popen.stdin:
-            try:
+            with suppress(BrokenPipeError):
                 self.popen.stdin.close()
-            except BrokenPipeError:
-                pass
 
     def end(self) -> float:
         """Closes stdin; the seconds until the process has gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -132,7 +133,9 @@ def test_ctrl_c_in_a_call_ends_it_quietly(env: dict[str, str], sim: Simulator, t
         sim.wait(lambda received: received[-1].disconnected)
 
 
-def test_a_terminal_that_lacks_a_character_shows_another(env: dict[str, str], sim: Simulator, tmp_path: Path) -> None:
+def test_a_terminal_that_lacks_a_character_shows_another(
+    env: dict[str, str], sim: Simulator, tmp_path: Path
+) -> None:
     sim.queue(Reply(text="你好"))
     done = run({**env, "PYTHONIOENCODING": "ascii"}, tmp_path, "call", "chat", "prompt=你好")
     assert done.returncode == 0
@@ -140,10 +143,14 @@ def test_a_terminal_that_lacks_a_character_shows_another(env: dict[str, str], si
 
 
 def test_a_reader_that_goes_early_is_no_error_to_show(env: dict[str, str], tmp_path: Path) -> None:
-    with Process(env, tmp_path, "call", "chat", "prompt=hello") as process:
-        assert process.popen.stdout
-        process.popen.wait(LIMIT_S)
-        assert "Traceback" not in process.err.rest()
+    read, write = os.pipe()
+    os.close(read)
+    command = [*COMMAND, "call", "chat", "prompt=hello"]
+    with subprocess.Popen(command, env=env, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE) as process:
+        os.close(write)
+        assert process.stderr
+        assert process.stderr.read() == b""
+        process.wait(LIMIT_S)
 
 
 def test_without_a_key_a_call_says_how_to_get_one(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ async def test_a_video_over_the_limit_is_made_to_fit_or_goes_as_frames_and_says_
     sim.switches = WHOLE
     data = make(Film(regular(8), size=(960, 544), gop=1))
     put(folders.cwd / "a.mp4", data)
-    long = Film(regular(60), gop=4)
+    long = Film(regular(60, 5), size=(960, 544), gop=1)
     put(folders.cwd / "b.mp4", make(long))
     async with connect(GLM_MAX_VIDEO_MB="0.2") as client:
         await say(client, "analyze_video", video="a.mp4")

@@ -62,7 +62,13 @@ async def test_without_both_the_system_decides() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [*(tasks.IMAGE.values()), *(tasks.VIDEO.values()), *(tasks.DOCUMENT.values()), tasks.TRANSCRIBE, *(tasks.LAYOUT.values())],
+    [
+        *(tasks.IMAGE.values()),
+        *(tasks.VIDEO.values()),
+        *(tasks.DOCUMENT.values()),
+        tasks.TRANSCRIBE,
+        *(tasks.LAYOUT.values()),
+    ],
 )
 async def test_every_instruction_is_there_in_both_languages_and_short(table: dict[str, str]) -> None:
     assert set(table) == {"en", "zh"}

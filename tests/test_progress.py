@@ -158,9 +158,7 @@ def test_a_token_may_be_a_word_or_a_number(token: Any, sim: Simulator, tmp_path:
         assert {m["params"]["progressToken"] for m in server.heard} == {token}
 
 
-async def test_a_host_that_cannot_be_told_does_not_end_the_call(
-    connect: Connect, sim: Simulator
-) -> None:
+async def test_a_host_that_cannot_be_told_does_not_end_the_call(connect: Connect, sim: Simulator) -> None:
     async def fails(progress: float, total: float | None, message: str | None) -> None:
         raise RuntimeError("a host's own defect")
 

@@ -84,7 +84,9 @@ async def test_what_was_cut_is_read_on_to_the_last_character_without_a_model(
     assert len(chats(sim)) == 1
 
 
-async def test_a_short_answer_is_whole_and_says_nothing_of_reading_on(connect: Connect, sim: Simulator) -> None:
+async def test_a_short_answer_is_whole_and_says_nothing_of_reading_on(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.queue(Reply(text="Short."))
     async with connect() as client:
         text = await say(client, "chat", prompt="hi")
@@ -176,8 +178,8 @@ async def test_there_is_no_structured_content_unless_it_is_wanted(
     picture(folders.cwd / "a.png", (100, 100))
     (folders.cwd / "a.txt").write_text("hello", encoding="utf-8")
     boxes = Reply(text='[{"label": "x", "bbox_2d": [0, 0, 500, 500]}]')
-    sim.queue(boxes, boxes)
     for wanted in ("0", "1"):
+        sim.queue(boxes)
         async with connect(GLM_STRUCTURED=wanted) as client:
             found = [
                 await call(client, "describe_image", images="a.png", task="locate", prompt="x"),
@@ -193,13 +195,19 @@ async def test_there_is_no_structured_content_unless_it_is_wanted(
         {"label": "x", "box_px": [0, 0, 50, 50], "centre_px": [25, 25], "box_1000": [0, 0, 500, 500]}
     ]
     assert chatted["text"].startswith("[simulated glm-4.7-flash]")
-    assert {"model", "finish_reason", "request_id", "usage", "attempts", "seconds", "reasoning"} <= set(chatted)
-    assert read["documents"] == [{"name": "a.txt", "kind": read["documents"][0]["kind"], "pages": 1, "total": 1}]
+    assert {"model", "finish_reason", "request_id", "usage", "attempts", "seconds", "reasoning"} <= set(
+        chatted
+    )
+    assert read["documents"] == [
+        {"name": "a.txt", "kind": read["documents"][0]["kind"], "pages": 1, "total": 1}
+    ]
     assert Path(drawn["path"]).is_file()
     assert drawn["url"].startswith("http")
 
 
-async def test_structured_content_holds_the_whole_of_a_text_that_was_cut(connect: Connect, sim: Simulator) -> None:
+async def test_structured_content_holds_the_whole_of_a_text_that_was_cut(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.queue(Reply(text=TEXTS["chinese"]))
     async with connect(GLM_STRUCTURED="1") as client:
         result = await call(client, "chat", prompt="hi")
@@ -238,7 +246,9 @@ async def test_an_error_names_its_kind_cause_and_mend_in_text_and_meta(
     assert sim.key not in result.model_dump_json()
 
 
-async def test_every_way_to_fail_has_the_same_form(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_every_way_to_fail_has_the_same_form(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     (folders.cwd / "a.txt").write_text("hello", encoding="utf-8")
     wrong: list[tuple[str, dict[str, object]]] = [
         ("describe_image", {"images": "none.png"}),
@@ -334,7 +344,9 @@ async def test_links_name_files_of_this_machine_or_kept_ones_over_http(
         ("", 7_800, False, 55),
     ],
 )
-async def test_a_host_is_known_by_its_clients_name(name: str, budget: int, previews: bool, deadline: float) -> None:
+async def test_a_host_is_known_by_its_clients_name(
+    name: str, budget: int, previews: bool, deadline: float
+) -> None:
     host = profiles.host(name, Settings(_env_file=None), remote=False)
     assert (host.budget, host.previews, host.deadline_s, host.local) == (budget, previews, deadline, True)
 

@@ -24,9 +24,7 @@ ERAS = ("legacy", "2026-07-28")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_host_of_each_older_version_lists_and_calls(
-    version: str, sim: Simulator, tmp_path: Path
-) -> None:
+def test_a_host_of_each_older_version_lists_and_calls(version: str, sim: Simulator, tmp_path: Path) -> None:
     with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
         assert server.initialize(version)["protocolVersion"] == version
         listed = server.request("tools/list")["result"]["tools"]
@@ -105,7 +103,9 @@ async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_lo
         async with connect(app=app, mode=mode) as client:
             result = await client.call_tool("broken", {})
     assert result.is_error
-    assert text_of(result).startswith("internal: broken failed by a defect of this server (ZeroDivisionError)")
+    assert text_of(result).startswith(
+        "internal: broken failed by a defect of this server (ZeroDivisionError)"
+    )
     assert "secret detail" not in text_of(result)
     assert result.meta
     assert result.meta["glm"]["error"]["kind"] == "internal"
@@ -115,7 +115,11 @@ async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_lo
 @pytest.mark.parametrize("mode", ERAS)
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("claude-code", "300 s, previews True"), ("cline", "55 s, previews False"), ("?", "55 s, previews False")],
+    [
+        ("claude-code", "300 s, previews True"),
+        ("cline", "55 s, previews False"),
+        ("?", "55 s, previews False"),
+    ],
 )
 async def test_a_host_is_known_by_its_name_in_every_era(
     mode: str, name: str, expected: str, connect: Connect, app_of: Callable[..., App]

@@ -18,8 +18,8 @@ from mcp import Client
 from processes import COMMAND, LIMIT_S, environment, over_http
 from support import text_of
 
-from glm_mcp.http.app import application
 from glm_mcp.errors import ConfigError
+from glm_mcp.http.app import application
 from glm_mcp.samples import FOLDER
 from glm_mcp.server import App
 from glm_mcp.settings import TOOLS, Settings
@@ -84,12 +84,12 @@ async def test_progress_is_heard(mode: Any, url: str, shared: Simulator) -> None
     shared.queue(Fault("slow_first_byte", seconds=0.6))
     heard: list[str | None] = []
 
-    async def progress(step: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message)
 
     with anyio.fail_after(15):
         async with Client(f"{url}/mcp", mode=mode) as client:
-            await client.call_tool("chat", {"prompt": "hello"}, progress_callback=progress)
+            await client.call_tool("chat", {"prompt": "hello"}, progress_callback=on_progress)
     assert "waiting for glm-4.7-flash" in heard
 
 
@@ -190,9 +190,11 @@ async def test_with_a_token_only_those_who_send_it_are_served(shared: Simulator,
         from mcp.client.streamable_http import streamable_http_client
 
         for header in (f"Bearer {TOKEN}", f"bearer {TOKEN}"):
-            async with httpx2.AsyncClient(headers={"Authorization": header}, trust_env=False) as allowed:
-                async with Client(streamable_http_client(f"{url}/mcp", http_client=allowed)) as client:
-                    assert "I received" in text_of(await client.call_tool("chat", {"prompt": "hello"}))
+            async with (
+                httpx2.AsyncClient(headers={"Authorization": header}, trust_env=False) as allowed,
+                Client(streamable_http_client(f"{url}/mcp", http_client=allowed)) as client,
+            ):
+                assert "I received" in text_of(await client.call_tool("chat", {"prompt": "hello"}))
 
 
 def test_a_port_in_use_is_said_and_nothing_else(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from support import text_of
 from toolkit import SAMPLES, call, chats, fail, fresh_simulator, kinds, last, links, parts, say, words
 
 from glm_mcp.server import Folders
-from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.tasks import VIDEO
 
@@ -38,21 +40,19 @@ def film(folders: Folders) -> Path:
     return path
 
 
-def frame_times(request: object) -> list[float]:
+def frame_times(request: Received) -> list[float]:
     """Seconds of the marks before the pictures."""
-    content = parts(request)  # type: ignore[arg-type]
+    content = parts(request)
     found = []
-    for mark, picture in zip(content, content[1:], strict=False):
+    for mark, picture in itertools.pairwise(content):
         if picture["type"] == "image_url":
             minutes, seconds = re.fullmatch(r"\[(\d+):([\d.]+)\]", mark["text"]).groups()  # type: ignore[union-attr]
             found.append(int(minutes) * 60 + float(seconds))
     return found
 
 
-def frame_numbers(request: object) -> list[int]:
-    import base64
-
-    urls = [p["image_url"]["url"] for p in parts(request) if p["type"] == "image_url"]  # type: ignore[arg-type]
+def frame_numbers(request: Received) -> list[int]:
+    urls = [p["image_url"]["url"] for p in parts(request) if p["type"] == "image_url"]
     return [read_mark(base64.b64decode(u.rpartition(",")[2])) for u in urls]
 
 
@@ -93,7 +93,10 @@ async def test_each_frame_follows_its_own_time_and_the_prompt_comes_last(
     assert len(times) == 6
     assert times == sorted(times)
     assert numbers == [round(t * 10) for t in times]
-    assert parts(last(sim))[0]["text"] == "These are 6 frames of a video, 0:00–0:06, each after its time in the video."
+    assert (
+        parts(last(sim))[0]["text"]
+        == "These are 6 frames of a video, 0:00–0:06, each after its time in the video."
+    )
     assert words(last(sim)) == "What happens?"
 
 
@@ -202,10 +205,13 @@ async def test_a_subtitle_file_beside_the_video_goes_along(
     connect: Connect, sim: Simulator, folders: Folders, film: Path
 ) -> None:
     (folders.cwd / "film.srt").write_text(
-        "1\n00:00:01,000 --> 00:00:02,000\nWelcome aboard.\n\n2\n00:00:05,000 --> 00:00:05,500\nGoodbye.\n", encoding="utf-8"
+        "1\n00:00:01,000 --> 00:00:02,000\nWelcome aboard.\n\n2\n00:00:05,000 --> 00:00:05,500\nGoodbye.\n",
+        encoding="utf-8",
     )
     async with connect() as client:
-        await say(client, "analyze_video", video="film.mp4", prompt="What is said?", start=0, end=3, max_frames=2)
+        await say(
+            client, "analyze_video", video="film.mp4", prompt="What is said?", start=0, end=3, max_frames=2
+        )
         await say(client, "analyze_video", video="film.mp4", prompt="说了什么？", max_frames=2)
     english, chinese = (words(r) for r in sim.received)
     assert english.startswith("Subtitles of the video:\n")
@@ -259,7 +265,9 @@ async def test_live_streams_pages_and_inner_addresses_are_refused(
 async def test_a_long_video_is_read_in_parts_and_combined(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    (folders.cwd / "long.mp4").write_bytes(make(Film(regular(12, 10), size=(160, 96), cuts=tuple(range(10, 120, 10)))))
+    (folders.cwd / "long.mp4").write_bytes(
+        make(Film(regular(12, 10), size=(160, 96), cuts=tuple(range(10, 120, 10))))
+    )
     async with connect() as client:
         text = await say(client, "analyze_video", video="long.mp4", prompt="Tell all.", max_frames=60)
         before = len(sim.received)
@@ -276,7 +284,9 @@ async def test_a_long_video_is_read_in_parts_and_combined(
     assert [bool(r.media) for r in chats(sim)[before:]] == [False]
 
 
-async def test_what_is_no_video_names_the_tool_for_it(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_what_is_no_video_names_the_tool_for_it(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     Image.new("RGB", (8, 8)).save(folders.cwd / "a.png")
     (folders.cwd / "broken.mp4").write_bytes(make(SCENES)[:400])
     (folders.cwd / "a.mp4").write_bytes(make(SCENES))
@@ -325,10 +335,15 @@ async def test_times_are_read_from_the_beginnings_of_lines(text: str, times: lis
 
 
 async def test_a_frame_is_a_picture_that_decodes(connect: Connect, sim: Simulator, film: Path) -> None:
-    import base64
-
     async with connect() as client:
         await say(client, "analyze_video", video="film.mp4", max_frames=1)
     url = next(p["image_url"]["url"] for p in parts(last(sim)) if p["type"] == "image_url")
     with Image.open(io.BytesIO(base64.b64decode(url.rpartition(",")[2]))) as opened:
         assert opened.size == (320, 192)
+
+
+async def test_a_video_that_nobody_can_fetch_is_a_clear_error(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        text = await fail(client, "analyze_video", video=f"{sim.origin}/files/cogview/none.mp4")
+    assert text.startswith("not_found: ")
+    assert [r.status for r in sim.received] == [400, 404]

@@ -10,7 +10,21 @@ import pytest
 from conftest import Connect
 from made_documents import lines, noise, pdf
 from support import text_of
-from toolkit import SAMPLES, call, chats, fail, fresh_simulator, glm, kinds, last, parts, picture, png, say, words
+from toolkit import (
+    SAMPLES,
+    call,
+    chats,
+    fail,
+    fresh_simulator,
+    glm,
+    kinds,
+    last,
+    parts,
+    picture,
+    png,
+    say,
+    words,
+)
 
 from glm_mcp.server import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -73,7 +87,10 @@ async def test_a_picture_in_the_history_takes_the_call_to_the_vision_model(
 
     url = "data:image/png;base64," + base64.b64encode(png((48, 32))).decode()
     history = [
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "?"}]},
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "?"}],
+        },
         {"role": "assistant", "content": "A red square."},
     ]
     async with connect() as client:
@@ -85,7 +102,10 @@ async def test_a_picture_in_the_history_takes_the_call_to_the_vision_model(
 async def test_parts_by_address_in_the_history_pass_unchanged(connect: Connect, sim: Simulator) -> None:
     sim.web["https://example.com/a.png"] = (png(), "image/png")
     part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    history = [{"role": "user", "content": [part, {"type": "text", "text": "See."}]}, {"role": "assistant", "content": "Yes."}]
+    history = [
+        {"role": "user", "content": [part, {"type": "text", "text": "See."}]},
+        {"role": "assistant", "content": "Yes."},
+    ]
     async with connect() as client:
         await say(client, "chat", prompt="And?", history=history)
     assert last(sim).body["messages"][0]["content"][0] == part
@@ -94,17 +114,25 @@ async def test_parts_by_address_in_the_history_pass_unchanged(connect: Connect, 
 @pytest.mark.parametrize(
     ("turn", "said"),
     [
-        ({"role": "robot", "content": "x"}, "history[0] has role 'robot'. A role is one of system, user, assistant, tool."),
+        (
+            {"role": "robot", "content": "x"},
+            "history[0] has role 'robot'. A role is one of system, user, assistant, tool.",
+        ),
         ({"role": "user"}, "history[0] has no content"),
         ({"role": "tool", "content": "x"}, "history[0] is a function result without tool_call_id"),
-        ({"role": "user", "content": [{"type": "audio"}]}, "Parts are text, image_url, video_url and file_url."),
+        (
+            {"role": "user", "content": [{"type": "audio"}]},
+            "Parts are text, image_url, video_url and file_url.",
+        ),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "shot.png"}}]},
             "neither a URL nor base64. Give local pictures in files.",
         ),
     ],
 )
-async def test_a_wrong_turn_is_named(connect: Connect, sim: Simulator, turn: dict[str, Any], said: str) -> None:
+async def test_a_wrong_turn_is_named(
+    connect: Connect, sim: Simulator, turn: dict[str, Any], said: str
+) -> None:
     async with connect() as client:
         text = await fail(client, "chat", prompt="hi", history=[turn])
     assert said in text
@@ -117,7 +145,11 @@ async def test_a_wrong_turn_is_named(connect: Connect, sim: Simulator, turn: dic
         WEATHER,
         {"type": "function", "function": WEATHER},
         {"type": "function", **WEATHER},
-        {"name": "get_weather", "description": "The weather of a city", "input_schema": WEATHER["parameters"]},
+        {
+            "name": "get_weather",
+            "description": "The weather of a city",
+            "input_schema": WEATHER["parameters"],
+        },
         {"name": "get_weather", "description": "The weather of a city", "inputSchema": WEATHER["parameters"]},
     ],
 )
@@ -150,7 +182,9 @@ async def test_a_function_name_that_the_service_refuses_is_named(connect: Connec
     assert not sim.received
 
 
-async def test_a_function_call_makes_a_round_trip_with_an_empty_prompt(connect: Connect, sim: Simulator) -> None:
+async def test_a_function_call_makes_a_round_trip_with_an_empty_prompt(
+    connect: Connect, sim: Simulator
+) -> None:
     async with connect() as client:
         result = await call(client, "chat", prompt="Use get_weather for Beijing.", functions=[WEATHER])
         head, _, rest = text_of(result).partition("\n\n")
@@ -193,7 +227,9 @@ async def test_function_results_go_to_a_vision_model_in_words_when_it_knows_no_r
         {
             "role": "assistant",
             "content": None,
-            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}],
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+            ],
         },
         {"role": "tool", "tool_call_id": "c1", "content": "clear"},
     ]
@@ -300,7 +336,9 @@ async def test_shown_reasoning_is_capped(connect: Connect, sim: Simulator) -> No
     assert 4_000 < len(text) < 4_300
 
 
-async def test_json_true_is_asked_for_by_the_api_and_given_back_bare(connect: Connect, sim: Simulator) -> None:
+async def test_json_true_is_asked_for_by_the_api_and_given_back_bare(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.queue(Reply(text='```json\n{"a": 1}\n```'))
     async with connect() as client:
         text = await say(client, "chat", prompt="Give JSON.", json=True)
@@ -326,7 +364,9 @@ async def test_wrong_json_is_repaired_once(connect: Connect, sim: Simulator) -> 
     assert "'age' is a required property" in words(last(sim))
 
 
-async def test_json_that_stays_wrong_is_an_error_that_carries_the_text(connect: Connect, sim: Simulator) -> None:
+async def test_json_that_stays_wrong_is_an_error_that_carries_the_text(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.queue(Reply(text="Ada is 36.", times=2))
     async with connect() as client:
         text = await fail(client, "chat", prompt="Who?", json=PERSON)
@@ -344,7 +384,12 @@ async def test_a_broken_schema_is_refused_before_any_request(connect: Connect, s
 
 @pytest.mark.parametrize(
     ("given", "sent"),
-    [(0, {"do_sample": False}), (0.456, {"temperature": 0.46}), (1, {"temperature": 1.0}), (1.7, {"temperature": 1.0})],
+    [
+        (0, {"do_sample": False}),
+        (0.456, {"temperature": 0.46}),
+        (1, {"temperature": 1.0}),
+        (1.7, {"temperature": 1.0}),
+    ],
 )
 async def test_temperature_is_put_into_the_apis_terms(
     connect: Connect, sim: Simulator, given: float, sent: dict[str, Any]
@@ -377,7 +422,9 @@ async def test_a_paid_model_without_balance_says_so(connect: Connect, sim: Simul
     assert len(sim.received) == 1
 
 
-async def test_what_had_arrived_at_the_deadline_is_returned_and_marked(connect: Connect, sim: Simulator) -> None:
+async def test_what_had_arrived_at_the_deadline_is_returned_and_marked(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.queue(Fault("hang_mid", chunks=2))
     async with connect(GLM_DEADLINE_S=1) as client:
         result = await call(client, "chat", prompt="hi")

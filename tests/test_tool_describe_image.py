@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from glm_mcp.tools.tasks import IMAGE
 pytestmark = pytest.mark.anyio
 
 URL = "https://example.com/a.png"
-BOXES = '[{"label": "left", "bbox_2d": [0, 0, 500, 1000]}, {"label": "right", "bbox_2d": [500, 0, 1000, 1000]}]'
+BOXES = (
+    '[{"label": "left", "bbox_2d": [0, 0, 500, 1000]}, {"label": "right", "bbox_2d": [500, 0, 1000, 1000]}]'
+)
 
 
 @pytest.fixture
@@ -43,14 +46,20 @@ def drawn(text: str) -> Path:
     return Path(found[1])
 
 
-async def test_without_a_prompt_the_picture_is_described(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_without_a_prompt_the_picture_is_described(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png", (640, 480))
     async with connect() as client:
         text = await say(client, "describe_image", images="a.png")
     assert last(sim).model == "glm-4.6v-flash"
     assert kinds(last(sim)) == ["image_url", "text"]
     assert words(last(sim)) == f"{IMAGE['describe']['en']} Answer in English."
-    assert (last(sim).media[0].width, last(sim).media[0].height, last(sim).media[0].mean_rgb) == (640, 480, (51, 102, 204))
+    assert (last(sim).media[0].width, last(sim).media[0].height, last(sim).media[0].mean_rgb) == (
+        640,
+        480,
+        (51, 102, 204),
+    )
     assert "1 image: PNG 640×480" in text
 
 
@@ -117,7 +126,9 @@ async def test_locate_needs_a_prompt(connect: Connect, sim: Simulator, folders: 
     picture(folders.cwd / "a.png")
     async with connect() as client:
         text = await fail(client, "describe_image", images="a.png", task="locate")
-    assert text == "invalid_request: describe_image: task=locate without a prompt. Say in prompt what to find."
+    assert (
+        text == "invalid_request: describe_image: task=locate without a prompt. Say in prompt what to find."
+    )
     assert not sim.received
 
 
@@ -135,7 +146,9 @@ async def test_boxes_of_a_shrunk_picture_are_in_pixels_of_the_original(
         assert copy.size == (last(sim).media[0].width, last(sim).media[0].height)
 
 
-async def test_boxes_of_a_part_are_in_pixels_of_the_whole(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_boxes_of_a_part_are_in_pixels_of_the_whole(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png", (640, 480))
     sim.queue(Reply(text='[{"label": "a", "bbox_2d": [0, 0, 500, 1000]}]'))
     async with connect() as client:
@@ -146,7 +159,9 @@ async def test_boxes_of_a_part_are_in_pixels_of_the_whole(connect: Connect, sim:
     assert boxes_in(text) == [[100, 50, 200, 150]]
 
 
-async def test_a_tall_screenshot_is_searched_piece_by_piece(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_a_tall_screenshot_is_searched_piece_by_piece(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "tall.png", (600, 6000))
     sim.queue(Reply(text='[{"label": "a", "bbox_2d": [0, 0, 1000, 1000]}]', times=0))
     async with connect() as client:
@@ -156,11 +171,13 @@ async def test_a_tall_screenshot_is_searched_piece_by_piece(connect: Connect, si
     assert text.startswith(f"{len(found)} found in 600x6000 px")
     assert found[0][:2] == [0, 0]
     assert found[-1][2:] == [600, 6000]
-    assert all(earlier[3] > later[1] for earlier, later in zip(found, found[1:], strict=False))
+    assert all(earlier[3] > later[1] for earlier, later in itertools.pairwise(found))
     assert text.count("Drawn: ") == len(found)
 
 
-async def test_locate_looks_at_each_of_several_pictures(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_locate_looks_at_each_of_several_pictures(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png", (100, 100))
     picture(folders.cwd / "b.png", (200, 200))
     sim.queue(Reply(text='[{"label": "x", "bbox_2d": [0, 0, 500, 500]}]', times=0))
@@ -171,7 +188,9 @@ async def test_locate_looks_at_each_of_several_pictures(connect: Connect, sim: S
     assert "\nb.png:\n2. x: [0, 0, 100, 100] px" in text
 
 
-async def test_boxes_in_any_other_answer_get_their_pixels(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_boxes_in_any_other_answer_get_their_pixels(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png", (640, 480))
     sim.queue(Reply(text="The cat is at [[250, 250, 750, 500]], asleep."), Reply(text="Click at [500, 100]."))
     async with connect() as client:
@@ -193,7 +212,9 @@ async def test_half_a_list_of_boxes_at_the_deadline_is_an_error(
     assert text.startswith("timeout: ")
 
 
-async def test_code_from_a_screenshot_is_saved_whole(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_code_from_a_screenshot_is_saved_whole(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "login page.png")
     code = "<!doctype html>\n" + "\n".join(f"<p>row {n}</p>" for n in range(2_000))
     sim.queue(Reply(text=f"Here it is:\n```html\n{code}\n```\nDone.", times=2))
@@ -220,7 +241,9 @@ async def test_code_that_was_cut_off_is_said_to_be_incomplete(
     assert (folders.cwd / "glm-output" / "a.html").read_text(encoding="utf-8") == "<!doctype html>\n<p>one"
 
 
-async def test_compare_needs_two_pictures_and_names_them(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_compare_needs_two_pictures_and_names_them(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png", (50, 40), "red")
     picture(folders.cwd / "b.png", (60, 40), "blue")
     async with connect() as client:
@@ -246,7 +269,9 @@ async def test_fifty_pictures_go_in_one_call_and_more_are_refused(
     assert len(last(sim).media) == 50
 
 
-async def test_a_model_of_one_picture_is_asked_once_for_each(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_a_model_of_one_picture_is_asked_once_for_each(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     sim.switches = Switches(raw_base64_images="accept", data_url_images="accept")
     picture(folders.cwd / "a.png", (50, 40))
     picture(folders.cwd / "b.png", (60, 40))
@@ -355,7 +380,9 @@ async def test_a_folder_a_missing_file_and_a_document_are_told_apart(
     assert not sim.received
 
 
-async def test_other_formats_arrive_as_png_or_jpeg(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_other_formats_arrive_as_png_or_jpeg(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     for name in ("a.webp", "a.bmp", "a.gif", "a.tiff"):
         picture(folders.cwd / name, (64, 48))
     async with connect() as client:
@@ -381,3 +408,24 @@ async def test_base64_of_a_picture_is_taken_with_line_breaks_too(connect: Connec
     async with connect() as client:
         await say(client, "describe_image", images=[broken])
     assert last(sim).media[0].sha256 == hashlib.sha256(out.getvalue()).hexdigest()
+
+
+async def test_a_picture_that_nobody_can_fetch_is_a_clear_error(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=f"{sim.origin}/files/cogview/none.png")
+    assert text.startswith("not_found: ")
+    assert [r.status for r in sim.received] == [400, 404]
+
+
+async def test_tokens_and_warnings_of_all_calls_are_told(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (100, 100))
+    picture(folders.cwd / "b.png", (200, 200))
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    box = '[{"label": "x", "bbox_2d": [0, 0, 500, 500]}]'
+    sim.queue(Reply(text=box, usage=usage), Reply(text=box, usage=usage, finish_reason="length"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], task="locate", prompt="x")
+    assert "200 + 20 tokens" in text
+    assert "cut off by max_tokens" in text

@@ -126,13 +126,23 @@ async def test_a_size_between_is_drawn_larger_scaled_and_cropped_and_said(
 
 @pytest.mark.parametrize(
     ("suffix", "form"),
-    [("png", "PNG"), ("jpg", "JPEG"), ("JPEG", "JPEG"), ("webp", "WEBP"), ("gif", "GIF"), ("bmp", "BMP"), ("tiff", "TIFF")],
+    [
+        ("png", "PNG"),
+        ("jpg", "JPEG"),
+        ("JPEG", "JPEG"),
+        ("webp", "WEBP"),
+        ("gif", "GIF"),
+        ("bmp", "BMP"),
+        ("tiff", "TIFF"),
+    ],
 )
 async def test_the_suffix_of_the_output_sets_the_format(
     connect: Connect, sim: Simulator, folders: Folders, suffix: str, form: str
 ) -> None:
     async with connect() as client:
-        text = await say(client, "generate_image", prompt="a hill", size="512x512", output=f"art/hill.{suffix}")
+        text = await say(
+            client, "generate_image", prompt="a hill", size="512x512", output=f"art/hill.{suffix}"
+        )
     path = folders.cwd / "art" / f"hill.{suffix}"
     assert text.splitlines()[0] == str(path)
     with Image.open(path) as opened:
@@ -169,7 +179,9 @@ async def test_the_output_folder_of_the_settings_is_used(
     place = tmp_path / "pictures"
     async with connect(GLM_OUTPUT_DIR=str(place)) as client:
         text = await say(client, "generate_image", prompt="a hill", size="512x512")
-        asked = await say(client, "generate_image", prompt="a hill", size="512x512", output=str(place / "b.png"))
+        asked = await say(
+            client, "generate_image", prompt="a hill", size="512x512", output=str(place / "b.png")
+        )
     assert Path(text.splitlines()[0]) == place / "a-hill.png"
     assert Path(asked.splitlines()[0]) == place / "b.png"
 
@@ -189,7 +201,9 @@ async def test_a_format_that_cannot_be_written_is_refused_before_anything_is_ask
 ) -> None:
     async with connect() as client:
         text = await fail(client, "generate_image", prompt="a hill", output="hill.psd")
-    assert text.startswith("invalid_request: generate_image: pictures cannot be saved as '.psd'. The suffix of output may be .png")
+    assert text.startswith(
+        "invalid_request: generate_image: pictures cannot be saved as '.psd'. The suffix of output may be .png"
+    )
     assert not sim.received
 
 
@@ -222,7 +236,9 @@ async def test_a_preview_is_small_and_only_for_hosts_that_show_pictures(
     shown = {}
     for host in ("claude-code", "codex-mcp-client", "Cline", "a-host", ""):
         async with connect(host=host) as client:
-            shown[host] = images(await call(client, "generate_image", prompt="a hill", size="16:9", preview=True))
+            shown[host] = images(
+                await call(client, "generate_image", prompt="a hill", size="16:9", preview=True)
+            )
     async with connect(host="claude-code") as client:
         default = images(await call(client, "generate_image", prompt="a hill"))
         without = images(await call(client, "generate_image", prompt="a hill", preview="no"))
@@ -281,7 +297,9 @@ async def test_what_is_no_picture_is_not_saved(connect: Connect, sim: Simulator,
 async def test_a_redirect_is_followed_within_the_service_but_not_inwards(
     connect: Connect, sim: Simulator
 ) -> None:
-    sim.queue(Fault("image_redirect"), Fault("image_redirect", location="http://169.254.169.254/latest/meta-data"))
+    sim.queue(
+        Fault("image_redirect"), Fault("image_redirect", location="http://169.254.169.254/latest/meta-data")
+    )
     async with connect() as client:
         text = await say(client, "generate_image", prompt="a hill", size="512x512")
         inwards = await fail(client, "generate_image", prompt="a hill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -13,14 +14,20 @@ from made_documents import docx, lines, noise, para, pdf
 from support import text_of
 from toolkit import SAMPLES, call, chats, fail, fresh_simulator, glm, kinds, last, parts, picture, say, words
 
+from glm_mcp.media.parts import Picture
+from glm_mcp.registry import CARDS
 from glm_mcp.server import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.tools.read_document import Unit, pack
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
+from glm_mcp.wire import Image
 
 pytestmark = pytest.mark.anyio
 
 LOCAL = "[read on this machine, no model asked"
-NEXT = re.compile(r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)')
+NEXT = re.compile(
+    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
+)
 
 
 @pytest.fixture
@@ -92,7 +99,9 @@ async def test_mode_text_asks_nobody_and_names_the_pages_without_text(
     assert not sim.received
 
 
-async def test_mode_vision_shows_every_page_as_a_picture(connect: Connect, sim: Simulator, report: Path) -> None:
+async def test_mode_vision_shows_every_page_as_a_picture(
+    connect: Connect, sim: Simulator, report: Path
+) -> None:
     sim.queue(*[Reply(text=f"seen {n}") for n in range(3)])
     async with connect() as client:
         text = await say(client, "read_document", documents="report.pdf", mode="vision")
@@ -104,7 +113,9 @@ async def test_mode_vision_shows_every_page_as_a_picture(connect: Connect, sim: 
     assert "2132" not in last(sim).text
 
 
-async def test_mode_native_sends_addresses_and_nothing_else(connect: Connect, sim: Simulator, report: Path) -> None:
+async def test_mode_native_sends_addresses_and_nothing_else(
+    connect: Connect, sim: Simulator, report: Path
+) -> None:
     urls = ["https://example.com/a.txt", "https://example.com/b.pdf"]
     sim.web[urls[0]] = (b"hello", "text/plain")
     sim.web[urls[1]] = (report.read_bytes(), "application/pdf")
@@ -172,7 +183,9 @@ async def test_several_documents_are_told_apart_by_file_and_page(
     marks = re.findall(r"^\[(.+)\]$", text, re.MULTILINE)
     assert marks == ["old.pdf, page 1", "old.pdf, page 2", "new.pdf, page 1", "new.pdf, page 2"]
     assert text.index("Term 5") < text.index("Price 12")
-    assert one == "invalid_request: read_document: task=compare with one document. Give two or more documents."
+    assert (
+        one == "invalid_request: read_document: task=compare with one document. Give two or more documents."
+    )
     assert markdown.startswith("# old.pdf\n\n[page 1]\n")
     assert "\n# new.pdf\n\n[page 1]\n" in markdown
 
@@ -188,7 +201,9 @@ async def test_a_layout_as_json_is_valid_json(connect: Connect, sim: Simulator, 
     assert len(sim.received) == 2
 
 
-async def test_a_layout_as_html_comes_without_its_fence(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_a_layout_as_html_comes_without_its_fence(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     (folders.cwd / "a.md").write_text("# 条款\n\n三十天。\n", encoding="utf-8")
     sim.queue(Reply(text="```html\n<h1>条款</h1>\n```"))
     async with connect(GLM_LANG=None) as client:
@@ -201,7 +216,9 @@ async def test_a_layout_as_html_comes_without_its_fence(connect: Connect, sim: S
 async def test_the_pieces_of_a_long_document_joined_are_the_document(
     connect: Connect, sim: Simulator, folders: Folders, by: str
 ) -> None:
-    whole = "\n\n".join(f"第{n}段 Paragraph {n}, with \"quotes\"\tand\\signs. " + "字" * (n % 90) for n in range(300))
+    whole = "\n\n".join(
+        f'第{n}段 Paragraph {n}, with "quotes"\tand\\signs. ' + "字" * (n % 90) for n in range(300)
+    )
     (folders.cwd / "long.txt").write_text(whole, encoding="utf-8")
     options = {"max_chars": 3_000} if by == "max_chars" else {}
     pieces = []
@@ -280,7 +297,9 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         result = await call(client, "read_document", documents="scan.pdf")
         text = text_of(result)
         assert result.is_error
-        assert text.startswith("timeout: 2 of 3 parts done before the deadline. Call again with the same arguments")
+        assert text.startswith(
+            "timeout: 2 of 3 parts done before the deadline. Call again with the same arguments"
+        )
         assert "first\n\nsecond" in text
         assert glm(result)["error"]["kind"] == "timeout"
         sim.clear()
@@ -291,7 +310,9 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         assert word in text
 
 
-async def test_an_encrypted_pdf_needs_its_password(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_an_encrypted_pdf_needs_its_password(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     data = (Path(__file__).parent / "data" / "encrypted-aes256.pdf").read_bytes()
     (folders.cwd / "secret.pdf").write_bytes(data)
     async with connect() as client:
@@ -314,7 +335,9 @@ async def test_the_callers_encoding_counts(connect: Connect, folders: Folders) -
     assert wrong.startswith("invalid_request: ")
 
 
-async def test_a_picture_is_sent_to_the_tool_for_pictures(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_a_picture_is_sent_to_the_tool_for_pictures(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "a.png")
     async with connect() as client:
         text = await fail(client, "read_document", documents="a.png")
@@ -334,7 +357,9 @@ async def test_a_pattern_of_documents_works_and_one_without_a_match_says_so(
     assert none.startswith("not_found: ")
 
 
-async def test_the_answer_to_a_prompt_as_json_fits_its_schema(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_the_answer_to_a_prompt_as_json_fits_its_schema(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     (folders.cwd / "a.txt").write_text("Invoice 7, total 12.50.", encoding="utf-8")
     schema = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
     async with connect() as client:
@@ -342,7 +367,9 @@ async def test_the_answer_to_a_prompt_as_json_fits_its_schema(connect: Connect, 
     assert isinstance(json.loads(body_of(text))["total"], int | float)
 
 
-async def test_a_remote_document_is_downloaded_only_from_public_addresses(connect: Connect, sim: Simulator) -> None:
+async def test_a_remote_document_is_downloaded_only_from_public_addresses(
+    connect: Connect, sim: Simulator
+) -> None:
     async with connect() as client:
         text = await fail(client, "read_document", documents="http://10.0.0.1/a.pdf")
     assert text.startswith("forbidden_url: ")
@@ -356,3 +383,24 @@ async def test_scans_are_read_when_the_service_wants_data_urls(
     async with connect() as client:
         await say(client, "read_document", documents="scan.pdf")
     assert [r.status for r in sim.received] == [400, 200]
+
+
+async def test_a_transcription_that_was_cut_off_is_said_and_stays_said(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "scan.pdf").write_bytes(pdf([noise(0, 0, 595, 842)]))
+    sim.queue(Reply(text="Half a pa", finish_reason="length"))
+    async with connect() as client:
+        first = await say(client, "read_document", documents="scan.pdf")
+        again = await say(client, "read_document", documents="scan.pdf")
+    assert "cut off by max_tokens" in first
+    assert "cut off by max_tokens" in again
+    assert len(sim.received) == 1
+
+
+async def test_page_pictures_are_packed_within_the_body_that_the_service_takes() -> None:
+    heavy = [Unit(str(n), "", (Picture(Image("p", data=bytes(3_000)), 1, 1, (1, 1)),)) for n in range(5)]
+    card = dataclasses.replace(CARDS["glm-4.6v-flash"], body_bytes=9_000)
+    packs = pack(heavy, card, "", None)
+    assert [len(p) for p in packs] == [2, 2, 1]
+    assert [u for p in packs for u in p] == heavy

@@ -81,10 +81,12 @@ async def test_the_slogan_with_its_history(connect: Connect, sim: Simulator, pro
 async def test_the_slogan_arrives_as_a_stream(connect: Connect, sim: Simulator) -> None:
     import anyio
 
-    sim.queue(Reply(reasoning="想一想。", chunks=({"reasoning_content": "想一想。"}, "智谱", "开放", "，未来已来")))
+    sim.queue(
+        Reply(reasoning="想一想。", chunks=({"reasoning_content": "想一想。"}, "智谱", "开放", "，未来已来"))
+    )
     heard: list[str] = []
 
-    async def progress(_: float, __: float | None, message: str | None) -> None:
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message or "")
 
     async with connect() as client:
@@ -92,7 +94,7 @@ async def test_the_slogan_arrives_as_a_stream(connect: Connect, sim: Simulator) 
             result = await client.call_tool(
                 "chat",
                 {"prompt": "智谱AI开放平台", "history": SLOGAN, "thinking": True},
-                progress_callback=progress,
+                progress_callback=listen,
             )
     assert result.content[0].text.startswith("智谱开放，未来已来")  # type: ignore[union-attr]
     assert heard
@@ -106,7 +108,9 @@ async def test_the_bottle_of_beer_by_address(connect: Connect, sim: Simulator) -
     assert asked(last(sim)) == vision(part("image_url", BOTTLES), said(WHERE))
 
 
-async def test_the_bottle_of_beer_gets_a_box_in_pixels(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_the_bottle_of_beer_gets_a_box_in_pixels(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     picture(folders.cwd / "beer.png", (1000, 500))
     sim.queue(Reply(text="[[94,598,177,991]]", boxed=True))
     async with connect() as client:
@@ -115,11 +119,16 @@ async def test_the_bottle_of_beer_gets_a_box_in_pixels(connect: Connect, sim: Si
 
 
 async def test_two_pictures_by_address(connect: Connect, sim: Simulator) -> None:
-    urls = ["https://cdn.bigmodel.cn/static/logo/register.png", "https://cdn.bigmodel.cn/static/logo/api-key.png"]
+    urls = [
+        "https://cdn.bigmodel.cn/static/logo/register.png",
+        "https://cdn.bigmodel.cn/static/logo/api-key.png",
+    ]
     for url in urls:
         sim.web[url] = (png(), "image/png")
     async with connect() as client:
-        await say(client, "describe_image", images=urls, prompt="What are the pics talk about?", thinking=True)
+        await say(
+            client, "describe_image", images=urls, prompt="What are the pics talk about?", thinking=True
+        )
     assert asked(last(sim)) == vision(
         *(part("image_url", u) for u in urls), said("What are the pics talk about?")
     )
@@ -163,7 +172,9 @@ async def test_a_text_and_a_pdf_by_address(connect: Connect, sim: Simulator) -> 
     )
 
 
-async def test_the_pool_safety_picture_for_a_slide(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_the_pool_safety_picture_for_a_slide(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     async with connect() as client:
         result = await call(client, "generate_image", prompt=POOL, size="1344x768")
     assert sim.received[0].body == {"model": "cogview-3-flash", "prompt": POOL, "size": "1344x768"}

@@ -96,7 +96,10 @@ def _utf16_without_mark(head: bytes) -> str:
         return ""
     even, odd = head[0::2], head[1::2]
     for zeros, letters, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros.count(0) > 0.6 * len(zeros) and not any(b in _CONTROLS for b in letters):
+        if zeros.count(0) <= 0.6 * len(zeros):
+            continue
+        # A dash (U+2013) has the byte of a control character, but no zero beside it.
+        if not any(high == 0 and low in _CONTROLS for high, low in zip(zeros, letters, strict=False)):
             return encoding
     return ""
 

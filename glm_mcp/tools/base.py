@@ -17,7 +17,6 @@ from glm_mcp.settings import Settings
 from glm_mcp.tools.arguments import Arg, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
-CONTINUED = 330  # room for the line that says how to read on
 LEAST = 400  # a result shorter than this helps nobody
 
 
@@ -145,36 +144,35 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     closing_line = "\n\n" + "\n".join(result.notes) if result.notes else ""
     head = result.head + "\n\n" if result.head and result.text else result.head
     links = tuple(result.links)
-    fixed = (
-        RESERVE
-        + _length(meta)
-        + sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
-        + _length(head + closing_line)
-    )
-    room = max(LEAST, deps.host.budget - fixed)
+    fixed = RESERVE + _length(meta) + _length(head + closing_line)
+    linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
+    if fixed + linked > deps.host.budget // 2:
+        links, linked = (), 0  # the head names the same files
+    room = max(LEAST, deps.host.budget - fixed - linked)
+    size: Callable[[str], int] = _length
     if result.max_chars is not None:
-        room = result.max_chars
-    shown, end = result.text, len(result.text)
-    size: Callable[[str], int] = len if result.max_chars is not None else _length
-    if size(result.text) > room or result.kept:
-        room = max(1, room - (0 if result.max_chars is not None else CONTINUED))
-        end = _cut(result.text, room, size)
-        shown = result.text[:end]
-    whole = result.text
-    if end < len(result.text):
-        ident = result.kept or deps.outputs.keep(result.text, ".md")
-        at = result.offset + end
-        uri = f"glm://outputs/{ident}"
-        place = ""
-        if deps.host.local:
-            place = f" The whole is in {deps.outputs.kept(ident)[0]}."
-        shown += (
-            f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
-            f'Go on with read_document(documents="{uri}", cursor="{at}").{place}]'
-        )
+        room, size = result.max_chars, len
+    shown = result.text
+    if size(shown) > room:
+        ident = result.kept or deps.outputs.keep(shown, ".md")
+        if result.max_chars is None:
+            room -= _length(_go_on(result, deps, ident, len(shown)))
+        end = _cut(shown, max(1, room), size)
+        shown = shown[:end] + _go_on(result, deps, ident, end)
     text = head + shown + closing_line
-    structured = {"text": head + whole, **result.data} if deps.settings.structured else None
+    structured = {"text": head + result.text, **result.data} if deps.settings.structured else None
     return Content(text, meta, links, tuple(result.previews), structured)
+
+
+def _go_on(result: ToolResult, deps: Deps, ident: str, end: int) -> str:
+    """The line after a text that was cut at `end`: how much there is, and how to read on."""
+    at = result.offset + end
+    path = str(deps.outputs.find(ident)) if deps.host.local else ""
+    place = f" The whole is in {path}." if path and len(path) < deps.host.budget // 20 else ""
+    return (
+        f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
+        f'Go on with read_document(documents="glm://outputs/{ident}", cursor="{at}").{place}]'
+    )
 
 
 def failure(error: GLMError, deps: Deps | None) -> Content:

@@ -17,7 +17,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.inputs import fetch, is_remote, resolve
 from glm_mcp.tools.language import language
-from glm_mcp.tools.parts import each
+from glm_mcp.tools.parts import add, each
 from glm_mcp.tools.tasks import IMAGE, instruction
 from glm_mcp.wire import Image, Message, Part, Text
 
@@ -158,6 +158,7 @@ async def _one_by_one(
         f"[{label or p.part.name}]\n{a.text}"
         for label, p, a in zip(_labels(pictures), pictures, answers, strict=True)
     )
+    add(whole, answers[1:])
     whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
     return result(deps, args, whole, _notes(pictures)[1:])
 
@@ -204,6 +205,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
             links.append(link)
             lines.append(f"Drawn: {said}")
     first = answers[0]
+    add(first, answers[1:])
     finished = result(deps, args, replace(first, text="\n".join(lines)), _notes(pictures))
     size = pictures[0].original
     finished.head = f"{len(items)} found" + (

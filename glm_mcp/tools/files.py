@@ -27,7 +27,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
     def write() -> tuple[str, Link]:
         said, link = _keep(deps, name, data)
         if deps.host.local:
-            path = deps.outputs.kept(said.rpartition("/")[2])[0]
+            path = deps.outputs.find(said)
             return str(path), Link(path.as_uri(), name, _mime(name))
         return said, link
 

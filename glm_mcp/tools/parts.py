@@ -35,7 +35,9 @@ async def each(
     for n, key in enumerate(keys):
         kept = deps.outputs.recall(key)
         if kept is not None:
-            found[n] = Answer(str(kept["text"]), str(kept["model"]), finish="stop")
+            found[n] = Answer(
+                str(kept["text"]), str(kept["model"]), finish="stop", notes=list(kept.get("notes", ()))
+            )
     now = anyio.current_time()
     deadline = now + (deps.deadline - now) * share
     late: GLMError | None = None
@@ -50,7 +52,7 @@ async def each(
                 late = error
                 return
         found[n] = answer
-        deps.outputs.remember(keys[n], {"text": answer.text, "model": answer.model})
+        deps.outputs.remember(keys[n], {"text": answer.text, "model": answer.model, "notes": answer.notes})
         deps.progress.say(f"{sum(a is not None for a in found)} of {total} parts done")
 
     try:
@@ -89,13 +91,20 @@ async def combined(
     body = "\n\n".join(f"[part {n}]\n{a.text}" for n, a in enumerate(parts, 1))
     message = Message("user", f"{words}\n\n{wish}\n\n{body}")
     answer = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
-    for part in parts:
-        answer.usage.prompt += part.usage.prompt
-        answer.usage.completion += part.usage.completion
-        answer.usage.cached += part.usage.cached
+    add(answer, parts)
     answer.seconds = anyio.current_time() - started
     answer.notes.append(f"read in {len(parts)} parts by {parts[0].model}, then combined")
     return answer
+
+
+def add(answer: Answer, others: Sequence[Answer]) -> None:
+    """What other calls for the same result used, and what a careful reader must know of them."""
+    for other in others:
+        answer.usage.prompt += other.usage.prompt
+        answer.usage.completion += other.usage.completion
+        answer.usage.cached += other.usage.cached
+        answer.seconds = max(answer.seconds, other.seconds)
+        answer.notes += [note for note in other.notes if note not in answer.notes]
 
 
 def _key(deps: Deps, args: dict[str, Any], question: Question) -> str:

@@ -20,7 +20,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing
 from glm_mcp.tools.inputs import fetch, is_remote, resolve
 from glm_mcp.tools.language import Lang, language
-from glm_mcp.tools.parts import combined, each
+from glm_mcp.tools.parts import add, combined, each
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, instruction
 from glm_mcp.wire import File, Message, Part, Text, count_tokens
 
@@ -197,11 +197,8 @@ async def _markdown(
     finished = ToolResult(text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at)
     if asked:
         total = asked[0]
-        total.notes = [f"{len(asked)} scanned page{'s' * (len(asked) > 1)} transcribed by the model"]
-        for more in asked[1:]:
-            total.usage.prompt += more.usage.prompt
-            total.usage.completion += more.usage.completion
-        total.seconds = max(a.seconds for a in asked)
+        add(total, asked[1:])
+        total.notes.insert(0, f"{len(asked)} scanned page{'s' * (len(asked) > 1)} transcribed by the model")
         finished.notes = [closing(total, notes, simulated=deps.settings.simulate)]
         finished.meta = {"model": total.model}
     else:
@@ -304,16 +301,19 @@ def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) 
     answer = min(max_tokens or card.default_tokens, card.max_tokens)
     room = max(1_000, card.context - answer - count_tokens(words) - SPARE_TOKENS)
     packs: list[list[Unit]] = [[]]
-    used = pictures = 0
+    used = pictures = size = 0
     for unit in units:
         for n, piece in enumerate(media.document.pieces(Page(0, unit.label, unit.text), room)):
             cut = Unit(piece.label, piece.text, () if n else unit.pictures)
             tokens = count_tokens(cut.text) + PAGE_TOKENS * len(cut.pictures)
             seen = len(cut.pictures)
-            if packs[-1] and (used + tokens > room or (seen and pictures + seen > card.images)):
+            weight = sum(len(p.part.data or b"") * 4 // 3 for p in cut.pictures)
+            full = used + tokens > room or size + weight > card.body_bytes
+            if packs[-1] and (full or (seen and pictures + seen > card.images)):
                 packs.append([])
-                used = pictures = 0
+                used = pictures = size = 0
             packs[-1].append(cut)
+            size += weight
             used += tokens
             pictures += seen
     return packs

@@ -1,0 +1,71 @@
+"""What a job costs beside its time: memory of a process and all it starts, and how long an event loop stood still."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+import anyio
+import anyio.abc
+
+POLL_S = 0.02
+TICK_S = 0.005
+
+
+class Memory:
+    """The highest sum of PSS (memory, shared pages counted in shares) over a process tree, in bytes; Linux."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.idle = tree_bytes(pid)
+        self.peak = self.idle
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+
+    def _poll(self) -> None:
+        while not self._over.wait(POLL_S):
+            self.peak = max(self.peak, tree_bytes(self.pid))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def above_idle(self) -> int:
+        return self.peak - self.idle
+
+
+def tree_bytes(pid: int) -> int:
+    total = 0
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            for line in Path(f"/proc/{one}/smaps_rollup").read_text(encoding="ascii").splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += map(int, (task / "children").read_text(encoding="ascii").split())
+        except (OSError, ValueError):  # it has ended meanwhile
+            continue
+    return total
+
+
+class Ticks:
+    """Sleeps a few milliseconds over and over in the running event loop; `worst` is what one sleep took too long, in seconds."""
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        while True:
+            began = time.perf_counter()
+            await anyio.sleep(TICK_S)
+            self.worst = max(self.worst, time.perf_counter() - began - TICK_S)
