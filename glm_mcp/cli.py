@@ -212,6 +212,35 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("host", required=False)
+@click.option("--scope", type=click.Choice(["user", "project"]), default="user", show_default=True)
+@click.option(
+    "--http", "url", metavar="URL", help="A server that runs already, instead of one started by the host."
+)
+@click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
+@click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
+@click.option("--remove", is_flag=True, help="Take the server out again.")
+def install(host: str | None, scope: str, url: str | None, name: str, *, show: bool, remove: bool) -> None:
+    """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
+
+    HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
+    """
+    from glm_mcp import install as installer
+
+    _collect_again()
+    place = installer.here()
+    if host is None:
+        lines = [*installer.machine(place, name), "", "To add it to one: glm-mcp install HOST"]
+    elif host not in installer.NAMES:
+        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
+    else:
+        wish = installer.Wish(scope, url, name, remove, show)
+        lines = installer.install(host, wish, place, installer.own_command())
+    for line in lines:
+        click.echo(line)
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
 def models(*, as_json: bool) -> None:
     """List the model cards: what each can do, its limits, where it lives."""

@@ -25,6 +25,7 @@ from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server import working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
 from glm_mcp.transport import Transport
 from glm_mcp.wire import ChatRequest, Message, raise_if_error
@@ -240,7 +241,7 @@ async def _accepts(url: str, key: str | None) -> bool:
 
 
 def _folders(settings: Settings) -> list[Finding]:
-    home, cwd = Path.home(), Path.cwd()
+    home, cwd = Path.home(), working_folder()
     sandbox = Sandbox(
         cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
     )

@@ -68,12 +68,20 @@ class Folders:
     def here(cls) -> Folders:
         env, home = dict(os.environ), Path.home()
         return cls(
-            Path.cwd(),
+            working_folder(),
             home,
             Path(tempfile.gettempdir()),
             cache_folder(env, sys.platform, home),
             data_folder(env, sys.platform, home),
         )
+
+
+def working_folder() -> Path:
+    """The folder that this process was started in; the root, which never counts, when it has been deleted since."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(Path.home().anchor)
 
 
 class App:

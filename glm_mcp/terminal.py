@@ -31,8 +31,7 @@ class Screen:
     def text(self, piece: str) -> None:
         self._clear()
         self.streamed += piece
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+        _out(piece)
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
         if sys.stderr.isatty() and not self.streamed and message:
@@ -55,8 +54,7 @@ class Screen:
             text = text[len(shown) :]
         elif shown:
             text = "\n\n" + text
-        sys.stdout.write(text.rstrip() + "\n")
-        sys.stdout.flush()
+        _say(text.rstrip())
 
 
 async def call_tool(settings: Settings, tool: str, arguments: dict[str, Any], *, raw: bool = False) -> int:
@@ -160,5 +158,13 @@ def _wrapped(text: str, most: int = 24) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _out(text + "\n")
+
+
+def _out(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, has had enough; the rest, and what Python would still flush, goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

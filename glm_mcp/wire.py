@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
@@ -84,7 +86,38 @@ class ChatRequest:
 ImageForm = Literal["raw", "data"]
 
 
-def write_part(part: Part, form: str) -> dict[str, Any]:
+class Held:
+    """Media left out while a body is written: base64 in pieces, and never through the JSON writer, lets the event loop
+    run meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._mark = secrets.token_hex(16)  # nobody's text holds it
+        self._media: list[tuple[str, bytes]] = []
+
+    def put(self, prefix: str, data: bytes) -> str:
+        """What stands for the media in the body until `fill`."""
+        self._media.append((prefix, data))
+        return f"{self._mark}{len(self._media) - 1};"
+
+    def fill(self, body: bytes) -> bytes:
+        return b"".join(self._filled(body))
+
+    def _filled(self, body: bytes) -> Iterator[bytes]:
+        for n, piece in enumerate(re.split(self._mark.encode() + rb"(\d+);", body)):
+            if n % 2 == 0:
+                yield piece
+                continue
+            prefix, data = self._media[int(piece)]
+            yield prefix.encode()
+            for at in range(0, len(data), _PIECE):
+                yield base64.b64encode(data[at : at + _PIECE])
+
+
+_PIECE = 3 << 18  # bytes; a multiple of three, so that only the last is padded
+
+
+def write_part(part: Part, form: str, held: Held) -> dict[str, Any]:
     """A content part as the API takes it; `form` says how picture bytes go: raw base64 or a data URL."""
     match part:
         case Text(text):
@@ -92,30 +125,26 @@ def write_part(part: Part, form: str) -> dict[str, Any]:
         case Image(url=str() as url):
             return {"type": "image_url", "image_url": {"url": url}}
         case Image(data=bytes() as data, mime=mime):
-            b64 = base64.b64encode(data).decode("ascii")
-            return {
-                "type": "image_url",
-                "image_url": {"url": b64 if form == "raw" else f"data:{mime};base64,{b64}"},
-            }
+            prefix = "" if form == "raw" else f"data:{mime};base64,"
+            return {"type": "image_url", "image_url": {"url": held.put(prefix, data)}}
         case Video(url=str() as url):
             return {"type": "video_url", "video_url": {"url": url}}
         case Video(data=bytes() as data, mime=mime):
-            b64 = base64.b64encode(data).decode("ascii")
-            return {"type": "video_url", "video_url": {"url": f"data:{mime};base64,{b64}"}}
+            return {"type": "video_url", "video_url": {"url": held.put(f"data:{mime};base64,", data)}}
         case File(url=url):
             return {"type": "file_url", "file_url": {"url": url}}
         case _:
             raise ValueError(f"a part without content: {part.name}")
 
 
-def write_message(message: Message, form: str) -> dict[str, Any]:
+def write_message(message: Message, form: str, held: Held) -> dict[str, Any]:
     content: Any = message.content
     if isinstance(content, tuple):
         # A text model wants a string; parts that are all text become one.
         if all(isinstance(p, Text) for p in content):
             content = "\n\n".join(p.text for p in content if isinstance(p, Text))
         else:
-            content = [write_part(p, form) for p in content]
+            content = [write_part(p, form, held) for p in content]
     written: dict[str, Any] = {"role": message.role, **message.extra}
     if content is not None or message.role != "assistant":
         written["content"] = content if content is not None else ""
@@ -155,9 +184,10 @@ def write_body(
 ) -> bytes:
     """The JSON body of one attempt. Blocking for large media: call it from a thread when there is any."""
     messages = request.messages if card.system else fold_system(request.messages)
+    held = Held()
     body: dict[str, Any] = {
         "model": card.id,
-        "messages": [write_message(m, form) for m in messages],
+        "messages": [write_message(m, form, held) for m in messages],
         "stream": True,
     }
     if compatible:
@@ -170,7 +200,7 @@ def write_body(
     if tokens and not (compatible and max_tokens is None):
         body["max_tokens"] = max(1, tokens)
     if request.temperature is not None:
-        if request.temperature <= 0 and not compatible:
+        if request.temperature < 0.005 and not compatible:
             body["do_sample"] = (
                 False  # the API's own way to say "no chance"; 0 is refused by some of its docs
             )
@@ -181,7 +211,7 @@ def write_body(
     if request.functions:
         body["tools"] = list(request.functions)
         body["tool_choice"] = "auto"
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return held.fill(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 _WIDE = re.compile("[\u2e80-\U0010ffff]+")

@@ -69,6 +69,11 @@ def all_pictures(sim: Simulator) -> list[Got]:
     return [got for request in chats(sim) if request.status == 200 for got in pictures(request)]
 
 
+def chats_done(sim: Simulator) -> list[Received]:
+    """The requests that were answered."""
+    return [r for r in chats(sim) if r.status == 200]
+
+
 def said(request: Received) -> str:
     """All text that the model got."""
     return request.text

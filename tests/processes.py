@@ -191,6 +191,32 @@ def until(condition: Any, limit_s: float = LIMIT_S) -> Any:
     return found
 
 
+KEPT = "0123456789abcdef01234567"
+
+
+@contextmanager
+def unreadable_result(home: Path) -> Iterator[str]:
+    """The URI of a kept result at which a thread of the server waits in `open`, as on a dead file system (Linux).
+
+    The lease holds whoever opens the file up until this block ends, or for 45 s.
+    """
+    import fcntl
+
+    folder = home / ".cache" / "glm-mcp" / "outputs"
+    folder.mkdir(parents=True, mode=0o700)
+    folder.parent.chmod(0o700)
+    file = folder / f"{KEPT}.result.md"
+    file.write_text("kept", encoding="utf-8")
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the kernel says that somebody waits
+    held = os.open(file, os.O_RDWR)
+    try:
+        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield f"glm://outputs/{KEPT}"
+    finally:
+        os.close(held)
+        signal.signal(signal.SIGIO, before)
+
+
 @contextmanager
 def over_http(env: dict[str, str], cwd: Path, args: Sequence[str] = ()) -> Iterator[tuple[str, Process]]:
     """A server over HTTP on a free port: its address (without /mcp) and the process."""

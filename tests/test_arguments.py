@@ -236,3 +236,71 @@ async def test_the_value_in_a_message_is_cut_so_that_it_cannot_fill_the_result(c
 async def test_no_argument_has_the_name_of_another(tool: str) -> None:
     names = [n for arg in TOOLS[tool].args for n in (arg.name, *arg.also)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"type": "json_object"}, True),
+        ("true", True),
+        ({}, True),
+        ({"type": "text"}, False),
+        ("no", False),
+        (json.dumps({"type": "object", "properties": {"a": {"type": "string"}}}), True),
+        (
+            {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "x",
+                    "schema": {"type": "object", "properties": {"a": {"type": "string"}}},
+                },
+            },
+            True,
+        ),
+    ],
+)
+async def test_json_may_be_asked_for_in_every_dialect(
+    connect: Connect, sim: Simulator, given: Any, asked: bool
+) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="hi", response_format=given)
+    assert ("response_format" in last(sim).body) is asked
+    if "properties" in json.dumps(given):
+        assert '{"type":"object","properties":{"a":{"type":"string"}}}' in words(last(sim))
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (True, "enabled"),
+        ("on", "enabled"),
+        ("enabled", "enabled"),
+        ("Show", "enabled"),
+        ({"type": "disabled"}, "disabled"),
+        (0, "disabled"),
+    ],
+)
+async def test_thinking_may_be_asked_for_in_every_dialect(
+    connect: Connect, sim: Simulator, given: Any, sent: str
+) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="hi", thinking=given)
+    assert last(sim).body["thinking"] == {"type": sent}
+
+
+@pytest.mark.parametrize("given", [{"url": "a.png"}, [["a.png"]], "`a.png`", "“a.png”"])
+async def test_a_picture_may_be_wrapped(
+    connect: Connect, sim: Simulator, folders: Folders, given: Any
+) -> None:
+    picture(folders.cwd / "a.png", (50, 40))
+    async with connect() as client:
+        await say(client, "describe_image", images=given)
+    assert [m.width for m in last(sim).media] == [50]
+
+
+async def test_numbers_that_are_none_are_refused(connect: Connect) -> None:
+    async with connect() as client:
+        assert "It may be a number" in await fail(client, "chat", prompt="hi", temperature="nan")
+        assert "It may be a number" in await fail(client, "chat", prompt="hi", temperature="inf")
+        assert "It may be a text" in await fail(client, "chat", prompt=["a", "b"])
+        assert "It may be a text" in await fail(client, "chat", prompt=True)

@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import anyio
 import pytest
-import xlsxwriter
 from conftest import Connect
 from formats import one_picture, pictures, put, said
 from made_documents import docx, epub, grid, lines, noise, odt, para, pdf, text_at, word_table
@@ -25,6 +24,8 @@ from glm_mcp.simulator import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
+xlsxwriter = pytest.importorskip("xlsxwriter")
+
 DATA = Path(__file__).parent / "data"
 BODY = lines([f"Line {i} says that the quick brown fox jumps over the lazy dog." for i in range(30)])
 SCAN = noise(0, 0, 595, 842)
@@ -38,7 +39,7 @@ def sim() -> Iterator[Simulator]:
 
 def report() -> bytes:
     rows = [["Item", "Qty", "Price"], *([f"Widget {i}", str(i), f"{i}.50"] for i in range(1, 9))]
-    return pdf([lines(["Report of the year"], size=20) + BODY, grid(rows), BODY])
+    return pdf([text_at(72, 790, "Report of the year", 20) + BODY, grid(rows), BODY])
 
 
 def columns() -> bytes:
@@ -78,7 +79,15 @@ PAGE = """<html><head><title>t</title><script>secret()</script></head><body><nav
 KINDS: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "report.pdf": (
         report,
-        ["page 1]", "Report of the year", "Line 29 says", "page 2]", "| Widget 8 | 8 | 8.50 |", "page 3]", "Line 0"],
+        [
+            "page 1]",
+            "Report of the year",
+            "Line 29 says",
+            "page 2]",
+            "| Widget 8 | 8 | 8.50 |",
+            "page 3]",
+            "Line 0",
+        ],
     ),
     "columns.pdf": (columns, [f"{side}{i:02}" for side in ("left", "right") for i in range(24)]),
     "form.pdf": (form, ["Line 29 says", "- fullname: Ada Lovelace\n- agree: [x]"]),
@@ -88,22 +97,46 @@ KINDS: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     ),
     "deck.pptx": (
         presentation,
-        ["slide 1]", "# Plan", "  - deeper", "Notes: say hello", "slide 2]", "| Apple | 3 |", "| Q2 | 12.5 |  |",
-         "slide 3 (hidden)]", "[picture: the logo]"],
+        [
+            "slide 1]",
+            "# Plan",
+            "  - deeper",
+            "Notes: say hello",
+            "slide 2]",
+            "| Apple | 3 |",
+            "| Q2 | 12.5 |  |",
+            "slide 3 (hidden)]",
+            "[picture: the logo]",
+        ],
     ),
     "book.xlsx": (
         workbook,
-        ["sheet 'S1']", "| id | name\\|pipe | when | ok | value |", "| 1 | row of 1 | 2026-01-02 | FALSE | 1.1 |",
-         "sheet 'S7' (hidden)]", "row of 7", '=SUM(E2:E2)&"<"', "sheet 'S40']", "row of 40", "(empty sheet)"],
+        [
+            "sheet 'S1']",
+            "| id | name\\|pipe | when | ok | value |",
+            "| 1 | row of 1 | 2026-01-02 | FALSE | 1.1 |",
+            "sheet 'S7' (hidden)]",
+            "row of 7",
+            '=SUM(E2:E2)&"<"',
+            "sheet 'S40']",
+            "row of 40",
+            "(empty sheet)",
+        ],
     ),
-    "list.csv": (lambda: "名称;价格\n苹果;3,50\n梨|;1\n".encode("gbk"), ["| 名称 | 价格 |", "| 苹果 | 3,50 |", "| 梨\\| | 1 |"]),
+    "list.csv": (
+        lambda: "名称;价格\n苹果;3,50\n梨|;1\n".encode("gbk"),
+        ["| 名称 | 价格 |", "| 苹果 | 3,50 |", "| 梨\\| | 1 |"],
+    ),
     "list.tsv": (lambda: b"a\tb\n1\t2\n", ["| a | b |", "| 1 | 2 |"]),
     "page.html": (PAGE.encode, ["# Title", "Snow & **ice**", "| R | W |", "| 1\\|2 | 3 |"]),
     "novel.epub": (
         lambda: epub({"b": "<h1>Two</h1><p>end</p>", "a": "<h1>One</h1><p>start</p>"}, ["a", "b"]),
         ["One", "start", "Two", "end"],
     ),
-    "note.eml": (mail, ["Subject: 中文主题", "From: 张三 <a@b.example>", "正文\nsecond line", "- 报告.pdf (application/pdf"]),
+    "note.eml": (
+        mail,
+        ["Subject: 中文主题", "From: 张三 <a@b.example>", "正文\nsecond line", "- 报告.pdf (application/pdf"],
+    ),
     "study.ipynb": (notebook, ["# Study", "```python\nprint(42)\n```", "forty-two"]),
     "text.odt": (
         lambda: odt('<text:h text:outline-level="1">Head</text:h><text:p>Body words</text:p>'),
@@ -111,11 +144,15 @@ KINDS: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     ),
     "old.rtf": (lambda: RTF, ["中文", "café € 😀", "| A | B<br>b2 |", "after"]),
     "readme.md": (lambda: b"# Title\n\n* point `x`\n", ["# Title", "* point `x`"]),
-    "code.py": (lambda: b'def f(x):\n    """Doc."""\n    return x\n', ['```python\ndef f(x):\n    """Doc."""\n    return x\n```']),
+    "code.py": (
+        lambda: b'def f(x):\n    """Doc."""\n    return x\n',
+        ['```python\ndef f(x):\n    """Doc."""\n    return x\n```'],
+    ),
     "Dockerfile": (lambda: b"FROM scratch\n", ["```dockerfile\nFROM scratch\n```"]),
     "data.json": (lambda: b'{"a": 1.10, "b": [true, null]}', ['{"a": 1.10, "b": [true, null]}']),
     "rows.jsonl": (lambda: b'{"a": 1}\n{"a": 2}\n', ['{"a": 1}\n{"a": 2}']),
     "bare": (lambda: b"Just words.\nTwo lines.\n", ["Just words.\nTwo lines."]),
+    "words.pdf": (lambda: b"No PDF at all.\n", ["No PDF at all."]),
     "letter.pdf": (letter, ["# The Title", "Last words."]),  # a DOCX by its bytes
 }
 
@@ -157,7 +194,10 @@ async def test_every_format_is_read_here_and_reaches_the_model_with_its_marks(
 async def test_scanned_pages_of_a_mixed_pdf_go_as_pictures_in_the_same_call_as_the_text(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    put(folders.cwd / "mixed.pdf", pdf([text_at(72, 780, "Alpha") + BODY, SCAN, text_at(72, 780, "Omega") + BODY]))
+    put(
+        folders.cwd / "mixed.pdf",
+        pdf([text_at(72, 780, "Alpha") + BODY, SCAN, text_at(72, 780, "Omega") + BODY]),
+    )
     async with connect() as client:
         text = await say(client, "read_document", documents="mixed.pdf", prompt="Summarise.")
     (request,) = chats(sim)
@@ -172,6 +212,35 @@ async def test_scanned_pages_of_a_mixed_pdf_go_as_pictures_in_the_same_call_as_t
     assert page.image.height > page.image.width
     assert words(request).startswith("That was the document.\n\nSummarise.")
     assert "1 of 3 pages went as pictures" in text
+
+
+async def test_a_page_of_tables_and_text_is_not_taken_for_a_scan(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    put(folders.cwd / "report.pdf", report())
+    async with connect() as client:
+        await say(client, "read_document", documents="report.pdf", prompt="How many?")
+    assert last(sim).media == []
+    assert last(sim).model == "glm-4.7-flash"
+
+
+async def test_several_pdfs_are_read_at_once_without_disturbing_each_other(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for n in range(4):
+        put(folders.cwd / f"{n}.pdf", pdf([lines([f"Paper {n}, page {page}."]) for page in (1, 2)]))
+    texts: dict[int, str] = {}
+    async with connect() as client:
+
+        async def read(n: int) -> None:
+            texts[n] = await say(client, "read_document", documents=f"{n}.pdf")
+
+        async with anyio.create_task_group() as tasks:
+            for n in range(4):
+                tasks.start_soon(read, n)
+    assert [re.findall(r"Paper \d, page \d", texts[n]) for n in range(4)] == [
+        [f"Paper {n}, page {page}" for page in (1, 2)] for n in range(4)
+    ]
 
 
 async def test_scanned_pages_without_a_question_are_transcribed_by_the_model_and_it_is_said(
@@ -270,8 +339,16 @@ async def test_pages_are_chosen_by_argument_fragment_and_name(
 async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is_said_how_much(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    filler = lines([f"{i} alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi" * 2 for i in range(20)], size=5)
-    put(folders.cwd / "long.pdf", pdf([text_at(72, 790, f"Chapter {n}.", 18) + filler for n in range(1, 501)]))
+    filler = lines(
+        [
+            f"{i} alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi" * 2
+            for i in range(20)
+        ],
+        size=5,
+    )
+    put(
+        folders.cwd / "long.pdf", pdf([text_at(72, 790, f"Chapter {n}.", 18) + filler for n in range(1, 501)])
+    )
     async with connect(host="claude-code") as client:
         text = await say(client, "read_document", 55, documents="long.pdf", prompt="Which chapter?")
     *pieces, joined = [r for r in chats(sim) if r.status == 200]
@@ -282,6 +359,23 @@ async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is
     assert all("That was the document.\n\nWhich chapter?" in said(p) for p in pieces)
     assert "Which chapter?" in said(joined)
     assert f"read in {len(pieces)} parts" in text.splitlines()[-1]
+
+
+async def test_more_scanned_pages_than_a_call_takes_are_seen_in_parts(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    strips = [f"0.2 g {10 + n * 5} 100 60 400 re f 0.7 g 300 {100 + n * 5} 200 40 re f\n" for n in range(53)]
+    put(folders.cwd / "scan.pdf", pdf(strips, size=(400, 600)))
+    async with connect() as client:
+        text = await say(client, "read_document", 50, documents="scan.pdf", prompt="What is drawn?")
+    *pieces, joined = [r for r in chats(sim) if r.status == 200]
+    assert sorted(len(p.media) for p in pieces) == [3, 50]
+    labels = {n for p in pieces for n in re.findall(r"\[scan\.pdf, page (\d+)\]", said(p))}
+    assert labels == {str(n) for n in range(1, 54)}
+    assert len({m.sha256 for p in pieces for m in p.media}) == 53
+    assert joined.media == []
+    assert "read in 2 parts" in text
+    assert "53 of 53 pages went as pictures" in text
 
 
 async def test_sixty_thousand_rows_are_read_to_the_last_one_cursor_by_cursor(
@@ -383,7 +477,9 @@ async def test_the_encoding_that_the_caller_names_overrules_the_guess(
         ]
         unknown = await fail(client, "read_document", documents="note.txt", encoding="klingon")
     assert TRADITIONAL not in wrong
-    assert [t in text for t, text in zip((TRADITIONAL, "價格", TRADITIONAL), right, strict=True)] == [True] * 3
+    assert [t in text for t, text in zip((TRADITIONAL, "價格", TRADITIONAL), right, strict=True)] == [
+        True
+    ] * 3
     assert "guessed" not in right[0]
     assert unknown.startswith("invalid_request: ")
     assert "big5" in unknown
@@ -403,24 +499,33 @@ async def test_several_documents_are_compared_under_their_names(
         alone = await fail(client, "read_document", documents="v1.docx", task="compare")
         both = await say(client, "read_document", documents=["v1.docx", "v2.pdf"])
     for request in chats(sim):
-        in_order(said(request), ["[v1.docx]", "Price: 10", "[v2.pdf, page 1]", "Price: 12", "[v2.pdf, page 2]", "Signed."])
+        in_order(
+            said(request),
+            ["[v1.docx]", "Price: 10", "[v2.pdf, page 1]", "Price: 12", "[v2.pdf, page 2]", "Signed."],
+        )
     assert len(chats(sim)) == 2
     assert "two or more documents" in alone
     in_order(both, ["# v1.docx", "Price: 10", "# v2.pdf", "Price: 12"])
 
 
-async def test_a_layout_is_restored_as_json_and_as_html(connect: Connect, sim: Simulator, folders: Folders) -> None:
+async def test_a_layout_is_restored_as_json_and_as_html(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     put(folders.cwd / "a.pdf", report())
     sim.queue(Reply('```json\n{"blocks": [1]}\n```'), Reply("```html\n<h1>Report</h1>\n```"))
     async with connect() as client:
         one = await say(client, "read_document", documents="a.pdf", output_format="json")
-        two = await say(client, "read_document", documents="a.pdf", output_format="html", prompt="Keep the colours.")
+        two = await say(
+            client, "read_document", documents="a.pdf", output_format="html", prompt="Keep the colours."
+        )
     as_json, as_html = chats(sim)
     assert json.loads(one.rpartition("\n\n[")[0]) == {"blocks": [1]}
     assert two.startswith("<h1>Report</h1>\n")
     assert "| Widget 8 | 8 | 8.50 |" in said(as_json)
     assert as_json.body["response_format"] == {"type": "json_object"}
-    assert "That was the document.\n\nKeep the colours.\n\nRestore the document's layout as one HTML" in said(as_html)
+    assert "That was the document.\n\nKeep the colours.\n\nRestore the document's layout as one HTML" in said(
+        as_html
+    )
 
 
 async def test_a_public_address_is_read_by_the_service_itself_when_asked(
@@ -445,5 +550,3 @@ async def test_a_document_of_the_endpoints_own_host_is_downloaded_and_read(
         text = await say(client, "read_document", documents=f"{sim.origin}/files/cogview/a.pdf#page=2")
     assert "| Widget 8 | 8 | 8.50 |" in text
     assert "[page 2]" in text
-
-

@@ -7,8 +7,8 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
@@ -17,8 +17,8 @@ from films import Film, flip_bits, make, read_mark, regular
 from formats import film_of, pictures, put, said, shades, timed
 from PIL import Image
 from support import text_of
-from toolkit import chats, fail, fresh_simulator, kinds, last, links, say, words
 from toolkit import call as called
+from toolkit import chats, fail, fresh_simulator, kinds, last, links, say, words
 
 from glm_mcp.server import Folders
 from glm_mcp.simulator import Received, Reply, Simulator, Switches
@@ -42,6 +42,8 @@ KINDS: dict[str, Film] = {
     "longgop.mkv": Film(SIX, form="matroska", gop=1000),
     "changing.mp4": Film(CHANGING),
     "index-first.mp4": Film(SIX, mux=(("movflags", "faststart"),)),
+    "fragmented.mp4": Film(SIX, mux=(("movflags", "frag_keyframe+empty_moov"),)),
+    "live.webm": Film(SIX, form="webm", codec="libvpx-vp9", mux=(("live", "1"),)),  # no length, no index
     "named-wrong.txt": Film(SIX),
 }
 
@@ -219,10 +221,11 @@ async def test_a_small_video_goes_whole_byte_for_byte_where_the_service_takes_it
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
     sim.switches = WHOLE
-    data = make(KINDS[name])
+    data = make(replace(KINDS[name], sound=True))
     put(folders.cwd / name, data)
     async with connect() as client:
         text = await say(client, "analyze_video", video=name)
+    assert "sound was not heard" in text
     (request,) = chats(sim)
     (media,) = request.media
     assert (media.kind, media.form, media.format) == ("video", "data", name[2:])
@@ -262,6 +265,22 @@ async def test_a_part_of_a_whole_video_is_cut_out_and_told_where_it_began(
     assert read_mark(frames[-1]) / 25 == pytest.approx(12, abs=0.15)
     assert "This clip begins at 0:07.0 of the original" in words(last(sim))
     assert "0:07–0:12 sent whole" in text
+
+
+async def test_a_changing_frame_rate_is_re_encoded_with_its_moments_in_place(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = WHOLE
+    film = Film((0, 0.001, 0.002, 0.003, 0.5, 2.0, 2.001, 2.002, 5.0, 5.5))
+    put(folders.cwd / "screen.mp4", make(film))
+    async with connect() as client:
+        await say(client, "analyze_video", video="screen.mp4", start="0", end="5.4")
+    times, frames = decoded(film_of(last(sim)))
+    assert all(a < b for a, b in itertools.pairwise(times))
+    assert times[-1] == pytest.approx(5.4, abs=0.2)
+    for at, frame in zip(times, frames, strict=True):
+        assert film.times[read_mark(frame)] <= at + 0.1
+    assert read_mark(frames[len(frames) // 2]) in {5, 6, 7}
 
 
 async def test_a_video_over_the_limit_is_made_to_fit_or_goes_as_frames_and_says_why(
@@ -359,6 +378,15 @@ async def test_a_vtt_beside_a_video_that_goes_whole_joins_it(
     assert "[0:01–0:02] Hello there" in words(last(sim))
 
 
+async def test_colours_that_an_hdr_video_loses_are_told(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    put(folders.cwd / "hdr.mp4", make(Film(regular(2), hdr=True)))
+    async with connect() as client:
+        text = await say(client, "analyze_video", video="hdr.mp4", max_frames=2)
+    assert "HDR video: colours look flatter" in text
+
+
 # ── Kept pictures ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -381,7 +409,9 @@ async def test_key_frames_are_saved_full_size_at_the_times_that_the_model_named(
     assert max(g.image.width for g in pictures(last(sim))) == 1024
 
 
-@pytest.mark.parametrize(("task", "sheets"), [("timeline", 1), ("keyframes", 1), ("storyboard", 1), ("teardown", 0)])
+@pytest.mark.parametrize(
+    ("task", "sheets"), [("timeline", 1), ("keyframes", 1), ("storyboard", 1), ("teardown", 0)]
+)
 async def test_a_contact_sheet_is_kept_for_the_tasks_that_list_moments(
     connect: Connect, sim: Simulator, folders: Folders, task: str, sheets: int
 ) -> None:
@@ -439,5 +469,3 @@ async def test_an_address_that_nobody_may_fetch_is_refused_clearly_and_the_next_
     assert page.startswith("unsupported_media: ")
     assert live.startswith("unsupported_media: live streams are not read")
     assert len(chats(sim)) == 1
-
-

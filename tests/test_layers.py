@@ -22,7 +22,7 @@ ROWS: list[list[str]] = [
     ["tools/", "prompts", "resources"],
     ["profiles"],
     ["server", "http/", "local"],
-    ["install", "doctor", "terminal", "cli", "__main__"],
+    ["jsonc", "hosts", "install", "doctor", "terminal", "cli", "__main__"],
 ]
 TOOLS = ["arguments", "language", "tasks", "base", "files", "inputs", "ask", "parts", "*"]
 SIMULATOR_USERS = {"server", "cli"}  # server.py's start-up and the command line

@@ -354,3 +354,22 @@ async def test_a_host_is_known_by_its_clients_name(
 async def test_the_deadline_of_the_settings_wins_and_http_has_no_paths() -> None:
     host = profiles.host("claude-code", Settings(_env_file=None, GLM_DEADLINE_S=7), remote=True)
     assert (host.deadline_s, host.local) == (7, False)
+
+
+async def test_over_http_saved_code_and_key_frames_are_kept_and_readable(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "film.mp4").write_bytes(make(Film(regular(3, 5), size=(64, 48))))
+    picture(folders.cwd / "a.png")
+    sim.queue(Reply(text="```html\n<p>hello</p>\n```"), Reply(text="0:01: here"))
+    async with connect(remote=True, GLM_ALLOWED_DIRS=str(folders.cwd)) as client:
+        code = await call(client, "describe_image", images="a.png", task="ui_to_code")
+        frames = await call(client, "analyze_video", video="film.mp4", task="keyframes")
+        page = await client.read_resource(links(code)[0].uri)
+        still = await client.read_resource(links(frames)[0].uri)
+    assert text_of(code).startswith(f"Saved: {links(code)[0].uri}\n")
+    assert isinstance(page.contents[0], types.TextResourceContents)
+    assert page.contents[0].text == "<p>hello</p>"
+    assert isinstance(still.contents[0], types.BlobResourceContents)
+    assert still.contents[0].mime_type == "image/jpeg"
+    assert not (folders.cwd / "glm-output").exists()

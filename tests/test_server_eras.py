@@ -16,7 +16,7 @@ from support import text_of
 
 from glm_mcp.server import App
 from glm_mcp.settings import TOOLS
-from glm_mcp.simulator import Simulator
+from glm_mcp.simulator import Fault, Simulator
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 
 pytestmark = pytest.mark.anyio
@@ -146,3 +146,14 @@ async def test_what_was_kept_is_a_resource_and_what_was_not_is_an_error_with_its
             with pytest.raises(MCPError, match="call the tool again") as caught:
                 await client.read_resource("glm://outputs/000000000000000000000000")
     assert caught.value.error.code == types.INVALID_PARAMS
+
+
+async def test_a_service_that_repeats_the_key_in_its_refusal_does_not_spread_it(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Fault("error", code="1002", message=f"no such key: {sim.key}"))
+    with anyio.fail_after(10):
+        async with connect() as client:
+            result = await client.call_tool("chat", {"prompt": "hello"})
+    assert "no such key: [key]" in text_of(result)
+    assert sim.key not in result.model_dump_json()

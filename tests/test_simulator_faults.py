@@ -176,7 +176,7 @@ def test_a_hang_lasts_until_the_client_goes_and_holds_its_place(
 def test_a_hang_ends_with_the_simulator() -> None:
     simulator = Simulator()
     simulator.start()
-    simulator.queue(Fault("hang"), Fault("hang_mid", model=V6))
+    simulator.queue(Fault("hang", model="glm-4.7-flash"), Fault("hang_mid", model=V6))
     with ThreadPoolExecutor(2) as pool:
         waiting = [
             pool.submit(ask, simulator),

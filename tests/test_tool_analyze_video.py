@@ -347,3 +347,26 @@ async def test_a_video_that_nobody_can_fetch_is_a_clear_error(connect: Connect, 
         text = await fail(client, "analyze_video", video=f"{sim.origin}/files/cogview/none.mp4")
     assert text.startswith("not_found: ")
     assert [r.status for r in sim.received] == [400, 404]
+
+
+@pytest.mark.parametrize("by", ["address", "bytes"])
+async def test_a_video_that_the_service_objects_to_is_not_sent_again_as_frames(
+    connect: Connect, sim: Simulator, film: Path, by: str
+) -> None:
+    sim.switches = Switches(data_url_videos="accept")
+    sim.web[URL] = (film.read_bytes(), "video/mp4")
+    sim.queue(Fault("error", code="1211"))
+    async with connect() as client:
+        text = await fail(client, "analyze_video", video=URL if by == "address" else "film.mp4")
+    assert text.startswith("invalid_request: the model does not exist")
+    assert len(sim.received) == 1
+
+
+async def test_subtitles_in_an_old_encoding_are_read(
+    connect: Connect, sim: Simulator, folders: Folders, film: Path
+) -> None:
+    cue = "1\n00:00:01,000 --> 00:00:02,000\n欢迎登机，请系好安全带。\n"
+    (folders.cwd / "film.srt").write_bytes(cue.encode("gb18030"))
+    async with connect() as client:
+        await say(client, "analyze_video", video="film.mp4", prompt="What is said?", max_frames=2)
+    assert "欢迎登机，请系好安全带。" in words(last(sim))

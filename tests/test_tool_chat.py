@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from toolkit import (
     words,
 )
 
-from glm_mcp.server import Folders
+from glm_mcp.server import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -83,8 +84,6 @@ async def test_system_and_history_reach_the_model_as_they_are(connect: Connect, 
 async def test_a_picture_in_the_history_takes_the_call_to_the_vision_model(
     connect: Connect, sim: Simulator
 ) -> None:
-    import base64
-
     url = "data:image/png;base64," + base64.b64encode(png((48, 32))).decode()
     history = [
         {
@@ -470,3 +469,59 @@ async def test_both_chains_work_when_the_service_is_lenient(
     async with connect() as client:
         text = await say(client, "chat", prompt="hi", files="a.png", functions=[WEATHER])
     assert "get_weather" in text
+
+
+async def test_every_kind_of_part_in_the_history_is_passed_on(connect: Connect, sim: Simulator) -> None:
+    sim.web["https://example.com/a.mp4"] = ((SAMPLES / "clip.mp4").read_bytes(), "video/mp4")
+    sim.web["https://example.com/a.pdf"] = ((SAMPLES / "report.pdf").read_bytes(), "application/pdf")
+    raw = base64.b64encode(png()).decode()
+    seen: list[list[dict[str, Any]]] = [
+        [{"type": "image_url", "image_url": {"url": raw}}],
+        [{"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}],
+        [{"type": "file_url", "file_url": {"url": "https://example.com/a.pdf"}}],
+    ]
+    async with connect() as client:
+        for part in seen:
+            history = [
+                {"role": "user", "content": [*part, "And this?"]},
+                {"role": "assistant", "content": "Yes."},
+            ]
+            await say(client, "chat", prompt="Sure?", history=history)
+    assert [r.body["messages"][0]["content"][:1] for r in sim.received] == seen
+    assert {r.body["messages"][0]["content"][1]["text"] for r in sim.received} == {"And this?"}
+
+
+async def test_a_part_of_a_picture_by_address_is_cut_out_here(connect: Connect, sim: Simulator) -> None:
+    async with connect(GLM_STRUCTURED="1") as client:
+        made = await call(client, "generate_image", prompt="a hill", size="512x512")
+        address = (made.structured_content or {})["url"]
+        await say(client, "chat", prompt="What?", files=f"{address}#xywh=0,0,100,50")
+    assert (last(sim).media[0].width, last(sim).media[0].height) == (100, 50)
+
+
+async def test_a_simulated_answer_says_so(
+    app_of: Callable[..., App], connect: Connect, sim: Simulator
+) -> None:
+    async with connect(app=app_of(GLM_SIMULATE="1")) as client:
+        text = await say(client, "chat", prompt="hi")
+    assert "SIMULATED" in text.splitlines()[-1]
+
+
+async def test_the_model_of_the_settings_is_asked_first(connect: Connect, sim: Simulator) -> None:
+    async with connect(GLM_CHAT_MODEL="glm-4.6v-flash") as client:
+        await say(client, "chat", prompt="hi")
+    assert last(sim).model == "glm-4.6v-flash"
+
+
+async def test_without_fallback_no_other_model_is_asked(connect: Connect, sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1305", times=0))
+    async with connect(GLM_FALLBACK="0") as client:
+        await fail(client, "chat", prompt="hi")
+    assert {r.model for r in sim.received} == {"glm-4.7-flash"}
+
+
+async def test_what_a_web_search_found_is_listed_to_cite(connect: Connect) -> None:
+    search = {"type": "web_search", "web_search": {"enable": True, "search_result": True}}
+    async with connect() as client:
+        text = await say(client, "chat", prompt="What is new?", functions=[search])
+    assert "\n\nSources:\n- Simulated search result: https://search.invalid/1" in text

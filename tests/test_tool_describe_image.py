@@ -119,6 +119,7 @@ async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator
         vague = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
     assert none.startswith("0 found in 640x480 px")
     assert "Drawn" not in none
+    assert vague.startswith("0 found in 640x480 px: the answer could not be read, see below")
     assert "no box could be read from: I see 3 of them somewhere." in vague
 
 
@@ -429,3 +430,36 @@ async def test_tokens_and_warnings_of_all_calls_are_told(
         text = await say(client, "describe_image", images=["a.png", "b.png"], task="locate", prompt="x")
     assert "200 + 20 tokens" in text
     assert "cut off by max_tokens" in text
+
+
+async def test_boxes_about_several_pictures_are_not_given_wrong_pixels(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (100, 100))
+    picture(folders.cwd / "b.png", (200, 200))
+    sim.queue(Reply(text="In the second: [[0, 0, 500, 500]]"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], prompt="Where is the dot?")
+    assert "In pixels" not in text
+    assert "task=locate gives pixels" in text
+
+
+async def test_an_object_in_the_overlap_of_two_parts_is_counted_once(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    Image.new("RGB", (400, 6000), "white").save(folders.cwd / "tall.png")
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:  # one after the other: the replies are in order
+        await say(client, "describe_image", images="tall.png", prompt="x", task="ocr")
+        # How the picture is cut is read off what the first call sent.
+        heights = [part.height for part in last(sim).media]
+        assert len(heights) > 1
+        sim.clear()
+        overlap = (sum(heights) - 6000) / (len(heights) - 1)
+        low, high = [1000 - overlap * 1000 / heights[0] * 0.9, 1000 - overlap * 1000 / heights[0] * 0.1]
+        again = [(v * heights[0] / 1000 - heights[0] + overlap) * 1000 / heights[1] for v in (low, high)]
+        for box in ([100, low, 300, high], [100, again[0], 300, again[1]]):
+            text = json.dumps([{"label": "x", "bbox_2d": [round(v) for v in box]}])
+            sim.queue(Reply(text))
+        sim.queue(*[Reply("[]")] * (len(heights) - 2))
+        text = await say(client, "describe_image", images="tall.png", prompt="x", task="locate")
+    assert text.startswith("1 found in 400x6000 px")

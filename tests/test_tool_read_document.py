@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,7 +294,7 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
     pages = [noise(0, 0, 595, 842)] * 3
     (folders.cwd / "scan.pdf").write_bytes(pdf([p + lines([str(n)]) for n, p in enumerate(pages)]))
     sim.queue(Reply(text="first"), Reply(text="second"), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S=2, GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+    async with connect(GLM_DEADLINE_S=3, GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
         result = await call(client, "read_document", documents="scan.pdf")
         text = text_of(result)
         assert result.is_error
@@ -404,3 +405,79 @@ async def test_page_pictures_are_packed_within_the_body_that_the_service_takes()
     packs = pack(heavy, card, "", None)
     assert [len(p) for p in packs] == [2, 2, 1]
     assert [u for p in packs for u in p] == heavy
+
+
+async def test_native_reading_knows_tasks_and_layouts_too(connect: Connect, sim: Simulator) -> None:
+    url = "https://example.com/a.txt"
+    sim.web[url] = (b"hello", "text/plain")
+    sim.queue(
+        Reply(text="Sum."), Reply(text="```html\n<p>hello</p>\n```"), Reply(text='```\n{"blocks": []}\n```')
+    )
+    async with connect() as client:
+        await say(client, "read_document", documents=url, mode="native")
+        html = await say(client, "read_document", documents=url, mode="native", output_format="html")
+        layout = await say(client, "read_document", documents=url, mode="native", output_format="json")
+    assert words(sim.received[0]) == f"{DOCUMENT['summary']['en']} Answer in English."
+    assert body_of(html) == "<p>hello</p>"
+    assert json.loads(body_of(layout)) == {"blocks": []}
+
+
+async def test_a_page_that_the_service_objects_to_fails_the_call_with_its_reason(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "scan.pdf").write_bytes(pdf([noise(0, 0, 595, 842)] * 2))
+    sim.queue(Fault("error", code="1301", times=2))
+    async with connect() as client:
+        text = await fail(client, "read_document", documents="scan.pdf")
+    assert text.startswith("content_blocked: ")
+
+
+async def test_a_kept_picture_is_no_document(connect: Connect, sim: Simulator) -> None:
+    async with connect(remote=True) as client:
+        made = await say(client, "generate_image", prompt="a hill", size="512x512")
+        kept = made.splitlines()[0]
+        text = await fail(client, "read_document", documents=kept)
+        await say(client, "describe_image", images=kept, prompt="What?")
+    assert text.startswith("unsupported_media: ")
+    assert "describe_image" in text
+    assert (last(sim).media[0].width, last(sim).media[0].height) == (512, 512)
+
+
+async def test_an_answer_in_parts_goes_on_after_a_deadline(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    rows = [f"Row {n}: the value of number {n} is {n * 7}." for n in range(9_000)]
+    (folders.cwd / "big.txt").write_text("\n".join(rows), encoding="utf-8")
+    model = "glm-4.1v-thinking-flash"
+    wish = {"documents": "big.txt", "prompt": "Sum?", "model": model}
+    sim.queue(Reply(text="The first sum."), Fault("hang", times=0))
+    async with connect(GLM_DEADLINE_S=4, GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "read_document", **wish)
+        assert re.match(r"timeout: 1 of \d parts done before the deadline\. Call again", text)
+        assert text.endswith("The first sum.")
+        sim.clear()
+        sim.queue(Reply(text="Another sum.", times=0))
+        await say(client, "read_document", **wish)
+    assert "[part 1]\nThe first sum.\n\n[part 2]\nAnother sum." in words(last(sim))
+    assert not any("Row 0:" in r.text for r in chats(sim))
+
+
+async def test_pages_with_text_are_given_when_the_scanned_ones_cannot_be_transcribed(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    async with connect(GLM_API_KEY=None) as client:
+        text = await say(client, "read_document", documents="report.pdf")
+    assert "Lakeside Brewery: Annual Report 2025" in text
+    assert "(scanned, not transcribed: config)" in text
+    assert "page 3 not transcribed: config: no API key is set. Get a free key" in text
+    assert not sim.received
+
+
+async def test_a_document_of_scanned_pages_alone_is_an_error_without_a_model(
+    connect: Connect, folders: Folders
+) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    async with connect(GLM_API_KEY=None) as client:
+        error = await fail(client, "read_document", documents="report.pdf", pages="3")
+    assert error.startswith("config: no API key is set")

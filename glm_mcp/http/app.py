@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 GRACE_S = 1  # for calls in flight after a signal, before they are cancelled
-STOP_S = 4.0  # from a signal to the end, whatever a thread is doing
+STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 BODY_BYTES = (
     32 * 1024 * 1024

@@ -12,7 +12,8 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.media import decode, encode, tiles
 from glm_mcp.media.tiles import Cut
 
-_BAND = 16 * decode.MP  # a very large picture is converted in bands of this many pixels
+_LARGE = 12 * decode.MP  # a picture from here on is converted in bands
+_BAND = 3 * decode.MP  # of this many pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +150,15 @@ def _extract(want: Wanted, factor: float) -> Image.Image:
     )
     width, height = box[2] - box[0], box[3] - box[1]
     size = want.cut.size
+    if factor < 1 and width <= size[0] and height <= size[1]:
+        size = width, height  # decoded a little smaller: not blown up again
     step = min(width // size[0], height // size[1])
-    if width * height <= 40 * decode.MP or step < 2:
+    plain = step < 2 and image.mode in {"RGB", "L"} and want.flatten is decode.on_white
+    if width * height <= _LARGE or plain:
         part = want.flatten(image if box == (0, 0, *image.size) else image.crop(box))
     else:
-        # Reduced band by band, so that no second full-size copy is made.
+        # Converted and reduced band by band, so that no further full-size copies are made.
+        step = max(1, step)
         part = Image.new(
             "L" if image.mode in {"1", "L"} or image.mode[0] in "IF" else "RGB",
             (math.ceil(width / step), math.ceil(height / step)),

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,6 +32,7 @@ __all__ = ["pieces", "read", "render", "to_markdown"]
 _MB = 1024 * 1024
 TEXT_BYTES, OFFICE_BYTES, PDF_BYTES = 50 * _MB, 100 * _MB, 500 * _MB
 _SECONDS = 120  # for one document; the call's own deadline usually comes first
+_LARGE = 16 * _MB
 _TEXT = "glm_mcp.media.plaintext:text_job"
 
 
@@ -52,7 +56,7 @@ async def read(
     if _is_pdf(head):
         _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
         params |= {"password": password, "figures": figures}
-        return _document(source, await _job("pdf", source, params))
+        return _document(source, (await _pdf_job("pdf", source, params))[0])
     if head[:2] == b"PK" or head[:8] == OLE:
         _within(source, OFFICE_BYTES, "Save it without its pictures, or as PDF.")
         return _document(source, await _job("office", source, params))
@@ -85,7 +89,7 @@ async def render(
     }
     if not numbers:
         return []
-    facts, blobs = await run_job("render", source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
+    facts, blobs = await _pdf_job("render", source, params)
     rows = facts["rows"]
     pictures: list[Picture] = []
     for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):
@@ -142,6 +146,22 @@ def _memory(source: Source) -> int:
 async def _job(job: str, source: Source, params: dict[str, Any]) -> dict[str, Any]:
     facts, _ = await run_job(job, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
     return facts
+
+
+async def _pdf_job(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """A large PDF goes by a path, so that the parser reads what it needs instead of holding all of it twice. It wants
+    a name that ends in .pdf: a link to the standard input of whoever follows it, which is the file once opened here.
+    """
+    timeout, memory = _SECONDS, _memory(source)
+    if sys.platform != "linux" or source.size < _LARGE:
+        return await run_job(job, source, params, timeout_s=timeout, memory_mb=memory)
+    folder = await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "glm-mcp-")
+    link = os.path.join(folder, "input.pdf")  # noqa: PTH118 - given to the worker as text
+    try:
+        await anyio.to_thread.run_sync(os.symlink, "/proc/self/fd/0", link)
+        return await run_job(job, source, {**params, "path": link}, timeout_s=timeout, memory_mb=memory)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _light(source: Source, params: dict[str, Any]) -> dict[str, Any]:

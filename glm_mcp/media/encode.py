@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tempfile
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageOps, ImageStat
@@ -15,6 +16,7 @@ from glm_mcp.media import decode
 _PNG_FREE = 1_500_000
 _SMALL = 256 * 1024  # pixels: of so small a picture nothing need be lost, whatever it shows
 _LEAST_SIDE = 64
+SURELY = 0.3  # for `is_photo` of a reduced picture: photos have 0.04 to 0.15 there, pages of text 0.5 to 0.8
 
 # Suffix: Pillow's name, and how it is written.
 FORMATS: dict[str, tuple[str, dict[str, object]]] = {
@@ -40,10 +42,11 @@ class Encoded:
     size: tuple[int, int]
 
 
-def is_photo(image: Image.Image) -> bool:
+def is_photo(image: Image.Image, *, equal_share: float = 0.5) -> bool:
     """Whether an RGB or L picture is a photo rather than flat graphics (a screenshot, a scan of text, a chart).
 
-    Looked at in full-size samples: in graphics most pixels equal their right neighbour, in photos few do.
+    Looked at in full-size samples: in graphics most pixels equal their right neighbour, in photos few do
+    (`equal_share` at most).
     """
     width, height = image.size
     side = 128
@@ -64,7 +67,7 @@ def is_photo(image: Image.Image) -> bool:
             histogram = most.histogram()
             equal += histogram[0]
             seen += sum(histogram)
-    return seen > 0 and equal < 0.5 * seen
+    return seen > 0 and equal < equal_share * seen
 
 
 def encode(image: Image.Image, *, limit: int, photo: bool, name: str) -> Encoded:
@@ -105,20 +108,24 @@ def _jpeg_within(image: Image.Image, *, limit: int, photo: bool, name: str, png:
 
 def _png(image: Image.Image) -> bytes:
     """Lossless; with a palette when the picture has at most 256 colours."""
-    out = io.BytesIO()
     colours = image.getcolors(256) if image.mode == "RGB" else None
     if colours is not None:
         small = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
         if ImageChops.difference(small.convert("RGB"), image).getbbox() is None:
             image = small
-    image.save(out, "PNG")
-    return out.getvalue()
+    return _saved(image, "PNG")
 
 
 def _jpeg(image: Image.Image, quality: int, *, full: bool) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality, optimize=True, subsampling=0 if full else 2)
-    return out.getvalue()
+    return _saved(image, "JPEG", quality=quality, optimize=True, subsampling=0 if full else 2)
+
+
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """By way of a file: only then does Pillow encode without the lock that other threads, the event loop's too, need."""
+    with tempfile.TemporaryFile() as out:
+        image.save(out, kind, **options)
+        out.seek(0)
+        return out.read()
 
 
 def thumbnail(data: bytes, side: int = 512, max_bytes: int = 30_000) -> bytes:

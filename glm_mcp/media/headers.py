@@ -15,6 +15,7 @@ _PNG_KEPT = frozenset(
 )
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_STEP = 1 << 18
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"heif"))
 
 
@@ -127,7 +128,7 @@ def _plain_jpeg(data: bytes) -> Plain | None:
         if end > len(data):
             return None
         if marker == 0xDA:  # a scan: entropy-coded data up to the next true marker
-            found = _JPEG_MARKER.search(data, end)
+            found = _next_marker(data, end)
             if found is None:
                 return None
             kept.append(data[at : found.start(1) - 1])
@@ -144,6 +145,15 @@ def _plain_jpeg(data: bytes) -> Plain | None:
     # What follows the end of the picture (a second picture, a video, a vendor's trailer) stays behind.
     whole = b"".join((*kept, b"\xff\xd9"))
     return Plain(data if whole == data else whole, "image/jpeg", simple)
+
+
+def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
+    """In steps: one search through some megabytes would let no other thread run, the event loop's neither."""
+    for start in range(at, len(data), _STEP):
+        found = _JPEG_MARKER.search(data, start, start + _STEP + 16)
+        if found is not None:
+            return found
+    return None
 
 
 def _kept_in_jpeg(marker: int, head: bytes) -> bool:

@@ -18,8 +18,10 @@ from glm_mcp.wire import Image
 # Pillow is imported by the functions that work with it: a server that only chats starts without it.
 
 MOST_PARTS = 16  # pieces of one file; at about 3,500 tokens each they still leave half of a 128K window
-_AT_ONCE = 4
-_HEAVY_PIXELS = 40_000_000  # beyond this a decoded picture is over 160 MB: into a child with a memory limit
+_AT_ONCE = 2  # memory is for one picture at its largest; more at once gain little, as decoding keeps a core busy
+# Beyond this a decoded picture is over 64 MB: into a child, whose memory is given back, and whose work on single
+# pixels holds no lock that the event loop needs.
+_HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
 # Libraries that crash on hostile files, or no part of Pillow's own: always in a child.
 _CHILD_KINDS = frozenset(("heic", "tiff", "jp2"))
@@ -57,6 +59,8 @@ async def prepare_images(
 
         most, given = shares(parts, card.images), shares(wanted, total)
         over = [i for i in range(len(sources)) if parts[i] > most[i] or wanted[i] > given[i]]
+        for i in over:
+            groups[i] = []  # not held while they are made anew
         again = await _side_by_side(
             [sources[i] for i in over], card, [most[i] for i in over], [given[i] for i in over], tiles=tiles
         )
@@ -118,9 +122,10 @@ def _in_thread(source: Source, raw: dict[str, Any]) -> Any:
     try:
         image = decode.open_lazily(data, source.name)
         frames = decode.count_frames(data, source.name) if kind in {"gif", "webp", "avif", "png"} else 1
-        if image.width * image.height * frames > _HEAVY_PIXELS:
+        options = Options(**raw)
+        if pieces.decoded_pixels(image, kind, frames, options) > _HEAVY_PIXELS:
             return "image"
-        return pieces.make(data, Options(**raw))
+        return pieces.make(data, options)
     except decode.Damaged:
         return "image"  # to be read tolerantly, which Pillow can only be told for a whole process
 

@@ -13,7 +13,7 @@ from glm_mcp.sandbox import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}")  # possessive: no second look at a long argument
-_SPACE = re.compile(r"\s+")
+_STEP = 1 << 18  # characters decoded at a time
 
 
 def read_data_url(argument: str, max_bytes: int) -> bytes:
@@ -28,9 +28,7 @@ def read_data_url(argument: str, max_bytes: int) -> bytes:
         )
     if "base64" in [word.strip().lower() for word in header.split(";")[1:]]:
         # Percent-encoded base64 (%2B, %3D) is what a URL library makes of it.
-        compact = _SPACE.sub("", unquote_to_bytes(body).decode("ascii", "replace") if "%" in body else body)
-        _check_size(len(compact) * 3 // 4, max_bytes)
-        data = _decode(compact)
+        data = _whole(unquote_to_bytes(body).decode("ascii", "replace") if "%" in body else body, max_bytes)
         if data is None:
             raise InvalidRequest(
                 "the data: URL does not hold valid base64", "Send it whole: it may have been cut."
@@ -52,14 +50,14 @@ def read_base64(argument: str, max_bytes: int) -> bytes | None:
     """
     if len(argument) < _SHORTEST or not _BASE64.fullmatch(argument):
         return None
-    compact = _SPACE.sub("", argument)
-    if compact.startswith("/") and not compact.startswith("/9j/") and len(compact) <= PATH_MAX:
+    start = "".join(argument[: 2 * HEAD].split())
+    if start.startswith("/") and not start.startswith("/9j/") and len(start) <= PATH_MAX:
         return None  # "/workspace/…" happens to decode to the two bytes of a JPEG XL; of pictures only JPEG begins so
-    head = _decode(compact[: HEAD // 3 * 4])
+    head = _decode(start[: HEAD // 3 * 4])
     # Text is not taken: too many names and words would decode to some.
     if head is None or sniff(head)[0] not in ("image", "video", "document", "audio"):
-        return None if not compact.startswith("UEsDB") else _whole(compact, max_bytes)
-    return _whole(compact, max_bytes)
+        return None if not start.startswith("UEsDB") else _whole(argument, max_bytes)
+    return _whole(argument, max_bytes)
 
 
 def looks_like_base64(argument: str) -> bool:
@@ -67,19 +65,31 @@ def looks_like_base64(argument: str) -> bool:
     return len(argument) > 255 and "." not in argument[:255] and _BASE64.fullmatch(argument) is not None
 
 
-def _whole(compact: str, max_bytes: int) -> bytes | None:
-    _check_size(len(compact) * 3 // 4, max_bytes)
-    return _decode(compact)
+def _whole(text: str, max_bytes: int) -> bytes | None:
+    if len(text) * 3 // 4 > max_bytes:
+        _check_size(sum(map(len, text.split())) * 3 // 4, max_bytes)
+    return _decode(text)
 
 
-def _decode(compact: str) -> bytes | None:
-    plain = compact.rstrip("=").replace("-", "+").replace("_", "/")
-    if len(plain) % 4 == 1:
-        return None
+def _decode(text: str) -> bytes | None:
+    """In pieces: one call for some megabytes would let no other thread run, the event loop's neither."""
+    end = len(text.rstrip("= \t\r\n"))
+    data, rest = bytearray(), ""
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        for at in range(0, end, _STEP):
+            piece = rest + "".join(text[at : min(end, at + _STEP)].split())
+            whole = len(piece) // 4 * 4
+            data += _plain(piece[:whole])
+            rest = piece[whole:]
+        if rest:
+            data += _plain(rest + "=" * (-len(rest) % 4))
     except (binascii.Error, ValueError):
         return None
+    return bytes(data)
+
+
+def _plain(piece: str) -> bytes:
+    return base64.b64decode(piece.replace("-", "+").replace("_", "/"), validate=True)
 
 
 def _check_size(size: int, max_bytes: int) -> None:

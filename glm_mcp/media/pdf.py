@@ -12,10 +12,13 @@ from glm_mcp.media.legible import letters_in, why_seen
 from glm_mcp.media.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
+LARGE_BATCH = 10  # of a file that is itself too large for the memory: its pages hold large pictures
 SIDE = 1568  # pixels of the long side, where small print stays legible and a page stays near 250 KB
 TALL = 3.0  # a page longer than this many times its width is cut into tiles
 _MAX_DPI = 400
 _LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
+
+Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
@@ -26,9 +29,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     Raises InvalidRequest (password, pages), UnsupportedMedia.
     """
     name, figures = params["name"], bool(params.get("figures"))
-    data = file.read()
-    whole = data
-    data, password, total = _open(data, params.get("password"), name)
+    data, password, total = _open(file, params, name)
     chosen = choose(params.get("pages"), total, name)
     rows: list[tuple[int, str, str, str]] = []
     failed: list[int] = []
@@ -50,7 +51,9 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         if failed
         else []
     )
-    if b"%%EOF" not in whole[-2048:]:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2048))
+    if b"%%EOF" not in file.read():
         notes.append("the file is cut off or damaged at its end; pages may be missing")
     return result("pdf", sorted(rows), total, notes), []
 
@@ -65,11 +68,15 @@ def _parser(password: str | None, **more: Any) -> Any:
     )
 
 
-def _open(data: bytes, password: str | None, name: str) -> tuple[bytes, str | None, int]:
-    """The file, repaired when it was cut off; the password that opens it (None where none is needed); how many pages."""
-    data = data[
-        max(data.find(b"%PDF-", 0, 1024), 0) :
-    ]  # the parser wants the header first; mail servers put junk there
+def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str | None, int]:
+    """The file, repaired when it was cut off; the password that opens it (None where none is needed); how many pages.
+
+    The path `params["path"]`, where one is given, leads to the file too; read that way it is not held in memory.
+    """
+    password = params.get("password")
+    data: Input = params.get("path") or b""
+    if not data or file.read(5) != b"%PDF-":
+        data = _bytes(file)
     total, locked = 0, False
     for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
         total = _count(data, attempt)
@@ -82,6 +89,7 @@ def _open(data: bytes, password: str | None, name: str) -> tuple[bytes, str | No
         raise InvalidRequest(
             f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
         )
+    data = _bytes(file)
     repaired = _repaired(data)
     total = _count(repaired, None) if repaired else 0
     if total < 1:
@@ -89,7 +97,14 @@ def _open(data: bytes, password: str | None, name: str) -> tuple[bytes, str | No
     return repaired, None, total
 
 
-def _count(data: bytes, password: str | None) -> int:
+def _bytes(file: BinaryIO) -> bytes:
+    """The file from its header on: the parser wants that first, and mail servers put junk there."""
+    file.seek(0)
+    data = file.read()
+    return data[max(data.find(b"%PDF-", 0, 1024), 0) :]
+
+
+def _count(data: Input, password: str | None) -> int:
     """How many pages open; 0 for a broken file, -1 for a wrong or missing password."""
     from liteparse import ParseError
 
@@ -120,12 +135,13 @@ def _repaired(data: bytes) -> bytes:
     return data + b"".join(added)
 
 
-def _unreadable(name: str, data: bytes) -> UnsupportedMedia:
-    what = "is cut off or damaged" if b"%PDF-" in data[:1024] else "is not a PDF"
+def _unreadable(name: str, data: Input) -> UnsupportedMedia:
+    pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
+    what = "is cut off or damaged" if pdf else "is not a PDF"
     return UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
 
 
-def _batches(data: bytes, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
+def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
     from liteparse import ParseError
 
     options: dict[str, Any] = {
@@ -134,12 +150,13 @@ def _batches(data: bytes, chosen: list[int], total: int, password: str | None, n
         "extract_form_fields": True,
         "continue_on_page_error": True,
     }
+    size = LARGE_BATCH if isinstance(data, str) else BATCH
     try:
         if len(chosen) == total:  # the file is opened once
-            yield from (batch.result for batch in _parser(password, **options).parse_batches(data, BATCH))
+            yield from (batch.result for batch in _parser(password, **options).parse_batches(data, size))
         else:
-            for i in range(0, len(chosen), BATCH):
-                yield _parser(password, target_pages=_list(chosen[i : i + BATCH]), **options).parse(data)
+            for i in range(0, len(chosen), size):
+                yield _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
     except ParseError:
         raise _unreadable(name, data) from None
 
@@ -158,7 +175,7 @@ def _no_picture(facts: Any) -> bool:
     return not facts or not (facts.full_page_image or facts.image_block_count)
 
 
-def _inked(data: bytes, numbers: list[int], password: str | None) -> set[int]:
+def _inked(data: Input, numbers: list[int], password: str | None) -> set[int]:
     """Those of the pages without text and pictures on which something is drawn: text as outlines, a plan, handwriting."""
     from PIL import Image, ImageChops
 
@@ -175,7 +192,7 @@ def _inked(data: bytes, numbers: list[int], password: str | None) -> set[int]:
     return inked
 
 
-def _shots(data: bytes, numbers: list[int], password: str | None, dpi: float) -> list[Any]:
+def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) -> list[Any]:
     from liteparse import ParseError
 
     parser = _parser(
@@ -219,8 +236,7 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
     Raises InvalidRequest, UnsupportedMedia.
     """
     name = params["name"]
-    data = file.read()
-    data, password, total = _open(data, params.get("password"), name)
+    data, password, total = _open(file, params, name)
     wanted = [int(n) for n in params["numbers"]]
     outside = [n for n in wanted if not 1 <= n <= total]
     if outside:
@@ -241,7 +257,7 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _resolutions(
-    data: bytes, numbers: list[int], password: str | None, side: int
+    data: Input, numbers: list[int], password: str | None, side: int
 ) -> list[tuple[float, list[int]]]:
     """(dots per inch, page numbers): pages of one size are drawn together."""
     from liteparse import ParseError

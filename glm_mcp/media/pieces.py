@@ -103,11 +103,9 @@ def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made
         if plain.mime == "image/jpeg":
             image = decode.open_lazily(data, options.name)
     camera = orient != 1 or _from_camera(image)
-    factor = 1.0
     with decode.decoding(options.name):
         if kind == "jpeg" and not long and options.xywh is None:
-            target = tiles.whole(region, side=options.side, photo=camera).size
-            image.draft(image.mode, decode.turned(target, orient))
+            image, camera = _drafted(data, image, region, orient, camera, options)
         image.load()
         image = decode.turn(image, orient)
         factor = image.width / original[0]
@@ -116,6 +114,45 @@ def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made
         photo = camera or encode.is_photo(look_at(image, flatten))
     wanted = cut(lambda: image, flatten, region, original, photo, options)
     return finish(wanted, notes, options, factor=factor)
+
+
+def _drafted(
+    data: bytes, image: Image.Image, region: tiles.Region, orient: int, camera: bool, options: Options
+) -> tuple[Image.Image, bool]:
+    """A JPEG decoded hardly larger than it is sent, and whether it is known for a photo.
+
+    Most are photos, which are sent smaller than graphics; so it is decoded at their size first, and looked at there.
+    """
+
+    def scaled(picture: Image.Image, *, photo: bool) -> Image.Image:
+        # A tenth less is not seen, and a photo of 4032 pixels is then read at half its size.
+        size = tiles.whole(region, side=options.side, photo=photo).size
+        share = 0.9 if photo else 1.0
+        picture.draft(
+            picture.mode, decode.turned((max(1, int(size[0] * share)), max(1, int(size[1] * share))), orient)
+        )
+        return picture
+
+    whole = image.size
+    image = scaled(image, photo=True)
+    image.load()
+    if camera or image.size == whole:
+        return image, camera
+    if encode.is_photo(look_at(image, decode.flattener(image)[0]), equal_share=encode.SURELY):
+        return image, True
+    return scaled(decode.open_lazily(data, options.name), photo=False), False
+
+
+def decoded_pixels(image: Image.Image, kind: str, frames: int, options: Options) -> int:
+    """How many pixels an opened, not yet decoded picture takes in memory while `make` works on it."""
+    pixels = image.width * image.height * frames
+    region = (0, 0, *image.size)
+    cut = options.xywh is not None or (options.tiles and options.most > 1 and tiles.is_long(*image.size))
+    if kind != "jpeg" or cut or image.info.get("progressive"):
+        return pixels
+    width, height = tiles.whole(region, side=options.side, photo=False).size
+    step = max(1, min(image.width // width, image.height // height, 8))
+    return pixels // (1 << (step.bit_length() - 1)) ** 2
 
 
 def _opaque(image: Image.Image) -> bool:

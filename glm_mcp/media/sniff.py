@@ -95,6 +95,10 @@ _ZIP_MEMBERS = (
     (b"xl/workbook", XLSX),
     (b"ppt/presentation", PPTX),
     (b"META-INF/container.xml", "application/epub+zip"),
+    (
+        b"META-INF/manifest.xml",
+        "application/vnd.oasis.opendocument.text",
+    ),  # of any ODF whose first member is packed
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_STREAMS = (
@@ -116,7 +120,7 @@ _OLE_NAMES = {
 def sniff(head: bytes, name: str = "", tail: bytes = b"") -> Kind:
     """(family, mime) of a file that begins with `head`; ("unknown", …) for what no tool reads.
 
-    `name` only tells text formats and old office files apart. `tail`: the end of the file, where office files that are
+    `name` only tells text formats, old office files and Targa pictures apart. `tail`: the end of the file, where office files that are
     zips keep the list of their members; without it, the beginning decides.
     """
     strong = _strong(head)

@@ -71,9 +71,7 @@ def whole(answer: Answer, question: Question) -> dict[str, Any]:
         "choices": [] if answer.empty else [choice],
         "usage": usage(answer, question),
     }
-    if answer.content_filter:
-        body["content_filter"] = list(answer.content_filter)
-    return body
+    return body | _extras(answer, question)
 
 
 def chunks(answer: Answer, question: Question, size: int) -> list[dict[str, Any]]:
@@ -92,9 +90,23 @@ def chunks(answer: Answer, question: Question, size: int) -> list[dict[str, Any]
     frames = [_chunk(question, delta) for delta in deltas]
     last = _chunk(question, {"content": ""}, answer.finish_reason)
     last["usage"] = usage(answer, question)
+    return [*frames, last | _extras(answer, question)]
+
+
+def _extras(answer: Answer, question: Question) -> dict[str, Any]:
+    """What stands beside the choices: the filter's verdict, and what a web search with `search_result` found."""
+    extras: dict[str, Any] = {}
     if answer.content_filter:
-        last["content_filter"] = list(answer.content_filter)
-    return [*frames, last]
+        extras["content_filter"] = list(answer.content_filter)
+    searches = [
+        t.get("web_search") or {} for t in question.body.get("tools") or () if t.get("type") == "web_search"
+    ]
+    if any(s.get("enable", True) and s.get("search_result") for s in searches):
+        found = {"refer": "ref_1", "title": "Simulated search result", "link": "https://search.invalid/1"}
+        extras["web_search"] = [
+            {**found, "content": "Nothing was searched.", "media": "", "icon": "", "publish_date": ""}
+        ]
+    return extras
 
 
 def _cut(text: str, size: int) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from glm_mcp import media
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import InvalidRequest, clean
 from glm_mcp.media.parts import Fragment, Source
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
@@ -79,6 +79,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             functions=functions,
         ),
     )
+    answer.text += _sources(answer.extras.get("web_search"))
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
         turn: dict[str, Any] = {
@@ -96,6 +97,13 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         finished.text = json.dumps(turn, ensure_ascii=False)
         finished.data["message"] = turn
     return finished
+
+
+def _sources(found: Any) -> str:
+    """What a web search of the model found, as lines to cite; empty when there was none."""
+    entries = [e for e in found if isinstance(e, dict) and e.get("link")] if isinstance(found, list) else []
+    lines = [f"- {clean(e.get('title') or e['link'], 120)}: {clean(e['link'], 300)}" for e in entries[:10]]
+    return "\n\nSources:\n" + "\n".join(lines) if lines else ""
 
 
 async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], list[str]]:

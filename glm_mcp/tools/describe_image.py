@@ -106,7 +106,7 @@ async def _prepared(
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             local.append(await fetch(deps, source, "image") if remote else source)
-    deps.progress.say(f"preparing {len(local)} picture{'s' * (len(local) != 1)}")
+    deps.progress.say(f"preparing {local[0].name if len(local) == 1 else f'{len(local)} pictures'}")
     if card.images == 1 and len(local) > 1:
         groups = [await media.image.prepare_images([source], card) for source in local]
     elif len(local) == len(found):
@@ -172,6 +172,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
         answers = await each(deps, plain, [_question([p], words, "locate", exact=True) for p in pictures])
     lines: list[str] = []
     links = []
+    unread = 0
     items: list[dict[str, Any]] = []
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
@@ -181,13 +182,20 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
             and re.search(r"\d", answer.text)
             and answer.text.strip() not in {"[]", "```json\n[]\n```"}
         ):
+            unread += 1
             lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
         for box in boxes:
             left, top, right, bottom = media.boxes.to_pixels(box, picture)
+            if any(_same([left, top, right, bottom], i["box_px"]) for i in items if i["picture"] != name):
+                continue  # seen already in the part before, which overlaps this one
             centre = ((left + right) // 2, (top + bottom) // 2)
-            norm = [round(v) for v in (box.x1, box.y1, box.x2, box.y2)]
+            width, height = picture.original
+            norm = [
+                round(v * 1000 / side)
+                for v, side in zip((left, top, right, bottom), (width, height) * 2, strict=True)
+            ]
             number = len(items) + 1
             lines.append(
                 f"{number}. {box.label or args['prompt']}: [{left}, {top}, {right}, {bottom}] px, centre ({centre[0]}, {centre[1]}), 0-1000 {norm}"
@@ -195,6 +203,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
             items.append(
                 {
                     "label": box.label,
+                    "picture": name,
                     "box_px": [left, top, right, bottom],
                     "centre_px": list(centre),
                     "box_1000": norm,
@@ -211,9 +220,21 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     finished.head = f"{len(items)} found" + (
         f" in {size[0]}x{size[1]} px" if len({p.original for p in pictures}) == 1 else ""
     )
+    if unread and not items:
+        finished.head += ": the answer could not be read, see below"
     finished.links = links
     finished.data |= {"count": len(items), "items": items}
     return finished
+
+
+def _same(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two boxes are one: they share more than half of what they cover together."""
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return False
+    shared = across * down
+    return 2 * shared > (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
 
 
 async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[media.boxes.Box]) -> tuple[str, Any]:
@@ -231,12 +252,16 @@ async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[media.boxes.Box])
 
 
 async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Sequence[Source]) -> str:
-    """Boxes of an answer about one picture, in its pixels; empty when there are none or the picture's size is unknown."""
-    if len(pictures) != 1 or "[" not in text:
+    """Boxes of an answer about one picture, in its pixels; empty when there are none."""
+    if "[" not in text:
         return ""
     boxes = media.boxes.parse_boxes(text)
     if not boxes:
         return ""
+    if len(pictures) > 1:
+        return (
+            "\n\n(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
+        )
     picture = pictures[0]
     if not picture.width:
         try:

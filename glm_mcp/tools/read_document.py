@@ -12,7 +12,7 @@ import anyio
 
 from glm_mcp import media
 from glm_mcp.attempts import Answer
-from glm_mcp.errors import InvalidRequest, NotFound
+from glm_mcp.errors import GLMError, InvalidRequest, NotFound
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
@@ -162,7 +162,7 @@ async def _markdown(
     texts: list[str] = []
     notes: list[str] = []
     asked: list[Answer] = []
-    missing: list[str] = []
+    missing: list[Page] = []
     mode = args.get("mode", "auto")
     for source, document in documents:
         seen = [
@@ -172,10 +172,17 @@ async def _markdown(
         ]
         written: dict[int, str] = {}
         if seen:
-            written, answers = await _transcribed(deps, args, source, document, seen)
-            asked += answers
+            try:
+                written, answers = await _transcribed(deps, args, source, document, seen)
+                asked += answers
+            except GLMError as error:
+                # The pages that have text are worth having; without any there is nothing but the error.
+                if not any(p.text.strip() for p in document.pages if p not in seen):
+                    raise
+                written = {p.number: f"(scanned, not transcribed: {error.kind})" for p in seen}
+                notes.append(f"{_labels(seen)} not transcribed: {error}")
         if mode == "text":
-            missing += [p.label for p in document.pages if p.as_image and not p.text.strip()]
+            missing += [p for p in document.pages if p.as_image and not p.text.strip()]
         pages = [f"[{p.label}]\n{written.get(p.number, p.text)}" for p in document.pages]
         body = (
             "\n\n".join(pages)
@@ -188,9 +195,7 @@ async def _markdown(
         if len(document.pages) < document.total:
             notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
     if missing:
-        notes.append(
-            f"no text on {', '.join(missing[:5])}{'…' if len(missing) > 5 else ''}: scanned; mode=auto transcribes"
-        )
+        notes.append(f"no text on {_labels(missing)}: scanned; mode=auto transcribes")
     text = "\n\n".join(texts)
     at = _cursor(args, len(text))
     ident = await anyio.to_thread.run_sync(deps.outputs.keep, text, ".md") if at else None
@@ -213,6 +218,10 @@ async def _markdown(
         "notes": notes,
     }
     return finished
+
+
+def _labels(pages: Sequence[Page]) -> str:
+    return ", ".join(p.label for p in pages[:5]) + ("…" if len(pages) > 5 else "")
 
 
 async def _transcribed(

@@ -1,0 +1,366 @@
+"""`glm-mcp install`: this server into a host's own file. Everything else in that file keeps every byte, and a backup is left."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from glm_mcp import jsonc
+from glm_mcp.errors import ConfigError
+from glm_mcp.files import write_new, write_part
+from glm_mcp.hosts import AGENTS, BY_HAND, GENERIC, KEY, TOKEN, Agent, Place, document, entry, inputs
+from glm_mcp.settings import config_file
+
+NAMES = (*AGENTS, "print")
+OWN = ("glm-mcp", "glm-flash-mcp")
+TOOL_S = 60.0  # for a host's own command
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asked for."""
+
+    scope: str = "user"
+    url: str | None = None
+    name: str = "glm"
+    remove: bool = False
+    show: bool = False
+
+
+def here() -> Place:
+    return Place(dict(os.environ), sys.platform, Path.home(), Path.cwd())
+
+
+def own_command() -> list[str]:
+    """The absolute path of the installed command, as a host must start it."""
+    suffix = ".exe" if sys.platform == "win32" else ""
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        for name in OWN:
+            if (folder / f"{name}{suffix}").is_file():
+                return [str((folder / f"{name}{suffix}").absolute())]
+    return [sys.executable, "-m", "glm_mcp"]
+
+
+def install(host: str, wish: Wish, place: Place, command: list[str]) -> list[str]:
+    """Writes (or takes out) the entry; what was done, a line each. Raises ConfigError; a refused file is as it was."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,31}", wish.name):
+        raise ConfigError(f"{wish.name!r} is no name for a server", "Use letters, digits, - and _.")
+    agent = AGENTS.get(host, GENERIC)
+    url = _address(wish.url) if wish.url else None
+    if url and agent.http is None:
+        raise ConfigError(
+            f"{agent.title} starts servers from this file and takes no address in it",
+            "Install without --http, or add the address in its Connectors settings.",
+        )
+    files = _files(agent, wish.scope, place)
+    token = bool(place.env.get(TOKEN))
+    made = {f: entry(agent, command, url=url, token=token, file=f) for f in files}
+    if not files or host in BY_HAND or wish.show:
+        return _shown(agent, wish, list(made.items()), entry(agent, command, url=url, token=token))
+    if wish.remove:
+        return [line for file in files for line in _remove(agent, wish, file, place)]
+    lines = [line for file in files for line in _add(agent, wish, file, made[file], place)]
+    return [*lines, *_closing(agent, url, token=token)]
+
+
+def _closing(agent: Agent, url: str | None, *, token: bool) -> list[str]:
+    if not url:
+        return [
+            f"Key: {agent.where_key} The settings file: {config_file()} ({KEY}=…)",
+            f"Check: {agent.check}",
+        ]
+    need = agent.name != "codex" and not agent.token and token
+    said = (
+        f"Add the header 'Authorization: Bearer …' yourself: {agent.title} takes no reference."
+        if need
+        else ""
+    )
+    return [*([said] if said else []), f"Check: {agent.check}"]
+
+
+def machine(place: Place, name: str = "glm") -> list[str]:
+    """Every host that seems to be here, its file, and whether the server is in it."""
+    lines = []
+    for agent in AGENTS.values():
+        if not agent.found(place):
+            continue
+        lines += [f"{agent.name:<15} {_state(agent, f, name):<14} {f}" for f in agent.files(place)]
+    return lines or ["No host was found on this machine. Hosts: " + ", ".join(AGENTS)]
+
+
+def _state(agent: Agent, file: Path, name: str) -> str:
+    if agent.name in BY_HAND:
+        return "by hand"
+    try:
+        return "installed" if _present(agent, _read(file), name) is not None else "not installed"
+    except (ConfigError, ValueError):
+        return "unreadable"
+
+
+def _files(agent: Agent, scope: str, place: Place) -> list[Path]:
+    if scope == "user":
+        return agent.files(place)
+    file = agent.path_in(place)
+    if file is None and agent is not GENERIC:
+        raise ConfigError(f"{agent.title} has no file in a project", "Use --scope user.")
+    return [file] if file else []
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ConfigError(f"{url!r} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
+    return url.strip() if parts.path.strip("/") else url.strip().rstrip("/") + "/mcp"
+
+
+def _shown(
+    agent: Agent, wish: Wish, made: list[tuple[Path, dict[str, Any]]], whole: dict[str, Any]
+) -> list[str]:
+    lines: list[str] = []
+    if agent.name in BY_HAND:
+        if wish.remove:
+            return [f"{agent.title} keeps its servers in its own database: take it out there."]
+        packed = json.dumps(document(agent, {wish.name: whole}), separators=(",", ":")).encode()
+        link = "cherrystudio://mcp/install?servers=" + quote(base64.b64encode(packed).decode(), safe="")
+        lines = [
+            f"{agent.title} keeps its servers in its own database. Open this link, or paste the JSON below",
+            "at Settings → MCP Servers → Add → Import from JSON:",
+            link,
+        ]
+        lines += [dump(agent, document(agent, {wish.name: whole}))]
+        return [*lines, f"Key: {agent.where_key}", f"Check: {agent.check}"]
+    for file, one in made:
+        lines += [f"{file}:", dump(agent, document(agent, {wish.name: one}))]
+    return lines or [dump(agent, document(agent, {wish.name: whole}))]
+
+
+def dump(agent: Agent, whole: Mapping[str, Any]) -> str:
+    """A whole file as text, in the host's format."""
+    if agent.name == "codex":
+        import tomlkit
+
+        return tomlkit.dumps(whole).strip()
+    return json.dumps(whole, ensure_ascii=False, indent=2)
+
+
+def _add(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
+    text = _read(file)
+    before = _guard(file, lambda: _present(agent, text, wish.name))
+    if before is not None and not _ours(before, made):
+        raise ConfigError(
+            f"{file} already has another server called {wish.name!r}",
+            "Choose a name of your own with --name.",
+        )
+    wanted = _merged(agent, before, made)
+    new = _guard(file, lambda: _with(agent, text, wish.name, wanted))
+    if new == text:
+        return [f"{file}: {wish.name} is there already; nothing changed."]
+    kept = _back_up(file)
+    said = f"{file}: {wish.name} {'renewed' if before is not None else 'added'}."
+    tool = place.which("claude") if agent.name == "claude-code" and wish.scope == "user" else None
+    # Claude Code writes this file all the time it runs; its own command knows how to share it.
+    if not (tool and _by_tool(tool, wish.name, wanted, file, place, renew=before is not None)):
+        _write(file, new, private=wish.scope == "user")
+    return [said, *([f"The file as it was: {kept}"] if kept else [])]
+
+
+def _remove(agent: Agent, wish: Wish, file: Path, place: Place) -> list[str]:
+    text = _read(file)
+    before = _guard(file, lambda: _present(agent, text, wish.name))
+    if before is None:
+        return [f"{file}: there is no {wish.name}; nothing changed."]
+    if not _ours(before, before):
+        raise ConfigError(
+            f"{wish.name!r} in {file} is not this server", "Take it out by hand, or give the right --name."
+        )
+    new = _guard(file, lambda: _without(agent, text, wish.name))
+    kept = _back_up(file)
+    tool = place.which("claude") if agent.name == "claude-code" and wish.scope == "user" else None
+    if not (tool and _tool(tool, place, "mcp", "remove", wish.name, "-s", "user")):
+        _write(file, new, private=wish.scope == "user")
+    return [f"{file}: {wish.name} taken out.", f"The file as it was: {kept}"]
+
+
+def _present(agent: Agent, text: str, name: str) -> dict[str, Any] | None:
+    whole = _load(agent, text)
+    servers = whole.get(agent.under, {}) if isinstance(whole, dict) else None
+    if not isinstance(servers, dict):
+        raise ValueError(f"{agent.under} is not a table of servers")  # noqa: TRY004 - what the file says is wrong, as where it cannot be read
+    found = servers.get(name)
+    return found if isinstance(found, dict) or found is None else {}
+
+
+def _load(agent: Agent, text: str) -> Any:
+    if agent.name == "codex":
+        import tomllib
+
+        return tomllib.loads(text)
+    return jsonc.load(text)
+
+
+def _ours(found: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Whether an entry is of this server: by its command, or by an address that says so."""
+    command = str(found.get("command", ""))
+    words = [command, *map(str, found.get("args") or [])]
+    if any(re.fullmatch(r"(.*[/\\])?(glm-mcp|glm-flash-mcp)(\.exe)?", w) or w == "glm_mcp" for w in words):
+        return True
+    urls = ("url", "httpUrl", "serverUrl", "baseUrl")
+    address = next((found[u] for u in urls if u in found), None)
+    return address is not None and (
+        TOKEN in json.dumps(found, default=str)
+        or "glm-http-token" in json.dumps(found, default=str)
+        or any(made.get(u) == address for u in urls)
+    )
+
+
+def _merged(agent: Agent, before: Mapping[str, Any] | None, made: dict[str, Any]) -> dict[str, Any]:
+    """What its user has set in our entry stays; command and address are renewed, and what is missing is added."""
+    if before is None or ("command" in before) != ("command" in made):
+        return made
+    env = dict(before.get("env") or {})
+    whole = {**made, **before} | {k: made[k] for k in ("command", "args", "type", agent.url) if k in made}
+    if "env" in made:
+        whole["env"] = {**made["env"], **env}
+    # The two time limits belong together: who has set one keeps what they have of both.
+    field = agent.limit[0] if agent.limit else ""
+    if field in before and "GLM_DEADLINE_S" not in env:
+        whole.get("env", {}).pop("GLM_DEADLINE_S", None)
+    elif field and field not in before and "GLM_DEADLINE_S" in env:
+        whole.pop(field, None)
+    return whole
+
+
+def _with(agent: Agent, text: str, name: str, made: dict[str, Any]) -> str:
+    if _present(agent, text, name) == made:
+        return text
+    if agent.name == "codex":
+        return _toml(text, agent.under, name, made)
+    new = text
+    listed = _load(agent, text)
+    known = listed.get("inputs", []) if isinstance(listed, dict) else []
+    for item in inputs(agent, made):
+        if not any(isinstance(k, dict) and k.get("id") == item["id"] for k in known):
+            many = len(_load(agent, new).get("inputs", []))
+            new = jsonc.put(new, ["inputs", many], item) if many else jsonc.put(new, ["inputs"], [item])
+    return jsonc.put(new, [agent.under, name], made)
+
+
+def _without(agent: Agent, text: str, name: str) -> str:
+    if agent.name == "codex":
+        return _toml(text, agent.under, name, None)
+    return jsonc.drop(text, [agent.under, name])
+
+
+def _toml(text: str, field: str, name: str, made: Mapping[str, Any] | None) -> str:
+    import tomlkit
+    from tomlkit.items import Table
+
+    whole = tomlkit.parse(text)
+    if made is None:
+        servers: Any = whole[field]
+        del servers[name]
+        return tomlkit.dumps(whole)
+    if field not in whole:
+        whole[field] = tomlkit.table(is_super_table=True)
+    servers = whole[field]
+    if name in servers:
+        for key in [k for k in servers[name] if k not in made]:
+            del servers[name][key]
+        for key, value in made.items():
+            if servers[name].get(key) != value:
+                servers[name][key] = value
+    else:
+        table = tomlkit.item(dict(made)) if isinstance(servers, Table) else tomlkit.inline_table()
+        if not isinstance(servers, Table):
+            table.update(made)
+        servers[name] = table
+    return tomlkit.dumps(whole)
+
+
+def _guard(file: Path, work: Any) -> Any:
+    try:
+        return work()
+    except ValueError as error:  # the TOML libraries' errors are ValueErrors too
+        raise ConfigError(
+            f"{file} cannot be understood ({error})",
+            "Mend it first; nothing was changed. Or add by hand: --print",
+        ) from None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read ({type(error).__name__})", "Nothing was changed.") from None
+
+
+def _back_up(file: Path) -> Path | None:
+    try:
+        if not file.is_file():
+            return None
+        kept = write_new(file.with_name(f"{file.name}.glm-mcp.bak"), file.read_bytes())
+        kept.chmod(file.stat().st_mode & 0o777)
+        return kept
+    except OSError as error:
+        raise _refused(file, error) from None
+
+
+def _write(file: Path, text: str, *, private: bool) -> None:
+    """The file anew, whole or not at all; one behind a link stays behind it."""
+    file = file.resolve()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        old = file.is_file()
+        mark = b"\xef\xbb\xbf" if old and file.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
+        mode = file.stat().st_mode & 0o777 if old else 0o600 if private else 0o644
+        temporary = write_part(file, mark + text.encode("utf-8"), mode)
+        temporary.chmod(mode)
+        temporary.replace(file)
+    except OSError as error:
+        raise _refused(file, error) from None
+
+
+def _refused(file: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{file} cannot be written ({error.strerror})", "Give yourself the right, or use --print."
+    )
+
+
+def _by_tool(tool: str, name: str, made: dict[str, Any], file: Path, place: Place, *, renew: bool) -> bool:
+    """Claude Code's own command. False when it did not do it, and the file is to be written here."""
+    if renew:
+        _tool(tool, place, "mcp", "remove", name, "-s", "user")
+    _tool(tool, place, "mcp", "add-json", name, json.dumps(made), "-s", "user")
+    try:
+        return _present(AGENTS["claude-code"], _read(file), name) == made
+    except ValueError:
+        return False
+
+
+def _tool(tool: str, place: Place, *words: str) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - the host's own command, found on the user's PATH, with words of ours
+            [tool, *words],
+            env=dict(place.env),
+            cwd=place.home,
+            capture_output=True,
+            timeout=TOOL_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _log.warning("%s did not run (%s): its file is written here", tool, type(error).__name__)
+        return False
+    return done.returncode == 0
