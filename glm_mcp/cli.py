@@ -77,7 +77,8 @@ def _settings(ctx: click.Context) -> Any:
 def _stdio(ctx: click.Context) -> None:
     import anyio
 
-    from glm_mcp.server import App, serve_stdio, simulated
+    from glm_mcp.server import App, simulated
+    from glm_mcp.stdio import serve_stdio
 
     if sys.stdin is None or sys.stdout is None:
         raise ConfigError(

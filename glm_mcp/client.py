@@ -28,6 +28,7 @@ from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.transport import Transport
+from glm_mcp.usage import Meter
 from glm_mcp.wire import ChatRequest, strip_boxes
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class GLMClient:
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.refuses_video: set[str] = set()
+        self.meter = Meter()
         self._waits = waits
         self._chance = chance
         self._limiters: dict[str, Limiter] = {}
@@ -156,6 +158,7 @@ class GLMClient:
     ) -> T:
         """deadline( next model( repetition( slot( attempt ) ) ) ); a slot is held for an attempt only, never while waiting."""
         started = anyio.current_time()
+        running: tuple[Card, float] | None = None
         with anyio.move_on_at(job.deadline):
             for position, chosen in enumerate(cards):
                 where = place(chosen.id, self.home) or self.home
@@ -169,6 +172,7 @@ class GLMClient:
                             job.deadline, lambda n: progress.say(f"queued: place {n}")
                         ) as epoch:
                             began = anyio.current_time()
+                            running = chosen, began
                             try:
                                 result = await work.attempt(chosen, where)
                             except RateLimited:
@@ -176,11 +180,15 @@ class GLMClient:
                                 raise
                         limiter.succeeded()
                         attempts.append(_attempt(chosen, began, "ok"))
+                        self.meter.count(attempts[-1], getattr(result, "usage", None))
                         return result
                     except GLMError as error:
                         attempts.append(
                             _attempt(chosen, began, error.kind + (f" {error.code}" if error.code else ""))
                         )
+                        if running:
+                            self.meter.count(attempts[-1])
+                            running = None
                         error.meta.setdefault("attempts", attempts)
                         if await work.mend(error, chosen):
                             tries -= 1
@@ -200,6 +208,8 @@ class GLMClient:
                             break
                         progress.say(f"{chosen.id}: {error.kind}; try {tries + 1} in {wait:.0f} s")
                         await anyio.sleep(wait)
+        if running:
+            self.meter.count(_attempt(*running, "timeout"))
         last = f"; last: {attempts[-1]['model']} {attempts[-1]['outcome']}" if attempts else ""
         late = TimedOut(
             f"no complete answer within {job.deadline - started:.0f} s ({len(attempts)} tries ended{last})",

@@ -71,7 +71,7 @@ def install(host: str, wish: Wish, place: Place, command: list[str]) -> list[str
     if not files or host in BY_HAND or wish.show:
         return _shown(agent, wish, list(made.items()), entry(agent, command, url=url, token=token))
     if wish.remove:
-        return [line for file in files for line in _remove(agent, wish, file, place)]
+        return [line for file in files for line in _remove(agent, wish, file, made[file], place)]
     lines = [line for file in files for line in _add(agent, wish, file, made[file], place)]
     return [*lines, *_closing(agent, url, token=token)]
 
@@ -177,14 +177,15 @@ def _add(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Plac
     return [said, *([f"The file as it was: {kept}"] if kept else [])]
 
 
-def _remove(agent: Agent, wish: Wish, file: Path, place: Place) -> list[str]:
+def _remove(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
     text = _read(file)
     before = _guard(file, lambda: _present(agent, text, wish.name))
     if before is None:
         return [f"{file}: there is no {wish.name}; nothing changed."]
-    if not _ours(before, before):
+    if not _ours(before, made):
         raise ConfigError(
-            f"{wish.name!r} in {file} is not this server", "Take it out by hand, or give the right --name."
+            f"{wish.name!r} in {file} is not this server",
+            "Give the right --name; for one that was added by its address, --http URL too. Or take it out by hand.",
         )
     new = _guard(file, lambda: _without(agent, text, wish.name))
     kept = _back_up(file)

@@ -7,12 +7,11 @@ import logging
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -47,9 +46,7 @@ INSTRUCTIONS = (
 LONG_RESULT = (
     60_000  # characters that Claude Code is asked to show whole, a little over its budget in profiles
 )
-THREADS = 400
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
-LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
 
 Context = ServerRequestContext[Any, Any]
 
@@ -293,55 +290,3 @@ def simulated(settings: Settings) -> Settings:
     simulator = Simulator(switches=Switches())
     simulator.start()
     return settings.model_copy(update={"base_url": simulator.url, "api_key": SecretStr(simulator.key)})
-
-
-async def serve_stdio(app: App) -> None:
-    """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
-    from mcp.server.stdio import stdio_server
-
-    # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    server = build(app)
-    async with stdio_server() as (incoming, outgoing):
-        try:
-            await server.run(
-                _Watched(incoming, _leave_soon), outgoing, server.create_initialization_options()
-            )
-        finally:
-            # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
-            _leave_soon()
-
-
-def _leave_soon() -> None:
-    """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(LINGER_S, os._exit, [0])
-    timer.daemon = True
-    timer.start()
-
-
-class _Watched:
-    """The SDK's read stream, with a word when it ends."""
-
-    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
-        self._stream, self._ended = stream, ended
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __aiter__(self) -> _Watched:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            return await self._stream.__anext__()
-        except StopAsyncIteration:
-            self._ended()
-            raise
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        ended: bool | None = await self._stream.__aexit__(*error)
-        return ended

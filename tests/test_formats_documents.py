@@ -439,6 +439,8 @@ WESTERN = "Größe und Preis: 5 € für das Menü – café, naïve, über alle
         (SIMPLIFIED, "utf-8-sig", ""),
         (SIMPLIFIED, "utf-16", ""),
         (WESTERN, "utf-16-le", "utf-16-le"),
+        (SIMPLIFIED, "utf-16-le", "utf-16-le"),
+        (JAPANESE, "utf-16-be", "utf-16-be"),
         (SIMPLIFIED, "gbk", "gb18030"),
         (SIMPLIFIED + "𠮷", "gb18030", "gb18030"),
         ("中文测试", "gbk", "gb18030"),

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from glm_mcp.media import boxes, document, encoding, fetch, image, sheet, source, times, video
+    from glm_mcp.media import boxes, document, encoding, fetch, image, sheet, source, times, video, worker
 
-_LAZY = frozenset({"boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video"})
+_LAZY = frozenset(
+    {"boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video", "worker"}
+)
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -22,4 +24,4 @@ def __getattr__(name: str) -> ModuleType:
     return import_module(f"glm_mcp.media.{name}")
 
 
-__all__ = ["boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video"]
+__all__ = ["boxes", "document", "encoding", "fetch", "image", "sheet", "source", "times", "video", "worker"]

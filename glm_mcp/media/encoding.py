@@ -63,7 +63,7 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
     if own and own not in ("utf-8", "utf-16") and _valid(data, own):
         return Decoded(data.decode(own), own)
     sample = data[:_SAMPLE]
-    wide = _utf16(sample)
+    wide = utf16(sample)
     if wide:
         return _loose(data, wide, f"decoded as {wide} (guessed)")
     _refuse_binary(sample, name)
@@ -126,7 +126,7 @@ def _refuse_binary(data: bytes, name: str) -> None:
         )
 
 
-def _utf16(sample: bytes) -> str | None:
+def utf16(sample: bytes) -> str | None:
     """UTF-16 without its mark: zero bytes on one side only, or units that are nearly all everyday characters."""
     if len(sample) < 4 or (len(sample) % 2 and len(sample) < _SAMPLE):
         return None

@@ -115,6 +115,8 @@ class Reel:
         claims = (container.duration or 0) / self._av.time_base
         video, any_ = self._end(claims)
         slack = max(1.0, claims * 0.03)
+        if self.origin > 0 and abs(max(any_, video) + self.origin - claims) <= slack:
+            claims -= self.origin  # Matroska gives the time of its end, whatever its first picture's time
         whole = claims <= 0 or max(any_, video) >= claims - slack
         duration = max(claims, video) if whole else video  # a header may also fall short of its own frames
         if stream.duration and whole:  # sound may run on after the last picture

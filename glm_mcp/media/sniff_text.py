@@ -6,6 +6,8 @@ import codecs
 import re
 from pathlib import PurePath
 
+from glm_mcp.media.encoding import utf16
+
 _BOMS = (  # the longer first: the mark of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -55,7 +57,9 @@ def decode_head(head: bytes) -> str | None:
     if wide:
         return head.decode(wide, "replace")
     if not head or any(byte in _CONTROLS for byte in head):
-        return None
+        # Chinese and Japanese in UTF-16 have few zeros, and low bytes of any value.
+        wide = "" if b"\0\0\0" in head else utf16(head) or ""
+        return head.decode(wide, "replace") if wide else None
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

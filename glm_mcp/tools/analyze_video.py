@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -43,7 +44,9 @@ FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
 SHEETED = {"timeline", "keyframes", "storyboard"}
 EXACT = {"timeline", "keyframes"}
 STILLS_MAX = 12
-SIDECARS = (".srt", ".vtt", ".en.srt", ".zh.srt", ".en.vtt", ".zh.vtt")
+SIDECAR = re.compile(
+    r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE
+)  # after the video's own name
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
@@ -265,14 +268,21 @@ def _with_subtitles(clip: Clip, words: str, lang: Lang) -> str:
     return f"{'视频字幕' if lang == 'zh' else 'Subtitles of the video'}:\n{clip.subtitles}\n\n{words}"
 
 
+def _beside(video: Path) -> list[Path]:
+    """Subtitle files of a video: its name, perhaps a language, and the suffix; the plainest name first."""
+    try:
+        names = [p for p in video.parent.iterdir() if p.name.casefold().startswith(video.stem.casefold())]
+    except OSError:
+        return []
+    fit = [p for p in names if SIDECAR.fullmatch(p.name[len(video.stem) :])]
+    return sorted(fit, key=lambda p: (len(p.name), p.name.casefold()))
+
+
 async def _sidecar(deps: Deps, source: Source) -> str | None:
     """The text of a subtitle file beside a local video, where it may be read."""
     if source.path is None:
         return None
-    for suffix in SIDECARS:
-        beside = source.path.with_name(source.path.stem + suffix)
-        if not await anyio.Path(beside).is_file():
-            continue
+    for beside in await anyio.to_thread.run_sync(_beside, source.path):
         try:
             found = await resolve(deps, str(beside), "any")
         except GLMError:

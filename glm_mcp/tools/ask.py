@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from glm_mcp.attempts import Answer, Job
-from glm_mcp.errors import InvalidRequest, UpstreamError
+from glm_mcp.errors import UpstreamError
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
+from glm_mcp.tools.checking import Wanted, check, check_schema
 from glm_mcp.tools.inputs import downloaded
 from glm_mcp.wire import ChatRequest, Message, Part, Text
 
@@ -36,7 +36,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
     wanted = args.get("json") or False
     messages = question.messages
     if wanted:
-        _check_schema(wanted)
+        check_schema(wanted)
         messages = (*messages[:-1], _append(messages[-1], _json_wish(wanted)))
     request = ChatRequest(
         messages,
@@ -61,7 +61,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
     answer = await deps.client.chat(request, job, deps.progress)
     if not wanted or answer.tool_calls:
         return answer
-    value, problem = check_json(answer.text, wanted)
+    value, problem = await check(answer.text, wanted)
     if problem:
         deps.progress.say("the answer is not the JSON asked for: asking once more")
         again = Message("user", f"That is not valid: {problem}. Answer again with the corrected JSON alone.")
@@ -72,7 +72,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         )
         answer.notes.append("JSON repaired")
         answer.seconds += first.seconds
-        value, problem = check_json(answer.text, wanted)
+        value, problem = await check(answer.text, wanted)
     if problem:
         error = UpstreamError(
             f"{answer.model} did not give the JSON asked for: {problem}",
@@ -127,44 +127,8 @@ def _append(message: Message, words: str) -> Message:
     return replace(message, content=f"{message.content or ''}\n\n{words}".strip())
 
 
-def _check_schema(wanted: bool | dict[str, Any]) -> None:
-    import jsonschema
-
-    if isinstance(wanted, dict):
-        try:
-            jsonschema.validators.validator_for(wanted).check_schema(wanted)
-        except jsonschema.SchemaError as error:
-            raise InvalidRequest(
-                f"json is not a valid JSON Schema: {error.message[:200]}",
-                "Mend the schema, or give json=true.",
-            ) from None
-
-
-def _json_wish(wanted: bool | dict[str, Any]) -> str:
+def _json_wish(wanted: Wanted) -> str:
     if isinstance(wanted, dict):
         shape = json.dumps(wanted, ensure_ascii=False, separators=(",", ":"))
         return f"Answer with one JSON value alone, no other words, that fits this JSON Schema: {shape}"
     return "Answer with one JSON value alone, no other words."
-
-
-def check_json(text: str, wanted: bool | dict[str, Any]) -> tuple[Any, str | None]:
-    """(value, None) when the text is the JSON asked for, else (None, what is wrong with it)."""
-    import jsonschema
-
-    fenced = re.search(r"```(?:json)?\s*\n?(.*?)```", text, re.DOTALL)
-    found: Any = None
-    for candidate in filter(None, (text.strip(), fenced[1].strip() if fenced else "")):
-        try:
-            found = json.loads(candidate)
-            break
-        except ValueError as error:
-            problem = str(error)
-    else:
-        return None, f"not JSON ({problem if text.strip() else 'empty'})"
-    if isinstance(wanted, dict):
-        try:
-            jsonschema.validate(found, wanted)
-        except jsonschema.ValidationError as error:
-            where = "/".join(map(str, error.absolute_path)) or "the value"
-            return None, f"{where}: {error.message[:200]}"
-    return found, None
