@@ -13,6 +13,7 @@ import base64
 import contextlib
 import importlib
 import io
+import itertools
 import json
 import re
 import shutil
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import av
 import samples_large as made
 from mcp import Client
 from PIL import Image
@@ -144,7 +146,8 @@ async def fidelity(samples: Path, ocr_python: str, report: Report) -> None:
                 await say(client, "read_document", {"documents": str(samples / name), "prompt": READ})
                 whole_table(name, simulator.received, report)
             simulator.clear()
-            sample = HERE.parent / "glm_mcp" / "samples" / "report.pdf"
+            sample = samples / "report.pdf"
+            shutil.copy(HERE.parent / "glm_mcp" / "samples" / "report.pdf", sample)
             await say(client, "read_document", {"documents": str(sample), "prompt": READ})
             own_sample(simulator.received, report)
 
@@ -232,11 +235,12 @@ async def film_times(client: Client, simulator: Simulator, film: Film, report: R
     await say(client, "analyze_video", {"video": str(film.path), "max_frames": count, "prompt": READ})
     parts = [p for r in simulator.received for p in parts_of(r)]
     shown: list[tuple[float, float]] = []  # as labelled, and as it is
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in itertools.pairwise(parts):
         if part["type"] == "image_url":
             number = makers.read_mark(bytes_of(part))
             shown.append((parse_time(before["text"].strip("[]")), film.times[number]))
-    asked = evenly(0, film.times[-1] + film.frame_s, count)
+    with av.open(film.path) as container:
+        asked = evenly(0, (container.duration or 0) / av.time_base, count)
     off = max((abs(true - want) for want, (_, true) in zip(asked, shown, strict=True)), default=99.0)
     label = max((abs(said - true) for said, true in shown), default=99.0)
     report.most(f"{film.name}: frame beside the asked time, in frames", off / film.frame_s, 1.01)
@@ -255,9 +259,7 @@ def whole_table(name: str, received: list[Received], report: Report) -> None:
     report.least(f"{name}: rows that arrived whole", there / len(rows), 1)
     if not name.endswith("csv"):
         pages = len(rows) // made.PER_PAGE
-        report.least(
-            f"{name}: pages that arrived", len(set(re.findall(r"marker-(\d\d)", text))) / pages, 1
-        )
+        report.least(f"{name}: pages that arrived", len(set(re.findall(r"marker-(\d\d)", text))) / pages, 1)
 
 
 def own_sample(received: list[Received], report: Report) -> None:
@@ -268,7 +270,9 @@ def own_sample(received: list[Received], report: Report) -> None:
     report.least("report.pdf: rows that arrived whole", there / len(rows), 1)
     pictures = sum(p["type"] == "image_url" for r in received for p in parts_of(r))
     pages = len(set(re.findall(r"\[.*page (\d)\]", text)))
-    report.least("report.pdf: pages that arrived, the scanned one as a picture", min(pages, 2 + pictures) / 3, 1)
+    report.least(
+        "report.pdf: pages that arrived, the scanned one as a picture", min(pages, 2 + pictures) / 3, 1
+    )
 
 
 # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -295,7 +299,9 @@ def speed(samples: Path, rounds: int, report: Report) -> None:
             return ask(server, "analyze_video", video=hour, max_frames=12, prompt=READ)
 
         frames()
-        report.most("12 frames of one hour at 360p", statistics.median(timed(frames) for _ in range(rounds)), 5, " s")
+        report.most(
+            "12 frames of one hour at 360p", statistics.median(timed(frames) for _ in range(rounds)), 5, " s"
+        )
 
         pdf = str(samples / "pages500.pdf")
 
@@ -323,14 +329,23 @@ def bare_pdf(path: str) -> None:
 async def photo_speed(samples: Path, rounds: int, report: Report) -> None:
     with scratch() as folder:
         sandbox = Sandbox(
-            cwd=samples, home=folder, temp=folder, allowed=[], output=None, own=[], remote=False, own_host=None
+            cwd=samples,
+            home=folder,
+            temp=folder,
+            allowed=[],
+            output=None,
+            own=[],
+            remote=False,
+            own_host=None,
         )
         outputs = Outputs(folder=None, cwd=None, data=folder, cache=folder)
         card = CARDS["glm-4.6v-flash"]
         path = samples / "photo50.jpg"
 
         async def prepare() -> Image.Image:
-            found = await source.resolve(str(path), "image", sandbox=sandbox, outputs=outputs, max_bytes=500 * MB)
+            found = await source.resolve(
+                str(path), "image", sandbox=sandbox, outputs=outputs, max_bytes=500 * MB
+            )
             pictures = await image.prepare_images(found, card)
             found[0].close()
             return Image.open(io.BytesIO(pictures[0].part.data or b""))
@@ -390,7 +405,10 @@ def jobs(samples: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         "hour of video, timeline in parts": ("analyze_video", {"video": at["hour.mp4"], "task": "timeline"}),
         "200 MB video, whole or as frames": ("analyze_video", {"video": at["big200.mp4"]}),
         "500-page PDF": ("read_document", {"documents": at["pages500.pdf"]}),
-        "500-page PDF, a question in parts": ("read_document", {"documents": at["pages500.pdf"], "prompt": READ}),
+        "500-page PDF, a question in parts": (
+            "read_document",
+            {"documents": at["pages500.pdf"], "prompt": READ},
+        ),
         "200 MB PDF": ("read_document", {"documents": at["big200.pdf"]}),
         "200 MB PDF, 20 pages as pictures": (
             "read_document",
@@ -398,7 +416,10 @@ def jobs(samples: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "workbook of 400 rows": ("read_document", {"documents": at["table.xlsx"]}),
     }
-    return {name: (tool, {"prompt": READ, **a} if tool != "read_document" else a) for name, (tool, a) in asked.items()}
+    return {
+        name: (tool, {"prompt": READ, **a} if tool != "read_document" else a)
+        for name, (tool, a) in asked.items()
+    }
 
 
 async def loop(samples: Path, rounds: int, report: Report) -> None:

@@ -1,7 +1,4 @@
-"""The large inputs of media.py, made once and cached: nothing is downloaded, and making them is not measured.
-
-    python benchmarks/samples_large.py FOLDER
-"""
+"""The large inputs of media.py, made once and cached: nothing is downloaded, and making them is not measured."""
 
 from __future__ import annotations
 
@@ -17,10 +14,42 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests"))  # for the makers that the tests have
 
-WORDS = (
-    "amber basket candle dragon ember falcon garden harbor island jungle kettle lantern marble needle orange "
-    "pepper quartz ribbon saddle timber umbrella velvet walnut yellow anchor bridge cactus desert engine forest"
-).split()
+WORDS = [
+    *(
+        "amber",
+        "basket",
+        "candle",
+        "dragon",
+        "ember",
+        "falcon",
+        "garden",
+        "harbor",
+        "island",
+        "jungle",
+        "kettle",
+        "lantern",
+        "marble",
+        "needle",
+        "orange",
+    ),
+    *(
+        "pepper",
+        "quartz",
+        "ribbon",
+        "saddle",
+        "timber",
+        "umbrella",
+        "velvet",
+        "walnut",
+        "yellow",
+        "anchor",
+        "bridge",
+        "cactus",
+        "desert",
+        "engine",
+        "forest",
+    ),
+]
 TALL_SIZE = (1080, 24_000)
 TALL_STEP = 48  # pixels from one line of text to the next
 TALL_FONT = 12
@@ -77,9 +106,12 @@ def photo_12(path: Path) -> None:
 
 def heic_12(path: Path) -> None:
     import pillow_heif
+    from PIL import Image
 
     pillow_heif.register_heif_opener()
-    _photo(PHOTO_12).save(path, quality=70)
+    exif = Image.Exif()
+    exif[0x010F] = "A telephone"  # its maker, which every camera writes
+    _photo(PHOTO_12).save(path, quality=70, exif=exif)
 
 
 def clear_24(path: Path) -> None:
@@ -144,9 +176,7 @@ def _encode(
             line = frame.planes[0].line_size
             data = luma(number)
             if line != width:
-                data = b"".join(
-                    data[i : i + width].ljust(line, b"\0") for i in range(0, len(data), width)
-                )
+                data = b"".join(data[i : i + width].ljust(line, b"\0") for i in range(0, len(data), width))
             frame.planes[0].update(data)
             for plane in frame.planes[1:]:
                 plane.update(bytes([128]) * plane.buffer_size)
@@ -169,9 +199,7 @@ def pdf_500(path: Path) -> None:
     pages = []
     for n in range(1, 501):
         text = [f"Chapter page {n}"] + [" ".join(chance.choices(WORDS, k=11)) + "." for _ in range(30)]
-        table = [["item", "count", "price"]] + [
-            [f"r{n}x{i}", str(i * n), f"{i}.{n}"] for i in range(1, 6)
-        ]
+        table = [["item", "count", "price"]] + [[f"r{n}x{i}", str(i * n), f"{i}.{n}"] for i in range(1, 6)]
         pages.append(made.lines(text) + made.grid(table, top=230))
     path.write_bytes(made.pdf(pages))
 
@@ -203,7 +231,8 @@ def pdf_200(path: Path) -> None:
         objects.append(f"<< /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream")
         objects.append(
             b"<< /Type /XObject /Subtype /Image /Width 2400 /Height 2000 /ColorSpace /DeviceGray "
-            b"/BitsPerComponent 8 /Filter /DCTDecode /Length %d >>\nstream\n" % len(jpeg)
+            b"/BitsPerComponent 8 /Filter /DCTDecode /Length %d >>\nstream\n"
+            % len(jpeg)
             + jpeg
             + b"\nendstream"
         )
@@ -283,9 +312,7 @@ def table_csv(path: Path) -> None:
 def table_html(path: Path) -> None:
     parts = ["<!doctype html><title>register</title>"]
     for n, rows in enumerate(_pages(), 1):
-        cells = "".join(
-            f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in [HEAD, *rows]
-        )
+        cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in [HEAD, *rows])
         parts.append(f"<h2>Sheet marker-{n:02d} of the register</h2><table>{cells}</table>")
     path.write_text("\n".join(parts), encoding="utf-8")
 
@@ -320,7 +347,3 @@ def make_all(folder: Path) -> Path:
             maker(part)
             part.rename(path)
     return folder
-
-
-if __name__ == "__main__":
-    make_all(Path(sys.argv[1]))

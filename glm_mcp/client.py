@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from glm_mcp import policy
+from glm_mcp import policy, spans
 from glm_mcp.attempts import Answer, ChatWork, Drawing, DrawWork, Heard, Job, Work
 from glm_mcp.errors import (
     ConfigError,
@@ -169,12 +169,14 @@ class GLMClient:
                     began = anyio.current_time()
                     try:
                         async with limiter.slot(
-                            job.deadline, lambda n: progress.say(f"queued: place {n}")
+                            job.deadline, lambda n: progress.say(f"queued: place {n}"), since=started
                         ) as epoch:
                             began = anyio.current_time()
                             running = chosen, began
                             try:
-                                result = await work.attempt(chosen, where)
+                                with spans.attempt(chosen, where, tries) as span:
+                                    result = await work.attempt(chosen, where)
+                                    spans.answered(span, result)
                             except RateLimited:
                                 limiter.refused(epoch)
                                 raise

@@ -71,14 +71,14 @@ class GLMError(Exception):
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {self.request_id}"] if self.request_id else []
-        what = self.message.rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
+        what = one_line(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
         return f"{self.kind}: {what}. {self.hint}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""
         whole = {
             "kind": self.kind,
-            "message": self.message,
+            "message": one_line(self.message),
             "hint": self.hint,
             "code": self.code,
             "request_id": self.request_id,
@@ -287,6 +287,30 @@ def clean(text: object, limit: int = 300) -> str:
     plain = "".join(c if c.isprintable() else " " for c in plain)
     plain = re.sub(r"\s+", " ", plain).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+
+
+# Escape sequences whole, so that no rest of them stays; then every other control character; then the invisible
+# twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest use of them).
+_ESCAPES = r"\x1b(?:[@-Z\\^_]|\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\|\x9c)?|[ -/]*[0-~])?"
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_INVISIBLE = "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
+_UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_INVISIBLE}")
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\U000e0000-\U000e007f]")
+
+
+def plain(text: str) -> str:
+    """A text of a model, a document or a web page as data: without control characters and terminal escapes.
+
+    Tabs and line breaks stay; a lone carriage return, which writes over a line, becomes a line break.
+    """
+    if not _ACTS.search(text):
+        return text
+    return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The same on one line, for a sentence that names a file: a line break in its name says nothing of its own."""
+    return " ".join(plain(text).splitlines())
 
 
 def from_response(

@@ -21,13 +21,14 @@ CEILING = 64
 class _Waiter:
     deadline: float
     told: Callable[[int], None]
+    since: float
     event: anyio.Event = field(default_factory=anyio.Event)
     granted: bool = False
     hopeless: bool = False
 
 
 class Limiter:
-    """A queue in order of arrival with a limit that grows by one after a run of successes and halves when refused."""
+    """A queue in the order in which calls began, with a limit that grows by one after a run of successes and halves when refused."""
 
     def __init__(
         self,
@@ -48,14 +49,17 @@ class Limiter:
         self._opens: dict[int, float] = {}  # level → when it may be tried again
 
     @asynccontextmanager
-    async def slot(self, deadline: float, told: Callable[[int], None]) -> AsyncIterator[int]:
+    async def slot(
+        self, deadline: float, told: Callable[[int], None], *, since: float | None = None
+    ) -> AsyncIterator[int]:
         """Holds one place. Yields the epoch to hand to `refused`.
 
-        `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock.
+        `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock. `since`: when the call began,
+        so that one that was refused comes before those that began after it.
         Raises RateLimited at once when the queue is too long for the deadline.
         """
         if self.running >= self.limit or self._queue:
-            await self._wait(deadline, told)
+            await self._wait(deadline, told, self._clock() if since is None else since)
         else:
             self.running += 1
         started = self._clock()
@@ -68,10 +72,13 @@ class Limiter:
             self.running -= 1
             self._hand_on()
 
-    async def _wait(self, deadline: float, told: Callable[[int], None]) -> None:
-        waiter = _Waiter(deadline, told)
-        self._queue.append(waiter)
-        place = len(self._queue)
+    async def _wait(self, deadline: float, told: Callable[[int], None], since: float) -> None:
+        waiter = _Waiter(deadline, told, since)
+        at = len(self._queue)
+        while at and self._queue[at - 1].since > since:
+            at -= 1
+        self._queue.insert(at, waiter)
+        place = at + 1
         if self._hopeless(waiter, place):
             self._queue.remove(waiter)
             raise self._too_long(place)

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from glm_mcp.errors import plain
+
 EVERY_S = 5.0
 PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
 TAIL = 80
@@ -37,7 +39,7 @@ class Progress:
         if not piece:
             return
         if self._on_text:
-            self._on_text(piece)
+            self._on_text(plain(piece))
         self._written += len(piece)
         self._tail = (self._tail + piece)[-TAIL:]
         self.say("")
@@ -48,9 +50,9 @@ class Progress:
 
     @property
     def message(self) -> str:
-        if self._message:
-            return self._message
-        return f"writing ({self._written:,} characters): …{' '.join(self._tail.split())}"
+        """One line; a file's name or the model's text in it cannot act on a terminal."""
+        said = self._message or f"writing ({self._written:,} characters): …{self._tail}"
+        return " ".join(plain(said).split())
 
     async def run(self) -> None:
         """Sends until cancelled."""

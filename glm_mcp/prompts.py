@@ -193,14 +193,12 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
     """Relative paths below `base` that begin so: folders with a slash, files of these suffixes. Nothing hidden, nothing outside."""
     start, _, name = begun.replace("\\", "/").rpartition("/")
     folder = base / start
-    if (
-        begun.startswith(("/", "~"))
-        or ".." in Path(start).parts
-        or not folder.resolve().is_relative_to(base.resolve())
-    ):
+    if begun.startswith(("/", "~")) or ".." in Path(start).parts:
         return []
     found = []
     try:
+        if not folder.resolve().is_relative_to(base.resolve()):
+            return []
         with os.scandir(folder) as entries:
             for _, entry in zip(range(_LOOKED_AT), entries, strict=False):
                 if entry.name.startswith(".") or not entry.name.lower().startswith(name.lower()):

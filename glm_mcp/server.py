@@ -20,8 +20,9 @@ from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
-from glm_mcp import __version__, profiles, resources
+from glm_mcp import __version__, profiles
 from glm_mcp.addresses import host_of
+from glm_mcp.catalogue import Catalogue
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.log import hide, without_secrets
@@ -149,38 +150,7 @@ def build(app: App) -> Server[App]:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:80]}. The tools are: {names}.")
         return _result(await call(app, tool, context, params.arguments))
 
-    async def list_resources(
-        _: Context, __: types.PaginatedRequestParams | None
-    ) -> types.ListResourcesResult:
-        # An id cannot be guessed; a list would show one HTTP caller what another one made.
-        kept = [] if app.remote else await anyio.to_thread.run_sync(app.outputs.list)
-        return types.ListResourcesResult(
-            resources=[
-                types.Resource(
-                    uri=k.uri,
-                    name=k.name,
-                    mime_type=resources.mime_of(k.name),
-                    size=k.size,
-                )
-                for k in kept
-            ]
-        )
-
-    async def read_resource(_: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        uri = str(params.uri)
-        try:
-            found = await anyio.to_thread.run_sync(resources.read, app.outputs, uri)
-        except GLMError as error:
-            raise MCPError(types.INVALID_PARAMS, str(error), {"uri": uri}) from None
-        if found.text is not None:
-            return types.ReadResourceResult(
-                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=found.text)]
-            )
-        blob = base64.b64encode(found.data or b"").decode("ascii")
-        return types.ReadResourceResult(
-            contents=[types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)]
-        )
-
+    shelf = Catalogue(app.settings, app.client, app.sandbox, app.outputs, remote=app.remote)
     return Server(
         "glm-mcp",
         version=__version__,
@@ -189,8 +159,12 @@ def build(app: App) -> Server[App]:
         lifespan=lifespan,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        on_list_resources=list_resources,
-        on_read_resource=read_resource,
+        on_list_resources=shelf.list_resources,
+        on_list_resource_templates=shelf.list_templates,
+        on_read_resource=shelf.read_resource,
+        on_list_prompts=shelf.list_prompts,
+        on_get_prompt=shelf.get_prompt,
+        on_completion=shelf.complete,
     )
 
 

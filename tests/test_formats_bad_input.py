@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,13 @@ BAD: list[Bad] = [
         "transcript",
     ),
     ("read_document", "key.txt", KEY.encode, "forbidden_path", "private key"),
+    (
+        "read_document",
+        "key16.txt",
+        lambda: ("说明" * 40 + "\n" + KEY).encode("utf-16"),
+        "forbidden_path",
+        "private key",
+    ),
     # broken
     ("describe_image", "cut.png", lambda: save(photo(100, 100), "PNG")[:60], "unsupported_media", "damaged"),
     ("describe_image", "cut.jpg", lambda: b"\xff\xd8\xff\xe0" + b"\0" * 50, "unsupported_media", "cut.jpg"),
@@ -264,6 +272,21 @@ async def test_a_drawing_that_claims_the_world_is_an_answer_or_an_error_but_not_
         "timeout",
     }
     assert all(max(m.width, m.height) <= 6000 for r in chats(sim) for m in r.media)
+
+
+async def test_a_pdf_that_unpacks_to_memory_beyond_all_limits_is_an_error(
+    connect: Connect, sim: Simulator, folders: Folders, good: dict[str, dict[str, Any]]
+) -> None:
+    stream = zlib.compress(b"0 0 m 1 1 l S\n" * 20_000_000, 1)
+    whole = pdf(["CONTENT"])
+    head, _, tail = whole.partition(b"<< /Length 7 >>\nstream\nCONTENT")
+    packed = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(stream) + stream
+    put(folders.cwd / "bomb.pdf", head + packed + tail)  # its index is wrong now, which readers mend
+    async with connect() as client:
+        text = await fail(client, "read_document", 40, documents="bomb.pdf")
+        await say(client, "read_document", **good["read_document"])
+    assert text.split(":")[0] in {"unsupported_media", "media_too_large", "timeout"}
+    assert "bomb.pdf" in text
 
 
 async def test_what_is_no_file_is_refused_by_name(
@@ -536,7 +559,7 @@ async def test_parts_that_are_done_are_kept_when_the_time_runs_out(
     assert "Call again" in text
     assert "SCAN ONE" in text
     assert {"SCAN ONE", "SCAN TWO"} <= set(re.findall(r"SCAN [A-Z]+", whole))
-    assert len(chats(sim)) == 2
+    assert len(chats_done(sim)) == 2
 
 
 async def test_a_broken_json_line_is_still_text(connect: Connect, sim: Simulator, folders: Folders) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 from conftest import Connect
-from formats import one_picture, pictures, put, said
+from formats import chats_done, one_picture, pictures, put, said
 from made_documents import docx, epub, grid, lines, noise, odt, para, pdf, text_at, word_table
 from support import text_of
 from test_documents_office import presentation, workbook
@@ -351,7 +351,7 @@ async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is
     )
     async with connect(host="claude-code") as client:
         text = await say(client, "read_document", 55, documents="long.pdf", prompt="Which chapter?")
-    *pieces, joined = [r for r in chats(sim) if r.status == 200]
+    *pieces, joined = chats_done(sim)
     assert len(pieces) >= 2
     labels = sorted(int(n) for p in pieces for n in re.findall(r"\[long\.pdf, page (\d+)", said(p)))
     chapters = sorted(int(n) for p in pieces for n in re.findall(r"Chapter (\d+)\.", said(p)))
@@ -368,7 +368,7 @@ async def test_more_scanned_pages_than_a_call_takes_are_seen_in_parts(
     put(folders.cwd / "scan.pdf", pdf(strips, size=(400, 600)))
     async with connect() as client:
         text = await say(client, "read_document", 50, documents="scan.pdf", prompt="What is drawn?")
-    *pieces, joined = [r for r in chats(sim) if r.status == 200]
+    *pieces, joined = chats_done(sim)
     assert sorted(len(p.media) for p in pieces) == [3, 50]
     labels = {n for p in pieces for n in re.findall(r"\[scan\.pdf, page (\d+)\]", said(p))}
     assert labels == {str(n) for n in range(1, 54)}

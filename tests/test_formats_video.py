@@ -14,7 +14,7 @@ import av
 import pytest
 from conftest import Connect
 from films import Film, flip_bits, make, read_mark, regular
-from formats import film_of, pictures, put, said, shades, timed
+from formats import chats_done, film_of, pictures, put, said, shades, timed
 from PIL import Image
 from support import text_of
 from toolkit import call as called
@@ -152,7 +152,7 @@ async def test_more_frames_than_a_call_takes_are_read_in_parts_and_combined(
     put(folders.cwd / "a.mp4", make(film))
     async with connect() as client:
         text = await say(client, "analyze_video", video="a.mp4", prompt="Count.", max_frames=120)
-    *parts, joined = chats(sim)
+    *parts, joined = chats_done(sim)
     times = sorted(t for part in parts for t in exact(film, part))
     assert [len(part.media) for part in parts] == [40, 40, 40]
     assert (times[0], len(set(times))) == (0, 118)  # neighbours share the frame at their border
@@ -169,7 +169,7 @@ async def test_a_long_video_is_read_in_parts_of_at_most_fifty_frames(
     put(folders.cwd / "long.mp4", make(film))
     async with connect() as client:
         text = await say(client, "analyze_video", 50, video="long.mp4", prompt="What happens?")
-    *parts, joined = [r for r in chats(sim) if r.status == 200]
+    *parts, joined = chats_done(sim)
     spans = sorted((times[0], times[-1]) for times in (exact(film, part) for part in parts))
     assert len(parts) == 2
     assert all(30 <= len(part.media) <= 50 for part in parts)

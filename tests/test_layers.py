@@ -18,15 +18,15 @@ ROWS: list[list[str]] = [
     ["registry", "settings", "wire", "log", "progress"],
     ["policy", "limiter", "secret_names", "addresses", "sandbox", "files", "outputs"],
     ["media/"],
-    ["transport", "attempts", "usage", "client"],
+    ["transport", "attempts", "usage", "spans", "client"],
     ["tools/", "prompts", "resources"],
     ["profiles"],
-    ["server", "stdio", "http/", "local"],
+    ["catalogue", "server", "stdio", "http/", "local"],
     ["jsonc", "hosts", "install", "doctor", "terminal", "cli", "__main__"],
 ]
 TOOLS = ["arguments", "language", "tasks", "base", "files", "inputs", "checking", "ask", "parts", "*"]
 SIMULATOR_USERS = {"server", "cli"}  # server.py's start-up and the command line
-MCP_USERS = {"server", "stdio", "http/", "local"}
+MCP_USERS = {"catalogue", "server", "stdio", "http/", "local"}
 
 
 def place(module: str) -> tuple[int, int]:

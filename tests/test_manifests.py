@@ -1,131 +1,123 @@
-"""The configurations in `manifests/` fit their hosts, and name only what this package has."""
+"""The files in `manifests/` are those of the code, fit their hosts, and name only what this package has."""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import jsonschema
 import pytest
 from starlette.routing import Route
 
-from glm_mcp import cli, profiles
+from glm_mcp import __version__, cli, profiles
+from glm_mcp.hosts import AGENTS
 from glm_mcp.http.app import application
 from glm_mcp.server import App
 from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, variable
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "manifests"
-FILES = ("claude-code.json", "cline.json", "generic.json")
+HOSTS = {**{("codex.toml" if n == "codex" else f"{n}.json"): n for n in AGENTS}, "generic.json": "print"}
 VARIABLES = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
-# What a host reads in an entry, by transport, from its documentation; another field would be ignored or refused.
-FIELDS = {
-    "claude-code.json": {
-        "stdio": {"type", "command", "args", "env", "timeout"},
-        "http": {"type", "url", "headers", "timeout"},
-    },
-    "cline.json": {
-        "stdio": {"type", "command", "args", "env", "timeout", "disabled", "autoApprove"},
-        "streamableHttp": {"type", "url", "headers", "timeout", "disabled", "autoApprove"},
-    },
-    "generic.json": {"stdio": {"command", "args", "env"}},
-}
-# The name by which the host's client makes itself known, and how many of its time units are a second.
-HOSTS = {"claude-code.json": ("claude-code", 1000.0), "cline.json": ("Cline", 1.0), "generic.json": ("", 1.0)}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 USUAL_LIMIT_S = 60.0  # of a host whose configuration has no time limit
+# The name by which the host's client makes itself known.
+CLIENTS = {
+    "claude-code": "claude-code",
+    "cline": "Cline",
+    "codex": "codex-mcp-client",
+    "claude-desktop": "claude-ai",
+}
+
+
+def text_of(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def whole(name: str) -> dict[str, Any]:
+    text = text_of(name)
+    return tomllib.loads(text) if name.endswith(".toml") else dict(json.loads(text))
 
 
 def entries(name: str) -> list[dict[str, Any]]:
-    whole = json.loads((FOLDER / name).read_text(encoding="utf-8"))
-    assert list(whole) == ["mcpServers"]
-    found: dict[str, dict[str, Any]] = whole["mcpServers"]
-    assert all(re.fullmatch(r"[a-z-]{1,20}", server) for server in found)
-    return list(found.values())
+    under = AGENTS[HOSTS[name]].under if HOSTS[name] in AGENTS else "mcpServers"
+    found = whole(name)
+    assert set(found) <= {"inputs", under}
+    assert all(re.fullmatch(r"[a-z-]{1,20}", server) for server in found[under])
+    return list(found[under].values())
 
 
 def option(command: str, name: str) -> click.Parameter:
     return next(p for p in cli.cli.commands[command].params if p.name == name)
 
 
-def test_there_is_a_test_for_every_manifest() -> None:
-    assert sorted(p.name for p in FOLDER.iterdir()) == sorted(FILES)
+def test_every_file_is_the_one_that_the_code_makes() -> None:
+    made: dict[str, str] = runpy.run_path(str(ROOT / "scripts" / "manifests"))["files"]()
+    assert {p.name: p.read_text(encoding="utf-8") for p in FOLDER.iterdir()} == made
+    assert set(made) == {*HOSTS, "server.json", "manifest.json", "Dockerfile"}
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_an_entry_has_only_fields_that_its_host_reads(name: str) -> None:
-    for entry in entries(name):
-        kind = entry.get("type", "stdio")
-        allowed = FIELDS[name][kind]
-        needed = {"command", "args"} if kind == "stdio" else {"url"}
-        needed |= {"type"} if "type" in allowed else set()
-        assert needed <= set(entry) <= allowed
-
-
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", HOSTS)
 def test_the_command_is_one_that_this_package_installs_and_its_arguments_are_taken(name: str) -> None:
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     started = [e for e in entries(name) if "command" in e]
     assert started
     for entry in started:
-        assert entry["command"] in scripts
+        assert entry["command"] in PROJECT["scripts"]
         context = cli.cli.make_context(entry["command"], list(entry["args"]))
         assert context.invoked_subcommand in {None, "serve"}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", HOSTS)
 def test_the_environment_holds_settings_with_values_that_are_taken_and_no_key(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     empty = tmp_path / "env"
     empty.touch()
     for entry in entries(name):
+        assert set(entry.get("env_vars", [])) <= set(KEY_NAMES)
         for variable_name, value in entry.get("env", {}).items():
             assert variable_name in VARIABLES
             assert isinstance(value, str)
             if variable_name in KEY_NAMES:
-                assert value == f"${{{variable_name}}}"
+                assert re.fullmatch(r"\$\{[\w:-]+\}|\$GLM_API_KEY", value)
             else:
                 monkeypatch.setenv(variable_name, value)
         load(empty)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_what_is_taken_from_the_host_s_environment_is_a_setting(name: str) -> None:
-    text = (FOLDER / name).read_text(encoding="utf-8")
-    assert set(re.findall(r"\$\{(\w+)", text)) <= VARIABLES
-    if name != "claude-code.json":
-        assert "${" not in text  # written as it stands by hosts that do not replace it
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_no_secret_stands_in_a_manifest(name: str) -> None:
-    for entry in entries(name):
-        for value in entry.get("headers", {}).values():
-            assert re.fullmatch(r"Bearer \$\{GLM_HTTP_TOKEN\}", value)
-    text = (FOLDER / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", [*HOSTS, "server.json", "manifest.json", "Dockerfile"])
+def test_every_variable_named_is_a_setting_and_no_secret_stands_there(name: str) -> None:
+    text = text_of(name)
+    assert set(re.findall(r"\bGLM_\w+", text)) <= VARIABLES
     assert not re.search(r"[0-9a-zA-Z]{16,}\.[0-9a-zA-Z]{8,}|sk-\w+", text)
+    for value in re.findall(r'"Authorization": "(.*)"', text):
+        assert re.fullmatch(r"Bearer \$\{?[\w:-]+\}?", value)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", HOSTS)
 def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
-    client, unit = HOSTS[name]
+    agent = AGENTS.get(HOSTS[name])
     for entry in entries(name):
         given = {k: v for k, v in entry.get("env", {}).items() if k == "GLM_DEADLINE_S"}
-        settings = Settings(_env_file=None, **given)
-        host = profiles.host(client, settings, remote="url" in entry)
-        assert entry.get("timeout", USUAL_LIMIT_S * unit) / unit > host.deadline_s
+        host = profiles.host(CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry)
+        limit = agent.limit if agent else None
+        assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > host.deadline_s
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", HOSTS)
 def test_the_address_is_the_one_served_by_default(name: str, app_of: Any) -> None:
     app: App = app_of(remote=True)
     paths = [getattr(r, "path", "") for r in application(app).routes if isinstance(r, Route)]
-    for entry in (e for e in entries(name) if "url" in e):
-        url = urlsplit(entry["url"])
+    for entry in (e for e in entries(name) if "command" not in e):
+        address = next(entry[k] for k in ("url", "httpUrl", "baseUrl", "serverUrl") if k in entry)
+        url = urlsplit(address)
         assert (url.scheme, url.hostname, url.port) == (
             "http",
             option("serve", "host").default,
@@ -137,5 +129,55 @@ def test_the_address_is_the_one_served_by_default(name: str, app_of: Any) -> Non
 
 def test_cline_asks_before_each_call() -> None:
     for entry in entries("cline.json"):
-        assert set(entry["autoApprove"]) <= set(TOOLS)
+        assert entry["autoApprove"] == []
         assert entry["disabled"] is False
+
+
+def test_the_version_and_the_names_are_those_of_the_package() -> None:
+    server, bundle = whole("server.json"), whole("manifest.json")
+    versions = [server["version"], *(p["version"] for p in server["packages"]), bundle["version"]]
+    assert {*versions, __version__} == {PROJECT["version"]}
+    assert f'version="{__version__}"' in text_of("Dockerfile")
+    assert {bundle["name"], *(p["identifier"] for p in server["packages"])} == {PROJECT["name"]}
+    assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", server["name"])
+    assert len(server["description"]) <= 100
+    assert bundle["compatibility"]["runtimes"]["python"] == PROJECT["requires-python"]
+
+
+def test_the_bundle_starts_what_it_holds_and_asks_for_nothing_else() -> None:
+    bundle = whole("manifest.json")
+    server = bundle["server"]
+    assert server["type"] == "uv"
+    assert (ROOT / server["entry_point"]).is_file()
+    words = server["mcp_config"]["args"]
+    assert words[-1] in PROJECT["scripts"]
+    assert words[words.index("--extra") + 1] in PROJECT["optional-dependencies"]
+    env = server["mcp_config"]["env"]
+    asked = {re.sub(r"\$\{user_config\.(\w+)\}", r"\1", v) for v in env.values() if v.startswith("${")}
+    assert asked == set(bundle["user_config"])
+    assert {variable(f) for f in asked} | {"GLM_DEADLINE_S"} == set(env)
+    assert [n for n, f in bundle["user_config"].items() if f.get("sensitive")] == ["api_key"]
+    assert [t["name"] for t in bundle["tools"]] == list(TOOLS)
+    jsonschema.validate(
+        bundle, {"required": ["manifest_version", "name", "version", "description", "author", "server"]}
+    )
+
+
+def test_the_bundle_packs_the_package_and_nothing_private(tmp_path: Path) -> None:
+    pack = runpy.run_path(str(ROOT / "scripts" / "bundle"))["pack"]
+    first = pack(tmp_path)
+    data = first.read_bytes()
+    assert pack(tmp_path).read_bytes() == data
+    names = set(zipfile.ZipFile(first).namelist())
+    assert {"manifest.json", "pyproject.toml", "README.md", "LICENSE", "glm_mcp/__main__.py"} <= names
+    assert all(n.startswith("glm_mcp/") or "/" not in n for n in names)
+    assert not [n for n in names if "__pycache__" in n or "/." in n or n.startswith(".")]
+    assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "glm_mcp").rglob("*.py")} <= names
+
+
+def test_the_container_copies_what_the_package_needs_and_does_not_run_as_root() -> None:
+    text = text_of("Dockerfile")
+    for name in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
+        assert all((ROOT / part).exists() for part in name.split())
+    assert text.index("\nUSER ") > text.index("\nRUN ")
+    assert f'ENTRYPOINT ["{next(iter(PROJECT["scripts"]))}"]' in text

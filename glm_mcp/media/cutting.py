@@ -153,18 +153,35 @@ def _extract(want: Wanted, factor: float) -> Image.Image:
     if factor < 1 and width <= size[0] and height <= size[1]:
         size = width, height  # decoded a little smaller: not blown up again
     step = min(width // size[0], height // size[1])
-    plain = step < 2 and image.mode in {"RGB", "L"} and want.flatten is decode.on_white
-    if width * height <= _LARGE or plain:
+    if width * height <= _LARGE:
         part = want.flatten(image if box == (0, 0, *image.size) else image.crop(box))
-    else:
-        # Converted and reduced band by band, so that no further full-size copies are made.
-        step = max(1, step)
-        part = Image.new(
-            "L" if image.mode in {"1", "L"} or image.mode[0] in "IF" else "RGB",
-            (math.ceil(width / step), math.ceil(height / step)),
-        )
-        rows = max(step, _BAND // width // step * step)
-        for y in range(0, height, rows):
-            band = image.crop((box[0], box[1] + y, box[2], min(box[1] + y + rows, box[3])))
-            part.paste(want.flatten(band).reduce(step), (0, y // step))
+        return part if part.size == size else part.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+    # Band by band, so that no further full-size copies are made.
+    mode = "L" if image.mode in {"1", "L"} or image.mode[0] in "IF" else "RGB"
+    if step < 2:
+        return _resized_in_bands(image, want.flatten, mode, box, size)
+    part = Image.new(mode, (math.ceil(width / step), math.ceil(height / step)))
+    rows = max(step, _BAND // width // step * step)
+    for y in range(0, height, rows):
+        band = image.crop((box[0], box[1] + y, box[2], min(box[1] + y + rows, box[3])))
+        part.paste(want.flatten(band).reduce(step), (0, y // step))
     return part if part.size == size else part.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+
+
+def _resized_in_bands(
+    image: Image.Image, flatten: decode.Flatten, mode: str, box: tiles.Region, size: tuple[int, int]
+) -> Image.Image:
+    """As one resize of the whole box would do it: each band sees the rows beside it."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    scale = height / size[1]
+    done = Image.new(mode, size)
+    rows = max(1, int(_BAND / width / scale))
+    margin = math.ceil(3 * max(1.0, scale)) + 1  # Lanczos looks three pixels far
+    for top in range(0, size[1], rows):
+        bottom = min(size[1], top + rows)
+        low = max(0, math.floor(top * scale) - margin)
+        high = min(height, math.ceil(bottom * scale) + margin)
+        band = flatten(image.crop((box[0], box[1] + low, box[2], box[1] + high)))
+        within = (0, top * scale - low, width, min(bottom * scale, height) - low)
+        done.paste(band.resize((size[0], bottom - top), Image.Resampling.LANCZOS, box=within), (0, top))
+    return done

@@ -106,6 +106,8 @@ def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made
     with decode.decoding(options.name):
         if kind == "jpeg" and not long and options.xywh is None:
             image, camera = _drafted(data, image, region, orient, camera, options)
+        if kind == "heic" and camera and not long and options.xywh is None:
+            image = decode.smaller_heif(data, image, tiles.whole(region, side=options.side, photo=True).size)
         image.load()
         image = decode.turn(image, orient)
         factor = image.width / original[0]

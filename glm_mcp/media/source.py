@@ -312,11 +312,9 @@ def _refuse_keys(file: IO[bytes], name: str) -> None:
     """Raises ForbiddenPath for a text that holds a private key. Leaves the file at its start."""
     file.seek(0)
     kept, found = b"", False
-    wide = b"\0" in file.read(64)
-    file.seek(0)
     while not found and (chunk := file.read(_SCAN)):
         piece = kept + chunk
-        plain = piece.replace(b"\0", b"") if wide else piece  # UTF-16 of ASCII is ASCII and zeros
+        plain = piece.replace(b"\0", b"")  # UTF-16 of ASCII is ASCII and zeros
         found = holds_private_key(plain.decode("latin-1"))
         kept = piece[-256:]
     file.seek(0)
