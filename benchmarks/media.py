@@ -162,7 +162,6 @@ def bytes_of(part: dict[str, Any]) -> bytes:
 
 
 def legible(received: list[Received], samples: Path, ocr_python: str, report: Report) -> None:
-    words = [word for line in made.tall_lines() for word in line.split()]
     pictures = [bytes_of(p) for r in received for p in parts_of(r) if p["type"] == "image_url"]
     with scratch() as folder:
         paths = []
@@ -170,7 +169,7 @@ def legible(received: list[Received], samples: Path, ocr_python: str, report: Re
             paths.append(folder / f"{n:02d}")
             paths[-1].write_bytes(data)
         sent, original = (
-            _recall(words, _ocr(ocr_python, group)) for group in (paths, [samples / "tall.png"])
+            _recall(made.tall_lines(), _ocr(ocr_python, group)) for group in (paths, [samples / "tall.png"])
         )
     print(f"     1080×24000 screenshot, text of {made.TALL_FONT} px: {len(pictures)} pictures received")
     if sent is None or original is None:
@@ -180,7 +179,7 @@ def legible(received: list[Received], samples: Path, ocr_python: str, report: Re
     report.least("OCR recall of the pictures received", sent, 0.95)
 
 
-def _ocr(python: str, paths: list[Path]) -> str | None:
+def _ocr(python: str, paths: list[Path]) -> list[str] | None:
     done = subprocess.run(
         [python, str(HERE / "ocr.py"), *map(str, paths)], capture_output=True, text=True, check=False
     )
@@ -188,15 +187,20 @@ def _ocr(python: str, paths: list[Path]) -> str | None:
         print(f"     no OCR: {done.stderr.strip().splitlines()[-1]}; name another Python with --ocr-python")
         return None
     # Spaces are where OCR is least sure, and nobody needs them to read.
-    return "\n".join("".join(line.split()) for page in json.loads(done.stdout) for line in page)
+    return ["".join(line.split()) for page in json.loads(done.stdout) for line in page]
 
 
-def _recall(words: list[str], text: str | None) -> float | None:
-    """The share of all words, each counted as often as it stands there, that were read."""
-    if text is None:
+def _recall(lines: list[str], read: list[str] | None) -> float | None:
+    """The share of all words that were read, each in its own line: one that has the line's first or last word, both numbers."""
+    if read is None:
         return None
-    seen = sum(min(text.count(word), words.count(word)) for word in set(words))
-    return seen / len(words)
+    right = total = 0
+    for line in lines:
+        words = line.split()
+        near = [r for r in read if r.startswith(words[0]) or r.endswith(words[-1])]
+        right += max((sum(word in r for word in words) for r in near), default=0)
+        total += len(words)
+    return right / total
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,9 @@ class ChatWork:
         def write() -> bytes:
             return write_body(self.request, chosen, form=form, max_tokens=tokens, compatible=self.compatible)
 
-        heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
+        heavy = self.request.tokens is not None or any(
+            isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
+        )
         body = await anyio.to_thread.run_sync(write) if heavy else write()
         draft = Draft()
         self.draft = draft

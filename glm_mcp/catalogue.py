@@ -83,8 +83,6 @@ class Catalogue:
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
             raise MCPError(code, str(error), {"uri": uri}) from None
-        except GLMError as error:
-            raise MCPError(types.INTERNAL_ERROR, str(error), {"uri": uri}) from None
         if found.text is not None:
             return types.ReadResourceResult(
                 contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=found.text)]

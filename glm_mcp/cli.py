@@ -16,7 +16,7 @@ import click
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import LEVELS, configure
+from glm_mcp.log import FORMATS, LEVELS, configure
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -48,13 +48,14 @@ class _Group(click.Group):
     show_default=True,
     help="What goes to stderr.",
 )
+@click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.pass_context
-def cli(ctx: click.Context, env_file: Path | None, log_level: str) -> None:
+def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: str) -> None:
     """GLM models as MCP tools: chat, describe_image, analyze_video, read_document, generate_image.
 
     Without a command: serve over stdio, as an agent starts it.
     """
-    configure(log_level)
+    configure(log_level, log_format)
     ctx.obj = {"env_file": env_file, "log_level": log_level}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)

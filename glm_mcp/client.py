@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from glm_mcp import policy, spans
 from glm_mcp.attempts import Answer, ChatWork, Drawing, DrawWork, Heard, Job, Work
@@ -29,9 +31,11 @@ from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, 
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.transport import Transport
 from glm_mcp.usage import Meter
-from glm_mcp.wire import ChatRequest, strip_boxes
+from glm_mcp.wire import ChatRequest, Text, strip_boxes
 
 T = TypeVar("T")
+
+LONG_TEXT = 50_000  # characters from which on a request is counted and written in a thread
 
 
 class GLMClient:
@@ -60,6 +64,8 @@ class GLMClient:
 
         Raises GLMError of any kind; TimedOut carries what had arrived in `partial`.
         """
+        if sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT:
+            request = replace(request, tokens=await anyio.to_thread.run_sync(policy.size_of, request))
         cards = self._candidates(job, lambda c: policy.unable(c, self.home, request, job.task))
         compatible = self.home.compatible
         work = ChatWork(self._post, request, job, progress, best_forms=self._forms, compatible=compatible)

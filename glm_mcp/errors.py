@@ -291,7 +291,11 @@ def clean(text: object, limit: int = 300) -> str:
 
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the invisible
 # twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest use of them).
-_ESCAPES = r"\x1b(?:[@-Z\\^_]|\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\|\x9c)?|[ -/]*[0-~])?"
+_ESCAPES = (
+    r"\x1b[\]PX^_][^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\|\x9c)"  # a title, a link: only when it ends
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[ -/]*[0-~]?"
+)
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _INVISIBLE = "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
 _UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_INVISIBLE}")

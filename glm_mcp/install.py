@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ def here() -> Place:
     return Place(dict(os.environ), sys.platform, Path.home(), Path.cwd())
 
 
-def own_command() -> list[str]:
-    """The absolute path of the installed command, as a host must start it."""
+def own_command(folders: Sequence[Path] = ()) -> list[str]:
+    """The absolute path of the installed command, as a host must start it. `folders`: where to look for it."""
     suffix = ".exe" if sys.platform == "win32" else ""
-    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
-        for name in OWN:
-            if (folder / f"{name}{suffix}").is_file():
-                return [str((folder / f"{name}{suffix}").absolute())]
+    for folder in folders or (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        found = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
+        if found:
+            return [str(found[0].absolute())]
     return [sys.executable, "-m", "glm_mcp"]
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from statistics import median_low
 
 import anyio
 
@@ -15,6 +16,8 @@ from glm_mcp.errors import Again, RateLimited
 FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
+REMEMBERED = 9  # answers whose time is remembered
+TRUST = 8  # turns that one remembered answer speaks for: the first may have been slow to connect, or just slow
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +44,7 @@ class Limiter:
         self.limit = start
         self.ceiling = ceiling or CEILING
         self.running = 0
-        self.seconds: float | None = None  # moving average of an attempt that was served
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._queue: deque[_Waiter] = deque()
         self._run = 0
         self._epoch = 0
@@ -67,10 +70,15 @@ class Limiter:
             yield self._epoch
             # A refusal at once or a silence up to the deadline says nothing about how long an answer takes.
             took = self._clock() - started
-            self.seconds = took if self.seconds is None else 0.8 * self.seconds + 0.2 * took
+            self._took.append(took)
         finally:
             self.running -= 1
             self._hand_on()
+
+    @property
+    def seconds(self) -> float | None:
+        """What an attempt that was served usually takes: the middle of the last, so that one slow answer turns nobody away."""
+        return median_low(self._took) if self._took else None
 
     async def _wait(self, deadline: float, told: Callable[[int], None], since: float) -> None:
         waiter = _Waiter(deadline, told, since)
@@ -98,7 +106,7 @@ class Limiter:
     def _hopeless(self, waiter: _Waiter, place: int) -> bool:
         if self.seconds is None:
             return False
-        turns = math.ceil(place / self.limit)
+        turns = min(math.ceil(place / self.limit), TRUST * len(self._took))
         return self._clock() + turns * self.seconds > waiter.deadline
 
     def _too_long(self, place: int) -> RateLimited:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
 
 from glm_mcp.errors import clean
 
 LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
 SHORTEST = (
     8  # a "secret" such as EMPTY, which some servers of one's own want, is a word that may stand anywhere
 )
 _hidden: set[str] = set()
+_allowed = {"content": False}
 
 
 def hide(*secrets: str | None) -> None:
     """Keeps these out of what is logged or said of an error from now on, whatever they look like."""
     _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
+
+
+def allow_content(*, allowed: bool) -> None:
+    """Whether an exception's own words, which may quote a prompt or a file, go into a traceback."""
+    _allowed["content"] = allowed
 
 
 def without_secrets(text: str) -> str:
@@ -37,21 +48,63 @@ class _Plain(logging.Formatter):
         line = clean(without_secrets(super().format(record)), 2000)
         record.exc_info = info
         if info and self.tracebacks:
-            trace = without_secrets(self.formatException(info))
-            line += "\n" + "\n".join(_indented(part) for part in trace.splitlines())
+            line += "\n" + _trace(info)
         elif info and info[0]:
             line += f" [{info[0].__name__}; --log-level debug shows where]"
         return line
+
+
+class _JSON(logging.Formatter):
+    """One JSON object a record, cleaned as `_Plain` is."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self.tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        found = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": clean(without_secrets(record.getMessage()), 2000),
+        }
+        info = record.exc_info
+        if info and info[0]:
+            found["error"] = info[0].__name__
+        if info and self.tracebacks:
+            found["traceback"] = _trace(info)
+        return json.dumps(found, ensure_ascii=False)
+
+
+def _trace(info: Any) -> str:
+    """Where it happened, and the kind of each error in the chain."""
+    lines: list[str] = []
+    whole = traceback.TracebackException(*info)
+    for part in _chain(whole):
+        lines += ["Traceback (most recent call last):", *part.stack.format()]
+        lines += (
+            part.format_exception_only()
+            if _allowed["content"]
+            else [getattr(part.exc_type, "__name__", "error")]
+        )
+    text = without_secrets("\n".join(line.rstrip("\n") for line in lines))
+    return "\n".join(_indented(part) for part in text.splitlines())
+
+
+def _chain(error: traceback.TracebackException) -> list[traceback.TracebackException]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    inner = [p for e in error.exceptions or [] for p in _chain(e)]
+    return [*(_chain(before) if before else []), *inner, error]
 
 
 def _indented(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + clean(line, 2000)
 
 
-def configure(level: str = "warning") -> None:
+def configure(level: str = "warning", form: str = "text") -> None:
     """Sends this package's and the protocol library's records to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Plain(tracebacks=level == "debug"))
+    handler.setFormatter((_JSON if form == "json" else _Plain)(tracebacks=level == "debug"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)

@@ -68,7 +68,9 @@ def retry_after(headers: Callable[[str], str | None]) -> float | None:
 
 
 def size_of(request: ChatRequest) -> int:
-    """Tokens of a request, guessed."""
+    """Tokens of a request, guessed. Takes some milliseconds for long texts."""
+    if request.tokens is not None:
+        return request.tokens
     total = 0
     for message in request.messages:
         for part in message.parts():

@@ -25,7 +25,7 @@ from glm_mcp.addresses import host_of
 from glm_mcp.catalogue import Catalogue
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
-from glm_mcp.log import hide, without_secrets
+from glm_mcp.log import allow_content, hide, without_secrets
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -96,6 +96,7 @@ class App:
     ) -> None:
         folders = folders or Folders.here()
         hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
+        allow_content(allowed=settings.log_content)
         self.settings = settings
         self.remote = remote
         self.on_text = on_text
@@ -211,7 +212,20 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
         )
         content = failure(late, deps)
+    _log_call(app, tool, arguments, content)
     return content
+
+
+def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: Content) -> None:
+    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    facts = content.meta.get("glm", {})
+    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
+    ident = facts.get("error", facts).get("request_id", "-")
+    log.info("%s: %s, %s characters, request id %s", tool.name, outcome, len(content.text), ident)
+    if app.settings.log_content:
+        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
 
 async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Content:

@@ -121,6 +121,12 @@ class Settings(BaseModel):
     simulate: bool = _setting(
         "GLM_SIMULATE", False, "1 or 0", "1: answer from the built-in simulator; no key, no network."
     )
+    log_content: bool = _setting(
+        "GLM_LOG_CONTENT",
+        False,
+        "1 or 0",
+        "1: the log holds arguments and answers too, at `--log-level info` or debug. Otherwise it never holds prompts, answers or file contents.",
+    )
     http_token: SecretStr | None = _setting(
         "GLM_HTTP_TOKEN",
         None,

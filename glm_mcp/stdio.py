@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ import anyio.to_thread
 from glm_mcp.server import App, build
 
 THREADS = 400
+PARENT_S = 0.3  # between two looks at who our parent is
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
 
 
@@ -23,6 +25,7 @@ async def serve_stdio(app: App) -> None:
     # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
+    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
     async with stdio_server() as (incoming, outgoing):
         try:
             await server.run(
@@ -38,6 +41,15 @@ def _leave_soon() -> None:
     timer = threading.Timer(LINGER_S, os._exit, [0])
     timer.daemon = True
     timer.start()
+
+
+def _watch_parent() -> None:
+    """A host that was killed may leave our stdin open in another child of its own: then its death is all there is to see."""
+    parent = os.getppid()
+    while parent > 1 and os.getppid() == parent:
+        time.sleep(PARENT_S)
+    if parent > 1:
+        os._exit(0)
 
 
 class _Watched:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from glm_mcp.errors import GLMError, UpstreamError, clean, from_response
+from glm_mcp.errors import GLMError, UpstreamError, clean, from_response, plain
 from glm_mcp.registry import Card
 
 
@@ -78,6 +78,7 @@ class ChatRequest:
     temperature: float | None = None
     json_mode: bool = False
     functions: tuple[dict[str, Any], ...] = ()
+    tokens: int | None = None  # of all messages, guessed; None: to be counted
 
     def media(self) -> list[Part]:
         return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
@@ -309,12 +310,12 @@ class Draft:
 
     @property
     def text(self) -> str:
-        return split_thinking(whole("".join(self.raw)))[1]
+        return split_thinking(plain(whole("".join(self.raw))))[1]
 
     @property
     def reasoning(self) -> str:
-        inline = split_thinking(whole("".join(self.raw)))[0]
-        return "\n".join(t for t in (whole("".join(self.thought)).strip(), inline) if t)
+        inline = split_thinking(plain(whole("".join(self.raw))))[0]
+        return "\n".join(t for t in (plain(whole("".join(self.thought))).strip(), inline) if t)
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from mcp import Client, types
+from toolkit import fresh_simulator
 
 from glm_mcp.client import GLMClient
 from glm_mcp.server import App, Folders, build
@@ -32,8 +33,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
+    yield from fresh_simulator()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from glm_mcp import jsonc
 from glm_mcp.cli import cli
 from glm_mcp.errors import ConfigError
-from glm_mcp.hosts import AGENTS, BY_HAND, Agent, Place, entry
-from glm_mcp.install import Wish, install, machine, own_command
+from glm_mcp.hosts import AGENTS, BY_HAND, GENERIC, Agent, Place, document, entry
+from glm_mcp.install import NAMES, Wish, dump, install, machine, own_command
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in AGENTS if name not in BY_HAND]
@@ -311,7 +312,7 @@ def _claude(folder: Path, body: str) -> Place:
 def test_claude_code_s_own_command_edits_its_file(tmp_path: Path) -> None:
     place = _claude(
         tmp_path,
-        '[ "$2" = add-json ] && printf \'{"mcpServers": {"%s": %s}}\' "$3" "$4" > "$HOME/.claude.json"',
+        '[ "$2" = add-json ] && printf \'{"mcpServers": {"%s": %s}}\' "$3" "$4" > "$HOME/.claude.json" || true',
     )
     install("claude-code", Wish(), place, COMMAND)
     said = (place.home / "said").read_text(encoding="utf-8")
@@ -328,6 +329,79 @@ def test_the_file_is_written_here_when_claude_code_s_command_fails(tmp_path: Pat
     assert "glm" in read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]
     install("claude-code", Wish(remove=True), place, COMMAND)
     assert read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"] == {}
+
+
+def test_what_claude_code_s_command_spoils_is_written_here(tmp_path: Path) -> None:
+    place = _claude(tmp_path, 'printf "{" > "$HOME/.claude.json"')
+    install("claude-code", Wish(), place, COMMAND)
+    assert set(read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]) == {"glm"}
+
+
+def test_a_renewed_entry_is_taken_out_by_claude_code_s_command_first(tmp_path: Path) -> None:
+    place = _claude(tmp_path, "exit 3")
+    install("claude-code", Wish(), place, ["/old/glm-mcp"])
+    install("claude-code", Wish(), place, COMMAND)
+    said = (place.home / "said").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[1] for line in said] == ["add-json", "remove", "add-json"]
+    made = read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]["glm"]
+    assert made["command"] == COMMAND[0]
+
+
+def test_a_command_that_does_not_start_is_done_without(tmp_path: Path) -> None:
+    place = _claude(tmp_path, "")
+    (tmp_path / "bin" / "claude").write_bytes(b"\x7fELF no program")
+    install("claude-code", Wish(), place, COMMAND)
+    assert "glm" in read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]
+
+
+def test_codex_s_entry_is_renewed_in_its_place_with_what_its_user_added(place: Place) -> None:
+    file = file_of("codex", place)
+    file.parent.mkdir()
+    file.write_text(
+        '[mcp_servers.glm]\ncommand = "/old/glm-mcp" # mine\nenabled = false\n[mcp_servers.glm.env]\nGLM_DEADLINE_S = "30"\n'
+        "[tui]\na = 1\n",
+        encoding="utf-8",
+    )
+    install("codex", Wish(), place, COMMAND)
+    text = file.read_text(encoding="utf-8")
+    made = tomllib.loads(text)["mcp_servers"]["glm"]
+    assert (made["command"], made["enabled"], made["env"]) == (COMMAND[0], False, {"GLM_DEADLINE_S": "30"})
+    assert "tool_timeout_sec" not in made
+    assert "# mine" in text
+    install("codex", Wish(url="http://127.0.0.1:8000/mcp"), place, COMMAND)
+    made = tomllib.loads(file.read_text(encoding="utf-8"))["mcp_servers"]["glm"]
+    assert made == {"url": "http://127.0.0.1:8000/mcp", "tool_timeout_sec": 300}
+
+
+def test_the_command_is_found_beside_python_or_in_the_scripts_or_is_python_itself(tmp_path: Path) -> None:
+    empty, scripts = tmp_path / "empty", tmp_path / "scripts"
+    for folder in (empty, scripts):
+        folder.mkdir()
+    assert own_command([empty])[1:] == ["-m", "glm_mcp"]
+    (scripts / "glm-flash-mcp").touch()
+    assert own_command([empty, scripts]) == [str(scripts / "glm-flash-mcp")]
+
+
+@pytest.mark.parametrize("path", ["a-file/x.json", "n" * 250])
+def test_what_cannot_be_written_is_said_and_nothing_is_half_done(path: str, place: Place) -> None:
+    (place.home / "a-file").touch()
+    target = place.home / path
+    if "/" not in path:
+        target.write_text("{}", encoding="utf-8")
+    bad = Place({"PATH": "", "CLINE_MCP_SETTINGS_PATH": str(target)}, "linux", place.home, place.cwd)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        install("cline", Wish(), bad, COMMAND)
+    assert not target.is_file() or target.read_text(encoding="utf-8") == "{}"
+
+
+def test_a_host_is_found_by_its_file_folder_or_command(tmp_path: Path) -> None:
+    place = _claude(tmp_path, "")
+    assert "claude-code" in machine(place)[0]
+    bare = Place({"PATH": ""}, "linux", place.home, place.home)
+    (place.home / ".claude.json").write_text("{}", encoding="utf-8")
+    (place.home / ".config" / "CherryStudio").mkdir(parents=True)
+    assert [line.split()[0] for line in machine(bare)] == ["claude-code", "cherry-studio"]
+    assert "by hand" in machine(bare)[1]
 
 
 def test_print_shows_the_entry_and_writes_nothing(place: Place) -> None:
@@ -449,6 +523,37 @@ def test_the_command_lists_installs_and_takes_out(tmp_path: Path) -> None:
     assert "cherry-studio" in wrong.output
 
 
+# The pages about hosts
+
+PAGES = Path(__file__).parent.parent / "docs" / "hosts"
+
+
+def test_every_host_has_a_page_and_both_languages_lead_to_it() -> None:
+    assert {p.stem for p in PAGES.iterdir()} == set(NAMES)
+    for readme in ("README.md", "README.zh-CN.md"):
+        text = (PAGES.parent.parent / readme).read_text(encoding="utf-8")
+        assert [n for n in NAMES if f"(docs/hosts/{n}.md)" not in text] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shows_the_entry_of_the_code_and_ends_in_how_to_check(name: str) -> None:
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    agent = AGENTS.get(name, GENERIC)
+    made = entry(agent, ["/path/to/glm_mcp/.venv/bin/glm-mcp"])
+    assert dump(agent, document(agent, {"glm": made})) in text
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-1] == "How to check"
+    assert "```console" in text.partition("## How to check")[2]
+    shown = re.findall(r"^glm-mcp install (.*)$", text, re.MULTILINE)
+    assert shown
+    for words in shown:
+        context = cli.commands["install"].make_context("install", words.split())
+        assert context.params["host"] == name
+        if context.params["scope"] == "project":
+            assert agent.project
+        if context.params["url"]:
+            assert agent.http is not None
+
+
 # The editor of JSON with comments
 
 VALUES = st.recursive(
@@ -503,6 +608,8 @@ def test_the_comma_before_a_last_member_goes_with_it_and_comments_stay() -> None
     assert jsonc.drop(text, ["c"]) == text
     assert jsonc.drop(text, ["a", "x"]) == text
     assert jsonc.drop("", ["a"]) == ""
+    assert jsonc.drop(text, ["x", "y"]) == text
+    assert jsonc.load(jsonc.put('{"a": 1,}', ["b"], 2)) == {"a": 1, "b": 2}
     assert jsonc.load(jsonc.drop('{"a": 1, "a": 2}', ["a"])) == {}
 
 

@@ -30,6 +30,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_STRUCTURED": ("1", True),
     "GLM_TOOLS": ("read_document,chat", ("chat", "read_document")),
     "GLM_SIMULATE": ("true", True),
+    "GLM_LOG_CONTENT": ("1", True),
     "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
 }
 WRONG = [

@@ -48,7 +48,8 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         facts, blobs = _load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
-        why = f"{type(error.__cause__).__name__}: {error.__cause__}" if error.__cause__ else ""
+        # Kinds and places alone: an error's own words may quote the file, and this goes to the log.
+        why = type(error.__cause__).__name__ if error.__cause__ else ""
         return {**_describe(error), "cause": why}, []
     except (MemoryError, RecursionError):
         return _describe(
@@ -63,7 +64,8 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
             f"{name} could not be read ({type(error).__name__})",
             "The file may be damaged: open and save it again with another program, or send it in another format.",
         )
-        return {**_describe(broken), "trace": traceback.format_exc()[-4000:]}, []
+        trace = [*traceback.format_tb(error.__traceback__), type(error).__name__]
+        return {**_describe(broken), "trace": "".join(trace)[-4000:]}, []
     return {"result": facts}, list(blobs)
 
 
@@ -88,10 +90,14 @@ def _load(dotted: str) -> Job:
 
 
 def _limit(memory_mb: int, cpu_s: int) -> None:
-    """Address space, computing time, no core files; each where the system has it."""
+    """Address space, computing time, no core files; each where the system has it. And the server goes first: a job
+    that fills all cores must not delay its event loop.
+    """
     if sys.platform == "win32":
         return
     import resource
+
+    os.nice(5)
 
     for what, most in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from glm_mcp.attempts import Answer
 from glm_mcp.client import GLMClient
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import GLMError, one_line, plain
 from glm_mcp.outputs import Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -140,9 +140,10 @@ def meta_of(answer: Answer) -> dict[str, Any]:
 
 def fit(result: ToolResult, deps: Deps) -> Content:
     """The result within the host's budget. What does not fit is kept whole, and the text says how to read on."""
-    meta = {"glm": result.meta} if result.meta else {}
-    closing_line = "\n\n" + "\n".join(result.notes) if result.notes else ""
-    head = result.head + "\n\n" if result.head and result.text else result.head
+    meta = {"glm": _plain(result.meta)} if result.meta else {}
+    result.text = plain(result.text)
+    closing_line = "\n\n" + "\n".join(map(one_line, result.notes)) if result.notes else ""
+    head = plain(result.head) + ("\n\n" if result.head and result.text else "")
     links = tuple(result.links)
     fixed = RESERVE + _length(meta) + _length(head + closing_line)
     linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
@@ -160,7 +161,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         end = _cut(shown, max(1, room), size)
         shown = shown[:end] + _go_on(result, deps, ident, end)
     text = head + shown + closing_line
-    structured = {"text": head + result.text, **result.data} if deps.settings.structured else None
+    structured = _plain({"text": head + result.text, **result.data}) if deps.settings.structured else None
     return Content(text, meta, links, tuple(result.previews), structured)
 
 
@@ -177,21 +178,27 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int) -> str:
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
-    text = str(error)
-    meta: dict[str, Any] = {"error": error.as_meta()}
+    text = plain(str(error))
+    partial = plain(error.partial or "")
+    meta: dict[str, Any] = {"error": _plain(error.as_meta())}
     attempts = error.meta.get("attempts")
     if attempts and len(attempts) > 1:
         meta["attempts"] = attempts[-6:]
-    if error.partial:
+    if partial:
         budget = deps.host.budget if deps else Host().budget
         room = max(LEAST, budget - RESERVE - _length(text) - _length(meta) - 100)
-        end = _cut(error.partial, room, _length)
-        text += (
-            "\n\nWhat had arrived (not complete):\n"
-            + error.partial[:end]
-            + ("…" if end < len(error.partial) else "")
-        )
+        end = _cut(partial, room, _length)
+        text += "\n\nWhat had arrived (not complete):\n" + partial[:end] + ("…" if end < len(partial) else "")
     return Content(text, {"glm": meta}, structured=None, error=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        # What a model wants a function called with is data for a program, byte for byte.
+        return {k: v if k in {"tool_calls", "message"} else _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def _length(value: Any) -> int:

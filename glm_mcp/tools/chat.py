@@ -12,7 +12,7 @@ from glm_mcp.media.parts import Fragment, Source
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
 from glm_mcp.wire import File, Image, Message, Part, Text, Video
 
 ARGS = (
@@ -136,7 +136,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
     shown: list[Part] = []
     for picture in drawn:
         shown += [Text(f"[{picture.label}]"), picture.part]
-    return [Text(text), *shown], list(document.notes)
+    return [Text(text), *shown], [*document.notes, *origin(source)]
 
 
 def _message(position: int, raw: dict[str, Any]) -> Message:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import urlsplit
+
 import anyio
 
 from glm_mcp import media
+from glm_mcp.errors import one_line
 from glm_mcp.media.parts import Source
 from glm_mcp.tools.base import Deps
 from glm_mcp.wire import Image, Part
@@ -23,14 +27,21 @@ TIME_SHARE = 0.5  # of the time that is left, for one download
 
 async def resolve(deps: Deps, argument: str, want: media.source.Want) -> list[Source]:
     """The sources that an argument names. Raises as `media.source.resolve`."""
-    return await media.source.resolve(
+    found = await media.source.resolve(
         argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=LOCAL_BYTES[want]
     )
+    # A name goes into notes and prompts, where a line break in it would speak for itself.
+    return [replace(source, name=one_line(source.name)) for source in found]
 
 
 def is_remote(source: Source) -> bool:
     """A URL that nothing was fetched of."""
     return source.url is not None and source.data is None and source.handle is None
+
+
+def origin(source: Source) -> list[str]:
+    """A note that says where a download came from."""
+    return [f"{source.name} from {urlsplit(source.url).hostname}"] if source.url else []
 
 
 async def fetch(deps: Deps, source: Source, want: media.source.Want) -> Source:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
@@ -31,7 +32,7 @@ async def each(
     """
     total = len(questions)
     found: list[Answer | None] = [None] * total
-    keys = [_key(deps, args, q) for q in questions]
+    keys = await anyio.to_thread.run_sync(lambda: [_key(deps, args, q) for q in questions])
     for n, key in enumerate(keys):
         kept = deps.outputs.recall(key)
         if kept is not None:

@@ -12,13 +12,13 @@ import anyio
 
 from glm_mcp import media
 from glm_mcp.attempts import Answer
-from glm_mcp.errors import GLMError, InvalidRequest, NotFound
+from glm_mcp.errors import GLMError, InvalidRequest, NotFound, plain
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing
-from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
 from glm_mcp.tools.language import Lang, language
 from glm_mcp.tools.parts import add, combined, each
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, instruction
@@ -107,7 +107,7 @@ async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
     ident = args["documents"][0].strip()[len(KEPT) :]
     _, data = await anyio.to_thread.run_sync(deps.outputs.kept, ident)
     try:
-        text = data.decode("utf-8")
+        text = plain(data.decode("utf-8"))
     except UnicodeDecodeError:
         return None
     at = _cursor(args, len(text))
@@ -191,12 +191,12 @@ async def _markdown(
         )
         head = f"# {document.name}\n\n" if len(documents) > 1 else ""
         texts.append(head + body)
-        notes += document.notes
+        notes += [*document.notes, *origin(source)]
         if len(document.pages) < document.total:
             notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
     if missing:
         notes.append(f"no text on {_labels(missing)}: scanned; mode=auto transcribes")
-    text = "\n\n".join(texts)
+    text = plain("\n\n".join(texts))
     at = _cursor(args, len(text))
     ident = await anyio.to_thread.run_sync(deps.outputs.keep, text, ".md") if at else None
     finished = ToolResult(text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at)
@@ -271,7 +271,7 @@ async def _answer(
             text = page.text if not shown or page.as_image == "figure" else ""
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
             units.append(Unit(label, text, tuple(shown)))
-        notes += document.notes
+        notes += [*document.notes, *origin(source)]
         if len(document.pages) < document.total:
             notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
     if not units:

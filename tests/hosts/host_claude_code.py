@@ -1,0 +1,64 @@
+"""Claude Code: installed by its own command, connected, and its model is given the text and the pictures of all five tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from clients import CALLS, COMMAND, MARKS, OTHER, home, needs, write
+from models import DONE, Model, messages, messages_results
+
+
+def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    write(here.path / ".claude.json", json.dumps({"mcpServers": {"other": OTHER}, "numStartups": 3}))
+    here.install("claude-code")
+    file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
+    assert file["mcpServers"]["other"] == OTHER
+    assert file["mcpServers"]["glm"]["command"] == COMMAND
+    assert file["mcpServers"]["glm"]["timeout"] == 600_000
+
+    listed = here.run(claude, "mcp", "list")
+    assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
+    got = here.run(claude, "mcp", "get", "glm")
+    assert COMMAND in got.out, got.text
+
+    with Model(CALLS, messages) as model:
+        done = here.run(
+            claude, "-p", "go", "--allowedTools", "mcp__glm__*", "--output-format", "json",
+            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy",
+        )  # fmt: skip
+    assert done.code == 0, done.text
+    assert DONE in done.out
+    asked = max(model.requests, key=lambda body: len(messages_results(body)))
+    results = {r["tool_use_id"].removeprefix("toolu_"): r for r in messages_results(asked)}
+    assert list(results) == [name for name, _ in CALLS]
+    for name, result in results.items():
+        blocks = (
+            result["content"]
+            if isinstance(result["content"], list)
+            else [{"type": "text", "text": result["content"]}]
+        )
+        text = "\n".join(b["text"] for b in blocks if b["type"] == "text")
+        assert not result.get("is_error"), text
+        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
+    drawn = results["generate_image"]["content"]
+    assert any(b["type"] == "image" and len(b["source"]["data"]) > 100 for b in drawn), drawn
+    assert (here.project / "made.png").is_file()
+    assert "GLM models as tools" in json.dumps(asked), "the server's instructions"
+
+    here.install("claude-code", "--remove")
+    file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
+    assert file["mcpServers"] == {"other": OTHER}
+    assert here.left_running() == []
+
+
+def test_a_project_s_file_is_read_and_waits_for_approval(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    here.install("claude-code", "--scope", "project")
+    listed = here.run(claude, "mcp", "list")
+    assert any("glm:" in line and "Pending approval" in line for line in listed.text.splitlines()), (
+        listed.text
+    )

@@ -1,0 +1,195 @@
+"""How it ends: its host asks, is killed or vanishes, and within a second nothing of it is left. How files appear: whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, until
+
+from glm_mcp.simulator import Fault, Simulator
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+WITHIN_S = 1.0
+SLACK_S = 0.5  # for this test's own look at it, on a busy machine
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        return [int(word) for word in path.read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
+def all_gone(pids: list[int]) -> bool:
+    return all(gone(pid) for pid in pids)
+
+
+def big_picture(folder: Path) -> None:
+    """A picture that a child process takes some seconds over."""
+    Image.new("L", (9000, 9000), 90).save(folder / "big.png", compress_level=1)
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_ends_the_server_and_its_worker_within_a_second(
+    number: signal.Signals, sim: Simulator, tmp_path: Path
+) -> None:
+    big_picture(tmp_path)
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+        server.initialize()
+        server.start_call("describe_image", {"images": "big.png"})
+        workers = until(server.children)
+        began = time.monotonic()
+        assert server.signal(number) < WITHIN_S
+        until(lambda: all_gone(workers), 5)
+        assert time.monotonic() - began < WITHIN_S + SLACK_S
+    assert not sim.received
+
+
+# A host in between: it starts the server, passes our pipes on, says the server's pid, and waits to be killed. With
+# `keep` a child of its own inherits the writing end of the server's stdin, as happens with careless hosts.
+_HOST = """
+import os, subprocess, sys
+keep, command = sys.argv[1] == "keep", sys.argv[2:]
+server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stdout)
+if keep:
+    other = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, pass_fds=[server.stdin.fileno()])
+    print(other.pid, file=sys.stderr, flush=True)
+print(server.pid, file=sys.stderr, flush=True)
+for line in sys.stdin.buffer:
+    server.stdin.write(line)
+    server.stdin.flush()
+"""
+
+
+@linux
+@pytest.mark.parametrize("stdin", ["closed with it", "keep"])
+def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
+    stdin: str, sim: Simulator, tmp_path: Path
+) -> None:
+    big_picture(tmp_path)
+    env = environment(tmp_path / "home", sim)
+    host = subprocess.Popen(
+        [sys.executable, "-c", _HOST, stdin, *COMMAND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        cwd=tmp_path,
+        encoding="utf-8",
+    )
+    assert host.stdin
+    assert host.stdout
+    assert host.stderr
+    other = 0
+    try:
+        other = int(host.stderr.readline()) if stdin == "keep" else 0
+        server = int(host.stderr.readline())
+        about = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "x", "version": "1"},
+        }
+        call = {"name": "describe_image", "arguments": {"images": "big.png"}}
+        for message in (
+            {"id": 1, "method": "initialize", "params": about},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": call},
+        ):
+            host.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            host.stdin.flush()
+        workers = until(lambda: children(server))
+        host.kill()
+        host.wait(LIMIT_S)
+        began = time.monotonic()
+        until(lambda: all_gone([server, *workers]), 5)
+        assert time.monotonic() - began < WITHIN_S + SLACK_S
+    finally:
+        host.kill()
+        host.wait(LIMIT_S)
+        if other:
+            os.kill(other, signal.SIGKILL)
+        for pipe in (host.stdin, host.stdout, host.stderr):
+            pipe.close()
+    assert not sim.received
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from glm_mcp.outputs import Outputs
+folder = Path(sys.argv[1])
+outputs = Outputs(folder=folder, cwd=None, data=folder, cache=folder / "cache")
+print("ready", flush=True)
+while True:
+    outputs.write(folder / "picture.png", b"whole" * 4_000_000)
+"""
+
+
+@linux
+def test_a_server_killed_while_it_writes_leaves_no_half_file(tmp_path: Path) -> None:
+    size = len(b"whole" * 4_000_000)
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, encoding="utf-8"
+        ) as writer:
+            assert writer.stdout
+            assert writer.stdout.readline() == "ready\n"
+            until(lambda: [p for p in tmp_path.iterdir() if p.name.endswith(".part")])
+            writer.kill()
+    shown = [p for p in tmp_path.glob("*.png") if not p.name.startswith(".")]
+    assert all(p.stat().st_size == size for p in shown)
+    assert [p for p in tmp_path.iterdir() if p.name.endswith(".part")], "it was caught in the act"
+
+
+def drawn(server: Stdio, count: int) -> list[str]:
+    found = [server.call("generate_image", {"prompt": "a hill", "output": "hill.png"}) for _ in range(count)]
+    assert not [said(f) for f in found if f.get("isError")]
+    return [said(f).splitlines()[0] for f in found]
+
+
+def test_two_servers_that_share_a_folder_overwrite_nothing(sim: Simulator, tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", sim, GLM_OUTPUT_DIR=str(tmp_path / "shared"))
+    with Stdio(env, tmp_path) as one, Stdio(env, tmp_path) as other, ThreadPoolExecutor(2) as pool:
+        for server in (one, other):
+            server.initialize()
+        named = [name for names in pool.map(lambda s: drawn(s, 4), (one, other)) for name in names]
+    assert len(set(named)) == 8
+    assert {Path(n).name for n in named} == {"hill.png", *(f"hill-{n}.png" for n in range(2, 9))}
+    for name in named:
+        with Image.open(name) as whole:
+            whole.load()
+
+
+@linux
+def test_nothing_is_left_in_the_temporary_folder_whatever_the_end(sim: Simulator, tmp_path: Path) -> None:
+    """A picture that is being read, an answer that hangs, a call given up: then the end of stdin, or a signal."""
+    work, temp = tmp_path / "home" / "work", tmp_path / "temp"
+    work.mkdir(parents=True)
+    big_picture(work)
+    temp.mkdir()
+    sim.queue(Fault("hang"))
+    ends: list[Callable[[Stdio], Any]] = [Stdio.end, lambda s: s.signal(signal.SIGTERM)]
+    for end in ends:
+        with Stdio(environment(tmp_path / "home", sim, TMPDIR=str(temp)), work) as server:
+            server.initialize()
+            given_up = server.start_call("chat", {"prompt": "hello"})
+            server.send("notifications/cancelled", {"requestId": given_up})
+            server.start_call("chat", {"prompt": "hello"})
+            server.start_call("describe_image", {"images": "big.png"})
+            until(server.children)
+            end(server)
+        assert list(temp.iterdir()) == []
