@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-import anyio.to_thread
-
 from glm_mcp.errors import (
     Again,
     ContentBlocked,
@@ -21,6 +19,7 @@ from glm_mcp.errors import (
 from glm_mcp.policy import LEAST_ANSWER, size_of
 from glm_mcp.progress import Progress
 from glm_mcp.registry import Card, Endpoint
+from glm_mcp.threads import in_thread
 from glm_mcp.wire import (
     ChatRequest,
     Draft,
@@ -133,10 +132,8 @@ class ChatWork:
         def write() -> bytes:
             return write_body(self.request, chosen, form=form, max_tokens=tokens, compatible=self.compatible)
 
-        heavy = self.request.tokens is not None or any(
-            isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
-        )
-        body = await anyio.to_thread.run_sync(write) if heavy else write()
+        heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
+        body = await in_thread(write) if heavy else write()
         draft = Draft()
         self.draft = draft
         self.progress.start_text()
@@ -275,6 +272,8 @@ class ChatWork:
             self.mended.add(f"form {chosen.id}")
             self.forms[chosen.id] = others[0]
             return True
+        if any(p.data for p in pictures):
+            error.hint += f" If the picture is sound, {chosen.id} may take public URLs only: leave model out."
         return False
 
 

@@ -6,7 +6,6 @@ import base64
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import anyio.to_thread
 from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -17,6 +16,7 @@ from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
+from glm_mcp.threads import in_thread
 
 RESOURCE_NOT_FOUND = -32002  # of the versions before 2026-07-28; the SDK no longer names it
 
@@ -37,7 +37,7 @@ class Catalogue:
     async def list_resources(
         self, _: Context, __: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        entries = await anyio.to_thread.run_sync(lambda: resources.listed(self.outputs, remote=self.remote))
+        entries = await in_thread(lambda: resources.listed(self.outputs, remote=self.remote))
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -77,7 +77,7 @@ class Catalogue:
             return resources.read(uri, self.outputs, self.client.meter, self.client.home, remote=self.remote)
 
         try:
-            found = await anyio.to_thread.run_sync(find)
+            found = await in_thread(find)
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
@@ -134,7 +134,7 @@ class Catalogue:
             sandbox = None if self.remote else self.sandbox
             return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []
 
-        found = await anyio.to_thread.run_sync(values)
+        found = await in_thread(values)
         most = prompts.MOST_VALUES
         return types.CompleteResult(
             completion=types.Completion(values=found[:most], total=len(found), has_more=len(found) > most)

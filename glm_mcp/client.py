@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from glm_mcp import policy, spans
 from glm_mcp.attempts import Answer, ChatWork, Drawing, DrawWork, Heard, Job, Work
@@ -29,13 +28,14 @@ from glm_mcp.policy import Step
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
+from glm_mcp.threads import in_thread
 from glm_mcp.transport import Transport
 from glm_mcp.usage import Meter
 from glm_mcp.wire import ChatRequest, Text, strip_boxes
 
 T = TypeVar("T")
 
-LONG_TEXT = 50_000  # characters from which on a request is counted and written in a thread
+LONG_TEXT = 50_000  # characters from which on a request is counted in a thread
 
 
 class GLMClient:
@@ -58,14 +58,18 @@ class GLMClient:
         self._chance = chance
         self._limiters: dict[str, Limiter] = {}
         self._forms: dict[str, str] = {}
+        self._counting = anyio.Lock()
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
         """The model's answer.
 
         Raises GLMError of any kind; TimedOut carries what had arrived in `partial`.
         """
-        if sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT:
-            request = replace(request, tokens=await anyio.to_thread.run_sync(policy.size_of, request))
+        long = sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
+        if long or self._counting.locked():
+            async with self._counting:  # one by one: the parts of a long work keep their order
+                if long:
+                    request = replace(request, tokens=await in_thread(policy.size_of, request))
         cards = self._candidates(job, lambda c: policy.unable(c, self.home, request, job.task))
         compatible = self.home.compatible
         work = ChatWork(self._post, request, job, progress, best_forms=self._forms, compatible=compatible)
@@ -165,6 +169,7 @@ class GLMClient:
         """deadline( next model( repetition( slot( attempt ) ) ) ); a slot is held for an attempt only, never while waiting."""
         started = anyio.current_time()
         running: tuple[Card, float] | None = None
+        tired: GLMError | None = None  # why a model before was left
         with anyio.move_on_at(job.deadline):
             for position, chosen in enumerate(cards):
                 where = place(chosen.id, self.home) or self.home
@@ -210,8 +215,12 @@ class GLMClient:
                             more_models=position + 1 < len(cards),
                         )
                         if step is Step.FAIL:
+                            if tired is not None and isinstance(error, InvalidRequest):
+                                # The stand-in cannot do the job; what ails is that the right model was busy.
+                                raise tired from error
                             raise
                         if step is Step.NEXT:
+                            tired = error
                             progress.say(f"{chosen.id}: {error.kind}; trying {cards[position + 1].id}")
                             break
                         progress.say(f"{chosen.id}: {error.kind}; try {tries + 1} in {wait:.0f} s")

@@ -52,7 +52,9 @@ def list_files(folder: Path) -> list[FoundFile]:
 
 def private_folder(folder: Path) -> Path:
     """The folder, made and closed to other users. Raises OSError when it is not ours or cannot be written."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # `mode` goes for the last folder only: the one above is private too.
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     stat = folder.lstat()
     if folder.is_symlink() or (hasattr(os, "getuid") and stat.st_uid != os.getuid()):
         raise PermissionError(errno.EACCES, "it belongs to another user")

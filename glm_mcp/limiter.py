@@ -17,7 +17,9 @@ FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubl
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
 REMEMBERED = 9  # answers whose time is remembered
-TRUST = 8  # turns that one remembered answer speaks for: the first may have been slow to connect, or just slow
+TRUST = (
+    8  # turns that one remembered answer speaks for: the first may have been slow to connect, or just slow
+)
 
 
 @dataclass(slots=True, eq=False)

@@ -46,6 +46,8 @@ class Progress:
 
     def start_text(self) -> None:
         """A new attempt begins: what was written before does not count."""
+        if self._written and self._on_text:
+            self._on_text("\n[the answer broke off; asking again]\n")
         self._written, self._tail = 0, ""
 
     @property

@@ -224,7 +224,8 @@ class Sandbox:
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
             raise ForbiddenPath(
                 f"{path} is not below the working folder" + (" or GLM_OUTPUT_DIR" if self._output else ""),
-                f"Give a path below them, or set GLM_OUTPUT_DIR={asked.parent} in the server's environment.",
+                "Give a path that is, or set GLM_OUTPUT_DIR="
+                f"{os.path.normpath(asked.parent)} in the server's environment.",
             )
         if all(any(part.startswith(".") for part in parts) for parts in below) or self._secret(
             asked, resolved
@@ -287,6 +288,8 @@ class Sandbox:
                 "Send a URL, a data: URL or base64, or set GLM_ALLOWED_DIRS on the server to folders that may be read.",
             )
         asked = Path(os.path.normpath(asked))
+        if any(self._below(asked, Path(p)) is not None for p in _NEVER):
+            return ForbiddenPath(f"{path} is part of the system and is never read", "Name an ordinary file.")
         copy = "copy the file into the working folder, home or the temporary folder."
         if any(self._below(asked, root) is not None for root in self._roots):
             return ForbiddenPath(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from mcp import types
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
@@ -30,6 +29,7 @@ from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import read
 from glm_mcp.tools.base import Content, Deps, Host, Tool, failure, fit
@@ -177,7 +177,7 @@ def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
         title=tool.title,
         description=tool.description,
         input_schema=tool.schema(),
-        output_schema={"type": "object", "properties": {"text": {"type": "string"}}} if structured else None,
+        output_schema={"type": "object"} if structured else None,
         annotations=types.ToolAnnotations(
             read_only_hint=reads,
             destructive_hint=False,
@@ -232,7 +232,7 @@ async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Cont
     try:
         result = await tool.run(deps, read(tool.name, tool.args, arguments))
         if len(result.text) > deps.host.budget // 2:
-            return await anyio.to_thread.run_sync(fit, result, deps)
+            return await in_thread(fit, result, deps)
         return fit(result, deps)
     except GLMError as error:
         # A service may repeat the key that it refuses.

@@ -8,7 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import canary
 import pytest
+from canary import watched  # noqa: F401 - a fixture for the whole session
 from mcp import Client, types
 from toolkit import fresh_simulator
 
@@ -24,6 +26,15 @@ for _name in [
     n for n in os.environ if n.startswith("GLM_") or n in KEY_NAMES or n.lower().endswith("_proxy")
 ]:
     del os.environ[_name]
+
+
+class Watched(Client):
+    """A client whose every result is searched for the key."""
+
+    async def call_tool(self, *given: Any, **more: Any) -> types.CallToolResult:
+        result = await super().call_tool(*given, **more)
+        canary.saw(f"result of {given[:1]}", result.model_dump_json())
+        return result
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def connect(app_of: Callable[..., App]) -> Connect:
     ) -> AsyncIterator[Client]:
         info = types.Implementation(name=host, version="1")
         server = build(app or app_of(**options))
-        async with Client(server, client_info=info, mode=mode) as client:
+        async with Watched(server, client_info=info, mode=mode) as client:
             yield client
 
     return open_client

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import canary
+
 from glm_mcp.simulator import Simulator
 
 LIMIT_S = 15.0  # for any one answer; the machine may be busy with other things
@@ -44,6 +46,7 @@ class Lines:
         with pipe:
             for line in pipe:
                 self.seen.append(line)
+                canary.saw("output of a server", line)
                 self._queue.put(line)
         self._queue.put(None)
 

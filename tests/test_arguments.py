@@ -304,3 +304,11 @@ async def test_numbers_that_are_none_are_refused(connect: Connect) -> None:
         assert "It may be a number" in await fail(client, "chat", prompt="hi", temperature="inf")
         assert "It may be a text" in await fail(client, "chat", prompt=["a", "b"])
         assert "It may be a text" in await fail(client, "chat", prompt=True)
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "history", "temperature"])
+async def test_values_beyond_all_measure_are_refused_by_name(connect: Connect, name: str) -> None:
+    value = "[" * 50_000 if name == "history" else 10**400
+    async with connect() as client:
+        text = await fail(client, "chat", prompt="x", **{name: value})
+    assert text.startswith(f"invalid_request: chat: {name} is ")

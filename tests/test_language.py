@@ -37,6 +37,10 @@ def settings(**variables: Any) -> Settings:
         ("请解释 README.md", "zh"),
         ("Translate 你好", "en"),
         ("¿Qué es esto?", "en"),
+        ("解释一下 src/components/Button.tsx handleClick", "zh"),
+        ("总结 this file please, all of it and in order", "zh"),
+        ("この画像を説明して", "en"),
+        ("이 그림을 설명해 줘", "en"),
         ("Explain the error 错误 in this long English sentence", "en"),
     ],
 )

@@ -193,7 +193,13 @@ async def test_there_is_no_structured_content_unless_it_is_wanted(
     located, chatted, read, drawn = (r.structured_content or {} for r in found)
     assert located["count"] == 1
     assert located["items"] == [
-        {"label": "x", "box_px": [0, 0, 50, 50], "centre_px": [25, 25], "box_1000": [0, 0, 500, 500]}
+        {
+            "label": "x",
+            "picture": "a.png",
+            "box_px": [0, 0, 50, 50],
+            "centre_px": [25, 25],
+            "box_1000": [0, 0, 500, 500],
+        }
     ]
     assert chatted["text"].startswith("[simulated glm-4.7-flash]")
     assert {"model", "finish_reason", "request_id", "usage", "attempts", "seconds", "reasoning"} <= set(

@@ -525,3 +525,22 @@ async def test_what_a_web_search_found_is_listed_to_cite(connect: Connect) -> No
     async with connect() as client:
         text = await say(client, "chat", prompt="What is new?", functions=[search])
     assert "\n\nSources:\n- Simulated search result: https://search.invalid/1" in text
+
+
+@pytest.mark.parametrize("role", ["accept", "refuse"])
+async def test_a_function_round_with_a_picture_is_completed_with_an_empty_prompt(
+    connect: Connect, sim: Simulator, folders: Folders, role: Any
+) -> None:
+    sim.switches = Switches(vision_tool_role=role)
+    picture(folders.cwd / "a.png")
+    call_made = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    history = [
+        {"role": "user", "content": "What is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [call_made]},
+        {"role": "tool", "tool_call_id": "c1", "content": "a cat"},
+    ]
+    async with connect() as client:
+        text = await say(
+            client, "chat", prompt="", history=history, files=["a.png"], functions=[{"name": "g"}]
+        )
+    assert "I received 1 image" in text

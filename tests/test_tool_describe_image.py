@@ -463,3 +463,42 @@ async def test_an_object_in_the_overlap_of_two_parts_is_counted_once(
         sim.queue(*[Reply("[]")] * (len(heights) - 2))
         text = await say(client, "describe_image", images="tall.png", prompt="x", task="locate")
     assert text.startswith("1 found in 400x6000 px")
+
+
+async def test_a_busy_model_is_the_reason_given_when_the_last_of_the_chain_cannot_do_the_job(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(
+        Fault("error", code="1305", model="glm-4.6v-flash", times=0),
+        Fault("error", code="1305", model="glm-4.1v-thinking-flash", times=0),
+    )
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="a.png")
+    assert text.startswith("overloaded: ")
+    assert "1305" in text
+    assert chats(sim)[-1].model == "glm-4v-flash"
+
+
+async def test_the_click_point_on_a_wide_screen_is_in_its_own_pixels(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    Image.new("RGB", (7680, 1080), "white").save(folders.cwd / "screens.png")
+    sim.queue(Reply("Click the button at [500, 500]"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="screens.png", prompt="save", task="ui_action")
+    assert len(last(sim).media) == 1
+    assert "In pixels of 7680x1080: Click the button: (3839, 540)" in text
+
+
+async def test_parts_that_are_refused_for_too_many_calls_say_so(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(folders.cwd / name)
+    sim.queue(Fault("error", code="1302", times=0))
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=["a.png", "b.png"], prompt="x", task="locate")
+    assert text.startswith("rate_limited: ")
+    assert "code 1302" in text
+    assert "0 of 2 parts are done and kept" in text

@@ -481,3 +481,50 @@ async def test_a_document_of_scanned_pages_alone_is_an_error_without_a_model(
     async with connect(GLM_API_KEY=None) as client:
         error = await fail(client, "read_document", documents="report.pdf", pages="3")
     assert error.startswith("config: no API key is set")
+
+
+async def test_a_question_about_scans_as_text_says_what_was_not_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    async with connect() as client:
+        text = await say(client, "read_document", documents="report.pdf", prompt="What?", mode="text")
+        alone = await fail(
+            client, "read_document", documents="report.pdf", prompt="What?", mode="text", pages="3"
+        )
+    assert "no text on page 3: scanned; mode=auto sends such pages as pictures" in text
+    assert "[report.pdf, page 3]\n[no text: scanned]" in last(sim).text
+    assert alone.startswith("unsupported_media: the pages are scanned")
+
+
+async def test_a_task_keeps_its_words_when_a_layout_is_wanted(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "a.txt").write_text("One. Two.", encoding="utf-8")
+    async with connect() as client:
+        await say(client, "read_document", documents="a.txt", task="summary", output_format="html")
+    assert DOCUMENT["summary"]["en"] in last(sim).text
+    assert LAYOUT["html"]["en"] in last(sim).text
+
+
+async def test_a_cursor_with_a_question_is_refused(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "a.txt").write_text("One. Two.", encoding="utf-8")
+    async with connect() as client:
+        text = await fail(client, "read_document", documents="a.txt", prompt="What?", cursor="3")
+    assert "cursor goes with the document itself" in text
+    assert not sim.received
+
+
+async def test_fifty_documents_with_long_names_stay_within_the_budget(
+    connect: Connect, folders: Folders
+) -> None:
+    for n in range(50):
+        (folders.cwd / f"{'name' * 45}-{n:02}.csv").write_text("a,b\n1,2\n", encoding="gbk")
+    async with connect() as client:
+        result = await call(client, "read_document", documents="*.csv", encoding="gbk")
+        lost = await call(client, "read_document", documents="/" + "x/" * 1900 + "a.pdf")
+    assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 7_800
+    assert lost.is_error
+    assert len(lost.model_dump_json(by_alias=True, exclude_none=True)) <= 7_800

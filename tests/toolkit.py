@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import canary
 from mcp import Client, types
 from PIL import Image
 from support import text_of
@@ -21,7 +22,7 @@ SAMPLES = Path(__file__).parent.parent / "glm_mcp" / "samples"
 
 @functools.cache
 def _shared() -> Simulator:
-    simulator = Simulator()
+    simulator = Simulator(keys=(canary.KEY,))
     simulator.start()
     atexit.register(simulator.stop)
     return simulator

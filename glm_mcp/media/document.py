@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import anyio.to_thread
-
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.office import OLE
 from glm_mcp.media.pages import pieces, to_markdown
@@ -25,6 +23,7 @@ from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.media.plaintext import needs_worker, refuse_media, text_job
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.threads import in_thread
 from glm_mcp.wire import Image
 
 __all__ = ["pieces", "read", "render", "to_markdown"]
@@ -65,7 +64,7 @@ async def read(
     params["encoding"] = encoding
     if needs_worker(head, source.name, source.size):
         return _document(source, await _job(_TEXT, source, params))
-    return _document(source, await anyio.to_thread.run_sync(_light, source, params))
+    return _document(source, await in_thread(_light, source, params))
 
 
 async def render(
@@ -118,7 +117,7 @@ async def _head(source: Source) -> bytes:
         raise InvalidRequest(f"{source.name} was not downloaded", "Pass a local copy of it.")
     if source.size == 0:
         raise UnsupportedMedia(f"{source.name} is empty", "Send a file with contents.")
-    return await anyio.to_thread.run_sync(_read_head, source)
+    return await in_thread(_read_head, source)
 
 
 def _read_head(source: Source) -> bytes:
@@ -155,10 +154,10 @@ async def _pdf_job(job: str, source: Source, params: dict[str, Any]) -> tuple[di
     timeout, memory = _SECONDS, _memory(source)
     if sys.platform != "linux" or source.size < _LARGE:
         return await run_job(job, source, params, timeout_s=timeout, memory_mb=memory)
-    folder = await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "glm-mcp-")
+    folder = await in_thread(tempfile.mkdtemp, "", "glm-mcp-")
     link = os.path.join(folder, "input.pdf")  # noqa: PTH118 - given to the worker as text
     try:
-        await anyio.to_thread.run_sync(os.symlink, "/proc/self/fd/0", link)
+        await in_thread(os.symlink, "/proc/self/fd/0", link)
         return await run_job(job, source, {**params, "path": link}, timeout_s=timeout, memory_mb=memory)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -43,7 +43,7 @@ async def prepare_images(
     if len(sources) > card.images:
         takes = f"at most {card.images} at a time" if card.images else "none"
         raise InvalidRequest(
-            f"{len(sources)} pictures are given and {card.id} takes {takes}",
+            f"{len(sources)} picture{'s' * (len(sources) > 1)} given; {card.id} takes {takes}",
             "Send fewer pictures, in several calls."
             if card.images
             else "Leave `model` out or name a vision model.",

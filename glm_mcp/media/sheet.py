@@ -6,10 +6,9 @@ import io
 import math
 from collections.abc import Sequence
 
-import anyio.to_thread
-
 from glm_mcp.media.parts import Frame
 from glm_mcp.media.times import stamp
+from glm_mcp.threads import in_thread
 
 WIDTH = 1600  # pixels; a page that fits a screen and stays under 1 MB
 CELL = 400  # pixels, the widest cell
@@ -57,4 +56,4 @@ def grid(count: int, aspect: float) -> tuple[int, tuple[int, int]]:
 
 async def make_sheet(frames: Sequence[Frame]) -> bytes:
     """`sheet`, off the event loop."""
-    return await anyio.to_thread.run_sync(sheet, frames)
+    return await in_thread(sheet, frames)

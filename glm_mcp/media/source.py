@@ -15,8 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 from urllib.parse import unquote
 
-import anyio.to_thread
-
 from glm_mcp.errors import (
     ForbiddenPath,
     ForbiddenURL,
@@ -33,6 +31,7 @@ from glm_mcp.media.parts import Family, Fragment, Source
 from glm_mcp.media.sniff import is_media, sniff, sniff_bytes, sniff_file
 from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox, holds_private_key, parse_public_url
+from glm_mcp.threads import in_thread
 
 __all__ = ["Want", "check_fits", "guess", "resolve", "sniff", "sniff_bytes"]
 
@@ -97,8 +96,8 @@ async def resolve(
         held = await read_clipboard(env, platform, max_bytes)
         if isinstance(held, bytes):
             return [_of_bytes(held, "clipboard", Fragment(), want, max_bytes)]
-        return await anyio.to_thread.run_sync(_open_all, held, Fragment(), want, sandbox, max_bytes)
-    return await anyio.to_thread.run_sync(_resolve, text, want, sandbox, outputs, max_bytes)
+        return await in_thread(_open_all, held, Fragment(), want, sandbox, max_bytes)
+    return await in_thread(_resolve, text, want, sandbox, outputs, max_bytes)
 
 
 def tidy(argument: str) -> str:

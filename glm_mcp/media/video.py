@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import anyio.to_thread
-
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media import frames, subtitles, transcode
 from glm_mcp.media.frames import frames_job, probe_job
@@ -21,6 +19,7 @@ from glm_mcp.media.times import MOST_FRAMES, parse_time, parts, stamp
 from glm_mcp.media.transcode import video_job, watchable
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.threads import in_thread
 from glm_mcp.wire import Image, Video
 
 __all__ = [
@@ -107,7 +106,7 @@ async def _whole(
     )
     if "reason" in facts:
         return f"sent as frames: {facts['reason']}"
-    data = blobs[0] if blobs else await anyio.to_thread.run_sync(source.read)
+    data = blobs[0] if blobs else await in_thread(source.read)
     notes = [*facts["notes"]]
     if not facts["untouched"]:
         size = f"{facts['sent'][0]}x{facts['sent'][1]}"
@@ -176,7 +175,7 @@ async def _clip(
 ) -> Clip:
     text = facts["subtitles"]
     if sidecar is not None:
-        text, cut = await anyio.to_thread.run_sync(_spoken, sidecar, facts["start"], facts["end"])
+        text, cut = await in_thread(_spoken, sidecar, facts["start"], facts["end"])
         notes += [cut] if cut else []
         if not text and sidecar.strip():
             notes.append("the subtitle file has nothing for this part")

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from typing import IO, Any, cast
 
 import anyio
-import anyio.to_thread
 from anyio.abc import Process
 from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InternalError, MediaTooLarge, TimedOut, UnsupportedMedia, clean
 from glm_mcp.media.parts import Source
+from glm_mcp.threads import in_thread
 
 # Short names for jobs; `run_job` also takes a dotted "module:function".
 JOBS: dict[str, str] = {
@@ -83,7 +83,7 @@ async def run_job(
     if len(spec) > _JOB_BYTES:
         raise InternalError(f"too many parameters for the job '{job}' on {name}")
     async with _workers():
-        file = await anyio.to_thread.run_sync(_as_file, source)
+        file = await in_thread(_as_file, source)
         try:
             return await _run(job, name, file, spec, timeout_s)
         finally:

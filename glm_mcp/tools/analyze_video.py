@@ -6,13 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.to_thread
-
 from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.parts import Clip, Frame, Source
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -44,6 +42,7 @@ FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
 SHEETED = {"timeline", "keyframes", "storyboard"}
 EXACT = {"timeline", "keyframes"}
 STILLS_MAX = 12
+SIDECAR_BYTES = 5_000_000  # of a subtitle file; a film's has 100 kB
 SIDECAR = re.compile(
     r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE
 )  # after the video's own name
@@ -282,13 +281,15 @@ async def _sidecar(deps: Deps, source: Source) -> str | None:
     """The text of a subtitle file beside a local video, where it may be read."""
     if source.path is None:
         return None
-    for beside in await anyio.to_thread.run_sync(_beside, source.path):
+    for beside in await in_thread(_beside, source.path):
         try:
             found = await resolve(deps, str(beside), "any")
         except GLMError:
             continue
         try:
-            data = await anyio.to_thread.run_sync(found[0].read)
+            if found[0].size > SIDECAR_BYTES:
+                continue
+            data = await in_thread(found[0].read)
             return media.encoding.decode(data, beside.name).text
         except GLMError:
             continue

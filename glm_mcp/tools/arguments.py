@@ -108,7 +108,7 @@ def _meant(args: tuple[Arg, ...], name: str) -> str:
 def _value(tool: str, arg: Arg, value: Any) -> Any:
     try:
         found = _READERS[arg.kind](value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidRequest(
             f"{tool}: {arg.name} is {_shown(value)}", f"It may be {_allowed(arg)}."
         ) from None
@@ -171,7 +171,7 @@ def _texts(value: Any) -> list[str]:
         # A list that a host wrote as text; a path may start with a bracket too.
         try:
             listed = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             listed = value
         value = listed
     if isinstance(value, dict) and len(value) == 1:

@@ -17,6 +17,8 @@ from glm_mcp.settings import Settings
 from glm_mcp.tools.arguments import Arg, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
+NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
+ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
 LEAST = 400  # a result shorter than this helps nobody
 
 
@@ -113,7 +115,18 @@ def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
         facts.append(f"instead of {answer.fallback}")
     if simulated:
         facts.append("SIMULATED")
-    return "[" + " · ".join(facts + list(dict.fromkeys(answer.notes + notes))) + "]"
+    return noted(facts + list(dict.fromkeys(answer.notes + notes)))
+
+
+def noted(facts: list[str]) -> str:
+    """Facts as one closing line of bearable length."""
+    shown: list[str] = []
+    for fact in facts:
+        if sum(map(len, shown)) + len(fact) > NOTES_CHARS:
+            break
+        shown.append(fact)
+    more = len(facts) - len(shown)
+    return "[" + " · ".join(shown + ([f"and {more} more notes"] if more else [])) + "]"
 
 
 def meta_of(answer: Answer) -> dict[str, Any]:
@@ -178,6 +191,10 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int) -> str:
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
+    for part in ("message", "hint"):
+        said = getattr(error, part)
+        if len(said) > ERROR_CHARS:
+            setattr(error, part, said[: ERROR_CHARS - 1] + "…")
     text = plain(str(error))
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _plain(error.as_meta())}

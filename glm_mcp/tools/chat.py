@@ -65,7 +65,11 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     messages = [Message("system", args["system"])] if args.get("system") else []
     messages += history
     if prompt.strip() or parts:
-        content: str | tuple[Part, ...] = (*parts, Text(prompt)) if parts else prompt
+        # The API wants words beside pictures; after function results the caller has none.
+        words = prompt if prompt.strip() or any(isinstance(p, Text) for p in parts) else "Go on."
+        content: str | tuple[Part, ...] = (
+            (*parts, Text(words)) if parts and words.strip() else (tuple(parts) or words)
+        )
         messages.append(Message("user", content))
     seen = any(not isinstance(p, Text) for m in messages for p in m.parts())
     answer = await ask(

@@ -1,5 +1,5 @@
-"""Whether an answer is the JSON that was asked for. A schema comes from the caller: it is never fetched from, and its
-patterns run where they can be ended.
+"""Whether an answer is the JSON that was asked for. A schema comes from the caller: nothing that it refers to is
+fetched, and it is checked where the check can be ended.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import re
 from typing import Any, BinaryIO
 
 from glm_mcp import media
-from glm_mcp.errors import InvalidRequest, TimedOut
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 
 Wanted = bool | dict[str, Any]  # true, or a JSON Schema
-PATTERN_S = 5.0  # for the regular expressions of a schema; an honest one takes milliseconds
+CHECK_S = 10.0  # for one check; an honest one takes milliseconds beside the start of a process
+SCHEMA_BYTES = 60_000  # of a schema; what is larger is no instruction for a model
 _MEND = "Mend the schema, or give json=true."
 
 
@@ -22,6 +23,11 @@ def check_schema(wanted: Wanted) -> None:
 
     if not isinstance(wanted, dict):
         return
+    size = len(json.dumps(wanted))
+    if size > SCHEMA_BYTES:
+        raise InvalidRequest(
+            f"json is a schema of {size:,} characters, at most {SCHEMA_BYTES:,} are taken", _MEND
+        )
     try:
         jsonschema.validators.validator_for(wanted).check_schema(wanted)
     except jsonschema.SchemaError as error:
@@ -46,37 +52,56 @@ def _ids(value: Any) -> list[str]:
 async def check(text: str, wanted: Wanted) -> tuple[Any, str | None]:
     """(value, None) when the text is the JSON asked for, else (None, what is wrong with it).
 
-    Raises InvalidRequest for a schema whose patterns never end.
+    Raises InvalidRequest for a schema that cannot be checked in time.
     """
     value, problem = parse(text)
     if problem or not isinstance(wanted, dict):
         return value, problem
-    if '"pattern' not in json.dumps(wanted):
-        return value, misfit(value, wanted)
-    # Python's regular expressions hold the interpreter: a bad one would stop every call of this server.
+    # A few lines of schema can keep a validator busy for years, and Python's regular expressions hold the interpreter
+    # meanwhile: a schema of somebody else's is checked where it can be ended.
     params = {"schema": wanted, "name": "the JSON Schema"}
     try:
         facts, _ = await media.worker.run_job(
-            "glm_mcp.tools.checking:fit_job", json.dumps(value).encode(), params, timeout_s=PATTERN_S
+            "glm_mcp.tools.checking:fit_job", json.dumps(value).encode(), params, timeout_s=CHECK_S
         )
-    except TimedOut:
+    except (TimedOut, MediaTooLarge, UnsupportedMedia):
         raise InvalidRequest(
-            f"a pattern of the JSON Schema takes more than {PATTERN_S:.0f} s",
-            "Simplify or leave out its patterns.",
+            f"the JSON Schema could not be checked within {CHECK_S:.0f} s",
+            "Simplify it: fewer patterns and references.",
         ) from None
     return value, facts["problem"]
 
 
 def parse(text: str) -> tuple[Any, str | None]:
-    """The JSON of a text, alone or in a code fence; else (None, why not)."""
-    fenced = re.search(r"```(?:json)?\s*\n?(.*?)```", text, re.DOTALL)
+    """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not)."""
     problem = "empty"
-    for candidate in filter(None, (text.strip(), fenced[1].strip() if fenced else "")):
+    for candidate in (text.strip(), _fenced(text)):
+        if candidate:
+            try:
+                return json.loads(candidate, parse_constant=_no_constant), None
+            except (ValueError, RecursionError) as error:
+                problem = str(error)
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if starts:
         try:
-            return json.loads(candidate), None
-        except (ValueError, RecursionError) as error:
-            problem = str(error)
+            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, min(starts))[0], None
+        except (ValueError, RecursionError):
+            pass  # the first problem says it better
     return None, f"not JSON ({problem})"
+
+
+def _fenced(text: str) -> str:
+    """What stands in the first code fence, without its language; found without patterns, which white space slows down."""
+    start = text.find("```")
+    if start < 0:
+        return ""
+    end = text.find("```", start + 3)
+    inner = text[start + 3 : end if end >= 0 else len(text)]
+    return inner.removeprefix("json").strip()
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def misfit(value: Any, schema: dict[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.parts import Fragment, Picture, Source
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -75,7 +76,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             raise InvalidRequest(
                 "describe_image: task=compare with one picture", "Give two or more pictures."
             )
-        pictures = await _prepared(deps, args, found, here=task == "locate")
+        # A click point is of the whole screen: it is never cut into parts.
+        pictures = await _prepared(deps, args, found, here=task == "locate", tiles=task != "ui_action")
         if task == "locate":
             return await _locate(deps, args, words, pictures)
         card = deps.client.models("vision", args.get("model"))[0]
@@ -94,7 +96,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
 
 
 async def _prepared(
-    deps: Deps, args: dict[str, Any], found: Sequence[Source], *, here: bool
+    deps: Deps, args: dict[str, Any], found: Sequence[Source], *, here: bool, tiles: bool
 ) -> list[Picture]:
     """All pictures ready to send. A URL goes to the service as it is, unless a part of it or its size is needed `here`."""
     card = deps.client.models("vision", args.get("model"))[0]
@@ -108,13 +110,15 @@ async def _prepared(
             local.append(await fetch(deps, source, "image") if remote else source)
     deps.progress.say(f"preparing {local[0].name if len(local) == 1 else f'{len(local)} pictures'}")
     if card.images == 1 and len(local) > 1:
-        groups = [await media.image.prepare_images([source], card) for source in local]
+        groups = [await media.image.prepare_images([source], card, tiles=tiles) for source in local]
     elif len(local) == len(found):
-        return await media.image.prepare_images(local, card)
+        return await media.image.prepare_images(local, card, tiles=tiles)
     else:
         share = replace(card, images=max(1, (card.images - len(as_is)) // max(1, len(local))))
         budget = card.body_bytes // max(1, len(local))
-        groups = [await media.image.prepare_images([source], share, budget=budget) for source in local]
+        groups = [
+            await media.image.prepare_images([source], share, tiles=tiles, budget=budget) for source in local
+        ]
     rest = iter(groups)
     return [p for n in range(len(found)) for p in ([as_is[n]] if n in as_is else next(rest))]
 
@@ -238,13 +242,12 @@ def _same(a: Sequence[int], b: Sequence[int]) -> bool:
 
 
 async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[media.boxes.Box]) -> tuple[str, Any]:
-    import anyio.to_thread
 
     data = picture.part.data or b""
     # The copy is of the picture as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
     marked = [(media.boxes.to_pixels(b, sent), b.label) for b in boxes]
-    copy = await anyio.to_thread.run_sync(media.boxes.draw, data, marked)
+    copy = await in_thread(media.boxes.draw, data, marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     return await files.keep(
         deps, re.sub(r"[^\w.-]+", "-", picture.part.name.rpartition("/")[2])[:60] + "-boxes" + suffix, copy
@@ -272,7 +275,11 @@ async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Seq
         except GLMError:
             return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
     width, height = picture.original
-    rows = [f"{b.label + ': ' if b.label else ''}{list(media.boxes.to_pixels(b, picture))}" for b in boxes]
+    rows = []
+    for box in boxes:
+        left, top, right, bottom = media.boxes.to_pixels(box, picture)
+        place = f"({left}, {top})" if box.is_point else f"[{left}, {top}, {right}, {bottom}]"
+        rows.append(f"{box.label}: {place}" if box.label else place)
     return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 
-import anyio.to_thread
-
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
 
 
@@ -18,7 +17,7 @@ async def save(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
         path = deps.outputs.write(deps.outputs.destination(None, name, sandbox=deps.sandbox), data)
         return str(path), Link(path.as_uri(), path.name, _mime(name))
 
-    return await anyio.to_thread.run_sync(write)
+    return await in_thread(write)
 
 
 async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
@@ -31,7 +30,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
             return str(path), Link(path.as_uri(), name, _mime(name))
         return said, link
 
-    return await anyio.to_thread.run_sync(write)
+    return await in_thread(write)
 
 
 def _keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:

@@ -13,8 +13,9 @@ import anyio
 
 from glm_mcp import media
 from glm_mcp.attempts import Job
-from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, UpstreamError
+from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, TimedOut, UpstreamError
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import MODEL, Arg
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 
@@ -119,7 +120,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     size = plan_size(args.get("size"))
     # Where it goes is settled before anything is asked for: a picture that cannot be saved is a picture lost.
     output = args.get("output", "").strip().strip("'\"`")
-    target = await anyio.to_thread.run_sync(_target, deps, output, prompt)
+    target = await in_thread(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
     if args.get("quality"):
         body["quality"] = args["quality"]
@@ -134,7 +135,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
-    saved = await anyio.to_thread.run_sync(_save, deps, output, target, data, mime, size)
+    saved = await in_thread(_save, deps, output, target, data, mime, size)
     data, drawn = saved.data, saved.size
     notes = [
         drawing.model,
@@ -151,7 +152,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         notes.append("SIMULATED")
     previews = []
     if args.get("preview", True) and deps.host.previews:
-        previews = [(await anyio.to_thread.run_sync(media.image.thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
+        previews = [(await in_thread(media.image.thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
     elif args.get("preview"):
         # A host that does not show pictures writes them into the prompt as text, and cuts the result.
         notes.append("no preview: this host is not known to show pictures")
@@ -251,9 +252,12 @@ async def _fetched(deps: Deps, url: str) -> bytes:
         except GLMError as error:
             if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:
                 continue
-            error.hint = (
-                f"The picture was made and is kept for 30 days at {url} . Download it there. {error.hint}"
-            )
+            if isinstance(error, NetworkError | TimedOut):
+                error.hint = (
+                    f"The picture was made and is kept for 30 days at {url} . Download it there. {error.hint}"
+                )
+            else:
+                error.hint = "The service's own address of the picture leads to none: call again for another."
             raise
         return data
     raise AssertionError  # the loop returns or raises

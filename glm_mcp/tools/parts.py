@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.ask import Question, ask
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.language import Lang
@@ -28,13 +28,18 @@ async def each(
 ) -> list[Answer]:
     """The answers to all questions, in order; finished ones are kept, so that the same call goes on where it stopped.
 
-    `share`: of the time that is left. Raises TimedOut with what is done so far when the time runs out, else the first failure.
+    `share`: of the time that is left. Raises TimedOut or RateLimited with what is done so far, else the first failure.
+    The first answer's `seconds` become those of all of them together.
     """
     total = len(questions)
     found: list[Answer | None] = [None] * total
-    keys = await anyio.to_thread.run_sync(lambda: [_key(deps, args, q) for q in questions])
-    for n, key in enumerate(keys):
-        kept = deps.outputs.recall(key)
+
+    def known() -> tuple[list[str], list[dict[str, Any] | None]]:
+        keys = [_key(deps, args, q) for q in questions]
+        return keys, [deps.outputs.recall(key) for key in keys]
+
+    keys, before = await in_thread(known)
+    for n, kept in enumerate(before):
         if kept is not None:
             found[n] = Answer(
                 str(kept["text"]), str(kept["model"]), finish="stop", notes=list(kept.get("notes", ()))
@@ -53,7 +58,8 @@ async def each(
                 late = error
                 return
         found[n] = answer
-        deps.outputs.remember(keys[n], {"text": answer.text, "model": answer.model, "notes": answer.notes})
+        part = {"text": answer.text, "model": answer.model, "notes": answer.notes}
+        await in_thread(deps.outputs.remember, keys[n], part)
         deps.progress.say(f"{sum(a is not None for a in found)} of {total} parts done")
 
     try:
@@ -65,6 +71,10 @@ async def each(
         raise _first(failed) from None
     done = [a for a in found if a is not None]
     if len(done) < total:
+        if isinstance(late, RateLimited):
+            late.message += f"; {len(done)} of {total} parts are done and kept"
+            late.partial = "\n\n".join(a.text for a in done) or None
+            raise late
         error = TimedOut(
             f"{len(done)} of {total} parts done before the deadline",
             "Call again with the same arguments to go on: finished parts are kept. More time: GLM_DEADLINE_S and the host's own limit.",
@@ -72,6 +82,8 @@ async def each(
         error.partial = "\n\n".join(a.text for a in done) or None
         error.meta.update(late.meta if late else {})
         raise error
+    if total > 1:
+        done[0].seconds = anyio.current_time() - now
     return done
 
 

@@ -8,16 +8,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from glm_mcp import media
 from glm_mcp.attempts import Answer
-from glm_mcp.errors import GLMError, InvalidRequest, NotFound, plain
+from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia, plain
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.registry import Card
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
-from glm_mcp.tools.base import Deps, Tool, ToolResult, closing
+from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
 from glm_mcp.tools.language import Lang, language
 from glm_mcp.tools.parts import add, combined, each
@@ -51,6 +50,7 @@ ARGS = (
     *COMMON,
     MODEL,
 )
+UNSEEN: dict[Lang, str] = {"en": "[no text: scanned]", "zh": "[无文字：扫描页]"}
 KEPT = "glm://outputs/"
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
 PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
@@ -69,6 +69,11 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     prompt, task, mode = args.get("prompt", "").strip(), args.get("task"), args.get("mode", "auto")
     form = args.get("output_format", "markdown")
     asked = bool(prompt or task or form != "markdown")
+    if asked and "cursor" in args:
+        raise InvalidRequest(
+            "read_document: cursor goes with the document itself, not with a question",
+            "Leave out cursor, or prompt, task and output_format. A long answer goes on under its own glm://outputs/ID.",
+        )
     if len(args["documents"]) == 1 and args["documents"][0].strip().startswith(KEPT) and not asked:
         kept = await _kept(deps, args)
         if kept is not None:
@@ -105,7 +110,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
 async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
     """The next piece of a long result; None when what is kept under this name is not text."""
     ident = args["documents"][0].strip()[len(KEPT) :]
-    _, data = await anyio.to_thread.run_sync(deps.outputs.kept, ident)
+    _, data = await in_thread(deps.outputs.kept, ident)
     try:
         text = plain(data.decode("utf-8"))
     except UnicodeDecodeError:
@@ -134,14 +139,11 @@ async def _native(deps: Deps, args: dict[str, Any]) -> ToolResult:
         )
     prompt, task = args.get("prompt", "").strip(), args.get("task")
     lang = language(prompt, deps.settings)
-    words = (
-        instruction(DOCUMENT, task, prompt, lang)
-        if task
-        else prompt or instruction(DOCUMENT, "summary", "", lang)
-    )
     form = args.get("output_format", "markdown")
-    if form != "markdown":
-        words = f"{prompt}\n\n{LAYOUT[form][lang]}".strip()
+    if form == "markdown" and not task:
+        words = prompt or instruction(DOCUMENT, "summary", "", lang)
+    else:
+        words = _wish(prompt, task, form, lang)
     if form == "json":
         args = {"json": True, **args}
     files: list[Part] = [File(d.strip().rpartition("/")[2], d.strip()) for d in args["documents"]]
@@ -198,7 +200,7 @@ async def _markdown(
         notes.append(f"no text on {_labels(missing)}: scanned; mode=auto transcribes")
     text = plain("\n\n".join(texts))
     at = _cursor(args, len(text))
-    ident = await anyio.to_thread.run_sync(deps.outputs.keep, text, ".md") if at else None
+    ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     finished = ToolResult(text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at)
     if asked:
         total = asked[0]
@@ -207,9 +209,7 @@ async def _markdown(
         finished.notes = [closing(total, notes, simulated=deps.settings.simulate)]
         finished.meta = {"model": total.model}
     else:
-        finished.notes = [
-            "[" + " · ".join(["read on this machine, no model asked", *dict.fromkeys(notes)]) + "]"
-        ]
+        finished.notes = [noted(["read on this machine, no model asked", *dict.fromkeys(notes)])]
     finished.meta = {**finished.meta, "total_chars": len(text)}
     finished.data = {
         "documents": [
@@ -263,12 +263,18 @@ async def _answer(
     form = args.get("output_format", "markdown")
     units: list[Unit] = []
     notes: list[str] = []
+    missing: list[Page] = []
+    sample = prompt or "".join(p.text for _, d in documents for p in d.pages[:3])[:2000]
+    lang = language(prompt or ("" if deps.settings.lang else sample), deps.settings)
     for source, document in documents:
         seen = [p for p in document.pages if mode == "vision" or (mode == "auto" and p.as_image)]
         pictures = await _rendered(deps, args, source, [p.number for p in seen])
         for page in document.pages:
             shown = pictures.get(page.number, [])
             text = page.text if not shown or page.as_image == "figure" else ""
+            if not shown and page.as_image and not text.strip():
+                text = UNSEEN[lang]
+                missing.append(page)
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
             units.append(Unit(label, text, tuple(shown)))
         notes += [*document.notes, *origin(source)]
@@ -276,16 +282,19 @@ async def _answer(
             notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
     if not units:
         raise NotFound("the documents hold no pages", "Check that the files are whole.")
-    sample = prompt or "".join(u.text for u in units[:3])[:2000]
-    lang = language(prompt or ("" if deps.settings.lang else sample), deps.settings)
-    words = f"{prompt}\n\n{LAYOUT[form][lang]}".strip() if form != "markdown" else ""
-    words = words or instruction(DOCUMENT, task or "answer", prompt, lang)
+    if missing:
+        if len(missing) == len(units):
+            raise UnsupportedMedia(
+                "the pages are scanned and hold no text", "Leave mode out: they then go as pictures."
+            )
+        notes.append(f"no text on {_labels(missing)}: scanned; mode=auto sends such pages as pictures")
+    words = _wish(prompt, task, form, lang)
     vision = any(u.pictures for u in units)
     if vision:
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
     card = deps.client.models(role, args.get("model"))[0]
-    packs = await anyio.to_thread.run_sync(pack, units, card, words, args.get("max_tokens"))
+    packs = await in_thread(pack, units, card, words, args.get("max_tokens"))
     questions = [_question(p, words, role, lang) for p in packs]
     if form == "json":
         args = {"json": True, **args}
@@ -296,6 +305,14 @@ async def _answer(
     if form == "html":
         answer.text = _unfenced(answer.text)
     return _finished(deps, args, answer, notes)
+
+
+def _wish(prompt: str, task: str | None, form: str, lang: Lang) -> str:
+    """What is asked about the pages: the prompt, the task's own words, and the layout wanted."""
+    if form == "markdown":
+        return instruction(DOCUMENT, task or "answer", prompt, lang)
+    said = instruction(DOCUMENT, task, prompt, lang) if task else prompt
+    return f"{said}\n\n{LAYOUT[form][lang]}".strip()
 
 
 def _unfenced(text: str) -> str:

@@ -1,0 +1,200 @@
+"""The key goes to the service and nowhere else; what was asked and answered goes into no log unless it is wished."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import anyio
+import canary
+import pytest
+from calls import ask, client_of
+from conftest import Connect
+from PIL import Image
+from processes import Stdio, environment, said, until
+from toolkit import fail, fresh_simulator, say
+
+from glm_mcp.errors import GLMError
+from glm_mcp.log import allow_content, configure
+from glm_mcp.server import App
+from glm_mcp.simulator import Fault, Reply, Simulator
+from glm_mcp.tools.base import Deps
+
+pytestmark = pytest.mark.anyio
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+PROMPT, ANSWER, CONTENT = "PromptCanary7", "AnswerCanary8", "FileCanary9"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The logging of the tests themselves, afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level = before[:2]
+    ours.setLevel(before[2])
+    allow_content(allowed=False)
+
+
+def test_the_watch_over_all_tests_sees_a_key_where_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_bytes(b"\xff" + canary.KEY.encode())
+    (tmp_path / "env").write_text(f"GLM_API_KEY={canary.KEY}", encoding="utf-8")
+    (tmp_path / "other").write_text("nothing", encoding="utf-8")
+    assert [p.name for p in sorted(tmp_path.iterdir()) if canary.leaked(p)] == ["log.txt"]
+    (tmp_path / "log.txt").unlink()
+
+
+async def test_no_object_of_the_server_shows_the_key(app_of: Callable[..., App], sim: Simulator) -> None:
+    app = app_of(GLM_HTTP_TOKEN=canary.KEY)
+    deps = Deps(app.settings, app.client, app.sandbox, app.outputs, None, None, 0.0)  # type: ignore[arg-type]
+    for thing in (app, app.settings, app.client, deps, app.client.transport, app.settings.model_dump()):
+        assert canary.SECRET not in repr(thing)
+        assert canary.SECRET not in str(thing)
+    assert canary.SECRET not in app.settings.model_dump_json()
+
+
+@pytest.mark.parametrize("fault", ["error", "reset", "hang", "html", "error_in_200"])
+async def test_no_exception_of_a_call_shows_the_key_in_its_whole_chain(sim: Simulator, fault: str) -> None:
+    message = f"key {sim.key} is refused"
+    sim.queue(Fault(fault, code="1000", message=message, times=0))  # type: ignore[arg-type]  # one of its kinds
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, within=1)
+    whole = traceback.TracebackException.from_exception(caught.value)
+    assert canary.SECRET not in "".join(whole.format())
+    assert canary.SECRET not in repr(caught.value.as_meta())
+
+
+async def test_the_key_is_not_in_what_is_sent_to_the_model(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="hi")
+    assert canary.SECRET not in json.dumps(sim.received[-1].body)
+
+
+@linux
+def test_neither_the_command_line_nor_a_workers_environment_holds_the_key(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    Image.new("L", (9000, 9000), 90).save(tmp_path / "big.png", compress_level=1)
+    with Stdio(environment(tmp_path / "home", sim, GLM_HTTP_TOKEN=canary.KEY), tmp_path) as server:
+        server.initialize()
+        server.start_call("describe_image", {"images": "big.png"})
+        worker = until(server.children)[0]
+        seen = [
+            Path(f"/proc/{pid}/{name}").read_bytes()
+            for pid in (server.popen.pid, worker)
+            for name in ("cmdline", "comm")
+        ]
+        environ = until(lambda: Path(f"/proc/{worker}/environ").read_bytes())
+    assert not [s for s in seen if canary.SECRET.encode() in s]
+    assert b"GLM_WORKER_JOB" in environ
+    assert canary.SECRET.encode() not in environ
+    assert b"GLM_API_KEY" not in environ
+
+
+@linux
+def test_a_server_that_is_killed_by_its_own_memory_writes_no_dump_of_the_key(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """SIGABRT, as a crash in a library gives it: nothing is written but what the system was told to write."""
+    import signal
+
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+        server.initialize()
+        server.call("chat", {"prompt": "hello"})
+        server.signal(signal.SIGABRT)
+        assert canary.SECRET not in server.err.rest()
+    assert not [p for p in tmp_path.rglob("*") if p.name != "core" and canary.leaked(p)]
+
+
+def log_of(sim: Simulator, tmp_path: Path, *options: str, **variables: str) -> str:
+    """The log of a server that answered, refused, and met a defect of a reader."""
+    work = tmp_path / "home" / "work"
+    work.mkdir(parents=True)
+    (work / "a.txt").write_text(CONTENT, encoding="utf-8")
+    (work / "a.pdf").write_bytes(b"%PDF-1.7\n" + CONTENT.encode() * 50)
+    (work / "a.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><{CONTENT}", encoding="utf-8")
+    sim.queue(Reply(ANSWER), Reply(ANSWER), Fault("error", code="1301"))
+    with Stdio(environment(tmp_path / "home", sim, **variables), work, *options) as server:
+        server.initialize()
+        assert ANSWER in said(server.call("chat", {"prompt": PROMPT}))
+        server.call("chat", {"prompt": PROMPT, "files": ["a.txt"]})
+        server.call("chat", {"prompt": PROMPT})
+        server.call("read_document", {"documents": "a.txt"})
+        server.call("read_document", {"documents": "a.pdf"})
+        server.call("describe_image", {"images": "a.svg", "prompt": PROMPT})
+        server.end()
+        return server.err.rest()
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_the_log_says_what_was_called_and_nothing_of_what_was_said(
+    level: str, sim: Simulator, tmp_path: Path
+) -> None:
+    log = log_of(sim, tmp_path, "--log-level", level)
+    assert "chat: ok" in log
+    assert "chat: content_blocked" in log
+    assert "request id" in log
+    for word in (PROMPT, ANSWER, CONTENT, canary.SECRET):
+        assert word not in log
+
+
+def test_the_log_holds_what_was_said_when_that_is_wished_and_still_no_key(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    log = log_of(sim, tmp_path, "--log-level", "info", GLM_LOG_CONTENT="1")
+    assert PROMPT in log
+    assert ANSWER in log
+    assert canary.SECRET not in log
+
+
+def test_the_log_may_be_json_a_line(sim: Simulator, tmp_path: Path) -> None:
+    lines = log_of(sim, tmp_path, "--log-level", "info", "--log-format", "json").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert {"time", "level", "logger", "message"} <= set(records[0])
+    assert any(r["message"].startswith("chat: ok") and r["level"] == "info" for r in records)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_trace_shows_places_and_kinds_and_an_errors_own_words_only_when_wished(
+    form: str, restored: None
+) -> None:
+    def written() -> str:
+        found = io.StringIO()
+        with redirect_stderr(found):
+            configure("debug", form)
+            try:
+                try:
+                    int(CONTENT)
+                except ValueError as error:
+                    raise RuntimeError(CONTENT) from error
+            except RuntimeError:
+                logging.getLogger("glm_mcp.test").exception("failed")
+        return found.getvalue()
+
+    text = written()
+    assert CONTENT not in text.replace("int(CONTENT)", "").replace("RuntimeError(CONTENT)", "")
+    for word in ("failed", "ValueError", "RuntimeError", "test_secrets.py"):
+        assert word in text
+    allow_content(allowed=True)
+    assert CONTENT in written()
+
+
+async def test_a_refused_key_is_not_repeated_to_anybody(connect: Connect, sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1002", message=f"no such key: {canary.KEY}", times=0))
+    async with connect() as client:
+        with anyio.fail_after(10):
+            text = await fail(client, "chat", prompt="hi")
+    assert canary.SECRET not in text
