@@ -65,7 +65,9 @@ class GLMClient:
 
         Raises GLMError of any kind; TimedOut carries what had arrived in `partial`.
         """
-        long = sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
+        long = (
+            sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
+        )
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 if long:

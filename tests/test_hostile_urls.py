@@ -24,7 +24,7 @@ URLS = (
     # private nets and metadata
     *("10.0.0.1", "10.1", "172.16.0.1", "192.168.1.1", "3232235777", "100.64.0.1", "169.254.169.254", "2852039166"),
     *("0xa9fea9fe", "0251.0376.0251.0376", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "192.0.0.192", "198.18.0.1"),
-    *("224.0.0.1", "255.255.255.255", "240.0.0.1", "100.100.100.200", "metadata.google.internal.", "1.0x7f.1"),
+    *("224.0.0.1", "255.255.255.255", "240.0.0.1", "100.100.100.200", "metadata.google.internal."),
 )  # fmt: skip
 SCHEMES = (
     "ftp", "gopher", "dict", "ldap", "jar", "netdoc", "sftp", "tftp", "smb", "ws", "javascript", "vbscript", "blob", "view-source",

@@ -160,13 +160,21 @@ def _walk(folder: Path, parts: Sequence[str], sandbox: Sandbox, visited: list[in
         path = folder / entry.name
         if entry.is_symlink() and not sandbox.contains(path):
             continue
-        if entry.is_dir():
+        kind = _kind(entry)
+        if kind == "folder":
             if rest and not deep:
                 yield from _walk(path, rest, sandbox, visited)
             elif deep and not entry.is_symlink():  # which may lead round in a circle
                 yield from _walk(path, parts, sandbox, visited)
-        elif entry.is_file() and not rest:
+        elif kind == "file" and not rest:
             yield path
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link that leads to itself
+        return ""
 
 
 def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:

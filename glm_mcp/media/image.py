@@ -18,9 +18,8 @@ from glm_mcp.wire import Image
 # Pillow is imported by the functions that work with it: a server that only chats starts without it.
 
 MOST_PARTS = 16  # pieces of one file; at about 3,500 tokens each they still leave half of a 128K window
-_AT_ONCE = (
-    2  # memory is for one picture at its largest; more at once gain little, as decoding keeps a core busy
-)
+# Memory is for one picture at its largest; more at once gain little, as decoding one keeps a core busy.
+_AT_ONCE = 2
 # Beyond this a decoded picture is over 64 MB: into a child, whose memory is given back, and whose work on single
 # pixels holds no lock that the event loop needs.
 _HEAVY_PIXELS = 16_000_000
