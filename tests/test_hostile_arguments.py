@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -76,7 +76,12 @@ class Fuzz:
         return self.chance.choice([*odd, plain])
 
     def value(self, depth: int = 0) -> Any:
-        kinds = [self.text, self.number, lambda: None, lambda: self.chance.random() < 0.5]
+        kinds: list[Callable[[], Any]] = [
+            self.text,
+            self.number,
+            lambda: None,
+            lambda: self.chance.random() < 0.5,
+        ]
         if depth < 3:
             kinds += [lambda: [self.value(depth + 1) for _ in range(self.chance.randrange(4))]]
             kinds += [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from conftest import Connect
@@ -52,7 +53,7 @@ def untouched(trap: socket.socket) -> bool:
     return False
 
 
-CALLS = {
+CALLS: dict[str, Callable[[str], dict[str, Any]]] = {
     "describe_image": lambda url: {"images": url},
     "read_document": lambda url: {"documents": url},
     "analyze_video": lambda url: {"video": url},
