@@ -403,7 +403,7 @@ async def test_several_pictures_share_the_budget_fairly_and_keep_their_order() -
 
 async def test_more_pictures_than_the_model_takes_are_refused_with_the_numbers() -> None:
     tiny = source(save(corners(), "PNG"))
-    with pytest.raises(InvalidRequest, match="2 pictures are given and glm-4v-flash takes at most 1"):
+    with pytest.raises(InvalidRequest, match="2 pictures given; glm-4v-flash takes at most 1"):
         await prepare_images([tiny, tiny], SMALL)
     with pytest.raises(InvalidRequest, match=r"glm-4\.7-flash takes none"):
         await prepare_images([tiny], CARDS["glm-4.7-flash"])

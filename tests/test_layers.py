@@ -15,7 +15,7 @@ ROWS: list[list[str]] = [
     ["simulator/"],
     ["samples/"],
     ["errors"],
-    ["registry", "settings", "wire", "log", "progress"],
+    ["registry", "settings", "wire", "log", "progress", "threads"],
     ["policy", "limiter", "secret_names", "addresses", "sandbox", "files", "outputs"],
     ["media/"],
     ["transport", "attempts", "usage", "spans", "client"],
