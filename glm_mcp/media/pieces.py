@@ -16,6 +16,8 @@ from glm_mcp.media import decode, encode, headers, several, tiles
 from glm_mcp.media.cutting import Made, Options, Piece, cut, finish, look_at, region_of
 from glm_mcp.media.decode import Damaged
 
+SCREEN_PIXELS = 3840 * 2160
+
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """`make` in a child process; a damaged file is read a second time with what is missing left grey or black."""
@@ -102,7 +104,10 @@ def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made
             return [Piece(plain.data, plain.mime, *original, original)], []
         if plain.mime == "image/jpeg":
             image = decode.open_lazily(data, options.name)
-    camera = orient != 1 or _from_camera(image)
+    # A HEIC of more pixels than a screen has comes from a camera, said or not; decoded whole it takes three times its size.
+    camera = (
+        orient != 1 or _from_camera(image) or (kind == "heic" and image.width * image.height > SCREEN_PIXELS)
+    )
     with decode.decoding(options.name):
         if kind == "jpeg" and not long and options.xywh is None:
             image, camera = _drafted(data, image, region, orient, camera, options)
