@@ -152,7 +152,12 @@ def _wrapped(text: str, most: int = 24) -> str:
     lines = [
         part
         for line in text.splitlines()
-        for part in (textwrap.wrap(line, WIDTH, replace_whitespace=False) or [""])
+        for part in (
+            textwrap.wrap(
+                line, WIDTH, replace_whitespace=False, break_on_hyphens=False, break_long_words=False
+            )
+            or [""]
+        )
     ]
     return "\n".join(lines[:most] + ([f"… {len(lines) - most} more lines"] if len(lines) > most else []))
 
