@@ -302,7 +302,7 @@ async def test_calls_at_once_overlap_up_to_the_card_and_grow_with_success(sim: S
 
 
 async def test_a_narrower_account_is_learnt_and_every_call_is_answered(sim: Simulator) -> None:
-    sim.switches = Switches(concurrency=2, first_byte_s=0.15)
+    sim.switches = Switches(concurrency=3, first_byte_s=0.15)
     # Waits as long as a call: what the service still counts as running is gone by then.
     async with client_of(sim, waits=(0.15, 0.6)) as client:
         answered = await together(client, 12, png(), model=V6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -418,7 +419,8 @@ def children() -> set[int]:
     """The processes that this one has started and that are still there, zombies too."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
-        found |= {int(n) for n in (task / "children").read_text(encoding="ascii").split()}
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended since
+            found |= {int(n) for n in (task / "children").read_text(encoding="ascii").split()}
     return found
 
 
