@@ -182,8 +182,11 @@ class GLMClient:
                     began = anyio.current_time()
                     try:
                         async with limiter.slot(
-                            job.deadline, lambda n: progress.say(f"queued: place {n}"), since=started
-                        ) as epoch:
+                            job.deadline,
+                            lambda n: progress.say(f"queued: place {n}"),
+                            since=started,
+                            last=tries >= policy.TRIES,
+                        ) as grant:
                             began = anyio.current_time()
                             running = chosen, began
                             try:
@@ -191,9 +194,9 @@ class GLMClient:
                                     result = await work.attempt(chosen, where)
                                     spans.answered(span, result)
                             except RateLimited:
-                                limiter.refused(epoch)
+                                limiter.refused(grant)
                                 raise
-                        limiter.succeeded()
+                        limiter.succeeded(grant)
                         attempts.append(_attempt(chosen, began, "ok"))
                         self.meter.count(attempts[-1], getattr(result, "usage", None))
                         return result

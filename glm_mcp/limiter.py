@@ -22,11 +22,20 @@ TRUST = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Under which limit an attempt went out. `epoch`: how often the limit had been halved before."""
+
+    level: int
+    epoch: int
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter:
     deadline: float
     told: Callable[[int], None]
     since: float
+    last: bool
     event: anyio.Event = field(default_factory=anyio.Event)
     granted: bool = False
     hopeless: bool = False
@@ -55,21 +64,27 @@ class Limiter:
 
     @asynccontextmanager
     async def slot(
-        self, deadline: float, told: Callable[[int], None], *, since: float | None = None
-    ) -> AsyncIterator[int]:
-        """Holds one place. Yields the epoch to hand to `refused`.
+        self,
+        deadline: float,
+        told: Callable[[int], None],
+        *,
+        since: float | None = None,
+        last: bool = False,
+    ) -> AsyncIterator[Grant]:
+        """Holds one place. Yields what to hand to `succeeded` or `refused`.
 
         `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock. `since`: when the call began,
-        so that one that was refused comes before those that began after it.
+        so that one that was refused comes before those that began after it. `last`: another refusal would end the
+        call, so that it goes out when no other runs; by then the limit has been halved twice, so that little is lost.
         Raises RateLimited at once when the queue is too long for the deadline.
         """
-        if self.running >= self.limit or self._queue:
-            await self._wait(deadline, told, self._clock() if since is None else since)
+        if self.running >= self._room(last) or self._queue:
+            await self._wait(_Waiter(deadline, told, self._clock() if since is None else since, last))
         else:
             self.running += 1
         started = self._clock()
         try:
-            yield self._epoch
+            yield self.grant
             # A refusal at once or a silence up to the deadline says nothing about how long an answer takes.
             took = self._clock() - started
             self._took.append(took)
@@ -78,21 +93,28 @@ class Limiter:
             self._hand_on()
 
     @property
+    def grant(self) -> Grant:
+        """What an attempt goes out under now."""
+        return Grant(self.limit, self._epoch)
+
+    @property
     def seconds(self) -> float | None:
         """What an attempt that was served usually takes: the middle of the last, so that one slow answer turns nobody away."""
         return median_low(self._took) if self._took else None
 
-    async def _wait(self, deadline: float, told: Callable[[int], None], since: float) -> None:
-        waiter = _Waiter(deadline, told, since)
+    def _room(self, last: bool) -> int:
+        return 1 if last else self.limit
+
+    async def _wait(self, waiter: _Waiter) -> None:
         at = len(self._queue)
-        while at and self._queue[at - 1].since > since:
+        while at and self._queue[at - 1].since > waiter.since:
             at -= 1
         self._queue.insert(at, waiter)
         place = at + 1
         if self._hopeless(waiter, place):
             self._queue.remove(waiter)
             raise self._too_long(place)
-        told(place)
+        waiter.told(place)
         try:
             await waiter.event.wait()
         except BaseException:
@@ -119,7 +141,7 @@ class Limiter:
         )
 
     def _hand_on(self) -> None:
-        while self._queue and self.running < self.limit:
+        while self._queue and self.running < self._room(self._queue[0].last):
             waiter = self._queue.popleft()
             waiter.granted = True
             self.running += 1
@@ -132,8 +154,10 @@ class Limiter:
             else:
                 waiter.told(place)
 
-    def succeeded(self) -> None:
-        """One attempt was served."""
+    def succeeded(self, grant: Grant) -> None:
+        """One attempt was served. One that went out under another limit says nothing about this one."""
+        if grant != self.grant:
+            return
         self._run += 1
         level = self.limit + 1
         if level > self.ceiling or self._run < max(3, self.limit):
@@ -145,14 +169,14 @@ class Limiter:
         self.limit = level
         self._hand_on()
 
-    def refused(self, epoch: int) -> None:
+    def refused(self, grant: Grant) -> None:
         """The service refused an attempt for too many at once. Refusals of one burst count once."""
         self._run = 0
-        if epoch != self._epoch:
+        if grant.epoch != self._epoch:
             return
         self._epoch += 1
-        level = self.limit
+        level = grant.level  # the limit may have grown while the refusal was on its way
         wait = min(LONGEST_PROBE_S, self._waits[level] * 2) if level in self._waits else FIRST_PROBE_S
         self._waits[level] = wait
         self._opens[level] = self._clock() + wait
-        self.limit = max(1, self.limit // 2)
+        self.limit = max(1, level // 2)

@@ -302,14 +302,23 @@ async def test_calls_at_once_overlap_up_to_the_card_and_grow_with_success(sim: S
 
 
 async def test_a_narrower_account_is_learnt_and_every_call_is_answered(sim: Simulator) -> None:
-    sim.switches = Switches(concurrency=3, first_byte_s=0.15)
+    sim.switches = Switches(concurrency=2, first_byte_s=0.15)
     # Waits as long as a call: what the service still counts as running is gone by then.
     async with client_of(sim, waits=(0.15, 0.6)) as client:
         answered = await together(client, 12, png(), model=V6)
-        assert client.limiter(V6).limit <= 3
+        assert client.limiter(V6).limit <= 2
     assert answered == [V6] * 12
     refused = [r for r in sim.received if r.code == "1302"]
     assert 1 <= len(refused) <= 6
+
+
+async def test_a_limit_set_too_high_costs_refusals_and_no_call(sim: Simulator) -> None:
+    sim.switches = Switches(concurrency=1, first_byte_s=0.1)
+    # Hardly a wait: those that were refused come back while the first still runs.
+    async with client_of(sim, waits=(0.001, 0.001), GLM_MAX_CONCURRENCY="16") as client:
+        answered = await together(client, 24, model=T)
+    assert answered == [T] * 24
+    assert sum(r.code == "1302" for r in sim.received) >= 15
 
 
 async def test_a_call_that_would_come_too_late_takes_the_next_model(sim: Simulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 import anyio
@@ -40,10 +41,10 @@ class Caller:
     def told(self, place: int) -> None:
         self.hear(place)
 
-    async def run(self, limiter: Limiter, deadline: float = NEVER) -> None:
+    async def run(self, limiter: Limiter, deadline: float = NEVER, *, last: bool = False) -> None:
         with self.scope:
             try:
-                async with limiter.slot(deadline, self.told):
+                async with limiter.slot(deadline, self.told, last=last):
                     self.order.append(self.name)
                     self.inside.set()
                     await self.leave.wait()
@@ -59,7 +60,12 @@ async def settled() -> None:
 
 def serve(limiter: Limiter, times: int) -> None:
     for _ in range(times):
-        limiter.succeeded()
+        limiter.succeeded(limiter.grant)
+
+
+def refuse(limiter: Limiter) -> None:
+    """An attempt that has just gone out is refused."""
+    limiter.refused(limiter.grant)
 
 
 async def one(limiter: Limiter, clock: Clock, seconds: float, error: RateLimited | None = None) -> None:
@@ -97,32 +103,56 @@ def test_it_grows_no_further_than_its_ceiling() -> None:
 
 def test_a_refusal_halves_it_and_never_below_one() -> None:
     limiter = Limiter(9, clock=Clock())
-    for epoch, level in enumerate((4, 2, 1, 1)):
-        limiter.refused(epoch)
+    for level in (4, 2, 1, 1):
+        refuse(limiter)
         assert limiter.limit == level
 
 
 def test_refusals_of_one_burst_count_once() -> None:
     limiter = Limiter(8, clock=Clock())
+    burst = limiter.grant
     for _ in range(5):
-        limiter.refused(0)
+        limiter.refused(burst)
     assert limiter.limit == 4
 
 
 def test_a_refusal_ends_the_run_of_successes_also_a_late_one_of_a_burst() -> None:
-    limiter = Limiter(2, clock=Clock())
+    limiter = Limiter(4, clock=Clock())
+    burst = limiter.grant
+    limiter.refused(burst)
     serve(limiter, 2)
-    limiter.refused(7)
+    limiter.refused(burst)
     serve(limiter, 2)
     assert limiter.limit == 2
+    serve(limiter, 1)
+    assert limiter.limit == 3
+
+
+def test_successes_of_another_level_say_nothing_about_this_one() -> None:
+    limiter = Limiter(8, clock=Clock())
+    before = limiter.grant
+    refuse(limiter)
+    for _ in range(20):
+        limiter.succeeded(before)
+    assert limiter.limit == 4
+
+
+def test_a_refusal_closes_the_level_it_was_sent_under_though_the_limit_has_grown_since() -> None:
+    limiter = Limiter(3, clock=Clock())
+    slow = limiter.grant
+    serve(limiter, 3)
+    assert limiter.limit == 4
+    limiter.refused(slow)
+    assert limiter.limit == 1
+    assert grown(limiter) == 2
 
 
 def test_a_refused_level_is_tried_again_after_a_wait_that_doubles() -> None:
     clock = Clock()
     limiter = Limiter(2, clock=clock)
     wait = FIRST_PROBE_S
-    for epoch in range(9):
-        limiter.refused(epoch)
+    for _ in range(9):
+        refuse(limiter)
         assert limiter.limit == 1
         clock.now += wait - 0.1
         assert grown(limiter) == 1
@@ -135,12 +165,12 @@ def test_a_refused_level_is_tried_again_after_a_wait_that_doubles() -> None:
 def test_a_refusal_at_another_level_is_not_forgotten_over_one() -> None:
     clock = Clock()
     limiter = Limiter(2, clock=clock)
-    limiter.refused(0)
-    limiter.refused(1)
+    refuse(limiter)
+    refuse(limiter)
     clock.now += FIRST_PROBE_S + 1
     serve(limiter, 3)
     assert limiter.limit == 2
-    limiter.refused(2)
+    refuse(limiter)
     clock.now += FIRST_PROBE_S + 1
     assert grown(limiter) == 1
     clock.now += FIRST_PROBE_S
@@ -150,7 +180,7 @@ def test_a_refusal_at_another_level_is_not_forgotten_over_one() -> None:
 
 def test_levels_below_the_refused_one_are_open_at_once() -> None:
     limiter = Limiter(8, clock=Clock())
-    limiter.refused(0)
+    refuse(limiter)
     assert grown(limiter) == 7
 
 
@@ -158,15 +188,14 @@ def test_levels_below_the_refused_one_are_open_at_once() -> None:
 def test_the_level_stays_between_one_and_the_ceiling_whatever_happens(events: list[str], start: int) -> None:
     clock = Clock()
     limiter = Limiter(start, 20, clock=clock)
-    epoch = 0
+    first = limiter.grant
     for event in events:
         if event == "served":
-            limiter.succeeded()
+            serve(limiter, 1)
         elif event == "refused":
-            limiter.refused(epoch)
-            epoch += 1
+            refuse(limiter)
         elif event == "late":
-            limiter.refused(-1)
+            limiter.refused(first)
         else:
             clock.now += 30
         assert 1 <= limiter.limit <= 20
@@ -235,7 +264,7 @@ async def test_after_a_refusal_those_inside_finish_and_fewer_follow() -> None:
             for caller in callers:
                 tasks.start_soon(caller.run, limiter)
             await settled()
-            limiter.refused(0)
+            refuse(limiter)
             callers[0].leave.set()
             callers[1].leave.set()
             await settled()
@@ -246,6 +275,32 @@ async def test_after_a_refusal_those_inside_finish_and_fewer_follow() -> None:
             for caller in callers:
                 caller.leave.set()
     assert (order, limiter.running) == (list("abcdefgh"), 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("limit", [1, 2, 5])
+async def test_a_last_try_goes_out_alone_and_those_behind_it_wait_as_long(limit: int) -> None:
+    limiter, order = Limiter(limit, clock=Clock()), list[str]()
+    inside = [Caller(f"{n}", order) for n in range(limit)]
+    careful, behind = Caller("careful", order), Caller("behind", order)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in inside:
+                tasks.start_soon(caller.run, limiter)
+                await settled()
+            tasks.start_soon(functools.partial(careful.run, limiter, last=True))
+            await settled()
+            tasks.start_soon(behind.run, limiter)
+            await settled()
+            for caller in inside:
+                assert len(order) == limit
+                caller.leave.set()
+                await settled()
+            assert order[limit] == "careful"
+            for caller in (careful, behind):
+                caller.leave.set()
+    assert order[limit:] == ["careful", "behind"]
+    assert limiter.running == 0
 
 
 @pytest.mark.anyio
