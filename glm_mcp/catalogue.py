@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp import prompts, resources
 from glm_mcp.client import GLMClient
-from glm_mcp.errors import GLMError, NotFound
+from glm_mcp.errors import GLMError, NotFound, one_line, plain
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
@@ -85,7 +85,7 @@ class Catalogue:
             raise MCPError(code, str(error), {"uri": uri}) from None
         if found.text is not None:
             return types.ReadResourceResult(
-                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=found.text)]
+                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))]
             )
         blob = base64.b64encode(found.data or b"").decode("ascii")
         return types.ReadResourceResult(
@@ -115,11 +115,13 @@ class Catalogue:
         prompt = offered.get(params.name)
         if prompt is None:
             known = ", ".join(offered) or "none"
-            raise MCPError(types.INVALID_PARAMS, f"Unknown prompt: {params.name[:80]}. There are: {known}.")
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown prompt: {one_line(params.name[:80])}. There are: {known}."
+            )
         try:
             text = prompts.write(prompt, params.arguments or {})
         except GLMError as error:
-            raise MCPError(types.INVALID_PARAMS, f"{error.message}. {error.hint}") from None
+            raise MCPError(types.INVALID_PARAMS, one_line(f"{error.message}. {error.hint}")) from None
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=prompt.description, messages=[message])
 

@@ -26,9 +26,12 @@ by the HTTP status only where there is no code.
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from glm_mcp.hidden import CERTAIN, without_secrets
 
 
 class Again(StrEnum):
@@ -70,18 +73,18 @@ class GLMError(Exception):
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
-        facts += [f"request id {self.request_id}"] if self.request_id else []
+        facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = one_line(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}. {self.hint}".rstrip()
+        return f"{self.kind}: {what}. {one_line(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""
         whole = {
             "kind": self.kind,
             "message": one_line(self.message),
-            "hint": self.hint,
+            "hint": one_line(self.hint),
             "code": self.code,
-            "request_id": self.request_id,
+            "request_id": clean(self.request_id or "", ID_CHARS),
         }
         return {name: value for name, value in whole.items() if value}
 
@@ -171,7 +174,8 @@ _BALANCE = (
     "The account has no balance or plan for this call. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding; "
     "the Flash models are free with an ordinary key."
 )
-_WAIT = "Call again after the reset time in the message, or use another key or plan."
+_WAIT = "Call again after the reset time in the message (Beijing time), or change the plan."
+_TOMORROW = "Call again tomorrow, or change the plan."
 _PLAN = "Renew or change the plan, or use the free models with an ordinary key."
 _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_CONCURRENCY."
 _LATER = (
@@ -179,7 +183,9 @@ _LATER = (
 )
 _FAULT = "The service failed; call again. If it stays, `glm-mcp doctor` tests the connection."
 _FIELD = "Change the argument that the message names and call again."
+_REFUSED = "Change what the message names and call again; if it names nothing, `glm-mcp doctor` tests key, address and model."
 _MODEL = "Name another model; `glm-mcp models` lists them."
+_PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
 
@@ -208,8 +214,8 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1214": (InvalidRequest, Again.NEVER, "a field is invalid", _FIELD),
     "1215": (InvalidRequest, Again.NEVER, "two fields exclude each other", _FIELD),
     "1220": (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
-    "1221": (InvalidRequest, Again.NEVER, "this API is offline", _MODEL),
-    "1222": (InvalidRequest, Again.NEVER, "this API does not exist", _MODEL),
+    "1221": (InvalidRequest, Again.NEVER, "this API is offline", _PLACE),
+    "1222": (InvalidRequest, Again.NEVER, "this API does not exist", _PLACE),
     "1230": (UpstreamError, Again.RETRY, "the service failed while working", _FAULT),
     "1231": (InvalidRequest, Again.NEVER, "a request with this id is already running", "Call again."),
     "1234": (UpstreamError, Again.RETRY, "a network error inside the service", _FAULT),
@@ -218,7 +224,7 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1301": (ContentBlocked, Again.NEVER, "the safety filter objects to the input or the answer", _FILTER),
     "1302": (RateLimited, Again.RETRY, "too many calls at once for this account", _BUSY),
     "1303": (RateLimited, Again.RETRY, "calls come too fast for this account", _BUSY),
-    "1304": (QuotaError, Again.NEVER, "today's number of calls is used up", _WAIT),
+    "1304": (QuotaError, Again.NEVER, "today's number of calls is used up", _TOMORROW),
     "1305": (Overloaded, Again.ONCE, "the model is overloaded", _LATER),
     "1308": (QuotaError, Again.NEVER, "the usage limit is reached", _WAIT),
     "1309": (QuotaError, Again.NEVER, "the coding plan has expired", _PLAN),
@@ -243,9 +249,11 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
 }
 
+_SOON = {Again.RETRY, Again.ONCE}
+
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
-    400: (InvalidRequest, Again.NEVER, "the service refused the request", _FIELD),
+    400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
     402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
@@ -253,7 +261,7 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
         ConfigError,
         Again.NEVER,
         "no such address or model at the service",
-        "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both.",
+        _PLACE,
     ),
     405: (
         ConfigError,
@@ -278,38 +286,52 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
 # An unfinished script or style reaches to the end; without that, many of them would be searched for over and over.
 _MARKUP = r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>"
 _LOOKED_AT = 8_000  # characters; the reason stands at the start
+ID_CHARS = 80  # of a request id; the service's have some 30
 
 
 def clean(text: object, limit: int = 300) -> str:
     """One line of printable text from whatever a service sent: markup, control characters and key-like words removed."""
-    plain = re.sub(_MARKUP, " ", str(text)[:_LOOKED_AT], flags=re.DOTALL | re.IGNORECASE)
+    # Keys first: a cut would leave the half of one, which nothing knows any more.
+    known = without_secrets(str(text)[: 2 * _LOOKED_AT])[:_LOOKED_AT]
+    plain = re.sub(_MARKUP, " ", known, flags=re.DOTALL | re.IGNORECASE)
     plain = re.sub(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+", "[key]", plain)
     plain = "".join(c if c.isprintable() else " " for c in plain)
     plain = re.sub(r"\s+", " ", plain).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
-# Escape sequences whole, so that no rest of them stays; then every other control character; then the invisible
-# twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest use of them).
+# Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
+# isolates of direction, which show a text in another order than it has (the marks that Hebrew and Arabic need stay);
+# then the invisible twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest
+# use of them).
 _ESCAPES = (
     r"\x1b[\]PX^_][^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\|\x9c)"  # a title, a link: only when it ends
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
 )
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_TURNS = "[\u202a-\u202e\u2066-\u2069]"
 _INVISIBLE = "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
-_UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_INVISIBLE}")
-_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\U000e0000-\U000e007f]")
+_UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_TURNS}|{_INVISIBLE}")
+_ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_HALF = re.compile("[\ud800-\udfff]")  # no output can encode it; a file's name may hold one
 
 
 def plain(text: str) -> str:
-    """A text of a model, a document or a web page as data: without control characters and terminal escapes.
+    """A text of a model, a document or a web page as data: without control characters, terminal escapes, or our key.
 
     Tabs and line breaks stay; a lone carriage return, which writes over a line, becomes a line break.
     """
-    if not _ACTS.search(text):
-        return text
-    return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if _ACTS.search(text):
+        text = _HALF.sub("\ufffd", _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    return without_secrets(text, CERTAIN)
+
+
+def escaped(written: str) -> str:
+    """JSON that `plain` would change, with the same content: such characters as JSON escapes."""
+    return _ACTS.sub(lambda found: json.dumps(found[0])[1:-1], written)
 
 
 def one_line(text: str) -> str:
@@ -338,20 +360,26 @@ def from_response(
     if row is None and 300 <= status < 400:
         row = (ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL.")
     if row is None and 400 <= status < 500:
-        row = (InvalidRequest, Again.NEVER, "the service refused the request", _FIELD)
+        row = (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED)
     if row is None:
         again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
         row = (UpstreamError, again, "the service failed", _FAULT)
     cls, again, meaning, hint = row
     said = clean(text)
     if retry_after:
-        hint = f"The service asks to wait {retry_after:,.0f} s. {hint}"
+        asked = f"The service asks to wait {retry_after:,.0f} s"
+        # "In a few seconds" beside it would say the contrary.
+        hint = (
+            f"{asked}: call again after that, or name another model."
+            if again in _SOON
+            else f"{asked}. {hint}"
+        )
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
         code=name,
         status=status if name not in CODES else None,
-        request_id=clean(request_id, 80) if request_id else None,
+        request_id=clean(request_id, ID_CHARS) if request_id else None,
         again=again,
         retry_after=retry_after,
     )

@@ -33,8 +33,9 @@ async def over_stdio(
     """A client of a server started as a host starts it. `env` is added to this process's environment; `options` are those
     of `glm-mcp`.
     """
+    # -P: nothing is imported from the working folder.
     command = StdioServerParameters(
-        command=sys.executable, args=["-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
+        command=sys.executable, args=["-P", "-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
     )
     async with Client(command, client_info=_info(name), mode=mode) as client:
         yield client

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import sys
 import traceback
+import warnings
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from glm_mcp.errors import clean
+from glm_mcp.hidden import without_secrets
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
-SHORTEST = (
-    8  # a "secret" such as EMPTY, which some servers of one's own want, is a word that may stand anywhere
-)
-_hidden: set[str] = set()
+LINE_CHARS = 2_000
 _allowed = {"content": False}
-
-
-def hide(*secrets: str | None) -> None:
-    """Keeps these out of what is logged or said of an error from now on, whatever they look like."""
-    _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
 
 
 def allow_content(*, allowed: bool) -> None:
     """Whether an exception's own words, which may quote a prompt or a file, go into a traceback."""
     _allowed["content"] = allowed
-
-
-def without_secrets(text: str) -> str:
-    for secret in _hidden:
-        text = text.replace(secret, "[key]")
-    return text
 
 
 class _Plain(logging.Formatter):
@@ -44,9 +33,9 @@ class _Plain(logging.Formatter):
         self.tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        info, record.exc_info = record.exc_info, None
-        line = clean(without_secrets(super().format(record)), 2000)
-        record.exc_info = info
+        info, bare = record.exc_info, copy.copy(record)
+        bare.exc_info = bare.exc_text = bare.stack_info = None
+        line = clean(super().format(bare), LINE_CHARS)
         if info and self.tracebacks:
             line += "\n" + _trace(info)
         elif info and info[0]:
@@ -66,7 +55,7 @@ class _JSON(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": clean(without_secrets(record.getMessage()), 2000),
+            "message": clean(record.getMessage(), LINE_CHARS),
         }
         info = record.exc_info
         if info and info[0]:
@@ -98,7 +87,20 @@ def _chain(error: traceback.TracebackException) -> list[traceback.TracebackExcep
 
 
 def _indented(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())] + clean(line, 2000)
+    return line[: len(line) - len(line.lstrip())] + clean(line, LINE_CHARS)
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the library's signature
+    line: str | None = None,  # noqa: ARG001 - as above
+) -> None:
+    """A library's warning as a record; its words may quote a file."""
+    words = f": {message}" if _allowed["content"] else ""
+    logging.getLogger("py.warnings").warning("%s at %s:%s%s", category.__name__, filename, lineno, words)
 
 
 def configure(level: str = "warning", form: str = "text") -> None:
@@ -107,6 +109,7 @@ def configure(level: str = "warning", form: str = "text") -> None:
     handler.setFormatter((_JSON if form == "json" else _Plain)(tracebacks=level == "debug"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    warnings.showwarning = _warned
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("glm_mcp").setLevel(level.upper())
     if level == "debug":

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import InvalidRequest, one_line, plain
 from glm_mcp.sandbox import Sandbox
 
 MOST_VALUES = 100  # of the protocol, for one completion
@@ -159,10 +159,11 @@ def write(prompt: Prompt, given: dict[str, str]) -> str:
         what = f"{missing[0]} is missing" if missing else f"there is no argument {unknown[0][:40]!r}"
         raise InvalidRequest(f"{prompt.name}: {what}", f"Its arguments are: {', '.join(names)}.")
     # A quote in a path must not end the argument of the call; the replacement is done in one pass, so that braces stay.
-    values = {n: given.get(n, "").strip().replace('"', '\\"') for n in names}
+    given = {a.name: (one_line if a.kind else plain)(given.get(a.name, "")).strip() for a in prompt.arguments}
+    values = {n: given[n].replace('"', '\\"') for n in names}
     parts = [_filled(prompt.text, values)]
     optional = [(name, text) for name, text in prompt.extra if name and values[name]]
-    parts += [_filled(text, {name: given[name].strip()}) for name, text in optional]
+    parts += [_filled(text, {name: given[name]}) for name, text in optional]
     if not optional:
         parts += [text for name, text in prompt.extra if not name]
     return " ".join(parts)
@@ -202,6 +203,8 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
         with os.scandir(folder) as entries:
             for _, entry in zip(range(_LOOKED_AT), entries, strict=False):
                 if entry.name.startswith(".") or not entry.name.lower().startswith(name.lower()):
+                    continue
+                if one_line(entry.name) != entry.name:  # it would act on the screen that offers it
                     continue
                 shown = f"{start}/{entry.name}" if start else entry.name
                 if entry.is_dir():

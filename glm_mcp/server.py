@@ -23,8 +23,9 @@ from glm_mcp import __version__, profiles
 from glm_mcp.addresses import host_of
 from glm_mcp.catalogue import Catalogue
 from glm_mcp.client import GLMClient
-from glm_mcp.errors import GLMError, InternalError, TimedOut
-from glm_mcp.log import allow_content, hide, without_secrets
+from glm_mcp.errors import GLMError, InternalError, TimedOut, one_line
+from glm_mcp.hidden import hide, without_secrets
+from glm_mcp.log import allow_content
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -148,7 +149,9 @@ def build(app: App) -> Server[App]:
         tool = next((t for t in app.tools if t.name == params.name), None)
         if tool is None:
             names = ", ".join(t.name for t in app.tools)
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:80]}. The tools are: {names}.")
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown tool: {one_line(params.name[:80])}. The tools are: {names}."
+            )
         return _result(await call(app, tool, context, params.arguments))
 
     shelf = Catalogue(app.settings, app.client, app.sandbox, app.outputs, remote=app.remote)

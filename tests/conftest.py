@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 
 import canary
 import pytest
-from canary import watched  # noqa: F401 - a fixture for the whole session
+from canary import (  # noqa: F401 - fixtures of every test
+    Watched,
+    nothing_came_out,
+    watched,
+)
 from mcp import Client, types
 from toolkit import fresh_simulator
 
@@ -28,13 +33,13 @@ for _name in [
     del os.environ[_name]
 
 
-class Watched(Client):
-    """A client whose every result is searched for the key."""
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    canary.look_at_report(report)
 
-    async def call_tool(self, *given: Any, **more: Any) -> types.CallToolResult:
-        result = await super().call_tool(*given, **more)
-        canary.saw(f"result of {given[:1]}", result.model_dump_json())
-        return result
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

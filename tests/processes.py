@@ -20,6 +20,7 @@ import canary
 
 from glm_mcp.simulator import Simulator
 
+GRACE_S = 2.0  # for a server to leave by itself, with what it has to say of itself written
 LIMIT_S = 15.0  # for any one answer; the machine may be busy with other things
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 COMMAND = (sys.executable, "-m", "glm_mcp")
@@ -31,6 +32,23 @@ def environment(home: Path, sim: Simulator | None = None, /, **variables: str) -
     passed = {n: v for n, v in os.environ.items() if n == "PATH" or n.startswith("COV")}
     service = {"GLM_BASE_URL": sim.url, "GLM_API_KEY": sim.key} if sim else {}
     return {**passed, "HOME": str(home), "GLM_LANG": "en", **service, **variables}
+
+
+def ran(
+    command: Sequence[str],
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    *,
+    limit_s: float = LIMIT_S,
+    **given: Any,
+) -> subprocess.CompletedProcess[str]:
+    """A command to its end. Tests start their processes by this or by `Process`, so that what comes out is looked at."""
+    stdin = {} if "input" in given else {"stdin": subprocess.DEVNULL}
+    options = {"capture_output": True, "encoding": "utf-8", "check": False, **stdin, **given}
+    done = subprocess.run(command, env=env, cwd=cwd, timeout=limit_s, **options)  # noqa: PLW1510 - in the options
+    for name in ("stdout", "stderr"):
+        canary.saw(f"{name} of {command[-1]}", getattr(done, name) or "")
+    return done
 
 
 class Lines:
@@ -67,9 +85,16 @@ class Lines:
 class Process:
     """A command of ours that is killed at the end of the `with` block, whatever happened."""
 
-    def __init__(self, env: dict[str, str], cwd: Path, *args: str, stdin: int = subprocess.PIPE) -> None:
+    def __init__(
+        self,
+        env: dict[str, str],
+        cwd: Path,
+        *args: str,
+        stdin: int = subprocess.PIPE,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self.popen = subprocess.Popen(
-            [*COMMAND, *args],
+            [*command, *args],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -87,8 +112,13 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.popen.kill()
-        self.popen.wait(LIMIT_S)
+        canary.look_at_process(self.popen.pid)
+        self.popen.terminate()
+        try:
+            self.popen.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait(LIMIT_S)
         self.out.rest()
         self.err.rest()
         if self.popen.stdin:
@@ -119,8 +149,8 @@ class Process:
 class Stdio(Process):
     """A server over stdio, spoken to as a host without any library would."""
 
-    def __init__(self, env: dict[str, str], cwd: Path, *args: str) -> None:
-        super().__init__(env, cwd, *args)
+    def __init__(self, env: dict[str, str], cwd: Path, *args: str, command: Sequence[str] = COMMAND) -> None:
+        super().__init__(env, cwd, *args, command=command)
         self.heard: list[dict[str, Any]] = []
         self._last = 0
 

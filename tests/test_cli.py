@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from processes import COMMAND, LIMIT_S, Process, environment
+from processes import COMMAND, LIMIT_S, Process, environment, ran
 
 from glm_mcp import __version__
 from glm_mcp.registry import CARDS
@@ -26,16 +26,7 @@ def env(sim: Simulator, tmp_path: Path) -> dict[str, str]:
 def run(
     env: dict[str, str], cwd: Path, *args: str, limit_s: float = LIMIT_S
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, *args],
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=limit_s,
-        check=False,
-    )
+    done = ran([*COMMAND, *args], env, cwd, limit_s=limit_s)
     assert "Traceback" not in done.stderr
     return done
 

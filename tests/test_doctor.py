@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from processes import COMMAND, LIMIT_S, environment
+from processes import COMMAND, LIMIT_S, environment, ran
 
 from glm_mcp.doctor import EXTRAS, Finding, examine
 from glm_mcp.registry import ENDPOINTS, Endpoint
@@ -251,15 +251,7 @@ async def test_a_misspelt_variable_is_noted_with_what_was_meant(monkeypatch: pyt
 
 
 def run(env: dict[str, str], cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *args],
-        env=env,
-        cwd=cwd,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=2 * LIMIT_S,
-        check=False,
-    )
+    return ran([*COMMAND, *args], env, cwd, limit_s=2 * LIMIT_S)
 
 
 def test_the_command_has_exit_status_1_when_something_is_wrong_and_0_else(

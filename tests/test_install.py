@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import canary
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from glm_mcp import jsonc
 from glm_mcp.cli import cli
+from glm_mcp.entries import dump
 from glm_mcp.errors import ConfigError
 from glm_mcp.hosts import AGENTS, BY_HAND, GENERIC, Agent, Place, document, entry
-from glm_mcp.install import NAMES, Wish, dump, install, machine, own_command
+from glm_mcp.install import NAMES, Wish, install, machine, own_command
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in AGENTS if name not in BY_HAND]
@@ -131,7 +133,7 @@ def test_taken_out_again_the_servers_of_others_are_left_in_every_byte(name: str,
 @pytest.mark.parametrize("name", IN_PROJECTS)
 def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: str, place: Place) -> None:
     secret = Place(
-        {**place.env, "GLM_API_KEY": "0123456789abcdef.secret", "GLM_HTTP_TOKEN": "t" * 20},
+        {**place.env, "GLM_API_KEY": canary.KEY, "GLM_HTTP_TOKEN": "t" * 20},
         "linux",
         place.home,
         place.cwd,
@@ -141,7 +143,7 @@ def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: s
     file = file_of(name, place, "project")
     assert file.is_relative_to(place.cwd)
     text = file.read_text(encoding="utf-8")
-    assert "0123456789abcdef" not in text
+    assert canary.SECRET not in text
     assert "t" * 20 not in text
     assert file.stat().st_mode & 0o777 == 0o644
 
@@ -377,7 +379,7 @@ def test_the_command_is_found_beside_python_or_in_the_scripts_or_is_python_itsel
     empty, scripts = tmp_path / "empty", tmp_path / "scripts"
     for folder in (empty, scripts):
         folder.mkdir()
-    assert own_command([empty])[1:] == ["-m", "glm_mcp"]
+    assert own_command([empty])[1:] == ["-P", "-m", "glm_mcp"], "nothing is imported from the project"
     (scripts / "glm-flash-mcp").touch()
     assert own_command([empty, scripts]) == [str(scripts / "glm-flash-mcp")]
 

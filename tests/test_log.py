@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
 
+import httpx
 import pytest
-from processes import Stdio, environment
+from processes import Process, Stdio, environment
 
-from glm_mcp.log import LEVELS, configure, hide
+from glm_mcp.hidden import hide
+from glm_mcp.log import LEVELS, configure
 from glm_mcp.simulator import Simulator
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
@@ -99,3 +103,23 @@ def test_a_server_at_debug_level_shows_no_key(sim: Simulator, tmp_path: Path) ->
         server.end()
         assert sim.key not in server.err.rest()
         assert sim.key not in server.out.rest()
+
+
+def test_a_server_over_http_at_debug_level_shows_neither_key_nor_token(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    token = "a-token-of-enough-characters"
+    env = environment(tmp_path / "home", sim, GLM_HTTP_TOKEN=token)
+    options = ("--log-level", "debug", "--log-format", "json", "serve", "--http", "--port", "0")
+    with Process(env, tmp_path, *options) as server:
+        url = (server.err.next() or "").partition("serves at ")[2].split()[0]
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        for given in (token, f"{token}-not"):
+            headers = {"Authorization": f"Bearer {given}", "Accept": "application/json, text/event-stream"}
+            httpx.post(url, json=ping, headers=headers, trust_env=False, timeout=10)
+        server.signal(signal.SIGTERM)
+        log = server.err.rest()
+    assert token not in log
+    assert sim.key not in log
+    records = [json.loads(line) for line in log.splitlines()[1:]]
+    assert any("401" in record["message"] for record in records), "it was heard of"

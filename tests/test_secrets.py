@@ -5,24 +5,31 @@ from __future__ import annotations
 import io
 import json
 import logging
+import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
 
 import anyio
 import canary
+import httpx
 import pytest
-from calls import ask, client_of
+from calls import answering, ask, client_of
 from conftest import Connect
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from processes import Stdio, environment, said, until
-from toolkit import fail, fresh_simulator, say
+from support import text_of
+from toolkit import call, fail, fresh_simulator, say
 
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import ConfigError, GLMError, clean
+from glm_mcp.hidden import hide
 from glm_mcp.log import allow_content, configure
-from glm_mcp.server import App
+from glm_mcp.server import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.tools.base import Deps
 
@@ -114,8 +121,6 @@ def test_a_server_that_is_killed_by_its_own_memory_writes_no_dump_of_the_key(
     sim: Simulator, tmp_path: Path
 ) -> None:
     """SIGABRT, as a crash in a library gives it: nothing is written but what the system was told to write."""
-    import signal
-
     with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
         server.initialize()
         server.call("chat", {"prompt": "hello"})
@@ -195,6 +200,89 @@ def test_a_trace_shows_places_and_kinds_and_an_errors_own_words_only_when_wished
         assert word in text
     allow_content(allowed=True)
     assert CONTENT in written()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_warning_of_a_library_is_a_record_as_any_other(form: str, restored: None) -> None:
+    def written() -> str:
+        found = io.StringIO()
+        with redirect_stderr(found), warnings.catch_warnings():
+            warnings.simplefilter("always")
+            configure("warning", form)
+            warnings.warn(f"odd cell: {CONTENT}\n\x1b[31m", stacklevel=1)
+        return found.getvalue()
+
+    (line,) = written().splitlines()
+    assert "UserWarning at " in line
+    assert "test_secrets.py" in line
+    assert CONTENT not in line
+    allow_content(allowed=True)
+    assert CONTENT in written()
+    assert "\x1b" not in written()
+
+
+async def test_a_service_that_answers_with_the_key_tells_it_nobody(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    said = f"You sent {sim.key} to me."
+    sim.queue(Reply(said, reasoning=said), Reply(f"no JSON: {sim.key}", times=2))
+    (folders.cwd / "notes.txt").write_text(said, encoding="utf-8")
+    async with connect(GLM_STRUCTURED="1") as client:
+        whole = await call(client, "chat", prompt="hi", thinking="show")
+        assert text_of(whole).startswith("You sent [key] to me.")
+        partial = await fail(client, "chat", prompt="hi", json=True)
+        assert "no JSON: [key]" in partial
+        assert "You sent [key] to me." in await say(client, "read_document", documents="notes.txt")
+    (folders.cwd / "notes.txt").unlink()  # it would be found
+
+
+@given(st.integers(0, 400), st.sampled_from(["", "<p>", " \n"]))
+def test_no_cut_leaves_a_half_of_a_key(before: int, filler: str) -> None:
+    own = "an-own-service's-pass_phrase"
+    hide(own)
+    for text in ("x" * before + own, filler * (8_000 // max(1, len(filler))) + "x" * (before % 40) + own):
+        assert own[:10] not in clean(text)
+
+
+@linux
+def test_a_crash_says_where_and_not_with_what(sim: Simulator, tmp_path: Path) -> None:
+    """A fault inside a library, as the system and Python's own fault handler show it."""
+    env = environment(tmp_path / "home", sim, PYTHONFAULTHANDLER="1", PYTHONDEVMODE="1")
+    with Stdio(env, tmp_path, "--log-level", "debug") as server:
+        server.initialize()
+        server.call("chat", {"prompt": PROMPT})
+        server.signal(signal.SIGSEGV)
+        shown = server.err.rest()
+    assert "Fatal Python error: Segmentation fault" in shown
+    assert canary.SECRET not in shown
+    assert PROMPT not in shown
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_the_key_does_not_follow_where_the_service_points(status: int) -> None:
+    asked: list[httpx.Request] = []
+
+    def point_elsewhere(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status, headers={"Location": "https://elsewhere.example/"})
+
+    async with client_of(transport=answering(point_elsewhere)) as client:
+        with pytest.raises(ConfigError, match="the address only points elsewhere"):
+            await ask(client)
+    assert [r.url.host for r in asked] == ["127.0.0.1"]
+
+
+async def test_a_download_carries_no_key_even_from_the_service_itself(
+    connect: Connect, sim: Simulator
+) -> None:
+    async with connect() as client:
+        await say(client, "generate_image", prompt="a hill", size="512x512")
+        drawn = next(r.path for r in sim.received if r.path.startswith("/files/"))
+        await say(client, "describe_image", images=f"{sim.origin}{drawn}", task="locate", prompt="a tree")
+    downloads = [r for r in sim.received if r.path.startswith("/files/")]
+    assert len(downloads) == 2
+    for request in downloads:
+        assert canary.SECRET not in repr(request.headers) + request.path
 
 
 async def test_a_refused_key_is_not_repeated_to_anybody(connect: Connect, sim: Simulator) -> None:

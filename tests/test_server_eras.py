@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
+from canary import Watched
 from conftest import Connect
-from mcp import Client, StdioServerParameters, types
+from mcp import StdioServerParameters, types
 from mcp.shared.exceptions import MCPError
 from processes import COMMAND, VERSIONS, Stdio, environment, said
 from support import text_of
@@ -47,7 +48,7 @@ async def test_a_host_of_the_newest_version_lists_and_calls(
         command=COMMAND[0], args=list(COMMAND[1:]), env=environment(tmp_path / "home", sim), cwd=tmp_path
     )
     with anyio.fail_after(15):
-        async with Client(command, mode=mode) as client:
+        async with Watched(command, mode=mode) as client:
             assert client.protocol_version == "2026-07-28"
             assert [t.name for t in (await client.list_tools()).tools] == list(TOOLS)
             result = await client.call_tool("chat", {"prompt": "hello"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,8 +14,8 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
-from mcp import Client
-from processes import COMMAND, LIMIT_S, environment, over_http, unreadable_result
+from canary import Watched
+from processes import COMMAND, environment, over_http, ran, unreadable_result
 from support import text_of
 
 from glm_mcp.errors import ConfigError
@@ -72,7 +71,7 @@ async def test_all_five_tools_answer(mode: Any, open_url: str) -> None:
         ("generate_image", {"prompt": "a hill"}),
     ]
     with anyio.fail_after(50):
-        async with Client(f"{open_url}/mcp", mode=mode) as client:
+        async with Watched(f"{open_url}/mcp", mode=mode) as client:
             assert client.protocol_version == ("2026-07-28" if mode != "legacy" else "2025-11-25")
             assert [t.name for t in (await client.list_tools()).tools] == list(TOOLS)
             for tool, arguments in calls:
@@ -89,7 +88,7 @@ async def test_progress_is_heard(mode: Any, url: str, shared: Simulator) -> None
         heard.append(message)
 
     with anyio.fail_after(15):
-        async with Client(f"{url}/mcp", mode=mode) as client:
+        async with Watched(f"{url}/mcp", mode=mode) as client:
             await client.call_tool("chat", {"prompt": "hello"}, progress_callback=on_progress)
     assert "waiting for glm-4.7-flash" in heard
 
@@ -119,7 +118,7 @@ async def test_no_file_of_this_machine_is_read(url: str, folder: Path, shared: S
     shared.clear()
     (folder / "notes.txt").write_text("a private note", encoding="utf-8")
     with anyio.fail_after(20):
-        async with Client(f"{url}/mcp") as client:
+        async with Watched(f"{url}/mcp") as client:
             for tool, name, source in (
                 ("read_document", "documents", "notes.txt"),
                 ("read_document", "documents", str(folder / "notes.txt")),
@@ -140,7 +139,7 @@ async def test_no_file_of_this_machine_is_read(url: str, folder: Path, shared: S
 async def test_nothing_is_written_where_a_caller_says(url: str, folder: Path, shared: Simulator) -> None:
     shared.clear()
     with anyio.fail_after(20):
-        async with Client(f"{url}/mcp") as client:
+        async with Watched(f"{url}/mcp") as client:
             for output in (str(folder / "there.png"), "there.png", "../there.png"):
                 result = await client.call_tool("generate_image", {"prompt": "a hill", "output": output})
                 assert result.is_error
@@ -155,15 +154,7 @@ async def test_nothing_is_written_where_a_caller_says(url: str, folder: Path, sh
 
 def test_beyond_loopback_it_wants_a_token(tmp_path: Path) -> None:
     command = [*COMMAND, "serve", "--http", "--host", "0.0.0.0", "--port", "0"]
-    done = subprocess.run(
-        command,
-        env=environment(tmp_path / "home"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = ran(command, environment(tmp_path / "home"), tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("config: serving at 0.0.0.0")
     assert "Set GLM_HTTP_TOKEN" in done.stderr
@@ -195,7 +186,7 @@ async def test_with_a_token_only_those_who_send_it_are_served(shared: Simulator,
         for header in (f"Bearer {TOKEN}", f"bearer {TOKEN}"):
             async with (
                 httpx2.AsyncClient(headers={"Authorization": header}, trust_env=False) as allowed,
-                Client(streamable_http_client(f"{url}/mcp", http_client=allowed)) as client,
+                Watched(streamable_http_client(f"{url}/mcp", http_client=allowed)) as client,
             ):
                 assert "I received" in text_of(await client.call_tool("chat", {"prompt": "hello"}))
 
@@ -205,15 +196,8 @@ def test_a_port_in_use_is_said_and_nothing_else(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [*COMMAND, "serve", "--http", "--port", str(port)],
-            env=environment(tmp_path / "home"),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        command = [*COMMAND, "serve", "--http", "--port", str(port)]
+        done = ran(command, environment(tmp_path / "home"), tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"config: 127.0.0.1:{port} cannot be used (Address already in use).")
     assert "Give another --port" in done.stderr
@@ -245,7 +229,7 @@ async def test_a_signal_ends_it_within_a_few_seconds_with_a_call_in_flight(
 
             async def call() -> None:
                 with suppress(Exception):  # however this client says that its server has gone
-                    async with Client(f"{url}/mcp", mode=mode) as client:
+                    async with Watched(f"{url}/mcp", mode=mode) as client:
                         await client.call_tool("chat", {"prompt": "hello"})
 
             tasks.start_soon(call)
@@ -270,7 +254,7 @@ async def test_a_signal_ends_it_though_a_thread_cannot_be_stopped(tmp_path: Path
 
             async def read() -> None:
                 with suppress(Exception):  # however this client says that its server has gone
-                    async with Client(f"{url}/mcp", mode="legacy") as client:
+                    async with Watched(f"{url}/mcp", mode="legacy") as client:
                         asked.set()
                         await client.read_resource(uri)
 

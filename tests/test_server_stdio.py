@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, unreadable_result, until
+from processes import COMMAND, LIMIT_S, Stdio, environment, gone, ran, said, unreadable_result, until
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -77,25 +77,14 @@ def test_it_starts_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
     command = ["sh", "-c", 'rmdir "$PWD"; exec "$0" "$@"', *COMMAND]
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
-    done = subprocess.run(
-        command,
-        env=env,
-        cwd=folder,
-        input=line + "\n",
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = ran(command, env, folder, input=line + "\n")
     assert json.loads(done.stdout)["result"]["serverInfo"]["name"] == "glm-mcp"
     assert done.stderr == ""
 
 
 def test_a_wrong_setting_ends_it_with_one_line_on_stderr_and_nothing_on_stdout(tmp_path: Path) -> None:
     env = environment(tmp_path / "home", GLM_DEADLINE_S="soon")
-    done = subprocess.run(
-        COMMAND, env=env, cwd=tmp_path, input="", capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    done = ran(COMMAND, env, tmp_path, input="")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("config: GLM_DEADLINE_S is 'soon'; it may be seconds, 1 to 3600.")

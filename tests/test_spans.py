@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,14 +10,19 @@ from functools import cache
 from typing import Any
 
 import anyio
+import anyio.to_thread
+import httpx
 import pytest
+from calls import answering, ask, client_of
 from conftest import Connect
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
+from processes import ran
 from support import text_of
 from toolkit import call, fail, fresh_simulator, say
 
+from glm_mcp.errors import ContentBlocked
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +36,7 @@ class Kept(NonRecordingSpan):
     parent: Any
     number: int
     attributes: dict[str, Any] = field(default_factory=dict)
+    begun: tuple[str, ...] = ()  # the attributes it had from the start
     status: StatusCode = StatusCode.UNSET
     ended: bool = False
 
@@ -61,9 +66,8 @@ class Tracer(trace.Tracer):
     def start_span(self, name: str, context: Context | None = None, *_: Any, **more: Any) -> trace.Span:
         if self.kept is None:
             return trace.INVALID_SPAN
-        span = Kept(
-            name, trace.get_current_span(context), len(self.kept) + 1, dict(more.get("attributes") or {})
-        )
+        given = dict(more.get("attributes") or {})
+        span = Kept(name, trace.get_current_span(context), len(self.kept) + 1, given, tuple(given))
         self.kept.append(span)
         return span
 
@@ -160,15 +164,69 @@ async def test_a_picture_is_a_span_of_its_own_operation(
     assert span.attributes["gen_ai.output.type"] == "image"
 
 
-async def test_a_cancelled_attempt_ends_its_span(connect: Connect, sim: Simulator, spans: list[Kept]) -> None:
+async def test_a_deadline_that_passes_ends_the_span_of_its_attempt_as_a_timeout(
+    connect: Connect, sim: Simulator, spans: list[Kept]
+) -> None:
     sim.queue(Fault("hang"))
     async with connect(GLM_DEADLINE_S="1") as client:
         result = await call(client, "chat", prompt="hi")
     assert text_of(result).startswith("timeout: ")
     (span,) = ours(spans)
     assert span.ended
+    assert span.attributes["error.type"] == "timeout"
+    assert span.status is StatusCode.ERROR
+
+
+async def test_a_call_that_is_cancelled_ends_its_span_as_cancelled(sim: Simulator, spans: list[Kept]) -> None:
+    sim.queue(Fault("hang"))
+    async with client_of(sim) as client, anyio.create_task_group() as group:
+        group.start_soon(ask, client)
+        await anyio.to_thread.run_sync(sim.wait_received, 1)
+        group.cancel_scope.cancel()
+    (span,) = ours(spans)
+    assert span.ended
     assert span.attributes["error.type"] == "CancelledError"
     assert span.status is StatusCode.ERROR
+
+
+async def test_what_a_service_sends_is_short_and_clean_in_a_span_and_its_place_is_whole(
+    spans: list[Kept],
+) -> None:
+    long = "a\x1b[31m\n\u202e" * 1_000
+    usage = {"prompt_tokens": 5, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}}
+    choice = {"message": {"content": "fine"}, "finish_reason": "stop"}
+    answers = iter(
+        (
+            {"request_id": long, "choices": [choice | {"finish_reason": long}], "usage": usage},
+            {"request_id": long, "error": {"code": "1301", "message": "no"}},
+        )
+    )
+    transport = answering(lambda _: httpx.Response(200, json=next(answers)))
+    async with client_of(transport=transport, GLM_BASE_URL="zhipu") as client:
+        await ask(client)
+        with pytest.raises(ContentBlocked):
+            await ask(client)
+    served, refused = ours(spans)
+    assert served.attributes["gen_ai.usage.reasoning.output_tokens"] == 7
+    assert served.attributes["gen_ai.request.stream"] is True
+    assert (served.attributes["server.address"], served.attributes["server.port"]) == (
+        "open.bigmodel.cn",
+        443,
+    )
+    for span in (served, refused):
+        assert len(str(span.attributes)) < 1_000
+        assert str(span.attributes["gen_ai.response.id"]).isprintable()
+    assert str(served.attributes["gen_ai.response.finish_reasons"][0]).isprintable()
+
+
+async def test_a_sampler_knows_model_and_service_before_an_attempt_begins(
+    connect: Connect, sim: Simulator, spans: list[Kept]
+) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="hi")
+    (span,) = ours(spans)
+    wanted = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "server.address")
+    assert set(wanted) <= set(span.begun)
 
 
 async def test_without_an_exporter_nothing_is_recorded(connect: Connect, sim: Simulator) -> None:
@@ -179,4 +237,4 @@ async def test_without_an_exporter_nothing_is_recorded(connect: Connect, sim: Si
 
 def test_the_command_line_alone_does_not_load_the_library() -> None:
     code = "import sys, glm_mcp.client; sys.exit('opentelemetry.sdk' in sys.modules or 'opentelemetry' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
+    assert ran([sys.executable, "-c", code], limit_s=30).returncode == 0

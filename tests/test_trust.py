@@ -18,23 +18,31 @@ from processes import Stdio, environment, said
 from support import text_of
 from toolkit import call, fail, fresh_simulator, picture, say, words
 
-from glm_mcp.errors import InvalidRequest, clean, one_line, plain
+from glm_mcp.errors import InvalidRequest, clean, escaped, one_line, plain
 from glm_mcp.progress import Progress
 from glm_mcp.server import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
-# Colours, a title, a link, clear-screen, cursor moves, backspaces, a lone return, an 8-bit sequence, hidden letters.
+# Colours, a title, a link, clear-screen, cursor moves, backspaces, a lone return, an 8-bit sequence, hidden letters,
+# a turn of direction, and half a character.
 ACTS = (
     "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\ \x1b[2J\x1bc"
-    " over\rwritten ab\x08\x08 \x9b31m \x00 \U000e0049\U000e0047\U000e004e"
+    " over\rwritten ab\x08\x08 \x9b31m \x00 \U000e0049\U000e0047\U000e004e \u202egpj.exe\u202c \u2066\u2069"
 )
+HALF = "\udcff"  # of a file name that is no UTF-8
 
 
 def harmless(text: str) -> bool:
+    turns = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
     return not any(
-        (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or 0xE0000 <= ord(c) < 0xE0080 for c in text
+        (n < 32 and n not in {9, 10})
+        or 127 <= n < 160
+        or 0xE0000 <= n < 0xE0080
+        or n in turns
+        or 0xD800 <= n < 0xE000
+        for n in map(ord, text)
     )
 
 
@@ -62,7 +70,8 @@ def sim() -> Iterator[Simulator]:
 
 
 def test_what_acts_is_taken_out_and_what_is_said_stays() -> None:
-    assert plain(ACTS) == "red  link  over\nwritten ab   "
+    assert plain(ACTS) == "red  link  over\nwritten ab    gpj.exe "
+    assert plain(f"a{HALF}b") == "a\ufffdb"
     assert plain("a\r\nb\tc") == "a\nb\tc"
     assert plain("é 中文 \u200fעברית 👩‍👩‍👧 \U0001f3f4\U000e0067\U000e0062\U000e007f") == (
         "é 中文 \u200fעברית 👩‍👩‍👧 \U0001f3f4\U000e0067\U000e0062\U000e007f"
@@ -74,13 +83,23 @@ def test_what_acts_is_taken_out_and_what_is_said_stays() -> None:
     assert one_line("a\nforbidden_path: b") == "a forbidden_path: b"
 
 
-@given(st.text(st.characters(max_codepoint=0x2FF)) | st.text("\x1b[]\\0;m\x9b\x07PX^_ab\r\n"))
+@given(
+    st.text(st.characters(max_codepoint=0x2FF)) | st.text("\x1b[]\\0;m\x9b\x07PX^_ab\r\n\u202e\u2066\ud83d")
+)
 def test_no_text_acts_after_cleaning_and_cleaning_again_changes_nothing(text: str) -> None:
     found = plain(text)
     assert harmless(found)
     assert plain(found) == found
     kept = [c for c in found if c.isalnum()]
     assert len(kept) <= len([c for c in text if c.isalnum()])
+
+
+@given(st.text() | st.text('\x1b[]\\0m\x9b\x7fab"\r\n\u202e\U000e0041'))
+def test_json_that_is_escaped_acts_on_nothing_and_says_the_same(text: str) -> None:
+    found = escaped(json.dumps({"a": text}, ensure_ascii=False))
+    assert plain(found) == found
+    assert harmless(found)
+    assert json.loads(found) == {"a": text}
 
 
 def test_a_text_of_escapes_takes_no_time() -> None:
@@ -108,10 +127,9 @@ async def test_what_had_arrived_before_a_failure_acts_on_nothing(connect: Connec
 async def test_what_a_function_is_called_with_stays_json_and_as_it_was(
     connect: Connect, sim: Simulator
 ) -> None:
-    wanted = {"text": "a\x1b[31mb\u0000c", "n": 1}
-    sim.queue(
-        Reply(tool_calls=({"name": "print", "arguments": json.dumps(wanted)},), finish_reason="tool_calls")
-    )
+    wanted = {"text": "a\x1b[31mb\u0000c \x9b31m \u202ed\x7f", "n": 1}
+    arguments = json.dumps(wanted, ensure_ascii=False)
+    sim.queue(Reply(tool_calls=({"name": "print", "arguments": arguments},), finish_reason="tool_calls"))
     async with connect() as client:
         text = check(await call(client, "chat", prompt="call print", functions=[{"name": "print"}]))
     turn, _ = json.JSONDecoder().raw_decode(text[text.index('{"role": "assistant"') :])
