@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from glm_mcp.errors import (
+    ID_CHARS,
     Again,
     ContentBlocked,
     GLMError,
     InvalidRequest,
     TooLong,
     UpstreamError,
+    clean,
 )
 from glm_mcp.policy import LEAST_ANSWER, size_of
 from glm_mcp.progress import Progress
@@ -195,7 +197,7 @@ class ChatWork:
             what = (
                 "the answer broke off"
                 if draft.finish is None
-                else f"{broken} pieces of the answer were damaged"
+                else f"{broken} piece{'s' if broken > 1 else ''} of the answer arrived damaged"
             )
             raise UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
         if not draft.text and not draft.tool_calls:
@@ -240,9 +242,9 @@ class ChatWork:
             model,
             draft.reasoning,
             draft.tool_calls,
-            draft.finish,
+            clean(draft.finish or "", ID_CHARS) or None,
             draft.usage,
-            draft.request_id,
+            clean(draft.request_id or "", ID_CHARS) or None,
             boxed=boxed(text),
             extras=draft.extras,
         )
@@ -300,7 +302,9 @@ class DrawWork:
                 )
             found.append(
                 Drawing(
-                    first["url"], chosen.id, str(event.get("request_id") or event.get("id") or "") or None
+                    first["url"],
+                    chosen.id,
+                    clean(event.get("request_id") or event.get("id") or "", ID_CHARS) or None,
                 )
             )
 
@@ -311,10 +315,7 @@ class DrawWork:
             if error.meta.get("sent") and error.code is None:
                 # The picture may exist and be counted; a second request would make and count another.
                 error.again = Again.NEVER
-                error.hint = (
-                    "The picture may have been made; it is not asked for twice. Call again if you want another. "
-                    + error.hint
-                )
+                error.hint = "The picture may have been made; it is not asked for twice. " + error.hint
             raise
         if not found:
             raise UpstreamError("the service sent an empty answer", "Call again.")

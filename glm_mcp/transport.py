@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from glm_mcp.errors import Again, ConfigError, GLMError, NetworkError, UpstreamError
+from glm_mcp.errors import ID_CHARS, Again, ConfigError, GLMError, NetworkError, UpstreamError, clean
 from glm_mcp.policy import retry_after
 from glm_mcp.wire import read_error
 
@@ -26,7 +27,8 @@ _CHECK = "`glm-mcp doctor` tests the connection."
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
-ANSWER_BYTES = 64 * 1024 * 1024  # of a whole answer; the longest real one is under 1 MB
+ANSWER_BYTES = 64 * 1024 * 1024  # of a whole answer, unpacked; the longest real one is under 1 MB
+LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked; its answer came too late
 
 
 class Transport:
@@ -63,16 +65,21 @@ class Transport:
 
         Raises GLMError: the service's refusal, or what the network did. `meta["sent"]` is set when the request went out.
         """
+        import httpx
         from httpx_sse import EventSource
 
         client = await self.client(url)
+        request_id: str | None = None
         try:
             async with (
                 mapped(url) as sent,
-                client.stream("POST", url, content=body, headers=headers) as response,
+                client.stream(
+                    "POST", url, content=body, headers=headers, extensions={"trace": Greeting()}
+                ) as response,
             ):
                 request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
                 if response.status_code != 200:
+                    sent.out = response.status_code == LOST_BY_GATEWAY
                     text = (await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)).decode(
                         "utf-8", "replace"
                     )
@@ -80,23 +87,22 @@ class Transport:
                     raise read_error(response.status_code, text, request_id=request_id, retry_after=wait)
                 sent.out = True
                 kind = response.headers.get("content-type", "")
-                if "event-stream" not in kind:
-                    whole = (await _capped(response.aiter_bytes(), ANSWER_BYTES)).decode("utf-8", "replace")
-                    heard(_decode(whole, kind))
+                if "event-stream" not in kind.lower():
+                    heard(_decode(await _capped(response.aiter_bytes(), ANSWER_BYTES), kind))
                     return
-                async with aclosing(EventSource(response).aiter_sse()) as events:
+                async with aclosing(EventSource(_bounded(response)).aiter_sse()) as events:
                     async for event in events:
                         data = event.data.strip()
                         if data == "[DONE]":
-                            with anyio.move_on_after(END_S):
+                            with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                                 await anext(events, None)
                             return
-                        if response.num_bytes_downloaded > ANSWER_BYTES:
-                            raise UpstreamError("the answer is endless", "Ask for less.")
                         if data:
                             heard(_frame(data))
         except GLMError as error:
             error.meta["sent"] = sent.out
+            if request_id and not error.request_id:
+                error.request_id = clean(request_id, ID_CHARS)
             raise
 
     def _build(self, local: bool) -> httpx.AsyncClient:
@@ -149,6 +155,22 @@ def _is_loopback(url: str) -> bool:
     return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
 
 
+class Greeting:
+    """Hears of a connection's steps, and closes one whose TLS greeting was cancelled: httpcore does so for errors alone,
+    and the socket would stay open until it is collected as garbage.
+    """
+
+    def __init__(self) -> None:
+        self._raw: Any = None
+
+    async def __call__(self, step: str, info: dict[str, Any]) -> None:
+        if step.endswith("connect_tcp.complete"):
+            self._raw = info["return_value"]
+        elif step.endswith("start_tls.failed") and self._raw is not None:
+            with anyio.CancelScope(shield=True):
+                await self._raw.aclose()
+
+
 class Sent:
     """Whether the request went out, so that the service may have worked on it."""
 
@@ -195,6 +217,8 @@ async def mapped(url: str) -> AsyncIterator[Sent]:
 
 
 def _unreached(host: str, error: Exception) -> NetworkError:
+    import httpx
+
     text = f"{error} {error.__cause__ or ''}".lower()
     if "wrong_version" in text or "wrong version" in text:
         return NetworkError(
@@ -211,6 +235,12 @@ def _unreached(host: str, error: Exception) -> NetworkError:
         return NetworkError(
             f"the name {host} was not found",
             f"Check the network and GLM_BASE_URL. {_CHECK}",
+            again=Again.RETRY,
+        )
+    if isinstance(error, httpx.ConnectError) and not str(error):
+        return NetworkError(
+            f"{host} hung up before the connection stood",
+            f"A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies. {_CHECK}",
             again=Again.RETRY,
         )
     return NetworkError(
@@ -232,9 +262,9 @@ def _frame(data: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"_broken": True}
 
 
-def _decode(text: str, kind: str) -> dict[str, Any]:
+def _decode(body: bytes, kind: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is not JSON",
@@ -246,6 +276,38 @@ def _decode(text: str, kind: str) -> dict[str, Any]:
     return found
 
 
+def _bounded(response: httpx.Response) -> httpx.Response:
+    """The same stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
+    import httpx
+
+    whole = {"content-type": "text/event-stream"}
+    return httpx.Response(200, headers=whole, content=_checked(response.aiter_bytes()))
+
+
+async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > ANSWER_BYTES:
+            raise _endless()
+        try:
+            text = decoder.decode(piece)
+        except UnicodeDecodeError as error:
+            raise UpstreamError(
+                "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
+            ) from error
+        if text:
+            yield text.encode()
+
+
+def _endless() -> UpstreamError:
+    return UpstreamError(
+        f"the answer is endless (over {ANSWER_BYTES >> 20} MB)",
+        f"Ask for less, or check GLM_BASE_URL. {_CHECK}",
+    )
+
+
 async def _capped(pieces: Any, limit: int, *, cut: bool = False) -> bytes:
     whole = bytearray()
     async for piece in pieces:
@@ -253,5 +315,5 @@ async def _capped(pieces: Any, limit: int, *, cut: bool = False) -> bytes:
         if len(whole) > limit:
             if cut:
                 return bytes(whole[:limit])
-            raise UpstreamError("the answer is endless", "Ask for less.")
+            raise _endless()
     return bytes(whole)

@@ -105,14 +105,15 @@ class Held:
         return b"".join(self._filled(body))
 
     def _filled(self, body: bytes) -> Iterator[bytes]:
-        for n, piece in enumerate(re.split(self._mark.encode() + rb"(\d+);", body)):
-            if n % 2 == 0:
-                yield piece
-                continue
-            prefix, data = self._media[int(piece)]
+        first, *rest = body.split(self._mark.encode())
+        yield first
+        for piece in rest:
+            number, _, after = piece.partition(b";")
+            prefix, data = self._media[int(number)]
             yield prefix.encode()
             for at in range(0, len(data), _PIECE):
                 yield base64.b64encode(data[at : at + _PIECE])
+            yield after
 
 
 _PIECE = 3 << 18  # bytes; a multiple of three, so that only the last is padded
@@ -379,11 +380,11 @@ def split_thinking(text: str) -> tuple[str, str]:
     found = _THINK.match(text)
     if found:
         reasoning, text = found[1].strip(), text[found.end() :]
-    elif (end := _LEAK.search(text)) and "<think>" not in text:
+    elif "</think>" in text and (end := _LEAK.search(text)) and "<think>" not in text:
         head, tail = text[: end.start()], text[end.end() :]
         # A bare closing tag is a known leak; what stands before it is thought only when an answer follows.
         reasoning, text = (head.strip(), tail) if tail.strip() else ("", head)
-    answer = re.search(r"^\s*<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
+    answer = re.match(r"\s*<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
     return reasoning, (answer[1] if answer else text).strip()
 
 

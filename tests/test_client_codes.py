@@ -154,6 +154,20 @@ async def test_a_path_that_is_no_api_names_the_setting(sim: Simulator) -> None:
     assert len(sim.received) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_an_address_that_leads_elsewhere_is_not_followed_with_what_was_asked(status: int) -> None:
+    asked: list[httpx.URL] = []
+
+    def lead_on(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(status, headers={"location": "https://elsewhere.invalid/v4/chat/completions"})
+
+    async with client_of(transport=answering(lead_on)) as client:
+        with pytest.raises(GLMError, match=r"^config: .*GLM_BASE_URL"):
+            await ask(client)
+    assert [url.host for url in asked] == ["127.0.0.1"]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_the_words_of_the_service_are_shown_in_its_language(sim: Simulator, language: str) -> None:
     sim.switches = Switches(language=language)  # type: ignore[arg-type]  # a plain str is fine at run time

@@ -139,12 +139,12 @@ async def test_a_connection_that_keeps_breaking_names_the_host_and_asks_no_other
 
 
 ELSEWHERE = """
-import sys, json, anyio
+import os, sys, json, anyio
 sys.path.append(sys.argv[1])
 from calls import ask, client_of
 from glm_mcp.errors import GLMError
 async def main():
-    async with client_of(GLM_BASE_URL=sys.argv[2], GLM_API_KEY=sys.argv[3]) as client:
+    async with client_of(GLM_BASE_URL=sys.argv[2], GLM_API_KEY=os.environ["GLM_API_KEY"]) as client:
         try:
             print(json.dumps(["ok", (await ask(client)).text, 1]))
         except GLMError as error:
@@ -160,9 +160,10 @@ async def behind_proxy(proxy: str, base: str, key: str = "a.b") -> tuple[str, st
 async def elsewhere(variables: dict[str, str], base: str, key: str = "a.b") -> tuple[str, str, int]:
     """One call in a process whose environment names proxies or certificates: kind or ok, words, tries."""
     env = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")} | variables
+    env["GLM_API_KEY"] = key  # a command line is seen by everybody
     with anyio.fail_after(30):
         done = await anyio.run_process(
-            [sys.executable, "-c", ELSEWHERE, str(Path(__file__).parent), base, key], env=env
+            [sys.executable, "-c", ELSEWHERE, str(Path(__file__).parent), base], env=env
         )
     kind, words, count = json.loads(done.stdout)
     return kind, words, count

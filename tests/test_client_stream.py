@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from calls import V1, V6, T, answering, ask, client_of, fresh, models_asked
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.progress import Progress
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.transport import Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -61,22 +64,38 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
     assert answer.text == "█" * (10 * 1024 * 1024 // 3)
 
 
-async def test_an_endless_answer_is_stopped() -> None:
-    frame = b'data: {"choices": [{"delta": {"content": "' + b"x" * 1_000_000 + b'"}}]}\n\n'
+@pytest.mark.parametrize(
+    ("piece", "packed"),
+    [
+        (b'data: {"choices": [{"delta": {"content": "' + b"x" * 1_000_000 + b'"}}]}\n\n', False),
+        (b"x" * 1_000_000, False),
+        (b"data: " + b"x" * 1_000_000 + b"\n", False),
+        (b"x" * 1_000_000, True),
+    ],
+    ids=["frames", "one line", "one frame of many lines", "one line, packed"],
+)
+async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool) -> None:
     sent: list[int] = []
 
     async def without_end() -> AsyncIterator[bytes]:
+        gzip = zlib.compressobj(wbits=31)
+        yield gzip.compress(b"data: ") if packed else b"data: "
         while True:
-            sent.append(len(frame))
-            yield frame
+            sent.append(len(piece))
+            if not packed:
+                yield piece
+            elif small := gzip.compress(piece):
+                yield small
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=without_end())
+        headers = {"content-type": "text/event-stream"} | ({"content-encoding": "gzip"} if packed else {})
+        return httpx.Response(200, headers=headers, content=without_end())
 
     async with client_of(transport=answering(answer)) as client:
         with pytest.raises(UpstreamError, match="endless"):
             await ask(client, model=T, within=30)
-    assert 64_000_000 < sum(sent) < 70_000_000
+    # A packed piece may hold a few megabytes that are seen only when it is unpacked.
+    assert 64_000_000 < sum(sent) < (90_000_000 if packed else 70_000_000)
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
@@ -125,7 +144,80 @@ async def _trace(request: Any, note: Any) -> None:
     request.extensions["trace"] = note
 
 
+def streaming(*pieces: bytes | Exception, kind: str = "text/event-stream") -> Transport:
+    """A network whose every answer is these pieces; an exception is raised where it stands."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    headers = {"content-type": kind, "x-log-id": "log-1"}
+    return answering(lambda _: httpx.Response(200, headers=headers, content=body()))
+
+
+def event(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}} | ({"finish_reason": finish} if finish else {})
+    return f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n".encode()
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+async def test_a_line_of_unicode_does_not_end_an_event() -> None:
+    text = "one\u2028two\u2029three\u0085four\x0bfive\x1csix"
+    async with client_of(transport=streaming(event(text, "stop"), DONE)) as client:
+        assert "one\u2028two\u2029three" in (await ask(client, model=T)).text
+
+
+async def test_a_mark_of_the_byte_order_does_not_cost_the_first_piece() -> None:
+    transport = streaming(b"\xef\xbb\xbf" + event("one "), event("two", "stop"), DONE)
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one two"
+
+
+async def test_a_stream_is_known_by_its_type_in_any_letters() -> None:
+    transport = streaming(event("one", "stop"), DONE, kind="Text/Event-Stream; Charset=UTF-8")
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one"
+
+
+async def test_a_text_may_be_cut_within_a_character() -> None:
+    whole = event("世界 👩‍👩‍👧", "stop") + DONE
+    transport = streaming(*(whole[i : i + 1] for i in range(len(whole))))
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "世界 👩‍👩‍👧"
+
+
+@pytest.mark.parametrize("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])
+async def test_what_comes_after_the_end_changes_nothing(after: bytes | Exception) -> None:
+    transport = streaming(event("one", "stop"), DONE, after)
+    async with client_of(transport=transport) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("one", 1)
+
+
 # Answers that are not
+
+
+async def test_bytes_that_are_no_text_are_not_passed_off_as_some() -> None:
+    bad = event("one @ two", "stop").replace(b"@", b"\xff\xfe")
+    whole = b'{"choices":[{"finish_reason":"stop","message":{"content":"one \xff two"}}]}'
+    for transport in (streaming(bad, DONE), streaming(whole, kind="application/json")):
+        async with client_of(transport=transport) as client:
+            with pytest.raises(UpstreamError, match=r"no text|not JSON") as caught:
+                await ask(client, model=T)
+        assert len(caught.value.meta["attempts"]) == 3
+
+
+@pytest.mark.parametrize("end", [httpx.ReadError("gone"), b'data: {"error": {"code": "1234"}}\n\n', b"\xff"])
+async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) -> None:
+    async with client_of(transport=streaming(event("one"), end)) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, model=T)
+    assert caught.value.request_id == "log-1"
+    assert caught.value.partial == "one"
 
 
 @pytest.mark.parametrize(

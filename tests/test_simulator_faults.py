@@ -1,5 +1,6 @@
 """Everything that can go wrong, shown to go wrong."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -295,10 +296,47 @@ def test_a_frame_may_be_big(sim: Simulator) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_byte_may_be_no_utf8(sim: Simulator, stream: bool) -> None:
+def test_a_byte_may_be_no_utf8_in_a_text_that_is_otherwise_right(sim: Simulator, stream: bool) -> None:
     sim.queue(Fault("invalid_utf8"))
+    got = ask(sim, stream=stream).content
     with pytest.raises(UnicodeDecodeError):
-        ask(sim, stream=stream).content.decode("utf-8")
+        got.decode("utf-8")
+    for frame in frames(got.decode("utf-8", "replace").encode()):
+        assert frame == "[DONE]" or json.loads(frame)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_line_may_have_no_end(sim: Simulator, stream: bool) -> None:
+    sim.queue(Fault("endless_line", size=3 << 20))
+    got = ask(sim, stream=stream).content
+    assert len(got) > 3 << 20
+    assert b"\n" not in got[-(3 << 20) :]
+
+
+def test_an_answer_may_be_any_status_body_and_type(sim: Simulator) -> None:
+    sim.queue(Fault("body", status=418, message="tea", content_type="text/plain"), Fault("body"))
+    response = ask(sim)
+    assert (response.status_code, response.text) == (418, "tea")
+    assert response.headers["content-type"] == "text/plain"
+    assert (ask(sim).status_code, sim.received[1].status) == (200, 200)
+
+
+def test_a_wait_may_be_asked_for_twice(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1302", retry_after="1\n2"))
+    assert ask(sim).headers.get_list("retry-after") == ["1", "2"]
+
+
+def test_a_request_knows_the_fault_that_met_it_and_what_its_answer_cost(sim: Simulator) -> None:
+    sim.queue(Fault("close"), Fault("error", code="1302"))
+    for _ in range(2):
+        with contextlib.suppress(httpx.TransportError):
+            ask(sim, stream=True)
+    answered = ask(sim).json()["usage"]["completion_tokens"]
+    assert [(entry.fault, entry.tokens) for entry in sim.received] == [
+        ("close", answered),
+        ("error", 0),
+        ("", answered),
+    ]
 
 
 def test_chunks_may_come_twice(sim: Simulator) -> None:

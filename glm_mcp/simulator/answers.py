@@ -169,10 +169,10 @@ def _content(question: Question, talk: Conversation) -> str:
     schema = find_schema(talk.flat) if wants_json or "json" in text.lower() else None
     if schema is not None:
         return json.dumps(sample(schema, f"simulated {model.id}"), ensure_ascii=False)
+    if not wants_json and model.vision and question.media and _WHERE.search(text):
+        return f"{_boxes(text)}\n{said}"
     if wants_json or _JSON_ALONE.search(text):
         return json.dumps({"simulated": True, "model": model.id, "received": said}, ensure_ascii=False)
-    if model.vision and question.media and _WHERE.search(text):
-        return f"{_boxes(text)}\n{said}"
     return said
 
 

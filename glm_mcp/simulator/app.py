@@ -19,7 +19,7 @@ ENDPOINTS = {"/api/paas/v4": "general", "/api/coding/paas/v4": "coding"}
 # endpoint path → the method it takes
 _ROUTES = {"/chat/completions": "POST", "/images/generations": "POST", "/models": "GET"}
 # What a fault may put in place of any answer.
-_INSTEAD = {"error", "html", "refuse", "hang", "error_in_200", "flat_error_in_200"}
+_INSTEAD = {"error", "html", "body", "refuse", "hang", "error_in_200", "flat_error_in_200"}
 
 
 class App:
@@ -107,6 +107,8 @@ class App:
             await exchange.refuse(refusal, self._language(exchange))
             return
         item = state.next_script(exchange.path, model_name)
+        if isinstance(item, Fault):
+            exchange.entry.fault = item.kind
         if await self._instead(exchange, item):
             return
         if path == "/chat/completions":
@@ -124,6 +126,9 @@ class App:
         elif item.kind == "html":
             status = item.status or 502
             await exchange.give(status, [Send(gateway_page(status))], HTML)
+        elif item.kind == "body":
+            data = (item.message or "").encode("utf-8", "surrogateescape")
+            await exchange.give(item.status or 200, [Send(data)], item.content_type)
         elif item.kind == "error":
             refusal = Refusal(item.code or "500", "simulated", message=item.message, status=item.status)
             headers = {"retry-after": item.retry_after} if item.retry_after is not None else None

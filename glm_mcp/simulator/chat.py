@@ -14,7 +14,7 @@ from glm_mcp.simulator.messages import Conversation, read_messages
 from glm_mcp.simulator.models import Model
 from glm_mcp.simulator.received import Media
 from glm_mcp.simulator.script import Fault, Reply
-from glm_mcp.simulator.shapes import chunks, dumps, new_id, whole
+from glm_mcp.simulator.shapes import chunks, dumps, new_id, usage, whole
 from glm_mcp.simulator.state import State
 from glm_mcp.simulator.toolrules import check_tools
 
@@ -85,6 +85,7 @@ async def answer(exchange: Exchange, question: Question, item: Fault | Reply | N
     said = _say(question, item, state)
     if not await _wait(exchange, said, fault, switches.first_byte_s):
         return
+    exchange.entry.tokens = int(usage(said, question).get("completion_tokens", 0))
     if question.stream:
         steps = stream_steps(fault, chunks(said, question, switches.chunk_chars), switches.chunk_s)
         content_type = SSE

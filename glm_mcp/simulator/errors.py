@@ -171,7 +171,9 @@ _REASONS = {404: "Not Found", 405: "Not Allowed", 413: "Request Entity Too Large
 
 def gateway_page(status: int) -> bytes:
     """The HTML of the gateway in front of the service."""
-    title = f"{status} {_REASONS.get(status, 'Service Temporarily Unavailable')}"
+    title = (
+        f"{status} {_REASONS.get(status, 'Refused' if status < 500 else 'Service Temporarily Unavailable')}"
+    )
     return (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
         "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

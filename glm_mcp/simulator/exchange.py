@@ -60,6 +60,8 @@ class Exchange:
             if size > MAX_BODY:
                 return None
             if not message.get("more_body"):
+                # Uvicorn stops reading at a large body, and would see the client go only once it is answered.
+                self.connection.transport.resume_reading()
                 return b"".join(chunks)
 
     async def refuse(self, refusal: Refusal, language: str, *, headers: dict[str, str] | None = None) -> None:
@@ -86,7 +88,11 @@ class Exchange:
         length = self._length(steps, content_type)
         if length is not None:
             fields["content-length"] = str(length)
-        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+        pairs = [
+            (name.encode("latin-1"), line.encode("latin-1"))
+            for name, value in fields.items()
+            for line in value.split("\n")
+        ]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
         await self._play(steps)
 

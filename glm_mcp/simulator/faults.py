@@ -32,6 +32,7 @@ Step = Send | Pause | Stop
 # The faults that end a body before its end, by what they do there.
 _STOPS = {"reset": "reset", "close": "close", "hang_mid": "hang", "image_lost": "reset"}
 DONE = b"data: [DONE]\n\n"
+_BLOCK = 1024 * 1024
 
 
 def other_answer(fault: Fault, answer: Answer, chunk_chars: int) -> Answer:
@@ -72,6 +73,9 @@ def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: flo
         return [*_paced(first, chunk_s), Stop(_STOPS[fault.kind])]
     if fault.kind == "trickle":
         return _trickle(b"".join([*frames, DONE]), fault.seconds)
+    if fault.kind == "endless_line":
+        block = Send(b"x" * _BLOCK)
+        return [*_paced(first, chunk_s), Send(b'data: {"x":"'), *[block] * (fault.size // _BLOCK)]
     return _paced(_spoilt(fault, frames, chunks, place) or [*first, last, DONE], chunk_s)
 
 
@@ -96,7 +100,7 @@ def _spoilt(fault: Fault, frames: list[bytes], chunks: list[dict[str, Any]], pla
             extra = {**chunks[-1], "choices": []}
             return [*frames, frame(extra), DONE]
         case "invalid_utf8":
-            return [*first, b"data: \xff\xfe" + hit[8:], *rest[1:], DONE]
+            return [*first, _no_utf8(hit), *rest[1:], DONE]
         case "duplicate_chunks":
             return [copy for one in frames[:-1] for copy in (one, one)] + [frames[-1], DONE]
     return [*frames, DONE]
@@ -112,9 +116,15 @@ def body_steps(fault: Fault | None, body: bytes) -> list[Step]:
         return _trickle(body, fault.seconds)
     if fault.kind in {"truncated_frame", "glued_frames"}:
         return [Send(body[: len(body) // 2])]
+    if fault.kind == "endless_line":
+        return [Send(body[:-1]), *[Send(b" " * _BLOCK)] * (fault.size // _BLOCK)]
     if fault.kind == "invalid_utf8":
-        return [Send(body.replace(b'"content":"', b'"content":"\xff\xfe', 1))]
+        return [Send(_no_utf8(body))]
     return [Send(body)]
+
+
+def _no_utf8(data: bytes) -> bytes:
+    return data.replace(b'content":"', b'content":"\xff\xfe', 1)
 
 
 def _paced(frames: Sequence[bytes], chunk_s: float) -> list[Step]:

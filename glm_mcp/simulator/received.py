@@ -35,6 +35,7 @@ class Received:
 
     Times are seconds of the monotonic clock; `in_flight` counts the requests of this model in flight, this one
     included, also when it was refused for being one too many. `disconnected`: the client closed before the end.
+    `fault`: the kind of the fault that met it. `tokens`: what the answer that was begun cost, whatever of it arrived.
     """
 
     method: str
@@ -46,6 +47,8 @@ class Received:
     ended: float | None = None
     status: int | None = None
     code: str = ""
+    fault: str = ""
+    tokens: int = 0
     in_flight: int = 0
     disconnected: bool = False
     media: list[Media] = field(default_factory=list)

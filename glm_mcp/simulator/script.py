@@ -8,6 +8,7 @@ FaultKind = Literal[
     # instead of an answer
     "error",  # a business code: code, status, message, retry_after, language
     "html",  # the gateway's page: status 502 or 503
+    "body",  # any status (200), body (`message`; a surrogate escape is a byte that is no UTF-8) and `content_type`
     "refuse",  # RST before any header
     "hang",  # nothing at all, until the client or the simulator goes
     "error_in_200",  # {"error": {...}} with status 200
@@ -26,7 +27,7 @@ FaultKind = Literal[
     "no_finish",  # no finish_reason, but [DONE]
     "no_end",  # neither finish_reason nor [DONE], and a clean end of the body
     "extra_empty_choices",  # one more frame with empty choices; a client should not mind
-    "invalid_utf8",  # a byte that is no UTF-8, in the middle
+    "invalid_utf8",  # a byte that is no UTF-8, within a text that is otherwise right
     "duplicate_chunks",  # every frame with text arrives twice
     # another answer
     "empty_choices",  # choices: [] and nothing else
@@ -35,6 +36,7 @@ FaultKind = Literal[
     "network_error",  # finish_reason network_error
     "context_exceeded",  # finish_reason model_context_window_exceeded
     "big_frame",  # one frame of `size` bytes
+    "endless_line",  # `size` bytes after `chunks` frames, without a line's end
     "think_leak",  # a bare </think> in the content
     # generated images
     "image_lost",  # the image is made, then the connection is reset within the answer
@@ -58,7 +60,8 @@ class Fault:
     code: str = ""
     status: int | None = None
     message: str | None = None
-    retry_after: str | None = None
+    retry_after: str | None = None  # several headers, one a line
+    content_type: str = "application/json"
     language: Literal["zh", "en"] | None = None
     seconds: float = 1.0
     chunks: int = 1
