@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+import sys
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,23 @@ def write_part(path: Path, data: bytes, mode: int) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def write_here(path: Path, data: bytes) -> Path:
+    """`write_new` into the very folder that a resolved `path` was checked for, though a link may have taken its place.
+
+    Raises OSError when it has; only Linux can tell and hold a folder so.
+    """
+    if sys.platform != "linux":
+        return write_new(path, data)
+    held = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        folder = Path(f"/proc/self/fd/{held}")
+        if os.fspath(folder.readlink()) != os.fspath(path.parent):
+            raise PermissionError(errno.EACCES, "it changed while the file was being written")
+        return path.with_name(write_new(folder / path.name, data).name)
+    finally:
+        os.close(held)
 
 
 def write_new(path: Path, data: bytes, *, links: bool = True) -> Path:

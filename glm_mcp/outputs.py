@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
-from glm_mcp.files import list_files, private_folder, safe_name, write_new, write_part
+from glm_mcp.files import list_files, private_folder, safe_name, write_here, write_new, write_part
 from glm_mcp.sandbox import Sandbox
 
 MAX_BYTES = 500 * 1000 * 1000
@@ -113,7 +113,7 @@ class Outputs:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if sandbox is not None:
-                path = sandbox.writable(path)
+                return write_here(sandbox.writable(path), data)
             return write_new(path, data)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -167,7 +167,10 @@ class Outputs:
         return sorted(found, key=lambda item: (-item.modified, item.id))
 
     def remember(self, key: str, value: dict[str, Any]) -> None:
-        """Keeps a finished part of long work under a key made by the caller from content, prompt and model."""
+        """Keeps a finished part of long work under a key made by the caller from content, prompt and model.
+
+        Raises ConfigError.
+        """
         self._put(self._part(key), json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
     def recall(self, key: str) -> dict[str, Any] | None:
@@ -201,7 +204,10 @@ class Outputs:
             temporary = write_part(path, raw, 0o600)
             temporary.replace(path)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise ConfigError(
+                f"nothing can be kept now ({error.strerror or 'the system refuses'})",
+                "Free some space on the disk of the server's cache.",
+            ) from error
         now = self._clock()
         os.utime(path, (now, now))
         self._since += len(raw)
@@ -227,33 +233,6 @@ class Outputs:
             )
         self._checked[name] = found
         return found
-
-
-def page(text: str, cursor: str | None, size: int) -> tuple[str, str | None]:
-    """The piece of `text` that begins at `cursor`, at most `size` characters, and the cursor of the next or None.
-
-    Cuts after a paragraph, line, sentence or word when there is one in the second half. The pieces joined are the text.
-    Raises InvalidRequest for a cursor outside the text.
-    """
-    start = 0
-    if cursor is not None and cursor.strip():
-        plain = cursor.strip()
-        start = int(plain) if re.fullmatch(r"[0-9]{1,12}", plain) else -1
-        if not 0 <= start <= max(0, len(text) - 1):
-            raise InvalidRequest(
-                f"the cursor '{plain[:40]}' is outside the text, which has the positions 0 to {max(0, len(text) - 1)}",
-                "Use the cursor that the last result printed, or leave it out to begin anew.",
-            )
-    size = max(1, size)
-    if len(text) - start <= size:
-        return text[start:], None
-    end = start + size
-    for border in ("\n\n", "\n", "。", ". ", " "):
-        at = text.rfind(border, start + size // 2, end)
-        if at >= 0:
-            end = at + len(border)
-            break
-    return text[start:end], str(end)
 
 
 def cache_folder(env: Mapping[str, str], platform: str, home: Path) -> Path:
@@ -283,7 +262,7 @@ def _base(env: Mapping[str, str], name: str, default: Path) -> Path:
 def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
     if error.errno == errno.ENAMETOOLONG:
         return InvalidRequest(f"the name of the output is too long: {path.name[:60]}…", "Give a shorter one.")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ConfigError(
             f"there is no space left to write {path.name}", "Free some space, or set GLM_OUTPUT_DIR."
         )

@@ -11,6 +11,7 @@ from glm_mcp.errors import plain
 EVERY_S = 5.0
 PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
 TAIL = 80
+AGAIN = "\n[the answer broke off; asking again]\n"  # told to `on_text` before the pieces of another try
 
 Send = Callable[[float, str], Awaitable[None]]
 
@@ -47,7 +48,7 @@ class Progress:
     def start_text(self) -> None:
         """A new attempt begins: what was written before does not count."""
         if self._written and self._on_text:
-            self._on_text("\n[the answer broke off; asking again]\n")
+            self._on_text(AGAIN)
         self._written, self._tail = 0, ""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -14,7 +15,8 @@ from typing import Any
 import anyio
 
 from glm_mcp import local
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import InvalidRequest, escaped
+from glm_mcp.progress import AGAIN
 from glm_mcp.server import App, simulated
 from glm_mcp.settings import TOOLS, Settings
 
@@ -30,7 +32,7 @@ class Screen:
 
     def text(self, piece: str) -> None:
         self._clear()
-        self.streamed += piece
+        self.streamed = "" if piece == AGAIN else self.streamed + piece
         _out(piece)
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
@@ -68,7 +70,8 @@ async def call_tool(settings: Settings, tool: str, arguments: dict[str, Any], *,
     async with local.in_memory(app) as client:
         result = await client.call_tool(tool, arguments, progress_callback=screen.progress)
     if raw:
-        screen.finish(result.model_dump_json(by_alias=True, exclude_none=True, indent=1))
+        whole = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        screen.finish(escaped(json.dumps(whole, ensure_ascii=False, indent=1)))
     else:
         screen.finish(local.text_of(result))
     return 1 if result.is_error else 0

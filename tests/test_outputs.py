@@ -1,4 +1,4 @@
-"""Files written and kept, their cursors and expiry."""
+"""Files written and kept, and their expiry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.files import private_folder, safe_name, write_new
-from glm_mcp.outputs import Outputs, cache_folder, data_folder, page
+from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.sandbox import Sandbox
 
 DAY = 86_400.0
@@ -281,34 +281,6 @@ def test_the_folders_are_those_of_the_platform(
 ) -> None:
     assert cache_folder(env, platform, Path("/h")) == Path(cache)
     assert data_folder(env, platform, Path("/h")) == Path(data)
-
-
-def test_a_page_ends_at_a_paragraph_line_sentence_or_word() -> None:
-    assert page("a" * 10 + "\n\n" + "b" * 10, None, 15) == ("a" * 10 + "\n\n", "12")
-    assert page("a" * 10 + "\n" + "b" * 10, "", 15) == ("a" * 10 + "\n", "11")
-    assert page("文" * 10 + "。" + "字" * 10, None, 15) == ("文" * 10 + "。", "11")
-    assert page("a" * 30, None, 10) == ("a" * 10, "10")
-    assert page("short", None, 100) == ("short", None)
-    assert page("", None, 100) == ("", None)
-
-
-@pytest.mark.parametrize("cursor", ["5", "-1", "x", "1e3", "٣", "9" * 40])
-def test_a_wrong_cursor_names_the_range(cursor: str) -> None:
-    with pytest.raises(InvalidRequest, match="positions 0 to 4"):
-        page("short", cursor, 100)
-
-
-@given(st.text("ab \n。.", max_size=400), st.integers(-1, 60))
-def test_the_pages_joined_are_the_text(text: str, size: int) -> None:
-    pieces, cursor = [], None
-    while True:
-        piece, cursor = page(text, cursor, size)
-        assert len(piece) <= max(1, size)
-        pieces.append(piece)
-        if cursor is None:
-            break
-        assert piece
-    assert "".join(pieces) == text
 
 
 @given(st.text(max_size=300))

@@ -9,7 +9,7 @@ from typing import Any
 
 from glm_mcp.attempts import Answer
 from glm_mcp.client import GLMClient
-from glm_mcp.errors import GLMError, one_line, plain
+from glm_mcp.errors import ConfigError, GLMError, one_line, plain
 from glm_mcp.outputs import Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -168,19 +168,31 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         room, size = result.max_chars, len
     shown = result.text
     if size(shown) > room:
-        ident = result.kept or deps.outputs.keep(shown, ".md")
+        try:
+            ident, lost = result.kept or deps.outputs.keep(shown, ".md"), None
+        except ConfigError as error:  # a full disk must not cost what fits
+            ident, lost = "", error
         if result.max_chars is None:
-            room -= _length(_go_on(result, deps, ident, len(shown)))
+            room -= _length(_go_on(result, deps, ident, len(shown), lost))
         end = _cut(shown, max(1, room), size)
-        shown = shown[:end] + _go_on(result, deps, ident, end)
+        shown = shown[:end] + _go_on(result, deps, ident, end, lost)
     text = head + shown + closing_line
-    structured = _plain({"text": head + result.text, **result.data}) if deps.settings.structured else None
+    # What a model wants a function called with is data for a program, byte for byte.
+    exact = {k: v for k, v in result.data.items() if k in {"tool_calls", "message"}}
+    structured = (
+        _plain({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
+    )
     return Content(text, meta, links, tuple(result.previews), structured)
 
 
-def _go_on(result: ToolResult, deps: Deps, ident: str, end: int) -> str:
-    """The line after a text that was cut at `end`: how much there is, and how to read on."""
+def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigError | None) -> str:
+    """The line after a text that was cut at `end`: how much there is, and how to read on; or why that cannot be."""
     at = result.offset + end
+    if lost is not None:
+        return (
+            f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
+            f"The rest could not be kept: {lost.message}. {lost.hint}]"
+        )
     path = str(deps.outputs.find(ident)) if deps.host.local else ""
     place = f" The whole is in {path}." if path and len(path) < deps.host.budget // 20 else ""
     return (
@@ -213,8 +225,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
-        # What a model wants a function called with is data for a program, byte for byte.
-        return {k: v if k in {"tool_calls", "message"} else _plain(v) for k, v in value.items()}
+        return {_plain(k): _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list) else value
 
 

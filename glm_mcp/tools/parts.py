@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from glm_mcp.attempts import Answer
-from glm_mcp.errors import GLMError, RateLimited, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, RateLimited, TimedOut
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.ask import Question, ask
 from glm_mcp.tools.base import Deps
@@ -47,10 +47,11 @@ async def each(
     now = anyio.current_time()
     deadline = now + (deps.deadline - now) * share
     late: GLMError | None = None
+    kept_all = True
     gate = anyio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> None:
-        nonlocal late
+        nonlocal late, kept_all
         async with gate:
             try:
                 answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
@@ -59,7 +60,11 @@ async def each(
                 return
         found[n] = answer
         part = {"text": answer.text, "model": answer.model, "notes": answer.notes}
-        await in_thread(deps.outputs.remember, keys[n], part)
+        try:
+            await in_thread(deps.outputs.remember, keys[n], part)
+        except ConfigError as error:  # a full disk must not cost the answer
+            answer.notes.append(f"a part could not be kept: {error.message}")
+            kept_all = False
         deps.progress.say(f"{sum(a is not None for a in found)} of {total} parts done")
 
     try:
@@ -72,12 +77,13 @@ async def each(
     done = [a for a in found if a is not None]
     if len(done) < total:
         if isinstance(late, RateLimited):
-            late.message += f"; {len(done)} of {total} parts are done and kept"
+            late.message += f"; {len(done)} of {total} parts are done{' and kept' if kept_all else ''}"
             late.partial = "\n\n".join(a.text for a in done) or None
             raise late
         error = TimedOut(
             f"{len(done)} of {total} parts done before the deadline",
-            "Call again with the same arguments to go on: finished parts are kept. More time: GLM_DEADLINE_S and the host's own limit.",
+            ("Call again with the same arguments to go on: finished parts are kept. " if kept_all else "")
+            + "More time: GLM_DEADLINE_S and the host's own limit.",
         )
         error.partial = "\n\n".join(a.text for a in done) or None
         error.meta.update(late.meta if late else {})

@@ -1,0 +1,31 @@
+"""Temporary files without a name, and what to say when the disk does not take them."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO, cast
+
+from glm_mcp.errors import ConfigError
+
+
+def file_of(data: bytes) -> IO[bytes]:
+    """A file that holds `data`, at its start. Raises ConfigError."""
+    try:
+        file = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise no_room(error) from error
+    try:
+        file.write(data)
+        file.seek(0)
+    except OSError as error:
+        file.close()
+        raise no_room(error) from error
+    return file
+
+
+def no_room(error: OSError | None) -> ConfigError:
+    why = error.strerror if error and error.strerror else "the disk did not take all of it"
+    return ConfigError(
+        f"no temporary file can be written ({why})",
+        "Free some space in the temporary folder of the machine that runs the server, or set its TMPDIR to another.",
+    )

@@ -1,0 +1,102 @@
+"""A disk that takes no more: what was answered is not lost with what could not be written, and no half file stays."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import Stdio, environment, said
+
+from glm_mcp.samples import FOLDER
+from glm_mcp.simulator import Reply, Simulator
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
+
+
+@pytest.fixture
+def server(sim: Simulator, tmp_path: Path) -> Iterator[Stdio]:
+    """A server that can write 100 bytes a file and no more."""
+    for name in ("photo.jpg", "chart.png", "clip.mp4"):
+        shutil.copy(FOLDER / name, tmp_path)
+    # A Python of this age takes half a file of bytecode for a whole one, and would leave it to those that come after.
+    env = environment(tmp_path / "home", sim, PYTHONDONTWRITEBYTECODE="1")
+    with Stdio(env, tmp_path) as started:
+        started.initialize()
+        full(started, 100)
+        yield started
+
+
+def full(server: Stdio, size: int) -> None:
+    """From now on files of the server and of its workers end at `size` bytes."""
+    import resource
+
+    hard = resource.prlimit(server.popen.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(server.popen.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def written(tmp_path: Path) -> list[str]:
+    """The files that have come into being."""
+    return sorted(p.name for p in (tmp_path / "home").rglob("*") if p.is_file())
+
+
+def test_a_long_answer_comes_as_far_as_it_fits(server: Stdio, sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Reply("much " * 60_000))
+    result = server.call("chat", {"prompt": "say much"})
+    assert not result.get("isError")
+    assert said(result).startswith("much much")
+    assert "of 299,999 characters shown. The rest could not be kept: nothing can be kept now" in said(result)
+    assert "Free some space" in said(result)
+    assert written(tmp_path) == []
+
+
+def test_a_long_document_is_read_though_no_part_of_it_can_be_kept(
+    server: Stdio, sim: Simulator, tmp_path: Path
+) -> None:
+    (tmp_path / "long.txt").write_text("All work and no play. " * 30_000, encoding="utf-8")
+    result = server.call("read_document", {"documents": "long.txt", "prompt": "Sum it up"})
+    assert not result.get("isError"), said(result)
+    assert len(sim.received) == 3, "two parts and what combines them"
+    assert "a part could not be kept" in said(result).splitlines()[-1]
+    assert written(tmp_path) == []
+
+
+def test_a_drawn_picture_that_cannot_be_saved_is_not_lost(
+    server: Stdio, sim: Simulator, tmp_path: Path
+) -> None:
+    result = server.call("generate_image", {"prompt": "a hill", "size": "512x512"})
+    assert result["isError"]
+    assert said(result).startswith("config: there is no space left to write a-hill.png. ")
+    address = said(result).split(" kept for 30 days at ")[1].split()[0]
+    assert address.startswith(sim.origin)
+    assert written(tmp_path) == []
+
+
+def test_a_video_is_told_without_its_contact_sheet(server: Stdio, sim: Simulator, tmp_path: Path) -> None:
+    full(server, 60_000)  # a frame fits, the sheet of all does not
+    sim.queue(Reply("[0:00] a hill"))
+    result = server.call("analyze_video", {"video": "clip.mp4", "task": "storyboard"})
+    assert not result.get("isError"), said(result)
+    assert said(result).startswith("Contact sheet: not saved: nothing can be kept now (")
+    assert "[0:00] a hill" in said(result)
+    assert written(tmp_path) == []
+
+
+def test_code_that_cannot_be_saved_is_in_the_text(server: Stdio, sim: Simulator, tmp_path: Path) -> None:
+    full(server, 500_000)  # the picture can be prepared
+    code = "<html>" + "<p>a hill</p>" * 50_000 + "</html>"
+    sim.queue(Reply(f"```html\n{code}\n```"))
+    result = server.call("describe_image", {"images": "chart.png", "task": "ui_to_code"})
+    assert not result.get("isError"), said(result)
+    assert said(result).startswith("The code is not saved: there is no space left to write chart.html.")
+    assert "<p>a hill</p>" in said(result)
+    assert written(tmp_path) == []
+
+
+def test_half_a_picture_is_never_sent(server: Stdio, sim: Simulator) -> None:
+    result = server.call("describe_image", {"images": "photo.jpg", "task": "locate", "prompt": "the hill"})
+    assert result["isError"]
+    assert said(result).startswith("config: no temporary file can be written (")
+    assert sim.received == []
