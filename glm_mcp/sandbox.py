@@ -15,8 +15,10 @@ and secrets in ordinary files. It keeps an agent from reading what it was not me
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,7 @@ __all__ = [
 
 PATH_MAX = 4096  # characters; what Linux takes
 NAME_MAX = 255  # bytes of one component, on every file system in common use
+DEEPEST = 100  # folders of a new file's path, which are made one within the other
 HEAD = 16_384  # bytes shown to `suited`
 
 _SYSTEM = (
@@ -51,6 +54,9 @@ _SYSTEM = (
     "/run",
 )  # no host starts a server there to read it
 _NEVER = ("/proc", "/sys", "/dev")  # what looks like a file there is the kernel speaking
+_TURNING = frozenset(
+    ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+)  # show a name as another
 _HIDDEN_AT_HOME = {"win32": "appdata", "darwin": "library"}
 _OPEN_IN_LIBRARY = (
     "mobile documents",
@@ -137,7 +143,10 @@ class Sandbox:
     def absolute(self, path: Path) -> Path:
         """`path` with `~` and the base folder put in; nothing is looked up. Raises InvalidRequest, ForbiddenPath."""
         _check_spelling(str(path))
-        return self.base() / _expand(path, self.home)
+        found = self.base() / _expand(path, self.home)
+        if len(os.fsencode(found)) >= PATH_MAX:
+            raise InvalidRequest(f"a path of {len(str(found))} characters is too long", "Check the path.")
+        return found
 
     def check(self, path: Path) -> Path:
         """Where a path leads, in a readable place; nothing need be there. Raises ForbiddenPath, InvalidRequest."""
@@ -216,6 +225,7 @@ class Sandbox:
             raise ForbiddenPath(
                 "over HTTP a file is not written to a path of the caller's", "Leave `output` out."
             )
+        _check_new_name(path)
         asked = self.absolute(path)
         resolved = _resolve(asked)
         roots = [self.cwd] if self.working_folder_counts() else []
@@ -318,6 +328,16 @@ def _check_spelling(text: str) -> None:
         raise ForbiddenPath(
             f"{text} cannot be used: {trouble}", "Give an ordinary path such as C:\\pictures\\a.png."
         )
+
+
+def _check_new_name(path: Path) -> None:
+    """Raises InvalidRequest for what nobody means as the name of a new file, though a file system may take it."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:|data:.*", path.parts[0] if path.parts else "", re.DOTALL):
+        raise InvalidRequest(f"{path} is an address, and a file is written to a path", "Give a path.")
+    if len(path.parts) > DEEPEST:
+        raise InvalidRequest(f"a file {len(path.parts)} folders deep is not written", "Give a shorter path.")
+    if any(unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _TURNING for c in str(path)):
+        raise InvalidRequest("the name of the file holds control characters", "Give it without them.")
 
 
 def _check_kind(found: os.stat_result, name: str) -> None:

@@ -27,7 +27,7 @@ ASS_HEADER = (
 
 @dataclass(frozen=True)
 class Film:
-    """What to make: `times` of the frames in seconds, a `look` (mark, black, static, noise), and the rest of the file."""
+    """What to make: `times` of the frames in seconds, a `look` (mark, black, static, flash: bright and then black), and the rest of the file."""
 
     times: tuple[float, ...]
     size: tuple[int, int] = (320, 192)
@@ -120,7 +120,7 @@ def _write(film: Film, path: Path) -> None:
 
 def _frame(film: Film, number: int) -> Any:
     width, height = film.size
-    shade = 0 if film.look == "black" else 90
+    shade = 0 if film.look == "black" or (film.look == "flash" and number) else 90
     if film.look == "mark":
         scene = sum(number >= cut for cut in film.cuts)
         shade = (90, 220, 30, 160)[scene % 4]

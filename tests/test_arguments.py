@@ -14,6 +14,7 @@ from toolkit import chats, fail, fresh_simulator, last, picture, png, say, words
 
 from glm_mcp.server import TOOLS, Folders
 from glm_mcp.simulator import Simulator
+from glm_mcp.tools.tasks import IMAGE
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,8 @@ def sim() -> Iterator[Simulator]:
         "file",
         "files",
         "source",
+        "IMAGE",
+        "Images",
     ],
 )
 async def test_a_picture_may_be_given_under_any_obvious_name(
@@ -54,6 +57,10 @@ async def test_a_picture_may_be_given_under_any_obvious_name(
         ["a.png", "b.png"],
         '["a.png", "b.png"]',
         [{"path": "a.png"}, {"url": "b.png"}],
+        [
+            {"type": "image_url", "image_url": {"url": "a.png", "detail": "high"}},
+            {"type": "image_url", "image_url": "b.png"},
+        ],
         ["*.png"],
         "*.png",
         [" @a.png ", '"b.png"'],
@@ -115,6 +122,29 @@ async def test_a_source_may_be_spelled_in_every_way(
     async with connect() as client:
         await say(client, "describe_image", images=spelled)
     assert (last(sim).media[0].width, last(sim).media[0].height) == (64, 48)
+
+
+@pytest.mark.parametrize("task", ["ocr", "OCR", " Ocr ", "UI-to-Code", "ui to code"])
+async def test_the_casing_of_a_choice_does_not_matter(
+    connect: Connect, sim: Simulator, folders: Folders, task: str
+) -> None:
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        await say(client, "describe_image", images="a.png", task=task)
+    assert words(last(sim)).startswith(IMAGE["ocr" if "ocr" in task.lower() else "ui_to_code"]["en"])
+
+
+async def test_a_part_of_a_message_is_taken_as_a_file(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "a.md").write_text("# Alpha", encoding="utf-8")
+    url = f"data:image/png;base64,{base64.b64encode(png((64, 48))).decode()}"
+    async with connect() as client:
+        await say(client, "describe_image", images={"type": "image_url", "image_url": {"url": url}})
+        await say(client, "read_document", documents={"type": "file_url", "file_url": {"url": "a.md"}})
+        wrong = await fail(client, "chat", prompt="What?", files=[{"type": "text", "text": "no file"}])
+    assert (last(sim).media[0].width, last(sim).media[0].height) == (64, 48)
+    assert wrong.startswith("invalid_request: chat: files is")
 
 
 async def test_camel_case_and_json_texts_are_understood(connect: Connect, sim: Simulator) -> None:

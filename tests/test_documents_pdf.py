@@ -15,7 +15,7 @@ from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.media.document import read, render, to_markdown
 from glm_mcp.media.legible import is_garbled
 from glm_mcp.media.parts import Document
-from glm_mcp.media.pdf import pdf_job
+from glm_mcp.media.pdf import pdf_job, render_job
 from glm_mcp.registry import CARDS
 
 pytestmark = pytest.mark.anyio
@@ -283,3 +283,57 @@ async def test_files_with_flipped_bytes_are_errors_and_never_a_dead_server() -> 
             assert error.kind in ("unsupported_media", "media_too_large", "invalid_request")  # noqa: PT017 - either end is right
         else:
             assert document.total >= 1
+
+
+async def test_radio_buttons_of_one_name_are_one_field() -> None:
+    button = (
+        "<< /Type /Annot /Subtype /Widget /FT /Btn /Ff 32768 /T ({}) /V /{} /AS /{} /Rect [{} 60 {} 72] "
+        "/AP << /N << /{} 4 0 R /Off 4 0 R >> >> >>"
+    )
+    push = "<< /Type /Annot /Subtype /Widget /FT /Btn /Ff 65536 /T (send) /Rect [9 9 20 20] >>"
+    fields = [
+        button.format("size", "M", "Off", 100, 112, "S"),
+        button.format("size", "M", "M", 130, 142, "M"),
+        button.format("size", "M", "Off", 160, 172, "L"),
+        button.format("gift", "Off", "Off", 200, 212, "Yes"),
+        push,
+    ]
+    text = (await opened(pdf([BODY], fields=fields))).pages[0].text
+    assert text.endswith("Form fields:\n\n- size: M\n- gift: (empty)")
+
+
+def drawn(data: bytes, **params: object) -> list[list[object]]:
+    given = {"name": "a.pdf", "numbers": [1], "max_side": 6000, "max_bytes": 5_000_000, **params}
+    facts, _ = render_job(io.BytesIO(data), given)
+    return list(facts["rows"])
+
+
+def test_a_page_like_a_banner_is_drawn_as_one_picture() -> None:
+    ((_, width, height, *_),) = drawn(pdf([lines(["Some words"], top=300, size=90)], size=(4000, 400)))
+    assert (width, height) == (1568, 157)
+
+
+def test_a_page_drawn_for_little_room_is_made_to_fit() -> None:
+    scan = pdf([noise(0, 0, 595, 842)])
+    rows, blobs = render_job(
+        io.BytesIO(scan), {"name": "a.pdf", "numbers": [1], "max_side": 6000, "max_bytes": 60_000}
+    )
+    assert [row[-1] for row in rows["rows"]] == ["image/jpeg"]
+    least = len(blobs[0])
+    _, blobs = render_job(
+        io.BytesIO(scan), {"name": "a.pdf", "numbers": [1], "max_side": 6000, "max_bytes": 1}
+    )
+    assert len(blobs[0]) <= least  # the coarsest there is
+
+
+def test_a_page_that_is_named_and_not_there_cannot_be_drawn() -> None:
+    data = pdf([BODY, BODY]).replace(b"/Kids [6 0 R 8 0 R]", b"/Kids [6 0 R 99 0 R]")
+    with pytest.raises((UnsupportedMedia, InvalidRequest), match=r"page 2|a\.pdf has 1 page"):
+        drawn(data, numbers=[2])
+
+
+async def test_a_file_for_the_web_under_a_password_and_cut_off_is_not_guessed_at() -> None:
+    whole = pdf([BODY] * 3)
+    first = b"7 0 obj\n<< /Linearized 1 >>\nendobj\ntrailer\n<< /Encrypt 98 0 R /Root 99 0 R >>\n"
+    with pytest.raises(GLMError, match=r"a\.pdf is (cut off or damaged|encrypted)"):
+        await opened(whole[:9] + first + whole[9 : len(whole) * 2 // 3])

@@ -140,13 +140,22 @@ async def test_plain_text_and_markdown_stay_as_they_are() -> None:
 
 async def test_a_long_text_is_cut_at_line_borders_and_nothing_is_lost() -> None:
     lines = [f"line {i} of a long text" for i in range(30_000)]
-    document = await opened("a.txt", "\n".join(lines).encode())
-    assert document.total > 2
-    assert [p.label for p in document.pages][:2] == ["part 1", "part 2"]
-    assert "\n".join(p.text for p in document.pages).split("\n") == lines
-    assert [p.number for p in (await opened("a.txt", "\n".join(lines).encode(), pages="last")).pages] == [
-        document.total
-    ]
+    data = "\n".join(lines).encode()
+    last = await opened("a.txt", data, pages="last")
+    assert last.total > 2
+    assert [p.number for p in last.pages] == [last.total]
+    assert "has no pages" in last.notes[0]
+    before = await opened("a.txt", data, pages=f"1-{last.total - 1}")
+    assert [p.label for p in before.pages][:2] == ["part 1", "part 2"]
+    assert "\n".join(p.text for p in (*before.pages, *last.pages)).split("\n") == lines
+
+
+@pytest.mark.parametrize("pages", [None, "1-9"])
+async def test_a_long_text_asked_for_whole_stays_in_one_piece(pages: str | None) -> None:
+    for text in ("word " * 60_000 + "end", "# Code\n\n```\n" + "line\n" * 60_000 + "```"):
+        document = await opened("a.md", text.encode(), pages=pages)
+        assert [p.text for p in document.pages] == [text]
+        assert (document.total, document.notes) == (1, ())
 
 
 async def test_a_csv_becomes_a_table_whatever_its_delimiter_and_encoding() -> None:
@@ -165,12 +174,15 @@ async def test_a_csv_becomes_a_table_whatever_its_delimiter_and_encoding() -> No
 
 async def test_a_large_csv_keeps_every_row() -> None:
     rows = "id,name\n" + "".join(f"{i},name {i}\n" for i in range(60_000))
-    document = await opened("a.csv", rows.encode())
-    text = "\n".join(p.text for p in document.pages)
-    assert all(f"| {i} | name {i} |" in text for i in range(0, 60_000, 997))
-    assert text.count(" | name ") == 60_000 + document.total
+    (whole,) = (await opened("a.csv", rows.encode())).pages
+    last = await opened("a.csv", rows.encode(), pages="last")
+    before = await opened("a.csv", rows.encode(), pages=f"1-{last.total - 1}")
+    parts = [*before.pages, *last.pages]
+    for text, heads in ((whole.text, 1), ("\n".join(p.text for p in parts), last.total)):
+        assert all(f"| {i} | name {i} |" in text for i in range(0, 60_000, 997))
+        assert text.count(" | name ") == 60_000 + heads
     # Each part can be read on its own: it begins with the head of the table.
-    assert all(p.text.startswith("| id | name |\n| --- | --- |") for p in document.pages)
+    assert all(p.text.startswith("| id | name |\n| --- | --- |") for p in parts)
 
 
 HTML = """<html><head><meta charset="gb2312"><title>标题</title><style>p{}</style></head><body><nav>menu</nav>

@@ -62,8 +62,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, b"x", Content_Encoding="br")
         elif name == "empty":
             self.answer(200, b"")
-        elif name in ("hang", "slow", "endless", "short"):
+        elif name in ("hang", "slow", "drip", "endless", "claims", "short"):
             self.misbehave(name)
+        elif name.endswith(".txt"):
+            self.answer(200, self.server.words, Content_Type="text/plain")
         else:
             self.answer(200, PNG, Content_Type="image/png", Set_Cookie="a=b")
 
@@ -73,13 +75,17 @@ class Handler(BaseHTTPRequestHandler):
             self.server.release.wait(20)
             return
         self.send_response(200)
-        if how == "short":
-            self.send_header("Content-Length", "1000")
+        if how in ("short", "claims"):
+            self.send_header("Content-Length", "1000" if how == "short" else str(10**15))
         self.end_headers()
         self.wfile.write(b"begin")
         self.wfile.flush()
-        if how == "slow":
+        if how in ("slow", "claims"):
             self.server.release.wait(20)
+        if how == "drip":
+            with contextlib.suppress(OSError):
+                while not self.server.release.wait(0.05):
+                    self.wfile.write(b".")
         if how == "endless":
             with contextlib.suppress(OSError):
                 for _ in range(10_000):
@@ -95,10 +101,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on a free port until it is closed; `seen` holds the headers and path of each request."""
+    """Listens on a free port until it is closed; `seen` holds the headers and path of each request.
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+    `words`: what every address that ends in .txt gives.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None, words: bytes = b"words") -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.words = words
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.release = threading.Event()  # lets hanging answers end

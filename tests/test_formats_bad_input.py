@@ -369,9 +369,10 @@ async def test_one_bad_picture_among_good_ones_is_named(
         put(folders.cwd / f"{n}.png", save(corners(), "PNG"))
     put(folders.cwd / "bad.png", save(corners(), "PNG")[:60])
     async with connect() as client:
-        text = await fail(client, "describe_image", images="*.png")
-        await say(client, "describe_image", images="?.png")
+        text = await fail(client, "describe_image", images=["0.png", "bad.png"])
+        of_pattern = await say(client, "describe_image", images="*.png")
     assert text.startswith("unsupported_media: bad.png")
+    assert "1 left out: bad.png cannot be read" in of_pattern.splitlines()[-1]
     assert len(pictures(chats(sim)[-1])) == 3
 
 

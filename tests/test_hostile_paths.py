@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -15,6 +16,8 @@ from support import text_of
 from toolkit import call, fresh_simulator, png
 
 from glm_mcp.errors import GLMError
+from glm_mcp.files import write_here
+from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import Folders
 from glm_mcp.simulator import Simulator
@@ -50,6 +53,10 @@ PATHS = (
     *("．．/．．/outside/secret.txt", "..∕..∕outside∕secret.txt", "‥/‥/outside/secret.txt", "..／..／outside／secret.txt"),
     *("~/.ｓｓｈ/id_rsa", "~/.s\u200bsh/id_rsa", "~/.\u0455sh/id_rsa", "\u202e~/.ssh/id_rsa", "~/.ssh\u00a0/id_rsa"),
     *("A.TXT/../../../outside/secret.txt", "a.txt/../../outside/secret.txt", "a.txt/", "-rf", "--help", "*", "?", "[", "[!"),
+    *(".e?v", "[.]env", "{{.env,.git/config}}", "**/.env", ".env*", "~/.s*/id_*", "~/.[s]sh/*", "~/.ssh/*", ".*/config", "*.pem"),
+    *("file:.env", "file:///%65tc/passwd", "file:////etc/passwd", "file://{cwd}/%2eenv", "file:///etc/passwd%00.png", ".env#page=1"),
+    *("./.env", ".ENV", "prod.env", ".env/", ".env\n", ".en\u0301v/../.env", "{cwd}/../work/.env", "/proc/self/cwd/.env", "hard.txt"),
+    *("concat:/etc/passwd|a.txt", "subfile:,,start,0,end,9,,:/etc/passwd", "pipe:0", "cache:/etc/passwd", "jar:file:///etc/passwd!/"),
     *("glm://outputs/../../outside/secret.txt", "glm://outputs/%2e%2e", "glm://outputs/", "GLM://OUTPUTS/x", "clipboard "),
 )  # fmt: skip
 
@@ -65,7 +72,7 @@ def world(folders: Folders, tmp_path: Path) -> Folders:
     outside, work, home = tmp_path / "outside", folders.cwd, folders.home
     secrets = [
         *(outside / "secret.txt", home / ".ssh/id_rsa", home / ".env", home / ".hidden/notes.txt"),
-        *(work / ".env", work / "server.pem", work / ".git/config"),
+        *(work / ".env", work / "prod.env", work / "server.pem", work / ".git/config"),
     ]
     for path in secrets:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +80,10 @@ def world(folders: Folders, tmp_path: Path) -> Folders:
     # Texts that begin as a picture and a PDF do, which hidden places are open to.
     (home / ".hidden/gif.txt").write_bytes(b"GIF89a\n" + SECRET.encode())
     (home / ".hidden/pdf.txt").write_bytes(b"%PDF-1.7\n" + SECRET.encode())
+    # A second name of a file cannot be told from its first; what a key holds can.
+    key = home / ".ssh/id_ed25519"
+    key.write_text(f"-----BEGIN OPENSSH PRIVATE {'KEY'}-----\n{SECRET}", encoding="utf-8")
+    (work / "hard.txt").hardlink_to(key)
     (work / "a.txt").write_text("open", encoding="utf-8")
     (work / "a").mkdir()
     (work / "folder").mkdir()
@@ -118,7 +129,9 @@ async def test_no_path_gets_out(
 
 @pytest.mark.parametrize(
     "output", ["../x.png", "/etc/x.png", "links/x.png", "~/.ssh/x.png", ".git/hooks/x.png", "a\0.png", "x/../../../y.png",
-               "/proc/self/x.png", "\\\\server\\share\\x.png", "file:///etc/x.png", "x" * 300 + ".png", "link.txt", "zero-link"]
+               "/proc/self/x.png", "\\\\server\\share\\x.png", "file:///etc/x.png", "x" * 300 + ".png", "link.txt", "zero-link",
+               "http://example.com/x.png", "glm://outputs/x.png", "data:,x", "a/" * 2_000 + "x.png", "a\nb.png", "\u202egnp.x", "pipe",
+               "~root/x.png", "$HOME/.ssh/x.png", "..\\..\\x.png", "%2e%2e/%2e%2e/x.png", "．．/x.png", "a.txt", "chain/x.png", "."]
 )  # fmt: skip
 async def test_no_output_gets_out_or_overwrites(
     output: str, world: Folders, connect: Connect, sim: Simulator, tmp_path: Path
@@ -134,6 +147,16 @@ async def test_no_output_gets_out_or_overwrites(
     assert hidden == []
     if result.is_error:
         assert text_of(result).startswith(KINDS)
+
+
+@pytest.mark.parametrize("output", ["file:///etc/x.png", "http://x.example/x.png", "glm://outputs/x", "data:,x", "a\nb.png", "\u202egnp.x", "a/" * 2_000 + "x.png"])  # fmt: skip
+async def test_an_output_that_is_no_name_of_a_file_is_refused_before_anything_is_drawn(
+    output: str, connect: Connect, world: Folders, sim: Simulator
+) -> None:
+    async with connect() as client:
+        result = await call(client, "generate_image", prompt="a hill", output=output)
+    assert text_of(result).startswith("invalid_request: "), text_of(result)
+    assert sim.received == []
 
 
 def swapping(change: Callable[[], None]) -> tuple[threading.Event, threading.Thread]:
@@ -188,3 +211,55 @@ def test_a_link_swapped_in_between_look_and_opening_never_gets_out(
         thread.join(10)
     assert read
     assert refused
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="renames and /proc as Linux has them")
+def test_a_folder_swapped_for_a_link_while_a_file_is_written_leads_nothing_out(
+    world: Folders, tmp_path: Path
+) -> None:
+    box = Sandbox(cwd=world.cwd, home=world.home, temp=world.temp)
+    outputs = Outputs(folder=None, cwd=world.cwd, data=world.data, cache=world.cache)
+    place, outside = world.cwd / "pictures", tmp_path / "elsewhere"
+    place.mkdir()
+    outside.mkdir()
+    names = (world.cwd / f"moved{n}" for n in itertools.count())
+    swaps = 0
+
+    def change() -> None:
+        nonlocal swaps
+        moved = next(names)
+        with suppress(OSError):
+            place.rename(moved)
+        with suppress(OSError):
+            place.symlink_to(outside)
+            swaps += 1
+        with suppress(OSError):
+            place.unlink()
+        with suppress(OSError):
+            moved.rename(place)
+
+    over, thread = swapping(change)
+    written = 0
+    try:
+        for n in range(1_500):
+            with suppress(GLMError):
+                outputs.write(
+                    outputs.destination(f"pictures/{n}.png", "x.png", sandbox=box), b"x", sandbox=box
+                )
+                written += 1
+    finally:
+        over.set()
+        thread.join(10)
+    assert written
+    assert swaps
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tell")
+@pytest.mark.parametrize("name", ["link/x.png", "link/deeper/x.png"])
+def test_a_checked_place_that_has_become_a_link_is_not_written_to(name: str, tmp_path: Path) -> None:
+    (tmp_path / "outside/deeper").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match=r"changed|directory|links"):
+        write_here(tmp_path / name, b"x")
+    assert [p for p in (tmp_path / "outside").rglob("*") if p.is_file()] == []

@@ -11,10 +11,10 @@ import anyio
 import pytest
 from pictures import corners, save, seen, shown, source
 
-from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.image import prepare_images
 from glm_mcp.media.parts import Picture
-from glm_mcp.media.svg import drawing_size
+from glm_mcp.media.svg import drawing_size, render
 from glm_mcp.registry import CARDS
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +166,24 @@ def test_the_size_is_read_as_browsers_do(attributes: str, expected: tuple[float,
     import xml.etree.ElementTree as ET
 
     assert drawing_size(ET.fromstring(f"<svg {attributes}/>")) == pytest.approx(expected)  # noqa: S314 - written here
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(b"<svg/>" * 400)[:-30],
+        b"\x1f\x8b\x08" + bytes(40),
+        b'<x:svg xmlns:x="urn:x" width="9" height="9"/>',
+    ],
+    ids=["cut off", "no archive", "another name"],
+)
+async def test_a_packed_drawing_that_is_not_whole_and_one_by_name_alone_are_refused(data: bytes) -> None:
+    with pytest.raises(UnsupportedMedia, match=r"logo\.svg is not an SVG that can be drawn"):
+        await drawn(data)
+
+
+def test_a_packed_drawing_that_unpacks_to_too_much_is_refused() -> None:
+    packed = gzip.compress(b"<svg>" + b" " * 20_000_001, 1)
+    assert len(packed) < 200_000
+    with pytest.raises(MediaTooLarge, match=r"logo\.svg has more than 20 MB of SVG text"):
+        render(packed, "logo.svg")

@@ -342,6 +342,34 @@ async def test_a_pattern_that_would_take_for_ever_is_refused(world: World) -> No
         await world.all("**/*.png")
 
 
+async def test_a_pattern_that_goes_through_the_same_folders_over_and_over_is_refused(world: World) -> None:
+    world.put("/".join("d" * 20) + "/a.txt")
+    with pytest.raises(InvalidRequest, match="the pattern covers more than 100000 files and folders"):
+        await world.all("/".join(["**"] * 7) + "/*.png")
+
+
+async def test_a_pattern_that_matches_by_the_thousand_is_not_counted_to_its_end(world: World) -> None:
+    for number in range(1010):
+        (world.work / f"{number}.png").touch()
+    with pytest.raises(InvalidRequest, match="matches more than 1000 files"):
+        await world.all("*.png")
+
+
+async def test_a_missing_folder_that_is_allowed_is_just_missing(world: World) -> None:
+    gone = world.top / "share"
+    with pytest.raises(NotFound, match="there is no file"):
+        await world.one(str(gone), sandbox=world.box(allowed=(gone,)))
+
+
+async def test_a_small_picture_in_base64_is_no_name_however_long(world: World) -> None:
+    held = io.BytesIO()
+    Image.new("P", (40, 40)).save(held, "GIF")
+    coded = base64.b64encode(held.getvalue() + bytes(400)).decode()
+    assert "/" not in coded[:300]
+    assert len(coded) < 1024
+    assert (await world.one(coded, "image")).mime == "image/gif"
+
+
 @pytest.mark.parametrize("argument", ["a" + " " * 500_000 + "!", "A" * 500_000 + "!", "*" * 2000, "{" * 500, "#t=" * 5000, "data:" + "#" * 500_000])  # fmt: skip
 async def test_long_and_odd_arguments_are_answered_at_once(world: World, argument: str) -> None:
     with pytest.raises(GLMError):
@@ -663,3 +691,8 @@ def tidy_or_none(text: str) -> str | None:
         return tidy(text).lower()
     except InvalidRequest:
         return None
+
+
+def test_an_address_that_was_not_fetched_has_no_bytes() -> None:
+    with pytest.raises(ValueError, match="not fetched"):
+        Source("a.png", "image", "", 0, url="https://example.com/a.png").read()

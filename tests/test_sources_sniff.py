@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from glm_mcp.media.sniff import DOCX, PPTX, XLSX, is_media, sniff, sniff_bytes, sniff_file
+from glm_mcp.media.sniff import DOCX, PPTX, UNKNOWN, XLSX, is_media, sniff, sniff_bytes, sniff_file
 from glm_mcp.media.sniff_text import decode_head
 
 
@@ -189,3 +190,29 @@ def test_looking_leaves_a_file_at_its_start(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert sniff_file(file) == ("document", DOCX)
         assert file.tell() == 0
+
+
+def test_a_frame_of_sound_without_a_tag_is_sound() -> None:
+    assert sniff(b"\xff\xfb\x90\x44" + bytes(50)) == ("audio", "audio/mpeg")
+
+
+def test_a_gzip_file_is_no_drawing_whether_whole_or_broken() -> None:
+    for data in (gzip.compress(b"words"), b"\x1f\x8b\x08" + bytes(30)):
+        assert sniff(data) == ("unknown", "application/gzip")
+
+
+def test_a_file_that_can_no_longer_be_read_is_of_no_kind() -> None:
+    class Gone(io.BytesIO):
+        """A file whose storage went away."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(size)
+
+    assert sniff_file(Gone(b"x")) == UNKNOWN
+
+
+def test_a_stream_description_is_told_from_other_xml() -> None:
+    assert (
+        sniff(b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>')[1]
+        == "application/dash+xml"
+    )

@@ -305,12 +305,7 @@ def _with_profile(image: Image.Image, icc: bytes | None) -> Flatten:
         if mode == "RGB":
             part = on_white(part)
         if transform is not None and part.mode == mode:
-            try:
-                done = ImageCms.applyTransform(part, transform)
-            except (ImageCms.PyCMSError, ValueError):
-                done = None
-            if done is not None:
-                return done
+            return transform.apply(part)
         return on_white(part)
 
     return flatten

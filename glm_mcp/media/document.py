@@ -7,14 +7,20 @@ pieces, to_markdown            what is done with a Document afterwards
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.office import OLE
@@ -32,6 +38,8 @@ _MB = 1024 * 1024
 TEXT_BYTES, OFFICE_BYTES, PDF_BYTES = 50 * _MB, 100 * _MB, 500 * _MB
 _SECONDS = 120  # for one document; the call's own deadline usually comes first
 _LARGE = 16 * _MB
+_FOLDER, _LINK = "glm-mcp-pdf-", "input.pdf"
+_STALE_S = 3600.0  # no call takes as long
 _TEXT = "glm_mcp.media.plaintext:text_job"
 
 
@@ -154,13 +162,26 @@ async def _pdf_job(job: str, source: Source, params: dict[str, Any]) -> tuple[di
     timeout, memory = _SECONDS, _memory(source)
     if sys.platform != "linux" or source.size < _LARGE:
         return await run_job(job, source, params, timeout_s=timeout, memory_mb=memory)
-    folder = await in_thread(tempfile.mkdtemp, "", "glm-mcp-")
-    link = os.path.join(folder, "input.pdf")  # noqa: PTH118 - given to the worker as text
+    # Waited for also when nobody wants it any more: a folder that is made must be known here.
+    link = await anyio.to_thread.run_sync(_link_to_stdin)
     try:
-        await in_thread(os.symlink, "/proc/self/fd/0", link)
-        return await run_job(job, source, {**params, "path": link}, timeout_s=timeout, memory_mb=memory)
+        return await run_job(job, source, {**params, "path": str(link)}, timeout_s=timeout, memory_mb=memory)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(link.parent, ignore_errors=True)
+
+
+def _link_to_stdin() -> Path:
+    """In a new folder of its own. What a process that was killed has left goes here."""
+    oldest = time.time() - _STALE_S
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError):  # gone
+            found = left.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mtime < oldest:
+                (left / _LINK).unlink(missing_ok=True)
+                left.rmdir()
+    link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK
+    link.symlink_to("/proc/self/fd/0")
+    return link
 
 
 def _light(source: Source, params: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge
 from glm_mcp.media import decode
+from glm_mcp.media.scratch import no_room
 
 # A PNG up to this size goes as it is; a larger one must be worth its bytes beside a JPEG.
 _PNG_FREE = 1_500_000
@@ -32,6 +33,7 @@ FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".ico": ("ICO", {}),
     ".jp2": ("JPEG2000", {}),
 }
+_END = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # the last bytes of a whole file
 _NO_ALPHA = frozenset(("JPEG", "BMP", "JPEG2000"))
 
 
@@ -110,9 +112,7 @@ def _png(image: Image.Image) -> bytes:
     """Lossless; with a palette when the picture has at most 256 colours."""
     colours = image.getcolors(256) if image.mode == "RGB" else None
     if colours is not None:
-        small = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
-        if ImageChops.difference(small.convert("RGB"), image).getbbox() is None:
-            image = small
+        image = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)  # exact for so few
     return _saved(image, "PNG")
 
 
@@ -121,11 +121,20 @@ def _jpeg(image: Image.Image, quality: int, *, full: bool) -> bytes:
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """By way of a file: only then does Pillow encode without the lock that other threads, the event loop's too, need."""
-    with tempfile.TemporaryFile() as out:
-        image.save(out, kind, **options)
-        out.seek(0)
-        return out.read()
+    """By way of a file: only then does Pillow encode without the lock that other threads, the event loop's too, need.
+
+    Raises ConfigError when the file did not take it all, which Pillow does not notice.
+    """
+    try:
+        with tempfile.TemporaryFile() as out:
+            image.save(out, kind, **options)
+            out.seek(0)
+            data = out.read()
+    except OSError as error:
+        raise no_room(error) from error
+    if not data.endswith(_END[kind]):
+        raise no_room(None)
+    return data
 
 
 def thumbnail(data: bytes, side: int = 512, max_bytes: int = 30_000) -> bytes:

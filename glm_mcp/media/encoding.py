@@ -90,7 +90,9 @@ def _known(encoding: str | None, widen: dict[str, str] | None = None) -> str | N
     if not encoding or len(encoding) > 40:
         return None
     try:
-        b"a".decode(encoding.strip(), "ignore")  # also refuses codecs that are not text, such as hex
+        b"a\xff".decode(
+            encoding.strip(), "replace"
+        )  # refuses what is no text (hex) or cannot replace (punycode)
         canonical = codecs.lookup(encoding.strip()).name
     except (LookupError, ValueError):
         return None

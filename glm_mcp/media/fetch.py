@@ -78,7 +78,7 @@ async def download(
                 # Only the endpoint itself may send us to the endpoint.
                 hop = parse_public_url(target, own_host=own_host if hop.own else None)
     except TimeoutError as error:
-        raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:g} s", _ELSE) from error
+        raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", _ELSE) from error
     except httpx.TimeoutException as error:
         raise TimedOut(f"{show(url)} did not answer in time", _ELSE) from error
     except httpx.InvalidURL as error:

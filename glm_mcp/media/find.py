@@ -29,10 +29,13 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files of one argument. `loose`: by a pattern such as `shots/*`, which also meets what was not meant."""
+    """The files of one argument. `matched`: by a pattern. `loose`: by one such as `shots/*`, which also meets what was
+    not meant.
+    """
 
     paths: tuple[Path, ...]
     fragment: Fragment
+    matched: bool = False
     loose: bool = False
 
 
@@ -53,7 +56,7 @@ def find_files(argument: str, sandbox: Sandbox) -> Found:
     for text in spellings:
         matched = expand(text, sandbox) if _MAGIC.search(text) else []
         if matched:
-            return Found(tuple(matched), fragment, Path(text).name in ("*", "**", "*.*"))
+            return Found(tuple(matched), fragment, matched=True, loose=Path(text).name in ("*", "**", "*.*"))
     for text in spellings:
         twin = _twin(Path(text), sandbox)
         if twin is not None:

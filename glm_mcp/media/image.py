@@ -9,8 +9,8 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.parts import Picture, Source
+from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.media.parts import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
 from glm_mcp.wire import Image
@@ -31,9 +31,15 @@ _limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
 
 async def prepare_images(
-    sources: Sequence[Source], card: Card, *, tiles: bool = True, budget: int | None = None
+    sources: Sequence[Source],
+    card: Card,
+    *,
+    tiles: bool = True,
+    budget: int | None = None,
+    left_out: list[GLMError] | None = None,
 ) -> list[Picture]:
     """The pictures of all sources in order, prepared side by side. `budget`: characters of base64 for all of them.
+    `left_out`: takes what is wrong with single files of a pattern; without it they are errors.
 
     Raises InvalidRequest (more than the model takes), UnsupportedMedia, MediaTooLarge, MissingExtra, NotFound, TimedOut.
     """
@@ -51,7 +57,12 @@ async def prepare_images(
     # First each as many and as large as it likes; most often that fits, and then nobody is made smaller.
     free = card.images - len(sources) + 1
     groups = await _side_by_side(
-        sources, card, [min(MOST_PARTS, free)] * len(sources), [total] * len(sources), tiles=tiles
+        sources,
+        card,
+        [min(MOST_PARTS, free)] * len(sources),
+        [total] * len(sources),
+        tiles=tiles,
+        left_out=left_out,
     )
     parts = [len(group) for group in groups]
     wanted = [sum(_base64(p) for p in group) for group in groups]
@@ -63,7 +74,12 @@ async def prepare_images(
         for i in over:
             groups[i] = []  # not held while they are made anew
         again = await _side_by_side(
-            [sources[i] for i in over], card, [most[i] for i in over], [given[i] for i in over], tiles=tiles
+            [sources[i] for i in over],
+            card,
+            [most[i] for i in over],
+            [given[i] for i in over],
+            tiles=tiles,
+            left_out=left_out,
         )
         for i, group in zip(over, again, strict=True):
             groups[i] = group
@@ -149,14 +165,25 @@ def _pictures(name: str, pieces: Sequence[Any], notes: Sequence[str]) -> list[Pi
 
 
 async def _side_by_side(
-    sources: Sequence[Source], card: Card, most: Sequence[int], budgets: Sequence[int], *, tiles: bool
+    sources: Sequence[Source],
+    card: Card,
+    most: Sequence[int],
+    budgets: Sequence[int],
+    *,
+    tiles: bool,
+    left_out: list[GLMError] | None,
 ) -> list[list[Picture]]:
     groups: list[list[Picture]] = [[] for _ in sources]
 
     async def one(index: int) -> None:
-        groups[index] = await prepare_image(
-            sources[index], card, max_parts=most[index], budget=budgets[index], tiles=tiles
-        )
+        try:
+            groups[index] = await prepare_image(
+                sources[index], card, max_parts=most[index], budget=budgets[index], tiles=tiles
+            )
+        except LEAVABLE as error:
+            if left_out is None or not sources[index].matched:
+                raise
+            left_out.append(error)
 
     try:
         async with anyio.create_task_group() as tasks:

@@ -53,12 +53,9 @@ def _leaves(message: EmailMessage | Message) -> Iterator[Any]:
 
 
 def _header(message: EmailMessage, title: str) -> str:
+    """The header as people read it; as it was written where the standard parser fails on a broken address or date."""
     try:
-        return " ".join(str(message.get(title, "")).split())
-    except (
-        ValueError,
-        IndexError,
-        LookupError,
-        AttributeError,
-    ):  # the standard parser fails on some broken addresses
-        return ""
+        value = str(message.get(title, ""))
+    except (ValueError, LookupError, AttributeError, ArithmeticError):
+        value = next((str(raw) for key, raw in message.raw_items() if key.lower() == title.lower()), "")
+    return " ".join(value.split())

@@ -75,13 +75,13 @@ def _unseen(element: Any) -> bool:
 def _convert(soup: Any) -> str:
     """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
     tables: dict[str, str] = {}
-    for element in soup.find_all("table"):
-        if element.find_parent("table") is None:
-            mark = f"GLMTABLE{len(tables)}ELBATMLG"
-            tables[mark] = _table(element)
-            paragraph = soup.new_tag("p")
-            paragraph.string = mark
-            element.replace_with(paragraph)
+    # All chosen before the first is taken out: with it go those that lie in its cells.
+    for element in [found for found in soup.find_all("table") if found.find_parent("table") is None]:
+        mark = f"GLMTABLE{len(tables)}ELBATMLG"
+        tables[mark] = _table(element)
+        paragraph = soup.new_tag("p")
+        paragraph.string = mark
+        element.replace_with(paragraph)
     text = _markdown(soup)
     if not tables:
         return text

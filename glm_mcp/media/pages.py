@@ -11,7 +11,7 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.parts import Document, Page
 from glm_mcp.wire import count_tokens
 
-# A text without pages of its own stays one page up to here; beyond, it is cut at line borders, to be read in parts.
+# A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
@@ -92,11 +92,16 @@ def result(
 
 
 def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The result for a text without pages: one page, or parts of PART_CHARS when it is long. Raises InvalidRequest."""
+    """The result for a text without pages: one page as it is; of a long one, when that is asked for, some of the parts
+    of PART_CHARS. Raises InvalidRequest.
+    """
     pieces = split_text(text, PART_CHARS) if len(text) > PART_CHARS else [text]
     chosen = choose(spec, len(pieces), name, unit="part")
-    label = "text" if len(pieces) == 1 else "part {}"
-    return result(kind, [(n, label.format(n), pieces[n - 1], "") for n in chosen], len(pieces), notes)
+    if len(chosen) == len(pieces):
+        return result(kind, [(1, "text", text, "")], 1, notes)
+    said = f"{name} has no pages: it is counted in {len(pieces)} parts of {PART_CHARS:,} characters"
+    rows = [(n, f"part {n}", pieces[n - 1], "") for n in chosen]
+    return result(kind, rows, len(pieces), [*notes, said])
 
 
 def split_text(text: str, limit: int) -> list[str]:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, UnsupportedMedia
 from glm_mcp.wire import Image, Video
+
+# What is wrong with one file of a pattern, and no reason to refuse the others.
+LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
 
 Family = Literal["image", "video", "audio", "document", "text", "unknown"]
 
@@ -39,6 +43,7 @@ class Source:
     data: bytes | None = None
     path: Path | None = None  # for messages and sidecar files; contents come from `handle`
     handle: IO[bytes] | None = None
+    matched: bool = False  # by a pattern: the call can go on without it
 
     def read(self) -> bytes:
         """All bytes. Blocking; the size was checked before."""

@@ -218,10 +218,8 @@ def _form(page: Any) -> str:
             continue
         if field.type == "checkbox":
             value = "[x]" if field.checked else "[ ]"
-        elif field.type == "radiobutton":
-            value = (
-                (field.export_value or field.value or "chosen") if field.checked else values.get(title, "")
-            )
+        elif field.type == "radio":
+            value = (field.export_value or "chosen") if field.checked else values.get(title, "")
         else:
             value = ", ".join(field.selected_options) or field.value or ""
         values[title] = " ".join(value.split())

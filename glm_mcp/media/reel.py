@@ -163,7 +163,7 @@ class Reel:
         late = time.monotonic() + MEASURE_SECONDS
         if not self.seek(start) and start > 0:
             return 0.0, 0.0
-        with contextlib.suppress(self._av.error.FFmpegError, ValueError):
+        with contextlib.suppress(self._av.error.FFmpegError, ValueError, IndexError):
             for packet in self.container.demux():
                 if time.monotonic() > late:
                     self._unmeasured = True
@@ -208,8 +208,6 @@ class Reel:
         for packet in self._packets():
             try:
                 frames = packet.decode()
-            except self._av.error.EOFError:
-                return
             except (self._av.error.FFmpegError, ValueError):
                 self._row += 1
                 self.skipped += 1
@@ -231,6 +229,9 @@ class Reel:
                 break
             except (errors.FFmpegError, ValueError):
                 self._row += 20
+                packets = self.container.demux(self.stream)
+                continue
+            except IndexError:  # the library, at a packet of a track that the head of the file did not name
                 packets = self.container.demux(self.stream)
                 continue
             if packet.size:

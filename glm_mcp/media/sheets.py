@@ -17,6 +17,8 @@ _CELLS = 5_000_000  # of one workbook; a million rows of five columns
 _EMPTY_FORMULA = re.compile(
     rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*>\s*<f[^>]*?(?:/>|>([^<]*)</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
+# The record that begins an XLS, and the one after it that says how to decrypt the rest.
+_LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 
 
 def read_sheets(
@@ -29,6 +31,8 @@ def read_sheets(
         raise MissingExtra("office", f"reading an {kind.upper()}") from None
     if archive is not None:
         refuse_entities_in(archive, name)
+    if _locked(archive, file, name):
+        raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
     file.seek(0)
     try:
         book = calamine.CalamineWorkbook.from_filelike(file)
@@ -48,13 +52,19 @@ def read_sheets(
             pages.append((number, f"sheet '{title}'{hidden}", table(rows) or "(empty sheet)", ""))
     except GLMError:
         raise
-    except calamine.PasswordError:
-        raise InvalidRequest(f"{name} is encrypted", "Save it without a password.") from None
     except (calamine.CalamineError, OSError, ValueError, KeyError) as error:
         raise UnsupportedMedia(
             f"{name} is damaged: {type(error).__name__}", "Save it again as XLSX or CSV."
         ) from None
     return result(kind, pages, len(sheets), notes)
+
+
+def _locked(archive: zipfile.ZipFile | None, file: BinaryIO, name: str) -> bool:
+    """Whether it needs a password, which the library says of files with a name alone. XLSX files are then no zip."""
+    if archive is not None:
+        return b"encryption-data" in member(archive, "META-INF/manifest.xml", name)
+    file.seek(0)
+    return _LOCKED_XLS.search(file.read()) is not None
 
 
 def _rows(sheet: Any, formulas: dict[tuple[int, int], str]) -> tuple[list[list[str]], int]:
@@ -71,9 +81,8 @@ def _rows(sheet: Any, formulas: dict[tuple[int, int], str]) -> tuple[list[list[s
             continue
         rows.extend([] for _ in range(row + 1 - len(rows)))
         rows[row].extend("" for _ in range(column + 1 - len(rows[row])))
-        if not rows[row][column]:
-            rows[row][column] = f"={formula}"
-            written += 1
+        rows[row][column] = f"={formula}"
+        written += 1
     return trim(rows), written
 
 

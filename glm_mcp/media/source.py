@@ -27,7 +27,7 @@ from glm_mcp.media.clipboard import read_clipboard
 from glm_mcp.media.find import find_files
 from glm_mcp.media.fragment import split_fragment
 from glm_mcp.media.inline import looks_like_base64, read_base64, read_data_url
-from glm_mcp.media.parts import Family, Fragment, Source
+from glm_mcp.media.parts import LEAVABLE, Family, Fragment, Source
 from glm_mcp.media.sniff import is_media, sniff, sniff_bytes, sniff_file
 from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox, holds_private_key, parse_public_url
@@ -78,13 +78,15 @@ async def resolve(
     sandbox: Sandbox,
     outputs: Outputs,
     max_bytes: int,
+    left_out: list[GLMError] | None = None,
     env: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
 ) -> list[Source]:
     """The sources that an argument names: one, or for a pattern or copied files up to 50, in natural order.
 
     Each local file is open (`Source.close`), sniffed, not empty, at most `max_bytes`, and fits `want`; a URL is checked
-    but not fetched. `env`, `platform`: where the clipboard is.
+    but not fetched. `left_out`: takes what is wrong with single files of a pattern, as long as one is right; without it
+    they are errors. `env`, `platform`: where the clipboard is.
     Raises NotFound, ForbiddenPath, ForbiddenURL, InvalidRequest, UnsupportedMedia, MediaTooLarge, TimedOut.
     """
     text = tidy(argument)
@@ -97,7 +99,7 @@ async def resolve(
         if isinstance(held, bytes):
             return [_of_bytes(held, "clipboard", Fragment(), want, max_bytes)]
         return await in_thread(_open_all, held, Fragment(), want, sandbox, max_bytes)
-    return await in_thread(_resolve, text, want, sandbox, outputs, max_bytes)
+    return await in_thread(_resolve, text, want, sandbox, outputs, max_bytes, left_out)
 
 
 def tidy(argument: str) -> str:
@@ -168,7 +170,14 @@ def guess(name: str) -> tuple[Family, str]:
     return ("text", mime) if mime in ("application/json", "application/xml") else ("unknown", mime)
 
 
-def _resolve(text: str, want: Want, sandbox: Sandbox, outputs: Outputs, max_bytes: int) -> list[Source]:
+def _resolve(
+    text: str,
+    want: Want,
+    sandbox: Sandbox,
+    outputs: Outputs,
+    max_bytes: int,
+    left_out: list[GLMError] | None,
+) -> list[Source]:
     start = text[:40].lower()
     if start.startswith("data:"):
         base, fragment = split_fragment(text)
@@ -199,7 +208,21 @@ def _resolve(text: str, want: Want, sandbox: Sandbox, outputs: Outputs, max_byte
             "Send it whole, as a data: URL that names its type, or save it to a file and pass the path.",
         )
     found = find_files(text, sandbox)
-    return _open_all(list(found.paths), found.fragment, want, sandbox, max_bytes, loose=found.loose)
+    skip: tuple[type[GLMError], ...] = ()
+    if found.matched and left_out is not None:
+        skip = LEAVABLE
+    elif found.loose:
+        skip = (UnsupportedMedia, ForbiddenPath)
+    return _open_all(
+        list(found.paths),
+        found.fragment,
+        want,
+        sandbox,
+        max_bytes,
+        matched=found.matched,
+        skip=skip,
+        left_out=left_out,
+    )
 
 
 def _is_file(text: str, sandbox: Sandbox) -> bool:
@@ -250,26 +273,28 @@ def _open_all(
     sandbox: Sandbox,
     max_bytes: int,
     *,
-    loose: bool = False,
+    matched: bool = False,
+    skip: tuple[type[GLMError], ...] = (),
+    left_out: list[GLMError] | None = None,
 ) -> list[Source]:
-    """The files opened. With `loose`, those that do not fit are left out as long as one fits."""
+    """The files opened. Those with an error of `skip` are left out, as long as one is not."""
     sources: list[Source] = []
-    refused: GLMError | None = None
+    refused: list[GLMError] = []
     twice = len({path.name for path in paths}) < len(paths)
     try:
         for path in paths:
             name = f"{path.parent.name}/{path.name}" if twice else path.name
             try:
-                sources.append(_open(path, name, fragment, want, sandbox, max_bytes))
-            except (UnsupportedMedia, ForbiddenPath) as error:
-                if not loose:
-                    raise
-                refused = refused or error
+                sources.append(_open(path, name, fragment, want, sandbox, max_bytes, matched=matched))
+            except skip as error:
+                refused.append(error)
     except BaseException:
         _close(sources)
         raise
-    if not sources and refused is not None:
-        raise refused
+    if refused and not sources:
+        raise refused[0]
+    if left_out is not None:
+        left_out += refused
     return sources
 
 
@@ -278,7 +303,16 @@ def _close(sources: list[Source]) -> None:
         source.close()
 
 
-def _open(path: Path, name: str, fragment: Fragment, want: Want, sandbox: Sandbox, max_bytes: int) -> Source:
+def _open(
+    path: Path,
+    name: str,
+    fragment: Fragment,
+    want: Want,
+    sandbox: Sandbox,
+    max_bytes: int,
+    *,
+    matched: bool,
+) -> Source:
     file, resolved, size = sandbox.open(path, suited=is_media)
     name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
     try:
@@ -290,7 +324,7 @@ def _open(path: Path, name: str, fragment: Fragment, want: Want, sandbox: Sandbo
     except BaseException:
         file.close()
         raise
-    return Source(name, family, mime, size, fragment, path=resolved, handle=file)
+    return Source(name, family, mime, size, fragment, path=resolved, handle=file, matched=matched)
 
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:

@@ -112,14 +112,12 @@ def format_subtitles(
 
 
 def embedded(reel: Reel, start: float, end: float, seconds: float = SECONDS) -> tuple[list[Cue], str, bool]:
-    """Cues of the text track inside the video, between `start` and `end`; the track's language ("" unknown);
+    """Cues of the text track inside a video that has one, between `start` and `end`; the track's language ("" unknown);
     and whether time ran out before the end.
 
     The default track, else the first one. Leaves the reel at another place: frames are read before.
     """
     tracks = [s for s in reel.container.streams.subtitles if s.codec_context.name in TEXT_TRACKS]
-    if not tracks:
-        return [], "", False
     import av.error
     from av.stream import Discard, Disposition
 
@@ -135,7 +133,7 @@ def embedded(reel: Reel, start: float, end: float, seconds: float = SECONDS) -> 
     for other in reel.container.streams:
         if other.index != track.index:
             other.discard = Discard.all
-    with contextlib.suppress(av.error.FFmpegError, ValueError):
+    with contextlib.suppress(av.error.FFmpegError, ValueError, IndexError):
         for packet in reel.container.demux(track):
             if packet.pts is None or packet.time_base is None:
                 continue

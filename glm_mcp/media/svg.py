@@ -7,6 +7,7 @@ import io
 import math
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -71,7 +72,7 @@ def _text(data: bytes, name: str) -> bytes:
         try:
             with gzip.open(io.BytesIO(data)) as packed:
                 data = packed.read(_TEXT_BYTES + 1)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise _bad(name) from error
     if len(data) > _TEXT_BYTES:
         raise MediaTooLarge(

@@ -24,12 +24,6 @@ class Cut:
     region: Region
     size: tuple[int, int]
 
-    @property
-    def scale(self) -> float:
-        """Sent pixels per pixel of the picture, along the longer side."""
-        width, height = self.region[2] - self.region[0], self.region[3] - self.region[1]
-        return self.size[0] / width if width >= height else self.size[1] / height
-
 
 def is_long(width: int, height: int) -> bool:
     return max(width, height) > LONG and max(width, height) > TALL * min(width, height)
@@ -51,7 +45,7 @@ def whole(region: Region, *, side: int, photo: bool) -> Cut:
 def cuts(region: Region, *, side: int, most: int) -> list[Cut]:
     """A long region as overlapping pieces in reading order, at most `most`, each about 1:2.5 and not shrunk.
 
-    With too few pieces allowed they grow evenly, first in length, then in what they show (`Cut.scale` below 1).
+    With too few pieces allowed they grow evenly, first in length, then in what they show (sent smaller than they are).
     """
     left, top, right, bottom = region
     tall = bottom - top >= right - left

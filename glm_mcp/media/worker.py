@@ -13,16 +13,24 @@ import os
 import signal
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import anyio
 from anyio.abc import Process
 from anyio.lowlevel import RunVar
 
-from glm_mcp.errors import GLMError, InternalError, MediaTooLarge, TimedOut, UnsupportedMedia, clean
+from glm_mcp.errors import (
+    GLMError,
+    InternalError,
+    InvalidRequest,
+    MediaTooLarge,
+    TimedOut,
+    UnsupportedMedia,
+    clean,
+)
 from glm_mcp.media.parts import Source
+from glm_mcp.media.scratch import file_of
 from glm_mcp.threads import in_thread
 
 # Short names for jobs; `run_job` also takes a dotted "module:function".
@@ -45,6 +53,7 @@ _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 _PASSED = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"),
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
 )
 
 # -P keeps the working folder, which may be a stranger's repository, off the module path. The parent's own path is
@@ -81,7 +90,10 @@ async def run_job(
         }
     )
     if len(spec) > _JOB_BYTES:
-        raise InternalError(f"too many parameters for the job '{job}' on {name}")
+        raise InvalidRequest(
+            f"the arguments for reading {name} are too long",
+            "Give fewer pages, or a shorter password or text.",
+        )
     async with _workers():
         file = await in_thread(_as_file, source)
         try:
@@ -104,11 +116,7 @@ def _as_file(source: Source | bytes) -> IO[bytes]:
     """The source as a real file: its own handle, or an unlinked temporary one that holds its bytes."""
     if isinstance(source, Source) and source.handle is not None:
         return source.handle
-    data = source.read() if isinstance(source, Source) else source
-    file = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - run_job closes it
-    file.write(data)
-    file.seek(0)
-    return file
+    return file_of(source.read() if isinstance(source, Source) else source)
 
 
 def _environment(spec: str) -> dict[str, str]:
@@ -148,7 +156,7 @@ async def _run(
     if header is None:
         last = _last_line(stderr)
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, last)
-        raise _crash(name, code, last)
+        raise _crash(name, code, last, starved=_starved(stderr))
     if "error" in header:
         if header.get("cause"):
             _log.info("job %s on %s: %s", job, name, header["cause"])
@@ -233,15 +241,20 @@ _SMALLER = "Send a smaller version or a part of it."
 _AGAIN = "The file may be damaged: open and save it again with another program, or send it in another format."
 
 
-def _crash(name: str, code: int, last: str) -> GLMError:
+def _starved(stderr: bytearray) -> bool:
+    """Whether the child complained of memory, in any line: some libraries go on with advice on backtraces."""
+    said = bytes(stderr).lower()
+    return any(
+        word in said for word in (b"memoryerror", b"memory allocation", b"bad_alloc", b"out of memory")
+    )
+
+
+def _crash(name: str, code: int, last: str, *, starved: bool) -> GLMError:
     """What the end of a child without a result means."""
     signals = {} if sys.platform == "win32" else {-signal.SIGKILL: "killed", -signal.SIGXCPU: "cpu"}
     if signals.get(code) == "cpu":
         return TimedOut(f"reading {name} took too much computing time", _SMALLER)
-    memory = any(
-        word in last.lower() for word in ("memoryerror", "memory allocation", "bad_alloc", "out of memory")
-    )
-    if memory or signals.get(code) == "killed":
+    if starved or signals.get(code) == "killed":
         return MediaTooLarge(f"{name} needs more memory to read than is allowed", _SMALLER)
     if code < 0:
         return UnsupportedMedia(f"the reader of {name} crashed on it", _AGAIN)

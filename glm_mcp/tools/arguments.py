@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,6 +59,13 @@ COMMON = (
 )
 MODEL = Arg("model", "text", also=("model_id", "model_name"))
 
+_WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
+_EFFORTS = ("enabled", "low", "medium", "high")  # as other APIs ask for thinking
+_HOLDERS = frozenset(("text", "content", "value", "id", "url", "path", "file"))  # of one text in an object
+_PAGES_CHARS = 2_000
+# Possessive, so that no text of blanks is gone through again and again.
+_PYTHON_LIST = re.compile(r"\[\s*+'[^'\\]*+'(?:\s*+,\s*+'[^'\\]*+')*+\s*+,?+\s*+\]")
+
 
 def schema(args: tuple[Arg, ...]) -> dict[str, Any]:
     """The JSON Schema of a tool's input."""
@@ -75,15 +83,16 @@ def read(tool: str, args: tuple[Arg, ...], given: Mapping[str, Any] | None) -> d
     """
     names = {a.name: a for a in args} | {other: a for a in args for other in a.also}
     found: dict[str, Any] = {}
-    for name, value in (given or {}).items():
-        arg = names.get(name) or names.get(_snake(name))
+    for name, value in _unwrapped(given or {}, names).items():
+        arg = names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
         if arg is None:
-            near = difflib.get_close_matches(_snake(name), list(names), 1, 0.6)
+            begun = [n for n in names if len(name) > 2 and n.startswith(_snake(name))]
+            near = begun or difflib.get_close_matches(_snake(name), list(names), 1, 0.6)
             mean = f"Did you mean '{names[near[0]].name}'? " if near else ""
             raise InvalidRequest(
                 f"{tool} has no argument '{name[:60]}'", f"{mean}It takes: {', '.join(a.name for a in args)}."
             )
-        if value is None or (value == "" and not arg.required and arg.kind != "texts"):
+        if value is None or (value in ("", []) and not arg.required):
             continue
         read_value = _value(tool, arg, value)
         if arg.name in found and arg.kind == "texts":
@@ -100,6 +109,26 @@ def _snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else "_" if c in "- " else c for c in name).strip("_")
 
 
+def _unwrapped(given: Mapping[str, Any], names: Mapping[str, Arg]) -> Mapping[str, Any]:
+    """The arguments themselves, where a host has put them into an argument of their own."""
+    if len(given) == 1:
+        (name, value), *_ = given.items()
+        if name in _WRAPPERS and name not in names and isinstance(value, Mapping):
+            return value
+    return given
+
+
+def _source(name: str, names: Mapping[str, Arg]) -> Arg | None:
+    """The argument for a file that `imageUrl`, `image_paths` or `file_uri` means: what may also be called `path`."""
+    whole = _snake(name)
+    for stem in (whole, re.sub(r"_(?:path|url|uri|file|source)s?$", "", whole)):
+        for spelled in (stem, stem + "s"):
+            arg = names.get(spelled)
+            if arg is not None and "path" in arg.also:
+                return arg
+    return None
+
+
 def _meant(args: tuple[Arg, ...], name: str) -> str:
     arg = next(a for a in args if a.name == name)
     return f"Give {name}: {arg.doc or arg.kind}."
@@ -114,6 +143,7 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         ) from None
     if arg.choices:
         folded = str(found).strip().lower().replace("-", "_").replace(" ", "_")
+        folded = folded if folded in arg.choices else _snake(str(found).strip())
         if folded not in arg.choices:
             near = difflib.get_close_matches(folded, arg.choices, 1, 0.5)
             mean = f" Did you mean {near[0]}?" if near else ""
@@ -157,35 +187,53 @@ def _shown(value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool | dict) or value is None:
-        raise ValueError
-    if isinstance(value, list):
-        if len(value) == 1:
-            return _text(value[0])
+    if isinstance(value, list) and len(value) == 1:
+        return _text(value[0])
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= _HOLDERS:
+        return _text(*value.values())
+    if isinstance(value, bool | dict | list) or value is None:
         raise ValueError
     return str(value)
 
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str) and value.strip().startswith("["):
-        # A list that a host wrote as text; a path may start with a bracket too.
-        try:
-            listed = json.loads(value)
-        except (ValueError, RecursionError):
-            listed = value
-        value = listed
+        value = _listed(value)
     if isinstance(value, dict) and len(value) == 1:
         value = next(iter(value.values()))
+    while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
     items = value if isinstance(value, list) else [value]
-    found = [_text(i.get("url") or i.get("path") if isinstance(i, dict) else i) for i in items]
+    found = [_named(i) for i in items]
     if not found or not all(f.strip() for f in found):
         raise ValueError
     return found
 
 
+def _listed(text: str) -> Any:
+    """A list that a host wrote as text, as JSON or as Python has it; the text itself, as a path may start so too."""
+    if _PYTHON_LIST.fullmatch(text.strip()):
+        return re.findall(r"'([^']*)'", text)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _named(item: Any) -> str:
+    """One item of a list: a text, or what a part of a message as other APIs have it holds."""
+    for name in ("image_url", "video_url", "file_url", "url", "path"):
+        if isinstance(item, dict) and item.get(name):
+            return _named(item[name])
+    return _text(item)
+
+
 def _pages(value: Any) -> str:
     """Pages as people write them; a list is joined."""
-    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    pages = ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    if len(pages) > _PAGES_CHARS:
+        raise ValueError
+    return pages
 
 
 def _integer(value: Any) -> int:
@@ -198,6 +246,8 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
+    if isinstance(value, str):
+        value = value.replace(",", "" if re.fullmatch(r"\s*\d{1,3}(?:,\d{3})+\s*", value) else ".")
     number = float(value)
     if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - how NaN is told
         raise ValueError
@@ -208,9 +258,9 @@ def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower()
-    if word in {"true", "1", "yes", "on"}:
+    if word in {"true", "1", "1.0", "yes", "on"}:
         return True
-    if word in {"false", "0", "no", "off"}:
+    if word in {"false", "0", "0.0", "no", "off", "none"}:
         return False
     raise ValueError
 
@@ -220,14 +270,18 @@ def _thinking(value: Any) -> str:
         value = {"enabled": True, "disabled": False}.get(value.get("type", ""), value)
     if isinstance(value, str) and value.strip().lower() == "show":
         return "show"
-    if isinstance(value, str) and value.strip().lower() in {"enabled", "disabled"}:
-        return "true" if value.strip().lower() == "enabled" else "false"
+    if isinstance(value, str) and value.strip().lower() in _EFFORTS:
+        return "true"
+    if isinstance(value, str) and value.strip().lower() == "disabled":
+        return "false"
     return "true" if _flag(value) else "false"
 
 
 def _json(value: Any) -> bool | dict[str, Any]:
     if isinstance(value, str) and value.strip().startswith("{"):
         value = json.loads(value)
+    if isinstance(value, str) and value.strip().lower() in {"json", "json_object"}:
+        return True
     if isinstance(value, dict):
         if value.get("type") in {"json_object", "text"} and len(value) == 1:
             return bool(value["type"] == "json_object")
