@@ -141,8 +141,9 @@ class GLMClient:
 
     def _candidates(self, job: Job, unable: Callable[[Card], str | None]) -> list[Card]:
         if not self.settings.key and not self.home.compatible:
+            held = self.settings.placeholder
             raise ConfigError(
-                "no API key is set",
+                "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
                 f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the host's configuration, or set GLM_SIMULATE=1 to try without one.",
             )
         chain = self.models(job.role, job.model)
@@ -190,7 +191,7 @@ class GLMClient:
                             began = anyio.current_time()
                             running = chosen, began
                             try:
-                                with spans.attempt(chosen, where, tries) as span:
+                                with spans.attempt(chosen, where, tries, job.deadline) as span:
                                     result = await work.attempt(chosen, where)
                                     spans.answered(span, result)
                             except RateLimited:

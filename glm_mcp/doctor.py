@@ -20,7 +20,7 @@ import anyio.to_thread
 from glm_mcp.attempts import Job
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
-from glm_mcp.log import hide, without_secrets
+from glm_mcp.hidden import hide, without_secrets
 from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
@@ -117,17 +117,17 @@ def _key(settings: Settings) -> Finding:
     if settings.simulate:
         return _note("key", "GLM_SIMULATE=1: answers are simulated", "Unset GLM_SIMULATE for real ones.")
     key, compatible = settings.key, GLMClient(settings).home.compatible
+    if settings.placeholder and settings.placeholder.startswith(("$", "%", "{")):
+        mend = "Write the key itself into the host's configuration, or set the variable that it names."
+        return _wrong("key", "the host passed the name of a variable on, not the key in it", mend)
     if not key and compatible:
         return _note("key", "none set; this server may want none")
     if not key:
         return _wrong(
             "key",
-            "none is set",
+            "none is set" + (", only a placeholder" if settings.placeholder else ""),
             f"Get a free key at {KEY_PAGE} and set GLM_API_KEY. To try without: GLM_SIMULATE=1.",
         )
-    if key.startswith("$"):
-        mend = "Write the key itself into the host's configuration, or set the variable that it names."
-        return _wrong("key", "the host passed the name of a variable on, not the key in it", mend)
     name, dot, secret = key.partition(".")
     if not (dot and name and secret) and not compatible:
         said = f"{len(key)} characters, not of the usual form id.secret"

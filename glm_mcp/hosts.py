@@ -41,7 +41,7 @@ class Place:
 class Agent:
     """A host. `under`: the field that holds its servers. `stdio`, `http`: the `type` of an entry, empty where it has none,
     None where it cannot be. `limit`: its time limit for a call, in which unit, and how long
-    we ask for. `key`: how an entry refers to the environment's key; empty where the host does not replace anything.
+    we ask for. `refer`: how an entry refers to a variable, NAME or name; empty where the host does not replace anything.
     """
 
     name: str
@@ -57,10 +57,12 @@ class Agent:
     limit: tuple[str, int] | None = None
     host_s: int = HOST_LONG_S
     ours_s: int = USUAL_S
-    key: str = ""
-    token: str = ""
+    refer: str = ""
     where_key: str = "The settings file is the one place for the key: this host hands nothing on."
     check: str = ""
+
+    def reference(self, variable: str) -> str:
+        return self.refer.replace("NAME", variable).replace("name", variable.lower().replace("_", "-"))
 
     def path_in(self, place: Place) -> Path | None:
         return place.cwd / self.project if self.project else None
@@ -85,11 +87,12 @@ def entry(
         made["serverUrl" if old_windsurf else agent.url] = url
         if token and agent.name == "codex":
             made["bearer_token_env_var"] = TOKEN
-        elif token and agent.token:
-            made["headers"] = {"Authorization": f"Bearer {agent.token}"}
+        elif token and agent.refer:
+            made["headers"] = {"Authorization": f"Bearer {agent.reference(TOKEN)}"}
     else:
         made |= {"command": command[0], "args": command[1:]}
-        made["env"] = ({KEY: agent.key} if agent.key else {}) | {"GLM_DEADLINE_S": str(agent.ours_s)}
+        made["env"] = {KEY: agent.reference(KEY)} if agent.refer else {}
+        made["env"]["GLM_DEADLINE_S"] = str(agent.ours_s)
         if agent.name == "codex":
             made |= {"env_vars": [KEY], "startup_timeout_sec": 20}
     if agent.limit:
@@ -164,8 +167,7 @@ AGENTS: dict[str, Agent] = {
             host_s=600,
             ours_s=300,
             # With its default: an unset variable is then empty, which counts as not set, and no error.
-            key="${GLM_API_KEY:-}",
-            token="${GLM_HTTP_TOKEN:-}",  # noqa: S106 - a reference
+            refer="${NAME:-}",
             where_key="Claude Code passes GLM_API_KEY on from the environment in which it starts.",
             check="claude mcp list    shows the server and “Connected”",
         ),
@@ -198,9 +200,8 @@ AGENTS: dict[str, Agent] = {
             commands=("codex",),
             limit=("tool_timeout_sec", 1),
             ours_s=LONG_S,
-            key="",
             where_key="Codex passes GLM_API_KEY on from the environment in which it starts (env_vars).",
-            check="codex mcp get glm    shows the entry; /mcp inside Codex shows five tools",
+            check="codex mcp get {name}    shows the entry; /mcp inside Codex shows five tools",
         ),
         Agent(
             "cursor",
@@ -208,9 +209,8 @@ AGENTS: dict[str, Agent] = {
             lambda p: [p.home / ".cursor" / "mcp.json"],
             project=".cursor/mcp.json",
             stdio="stdio",
-            key="${env:GLM_API_KEY}",
-            token="${env:GLM_HTTP_TOKEN}",  # noqa: S106 - a reference
-            where_key="Cursor puts in GLM_API_KEY from the environment in which it starts; without that variable, take the line out and use the settings file.",
+            refer="${env:NAME}",
+            where_key="Cursor puts in GLM_API_KEY from the environment in which it starts; without that variable, the settings file is used.",
             check="Settings → MCP shows the server with a green dot and five tools",
         ),
         Agent(
@@ -222,8 +222,7 @@ AGENTS: dict[str, Agent] = {
             commands=("code",),
             stdio="stdio",
             http="http",
-            key="${input:glm-api-key}",
-            token="${input:glm-http-token}",  # noqa: S106 - a reference
+            refer="${input:name}",
             where_key="VS Code asks for the key at the first start and keeps it in its own secret storage.",
             check="Command “MCP: List Servers” shows the server as running",
         ),
@@ -236,8 +235,7 @@ AGENTS: dict[str, Agent] = {
             url="httpUrl",
             limit=("timeout", 1000),
             ours_s=LONG_S,
-            key="$GLM_API_KEY",
-            token="$GLM_HTTP_TOKEN",  # noqa: S106 - a reference
+            refer="$NAME",
             where_key="Gemini CLI puts in GLM_API_KEY from the environment in which it starts.",
             check="gemini mcp list    shows the server and “Connected” (in a folder that it trusts)",
         ),

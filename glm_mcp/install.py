@@ -10,16 +10,16 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from glm_mcp import jsonc
+from glm_mcp.entries import drop, dump, is_ours, merged, present, put
 from glm_mcp.errors import ConfigError
 from glm_mcp.files import write_new, write_part
-from glm_mcp.hosts import AGENTS, BY_HAND, GENERIC, KEY, TOKEN, Agent, Place, document, entry, inputs
+from glm_mcp.hosts import AGENTS, BY_HAND, GENERIC, KEY, TOKEN, Agent, Place, document, entry
 from glm_mcp.settings import config_file
 
 NAMES = (*AGENTS, "print")
@@ -51,7 +51,8 @@ def own_command(folders: Sequence[Path] = ()) -> list[str]:
         found = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
         if found:
             return [str(found[0].absolute())]
-    return [sys.executable, "-m", "glm_mcp"]
+    # -P: a host starts it in the project's folder, whose modules are a stranger's.
+    return [sys.executable, "-P", "-m", "glm_mcp"]
 
 
 def install(host: str, wish: Wish, place: Place, command: list[str]) -> list[str]:
@@ -73,22 +74,20 @@ def install(host: str, wish: Wish, place: Place, command: list[str]) -> list[str
     if wish.remove:
         return [line for file in files for line in _remove(agent, wish, file, made[file], place)]
     lines = [line for file in files for line in _add(agent, wish, file, made[file], place)]
-    return [*lines, *_closing(agent, url, token=token)]
+    return [*lines, *_closing(agent, wish.name, url, token=token)]
 
 
-def _closing(agent: Agent, url: str | None, *, token: bool) -> list[str]:
+def _closing(agent: Agent, name: str, url: str | None, *, token: bool) -> list[str]:
+    check = f"Check: {agent.check.format(name=name)}"
     if not url:
-        return [
-            f"Key: {agent.where_key} The settings file: {config_file()} ({KEY}=…)",
-            f"Check: {agent.check}",
-        ]
-    need = agent.name != "codex" and not agent.token and token
+        return [f"Key: {agent.where_key} The settings file: {config_file()} ({KEY}=…)", check]
+    need = agent.name != "codex" and not agent.refer and token
     said = (
         f"Add the header 'Authorization: Bearer …' yourself: {agent.title} takes no reference."
         if need
         else ""
     )
-    return [*([said] if said else []), f"Check: {agent.check}"]
+    return [*([said] if said else []), check]
 
 
 def machine(place: Place, name: str = "glm") -> list[str]:
@@ -105,7 +104,7 @@ def _state(agent: Agent, file: Path, name: str) -> str:
     if agent.name in BY_HAND:
         return "by hand"
     try:
-        return "installed" if _present(agent, _read(file), name) is not None else "not installed"
+        return "installed" if present(agent, _read(file), name) is not None else "not installed"
     except (ConfigError, ValueError):
         return "unreadable"
 
@@ -147,25 +146,16 @@ def _shown(
     return lines or [dump(agent, document(agent, {wish.name: whole}))]
 
 
-def dump(agent: Agent, whole: Mapping[str, Any]) -> str:
-    """A whole file as text, in the host's format."""
-    if agent.name == "codex":
-        import tomlkit
-
-        return tomlkit.dumps(whole).strip()
-    return json.dumps(whole, ensure_ascii=False, indent=2)
-
-
 def _add(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
     text = _read(file)
-    before = _guard(file, lambda: _present(agent, text, wish.name))
-    if before is not None and not _ours(before, made):
+    before = _guard(file, lambda: present(agent, text, wish.name))
+    if before is not None and not is_ours(before, made):
         raise ConfigError(
             f"{file} already has another server called {wish.name!r}",
             "Choose a name of your own with --name.",
         )
-    wanted = _merged(agent, before, made)
-    new = _guard(file, lambda: _with(agent, text, wish.name, wanted))
+    wanted = merged(agent, before, made)
+    new = _guard(file, lambda: put(agent, text, wish.name, wanted))
     if new == text:
         return [f"{file}: {wish.name} is there already; nothing changed."]
     kept = _back_up(file)
@@ -179,116 +169,20 @@ def _add(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Plac
 
 def _remove(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
     text = _read(file)
-    before = _guard(file, lambda: _present(agent, text, wish.name))
+    before = _guard(file, lambda: present(agent, text, wish.name))
     if before is None:
         return [f"{file}: there is no {wish.name}; nothing changed."]
-    if not _ours(before, made):
+    if not is_ours(before, made):
         raise ConfigError(
             f"{wish.name!r} in {file} is not this server",
             "Give the right --name; for one that was added by its address, --http URL too. Or take it out by hand.",
         )
-    new = _guard(file, lambda: _without(agent, text, wish.name))
+    new = _guard(file, lambda: drop(agent, text, wish.name))
     kept = _back_up(file)
     tool = place.which("claude") if agent.name == "claude-code" and wish.scope == "user" else None
     if not (tool and _tool(tool, place, "mcp", "remove", wish.name, "-s", "user")):
         _write(file, new, private=wish.scope == "user")
     return [f"{file}: {wish.name} taken out.", f"The file as it was: {kept}"]
-
-
-def _present(agent: Agent, text: str, name: str) -> dict[str, Any] | None:
-    whole = _load(agent, text)
-    servers = whole.get(agent.under, {}) if isinstance(whole, dict) else None
-    if not isinstance(servers, dict):
-        raise ValueError(f"{agent.under} is not a table of servers")  # noqa: TRY004 - what the file says is wrong, as where it cannot be read
-    found = servers.get(name)
-    return found if isinstance(found, dict) or found is None else {}
-
-
-def _load(agent: Agent, text: str) -> Any:
-    if agent.name == "codex":
-        import tomllib
-
-        return tomllib.loads(text)
-    return jsonc.load(text)
-
-
-def _ours(found: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
-    """Whether an entry is of this server: by its command, or by an address that says so."""
-    command = str(found.get("command", ""))
-    words = [command, *map(str, found.get("args") or [])]
-    if any(re.fullmatch(r"(.*[/\\])?(glm-mcp|glm-flash-mcp)(\.exe)?", w) or w == "glm_mcp" for w in words):
-        return True
-    urls = ("url", "httpUrl", "serverUrl", "baseUrl")
-    address = next((found[u] for u in urls if u in found), None)
-    return address is not None and (
-        TOKEN in json.dumps(found, default=str)
-        or "glm-http-token" in json.dumps(found, default=str)
-        or any(made.get(u) == address for u in urls)
-    )
-
-
-def _merged(agent: Agent, before: Mapping[str, Any] | None, made: dict[str, Any]) -> dict[str, Any]:
-    """What its user has set in our entry stays; command and address are renewed, and what is missing is added."""
-    if before is None or ("command" in before) != ("command" in made):
-        return made
-    env = dict(before.get("env") or {})
-    whole = {**made, **before} | {k: made[k] for k in ("command", "args", "type", agent.url) if k in made}
-    if "env" in made:
-        whole["env"] = {**made["env"], **env}
-    # The two time limits belong together: who has set one keeps what they have of both.
-    field = agent.limit[0] if agent.limit else ""
-    if field in before and "GLM_DEADLINE_S" not in env:
-        whole.get("env", {}).pop("GLM_DEADLINE_S", None)
-    elif field and field not in before and "GLM_DEADLINE_S" in env:
-        whole.pop(field, None)
-    return whole
-
-
-def _with(agent: Agent, text: str, name: str, made: dict[str, Any]) -> str:
-    if _present(agent, text, name) == made:
-        return text
-    if agent.name == "codex":
-        return _toml(text, agent.under, name, made)
-    new = text
-    listed = _load(agent, text)
-    known = listed.get("inputs", []) if isinstance(listed, dict) else []
-    for item in inputs(agent, made):
-        if not any(isinstance(k, dict) and k.get("id") == item["id"] for k in known):
-            many = len(_load(agent, new).get("inputs", []))
-            new = jsonc.put(new, ["inputs", many], item) if many else jsonc.put(new, ["inputs"], [item])
-    return jsonc.put(new, [agent.under, name], made)
-
-
-def _without(agent: Agent, text: str, name: str) -> str:
-    if agent.name == "codex":
-        return _toml(text, agent.under, name, None)
-    return jsonc.drop(text, [agent.under, name])
-
-
-def _toml(text: str, field: str, name: str, made: Mapping[str, Any] | None) -> str:
-    import tomlkit
-    from tomlkit.items import Table
-
-    whole = tomlkit.parse(text)
-    if made is None:
-        servers: Any = whole[field]
-        del servers[name]
-        return tomlkit.dumps(whole)
-    if field not in whole:
-        whole[field] = tomlkit.table(is_super_table=True)
-    servers = whole[field]
-    if name in servers:
-        for key in [k for k in servers[name] if k not in made]:
-            del servers[name][key]
-        for key, value in made.items():
-            if servers[name].get(key) != value:
-                servers[name][key] = value
-    else:
-        table = tomlkit.item(dict(made)) if isinstance(servers, Table) else tomlkit.inline_table()
-        if not isinstance(servers, Table):
-            table.update(made)
-        servers[name] = table
-    return tomlkit.dumps(whole)
 
 
 def _guard(file: Path, work: Any) -> Any:
@@ -346,7 +240,7 @@ def _by_tool(tool: str, name: str, made: dict[str, Any], file: Path, place: Plac
         _tool(tool, place, "mcp", "remove", name, "-s", "user")
     _tool(tool, place, "mcp", "add-json", name, json.dumps(made), "-s", "user")
     try:
-        return _present(AGENTS["claude-code"], _read(file), name) == made
+        return present(AGENTS["claude-code"], _read(file), name) == made
     except ValueError:
         return False
 

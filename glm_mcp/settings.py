@@ -21,6 +21,11 @@ TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_i
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
+# A reference that a host was to replace by its value, and did not.
+_REFERENCE = re.compile(r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}")
+# The words of an example in the place of a key.
+_EXAMPLE = re.compile(r"<[^<>]*>|your[\w.-]*key[\w.-]*|x{3,}(?:\.x{3,})?", re.IGNORECASE)
+
 
 def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
     return Field(
@@ -186,7 +191,8 @@ class Settings(BaseModel):
     @classmethod
     def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
         # It travels in a header, which takes nothing else.
-        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        word = value.get_secret_value() if value else "-"
+        if not re.fullmatch(r"[!-~]+", word) and not is_placeholder(word):
             raise ValueError("not one word of ASCII")
         return value
 
@@ -199,7 +205,22 @@ class Settings(BaseModel):
 
     @property
     def key(self) -> str | None:
-        return self.api_key.get_secret_value() if self.api_key else None
+        """The key that may be sent: nobody is sent a placeholder."""
+        return self.api_key.get_secret_value() if self.api_key and not self.placeholder else None
+
+    @property
+    def placeholder(self) -> str | None:
+        """What stands where the key should, such as `${GLM_API_KEY}` that the host did not replace."""
+        word = self.api_key.get_secret_value() if self.api_key else ""
+        return word if is_placeholder(word) else None
+
+
+def is_reference(value: str) -> bool:
+    return _REFERENCE.fullmatch(value.strip()) is not None
+
+
+def is_placeholder(key: str) -> bool:
+    return is_reference(key) or _EXAMPLE.fullmatch(key) is not None
 
 
 def variable(field: str) -> str:
@@ -221,7 +242,9 @@ def config_file() -> Path:
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        if not base.is_absolute():  # it would be below the working folder
+            base = Path.home() / ".config"
     return base / "glm-mcp" / "env"
 
 
@@ -236,15 +259,24 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
             "Give --env-file the path of a file with lines NAME=value.",
         )
     path = env_file or config_file()
-    found: dict[str, Any] = _lines(path) if path.is_file() else {}
     names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
     # An empty variable is how a host's form says "not set".
-    found |= {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
+    given_here = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
+    layers = (_lines(path) if path.is_file() else {}, given_here)
+    # So is a reference that the host left as it was; the settings file or another name may have the value.
+    found: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
+    if not found.keys() & set(KEY_NAMES):
+        # Kept when there is no key at all: the error then tells what stood there.
+        found |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
     try:
         return Settings(**{**found, **given})
     except ValidationError as error:
         mend = "Change it in the host's configuration or the environment, then start again."
         raise ConfigError(_explain(error), mend) from None
+
+
+def _says_nothing(name: str, value: str) -> bool:
+    return is_placeholder(value.strip()) if name in KEY_NAMES else is_reference(value)
 
 
 def _lines(path: Path) -> dict[str, str]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 import anyio
 import anyio.to_thread
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from pydantic import ValidationError
 
 from glm_mcp.server import App, build
+from glm_mcp.threads import few_heaps
 
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is
+QUIET_S = 0.4  # after its death, for somebody else to speak
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
 
 
@@ -22,14 +29,18 @@ async def serve_stdio(app: App) -> None:
     """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
     from mcp.server.stdio import stdio_server
 
+    few_heaps()
     # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
-    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
+    host = _Host()
+    threading.Thread(target=host.watch, name="host", daemon=True).start()
     async with stdio_server() as (incoming, outgoing):
         try:
             await server.run(
-                _Watched(incoming, _leave_soon), outgoing, server.create_initialization_options()
+                _Watched(incoming, outgoing, host.spoke, _leave_soon),
+                outgoing,
+                server.create_initialization_options(),
             )
         finally:
             # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
@@ -43,20 +54,67 @@ def _leave_soon() -> None:
     timer.start()
 
 
-def _watch_parent() -> None:
-    """A host that was killed may leave our stdin open in another child of its own: then its death is all there is to see."""
-    parent = os.getppid()
-    while parent > 1 and os.getppid() == parent:
-        time.sleep(PARENT_S)
-    if parent > 1:
-        os._exit(0)
+class _Host:
+    """A host that was killed may leave our stdin open in another child of its own: then its death is all there is to see.
+
+    Our parent need not be the host. A launcher that starts us and leaves on purpose has done so when the first message
+    comes; one that leaves later is told from a host by the messages that still come.
+    """
+
+    def __init__(self) -> None:
+        self._messages = 0
+        self._first = threading.Event()
+
+    def spoke(self) -> None:
+        self._messages += 1
+        self._first.set()
+
+    def watch(self) -> None:
+        self._first.wait()
+        parent = os.getppid()
+        while parent > 1 and os.getppid() == parent:
+            time.sleep(PARENT_S)
+        before = self._messages
+        time.sleep(QUIET_S)
+        if parent > 1 and self._messages == before:
+            os._exit(0)
+
+
+def refusal(error: ValidationError) -> JSONRPCError | None:
+    """The answer to a line that the SDK could not read, for which its sender would wait; None for an empty line."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    if first["type"] != "json_invalid":
+        # Of the kinds of message that it could have been, one misses a field and names the whole.
+        whole = next((p["input"] for p in problems if p["type"] == "missing" and len(p["loc"]) == 2), None)
+        return _refused(INVALID_REQUEST, "not a JSON-RPC 2.0 message (batches are not taken)", whole)
+    if not first["input"].strip():
+        return None
+    said = f"not JSON: {first['ctx']['error']}"
+    if "hex escape" in said:
+        said += " (\\ud800 to \\udfff stand for a character in pairs alone)"
+    try:
+        # Python reads half a surrogate pair and deep nesting: enough to tell whose answer this is.
+        whole = json.loads(first["input"])
+    except (ValueError, RecursionError):
+        whole = None
+    return _refused(PARSE_ERROR, said, whole)
+
+
+def _refused(code: int, said: str, message: Any) -> JSONRPCError:
+    # What has an id and no method is the host's answer to a request of ours.
+    ident = message.get("id") if isinstance(message, dict) and "method" in message else None
+    known = type(ident) is int or (isinstance(ident, str) and ident.isascii())
+    return JSONRPCError(jsonrpc="2.0", id=ident if known else None, error=ErrorData(code=code, message=said))
 
 
 class _Watched:
-    """The SDK's read stream, with a word when it ends."""
+    """The SDK's read stream, with an answer to lines that cannot be read, and a word when it ends."""
 
-    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
-        self._stream, self._ended = stream, ended
+    def __init__(
+        self, stream: Any, answers: Any, heard: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        self._stream, self._answers, self._heard, self._ended = stream, answers, heard, ended
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -66,10 +124,15 @@ class _Watched:
 
     async def __anext__(self) -> Any:
         try:
-            return await self._stream.__anext__()
+            while isinstance(item := await self._stream.__anext__(), ValidationError):
+                if answer := refusal(item):
+                    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                        await self._answers.send(SessionMessage(answer))
         except StopAsyncIteration:
             self._ended()
             raise
+        self._heard()
+        return item
 
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters
+from PIL import Image
 from processes import COMMAND, Stdio, environment, over_http, said
 from support import text_of
 
@@ -40,6 +41,19 @@ def test_over_stdio_a_cancelled_call_closes_its_connection_and_gets_no_answer(
         sim.wait(cut)
         assert "I received text" in said(server.call("chat", {"prompt": "hello"}))
         assert not [m for m in server.heard if m.get("id") == ident and "result" in m]
+
+
+def test_over_stdio_a_cancelled_call_with_a_large_body_closes_its_connection(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    sim.queue(Fault("hang"))
+    Image.effect_noise((1200, 1200), 60).save(tmp_path / "noise.png")
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+        server.initialize()
+        ident = server.start_call("describe_image", {"images": "noise.png"})
+        sim.wait(lambda received: received and received[-1].body)
+        server.send("notifications/cancelled", {"requestId": ident})
+        sim.wait(cut)
 
 
 def test_over_stdio_a_call_cancelled_mid_answer_closes_its_connection(sim: Simulator, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from calls import C3, V1, V4, V6, T, answering, ask, client_of, draw, fresh, models_asked, png, spoken
+from calls import C3, V1, V4, V6, T, answering, ask, client_of, draw, models_asked, png, spoken
+from toolkit import fresh_simulator
 
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
 from glm_mcp.simulator import Fault, Simulator, Switches
@@ -17,15 +18,9 @@ from glm_mcp.wire import File, Image, Message, Text, Video
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
 
 
 FUNCTION = {

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from calls import C3, answering, client_of, draw, fresh
+from calls import C3, answering, client_of, draw
+from toolkit import fresh_simulator
 
 from glm_mcp.errors import GLMError, NetworkError, QuotaError, UpstreamError
 from glm_mcp.simulator import Fault, Simulator
@@ -14,15 +15,9 @@ from glm_mcp.simulator import Fault, Simulator
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
 
 
 async def test_a_picture_is_an_address_with_its_model_and_request_id(sim: Simulator) -> None:

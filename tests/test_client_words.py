@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 
 import anyio
 import pytest
 from calls import V6, T, models_asked
-from mcp import Client
+from conftest import Connect
 from support import text_of
 
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
-
-Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.mark.parametrize(

@@ -362,6 +362,20 @@ async def test_every_call_of_the_scenario_table_is_answered(
             assert not result.is_error, (tool, arguments, text_of(result))
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", PAGES)
+async def test_the_boxes_shown_are_those_that_the_simulator_gives(
+    connect: Connect, folders: Folders, name: str
+) -> None:
+    shown = re.search(r"^`locate` [^\n]*\n\n```text\n(.*?)\n```", page(name), re.MULTILINE | re.DOTALL)
+    call = next(arguments for _, arguments in calls(page(name)) if arguments.get("task") == "locate")
+    shutil.copy(FOLDER / "chart.png", folders.cwd / "chart.png")
+    async with connect() as client:
+        result = await client.call_tool("describe_image", {**call, "images": "chart.png"})
+    assert shown
+    assert text_of(result).startswith(shown[1] + "\nDrawn: ")
+
+
 def lend(arguments: dict[str, Any], folder: Path) -> None:
     """A sample under every file name that the arguments mention."""
     kinds = {".jpg": "photo.jpg", ".png": "chart.png", ".mp4": "clip.mp4"}

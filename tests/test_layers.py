@@ -14,7 +14,7 @@ ROWS: list[list[str]] = [
     ["__init__"],
     ["simulator/"],
     ["samples/"],
-    ["errors"],
+    ["hidden", "errors"],
     ["registry", "settings", "wire", "log", "progress", "threads"],
     ["policy", "limiter", "secret_names", "addresses", "sandbox", "files", "outputs"],
     ["media/"],
@@ -22,9 +22,23 @@ ROWS: list[list[str]] = [
     ["tools/", "prompts", "resources"],
     ["profiles"],
     ["catalogue", "server", "stdio", "http/", "local"],
-    ["jsonc", "hosts", "install", "doctor", "terminal", "cli", "__main__"],
+    ["jsonc", "hosts", "entries", "install", "doctor", "terminal", "cli", "__main__"],
 ]
-TOOLS = ["arguments", "language", "tasks", "base", "files", "inputs", "checking", "ask", "parts", "*"]
+TOOLS = [
+    "arguments",
+    "language",
+    "tasks",
+    "base",
+    "files",
+    "inputs",
+    "checking",
+    "ask",
+    "parts",
+    "packing",
+    "pixels",
+    "sidecar",
+    "*",
+]
 SIMULATOR_USERS = {"server", "cli"}  # server.py's start-up and the command line
 MCP_USERS = {"catalogue", "server", "stdio", "http/", "local"}
 

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import made_documents
 import pytest
 from PIL import Image
 from processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, until
@@ -127,6 +129,64 @@ def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
     assert not sim.received
 
 
+# A launcher: it starts the server on its own pipes, says the server's pid, and leaves when it is told to.
+_LAUNCHER = """
+import signal, subprocess, sys
+print(subprocess.Popen(sys.argv[1:]).pid, file=sys.stderr, flush=True)
+signal.pause()
+"""
+LONG_ENOUGH_S = 1.2  # for the server to notice that its parent has gone, and to go too
+
+
+@contextmanager
+def launched(sim: Simulator, tmp_path: Path) -> Iterator[tuple[Stdio, int]]:
+    """A server that a launcher has started, and its pid; the process of the block is the launcher."""
+    command = (sys.executable, "-c", _LAUNCHER, *COMMAND)
+    with Stdio(environment(tmp_path / "home", sim), tmp_path, command=command) as launcher:
+        pid = int(launcher.err.next() or 0)
+        try:
+            yield launcher, pid
+        finally:
+            if not gone(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@linux
+def test_a_launcher_that_leaves_before_the_first_message_leaves_the_server_alone(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    with launched(sim, tmp_path) as (server, pid):
+        until(lambda: len(list(Path(f"/proc/{pid}/task").iterdir())) >= 3)  # its own threads: it is ready
+        server.signal(signal.SIGTERM)
+        server.initialize()
+        time.sleep(LONG_ENOUGH_S)
+        assert "I received text" in said(server.call("chat", {"prompt": "hello"}))
+
+
+@linux
+def test_a_launcher_that_leaves_while_requests_come_leaves_the_server_alone(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    with launched(sim, tmp_path) as (server, _):
+        server.initialize()
+        server.signal(signal.SIGTERM)
+        end = time.monotonic() + LONG_ENOUGH_S
+        while time.monotonic() < end:
+            assert server.request("ping")["result"] == {}
+        time.sleep(LONG_ENOUGH_S)
+        assert "I received text" in said(server.call("chat", {"prompt": "hello"}))
+
+
+@linux
+def test_a_parent_that_is_gone_ends_a_silent_server_within_a_second(sim: Simulator, tmp_path: Path) -> None:
+    with launched(sim, tmp_path) as (server, pid):
+        server.initialize()
+        server.signal(signal.SIGTERM)
+        began = time.monotonic()
+        until(lambda: gone(pid), 5)
+        assert time.monotonic() - began < WITHIN_S + SLACK_S
+
+
 _WRITER = """
 import sys
 from pathlib import Path
@@ -193,3 +253,26 @@ def test_nothing_is_left_in_the_temporary_folder_whatever_the_end(sim: Simulator
             until(server.children)
             end(server)
         assert list(temp.iterdir()) == []
+
+
+@linux
+def test_what_a_server_killed_over_a_large_pdf_left_goes_with_the_next_one(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """Large ones are read by a link in a folder of its own, which a killed server cannot take away."""
+    work, temp = tmp_path / "home" / "work", tmp_path / "temp"
+    old, new, elsewhere = temp / "glm-mcp-pdf-old", temp / "glm-mcp-pdf-new", tmp_path / "elsewhere"
+    for folder in (work, old, new, elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "input.pdf").symlink_to("/proc/self/fd/0")
+    stranger = temp / "glm-mcp-pdf-stranger"
+    stranger.symlink_to(elsewhere)
+    for folder in (old, elsewhere, stranger):
+        os.utime(folder, (1, 1), follow_symlinks=False)
+    page = made_documents.lines(["The lake is calm."]) + " " * 17_000_000
+    (work / "large.pdf").write_bytes(made_documents.pdf([page]))
+    with Stdio(environment(tmp_path / "home", sim, TMPDIR=str(temp)), work) as server:
+        server.initialize()
+        assert "The lake is calm." in said(server.call("read_document", {"documents": "large.pdf"}))
+    assert sorted(p.name for p in temp.iterdir()) == ["glm-mcp-pdf-new", "glm-mcp-pdf-stranger"]
+    assert (elsewhere / "input.pdf").is_symlink()

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import gc
 import sys
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,35 +45,47 @@ def number(request: Received) -> int:
     return int(request.body["messages"][0]["content"].split()[1])
 
 
-async def test_five_hundred_calls_on_a_model_that_takes_one_are_all_answered(sim: Simulator) -> None:
-    sim.switches = Switches(concurrency=1)
-    sim.queue(Reply("fine", delay_s=0.003, times=0))
+async def test_five_hundred_calls_on_a_model_that_takes_one_are_all_answered(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
     answered: list[int] = []
-    memory: list[int] = []
 
     async def one(client: GLMClient, n: int) -> None:
         await ask(client, f"call {n}", model=T, within=50)
         answered.append(n)
-        if n % 100 == 99:
-            gc.collect()
-            memory.append(tracemalloc.get_traced_memory()[0])
 
-    tracemalloc.start()
-    try:
-        async with client_of(sim) as client, anyio.create_task_group() as group:
+    def held() -> int:
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    async with client_of(sim) as client:
+        await ask(client, "warm up")  # with what is made once and kept
+        fresh(sim)
+        before, tasks = held(), asyncio.all_tasks()
+        sim.switches = Switches(concurrency=1)
+        sim.queue(Reply("fine", delay_s=0.003, times=0))
+        async with anyio.create_task_group() as group:
             for n in range(MANY):
                 group.start_soon(one, client, n)
-    finally:
-        tracemalloc.stop()
-    assert sorted(answered) == list(range(MANY))
-    refused = {number(r) for r in sim.received if r.code == "1302"}
+        received = sim.received
+        refused = [number(r) for r in received if r.code == "1302"]
+        served = [number(r) for r in received if r.status == 200]
+        del received
+        fresh(sim)
+        caplog.clear()  # its records hold the requests
+        assert held() - before < 5 * MANY, (
+            "a call that stays is hundreds of blocks; this test's own figures are three"
+        )
+        assert asyncio.all_tasks() == tasks
+        assert client.limiter(T).running == 0
+    assert sorted(answered) == sorted(served) == list(range(MANY))
     assert len(refused) <= MANY // 50
-    served = [number(r) for r in sim.received if r.status == 200]
+    # A level tried anew lets two go out together, and these may overtake each other on their way.
+    orderly = [n for n in served if n not in refused]
+    place = {n: at for at, n in enumerate(sorted(orderly))}
+    assert max(abs(at - place[n]) for at, n in enumerate(orderly)) <= 1
     for n in refused:
-        assert served.index(n) < n + MANY // 2, "a refused call comes back to its own place in the queue"
-    assert memory[-1] <= memory[0] + 1_000_000, "the simulator's own memory of requests apart"
-    limiter = client.limiter(T)
-    assert limiter.running == 0
+        assert served.index(n) < n + 60, "a refused call comes back to its own place once it has waited"
 
 
 async def test_calls_are_served_in_the_order_in_which_they_came(sim: Simulator) -> None:
@@ -116,7 +127,7 @@ async def test_calls_without_a_chance_before_their_deadline_say_so_at_once(sim: 
 
 async def test_two_hundred_calls_at_once_over_http_on_a_cap_of_fifty(sim: Simulator, tmp_path: Path) -> None:
     sim.switches = Switches(concurrency=50)
-    sim.queue(Reply("fine", delay_s=0.05, times=0))
+    sim.queue(Reply("fine", delay_s=0.2, times=0))
     texts: list[str] = []
 
     async def one(client: Client) -> None:
@@ -133,7 +144,7 @@ async def test_two_hundred_calls_at_once_over_http_on_a_cap_of_fifty(sim: Simula
             assert (await plain.get(f"{url}/health")).json()["status"] == "ok"
     assert len(texts) == 200
     assert all(t.startswith("fine") for t in texts)
-    assert max(r.in_flight for r in sim.received) <= 50
+    assert 20 <= max(r.in_flight for r in sim.received) <= 50
     assert not [r for r in sim.received if r.code]
 
 
@@ -181,9 +192,11 @@ async def test_no_task_is_left_after_faults_and_cancellations(sim: Simulator) ->
 
 
 @linux
-def test_a_soak_with_faults_at_random_leaves_nothing_behind() -> None:
-    tally = soak.soak(10, seed=7)
-    assert tally.calls > 20
-    assert tally.wrong == []
-    assert tally.left == []
-    assert soak.growth(tally.memory) < soak.GROWTH
+async def test_a_soak_with_faults_at_random_leaves_nothing_behind() -> None:
+    for tally in await soak.all_ways(["stdio", "http"], 8, seed=7):
+        assert tally.calls > 10
+        assert tally.cancelled
+        assert tally.failed
+        assert tally.rests
+        assert tally.wrong == []
+        assert tally.left == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -34,6 +36,63 @@ CLIENTS = {
     "cline": "Cline",
     "codex": "codex-mcp-client",
     "claude-desktop": "claude-ai",
+}
+
+
+# What the registry's format of 2025-12-11 asks of the fields that are used here; others do not stand there.
+REGISTRY = {
+    "type": "object",
+    "required": ["$schema", "name", "description", "version", "packages"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"const": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"},
+        "name": {
+            "type": "string",
+            "pattern": r"^io\.github\.[a-zA-Z0-9-]+/[a-zA-Z0-9._-]+$",
+            "maxLength": 200,
+        },
+        "title": {"type": "string", "minLength": 1, "maxLength": 100},
+        "description": {"type": "string", "minLength": 1, "maxLength": 100},
+        "version": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},  # no range, and not "latest"
+        "repository": {
+            "type": "object",
+            "required": ["url", "source"],
+            "additionalProperties": False,
+            "properties": {
+                "url": {"type": "string", "pattern": r"^https://github\.com/[\w-]+/[\w.-]+$"},
+                "source": {"const": "github"},
+            },
+        },
+        "packages": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["registryType", "identifier", "version", "transport"],
+                "additionalProperties": False,
+                "properties": {
+                    "registryType": {"const": "pypi"},
+                    "identifier": {"type": "string", "minLength": 1},
+                    "version": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
+                    "transport": {"const": {"type": "stdio"}},
+                    "environmentVariables": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["name"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "name": {"type": "string", "pattern": "^GLM_[A-Z_]+$"},
+                                "description": {"type": "string"},
+                                "isRequired": {"type": "boolean"},
+                                "isSecret": {"type": "boolean"},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
 }
 
 
@@ -142,6 +201,28 @@ def test_the_version_and_the_names_are_those_of_the_package() -> None:
     assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", server["name"])
     assert len(server["description"]) <= 100
     assert bundle["compatibility"]["runtimes"]["python"] == PROJECT["requires-python"]
+
+
+def test_what_goes_to_the_registry_has_its_format_and_names_its_owner_once_there_is_one() -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / "manifests"))["registry"]
+    published, unpublished = made("alice/glm.flash"), made(None)
+    for found in (published, unpublished, whole("server.json")):
+        jsonschema.validate(found, REGISTRY)
+    assert published["name"] == f"io.github.alice/{PROJECT['name']}"
+    assert published["repository"] == {"url": "https://github.com/alice/glm.flash", "source": "github"}
+    assert "OWNER" not in json.dumps(published)
+    assert unpublished["name"].startswith("io.github.OWNER/")
+    assert "repository" not in unpublished
+    secret = [v["name"] for v in published["packages"][0]["environmentVariables"] if v["isSecret"]]
+    assert secret == ["GLM_API_KEY"]
+
+
+@pytest.mark.parametrize("given", [(), ("alice",), ("alice/a b",), ("https://github.com/alice/glm",)])
+def test_a_repository_that_is_none_is_refused_before_anything_is_written(given: tuple[str, ...]) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "manifests"), "--check", "--repository", *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "--repository takes OWNER/NAME of a GitHub repository\n"
 
 
 def test_the_bundle_starts_what_it_holds_and_asks_for_nothing_else() -> None:

@@ -217,7 +217,11 @@ def test_a_folder_may_be_given_from_home_or_from_the_working_folder(
     assert load().output_dir == Path.cwd() / "made"
 
 
-def test_a_file_in_the_working_folder_is_never_read(home: Path) -> None:
+@pytest.mark.parametrize("below", ["", ".", ".config", "here/../.config"])
+def test_a_file_in_the_working_folder_is_never_read(
+    below: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", below)
     text = "GLM_BASE_URL=http://evil.example/v1\nGLM_SIMULATE=1\n"
     for name in (".env", "env", "glm-mcp/env", ".config/glm-mcp/env", "glm-mcp.env", ".env.local"):
         write(Path.cwd() / name, text)
@@ -256,3 +260,43 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
 def test_settings_do_not_change_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Settings(), "lang", "zh")  # noqa: B010 - what a type checker would not let pass
+
+
+PLACEHOLDERS = [
+    *("${GLM_API_KEY}", "${GLM_API_KEY:-}", "${env:GLM_API_KEY}", "${input:glm-api-key}", "$GLM_API_KEY"),
+    *("$env:GLM_API_KEY", "%GLM_API_KEY%", "{{GLM_API_KEY}}", "${user_config.api_key}"),
+    *("<your-key>", "<your key>", "YOUR_API_KEY", "your-zhipu-api-key", "your.key.here", "xxxx", "xxx.xxxx"),
+]
+
+
+@pytest.mark.parametrize("word", PLACEHOLDERS)
+def test_what_only_holds_the_place_of_a_key_is_none(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", f" {word}\n")
+    assert (load().key, load().placeholder) == (None, word)
+    monkeypatch.setenv("ZHIPU_API_KEY", KEY)
+    assert (load().key, load().placeholder) == (KEY, None)
+
+
+def test_a_placeholder_gives_way_to_the_key_in_the_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(config_file(), f"GLM_API_KEY={KEY}\n")
+    monkeypatch.setenv("GLM_API_KEY", "${GLM_API_KEY}")
+    assert load().key == KEY
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, "sk-local", "EMPTY", "token-abc123", "my-key", "pa$$word", "$", "a${b}"]
+)
+def test_any_other_word_may_be_a_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", key)
+    assert (load().key, load().placeholder) == (key, None)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_reference_that_the_host_left_as_it_was_sets_nothing(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for reference in ("${user_config.value}", "${input:something-long}"):
+        monkeypatch.setenv(variable(field), reference)
+        settings = load()
+        assert settings.key is None
+        assert settings.model_copy(update={"api_key": None}) == Settings()

@@ -296,6 +296,34 @@ async def test_any_picture_takes_the_call_down_the_vision_chain_and_patterns_wor
     assert "instead of glm-4.6v-flash" in text
 
 
+async def test_a_placeholder_in_the_place_of_the_key_is_named_and_sent_to_nobody(
+    connect: Connect, sim: Simulator
+) -> None:
+    async with connect(GLM_API_KEY="${GLM_API_KEY}", GLM_BASE_URL="zhipu") as client:
+        text = await fail(client, "chat", prompt="hello")
+    async with connect(GLM_API_KEY="<your-key>") as client:
+        example = await fail(client, "chat", prompt="hello")
+    assert text.startswith(
+        "config: no API key is set: there is only the placeholder '${GLM_API_KEY}'. Get a free key"
+    )
+    assert "there is only the placeholder '<your-key>'" in example
+    assert sim.received == []
+
+
+async def test_of_a_pattern_what_cannot_be_read_is_left_out_and_named(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "shots" / "1.png", (50, 40))
+    (folders.cwd / "shots" / "2.png").touch()
+    (folders.cwd / "shots" / "3.png").write_bytes(png()[:40])
+    async with connect() as client:
+        text = await say(client, "chat", prompt="Which?", files="shots/*")
+        none = await fail(client, "chat", prompt="Which?", files="shots/[23].png")
+    assert [m.width for m in last(sim).media] == [50]
+    assert "2 left out: 2.png is empty (0 bytes); 3.png " in text.splitlines()[-1]
+    assert none.startswith("unsupported_media: ")
+
+
 async def test_a_part_of_a_picture_is_cut_out_before_it_goes(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

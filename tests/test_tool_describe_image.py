@@ -503,3 +503,53 @@ async def test_parts_that_are_refused_for_too_many_calls_say_so(
     assert text.startswith("rate_limited: ")
     assert "code 1302" in text
     assert "0 of 2 parts are done and kept" in text
+
+
+async def test_of_a_pattern_what_cannot_be_read_is_left_out_and_named(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "shots" / "1.png", (50, 40))
+    picture(folders.cwd / "shots" / "deep" / "2.png", (60, 40))
+    (folders.cwd / "shots" / "empty.png").touch()
+    (folders.cwd / "shots" / "damaged.png").write_bytes(png()[:40])
+    (folders.cwd / "shots" / "text.png").write_text("no picture", encoding="utf-8")
+    sim.web[URL] = (png((64, 48)), "image/png")
+    async with connect() as client:
+        text = await say(client, "describe_image", images="shots/**/*.png", prompt="Which?")
+        beside = await say(client, "describe_image", images=["shots/*.png", URL], prompt="Which?")
+        named = await fail(client, "describe_image", images=["shots/1.png", "shots/empty.png"])
+        none = await fail(client, "describe_image", images="shots/{empty,damaged}.png")
+    first, second = chats(sim)
+    assert [m.width for m in first.media] == [50, 60]
+    assert kinds(second).count("image_url") == 2
+    for said in (text, beside):
+        line = said.splitlines()[-1]
+        assert "3 left out: " in line
+        assert all(f"{name}.png" in line for name in ("empty", "damaged", "text"))
+    assert named.startswith("unsupported_media: empty.png is empty")
+    assert none.startswith("unsupported_media: ")
+
+
+async def test_many_that_are_left_out_are_counted_and_the_first_named(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "z.png")
+    for n in range(9):
+        (folders.cwd / f"{n}.png").touch()
+    async with connect() as client:
+        text = await say(client, "describe_image", images="*.png")
+    assert (
+        "9 left out: 0.png is empty (0 bytes); 1.png is empty (0 bytes); 2.png is empty (0 bytes); …" in text
+    )
+
+
+async def test_more_pictures_than_a_call_takes_are_refused_before_any_is_sent(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for n in range(26):
+        (folders.cwd / f"a{n}.png").write_bytes(png())
+        (folders.cwd / f"b{n}.png").write_bytes(png())
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=["a*.png", "b*.png"])
+    assert text == "invalid_request: describe_image: 52 pictures. At most 50 in one call."
+    assert sim.received == []

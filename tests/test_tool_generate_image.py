@@ -59,6 +59,10 @@ async def test_the_recommended_sizes_are_asked_for_as_they_are(size: str) -> Non
         ("1024 × 1024", (1024, 1024), None),
         ("1024*1024 px", (1024, 1024), None),
         ("1280X960", (1280, 960), None),
+        ("1024", (1024, 1024), None),
+        ("512 px", (512, 512), None),
+        ("1000", (1008, 1008), (1000, 1000)),
+        ("auto", (1024, 1024), None),
         ("1000x1000", (1008, 1008), (1000, 1000)),
         ("1920x1080", (1920, 1088), (1920, 1080)),
         ("64x64", (512, 512), (64, 64)),
@@ -84,7 +88,9 @@ async def test_whatever_is_asked_the_size_sent_is_legal(width: int, height: int)
     assert api_width * api_height <= 2**21
 
 
-@pytest.mark.parametrize("wrong", ["huge", "0x100", "100000x10", "1:9", "9:1", "1:0", "-5x5", "x", "1024"])
+@pytest.mark.parametrize(
+    "wrong", ["huge", "0x100", "100000x10", "1:9", "9:1", "1:0", "-5x5", "x", "10", "123456"]
+)
 async def test_a_size_that_makes_no_sense_is_refused_with_the_forms(wrong: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         plan_size(wrong)
@@ -112,6 +118,13 @@ async def test_the_path_is_on_the_first_line_and_the_picture_is_there(
     assert lines[-1].startswith("[cogview-3-flash · 1024x1024 · ")
     assert "'AI generated' mark" in lines[-1]
     assert glm(result)["size"] == "1024x1024"
+
+
+async def test_a_number_is_the_side_of_a_square(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        for side in (768, "768", 768.0):
+            await say(client, "generate_image", prompt="a hill", size=side)
+    assert [r.body["size"] for r in sim.received if r.body] == ["768x768"] * 3
 
 
 async def test_a_size_between_is_drawn_larger_scaled_and_cropped_and_said(
@@ -285,6 +298,26 @@ async def test_a_picture_that_is_gone_is_said_to_be_gone(connect: Connect, sim: 
     assert f"{sim.origin}/files/cogview/" in text
     assert "call again for another" in text
     assert len([r for r in sim.received if r.path.endswith("generations")]) == 1
+
+
+async def test_a_download_that_breaks_is_tried_again_and_the_picture_is_not_drawn_twice(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Fault("refuse", path="/files/", times=2))
+    async with connect() as client:
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (512, 512)
+    assert [r.path.startswith("/files/") for r in sim.received] == [False, True, True, True]
+
+
+async def test_a_picture_that_cannot_be_downloaded_is_not_lost(connect: Connect, sim: Simulator) -> None:
+    sim.queue(Fault("refuse", path="/files/", times=0))
+    async with connect() as client:
+        text = await fail(client, "generate_image", prompt="a hill")
+    assert text.startswith("network: ")
+    made = text.partition("The picture was made and is kept for 30 days at ")[2].split()[0]
+    assert made.startswith(f"{sim.origin}/files/cogview/")
+    assert sum(r.path.endswith("generations") for r in sim.received) == 1
 
 
 async def test_what_is_no_picture_is_not_saved(connect: Connect, sim: Simulator, folders: Folders) -> None:

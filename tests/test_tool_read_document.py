@@ -19,7 +19,7 @@ from glm_mcp.media.parts import Picture
 from glm_mcp.registry import CARDS
 from glm_mcp.server import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
-from glm_mcp.tools.read_document import Unit, pack
+from glm_mcp.tools.packing import Unit, pack
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 from glm_mcp.wire import Image
 
@@ -528,3 +528,36 @@ async def test_fifty_documents_with_long_names_stay_within_the_budget(
     assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 7_800
     assert lost.is_error
     assert len(lost.model_dump_json(by_alias=True, exclude_none=True)) <= 7_800
+
+
+async def test_of_a_pattern_what_cannot_be_read_is_left_out_and_named(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "a.md").write_text("Alpha", encoding="utf-8")
+    (folders.cwd / "b.md").touch()
+    (folders.cwd / "c.pdf").write_bytes(b"%PDF-1.4\nnothing more")
+    async with connect() as client:
+        text = await say(client, "read_document", documents="*.*")
+        answer = await say(client, "read_document", documents="*.{md,pdf}", prompt="What?")
+        none = await fail(client, "read_document", documents="{b.md,c.pdf}")
+        named = await fail(client, "read_document", documents=["a.md", "b.md"])
+    assert text.startswith("Alpha")
+    for said in (text, answer):
+        assert "2 left out: b.md is empty (0 bytes); c.pdf " in said.splitlines()[-1]
+    assert "Alpha" in last(sim).text
+    assert none.startswith("unsupported_media: ")
+    assert named.startswith("unsupported_media: b.md is empty")
+
+
+async def test_a_long_text_without_pages_is_given_as_it_is(connect: Connect, folders: Folders) -> None:
+    whole = "word " * 60_000 + "end"
+    (folders.cwd / "long.md").write_text(whole, encoding="utf-8")
+    async with connect() as client:
+        texts = [
+            await say(client, "read_document", documents="long.md", max_chars=1_000_000, **pages)
+            for pages in ({}, {"pages": "1-2"}, {"pages": "1-"})
+        ]
+        second = await say(client, "read_document", documents="long.md", max_chars=1_000_000, pages=2)
+    assert [body_of(text) for text in texts] == [whole] * 3
+    assert body_of(second) == "[part 2]\n" + whole[200_000:]
+    assert "long.md has no pages: it is counted in 2 parts of 200,000 characters" in second.splitlines()[-1]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.server import App, build
+from glm_mcp.threads import few_heaps
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -94,6 +95,7 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtra("http", "serving over HTTP") from None
+    few_heaps()
     found: Any = application(app, host=host)
     listening = _listen(host, port)
     # A client may hold its stream open for ever; what still runs after the grace is cancelled.

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from glm_mcp import media
-from glm_mcp.attempts import Answer
-from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.parts import Clip, Frame, Source
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
 from glm_mcp.tools.language import Lang, language
 from glm_mcp.tools.parts import combined
+from glm_mcp.tools.sidecar import subtitles_beside
 from glm_mcp.tools.tasks import VIDEO, instruction
 from glm_mcp.wire import Message, Part, Text, Video
 
@@ -42,10 +40,6 @@ FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
 SHEETED = {"timeline", "keyframes", "storyboard"}
 EXACT = {"timeline", "keyframes"}
 STILLS_MAX = 12
-SIDECAR_BYTES = 5_000_000  # of a subtitle file; a film's has 100 kB
-SIDECAR = re.compile(
-    r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE
-)  # after the video's own name
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
@@ -72,7 +66,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         ):
             try:
                 answer = await ask(deps, args, _whole(Video(source.name, url=source.url), words, task))
-                return result(deps, args, answer, ["the service read the video by its address"])
+                notes = ["the service read the video by its address", *origin(source)]
+                return result(deps, args, answer, notes)
             except InvalidRequest as error:
                 if error.code != "1210":
                     raise
@@ -96,7 +91,7 @@ async def _local(
     task, most = args.get("task"), args.get("max_frames")
     start, end = span
     card = deps.client.models("vision", args.get("model"))[0]
-    sidecar = await _sidecar(deps, source)
+    sidecar = await subtitles_beside(deps, source)
     deps.progress.say(f"preparing {source.name}")
     whole = task not in FRAMED and most is None and card.id not in deps.client.refuses_video
     if whole:
@@ -120,6 +115,7 @@ async def _local(
                     [
                         f"{media.times.stamp(clip.start)}–{media.times.stamp(clip.end)} sent whole",
                         *clip.notes,
+                        *origin(source),
                     ],
                 )
             except InvalidRequest as error:
@@ -183,44 +179,54 @@ async def _of_frames(
         f"{len(frames)} frames of {media.times.stamp(first.start)}–{media.times.stamp(last.end)} read, the video has {media.times.stamp(first.duration)}"
     ]
     # What each clip says of its own coverage is in the line above.
-    notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)]
+    notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)] + origin(source)
+    moments: list[float] = []
+    if task == "keyframes":
+        named = times_in(answer.text)
+        moments = [t for t in named if first.start - 1 <= t <= last.end + 1]
+        if len(moments) < len(named):
+            span = f"{media.times.stamp(first.start)}–{media.times.stamp(last.end)}"
+            notes.append(
+                f"{len(named) - len(moments)} of {len(named)} key frames named left out: not within {span}"
+            )
+        if len(moments) > STILLS_MAX:
+            notes.append(f"the first {STILLS_MAX} of {len(moments)} key frames saved")
     finished = result(deps, args, answer, list(dict.fromkeys(notes)))
-    await _kept(deps, finished, source, answer, frames, task)
+    await _kept(deps, finished, source, moments[:STILLS_MAX], frames if task in SHEETED else [])
     return finished
 
 
 async def _kept(
-    deps: Deps, finished: ToolResult, source: Source, answer: Answer, frames: list[Frame], task: str | None
+    deps: Deps, finished: ToolResult, source: Source, moments: list[float], frames: list[Frame]
 ) -> None:
-    """The contact sheet, and the key frames that the answer names, full-size."""
+    """The key frames at these moments, full-size, and the contact sheet of these frames."""
     stem = (
         re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
     )
     heads: list[str] = []
-    if task == "keyframes":
-        times = times_in(answer.text, frames[-1].time if frames else 0.0)[:STILLS_MAX]
-        got = await media.video.stills(source, times)
-        if len(got) < len(times):
+    if moments:
+        got = await media.video.stills(source, moments)
+        if len(got) < len(moments):
             heads.append(
-                f"{len(times) - len(got)} of {len(times)} key frames could not be read from the file"
+                f"{len(moments) - len(got)} of {len(moments)} key frames could not be read from the file"
             )
         for moment, data in got:
-            said, link = await files.save(
+            said, links = await files.save(
                 deps, f"{stem}-{media.times.stamp(moment, 1).replace(':', '-')}.jpg", data
             )
             heads.append(f"{media.times.stamp(moment, 1)} {said}")
-            finished.links.append(link)
-    if task in SHEETED and frames:
-        said, link = await files.keep(deps, f"{stem}-sheet.jpg", await media.sheet.make_sheet(frames))
+            finished.links += links
+    if frames:
+        said, links = await files.keep(deps, f"{stem}-sheet.jpg", await media.sheet.make_sheet(frames))
         heads.append(f"Contact sheet: {said}")
-        finished.links.append(link)
+        finished.links += links
     if heads:
         finished.head = "\n".join(heads)
         finished.data["files"] = heads
 
 
-def times_in(text: str, end: float) -> list[float]:
-    """The time that each line of an answer starts with, in seconds, in order, within the video."""
+def times_in(text: str) -> list[float]:
+    """The time that each line of an answer starts with, in seconds, in order."""
     found: list[float] = []
     for line in text.splitlines():
         mark = re.match(
@@ -233,7 +239,7 @@ def times_in(text: str, end: float) -> list[float]:
             moment = media.times.parse_time(mark[1].replace("秒", "s").replace(" ", ""))
         except InvalidRequest:
             continue  # the model's slip, such as 1:75
-        if moment <= end + 1 and moment not in found:
+        if moment not in found:
             found.append(moment)
     return found
 
@@ -265,37 +271,6 @@ def _with_subtitles(clip: Clip, words: str, lang: Lang) -> str:
     if not clip.subtitles:
         return words
     return f"{'视频字幕' if lang == 'zh' else 'Subtitles of the video'}:\n{clip.subtitles}\n\n{words}"
-
-
-def _beside(video: Path) -> list[Path]:
-    """Subtitle files of a video: its name, perhaps a language, and the suffix; the plainest name first."""
-    try:
-        names = [p for p in video.parent.iterdir() if p.name.casefold().startswith(video.stem.casefold())]
-    except OSError:
-        return []
-    fit = [p for p in names if SIDECAR.fullmatch(p.name[len(video.stem) :])]
-    return sorted(fit, key=lambda p: (len(p.name), p.name.casefold()))
-
-
-async def _sidecar(deps: Deps, source: Source) -> str | None:
-    """The text of a subtitle file beside a local video, where it may be read."""
-    if source.path is None:
-        return None
-    for beside in await in_thread(_beside, source.path):
-        try:
-            found = await resolve(deps, str(beside), "any")
-        except GLMError:
-            continue
-        try:
-            if found[0].size > SIDECAR_BYTES:
-                continue
-            data = await in_thread(found[0].read)
-            return media.encoding.decode(data, beside.name).text
-        except GLMError:
-            continue
-        finally:
-            found[0].close()
-    return None
 
 
 TOOL = Tool(

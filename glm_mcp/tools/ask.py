@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from glm_mcp.attempts import Answer, Job
-from glm_mcp.errors import UpstreamError
+from glm_mcp.errors import UpstreamError, escaped
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
 from glm_mcp.tools.checking import Wanted, check, check_schema
 from glm_mcp.tools.inputs import downloaded
@@ -81,7 +81,9 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         )
         error.partial = answer.text
         raise error
-    answer.text = json.dumps(value, ensure_ascii=False, indent=1 if len(answer.text) < 4_000 else None)
+    answer.text = escaped(
+        json.dumps(value, ensure_ascii=False, indent=1 if len(answer.text) < 4_000 else None)
+    )
     return answer
 
 

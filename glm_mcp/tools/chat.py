@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from glm_mcp import media
-from glm_mcp.errors import InvalidRequest, clean
-from glm_mcp.media.parts import Fragment, Source
+from glm_mcp.errors import GLMError, InvalidRequest, clean, escaped
+from glm_mcp.media.parts import LEAVABLE, Fragment, Source
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
 from glm_mcp.wire import File, Image, Message, Part, Text, Video
 
 ARGS = (
@@ -52,13 +52,23 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     parts: list[Part] = []
     notes: list[str] = []
     found: list[Source] = []
+    left_out: list[GLMError] = []
     try:
         for argument in files:
-            found += await resolve(deps, argument, "any")
+            found += await resolve(deps, argument, "any", left_out)
         for source in found:
-            more, said = await _attached(deps, source, len(found))
+            try:
+                more, said = await _attached(deps, source, len(found))
+            except LEAVABLE as error:
+                if not source.matched:
+                    raise
+                left_out.append(error)
+                continue
             parts += more
             notes += said
+        if left_out and not parts:
+            raise left_out[0]
+        notes += missed(left_out)
     finally:
         for source in found:
             source.close()
@@ -83,7 +93,9 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             functions=functions,
         ),
     )
-    answer.text += _sources(answer.extras.get("web_search"))
+    sources = _sources(answer.extras.get("web_search"))
+    answer.text += sources
+    notes += ["with pages of a web search"] * bool(sources)
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
         turn: dict[str, Any] = {
@@ -98,7 +110,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             "The model asks for function calls. Append this message to history, then one "
             '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
         )
-        finished.text = json.dumps(turn, ensure_ascii=False)
+        finished.text = escaped(json.dumps(turn, ensure_ascii=False))
         finished.data["message"] = turn
     return finished
 
@@ -119,7 +131,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
         )
     if is_remote(source):
         if source.family == "image" and source.fragment == Fragment():
-            return [Image(source.name, url=source.url)], []
+            return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
         if source.family in {"video", "audio"}:
             return await _attached(deps, source, of)
@@ -132,7 +144,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
         for picture in pictures:
             label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
-        return labelled, [n for p in pictures for n in p.notes]
+        return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
     document = await media.document.read(source)
     text = f"[file: {document.name}]\n{media.document.to_markdown(document)}\n[end of {document.name}]"
     pages = [p.number for p in document.pages if p.as_image]

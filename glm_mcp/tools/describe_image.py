@@ -11,14 +11,14 @@ from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.parts import Fragment, Picture, Source
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
 from glm_mcp.tools.language import language
 from glm_mcp.tools.parts import add, each
+from glm_mcp.tools.pixels import draw, in_pixels, same
 from glm_mcp.tools.tasks import IMAGE, instruction
 from glm_mcp.wire import Image, Message, Part, Text
 
@@ -65,9 +65,10 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if task == "locate" and not prompt:
         raise InvalidRequest("describe_image: task=locate without a prompt", "Say in prompt what to find.")
     found: list[Source] = []
+    left_out: list[GLMError] = []
     try:
         for argument in args["images"]:
-            found += await resolve(deps, argument, "image")
+            found += await resolve(deps, argument, "image", left_out)
         if len(found) > IMAGES_MAX:
             raise InvalidRequest(
                 f"describe_image: {len(found)} pictures", f"At most {IMAGES_MAX} in one call."
@@ -77,7 +78,14 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
                 "describe_image: task=compare with one picture", "Give two or more pictures."
             )
         # A click point is of the whole screen: it is never cut into parts.
-        pictures = await _prepared(deps, args, found, here=task == "locate", tiles=task != "ui_action")
+        pictures = await _prepared(
+            deps, args, found, left_out, here=task == "locate", tiles=task != "ui_action"
+        )
+        if left_out and not pictures:
+            raise left_out[0]
+        told = [*missed(left_out), *(note for source in found for note in origin(source))]
+        if told:
+            pictures[0] = replace(pictures[0], notes=(*pictures[0].notes, *told))
         if task == "locate":
             return await _locate(deps, args, words, pictures)
         card = deps.client.models("vision", args.get("model"))[0]
@@ -88,7 +96,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         if task == "ui_to_code":
             return await _code(deps, args, answer, found[0], notes)
         if not args.get("json"):
-            answer.text += await _pixels(deps, answer.text, pictures, found)
+            answer.text += await in_pixels(deps, answer.text, pictures, found)
         return result(deps, args, answer, notes)
     finally:
         for source in found:
@@ -96,7 +104,13 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
 
 
 async def _prepared(
-    deps: Deps, args: dict[str, Any], found: Sequence[Source], *, here: bool, tiles: bool
+    deps: Deps,
+    args: dict[str, Any],
+    found: Sequence[Source],
+    left_out: list[GLMError],
+    *,
+    here: bool,
+    tiles: bool,
 ) -> list[Picture]:
     """All pictures ready to send. A URL goes to the service as it is, unless a part of it or its size is needed `here`."""
     card = deps.client.models("vision", args.get("model"))[0]
@@ -110,14 +124,18 @@ async def _prepared(
             local.append(await fetch(deps, source, "image") if remote else source)
     deps.progress.say(f"preparing {local[0].name if len(local) == 1 else f'{len(local)} pictures'}")
     if card.images == 1 and len(local) > 1:
-        groups = [await media.image.prepare_images([source], card, tiles=tiles) for source in local]
+        groups = [
+            await media.image.prepare_images([source], card, tiles=tiles, left_out=left_out)
+            for source in local
+        ]
     elif len(local) == len(found):
-        return await media.image.prepare_images(local, card, tiles=tiles)
+        return await media.image.prepare_images(local, card, tiles=tiles, left_out=left_out)
     else:
         share = replace(card, images=max(1, (card.images - len(as_is)) // max(1, len(local))))
         budget = card.body_bytes // max(1, len(local))
         groups = [
-            await media.image.prepare_images([source], share, tiles=tiles, budget=budget) for source in local
+            await media.image.prepare_images([source], share, tiles=tiles, budget=budget, left_out=left_out)
+            for source in local
         ]
     rest = iter(groups)
     return [p for n in range(len(found)) for p in ([as_is[n]] if n in as_is else next(rest))]
@@ -192,7 +210,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
             lines.append(f"{name}:")
         for box in boxes:
             left, top, right, bottom = media.boxes.to_pixels(box, picture)
-            if any(_same([left, top, right, bottom], i["box_px"]) for i in items if i["picture"] != name):
+            if any(same([left, top, right, bottom], i["box_px"]) for i in items if i["picture"] != name):
                 continue  # seen already in the part before, which overlaps this one
             centre = ((left + right) // 2, (top + bottom) // 2)
             width, height = picture.original
@@ -214,8 +232,8 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
                 }
             )
         if boxes and picture.part.data:
-            said, link = await _drawn(deps, picture, boxes)
-            links.append(link)
+            said, drawn = await draw(deps, picture, boxes)
+            links += drawn
             lines.append(f"Drawn: {said}")
     first = answers[0]
     add(first, answers[1:])
@@ -229,58 +247,6 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     finished.links = links
     finished.data |= {"count": len(items), "items": items}
     return finished
-
-
-def _same(a: Sequence[int], b: Sequence[int]) -> bool:
-    """Whether two boxes are one: they share more than half of what they cover together."""
-    across = min(a[2], b[2]) - max(a[0], b[0])
-    down = min(a[3], b[3]) - max(a[1], b[1])
-    if across <= 0 or down <= 0:
-        return False
-    shared = across * down
-    return 2 * shared > (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
-
-
-async def _drawn(deps: Deps, picture: Picture, boxes: Sequence[media.boxes.Box]) -> tuple[str, Any]:
-
-    data = picture.part.data or b""
-    # The copy is of the picture as it was sent: a tall one is drawn part by part, at the size the model saw.
-    sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
-    marked = [(media.boxes.to_pixels(b, sent), b.label) for b in boxes]
-    copy = await in_thread(media.boxes.draw, data, marked)
-    suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
-    return await files.keep(
-        deps, re.sub(r"[^\w.-]+", "-", picture.part.name.rpartition("/")[2])[:60] + "-boxes" + suffix, copy
-    )
-
-
-async def _pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: Sequence[Source]) -> str:
-    """Boxes of an answer about one picture, in its pixels; empty when there are none."""
-    if "[" not in text:
-        return ""
-    boxes = media.boxes.parse_boxes(text)
-    if not boxes:
-        return ""
-    if len(pictures) > 1:
-        return (
-            "\n\n(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
-        )
-    picture = pictures[0]
-    if not picture.width:
-        try:
-            card = deps.client.models("vision")[0]
-            picture = (
-                await media.image.prepare_images([await fetch(deps, found[0], "image")], card, tiles=False)
-            )[0]
-        except GLMError:
-            return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
-    width, height = picture.original
-    rows = []
-    for box in boxes:
-        left, top, right, bottom = media.boxes.to_pixels(box, picture)
-        place = f"({left}, {top})" if box.is_point else f"[{left}, {top}, {right}, {bottom}]"
-        rows.append(f"{box.label}: {place}" if box.label else place)
-    return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
 
 
 async def _code(
@@ -305,10 +271,11 @@ async def _code(
     )
     if answer.partial or answer.finish == "length":
         notes = [*notes, "the code is NOT complete"]
-    said, link = await files.save(deps, stem + suffix, code.encode())
+    said, links = await files.save(deps, stem + suffix, code.encode())
     finished = result(deps, args, answer, notes)
-    finished.head, finished.links = f"Saved: {said}", [link]
-    finished.data["path"] = said
+    finished.head, finished.links = (f"Saved: {said}" if links else f"The code is {said}"), links
+    if links:
+        finished.data["path"] = said
     return finished
 
 

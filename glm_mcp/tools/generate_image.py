@@ -58,16 +58,18 @@ def plan_size(text: str | None) -> Size:
 
     Raises InvalidRequest with the forms that are understood.
     """
-    if not text or not text.strip():
+    word = (text or "").strip().lower()
+    if word in {"", "auto"}:
         return Size((1024, 1024), None)
-    word = text.strip().lower()
+    side = re.fullmatch(r"(\d{3,5})(?:\.0)?(?:\s*px)?", word)
+    word = f"{side[1]}x{side[1]}" if side else word
     word = {"square": "1:1", "landscape": "16:9", "portrait": "9:16", "wide": "16:9", "tall": "9:16"}.get(
         word, word
     )
     forms = (
         f"It may be one of {', '.join(SIZES)}, another WxH up to {SIDE_ASKED_MAX}, or a ratio such as 16:9."
     )
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([x×*,:/])\s*(\d+(?:\.\d+)?)(?:\s*px)?", word)
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([x×*,:/])\s*(\d{1,9}(?:\.\d{1,9})?)(?:\s*px)?", word)
     if not found:
         raise InvalidRequest(f"generate_image: size is {text!r}", forms)
     first, mark, second = float(found[1]), found[2], float(found[3])
@@ -135,7 +137,11 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
-    saved = await in_thread(_save, deps, output, target, data, mime, size)
+    try:
+        saved = await in_thread(_save, deps, output, target, data, mime, size)
+    except ConfigError as error:
+        error.hint = f"{_made(drawing.url)} {error.hint}"
+        raise
     data, drawn = saved.data, saved.size
     notes = [
         drawing.model,
@@ -253,14 +259,16 @@ async def _fetched(deps: Deps, url: str) -> bytes:
             if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:
                 continue
             if isinstance(error, NetworkError | TimedOut):
-                error.hint = (
-                    f"The picture was made and is kept for 30 days at {url} . Download it there. {error.hint}"
-                )
+                error.hint = f"{_made(url)} {error.hint}"
             else:
                 error.hint = "The service's own address of the picture leads to none: call again for another."
             raise
         return data
     raise AssertionError  # the loop returns or raises
+
+
+def _made(url: str) -> str:
+    return f"The picture was made and is kept for 30 days at {url} . Download it there."
 
 
 def _name(prompt: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import anyio
 
 from glm_mcp import media
-from glm_mcp.errors import one_line
+from glm_mcp.errors import GLMError, one_line
 from glm_mcp.media.parts import Source
 from glm_mcp.tools.base import Deps
 from glm_mcp.wire import Image, Part
@@ -22,16 +23,32 @@ LOCAL_BYTES: dict[str, int] = {
     "any": 500 * MIB,
 }
 DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
+REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 
 
-async def resolve(deps: Deps, argument: str, want: media.source.Want) -> list[Source]:
-    """The sources that an argument names. Raises as `media.source.resolve`."""
+async def resolve(
+    deps: Deps, argument: str, want: media.source.Want, left_out: list[GLMError] | None = None
+) -> list[Source]:
+    """The sources that an argument names; `left_out` and errors as of `media.source.resolve`."""
     found = await media.source.resolve(
-        argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=LOCAL_BYTES[want]
+        argument,
+        want,
+        sandbox=deps.sandbox,
+        outputs=deps.outputs,
+        max_bytes=LOCAL_BYTES[want],
+        left_out=left_out,
     )
     # A name goes into notes and prompts, where a line break in it would speak for itself.
     return [replace(source, name=one_line(source.name)) for source in found]
+
+
+def missed(left_out: Sequence[GLMError]) -> list[str]:
+    """A note that names the files of a pattern that were left out, the first few with the reason."""
+    if not left_out:
+        return []
+    said = "; ".join(one_line(error.message)[:REASON_CHARS] for error in left_out[:REASONS])
+    return [f"{len(left_out)} left out: {said}" + ("; …" if len(left_out) > REASONS else "")]
 
 
 def is_remote(source: Source) -> bool:
@@ -40,8 +57,11 @@ def is_remote(source: Source) -> bool:
 
 
 def origin(source: Source) -> list[str]:
-    """A note that says where a download came from."""
-    return [f"{source.name} from {urlsplit(source.url).hostname}"] if source.url else []
+    """A note that says where a text or picture of somebody else's came from: a download, or what an answer before kept."""
+    if source.url:
+        return [f"{source.name} from {urlsplit(source.url).hostname}"]
+    # Bytes that have a path are our own cache's.
+    return ["kept from an earlier answer"] if source.path and source.data is not None else []
 
 
 async def fetch(deps: Deps, source: Source, want: media.source.Want) -> Source:

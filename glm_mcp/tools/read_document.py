@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp import media
 from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia, plain
-from glm_mcp.media.parts import Document, Page, Picture, Source
-from glm_mcp.registry import Card
+from glm_mcp.media.parts import LEAVABLE, Document, Page, Picture, Source
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
+from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
 from glm_mcp.tools.language import Lang, language
+from glm_mcp.tools.packing import Unit, pack, question
 from glm_mcp.tools.parts import add, combined, each
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, instruction
-from glm_mcp.wire import File, Message, Part, Text, count_tokens
+from glm_mcp.wire import File, Message, Part, Text
 
 ARGS = (
     Arg(
@@ -52,17 +51,6 @@ ARGS = (
 )
 UNSEEN: dict[Lang, str] = {"en": "[no text: scanned]", "zh": "[无文字：扫描页]"}
 KEPT = "glm://outputs/"
-SPARE_TOKENS = 4_000  # for instructions and the error of our count
-PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A page as it goes to a model: text, or pictures, or both."""
-
-    label: str
-    text: str
-    pictures: tuple[Picture, ...]
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
@@ -83,28 +71,37 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     async with AsyncExitStack() as stack:
         documents: list[tuple[Source, Document]] = []
         found: list[Source] = []
+        left_out: list[GLMError] = []
         for argument in args["documents"]:
-            for source in await resolve(deps, argument, "document"):
+            for source in await resolve(deps, argument, "document", left_out):
                 stack.callback(source.close)
                 found.append(source)
         for source in found:
             local = await fetch(deps, source, "document") if is_remote(source) else source
             deps.progress.say(f"reading {local.name}")
-            read_it = await media.document.read(
-                local,
-                pages=args.get("pages"),
-                password=args.get("password"),
-                encoding=args.get("encoding"),
-                figures=asked and mode == "auto",
-            )
+            try:
+                read_it = await media.document.read(
+                    local,
+                    pages=args.get("pages"),
+                    password=args.get("password"),
+                    encoding=args.get("encoding"),
+                    figures=asked and mode == "auto",
+                )
+            except LEAVABLE as error:
+                if not local.matched:
+                    raise
+                left_out.append(error)
+                continue
             documents.append((local, read_it))
+        if left_out and not documents:
+            raise left_out[0]
         if task == "compare" and len(documents) < 2:
             raise InvalidRequest(
                 "read_document: task=compare with one document", "Give two or more documents."
             )
         if not asked:
-            return await _markdown(deps, args, documents)
-        return await _answer(deps, args, documents)
+            return await _markdown(deps, args, documents, missed(left_out))
+        return await _answer(deps, args, documents, missed(left_out))
 
 
 async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
@@ -123,7 +120,7 @@ async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
 
 def _cursor(args: dict[str, Any], total: int) -> int:
     word = str(args.get("cursor") or "0").strip()
-    if not word.isdecimal() or int(word) > total:
+    if not re.fullmatch(r"[0-9]{1,12}", word) or int(word) > total:
         raise InvalidRequest(
             f"read_document: cursor is '{word[:20]}'",
             f"It is a number from 0 to {total}, as the last result gave it.",
@@ -158,11 +155,10 @@ async def _native(deps: Deps, args: dict[str, Any]) -> ToolResult:
 
 
 async def _markdown(
-    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]]
+    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]], notes: list[str]
 ) -> ToolResult:
     """The documents as Markdown. Pages without usable text are transcribed by the model, and it says so."""
     texts: list[str] = []
-    notes: list[str] = []
     asked: list[Answer] = []
     missing: list[Page] = []
     mode = args.get("mode", "auto")
@@ -256,13 +252,12 @@ async def _rendered(
 
 
 async def _answer(
-    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]]
+    deps: Deps, args: dict[str, Any], documents: Sequence[tuple[Source, Document]], notes: list[str]
 ) -> ToolResult:
     """An answer from the documents: one call when they fit the model's window, else in parts."""
     prompt, task, mode = args.get("prompt", "").strip(), args.get("task"), args.get("mode", "auto")
     form = args.get("output_format", "markdown")
     units: list[Unit] = []
-    notes: list[str] = []
     missing: list[Page] = []
     sample = prompt or "".join(p.text for _, d in documents for p in d.pages[:3])[:2000]
     lang = language(prompt or ("" if deps.settings.lang else sample), deps.settings)
@@ -295,7 +290,7 @@ async def _answer(
     role = "vision" if vision else "chat"
     card = deps.client.models(role, args.get("model"))[0]
     packs = await in_thread(pack, units, card, words, args.get("max_tokens"))
-    questions = [_question(p, words, role, lang) for p in packs]
+    questions = [question(p, words, role, lang) for p in packs]
     if form == "json":
         args = {"json": True, **args}
     if len(questions) == 1:
@@ -318,41 +313,6 @@ def _wish(prompt: str, task: str | None, form: str, lang: Lang) -> str:
 def _unfenced(text: str) -> str:
     found = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
     return found[1] if found else text
-
-
-def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) -> list[list[Unit]]:
-    """Units in order, in as few packs as the model's window and its number of pictures allow. A text larger than the
-    window is cut. Blocking: counting takes a second for some million characters.
-    """
-    answer = min(max_tokens or card.default_tokens, card.max_tokens)
-    room = max(1_000, card.context - answer - count_tokens(words) - SPARE_TOKENS)
-    packs: list[list[Unit]] = [[]]
-    used = pictures = size = 0
-    for unit in units:
-        for n, piece in enumerate(media.document.pieces(Page(0, unit.label, unit.text), room)):
-            cut = Unit(piece.label, piece.text, () if n else unit.pictures)
-            tokens = count_tokens(cut.text) + PAGE_TOKENS * len(cut.pictures)
-            seen = len(cut.pictures)
-            weight = sum(len(p.part.data or b"") * 4 // 3 for p in cut.pictures)
-            full = used + tokens > room or size + weight > card.body_bytes
-            if packs[-1] and (full or (seen and pictures + seen > card.images)):
-                packs.append([])
-                used = pictures = size = 0
-            packs[-1].append(cut)
-            size += weight
-            used += tokens
-            pictures += seen
-    return packs
-
-
-def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:
-    parts: list[Part] = []
-    for unit in units:
-        parts.append(Text(f"[{unit.label}]" + (f"\n{unit.text}" if unit.text else "")))
-        parts += [p.part for p in unit.pictures]
-    mark = "以上是文档内容。" if lang == "zh" else "That was the document."
-    parts.append(Text(f"{mark}\n\n{words}"))
-    return Question((Message("user", tuple(parts)),), role, task="answer")
 
 
 def _finished(deps: Deps, args: dict[str, Any], answer: Answer, notes: list[str]) -> ToolResult:
