@@ -9,10 +9,11 @@ import re
 import secrets
 import sys
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_TRIES = 1000  # names tried before we give up
+_NUMBERS = 1000  # names tried one by one
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
@@ -83,9 +84,9 @@ def write_part(path: Path, data: bytes, mode: int) -> Path:
 def write_here(path: Path, data: bytes) -> Path:
     """`write_new` into the very folder that a resolved `path` was checked for, though a link may have taken its place.
 
-    Raises OSError when it has; only Linux can tell and hold a folder so.
+    Raises OSError when it has; only Linux can tell and hold a folder so, and only with /proc.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not Path("/proc/self/fd").is_dir():
         return write_new(path, data)
     held = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -104,13 +105,22 @@ def write_new(path: Path, data: bytes, *, links: bool = True) -> Path:
     """
     temporary = write_part(path, data, 0o666)  # the user's umask takes off what they do not share
     try:
-        for number in range(1, _TRIES):
-            target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        for name in _names(path):
+            target = path.with_name(name)
             if _take(temporary, target) if links else _claim(temporary, target):
                 return target
     finally:
         temporary.unlink(missing_ok=True)
-    raise FileExistsError(errno.EEXIST, "too many files of this name")
+    raise FileExistsError(errno.EEXIST, "every name that was tried is taken")
+
+
+def _names(path: Path) -> Iterator[str]:
+    """The name itself, then with numbers, then with what nobody has: what is written has been paid for."""
+    yield path.name
+    for number in range(2, _NUMBERS):
+        yield f"{path.stem}-{number}{path.suffix}"
+    for _ in range(3):
+        yield f"{path.stem}-{secrets.token_hex(4)}{path.suffix}"
 
 
 def _take(temporary: Path, target: Path) -> bool:

@@ -16,6 +16,7 @@ from glm_mcp.errors import Again, RateLimited
 FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
+SURE_S = 1.0  # a first answer that took so long was not slow for want of a turn of the event loop
 REMEMBERED = 9  # answers whose time is remembered
 TRUST = (
     8  # turns that one remembered answer speaks for: the first may have been slow to connect, or just slow
@@ -130,7 +131,9 @@ class Limiter:
     def _hopeless(self, waiter: _Waiter, place: int) -> bool:
         if self.seconds is None:
             return False
-        turns = min(math.ceil(place / self.limit), TRUST * len(self._took))
+        # One short answer says little: the first is measured while a burst of calls is still being queued.
+        trusted = 1 if len(self._took) == 1 and self.seconds < SURE_S else TRUST * len(self._took)
+        turns = min(math.ceil(place / self.limit), trusted)
         return self._clock() + turns * self.seconds > waiter.deadline
 
     def _too_long(self, place: int) -> RateLimited:

@@ -224,6 +224,17 @@ def until(condition: Any, limit_s: float = LIMIT_S) -> Any:
     return found
 
 
+def stuck_reader(folder: Path) -> dict[str, str]:
+    """Makes paper.pdf in `folder`. With the variables given back, the child that reads it waits until it is killed."""
+    import made_documents
+
+    (folder / "paper.pdf").write_bytes(made_documents.pdf([made_documents.lines(["Words."])]))
+    stuck = folder / "stuck"
+    stuck.mkdir()
+    (stuck / "liteparse.py").write_text("import time\n\ntime.sleep(600)\n", encoding="utf-8")
+    return {"PYTHONPATH": str(stuck)}
+
+
 KEPT = "0123456789abcdef01234567"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import made_documents
 import pytest
 from PIL import Image
-from processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, until
+from processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, stuck_reader, until
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -39,20 +39,15 @@ def all_gone(pids: list[int]) -> bool:
     return all(gone(pid) for pid in pids)
 
 
-def big_picture(folder: Path) -> None:
-    """A picture that a child process takes some seconds over."""
-    Image.new("L", (9000, 9000), 90).save(folder / "big.png", compress_level=1)
-
-
 @linux
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_signal_ends_the_server_and_its_worker_within_a_second(
     number: signal.Signals, sim: Simulator, tmp_path: Path
 ) -> None:
-    big_picture(tmp_path)
-    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+    env = environment(tmp_path / "home", sim, **stuck_reader(tmp_path))
+    with Stdio(env, tmp_path) as server:
         server.initialize()
-        server.start_call("describe_image", {"images": "big.png"})
+        server.start_call("read_document", {"documents": "paper.pdf"})
         workers = until(server.children)
         began = time.monotonic()
         assert server.signal(number) < WITHIN_S
@@ -82,8 +77,7 @@ for line in sys.stdin.buffer:
 def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
     stdin: str, sim: Simulator, tmp_path: Path
 ) -> None:
-    big_picture(tmp_path)
-    env = environment(tmp_path / "home", sim)
+    env = environment(tmp_path / "home", sim, **stuck_reader(tmp_path))
     host = subprocess.Popen(
         [sys.executable, "-c", _HOST, stdin, *COMMAND],
         stdin=subprocess.PIPE,
@@ -105,7 +99,7 @@ def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
             "capabilities": {},
             "clientInfo": {"name": "x", "version": "1"},
         }
-        call = {"name": "describe_image", "arguments": {"images": "big.png"}}
+        call = {"name": "read_document", "arguments": {"documents": "paper.pdf"}}
         for message in (
             {"id": 1, "method": "initialize", "params": about},
             {"method": "notifications/initialized"},
@@ -236,20 +230,20 @@ def test_two_servers_that_share_a_folder_overwrite_nothing(sim: Simulator, tmp_p
 
 @linux
 def test_nothing_is_left_in_the_temporary_folder_whatever_the_end(sim: Simulator, tmp_path: Path) -> None:
-    """A picture that is being read, an answer that hangs, a call given up: then the end of stdin, or a signal."""
+    """A document that is being read, an answer that hangs, a call given up: then the end of stdin, or a signal."""
     work, temp = tmp_path / "home" / "work", tmp_path / "temp"
     work.mkdir(parents=True)
-    big_picture(work)
     temp.mkdir()
+    env = environment(tmp_path / "home", sim, TMPDIR=str(temp), **stuck_reader(work))
     sim.queue(Fault("hang"))
     ends: list[Callable[[Stdio], Any]] = [Stdio.end, lambda s: s.signal(signal.SIGTERM)]
     for end in ends:
-        with Stdio(environment(tmp_path / "home", sim, TMPDIR=str(temp)), work) as server:
+        with Stdio(env, work) as server:
             server.initialize()
             given_up = server.start_call("chat", {"prompt": "hello"})
             server.send("notifications/cancelled", {"requestId": given_up})
             server.start_call("chat", {"prompt": "hello"})
-            server.start_call("describe_image", {"images": "big.png"})
+            server.start_call("read_document", {"documents": "paper.pdf"})
             until(server.children)
             end(server)
         assert list(temp.iterdir()) == []

@@ -380,6 +380,28 @@ async def test_a_caller_that_cannot_be_served_in_time_hears_so_at_once() -> None
 
 
 @pytest.mark.anyio
+async def test_a_first_short_answer_turns_nobody_away() -> None:
+    clock = Clock()
+    limiter, order = Limiter(1, clock=clock), list[str]()
+    await one(limiter, clock, 0.6)
+    callers = [Caller(f"{n}", order) for n in range(30)]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for caller in callers:
+                tasks.start_soon(caller.run, limiter, clock.now + 4)
+            await settled()
+            assert not any(caller.error for caller in callers)
+            clock.now += 0.6  # the second took as long: now it counts
+            callers[0].leave.set()
+            await settled()
+            assert sum(caller.error is not None for caller in callers) == 30 - 2 - 5, (
+                "one was served, one is, five wait"
+            )
+            for caller in callers:
+                caller.leave.set()
+
+
+@pytest.mark.anyio
 async def test_a_waiting_caller_hears_when_its_turn_will_come_too_late() -> None:
     clock = Clock()
     limiter = Limiter(1, clock=clock)

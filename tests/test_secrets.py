@@ -21,8 +21,7 @@ from calls import answering, ask, client_of
 from conftest import Connect
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from processes import Stdio, environment, said, until
+from processes import Stdio, environment, said, stuck_reader, until
 from support import text_of
 from toolkit import call, fail, fresh_simulator, say
 
@@ -94,10 +93,10 @@ async def test_the_key_is_not_in_what_is_sent_to_the_model(connect: Connect, sim
 def test_neither_the_command_line_nor_a_workers_environment_holds_the_key(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    Image.new("L", (9000, 9000), 90).save(tmp_path / "big.png", compress_level=1)
-    with Stdio(environment(tmp_path / "home", sim, GLM_HTTP_TOKEN=canary.KEY), tmp_path) as server:
+    env = environment(tmp_path / "home", sim, GLM_HTTP_TOKEN=canary.KEY, **stuck_reader(tmp_path))
+    with Stdio(env, tmp_path) as server:
         server.initialize()
-        server.start_call("describe_image", {"images": "big.png"})
+        server.start_call("read_document", {"documents": "paper.pdf"})
         worker = until(server.children)[0]
 
         def environment_of_worker() -> bytes:

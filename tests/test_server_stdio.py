@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from processes import COMMAND, LIMIT_S, Stdio, environment, gone, ran, said, unreadable_result, until
+from processes import (
+    COMMAND,
+    LIMIT_S,
+    Stdio,
+    environment,
+    gone,
+    ran,
+    said,
+    stuck_reader,
+    unreadable_result,
+    until,
+)
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -123,10 +133,9 @@ def test_the_end_of_stdin_ends_it_while_the_service_is_silent(sim: Simulator, tm
 def test_the_end_of_stdin_ends_it_and_its_child_while_media_is_prepared(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    Image.new("L", (9000, 9000), 90).save(tmp_path / "big.png", compress_level=1)
-    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+    with Stdio(environment(tmp_path / "home", sim, **stuck_reader(tmp_path)), tmp_path) as server:
         server.initialize()
-        server.start_call("describe_image", {"images": "big.png"})
+        server.start_call("read_document", {"documents": "paper.pdf"})
         children = until(server.children)
         assert server.end() < WITHIN_S
         until(lambda: all(gone(pid) for pid in children), 2)
@@ -152,13 +161,12 @@ def test_threads_that_cannot_be_stopped_hold_nothing_up_and_do_not_outlive_stdin
 def test_a_signal_ends_it_at_once_without_a_traceback(
     number: signal.Signals, sim: Simulator, tmp_path: Path
 ) -> None:
-    Image.new("L", (9000, 9000), 90).save(tmp_path / "big.png", compress_level=1)
     sim.queue(Fault("hang"))
-    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+    with Stdio(environment(tmp_path / "home", sim, **stuck_reader(tmp_path)), tmp_path) as server:
         server.initialize()
         server.start_call("chat", {"prompt": "hello"})
         sim.wait_received(1)
-        server.start_call("describe_image", {"images": "big.png"})
+        server.start_call("read_document", {"documents": "paper.pdf"})
         children = until(server.children)
         # stdin stays open: nothing but the signal ends it.
         assert server.signal(number) < WITHIN_S
