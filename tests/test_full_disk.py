@@ -100,3 +100,14 @@ def test_half_a_picture_is_never_sent(server: Stdio, sim: Simulator) -> None:
     assert result["isError"]
     assert said(result).startswith("config: no temporary file can be written (")
     assert sim.received == []
+
+
+def test_a_video_is_told_without_the_key_frames_that_cannot_be_saved(
+    server: Stdio, sim: Simulator, tmp_path: Path
+) -> None:
+    sim.queue(Reply("[0:04] a hill"))
+    result = server.call("analyze_video", {"video": "clip.mp4", "task": "keyframes"})
+    assert not result.get("isError"), said(result)
+    assert said(result).startswith("0:04.0 not saved: there is no space left to write clip-0-04.0.jpg. ")
+    assert "[0:04] a hill" in said(result)
+    assert written(tmp_path) == []

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 from conftest import Connect
 from films import Film, make, read_mark, regular
@@ -186,6 +188,23 @@ async def test_keyframes_are_saved_full_size_with_a_contact_sheet(
     assert len(links(result)) == 3
     assert "the first" in text_of(result)
     assert "1 of 3 key frames named left out: not within 0:00–0:06" in lines[-1]
+
+
+async def test_a_film_that_goes_bad_after_the_answer_costs_the_key_frames_alone(
+    connect: Connect, sim: Simulator, film: Path
+) -> None:
+    sim.queue(Reply(text="0:01.0: the first", delay_s=1))
+
+    async def spoil() -> None:
+        await anyio.to_thread.run_sync(sim.wait_received, 1)
+        with film.open("r+b") as opened:
+            opened.truncate(100)
+
+    async with connect() as client, anyio.create_task_group() as group:
+        group.start_soon(spoil)
+        text = await say(client, "analyze_video", video="film.mp4", task="keyframes")
+    assert text.startswith("Not all files could be made: ")
+    assert "0:01.0: the first" in text
 
 
 async def test_of_very_many_key_frames_the_first_are_saved_and_it_says_so(

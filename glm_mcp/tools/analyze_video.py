@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import anyio
+
 from glm_mcp import media
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.parts import Clip, Frame, Source
 from glm_mcp.tools import files
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
@@ -199,11 +201,33 @@ async def _of_frames(
 async def _kept(
     deps: Deps, finished: ToolResult, source: Source, moments: list[float], frames: list[Frame]
 ) -> None:
-    """The key frames at these moments, full-size, and the contact sheet of these frames."""
+    """The key frames at these moments, full-size, and the contact sheet of these frames: the answer is there already,
+    and is not lost when a file cannot be made.
+    """
+    heads: list[str] = []
+    with anyio.move_on_at(deps.deadline) as time:
+        try:
+            await _files(deps, finished, source, moments, frames, heads)
+        except GLMError as error:
+            heads.append(f"Not all files could be made: {error.message}")
+    if time.cancelled_caught:
+        heads.append("Not all files could be made before the deadline")
+    if heads:
+        finished.head = "\n".join(heads)
+        finished.data["files"] = heads
+
+
+async def _files(
+    deps: Deps,
+    finished: ToolResult,
+    source: Source,
+    moments: list[float],
+    frames: list[Frame],
+    heads: list[str],
+) -> None:
     stem = (
         re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
     )
-    heads: list[str] = []
     if moments:
         got = await media.video.stills(source, moments)
         if len(got) < len(moments):
@@ -220,9 +244,6 @@ async def _kept(
         said, links = await files.keep(deps, f"{stem}-sheet.jpg", await media.sheet.make_sheet(frames))
         heads.append(f"Contact sheet: {said}")
         finished.links += links
-    if heads:
-        finished.head = "\n".join(heads)
-        finished.data["files"] = heads
 
 
 def times_in(text: str) -> list[float]:
