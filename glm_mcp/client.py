@@ -177,7 +177,7 @@ class GLMClient:
             for position, chosen in enumerate(cards):
                 where = place(chosen.id, self.home) or self.home
                 limiter = self.limiter(chosen.id)
-                tries = 0
+                tries = refusals = 0
                 while True:
                     tries += 1
                     began = anyio.current_time()
@@ -186,7 +186,7 @@ class GLMClient:
                             job.deadline,
                             lambda n: progress.say(f"queued: place {n}"),
                             since=started,
-                            last=tries >= policy.TRIES,
+                            last=refusals >= policy.TRIES - 1,
                         ) as grant:
                             began = anyio.current_time()
                             running = chosen, began
@@ -196,6 +196,7 @@ class GLMClient:
                                     spans.answered(span, result)
                             except RateLimited:
                                 limiter.refused(grant)
+                                refusals += 1
                                 raise
                         limiter.succeeded(grant)
                         attempts.append(_attempt(chosen, began, "ok"))

@@ -311,11 +311,14 @@ _ESCAPES = (
 )
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _TURNS = "[\u202a-\u202e\u2066-\u2069]"
-_INVISIBLE = "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
-_UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_TURNS}|{_INVISIBLE}")
+_FLAG = "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"
+# A character of its own may have one variation selector; a run of them spells something.
+_INVISIBLE = "[\U000e0000-\U000e007f]+|[\U000e0100-\U000e01ef]{2,}"
+_UNWANTED = re.compile(f"{_FLAG}|{_ESCAPES}|{_CONTROLS}|{_TURNS}|{_INVISIBLE}")
 _ACTS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
+_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85]")  # a new page or line: what stood apart must not be glued
 _HALF = re.compile("[\ud800-\udfff]")  # no output can encode it; a file's name may hold one
 
 
@@ -325,7 +328,7 @@ def plain(text: str) -> str:
     Tabs and line breaks stay; a lone carriage return, which writes over a line, becomes a line break.
     """
     if _ACTS.search(text):
-        text = _HALF.sub("\ufffd", _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+        text = _HALF.sub("\ufffd", _UNWANTED.sub(r"\1", _BREAKS.sub("\n", text)))
     return without_secrets(text, CERTAIN)
 
 

@@ -88,7 +88,7 @@ def write_here(path: Path, data: bytes) -> Path:
     """
     if sys.platform != "linux" or not Path("/proc/self/fd").is_dir():
         return write_new(path, data)
-    held = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    held = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         folder = Path(f"/proc/self/fd/{held}")
         if os.fspath(folder.readlink()) != os.fspath(path.parent):

@@ -15,7 +15,7 @@ def hide(*secrets: str | None) -> None:
 
 def without_secrets(text: str, shortest: int = SHORTEST) -> str:
     """For what we say ourselves; with CERTAIN for what a model or a document says."""
-    for secret in _hidden:
+    for secret in sorted(_hidden, key=len, reverse=True):  # one may begin another
         if len(secret) >= shortest:
             text = text.replace(secret, "[key]")
     return text

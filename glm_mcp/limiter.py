@@ -76,7 +76,7 @@ class Limiter:
 
         `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock. `since`: when the call began,
         so that one that was refused comes before those that began after it. `last`: another refusal would end the
-        call, so that it goes out when no other runs; by then the limit has been halved twice, so that little is lost.
+        call, so that it goes out when no other runs; the refusals before have made the limit small, so that little is lost.
         Raises RateLimited at once when the queue is too long for the deadline.
         """
         if self.running >= self._room(last) or self._queue:

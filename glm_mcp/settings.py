@@ -23,6 +23,9 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # A reference that a host was to replace by its value, and did not.
 _REFERENCE = re.compile(r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}")
+# What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
+_FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
+_HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 # The words of an example in the place of a key.
 _EXAMPLE = re.compile(r"<[^<>]*>|your[\w.-]*key[\w.-]*|x{3,}(?:\.x{3,})?", re.IGNORECASE)
 
@@ -201,6 +204,8 @@ class Settings(BaseModel):
     def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError("too short")
+        if value is not None and value.get_secret_value().startswith("${"):
+            raise ValueError("a reference that was not replaced: anybody could guess it")
         return value
 
     @property
@@ -276,7 +281,10 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
 
 
 def _says_nothing(name: str, value: str) -> bool:
-    return is_placeholder(value.strip()) if name in KEY_NAMES else is_reference(value)
+    """Whether a host left it empty in its own way. Not where the default would send a key elsewhere or open a server."""
+    if name in KEY_NAMES:
+        return is_placeholder(value.strip())
+    return value.strip() == _FORM.get(name) or (name in _HARMLESS and is_reference(value))
 
 
 def _lines(path: Path) -> dict[str, str]:

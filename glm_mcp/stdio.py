@@ -115,6 +115,7 @@ class _Watched:
         self, stream: Any, answers: Any, heard: Callable[[], None], ended: Callable[[], None]
     ) -> None:
         self._stream, self._answers, self._heard, self._ended = stream, answers, heard, ended
+        self._read = True  # whether somebody reads our answers
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -125,14 +126,20 @@ class _Watched:
     async def __anext__(self) -> Any:
         try:
             while isinstance(item := await self._stream.__anext__(), ValidationError):
-                if answer := refusal(item):
-                    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                        await self._answers.send(SessionMessage(answer))
+                if self._read and (answer := refusal(item)):
+                    await self._refuse(answer)
         except StopAsyncIteration:
             self._ended()
             raise
         self._heard()
         return item
+
+    async def _refuse(self, answer: JSONRPCError) -> None:
+        # A host that sends and does not read must not keep us from seeing the end of stdin.
+        with anyio.move_on_after(LINGER_S) as patience:
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await self._answers.send(SessionMessage(answer))
+        self._read = not patience.cancelled_caught
 
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()

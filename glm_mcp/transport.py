@@ -294,6 +294,7 @@ async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         try:
             text = decoder.decode(piece)
         except UnicodeDecodeError as error:
+            yield piece[: error.start]  # a whole answer may end before the bad bytes
             raise UpstreamError(
                 "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
             ) from error

@@ -319,6 +319,19 @@ async def test_a_limit_set_too_high_costs_refusals_and_no_call(sim: Simulator) -
     assert sum(r.code == "1302" for r in sim.received) >= 15
 
 
+async def test_a_call_that_failed_twice_for_another_reason_waits_for_nobody(sim: Simulator) -> None:
+    sim.switches = Switches(concurrency=5)
+    sim.queue(Fault("hang"), Fault("error", code="500", times=2))
+    async with client_of(sim, GLM_MAX_CONCURRENCY="5") as client:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: ask(client, within=60, model=T))
+                await until(sim, lambda seen: seen)
+                assert (await ask(client, model=T)).text.startswith("[simulated")
+                tasks.cancel_scope.cancel()
+    assert len(sim.received) == 4
+
+
 async def test_a_call_that_would_come_too_late_takes_the_next_model(sim: Simulator) -> None:
     async with client_of(sim) as client:
         with anyio.fail_after(10):

@@ -225,6 +225,7 @@ FORGIVEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("chat", {"prompt": "x", "max-tokens": "1,000"}, {"prompt": "x", "max_tokens": 1000}),
     ("chat", {"prompt": "x", "maxTokens": 100.0}, {"prompt": "x", "max_tokens": 100}),
     ("chat", {"prompt": "x", "Temperature": "0,7"}, {"prompt": "x", "temperature": 0.7}),
+    ("chat", {"prompt": "x", "temperature": "0,700"}, {"prompt": "x", "temperature": 0.7}),
     ("chat", {"prompt": "x", "files": []}, {"prompt": "x"}),
     ("chat", {"prompt": "x", "files": ""}, {"prompt": "x"}),
     ("chat", {"prompt": "x", "json": []}, {"prompt": "x"}),

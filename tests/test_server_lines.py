@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import jsonrpc_message_adapter
-from processes import Stdio, environment
+from processes import COMMAND, LIMIT_S, Stdio, environment
 from pydantic import ValidationError
 
 from glm_mcp.stdio import refusal
@@ -44,6 +46,24 @@ def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_works(tmp_pa
     assert params["code"] == INVALID_REQUEST
     unknown = [m for m in server.heard if "error" in m]
     assert [(m["id"], m["error"]["code"]) for m in unknown] == [(None, PARSE_ERROR)]
+
+
+def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    env = environment(tmp_path / "home")
+    with subprocess.Popen(
+        COMMAND, env=env, cwd=tmp_path, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            os.close(write)
+            assert process.stdin
+            process.stdin.write(b"nonsense\n" * 3_000)
+            process.stdin.close()
+            # About a second, and the time to start.
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+            os.close(read)
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_any_other_word_may_be_a_key(key: str, monkeypatch: pytest.MonkeyPatch) 
     assert (load().key, load().placeholder) == (key, None)
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", ["lang", "allowed_dirs", "output_dir", "api_key"])
 def test_a_reference_that_the_host_left_as_it_was_sets_nothing(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,3 +300,33 @@ def test_a_reference_that_the_host_left_as_it_was_sets_nothing(
         settings = load()
         assert settings.key is None
         assert settings.model_copy(update={"api_key": None}) == Settings()
+
+
+def test_an_endpoint_left_open_in_the_bundles_form_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", "${user_config.base_url}")
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLM_BASE_URL", "${CORP_GLM_URL}"),
+        ("GLM_HTTP_TOKEN", "${GLM_HTTP_TOKEN_OF_OURS}"),
+        ("GLM_FALLBACK", "$FALLBACK"),
+        ("GLM_TOOLS", "${TOOLS}"),
+        ("GLM_DEADLINE_S", "%DEADLINE%"),
+    ],
+)
+def test_a_reference_is_an_error_where_the_default_could_do_harm(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        load()
+
+
+def test_a_token_may_begin_with_a_dollar_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_HTTP_TOKEN", "$Tr0ubadour_secret_token_1")
+    token = load().http_token
+    assert token is not None
+    assert token.get_secret_value() == "$Tr0ubadour_secret_token_1"

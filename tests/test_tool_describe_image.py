@@ -7,6 +7,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -553,3 +554,36 @@ async def test_more_pictures_than_a_call_takes_are_refused_before_any_is_sent(
         text = await fail(client, "describe_image", images=["a*.png", "b*.png"])
     assert text == "invalid_request: describe_image: 52 pictures. At most 50 in one call."
     assert sim.received == []
+
+
+async def test_the_same_place_in_two_pictures_is_two_places(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.queue(Reply('[{"label": "button", "bbox_2d": [100, 100, 300, 200]}]', times=2))
+    for name, colour in (("before.png", "red"), ("after.png", "blue")):
+        (folders.cwd / name).write_bytes(png((300, 200), colour))
+    async with connect() as client:
+        text = await say(
+            client, "describe_image", images=["before.png", "after.png"], task="locate", prompt="button"
+        )
+    assert text.startswith("2 found")
+    assert "2. button: [30, 20, 90, 40] px" in text.partition("after.png:")[2]
+
+
+async def test_a_comparison_with_one_readable_picture_is_refused(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "good.png").write_bytes(png())
+    (folders.cwd / "torn.png").write_bytes(png()[:50])
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="*.png", task="compare")
+    assert text.startswith("unsupported_media: torn.png")
+    assert sim.received == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it is a path like any other there")
+async def test_a_path_of_windows_is_told_as_one(connect: Connect) -> None:
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=r"C:\Users\me\one.png")
+    assert text.startswith(r"not_found: C:\Users\me\one.png is a path of Windows")
+    assert "/mnt/c/Users/me/one.png" in text

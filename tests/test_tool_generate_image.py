@@ -397,3 +397,12 @@ async def test_a_simulated_picture_says_so(app_of: object, connect: Connect, sim
     async with connect(app=app) as client:
         text = await say(client, "generate_image", prompt="a hill", size="512x512")
     assert "SIMULATED" in text.splitlines()[-1]
+
+
+async def test_small_sides_are_an_icon_and_the_smallest_a_shape(connect: Connect) -> None:
+    async with connect() as client:
+        icon = await say(client, "generate_image", prompt="a hill", size="32x32", output="icon.png")
+        shape = await say(client, "generate_image", prompt="a hill", size="16x9", output="shape.png")
+    assert size_of(Path(icon.splitlines()[0])) == (32, 32)
+    width, height = size_of(Path(shape.splitlines()[0]))
+    assert width / height == pytest.approx(16 / 9, rel=0.03)

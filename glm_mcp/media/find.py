@@ -61,6 +61,12 @@ def find_files(argument: str, sandbox: Sandbox) -> Found:
         twin = _twin(Path(text), sandbox)
         if twin is not None:
             return Found((twin,), fragment)
+    if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]", base):
+        inside = f"/mnt/{base[0].lower()}/{base[3:]}".replace("\\", "/")
+        raise NotFound(
+            f"{base} is a path of Windows, and this server runs on another system",
+            f"Pass the path on the server's machine; under WSL that is {inside}.",
+        )
     raise _missing(spellings[-1], sandbox)
 
 

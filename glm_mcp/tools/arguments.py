@@ -247,7 +247,7 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
     if isinstance(value, str):
-        value = value.replace(",", "" if re.fullmatch(r"\s*\d{1,3}(?:,\d{3})+\s*", value) else ".")
+        value = value.replace(",", "" if re.fullmatch(r"\s*[1-9]\d{0,2}(?:,\d{3})+\s*", value) else ".")
     number = float(value)
     if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - how NaN is told
         raise ValueError

@@ -10,6 +10,7 @@ from typing import Any
 from glm_mcp.attempts import Answer
 from glm_mcp.client import GLMClient
 from glm_mcp.errors import ConfigError, GLMError, one_line, plain
+from glm_mcp.hidden import CERTAIN, without_secrets
 from glm_mcp.outputs import Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
@@ -178,7 +179,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         shown = shown[:end] + _go_on(result, deps, ident, end, lost)
     text = head + shown + closing_line
     # What a model wants a function called with is data for a program, byte for byte.
-    exact = {k: v for k, v in result.data.items() if k in {"tool_calls", "message"}}
+    exact = {k: _keyless(v) for k, v in result.data.items() if k in {"tool_calls", "message"}}
     structured = (
         _plain({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
     )
@@ -227,6 +228,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {_plain(k): _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list) else value
+
+
+def _keyless(value: Any) -> Any:
+    """The same, byte for byte but for our key."""
+    if isinstance(value, str):
+        return without_secrets(value, CERTAIN)
+    if isinstance(value, dict):
+        return {_keyless(k): _keyless(v) for k, v in value.items()}
+    return [_keyless(v) for v in value] if isinstance(value, list) else value
 
 
 def _length(value: Any) -> int:

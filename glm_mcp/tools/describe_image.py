@@ -77,12 +77,15 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             raise InvalidRequest(
                 "describe_image: task=compare with one picture", "Give two or more pictures."
             )
+        unread = len(left_out)
         # A click point is of the whole screen: it is never cut into parts.
         pictures = await _prepared(
             deps, args, found, left_out, here=task == "locate", tiles=task != "ui_action"
         )
         if left_out and not pictures:
             raise left_out[0]
+        if task == "compare" and len(found) - (len(left_out) - unread) < 2:
+            raise left_out[-1]
         told = [*missed(left_out), *(note for source in found for note in origin(source))]
         if told:
             pictures[0] = replace(pictures[0], notes=(*pictures[0].notes, *told))
@@ -185,6 +188,15 @@ async def _one_by_one(
     return result(deps, args, whole, _notes(pictures)[1:])
 
 
+def _overlap(one: Picture, other: Picture) -> bool:
+    """Whether these are two parts of one picture: frames and pages are of one name too, but lie at one place."""
+    return (
+        one.part.name == other.part.name
+        and one.original == other.original
+        and (one.left, one.top) != (other.left, other.top)
+    )
+
+
 async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequence[Picture]) -> ToolResult:
     """Boxes in pixels of the original picture, and a copy with them drawn. Each picture (or part of a tall one) is its own call."""
     plain = {k: v for k, v in args.items() if k != "json"}
@@ -196,6 +208,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     links = []
     unread = 0
     items: list[dict[str, Any]] = []
+    seen: list[tuple[Picture, list[int]]] = []
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
         boxes = media.boxes.parse_boxes(answer.text)
@@ -210,8 +223,13 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
             lines.append(f"{name}:")
         for box in boxes:
             left, top, right, bottom = media.boxes.to_pixels(box, picture)
-            if any(same([left, top, right, bottom], i["box_px"]) for i in items if i["picture"] != name):
+            if any(
+                same([left, top, right, bottom], px)
+                for part, px in seen
+                if part is not picture and _overlap(part, picture)
+            ):
                 continue  # seen already in the part before, which overlaps this one
+            seen.append((picture, [left, top, right, bottom]))
             centre = ((left + right) // 2, (top + bottom) // 2)
             width, height = picture.original
             norm = [

@@ -73,7 +73,7 @@ def plan_size(text: str | None) -> Size:
     if not found:
         raise InvalidRequest(f"generate_image: size is {text!r}", forms)
     first, mark, second = float(found[1]), found[2], float(found[3])
-    if mark in ":/" or max(first, second) < 64:
+    if mark in ":/" or max(first, second) < 25:  # 16x9 is a shape, 32x32 an icon
         if not second > 0 or not 1 / 4 <= first / second <= 4:
             raise InvalidRequest(
                 f"generate_image: the ratio {text} cannot be drawn", "Ratios from 1:4 to 4:1 can. " + forms
