@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from email.message import EmailMessage
 from typing import Any
 
@@ -56,6 +58,45 @@ def test_a_table_in_a_cell_becomes_words_and_a_tall_cell_goes_down_all_its_rows(
         "<tr><td>2</td></tr><tr><td colspan=x>3</td></tr></table>"
     )
     assert html_markdown(page) == "| tall | a ; b / c |\n| --- | --- |\n| tall | 2 |\n| tall | 3 |"
+
+
+def test_powers_and_indices_are_marked_in_the_text_and_in_cells() -> None:
+    page = "<p>10<sup>6</sup> H<sub>2</sub>O</p><table><tr><td>m<sup>2</sup></td><td>x<sub>i</sub></td></tr></table>"
+    assert html_markdown(page) == "10^6^ H~2~O\n\n| m^2^ | x~i~ |\n| --- | --- |"
+
+
+def test_check_boxes_show_whether_they_are_ticked_and_other_fields_nothing() -> None:
+    page = (
+        "<ul><li><input type=checkbox checked>Milk</li><li><input type=CHECKBOX> Bread</li></ul>"
+        "<p>Name <input value=typed><input type=checkbox hidden></p>"
+        "<table><tr><td><input type=checkbox checked></td><td>Paid</td></tr></table>"
+    )
+    assert html_markdown(page) == "- [x] Milk\n- [ ] Bread\n\nName\n\n| [x] | Paid |\n| --- | --- |"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<table><tr><th>Name<th>Sum<tr><td>A<td>1</table>", "| Name | Sum |\n| --- | --- |\n| A | 1 |"),
+        ("<ul><li>one<ul><li>a<li>b</ul><li>two</ul>", "- one\n  - a\n  - b\n- two"),
+    ],
+)
+def test_html_may_leave_out_the_end_tags_that_its_standard_lets_it(page: str, text: str) -> None:
+    assert html_markdown(page) == text
+
+
+def test_xhtml_may_close_an_element_in_its_first_tag() -> None:
+    page = '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>a<b/>c <a href="x"/>d</p></body></html>'
+    assert html_markdown(page) == "ac d"
+
+
+def test_html_is_read_without_the_parser_that_is_preferred() -> None:
+    code = (
+        "import sys; sys.modules['lxml'] = None\nfrom glm_mcp.media.markup import html_markdown\n"
+        "print(html_markdown('<p>one</p><ul><li>two</li></ul>'))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert ran.stdout.split() == ["one", "-", "two"]
 
 
 # ── Mail ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,26 @@ def test_a_formula_without_a_result_is_shown_where_it_stands_unless_that_is_far_
     assert facts["notes"] == ["sheet 'One': formulas without a stored result, shown as written: 2"]
 
 
+def test_a_cell_with_an_error_shows_the_error() -> None:
+    cells = (
+        '<row r="1"><c r="A1" s="0" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B1"><v>3</v></c>'
+        '<c t="e" r="C1"><v>#N/A</v></c></row><row r="2"><c r="A2" t="e"/><c r="B2"><v>4</v></c></row>'
+    )
+    facts = job(plain(cells))
+    assert facts["pages"][0][2] == "| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
+    assert facts["notes"] == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "]
+)
+def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
+    start = time.process_time()
+    with contextlib.suppress(UnsupportedMedia):
+        job(plain('<row r="1"><c r="A1" t="e"><f/>' + piece * 300_000 + "</row>"))
+    assert time.process_time() - start < 5
+
+
 def test_a_workbook_under_a_password_says_so() -> None:
     manifest = (
         '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
@@ -124,3 +146,28 @@ def test_a_csv_loses_its_empty_last_rows_and_says_when_rows_differ() -> None:
 def test_a_csv_with_a_quote_that_never_ends_is_refused_by_its_size() -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.csv is not a readable CSV: field larger than"):
         read_csv('a,"' + "x" * 10_000_001, "a.csv", None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("x;y\n" + "0,5;0,25\n1,5;2,25\n" * 20, "| 0,5 | 0,25 |"),
+        ("id;text\n" + "1;first, second, third\n2;one, two, three\n" * 1000, "| 1 | first, second, third |"),
+        ("id\ttext\n1\ta, b\n2\tc, d\n", "| 1 | a, b |"),
+        ("a,b\n1,2;3\n4,5;6\n", "| 1 | 2;3 |"),
+        ("a,b,c\n1,2,3\n4,5\n", "| 1 | 2 | 3 |"),
+    ],
+)
+def test_a_csv_is_split_where_every_row_is_split_alike(text: str, row: str) -> None:
+    assert row in read_csv(text, "a.csv", None, [])["pages"][0][2].splitlines()
+
+
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_the_delimiter_that_a_first_line_names_is_taken_and_the_line_not_shown(line: str) -> None:
+    facts = read_csv(line + "a,b;c,d\n1,2;3,4\n", "a.csv", None, [])
+    assert facts["pages"][0][2] == "| a,b | c,d |\n| --- | --- |\n| 1,2 | 3,4 |"
+
+
+def test_a_first_line_that_names_no_delimiter_is_shown() -> None:
+    for text in ("sep=x\n1\n", "sep=,more\n1,2\n"):
+        assert "sep=" in read_csv(text, "a.csv", None, [])["pages"][0][2]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+import zipfile
 from email.message import EmailMessage
 
 import anyio
 import pytest
-from made_documents import source
+from made_documents import pdf, source
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.document import TEXT_BYTES, read, to_markdown
@@ -311,3 +314,60 @@ async def test_rtf_gives_text_tables_and_characters_of_any_kind() -> None:
 def test_a_guess_for_a_long_text_looks_at_a_part_and_decodes_the_whole() -> None:
     decoded = decode((CHINESE * 20_000).encode("gbk"), "a.txt")
     assert decoded.text == CHINESE * 20_000
+
+
+def archives(member: bytes) -> dict[str, bytes]:
+    """Archives whose first member is this, unpacked."""
+    made: dict[str, bytes] = {}
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as packed:
+        packed.writestr("first.pdf", member)
+        packed.writestr("second.txt", "more")
+    made["a.zip"] = held.getvalue()
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        held = io.BytesIO()
+        with tarfile.open(fileobj=held, mode="w", format=form) as tape:
+            entry = tarfile.TarInfo("first.pdf")
+            entry.size = len(member)
+            tape.addfile(entry, io.BytesIO(member))
+        made[f"a{form}.tar"] = held.getvalue()
+    return made
+
+
+async def test_an_archive_that_begins_with_a_pdf_is_refused_as_an_archive() -> None:
+    for name, data in archives(pdf(["BT ET"])).items():
+        assert b"%PDF-" in data[:1024]
+        for called in (name, "a.pdf"):
+            with pytest.raises(UnsupportedMedia, match="is an archive, not a document") as caught:
+                await opened(called, data)
+            assert "Unpack it" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sniffer.py", 'if data.startswith(b"%PDF-"):\n    return "pdf"'),
+        ("test_pdf.py", 'DATA = b"""%PDF-1.4\n1 0 obj\n<<>>\nendobj\n"""  # ä'),
+        ("notes.md", "A PDF begins with %PDF-1.7"),
+        ("README", "A PDF begins with %PDF-1.7"),
+        ("long.txt", "The header %PDF- is\n" + "文" * 3000),
+    ],
+)
+async def test_a_text_that_mentions_the_header_of_a_pdf_is_read_as_text(name: str, text: str) -> None:
+    assert text in (await opened(name, text.encode())).pages[0].text
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "download", "a.dat"])
+async def test_a_pdf_with_the_junk_of_a_mail_before_it_is_a_pdf_by_any_name(name: str) -> None:
+    data = pdf(["BT ET"]).replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1)
+    assert (await opened(name, b"X-Mail: junk\r\n\r\n" + data)).kind == "pdf"
+
+
+async def test_a_text_that_begins_with_the_letters_of_a_zip_is_read_as_text() -> None:
+    assert await text_of("a.csv", b"PK,Name\n1,Anna") == "| PK | Name |\n| --- | --- |\n| 1 | Anna |"
+    assert await text_of("a.txt", b"PK is a key") == "PK is a key"
+
+
+async def test_a_text_with_the_mark_of_a_tape_archive_is_read_as_text() -> None:
+    text = "x" * 257 + "ustar"
+    assert await text_of("a.txt", text.encode()) == text

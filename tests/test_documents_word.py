@@ -49,6 +49,57 @@ def test_a_formula_of_word_is_written_in_a_line(formula: str, line: str) -> None
     assert text(docx(f"<w:p><m:oMath>{formula}</m:oMath></w:p>")) == line
 
 
+def r(words: str) -> str:
+    return f"<w:r><w:t>{words}</w:t></w:r>"
+
+
+RUBY = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('とう')}{r('きょう')}</w:rt><w:rubyBase>{r('東京')}</w:rubyBase></w:ruby></w:r>"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (f'{r("Page ")}<w:fldSimple w:instr="PAGE">{r("7")}</w:fldSimple>{r(" of 9")}', "Page 7 of 9"),
+        (f'<w:bdo w:val="rtl"><w:dir w:val="ltr">{r("שלום")}</w:dir>{r(" one")}</w:bdo>', "שלום one"),
+        (f"{RUBY}{r('へ')}", "東京(とうきょう)へ"),
+        (
+            f'<w:fldSimple w:instr="REF x">{RUBY}<m:oMath>{run("x")}</m:oMath></w:fldSimple>',
+            "東京(とうきょう) x",
+        ),
+    ],
+)
+def test_the_words_of_fields_of_directions_and_of_ruby_stay_in_their_line(body: str, line: str) -> None:
+    assert text(docx(f"<w:p>{body}</w:p>")) == line
+
+
+def test_what_stands_high_or_low_in_a_docx_is_marked_and_a_footnote_keeps_its_own_mark() -> None:
+    def placed(words: str, place: str) -> str:
+        return f'<w:r><w:rPr><w:vertAlign w:val="{place}"/></w:rPr>{words}</w:r>'
+
+    note = placed('<w:footnoteReference w:id="2"/>', "superscript")
+    plain = '<w:r><w:footnoteReference w:id="2"/></w:r>'
+    high, low = placed("<w:t>6</w:t>", "superscript"), placed("<w:t>2</w:t>", "subscript")
+    notes = f'<w:footnotes {W}><w:footnote w:id="2">{para("the note")}</w:footnote></w:footnotes>'
+    body = f"<w:p>{r('10')}{high}{plain}{r(' H')}{low}{r('O')}{note}</w:p>"
+    read = text(docx(body, {"word/footnotes.xml": notes}))
+    assert read.partition("\n")[0] == "10^6^[^1] H~2~O[^2]"
+
+
+@pytest.mark.parametrize(("state", "mark"), [("1", "[x]"), ("0", "[ ]")])
+def test_a_check_box_of_word_shows_whether_it_is_ticked(state: str, mark: str) -> None:
+    w14 = "http://schemas.microsoft.com/office/word/2010/wordml"
+    box = (
+        f'<w:sdt><w:sdtPr><w14:checkbox xmlns:w14="{w14}"><w14:checked w14:val="{state}"/></w14:checkbox></w:sdtPr>'
+        f"<w:sdtContent>{r('☐')}</w:sdtContent></w:sdt>"
+    )
+    assert text(docx(f"<w:p>{box}{r(' Paid')}</w:p>")) == f"{mark} Paid"
+
+
+def test_a_docx_with_the_mark_of_a_comment_that_it_does_not_hold_is_read() -> None:
+    mark = '<w:r><w:commentReference w:id="0"/></w:r>'
+    assert text(docx(f"<w:p>{r('Words')}{mark}</w:p>")) == "Words"
+
+
 def test_a_picture_in_a_docx_is_named_by_its_alternative_text() -> None:
     spaces = (
         'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '

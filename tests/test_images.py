@@ -177,6 +177,35 @@ async def test_transparency_becomes_white() -> None:
         assert image.getpixel((30, 20)) == 255
 
 
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [
+        ((255, 255, 255, 255), 118),
+        ((240, 235, 225, 90), 118),
+        ((0, 0, 0, 255), 255),
+        ((230, 20, 20, 255), 255),
+    ],
+)
+async def test_only_light_things_on_nothing_are_put_on_grey(ink: tuple[int, ...], ground: int) -> None:
+    glass = Image.new("RGBA", (1200, 900), (0, 0, 0, 0))
+    glass.paste(ink, (300, 300, 600, 600))
+    for kind in ("PNG", "WEBP", "TIFF"):
+        picture = await one(save(glass, kind))
+        image = shown(picture).convert("RGB")
+        assert image.getpixel((image.width // 10, image.height // 10)) == pytest.approx((ground,) * 3, abs=2)
+        assert image.getpixel((image.width // 3, image.height // 2)) != (ground,) * 3
+        assert ("transparent: shown on grey" in picture.notes) == (ground == 118)
+
+
+async def test_a_light_page_with_rounded_corners_stays_on_white() -> None:
+    page = Image.new("RGBA", (600, 400), "white")
+    page.paste((0, 0, 0, 0), (0, 0, 8, 8))
+    page.paste((0, 0, 0, 255), (100, 100, 120, 110))
+    picture = await one(save(page, "PNG"))
+    assert shown(picture).convert("L").getpixel((2, 2)) == 255
+    assert picture.notes == ()
+
+
 async def test_a_transparent_palette_becomes_white() -> None:
     image = Image.new("P", (40, 20), 1)
     image.putpalette([255, 0, 0, 0, 0, 255])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from pictures import corners, save, seen, shown, source
 
 from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.fonts import choose, system_folders
 from glm_mcp.media.image import prepare_images
 from glm_mcp.media.parts import Picture
-from glm_mcp.media.svg import drawing_size, render
+from glm_mcp.media.svg import clean_tree, drawing_size, font_options, render
 from glm_mcp.registry import CARDS
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +28,9 @@ FOUR = (
     '<rect width="50%" height="50%" fill="rgb(230,20,20)"/><rect x="50%" width="50%" height="50%" fill="rgb(20,200,20)"/>'
     '<rect y="50%" width="50%" height="50%" fill="rgb(20,20,230)"/><rect x="50%" y="50%" width="50%" height="50%" fill="rgb(230,220,20)"/>'
 )
+
+FONTS = choose("Hello", system_folders())
+needs_fonts = pytest.mark.skipif(FONTS is None, reason="this machine has no fonts")
 
 # Nine rounds of ten: a gigabyte of text.
 LAUGHS = (
@@ -59,12 +64,97 @@ async def test_a_part_of_a_drawing_is_named_in_its_own_units() -> None:
         await drawn(f'{HEAD} width="60" height="40">{FOUR}</svg>', xywh=(70, 0, 10, 10))
 
 
-async def test_transparency_is_white_and_text_is_drawn() -> None:
+async def test_transparency_is_white() -> None:
     (picture,) = await drawn(
-        f'{HEAD} viewBox="0 0 200 100"><text x="10" y="60" font-size="40">Hello</text></svg>'
+        f'{HEAD} width="200" height="100"><rect x="100" width="100" height="100"/></svg>'
     )
     image = shown(picture).convert("L")
-    assert image.getpixel((2, 2)) == 255
+    assert (image.getpixel((2, 2)), image.getpixel((1000, 2))) == (255, 0)
+    assert picture.notes == ()
+
+
+async def test_white_on_nothing_is_shown_on_grey_and_it_is_said() -> None:
+    (picture,) = await drawn(
+        f'{HEAD} width="200" height="100"><circle cx="100" cy="50" r="40" fill="#fff"/></svg>'
+    )
+    assert shown(picture).convert("L").getextrema() == (118, 255)
+    assert picture.notes == ("transparent: shown on grey",)
+
+
+@needs_fonts
+@pytest.mark.parametrize(
+    "font",
+    [
+        "",
+        'font-family="Arial, sans-serif"',
+        'style="font-family:Helvetica"',
+        'font-family="serif"',
+        'font-family="monospace"',
+        'font-family="No Such Font"',
+        'font-family="Inter, system-ui" font-weight="bold"',
+    ],
+)
+async def test_text_of_every_family_is_drawn(font: str) -> None:
+    (picture,) = await drawn(
+        f'{HEAD} viewBox="0 0 200 100"><text x="10" y="60" font-size="40" {font}>Hello</text></svg>'
+    )
+    image = shown(picture).convert("L")
+    dark = image.crop((50, 150, 600, 320)).histogram()[:64]
+    assert sum(dark) > 5000
+    assert picture.notes == ()
+
+
+def test_text_without_any_font_is_said_to_be_missing_and_no_text_is_not(tmp_path: Path) -> None:
+    (tmp_path / "Arial.ttf").write_bytes(b"no font at all")
+    for body, notes in (
+        ("<text>Hello</text>", ["the text in it may be missing: no fonts found on this computer"]),
+        ("<text> </text><rect width='9' height='9'/>", []),
+    ):
+        root, _ = clean_tree(f"{HEAD}>{body}</svg>".encode(), "logo.svg")
+        assert font_options(root, [tmp_path, tmp_path / "none"]) == ({}, notes)
+
+
+@needs_fonts
+def test_a_font_is_chosen_by_its_file_name_and_for_chinese_one_that_has_it(tmp_path: Path) -> None:
+    assert FONTS is not None
+    for name in (
+        "NotoColorEmoji.ttf",
+        "Zapf.ttf",
+        "NotoSansArabic.ttf",
+        "DejaVuSans.ttf",
+        "DejaVuSansMono.ttf",
+    ):
+        shutil.copy(FONTS[0].file, tmp_path / name)
+    shutil.copy(FONTS[0].file, tmp_path / "NotoSansCJK-Regular.ttc")
+
+    def names(text: str) -> list[str]:
+        return [Path(font.file).name for font in choose(text, [tmp_path]) or ()]
+
+    assert names("Hello") == ["DejaVuSans.ttf", "DejaVuSansMono.ttf"]
+    assert names("Hello 世界") == ["NotoSansCJK-Regular.ttc", "DejaVuSansMono.ttf"]
+
+
+HTML = '<foreignObject width="9" height="9"><p xmlns="http://www.w3.org/1999/xhtml">Start</p></foreignObject>'
+
+
+@pytest.mark.parametrize(
+    ("body", "notes"),
+    [
+        (HTML, ("1 HTML label is not drawn: export as PNG",)),
+        (HTML * 3, ("3 HTML labels are not drawn: export as PNG",)),
+        ('<image href="https://x.example/a.png"/>' * 2, ("2 linked pictures are not drawn: export as PNG",)),
+        (
+            HTML + '<image href="a.png"/>',
+            ("1 HTML label and 1 linked picture are not drawn: export as PNG",),
+        ),
+        (f"<switch>{HTML}<path d='M0 0h9'/></switch>", ()),  # what is drawn instead
+        ('<foreignObject width="0" height="0"><p/></foreignObject>', ()),
+        ('<a href="https://x.example"><rect width="9" height="9"/></a>', ()),
+    ],
+)
+async def test_what_is_left_out_of_a_drawing_is_said(body: str, notes: tuple[str, ...]) -> None:
+    (picture,) = await drawn(f'{HEAD} width="60" height="40">{FOUR}{body}</svg>')
+    assert picture.notes == notes
 
 
 async def test_a_local_picture_is_not_read(tmp_path: Path) -> None:

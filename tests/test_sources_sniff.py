@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -190,6 +191,20 @@ def test_looking_leaves_a_file_at_its_start(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert sniff_file(file) == ("document", DOCX)
         assert file.tell() == 0
+
+
+def test_an_archive_that_begins_with_a_pdf_is_no_pdf() -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.pdf", b"%PDF-1.7\n")
+    tape = io.BytesIO()
+    with tarfile.open(fileobj=tape, mode="w") as tar:
+        entry = tarfile.TarInfo("a.pdf")
+        entry.size = 9
+        tar.addfile(entry, io.BytesIO(b"%PDF-1.7\n"))
+    for data, mime in ((held.getvalue(), "application/zip"), (tape.getvalue(), "application/x-tar")):
+        assert sniff_bytes(data, "a.pdf") == ("unknown", mime)
+        assert not is_media(data)
 
 
 def test_a_frame_of_sound_without_a_tag_is_sound() -> None:

@@ -1,4 +1,4 @@
-"""Bytes of a picture, of any kind, into upright 8-bit pixels on white. Blocking: for threads and child processes."""
+"""Bytes of a picture, of any kind, into upright 8-bit pixels without transparency. Blocking: for threads and child processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
@@ -59,6 +60,8 @@ _TURNS = {
 }
 
 Flatten = Callable[[Image.Image], Image.Image]
+
+_WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
 
 
 class Damaged(Exception):
@@ -215,7 +218,7 @@ def upright(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> 
 
 
 def flat(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> Image.Image:
-    """Decoded, turned, as RGB or L on white. Raises UnsupportedMedia, MediaTooLarge."""
+    """Decoded, turned, as RGB or L. Raises UnsupportedMedia, MediaTooLarge."""
     image = upright(data, name, draft=draft)
     return flattener(image)[0](image)
 
@@ -228,22 +231,43 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     mode, icc = image.mode, image.info.get("icc_profile")
     if mode.startswith("I") or mode == "F":
         return _scaler(image)
+    ground, notes = (_GREY, ["transparent: shown on grey"]) if _light_on_nothing(image) else (_WHITE, [])
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
-        return _with_profile(image, icc), []
-    return on_white, []
+        return _with_profile(image, icc, ground), notes
+    return partial(on_white, ground=ground), notes
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """RGB or L; transparent parts white."""
+def _light_on_nothing(image: Image.Image) -> bool:
+    """Whether what is seen of a partly transparent picture is nearly all so light that white would swallow it."""
+    if not image.has_transparency_data:
+        return False
+    step = math.ceil(max(image.size) / 1000)  # every n-th pixel tells enough
+    sample = _with_alpha(
+        image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
+    )
+    alpha = sample.getchannel("A").point(lambda a: 255 if a >= 16 else 0)
+    seen = sample.convert("L").histogram(alpha)
+    visible, light = sum(seen), sum(seen[216:])
+    return 0 < visible < 0.95 * sample.width * sample.height and light >= 0.98 * visible
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    """RGBA or LA where there is transparency of any kind, else as it is."""
     if image.mode in {"P", "PA"}:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif image.mode in {"RGB", "L", "1"} and "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode in {"RGBa", "La"}:
         image = image.convert(image.mode.upper())
+    return image
+
+
+def on_white(image: Image.Image, *, ground: int = _WHITE) -> Image.Image:
+    """RGB or L; transparent parts white, or of another grey."""
+    image = _with_alpha(image)
     if image.mode in {"RGBA", "LA"}:
         plain = image.convert("RGB" if image.mode == "RGBA" else "L")
-        base = Image.new(plain.mode, image.size, "white")
+        base = Image.new(plain.mode, image.size, ground if plain.mode == "L" else (ground,) * 3)
         base.paste(plain, mask=image.getchannel("A"))
         return base
     if image.mode == "1":
@@ -287,7 +311,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
-def _with_profile(image: Image.Image, icc: bytes | None) -> Flatten:
+def _with_profile(image: Image.Image, icc: bytes | None, ground: int) -> Flatten:
     """Colours to sRGB by the embedded profile; without one, or with a bad one, by Pillow's plain arithmetic."""
     transform = None
     mode = "RGB" if image.mode in {"P", "RGBA", "RGBX"} else image.mode
@@ -303,9 +327,9 @@ def _with_profile(image: Image.Image, icc: bytes | None) -> Flatten:
 
     def flatten(part: Image.Image) -> Image.Image:
         if mode == "RGB":
-            part = on_white(part)
+            part = on_white(part, ground=ground)
         if transform is not None and part.mode == mode:
             return transform.apply(part)
-        return on_white(part)
+        return on_white(part, ground=ground)
 
     return flatten

@@ -7,6 +7,7 @@ pieces, to_markdown            what is done with a Document afterwards
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -17,16 +18,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.office import OLE
+from glm_mcp.media.office import OLE, not_a_document
 from glm_mcp.media.pages import pieces, to_markdown
 from glm_mcp.media.parts import Document, Page, Picture, Source
 from glm_mcp.media.plaintext import needs_worker, refuse_media, text_job
+from glm_mcp.media.sniff import ZIP, is_tar, pdf_at
+from glm_mcp.media.sniff_text import text_mime
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
 from glm_mcp.threads import in_thread
@@ -60,13 +63,15 @@ async def read(
     head = await _head(source)
     spec = pages if pages is not None else source.fragment.page
     params: dict[str, Any] = {"name": source.name, "pages": spec}
-    if _is_pdf(head):
+    if _is_pdf(head, source.name):
         _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
         params |= {"password": password, "figures": figures}
         return _document(source, (await _pdf_job("pdf", source, params))[0])
-    if head[:2] == b"PK" or head[:8] == OLE:
+    if head.startswith((*ZIP, OLE)):
         _within(source, OFFICE_BYTES, "Save it without its pictures, or as PDF.")
         return _document(source, await _job("office", source, params))
+    if is_tar(head):
+        raise not_a_document(source.name)
     refuse_media(head, source.name)
     _within(source, TEXT_BYTES, "Send a part of it.")
     params["encoding"] = encoding
@@ -82,7 +87,7 @@ async def render(
 
     Raises UnsupportedMedia (not a PDF, or damaged), InvalidRequest (page, password), MediaTooLarge, TimedOut.
     """
-    if not _is_pdf(await _head(source)):
+    if not _is_pdf(await _head(source), source.name):
         raise UnsupportedMedia(
             f"{source.name} has no pages that can be drawn", "Only PDF pages become pictures; save it as PDF."
         )
@@ -116,8 +121,24 @@ async def render(
     return pictures
 
 
-def _is_pdf(head: bytes) -> bool:
-    return b"%PDF-" in head[:1024]  # readers allow junk before the header
+def _is_pdf(head: bytes, name: str) -> bool:
+    """Whether it is a PDF, perhaps with junk before its header, and no text that only mentions one."""
+    at = pdf_at(head)
+    if at < 0:
+        return False
+    suffix = PurePosixPath(name).suffix.lower()
+    if not head[:at].strip() or suffix == ".pdf" or not text_mime(head, name):
+        return True
+    # Source code may hold a whole PDF; a PDF of text alone may come without a name.
+    return b" obj" in head[at:] and not (suffix and _is_utf8(head))
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut inside a character
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _head(source: Source) -> bytes:

@@ -1,4 +1,4 @@
-"""DOCX: by mammoth to HTML (lists, merged cells, footnotes), then to Markdown. Formulas are written in a line first."""
+"""DOCX: by mammoth to HTML (lists, merged cells, footnotes), then to Markdown. What mammoth drops is rewritten first."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _STYLES = "\n".join(
         *(f"p[style-name='标题 {n}'] => h{n}:fresh" for n in range(1, 7)),  # WPS Office in Chinese
         *(f"p[style-name='見出し {n}'] => h{n}:fresh" for n in range(1, 7)),
         "r[style-name='Code'] => code",
-        "comment-reference => sup",
     ]
 )
+_COMMENTS = "\ncomment-reference => sup"
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_UNKNOWN = re.compile(rb"<(?:[\w.-]+:)?(?:oMath|fldSimple|ruby|bdo|dir)\b")
+_HIGH_NOTE = re.compile(r"<sup>(<a [^<>]*>\[[^<>]*\]</a>)</sup>")
 _M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 
 
@@ -37,18 +39,29 @@ def read_docx(archive: zipfile.ZipFile, file: BinaryIO, spec: str | None, name: 
     body = member(archive, "word/document.xml", name)
     if not body:
         raise UnsupportedMedia(f"{name} holds no text document", "Save it again as DOCX, or as PDF.")
-    source = _with_formulas(archive, body, name) if b"<m:oMath" in body else file
-    source.seek(0)
+    source = _rewritten(archive, body, name) if _UNKNOWN.search(body) else file
+
+    def html_by(styles: str) -> str:
+        source.seek(0)
+        return str(
+            mammoth.convert_to_html(
+                source, style_map=styles, convert_image=_picture, ignore_empty_paragraphs=True
+            ).value
+        )
+
     try:
-        html = mammoth.convert_to_html(
-            source, style_map=_STYLES, convert_image=_picture, ignore_empty_paragraphs=True
-        ).value
+        try:
+            html = html_by(_STYLES + _COMMENTS)
+        except KeyError:  # the mark of a comment that the archive does not hold
+            html = html_by(_STYLES)
     except (GLMError, RecursionError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the library has no errors of its own: a broken part raises anything
         raise UnsupportedMedia(
             f"{name} is damaged: {type(error).__name__}", "Save it again as DOCX, or as PDF."
         ) from None
+    for _ in range(2):  # a note's mark is a link already: neither the converter nor its run need set it high
+        html = _HIGH_NOTE.sub(r"\1", html)
     text = html_markdown(html, what="reading a DOCX")
     # A footnote ends with a link back to its mark, which is noise in text.
     text = re.sub(r"\s*\[↑\]\(#[^)]*\)", "", text)
@@ -76,22 +89,11 @@ def _furniture(archive: zipfile.ZipFile, name: str) -> str:
     return "\n\n".join(lines)
 
 
-def _with_formulas(archive: zipfile.ZipFile, body: bytes, name: str) -> io.BytesIO:
-    """The archive with each formula replaced by a run of text, which the converter would drop."""
+def _rewritten(archive: zipfile.ZipFile, body: bytes, name: str) -> io.BytesIO:
+    """The archive with its text in elements that the converter knows: it would drop the others with their words."""
     tree = xml(body, name)
-    for parent in list(tree.iter()):
-        for place, child in enumerate(list(parent)):
-            if child.tag == f"{{{_M}}}oMath":
-                run = ET.Element(f"{{{_W}}}r")
-                ET.SubElement(run, f"{{{_W}}}t").text = f" {_linear(child)} "
-                parent[place] = run
-    # The paragraph of a displayed formula is unknown to the converter too: its runs move up.
-    for parent in list(tree.iter()):
-        for child in [c for c in parent if c.tag == f"{{{_M}}}oMathPara"]:
-            place = list(parent).index(child)
-            parent.remove(child)
-            for run in reversed([c for c in child if c.tag == f"{{{_W}}}r"]):
-                parent.insert(place, run)
+    for parent in reversed(list(tree.iter())):  # what lies within is done first
+        parent[:] = [known for child in parent for known in _known(child)]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as copy:
         for info in archive.infolist():
@@ -100,6 +102,30 @@ def _with_formulas(archive: zipfile.ZipFile, body: bytes, name: str) -> io.Bytes
                 info.filename, ET.tostring(tree, "utf-8") if changed else member(archive, info.filename, name)
             )
     return out
+
+
+def _known(element: ET.Element) -> list[ET.Element]:
+    """What stands for an element: formulas become runs, ruby a text with its reading, wrappers what they hold."""
+    if element.tag == f"{{{_M}}}oMath":
+        run = ET.Element(f"{{{_W}}}r")
+        ET.SubElement(run, f"{{{_W}}}t").text = f" {_linear(element)} "
+        return [run]
+    if element.tag == f"{{{_M}}}oMathPara":
+        return [c for c in element if c.tag == f"{{{_W}}}r"]
+    if "wordprocessingml" not in element.tag:
+        return [element]
+    match local(element):
+        case "fldSimple" | "bdo" | "dir":
+            return list(element)
+        case "ruby":
+            words = {
+                local(part): "".join(t.text or "" for t in part.iter() if local(t) == "t") for part in element
+            }
+            base, reading = words.get("rubyBase", ""), words.get("rt", "")
+            text = ET.Element(f"{{{_W}}}t")
+            text.text = f"{base}({reading})" if reading else base
+            return [text]
+    return [element]
 
 
 def _linear(node: ET.Element) -> str:

@@ -17,6 +17,7 @@ _GONE = (
     "noscript",
     "svg",
     "iframe",
+    "input",
     "object",
     "embed",
     "canvas",
@@ -26,8 +27,10 @@ _GONE = (
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{1,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]{1,40})""", re.IGNORECASE)
+_XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
 _CELLS = 200_000  # of one table after spans are repeated
 _SPAN = 1000
+_FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table", "sup", "sub")
 
 
 def decode_html(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> Decoded:
@@ -39,13 +42,18 @@ def decode_html(data: bytes, name: str, encoding: str | None = None, declared: s
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:
     """Markdown of a page or a fragment. Raises MissingExtra."""
     try:
-        from bs4 import BeautifulSoup, Comment
+        from bs4 import Comment
     except ImportError:
         raise MissingExtra("office", what) from None
-    soup = BeautifulSoup(html, "html.parser")
+    soup = _soup(html)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for comment in soup.find_all(string=lambda s: isinstance(s, Comment)):
         comment.extract()
+    for box in soup.find_all("input"):
+        if str(box.get("type")).lower() == "checkbox" and not _hidden(box):
+            after = box.next_sibling
+            gap = "" if isinstance(after, str) and after[:1].isspace() else " "
+            box.replace_with(("[x]" if box.has_attr("checked") else "[ ]") + gap)
     for element in soup.find_all(_unseen):
         if not element.decomposed:
             element.decompose()
@@ -60,16 +68,28 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
     return f"# {title}\n\n{text}" if title and title not in text[:400] else text
 
 
+def _soup(html: str) -> Any:
+    """The tree by lxml, which knows what end tags may be left out; XHTML leaves out none but closes more than HTML can."""
+    from bs4 import BeautifulSoup, FeatureNotFound, ParserRejectedMarkup
+
+    if not _XHTML.search(html[:2000]):
+        try:
+            return BeautifulSoup(html, "lxml")
+        except (FeatureNotFound, ParserRejectedMarkup, UnicodeError):
+            pass  # not installed, or a page that it does not take
+    return BeautifulSoup(html, "html.parser")
+
+
 def _unseen(element: Any) -> bool:
-    if (
-        element.name in _GONE
-        or element.has_attr("hidden")
+    return element.name in _GONE or _hidden(element)
+
+
+def _hidden(element: Any) -> bool:
+    return (
+        element.has_attr("hidden")
         or str(element.get("aria-hidden")).lower() == "true"
-    ):
-        return True
-    if element.name == "input":
-        return True
-    return bool(_HIDDEN.search(str(element.get("style") or "")))
+        or bool(_HIDDEN.search(str(element.get("style") or "")))
+    )
 
 
 def _convert(soup: Any) -> str:
@@ -98,6 +118,8 @@ def _markdown(element: Any) -> str:
         bullets="-",
         escape_underscores=False,
         escape_asterisks=False,
+        sup_symbol="^",  # 10^6^ and H~2~O: without a sign they read 106 and H2O
+        sub_symbol="~",
         code_language_callback=_code,
     )
     text = re.sub(r"[ \t]+\n", "\n", converter.convert_soup(element))
@@ -148,9 +170,9 @@ def _span(cell: Any, name: str) -> int:
 
 
 def _cell(cell: Any) -> str:
-    if cell.find(("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table")) is None:
+    if cell.find(_FORMED) is None:
         return " ".join(cell.get_text().split())
-    for inner in cell.find_all("table"):
+    for inner in reversed(cell.find_all("table")):  # the deepest first: each word is written once
         rows = [
             " ; ".join(c.get_text(" ", strip=True) for c in r.find_all(("td", "th")))
             for r in inner.find_all("tr")

@@ -25,6 +25,10 @@ def office_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
         raise UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF.") from None
 
 
+def not_a_document(name: str) -> UnsupportedMedia:
+    return UnsupportedMedia(f"{name} is an archive, not a document", "Unpack it and send the files in it.")
+
+
 def _zipped(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     archive = open_zip(file, name)
     names = set(archive.namelist())
@@ -41,7 +45,7 @@ def _zipped(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
         return read_pptx(archive, file, spec, name)
     if any(n.startswith("xl/") for n in names):
         return read_sheets(archive, file, spec, name, "xlsb" if "xl/workbook.bin" in names else "xlsx")
-    raise UnsupportedMedia(f"{name} is an archive, not a document", "Unpack it and send the files in it.")
+    raise not_a_document(name)
 
 
 def _old(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:

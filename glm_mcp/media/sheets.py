@@ -13,9 +13,17 @@ from glm_mcp.media.archive import attribute, local, member, parse, refuse_entiti
 from glm_mcp.media.pages import choose, result
 from glm_mcp.media.tables import table, trim
 
+Cells = dict[tuple[int, int], str]  # by row and column from 0
+
 _CELLS = 5_000_000  # of one workbook; a million rows of five columns
+# No pattern goes over the same bytes again from every cell, nor twice over spaces: a sheet may have 100 MB.
 _EMPTY_FORMULA = re.compile(
-    rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*>\s*<f[^>]*?(?:/>|>([^<]*)</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+    rb'<c r="([A-Z]{1,3})(\d{1,7})"[^<>]*>\s*<f[^<>]*?(?:/>|>([^<]*)</f>)\s*(?:<v\s*/>\s*|<v></v>\s*)?</c>'
+)
+# Cells with an error in place of a value, which the library leaves empty.
+_ERROR = re.compile(
+    rb'<c(?=[^<>]*?\st="e")(?=[^<>]*?\sr="([A-Z]{1,3})(\d{1,7})")[^<>]*>'
+    rb"\s*(?:<f[^<>]*?(?:/>|>[^<]*</f>)\s*)?<v>([^<]{1,100})</v>"
 )
 # The record that begins an XLS, and the one after it that says how to decrypt the rest.
 _LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
@@ -41,12 +49,12 @@ def read_sheets(
         )
         titles = [s.name for s in sheets]
         chosen = choose(spec, len(sheets), name, unit="sheet", names=titles)
-        formulas = _formulas(archive, name) if archive is not None and kind == "xlsx" else {}
+        unseen = _unseen(archive, name) if archive is not None and kind == "xlsx" else {}
         pages, notes = [], []
         for number in chosen:
             title = titles[number - 1]
             hidden = "" if sheets[number - 1].visible == calamine.SheetVisibleEnum.Visible else " (hidden)"
-            rows, empty = _rows(book.get_sheet_by_name(title), formulas.get(title, {}))
+            rows, empty = _rows(book.get_sheet_by_name(title), *unseen.get(title, ({}, {})))
             if empty:
                 notes.append(f"sheet '{title}': formulas without a stored result, shown as written: {empty}")
             pages.append((number, f"sheet '{title}'{hidden}", table(rows) or "(empty sheet)", ""))
@@ -67,7 +75,7 @@ def _locked(archive: zipfile.ZipFile | None, file: BinaryIO, name: str) -> bool:
     return _LOCKED_XLS.search(file.read()) is not None
 
 
-def _rows(sheet: Any, formulas: dict[tuple[int, int], str]) -> tuple[list[list[str]], int]:
+def _rows(sheet: Any, formulas: Cells, errors: Cells) -> tuple[list[list[str]], int]:
     """The sheet's cells as text from A1, and how many formulas without a result were written into them."""
     height, width = sheet.total_height, sheet.total_width
     if height * width > _CELLS:
@@ -75,15 +83,21 @@ def _rows(sheet: Any, formulas: dict[tuple[int, int], str]) -> tuple[list[list[s
         rows = [[_text(value) for value in row] for row in sheet.to_python(skip_empty_area=True)]
         return trim(rows), 0
     rows = [[_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
-    written = 0
-    for (row, column), formula in formulas.items():
-        if row > len(rows) + 10_000 or column > 16_384:
-            continue
-        rows.extend([] for _ in range(row + 1 - len(rows)))
-        rows[row].extend("" for _ in range(column + 1 - len(rows[row])))
-        rows[row][column] = f"={formula}"
-        written += 1
+    written = sum(_write(rows, place, f"={formula}") for place, formula in formulas.items())
+    for place, error in errors.items():
+        _write(rows, place, error)
     return trim(rows), written
+
+
+def _write(rows: list[list[str]], place: tuple[int, int], text: str) -> bool:
+    """Whether the text now stands at this place, which it does not when that is far out."""
+    row, column = place
+    if row > len(rows) + 10_000 or column > 16_384:
+        return False
+    rows.extend([] for _ in range(row + 1 - len(rows)))
+    rows[row].extend("" for _ in range(column + 1 - len(rows[row])))
+    rows[row][column] = text
+    return True
 
 
 def _text(value: Any) -> str:
@@ -98,13 +112,15 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _formulas(archive: zipfile.ZipFile, name: str) -> dict[str, dict[tuple[int, int], str]]:
-    """The formulas without a stored result, by sheet and (row, column) from 0: the file was never calculated."""
+def _unseen(archive: zipfile.ZipFile, name: str) -> dict[str, tuple[Cells, Cells]]:
+    """What the library shows as empty cells, by sheet: formulas without a stored result, for the file was never
+    calculated, and errors.
+    """
     book, links = parse(archive, "xl/workbook.xml", name), parse(archive, "xl/_rels/workbook.xml.rels", name)
     if book is None or links is None:
         return {}
     targets = {attribute(link, "Id"): attribute(link, "Target") for link in links}
-    found: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, tuple[Cells, Cells]] = {}
     for sheet in (e for e in book.iter() if local(e) == "sheet"):
         target = targets.get(next((v for k, v in sheet.attrib.items() if k.endswith("}id")), ""), "")
         data = (
@@ -112,13 +128,18 @@ def _formulas(archive: zipfile.ZipFile, name: str) -> dict[str, dict[tuple[int, 
             if target
             else b""
         )
-        cells = {
-            (int(row) - 1, _column(letters)): html.unescape(formula.decode("utf-8", "replace"))
-            or "(shared formula)"
-            for letters, row, formula in _EMPTY_FORMULA.findall(data)
+        formulas = {
+            place: formula or "(shared formula)" for place, formula in _cells(_EMPTY_FORMULA, data).items()
         }
-        found[attribute(sheet, "name")] = cells
+        found[attribute(sheet, "name")] = formulas, _cells(_ERROR, data)
     return found
+
+
+def _cells(pattern: re.Pattern[bytes], data: bytes) -> Cells:
+    return {
+        (int(row) - 1, _column(letters)): html.unescape(text.decode("utf-8", "replace"))
+        for letters, row, text in pattern.findall(data)
+    }
 
 
 def _column(letters: bytes) -> int:

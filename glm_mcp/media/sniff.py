@@ -21,6 +21,8 @@ _TAIL = 65_536  # bytes of the end, where a zip keeps its list of members
 
 Kind = tuple[Family, str]
 
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins one without members
+
 _OOXML = "application/vnd.openxmlformats-officedocument."
 DOCX = _OOXML + "wordprocessingml.document"
 XLSX = _OOXML + "spreadsheetml.sheet"
@@ -128,7 +130,7 @@ def sniff(head: bytes, name: str = "", tail: bytes = b"") -> Kind:
         return "image", "image/svg+xml"
     if strong:
         return strong
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith(ZIP):
         return _zip(head, tail)
     if head.startswith(_OLE):
         return _ole(head + tail, name)
@@ -152,7 +154,7 @@ def sniff_file(file: IO[bytes], name: str = "") -> Kind:
         file.seek(0)
         head = file.read(HEAD)
         tail = b""
-        if head.startswith(b"PK"):
+        if head.startswith(ZIP):
             size = file.seek(0, io.SEEK_END)
             file.seek(max(0, size - _TAIL))
             tail = file.read(_TAIL)
@@ -174,7 +176,7 @@ def sniff_file(file: IO[bytes], name: str = "") -> Kind:
 
 def sniff_bytes(data: bytes, name: str = "") -> Kind:
     """`sniff_file` of bytes in memory."""
-    if data.startswith((b"PK", _OLE)):
+    if data.startswith((*ZIP, _OLE)):
         return sniff_file(io.BytesIO(data), name)
     return sniff(data[:HEAD], name, data[-26:])
 
@@ -183,6 +185,17 @@ def is_media(head: bytes) -> bool:
     """Whether a file that begins so is a picture, video or PDF beyond doubt: no text, SVG or office file is."""
     family, mime = _strong(head) or UNKNOWN
     return family in ("image", "video") or mime == "application/pdf"
+
+
+def is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar" and b"\0" in head[:512]  # a text may say "ustar" there
+
+
+def pdf_at(head: bytes) -> int:
+    """Where the header of a PDF stands, -1 where none does: readers allow junk before it, but a PDF that an archive
+    holds is no reading of the archive.
+    """
+    return -1 if head.startswith(ZIP) or is_tar(head) else head.find(b"%PDF-", 0, 1024)
 
 
 def _strong(head: bytes) -> Kind | None:
@@ -197,7 +210,7 @@ def _strong(head: bytes) -> Kind | None:
         return "video", "video/webm" if b"webm" in head[:128] else "video/x-matroska"
     if head[:4] == b"OggS":
         return ("video", "video/ogg") if b"theora" in head[:512] else ("audio", "audio/ogg")
-    if b"%PDF-" in head[:1024] and (head.lstrip().startswith(b"%PDF-") or b"\0" in head[:4096]):
+    if pdf_at(head) >= 0 and (head.lstrip().startswith(b"%PDF-") or b"\0" in head[:4096]):
         return "document", "application/pdf"
     if head[4:8] in (b"moov", b"mdat", b"wide", b"pnot") and head[:1] == b"\0":
         return "video", "video/quicktime"

@@ -9,9 +9,11 @@ import re
 import xml.etree.ElementTree as ET
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import MediaTooLarge, MissingExtra, UnsupportedMedia
+from glm_mcp.media import fonts
 
 _TEXT_BYTES = 20_000_000
 _SIDE_MIN, _SIDE_MAX = 1024, 2048  # an icon is drawn larger, as its lines are sharp at any size
@@ -27,7 +29,7 @@ def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     from glm_mcp.media.cutting import Options
 
     options = Options(**params)
-    png, size, factor = render(file.read(), options.name)
+    png, size, factor, said = render(file.read(), options.name)
     if options.xywh is not None and not options.percent:
         x, y, w, h = (v * factor for v in options.xywh)
         options = replace(options, xywh=(x, y, w, h))
@@ -36,16 +38,20 @@ def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         replace(p, original=size, left=p.left / factor, top=p.top / factor, scale=p.scale * factor)
         for p in made
     ]
-    return pieces.pack(made, [note for note in notes if not note.startswith("shrunk")])
+    return pieces.pack(made, said + [note for note in notes if not note.startswith("shrunk")])
 
 
-def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float]:
-    """(PNG on white, the drawing's own size, pixels per unit). Raises MissingExtra, UnsupportedMedia, MediaTooLarge."""
+def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[str]]:
+    """(PNG, transparent as the drawing is, the drawing's own size, pixels per unit, notes on what is left out).
+
+    Raises MissingExtra, UnsupportedMedia, MediaTooLarge.
+    """
     try:
         import resvg_py
     except ImportError:
         raise MissingExtra("svg", f"reading {name} (SVG)") from None
-    root = clean_tree(_text(data, name), name)
+    root, notes = clean_tree(_text(data, name), name)
+    families, said = font_options(root, fonts.system_folders())
     width, height = drawing_size(root)
     long = max(width, height)
     factor = min(max(long, _SIDE_MIN), _SIDE_MAX) / long
@@ -58,13 +64,13 @@ def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float]:
     try:
         png = resvg_py.svg_to_bytes(
             svg_string=ET.tostring(root, encoding="unicode"),
-            background="#ffffff",
             width=pixels[0],
             height=pixels[1],
+            **families,
         )
     except ValueError as error:
         raise _bad(name) from error
-    return bytes(png), (max(1, round(width)), max(1, round(height))), factor
+    return bytes(png), (max(1, round(width)), max(1, round(height))), factor, notes + said
 
 
 def _text(data: bytes, name: str) -> bytes:
@@ -81,19 +87,54 @@ def _text(data: bytes, name: str) -> bytes:
     return data
 
 
-def clean_tree(data: bytes, name: str) -> ET.Element:
-    """The drawing without anything that points outside of it. Raises UnsupportedMedia."""
+def clean_tree(data: bytes, name: str) -> tuple[ET.Element, list[str]]:
+    """The drawing without anything that points outside of it, and notes on that. Raises UnsupportedMedia."""
     try:
         root = ET.fromstring(data)  # noqa: S314 - as at the import
     except (ET.ParseError, ValueError, LookupError) as error:
         raise _bad(name) from error
     if _local(root.tag) != "svg":
         raise _bad(name)
+    linked = 0
     for element in root.iter():
         for key, value in list(element.attrib.items()):
             if _local(key) in {"href", "src", "base"} and not _INLINE.match(value):
                 del element.attrib[key]
-    return root
+                linked += _local(element.tag) in {"image", "feimage"} and _local(key) == "href"
+    left_out = [(_html_labels(root), "HTML label"), (linked, "linked picture")]
+    found = [f"{count} {what}{'s' if count > 1 else ''}" for count, what in left_out if count]
+    verb = "is" if linked + left_out[0][0] == 1 else "are"
+    return root, [f"{' and '.join(found)} {verb} not drawn: export as PNG"] if found else []
+
+
+def _html_labels(root: ET.Element) -> int:
+    """How many pieces of HTML with text in them have no plain text beside them to be drawn instead."""
+    count = 0
+    for parent in root.iter():
+        instead = _local(parent.tag) == "switch" and any(
+            _local(child.tag) != "foreignobject" for child in parent
+        )
+        if not instead:
+            count += sum(_local(child.tag) == "foreignobject" and _has_text(child) for child in parent)
+    return count
+
+
+def _has_text(element: ET.Element) -> bool:
+    return any(text.strip() for text in element.itertext())
+
+
+def font_options(root: ET.Element, folders: list[Path]) -> tuple[dict[str, Any], list[str]]:
+    """What the renderer is told of fonts, as its own choice is Windows' and what it lacks it leaves out; and a note."""
+    texts = [element for element in root.iter() if _local(element.tag) == "text" and _has_text(element)]
+    if not texts:
+        return {}, []
+    chosen = fonts.choose("".join("".join(text.itertext()) for text in texts), folders)
+    if chosen is None:
+        return {}, ["the text in it may be missing: no fonts found on this computer"]
+    plain, mono = chosen
+    kinds = ("font_family", "serif_family", "sans_serif_family", "cursive_family", "fantasy_family")
+    told: dict[str, Any] = dict.fromkeys(kinds, plain.family)
+    return {**told, "monospace_family": mono.family, "font_files": sorted({plain.file, mono.file})}, []
 
 
 def drawing_size(root: ET.Element) -> tuple[float, float]:

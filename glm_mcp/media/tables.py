@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.pages import one_text
 
 _DELIMITERS = ",;\t|"
+_SAMPLE, _SAMPLE_LINES = 20_000, 60
+_NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 
@@ -42,9 +45,11 @@ def trim(rows: list[list[str]]) -> list[list[str]]:
 def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[str, Any]:
     """A CSV or TSV as a Markdown table. Raises UnsupportedMedia, InvalidRequest."""
     csv.field_size_limit(_FIELD)
-    delimiter = _delimiter(text, name)
     # Pipes in quotes are data; NUL and stray carriage returns are not.
-    source = io.StringIO(text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+    named = _NAMED.match(text)
+    delimiter = named[1] if named else _delimiter(text, name)
+    source = io.StringIO(text[named.end() :] if named else text)
     try:
         rows = [[value.strip() for value in row] for row in csv.reader(source, delimiter=delimiter)]
     except csv.Error as error:
@@ -59,18 +64,24 @@ def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[s
 
 
 def _delimiter(text: str, name: str) -> str:
-    """The delimiter that gives the first rows the same number of fields, more than one; by default the suffix's."""
+    """The delimiter that gives the first rows the same number of fields, more than one; by default the suffix's.
+
+    One that does so for all of them goes before one that does for most: decimal commas are no fields.
+    """
     usual = "\t" if name.lower().endswith((".tsv", ".tab")) else ","
-    # Whole lines, and not the last one of the sample, which may be cut inside a quoted field.
-    head = text[:20_000].replace("\r\n", "\n").replace("\r", "\n").split("\n")[:60]
-    best, best_score = usual, 0.0
+    lines = text[:_SAMPLE].split("\n")
+    head = lines[:_SAMPLE_LINES]
+    cut = len(text) > _SAMPLE or len(lines) > _SAMPLE_LINES
+    best, best_score = usual, (False, 0.0)
     for delimiter in dict.fromkeys(usual + _DELIMITERS):
         rows = [row for row in csv.reader(head, delimiter=delimiter) if row]
-        counts = [len(row) for row in rows]
+        # The last row of a sample may be cut inside a quoted field.
+        counts = [len(row) for row in (rows[:-1] if cut and len(rows) > 1 else rows)]
         if not counts or max(counts) < 2:
             continue
         common = max(set(counts), key=counts.count)
-        score = counts.count(common) / len(counts) * (1 if common > 1 else 0) * min(common, 3)
+        share = counts.count(common) / len(counts) if common > 1 else 0.0
+        score = share == 1, share * min(common, 3)
         if score > best_score:
             best, best_score = delimiter, score
     return best
