@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from pictures import (
 from PIL import Image, ImageCms
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.media import decode
 from glm_mcp.media.image import convert, prepare_image, prepare_images, thumbnail
 from glm_mcp.media.parts import Picture, Source
 from glm_mcp.registry import CARDS
@@ -516,3 +519,17 @@ def test_pillow_is_not_imported_by_the_module_alone() -> None:
     code = "import sys, glm_mcp.media.image, glm_mcp.media.boxes; print('PIL' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
     assert done.stdout.strip() == b"False"
+
+
+def test_a_palette_with_transparency_of_colours_that_it_has_not_is_still_a_picture() -> None:
+    whole = Image.new("P", (40, 30), 1)
+    whole.putpalette([255, 0, 0, 0, 0, 255])
+    out = io.BytesIO()
+    whole.save(out, "PNG", transparency=b"\x80" * 2, bits=1)
+    data = out.getvalue()
+    at = data.index(b"tRNS")
+    held = b"tRNS" + b"\x80" * 300
+    data = (
+        data[: at - 4] + struct.pack(">I", 300) + held + struct.pack(">I", zlib.crc32(held)) + data[at + 10 :]
+    )
+    assert decode.flat(data, "a.png").mode in {"RGB", "L"}

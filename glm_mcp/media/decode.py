@@ -254,7 +254,14 @@ def _light_on_nothing(image: Image.Image) -> bool:
 def _with_alpha(image: Image.Image) -> Image.Image:
     """RGBA or LA where there is transparency of any kind, else as it is."""
     if image.mode in {"P", "PA"}:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        try:
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        except (
+            ValueError
+        ):  # transparency of colours that the palette does not have: damage, which costs no more than that
+            image = image.copy()
+            image.info.pop("transparency", None)
+            image = image.convert("RGB").convert("RGBA")
     elif image.mode in {"RGB", "L", "1"} and "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode in {"RGBa", "La"}:
