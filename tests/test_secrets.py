@@ -14,22 +14,21 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import anyio
-import canary
 import httpx
 import pytest
-from calls import answering, ask, client_of
-from conftest import Connect
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import Stdio, environment, said, stuck_reader, until
-from support import text_of
-from toolkit import call, fail, fresh_simulator, say
+from support import canary
+from support.calls import answering, ask, client_of
+from support.connect import Connect
+from support.processes import Stdio, environment, said, stuck_reader, until
+from support.toolkit import call, fail, fresh_simulator, say, text_of
 
-from glm_mcp.errors import ConfigError, GLMError, clean
-from glm_mcp.hidden import hide
+from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.log import allow_content, configure
-from glm_mcp.server import App, Folders
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
+from glm_mcp.text import clean, hide
 from glm_mcp.tools.base import Deps
 
 pytestmark = pytest.mark.anyio

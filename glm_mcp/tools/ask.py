@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glm_mcp.attempts import Answer, Job
-from glm_mcp.errors import UpstreamError, escaped
+from glm_mcp.errors import UpstreamError
+from glm_mcp.glm.calls import Answer, Job
+from glm_mcp.glm.messages import ChatRequest, Message, Part, Text
+from glm_mcp.text import escaped
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
-from glm_mcp.tools.checking import Wanted, check, check_schema
-from glm_mcp.tools.inputs import downloaded
-from glm_mcp.wire import ChatRequest, Message, Part, Text
+from glm_mcp.tools.sources import downloaded
+from glm_mcp.tools.structured import Wanted, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
 

@@ -7,32 +7,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.attempts import Answer
-from glm_mcp.client import GLMClient
-from glm_mcp.errors import ConfigError, GLMError, one_line, plain
-from glm_mcp.hidden import CERTAIN, without_secrets
+from glm_mcp.clients import Host
+from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.glm.calls import Answer
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
+from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
 from glm_mcp.tools.arguments import Arg, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
 ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
 LEAST = 400  # a result shorter than this helps nobody
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the calling host does with results. `budget`: characters of a serialised result. `previews`: it shows
-    images to its model. `local`: it sees this machine's files, so that a path means something to it.
-    """
-
-    budget: int = 7_800
-    previews: bool = False
-    local: bool = True
-    deadline_s: float = 55.0
 
 
 @dataclass(frozen=True, slots=True)
