@@ -8,7 +8,7 @@ from glm_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class McpClient:
     """What the calling host does with results. `budget`: characters of a serialised result. `previews`: it shows
     images to its model. `local`: it sees this machine's files, so that a path means something to it.
     """
@@ -20,25 +20,25 @@ class Host:
 
 
 # Hosts cut at 8,000 characters (Cline) or about 11,000 (Codex); a host that we do not know may be as strict.
-UNKNOWN = Host()
+UNKNOWN = McpClient()
 # Claude Code takes 150,000 characters in one result when told, has no time limit of its own, and shows pictures.
-PATIENT = Host(budget=50_000, previews=True, deadline_s=300.0)
+PATIENT = McpClient(budget=50_000, previews=True, deadline_s=300.0)
 
-PROFILES: tuple[tuple[str, Host], ...] = (
+PROFILES: tuple[tuple[str, McpClient], ...] = (
     # the start of the client's name, lower case: the first that fits
     ("claude-code", PATIENT),
-    ("claude-ai", Host(previews=True)),
-    ("claude", Host(previews=True)),
-    ("codex", Host(previews=True)),
-    ("cursor", Host(previews=True)),
-    ("visual studio code", Host(previews=True)),
-    ("vscode", Host(previews=True)),
+    ("claude-ai", McpClient(previews=True)),
+    ("claude", McpClient(previews=True)),
+    ("codex", McpClient(previews=True)),
+    ("cursor", McpClient(previews=True)),
+    ("visual studio code", McpClient(previews=True)),
+    ("vscode", McpClient(previews=True)),
     ("cline", UNKNOWN),  # writes base64 into the prompt as text: never a picture
-    ("glm-mcp", Host(budget=10_000_000, deadline_s=300.0)),  # this project's own commands
+    ("glm-mcp", McpClient(budget=10_000_000, deadline_s=300.0)),  # this project's own commands
 )
 
 
-def host(name: str, settings: Settings, *, remote: bool) -> Host:
+def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     """The profile for a client's name. `remote`: over HTTP, where this machine's paths mean nothing."""
     folded = name.strip().lower()
     found = next((profile for start, profile in PROFILES if folded.startswith(start)), UNKNOWN)

@@ -64,7 +64,7 @@ def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
     def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
-        return App(settings, remote=remote, client=GLMClient(settings, waits=waits), folders=folders)
+        return App(settings, remote=remote, glm=GLMClient(settings, waits=waits), folders=folders)
 
     return make
 

@@ -166,7 +166,9 @@ def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
     agent = AGENTS.get(HOSTS[name])
     for entry in entries(name):
         given = {k: v for k, v in entry.get("env", {}).items() if k == "GLM_DEADLINE_S"}
-        host = clients.host(CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry)
+        host = clients.client_named(
+            CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry
+        )
         limit = agent.limit if agent else None
         assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > host.deadline_s
 

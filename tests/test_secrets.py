@@ -63,8 +63,8 @@ def test_the_watch_over_all_tests_sees_a_key_where_there_is_one(tmp_path: Path) 
 
 async def test_no_object_of_the_server_shows_the_key(app_of: Callable[..., App], sim: Simulator) -> None:
     app = app_of(GLM_HTTP_TOKEN=canary.KEY)
-    deps = Deps(app.settings, app.client, app.sandbox, app.outputs, None, None, 0.0)  # type: ignore[arg-type]
-    for thing in (app, app.settings, app.client, deps, app.client.transport, app.settings.model_dump()):
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, None, None, 0.0)  # type: ignore[arg-type]
+    for thing in (app, app.settings, app.glm, deps, app.glm.transport, app.settings.model_dump()):
         assert canary.SECRET not in repr(thing)
         assert canary.SECRET not in str(thing)
     assert canary.SECRET not in app.settings.model_dump_json()

@@ -41,7 +41,7 @@ def app_with(folders: Folders, answer: dict[str, Any], **variables: str) -> App:
     """The application in front of a service that gives this answer to everything."""
     settings = Settings(GLM_API_KEY="a.b", GLM_LANG="en", **variables)
     transport = answering(lambda _: httpx.Response(200, json=answer))
-    return App(settings, client=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
+    return App(settings, glm=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
 
 
 async def test_every_field_of_a_hostile_service_acts_on_nothing(connect: Connect, folders: Folders) -> None:

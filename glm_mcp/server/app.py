@@ -20,7 +20,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__, clients
-from glm_mcp.clients import Host
+from glm_mcp.clients import McpClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.log import allow_content
@@ -28,7 +28,7 @@ from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.handlers import Catalogue
+from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
 from glm_mcp.text import hide, one_line, without_secrets
 from glm_mcp.threads import in_thread
@@ -92,7 +92,7 @@ class App:
         settings: Settings,
         *,
         remote: bool = False,
-        client: GLMClient | None = None,
+        glm: GLMClient | None = None,
         folders: Folders | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> None:
@@ -102,7 +102,7 @@ class App:
         self.settings = settings
         self.remote = remote
         self.on_text = on_text
-        self.client = client or GLMClient(settings)
+        self.glm = glm or GLMClient(settings)
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -112,7 +112,7 @@ class App:
             own=[folders.data, folders.cache],
             remote=remote,
             # The one private address that may be fetched from: the configured service's own.
-            own_host=host_of(self.client.home.url),
+            own_host=host_of(self.glm.home.url),
         )
         self.outputs = Outputs(
             folder=settings.output_dir,
@@ -122,12 +122,14 @@ class App:
         )
         self.tools = [TOOLS[name] for name in settings.tools]
 
-    def host(self, context: Context) -> Host:
+    def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
-        return clients.host(params.client_info.name if params else "", self.settings, remote=self.remote)
+        return clients.client_named(
+            params.client_info.name if params else "", self.settings, remote=self.remote
+        )
 
     async def close(self) -> None:
-        await self.client.transport.close()
+        await self.glm.transport.close()
 
 
 def build(app: App) -> Server[App]:
@@ -155,7 +157,7 @@ def build(app: App) -> Server[App]:
             )
         return _result(await call(app, tool, context, params.arguments))
 
-    shelf = Catalogue(app.settings, app.client, app.sandbox, app.outputs, remote=app.remote)
+    handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
         "glm-mcp",
         version=__version__,
@@ -164,12 +166,12 @@ def build(app: App) -> Server[App]:
         lifespan=lifespan,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        on_list_resources=shelf.list_resources,
-        on_list_resource_templates=shelf.list_templates,
-        on_read_resource=shelf.read_resource,
-        on_list_prompts=shelf.list_prompts,
-        on_get_prompt=shelf.get_prompt,
-        on_completion=shelf.complete,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_templates,
+        on_read_resource=handlers.read_resource,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
     )
 
 
@@ -201,9 +203,9 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
 
     # Nothing goes out to a host that gave no token: the SDK sees to that. A client in this process gives none and listens.
     progress = Progress(send, app.on_text)
-    host = app.host(context)
-    deadline = anyio.current_time() + host.deadline_s
-    deps = Deps(app.settings, app.client, app.sandbox, app.outputs, host, progress, deadline)
+    caller = app.caller(context)
+    deadline = anyio.current_time() + caller.deadline_s
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, caller, progress, deadline)
     content: Content | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(progress.run)
@@ -212,7 +214,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.cancel_scope.cancel()
     if content is None:
         late = TimedOut(
-            f"{tool.name} was still {progress.message} after {host.deadline_s:.0f} s",
+            f"{tool.name} was still {progress.message} after {caller.deadline_s:.0f} s",
             "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
         )
         content = failure(late, deps)
@@ -235,7 +237,7 @@ def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: C
 async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Content:
     try:
         result = await tool.run(deps, read(tool.name, tool.args, arguments))
-        if len(result.text) > deps.host.budget // 2:
+        if len(result.text) > deps.client.budget // 2:
             return await in_thread(fit, result, deps)
         return fit(result, deps)
     except GLMError as error:

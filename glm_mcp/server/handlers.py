@@ -25,11 +25,11 @@ Context = ServerRequestContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Handlers:
     """The handlers of one server. `remote`: over HTTP, where one caller must not see what another one made."""
 
     settings: Settings
-    client: GLMClient
+    glm: GLMClient
     sandbox: Sandbox
     outputs: Outputs
     _: KW_ONLY
@@ -75,7 +75,7 @@ class Catalogue:
         uri = str(params.uri)
 
         def find() -> resources.Resource:
-            return resources.read(uri, self.outputs, self.client.meter, self.client.home, remote=self.remote)
+            return resources.read(uri, self.outputs, self.glm.meter, self.glm.home, remote=self.remote)
 
         try:
             found = await in_thread(find)

@@ -94,10 +94,10 @@ async def _local(
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
     start, end = span
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     sidecar = await subtitles_beside(deps, source)
     deps.progress.say(f"preparing {source.name}")
-    whole = task not in FRAMED and most is None and card.id not in deps.client.refuses_video
+    whole = task not in FRAMED and most is None and card.id not in deps.glm.refuses_video
     if whole:
         limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
         clip = await prepare_video(
@@ -126,7 +126,7 @@ async def _local(
                 if error.code != "1210":
                     raise
                 # Nobody documents whether a video may come as bytes; this service says no.
-                deps.client.refuses_video.add(card.id)
+                deps.glm.refuses_video.add(card.id)
                 deps.progress.say("the service takes no video as bytes: sending frames")
         elif clip.frames and len(even_parts(clip.duration, clip.start, clip.end)) == 1:
             return await _of_frames(deps, args, source, words, lang, [clip])
@@ -143,7 +143,7 @@ async def _framed(
     sidecar: str | None,
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     stretches = await plan_parts(source, *span, max_frames=most)
     clips: list[Clip] = []
     for n, (start, end, count) in enumerate(stretches):

@@ -59,7 +59,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         free_text=not (wanted or question.exact or question.functions),
         inline=inline,
     )
-    answer = await deps.client.chat(request, job, deps.progress)
+    answer = await deps.glm.chat(request, job, deps.progress)
     if not wanted or answer.tool_calls:
         return answer
     value, problem = await check(answer.text, wanted)
@@ -68,7 +68,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         again = Message("user", f"That is not valid: {problem}. Answer again with the corrected JSON alone.")
         history = (*messages, Message("assistant", answer.text), again)
         first = answer
-        answer = await deps.client.chat(
+        answer = await deps.glm.chat(
             replace(request, messages=history), replace(job, model=first.model), deps.progress
         )
         answer.notes.append("JSON repaired")

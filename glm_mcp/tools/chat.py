@@ -139,7 +139,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
         if source.family in {"video", "audio"}:
             return await _attached(deps, source, of)
     deps.progress.say(f"preparing {source.name}")
-    card = deps.client.models("vision")[0]
+    card = deps.glm.models("vision")[0]
     if source.family == "image":
         share = replace(card, images=max(1, card.images // of))
         pictures = await prepare_images([source], share, budget=card.body_bytes // of)

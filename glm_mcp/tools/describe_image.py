@@ -92,7 +92,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             pictures[0] = replace(pictures[0], notes=(*pictures[0].notes, *told))
         if task == "locate":
             return await _locate(deps, args, words, pictures)
-        card = deps.client.models("vision", args.get("model"))[0]
+        card = deps.glm.models("vision", args.get("model"))[0]
         if args.get("model") and card.images == 1 and len(pictures) > 1:
             return await _one_by_one(deps, args, words, pictures, task)
         answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
@@ -117,7 +117,7 @@ async def _prepared(
     tiles: bool,
 ) -> list[Picture]:
     """All pictures ready to send. A URL goes to the service as it is, unless a part of it or its size is needed `here`."""
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     local: list[Source] = []
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(found):

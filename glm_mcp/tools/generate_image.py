@@ -129,7 +129,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if args.get("quality"):
         body["quality"] = args["quality"]
     deps.progress.say("drawing")
-    drawing = await deps.client.generate_image(
+    drawing = await deps.glm.generate_image(
         body, Job("image", deps.deadline, model=args.get("model")), deps.progress
     )
     deps.progress.say("downloading the picture")
@@ -159,7 +159,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if deps.settings.simulate:
         notes.append("SIMULATED")
     previews = []
-    if args.get("preview", True) and deps.host.previews:
+    if args.get("preview", True) and deps.client.previews:
         previews = [(await in_thread(thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
     elif args.get("preview"):
         # A host that does not show pictures writes them into the prompt as text, and cuts the result.
@@ -203,7 +203,7 @@ def _target(deps: Deps, output: str, prompt: str) -> Path:
     from glm_mcp.media.images.encode import FORMATS
 
     default = _name(prompt) + ".png"
-    if not deps.host.local and not output:
+    if not deps.client.local and not output:
         return Path(default)
     target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
     if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
@@ -242,7 +242,7 @@ def _save(deps: Deps, output: str, target: Path, data: bytes, mime: str, size: S
         data = convert(data, wanted, size=scaled)
         mime = sniff(data[:4096])[1]
         drawn = scaled or drawn
-    if not deps.host.local:
+    if not deps.client.local:
         uri = f"glm://outputs/{deps.outputs.keep(data, wanted, name=target.name)}"
         return Saved(uri, Link(uri, target.name, mime), data, drawn)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)

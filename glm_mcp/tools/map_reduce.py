@@ -130,11 +130,9 @@ def _key(deps: Deps, args: dict[str, Any], question: Question) -> str:
     """A digest of all that the answer depends on: model asked, options, every word and every byte."""
     digest = hashlib.sha256()
     options = {k: args.get(k) for k in ("model", "thinking", "json", "max_tokens", "temperature")}
-    chain = [c.id for c in deps.client.models(question.role, args.get("model"))][:1]
+    chain = [c.id for c in deps.glm.models(question.role, args.get("model"))][:1]
     digest.update(
-        json.dumps(
-            [options, chain, question.task, deps.client.home.url], sort_keys=True, default=str
-        ).encode()
+        json.dumps([options, chain, question.task, deps.glm.home.url], sort_keys=True, default=str).encode()
     )
     for message in question.messages:
         digest.update(message.role.encode())

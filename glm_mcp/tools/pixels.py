@@ -53,7 +53,7 @@ async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], found: S
     picture = pictures[0]
     if not picture.width:
         try:
-            card = deps.client.models("vision")[0]
+            card = deps.glm.models("vision")[0]
             source = next(s for s in found if s.url == picture.part.url)
             picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
         except GLMError:

@@ -245,7 +245,7 @@ async def _rendered(
     if not numbers:
         return {}
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     found: dict[int, list[Picture]] = {number: [] for number in numbers}
     for picture in await render_pages(source, numbers, card, password=args.get("password")):
         found[picture.page].append(picture)
@@ -289,7 +289,7 @@ async def _answer(
     if vision:
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
-    card = deps.client.models(role, args.get("model"))[0]
+    card = deps.glm.models(role, args.get("model"))[0]
     packs = await in_thread(pack, units, card, words, args.get("max_tokens"))
     questions = [question(p, words, role, lang) for p in packs]
     if form == "json":

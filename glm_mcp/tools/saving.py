@@ -17,7 +17,7 @@ async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
     """Writes what the user asked for. Gives (what to say: the absolute path, over HTTP the kept address; its link)."""
 
     def write() -> tuple[str, Link]:
-        if not deps.host.local:
+        if not deps.client.local:
             return _keep(deps, name, data)
         path = deps.outputs.write(deps.outputs.destination(None, name, sandbox=deps.sandbox), data)
         return str(path), Link(path.as_uri(), path.name, _mime(name))
@@ -30,7 +30,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
 
     def write() -> tuple[str, Link]:
         said, link = _keep(deps, name, data)
-        if deps.host.local:
+        if deps.client.local:
             path = deps.outputs.find(said)
             return str(path), Link(path.as_uri(), name, _mime(name))
         return said, link

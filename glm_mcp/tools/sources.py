@@ -81,7 +81,7 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     if not isinstance(part, Image) or part.url is None:
         return part
     found = await resolve(deps, part.url, "image")
-    card = deps.client.models("vision")[0]
+    card = deps.glm.models("vision")[0]
     pictures = await prepare_image(
         await fetch(deps, found[0], "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )

@@ -77,7 +77,7 @@ async def test_a_fault_ends_as_it_should_and_the_next_call_works(
     limit = deadline(row)
     settings = Settings(GLM_API_KEY=sim.key, GLM_BASE_URL=sim.url, GLM_LANG="en", GLM_DEADLINE_S=limit)
     wait = OWN_WAIT_S if row.asked == OWN_WAIT else WAIT_S
-    app = App(settings, client=GLMClient(settings, waits=(wait, 2 * wait)), folders=folders)
+    app = App(settings, glm=GLMClient(settings, waits=(wait, 2 * wait)), folders=folders)
     found = await seen(connect, app, sim, row, limit)
     assert not faults.judge(row, found, wait), found
 

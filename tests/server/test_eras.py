@@ -91,7 +91,9 @@ async def _broken(deps: Deps, args: dict[str, Any]) -> ToolResult:
 
 
 async def _host(deps: Deps, args: dict[str, Any]) -> ToolResult:
-    return ToolResult(f"{deps.host.deadline_s:.0f} s, previews {deps.host.previews}, local {deps.host.local}")
+    return ToolResult(
+        f"{deps.client.deadline_s:.0f} s, previews {deps.client.previews}, local {deps.client.local}"
+    )
 
 
 @pytest.mark.parametrize("mode", ERAS)

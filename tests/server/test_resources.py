@@ -160,7 +160,7 @@ async def test_model_ids_are_completed_and_other_templates_are_not(connect: Conn
 
 def test_a_client_s_meter_is_its_own(app_of: Any) -> None:
     first, second = app_of(), app_of()
-    first.client.meter.count({"model": "m", "s": 0.5, "outcome": "ok"})
-    assert isinstance(first.client, GLMClient)
-    assert first.client.meter.report()["models"]["m"]["requests"] == 1
-    assert second.client.meter.report()["models"] == {}
+    first.glm.meter.count({"model": "m", "s": 0.5, "outcome": "ok"})
+    assert isinstance(first.glm, GLMClient)
+    assert first.glm.meter.report()["models"]["m"]["requests"] == 1
+    assert second.glm.meter.report()["models"] == {}

@@ -114,7 +114,7 @@ async def test_a_deep_cache_folder_does_not_break_the_budget(
 ) -> None:
     deep = dataclasses.replace(folders, cache=tmp_path / ("c" * 200) / ("d" * 200) / ("e" * 200))
     built: App = app_of()  # type: ignore[operator]
-    app = App(built.settings, client=built.client, folders=deep)
+    app = App(built.settings, glm=built.glm, folders=deep)
     sim.queue(Reply(text=TEXTS["table"]))
     async with connect(app=app) as client:
         result = await call(client, "chat", prompt="hi")
@@ -127,7 +127,7 @@ async def test_twelve_key_frames_with_long_paths_fit_too(
     deep = dataclasses.replace(folders, cwd=folders.cwd / ("長い名前" * 15) / ("b" * 180))
     deep.cwd.mkdir(parents=True)
     built: App = app_of()  # type: ignore[operator]
-    app = App(built.settings, client=built.client, folders=deep)
+    app = App(built.settings, glm=built.glm, folders=deep)
     (deep.cwd / "film.mp4").write_bytes(make(Film(regular(14, 5), size=(64, 48))))
     sim.queue(Reply(text="\n".join(f"0:{n:02}: " + "frame " * 200 for n in range(1, 13))))
     async with connect(app=app) as client:
@@ -353,12 +353,12 @@ async def test_links_name_files_of_this_machine_or_kept_ones_over_http(
 async def test_a_host_is_known_by_its_clients_name(
     name: str, budget: int, previews: bool, deadline: float
 ) -> None:
-    host = clients.host(name, Settings(_env_file=None), remote=False)
+    host = clients.client_named(name, Settings(_env_file=None), remote=False)
     assert (host.budget, host.previews, host.deadline_s, host.local) == (budget, previews, deadline, True)
 
 
 async def test_the_deadline_of_the_settings_wins_and_http_has_no_paths() -> None:
-    host = clients.host("claude-code", Settings(_env_file=None, GLM_DEADLINE_S=7), remote=True)
+    host = clients.client_named("claude-code", Settings(_env_file=None, GLM_DEADLINE_S=7), remote=True)
     assert (host.deadline_s, host.local) == (7, False)
 
 
