@@ -253,7 +253,7 @@ def models(*, as_json: bool) -> None:
     homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
     if as_json:
         cards = [
-            {**asdict(c), "tasks": sorted(c.tasks) if c.tasks else None, "endpoints": homes[c.id]}
+            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
             for c in CARDS.values()
         ]
         click.echo(json.dumps(cards, indent=1))

@@ -133,7 +133,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         body, Job("image", deps.deadline, model=args.get("model")), deps.progress
     )
     deps.progress.say("downloading the picture")
-    data = await _fetched(deps, drawing.url)
+    data = drawing.data if drawing.url is None else await _fetched(deps, drawing.url)
+    data = data or b""
     family, mime = sniff(data[:4096])
     if family != "image":
         raise UpstreamError(
