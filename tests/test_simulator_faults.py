@@ -373,7 +373,8 @@ def test_a_request_that_breaks_a_rule_leaves_the_fault_for_the_next(sim: Simulat
 
 
 @pytest.mark.parametrize(
-    ("switch", "model", "limit"), [({}, T, 1), ({}, V6, 5), ({T: 3}, T, 3), (2, V6, 2), ({V6: 1}, T, 1)]
+    ("switch", "model", "limit"),
+    [({}, T, 1), ({}, "glm-4.1v-thinking-flash", 5), ({T: 3}, T, 3), (2, V6, 2), ({V6: 4}, T, 1)],
 )
 def test_one_request_too_many_is_refused_at_once(sim: Simulator, switch: Any, model: str, limit: int) -> None:
     sim.switches = Switches(concurrency=switch)

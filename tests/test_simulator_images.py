@@ -37,6 +37,20 @@ def url_of(response: httpx.Response) -> str:
     return str(response.json()["data"][0]["url"])
 
 
+def test_custom_sizes_and_hd_are_switches(sim: Simulator) -> None:
+    wishes: list[dict[str, str]] = [
+        {"size": "512x512"},
+        {"quality": "hd"},
+        {"quality": "standard", "size": SIZES[1]},
+    ]
+    assert [order(sim, **wish).status_code for wish in wishes] == [200, 200, 200]
+    sim.switches = Switches(custom_image_sizes="refuse", hd_images="refuse")
+    answers = [order(sim, **wish) for wish in wishes]
+    assert [answer.status_code for answer in answers] == [400, 400, 200]
+    assert [answer.json()["error"]["code"] for answer in answers[:2]] == ["1214", "1214"]
+    assert "quality" in answers[1].text
+
+
 @pytest.mark.parametrize("size", [None, *SIZES, "512x512", "2048x1024", "528x1536"])
 def test_a_picture_has_the_asked_size_and_needs_no_key(sim: Simulator, size: str | None) -> None:
     response = order(sim, **({"size": size} if size else {}))

@@ -14,11 +14,11 @@ from glm_mcp.simulator.received import Media
 from glm_mcp.simulator.samples import find_schema, sample
 from glm_mcp.simulator.script import Reply
 
-# A prompt that asks where something is.
 # Models keep to this wish without `response_format` too.
 _JSON_ALONE = re.compile(
     r"\bJSON\b[^.。]*\b(?:alone|only|nothing else)\b|\bonly\b[^.。]*\bJSON\b|只输出[^。]*JSON", re.IGNORECASE
 )
+# A prompt that asks where something is.
 _WHERE = re.compile(r"xmin|bbox|bounding.?box|coordinate|坐标|box_2d|边界框", re.IGNORECASE)
 _BOX = [120, 160, 480, 640]
 
@@ -36,6 +36,8 @@ class Question:
     cached_tokens: int
     id: str
     created: int
+    # The model that the answer names.
+    named: str
 
     @property
     def stream(self) -> bool:
@@ -47,9 +49,9 @@ class Question:
 
     @property
     def thinks(self) -> bool:
-        """glm-4.1v-thinking-flash cannot be kept from it."""
+        """Some cannot be kept from it."""
         kind = (self.body.get("thinking") or {}).get("type", "enabled")
-        return self.model.thinking == "inline" or (self.model.thinking == "field" and kind == "enabled")
+        return self.model.always_thinks or (self.model.thinking == "field" and kind == "enabled")
 
     @property
     def text(self) -> str:
@@ -163,7 +165,7 @@ def _tool_calls(question: Question, *, call_tools: bool) -> tuple[dict[str, Any]
 
 def _content(question: Question, talk: Conversation) -> str:
     model, text = question.model, talk.user_texts[-1]
-    said = wording.describe(model.id, question.media, talk.turns, zh=question.zh)
+    said = wording.describe(question.named, question.media, talk.turns, zh=question.zh)
     form = (question.body.get("response_format") or {}).get("type")
     wants_json = model.json_object and form == "json_object"
     schema = find_schema(talk.flat) if wants_json or "json" in text.lower() else None

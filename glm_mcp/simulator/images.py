@@ -48,7 +48,7 @@ def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) 
     """As for chat: 1210 on the coding endpoint, 1113 for a coding key."""
     if endpoint == "coding":
         raise Refusal("1210")
-    model = find_model(body, "image")
+    model = find_model(body, "image", state.switches.routing)
     if key in state.switches.coding_keys:
         raise Refusal("1113")
     return model
@@ -74,6 +74,8 @@ async def read_order(
     exchange.entry.text = prompt
     size = read_size(body.get("size"), state.switches)
     if body.get("quality", "standard") not in ("standard", "hd"):
+        raise bad_value("quality")
+    if body.get("quality") == "hd" and state.switches.hd_images == "refuse":
         raise bad_value("quality")
     if not isinstance(body.get("watermark_enabled", True), bool):
         raise bad_value("watermark_enabled")

@@ -66,7 +66,7 @@ def whole(answer: Answer, question: Question) -> dict[str, Any]:
         "id": question.id,
         "request_id": question.body.get("request_id") or question.id,
         "created": question.created,
-        "model": question.model.id,
+        "model": question.named,
         "object": "chat.completion",
         "choices": [] if answer.empty else [choice],
         "usage": usage(answer, question),
@@ -118,7 +118,7 @@ def _head(question: Question) -> dict[str, Any]:
         "id": question.id,
         "created": question.created,
         "object": "chat.completion.chunk",
-        "model": question.model.id,
+        "model": question.named,
     }
 
 
