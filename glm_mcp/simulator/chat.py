@@ -1,13 +1,19 @@
 """POST /chat/completions: every rule in order, then the answer as a body or a stream."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from glm_mcp.simulator import tokens
 from glm_mcp.simulator.answers import Answer, Question, compose, scripted
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.exchange import JSON, SSE, Exchange
-from glm_mcp.simulator.faults import body_steps, other_answer, stream_steps
+from glm_mcp.simulator.faults import (
+    before_first_byte,
+    body_steps,
+    content_type,
+    stream_steps,
+)
 from glm_mcp.simulator.fields import check_fields, find_model
 from glm_mcp.simulator.media import inspect
 from glm_mcp.simulator.messages import Conversation, read_messages
@@ -17,6 +23,7 @@ from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.shapes import chunks, dumps, new_id, usage, whole
 from glm_mcp.simulator.state import State
 from glm_mcp.simulator.toolrules import check_tools
+from glm_mcp.simulator.wrong_answers import other_answer
 
 # Texts longer than this are counted in a thread.
 _INLINE = 200_000
@@ -99,36 +106,26 @@ async def answer(exchange: Exchange, question: Question, item: Fault | Reply | N
     """Answer a question, with the scripted reply or the fault that meets it."""
     switches = state.switches
     fault = item if isinstance(item, Fault) else None
+    if isinstance(item, Reply) and item.answered_as:
+        question = replace(question, named=item.answered_as)
     said = _say(question, item, state)
-    if not await _wait(exchange, said, fault, switches.first_byte_s):
+    seconds = switches.first_byte_s + said.delay_s + before_first_byte(fault, stream=question.stream)
+    if seconds and not await exchange.connection.pause(seconds):
+        await exchange.stop("hang")
         return
     exchange.entry.tokens = int(usage(said, question).get("completion_tokens", 0))
     if question.stream:
         steps = stream_steps(fault, chunks(said, question, switches.chunk_chars), switches.chunk_s)
-        content_type = SSE
     else:
-        steps, content_type = body_steps(fault, dumps(whole(said, question))), JSON
-    if fault is not None and fault.kind == "wrong_content_type":
-        content_type = "text/html"
-    await exchange.give(200, steps, content_type)
+        steps = body_steps(fault, dumps(whole(said, question)))
+    await exchange.give(200, steps, content_type(fault, SSE if question.stream else JSON))
 
 
 def _say(question: Question, item: Fault | Reply | None, state: State) -> Answer:
     if isinstance(item, Reply):
         return scripted(item, question)
     said = compose(question, call_tools=state.switches.call_tools)
-    return said if item is None else other_answer(item, said, state.switches.chunk_chars)
-
-
-async def _wait(exchange: Exchange, said: Answer, fault: Fault | None, first_byte_s: float) -> bool:
-    """The time before the first byte; False, with the record closed, when the client went meanwhile."""
-    seconds = first_byte_s + said.delay_s
-    if fault is not None and fault.kind == "slow_first_byte":
-        seconds += fault.seconds
-    if seconds and not await exchange.connection.pause(seconds):
-        await exchange.stop("hang")
-        return False
-    return True
+    return said if item is None else other_answer(item, said, question, state.switches.chunk_chars)
 
 
 def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) -> Model:

@@ -86,7 +86,12 @@ def chunks(answer: Answer, question: Question, size: int) -> list[dict[str, Any]
         deltas += [{"content": piece} for piece in _cut(answer.content, size)]
     streamed = question.model.tool_stream and bool(question.body.get("tool_stream"))
     for index, call in enumerate(answer.tool_calls):
-        deltas += [{"tool_calls": [fragment]} for fragment in _fragments(index, call, streamed=streamed)]
+        for fragment in _fragments(index, call, streamed=streamed):
+            if answer.calls == "no_index":
+                del fragment["index"]
+            elif answer.calls == "one_index":
+                fragment["index"] = 0
+            deltas.append({"tool_calls": [fragment]})
     frames = [_chunk(question, delta) for delta in deltas]
     last = _chunk(question, {"content": ""}, answer.finish_reason)
     last["usage"] = usage(answer, question)

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Collection
 
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import Model, chosen
@@ -34,11 +35,11 @@ class State:
         with self._lock:
             self._script += [(item, [item.after, item.times]) for item in items]
 
-    def next_script(self, path: str, model: str) -> Fault | Reply | None:
+    def next_script(self, path: str, model: str, media: Collection[str] = ()) -> Fault | Reply | None:
         """The first item that matches and whose turn it is; those before it let one more request by."""
         with self._lock:
             for index, (item, left) in enumerate(self._script):
-                if not item.matches(path, model):
+                if not item.matches(path, model, media):
                     continue
                 if left[0] > 0:
                     left[0] -= 1
