@@ -106,7 +106,8 @@ class App:
         except Refusal as refusal:
             await exchange.refuse(refusal, self._language(exchange))
             return
-        item = state.next_script(exchange.path, model_name, {media.kind for media in exchange.entry.media})
+        media = {item.kind for item in exchange.entry.media}
+        item = state.next_script(exchange.path, model_name, media) or state.fate(model.id)
         if isinstance(item, Fault):
             exchange.entry.fault = item.kind
         if await self._instead(exchange, item):
