@@ -30,7 +30,7 @@ class Climate:
 
     calm_s: float = 60.0
     overloaded_s: float = 0.0
-    hangs: float = 0.15
+    hangs: float = 0.0
     refusals: float = 0.93
     in_200: float = 0.1
     hang_s: Range = (24.0, 77.0)
@@ -60,9 +60,9 @@ class Spell:
     until: float
 
 
-# The figures of `bad` are chosen after users' reports of evenings in autumn 2026: minutes of refusals, the two newest
-# models together, the oldest text model hardly ever.
-_NEW = Climate(calm_s=15, overloaded_s=45)
+# The figures of `bad` are chosen after users' reports of evenings in autumn 2026: the two newest models are refused or
+# silent most of the time, the oldest text model hardly ever. Hangs are reported of the newest alone.
+_NEW = Climate(calm_s=15, overloaded_s=45, hangs=0.15)
 _THINKING = Climate(calm_s=40, overloaded_s=30)
 PRESETS: dict[str, dict[str, Climate]] = {
     "calm": {},
