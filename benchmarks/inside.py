@@ -67,7 +67,7 @@ def main() -> None:
 
     signal.signal(signal.SIGUSR1, tell)
     tell()
-    from glm_mcp.cli import main as serve
+    from glm_mcp.cli.main import main as serve
 
     serve()
 

@@ -36,13 +36,14 @@ from PIL import Image
 from stdio import Server, Upstream, ours
 from watch import Memory, Ticks
 
-from glm_mcp.local import in_memory, text_of
-from glm_mcp.media import image, source
-from glm_mcp.media.times import evenly, parse_time
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.video.timecode import evenly, parse_time
 from glm_mcp.outputs import Outputs
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server import App, Folders
+from glm_mcp.server.app import App, Folders
+from glm_mcp.server.inprocess import in_memory, text_of
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Received, Simulator, Switches
 
@@ -347,10 +348,10 @@ async def photo_speed(samples: Path, rounds: int, report: Report) -> None:
         path = samples / "photo50.jpg"
 
         async def prepare() -> Image.Image:
-            found = await source.resolve(
+            found = await resolve_source(
                 str(path), "image", sandbox=sandbox, outputs=outputs, max_bytes=500 * MB
             )
-            pictures = await image.prepare_images(found, card)
+            pictures = await prepare_images(found, card)
             found[0].close()
             return Image.open(io.BytesIO(pictures[0].part.data or b""))
 

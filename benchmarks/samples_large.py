@@ -189,7 +189,7 @@ def _encode(
 
 
 def _documents() -> Any:
-    return importlib.import_module("made_documents")
+    return importlib.import_module("support.made_documents")
 
 
 def pdf_500(path: Path) -> None:

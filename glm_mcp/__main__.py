@@ -1,3 +1,3 @@
-from glm_mcp.cli import main
+from glm_mcp.cli.main import main
 
 main()

@@ -11,8 +11,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from glm_mcp.errors import clean
-from glm_mcp.hidden import without_secrets
+from glm_mcp.text import clean, without_secrets
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")

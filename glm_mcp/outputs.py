@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glm_mcp.atomic_files import list_files, private_folder, safe_name, write_here, write_new, write_part
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
-from glm_mcp.files import list_files, private_folder, safe_name, write_here, write_new, write_part
 from glm_mcp.sandbox import Sandbox
 
 MAX_BYTES = 500 * 1000 * 1000

@@ -24,19 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from glm_mcp.addresses import PublicURL, address_allowed, parse_public_url
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.secret_names import fold, holds_private_key, is_secret, windows_trouble
-
-__all__ = [
-    "PublicURL",
-    "Sandbox",
-    "address_allowed",
-    "holds_private_key",
-    "is_secret",
-    "parse_public_url",
-    "same_file",
-]
+from glm_mcp.secret_paths import fold, is_secret, windows_trouble
 
 PATH_MAX = 4096  # characters; what Linux takes
 NAME_MAX = 255  # bytes of one component, on every file system in common use

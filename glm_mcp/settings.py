@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from glm_mcp.errors import ConfigError, clean
+from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
+from glm_mcp.text import clean
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")

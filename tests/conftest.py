@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import canary
 import pytest
-from canary import (  # noqa: F401 - fixtures of every test
-    Watched,
-    nothing_came_out,
-    watched,
-)
 from mcp import Client, types
-from toolkit import fresh_simulator
+from support import canary
+from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
+from support.connect import Connect
+from support.toolkit import fresh_simulator
 
-from glm_mcp.client import GLMClient
-from glm_mcp.server import App, Folders, build
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator
-
-Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 # A developer's own settings must not reach the tests, and nothing of theirs may be written to.
 for _name in [
@@ -69,7 +64,7 @@ def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
     def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
-        return App(settings, remote=remote, client=GLMClient(settings, waits=waits), folders=folders)
+        return App(settings, remote=remote, glm=GLMClient(settings, waits=waits), folders=folders)
 
     return make
 

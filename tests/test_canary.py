@@ -9,16 +9,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from support.paths import TESTS
+
 LIMIT_S = 50
 
 LEAKS = """
 import logging, os, subprocess, sys
 
-import anyio, canary, pytest
+import anyio, pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from processes import Process, environment, ran
+from support import canary
+from support.processes import Process, environment, ran
 
 from glm_mcp.tools.base import Tool, ToolResult
 
@@ -131,7 +133,7 @@ def test_every_way_out_is_watched_and_the_test_that_let_the_key_out_fails() -> N
                 *("--rootdir", folder, "--basetemp", f"{folder}/base", "-rA", "test_leaks.py"),
             ],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(HERE)},
+            env={**os.environ, "PYTHONPATH": str(TESTS)},
             capture_output=True,
             encoding="utf-8",
             timeout=LIMIT_S,

@@ -13,21 +13,24 @@ from typing import Any
 
 import click
 import pytest
-from conftest import Connect
-from support import text_of
+from support.connect import Connect
+from support.paths import ROOT
+from support.toolkit import text_of
 
-from glm_mcp import cli, errors, outputs, policy, profiles
-from glm_mcp.media import document, times
+from glm_mcp import clients, errors, outputs
+from glm_mcp.cli import main
+from glm_mcp.glm import policy
+from glm_mcp.media.documents.read import OFFICE_BYTES, TEXT_BYTES
+from glm_mcp.media.video import timecode
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
-from glm_mcp.server import TOOLS, Folders
+from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, may_be, variable
 from glm_mcp.simulator import Reply, Simulator
-from glm_mcp.tools import inputs
+from glm_mcp.tools import sources
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
 
-ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "README.zh-CN.md")
 OTHER_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md")
 
@@ -172,9 +175,9 @@ def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
 
 def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     """Tool and arguments as the command reads them."""
-    context = cli.call.make_context("call", list(words))
+    context = main.call.make_context("call", list(words))
     params = context.params
-    return params["tool"], cli._given(params["arguments"], params["as_json"])  # noqa: SLF001 - the reading that users get
+    return params["tool"], main._given(params["arguments"], params["as_json"])  # noqa: SLF001 - the reading that users get
 
 
 def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -199,7 +202,7 @@ def test_every_setting_tool_argument_error_command_model_and_task_is_named(name:
         *CARDS,
         *(task for tasks in tables for task in tasks),
         *SIZES,
-        *(f"glm-mcp {command}" for command in cli.cli.commands),
+        *(f"glm-mcp {command}" for command in main.cli.commands),
     }
     assert not [word for word in sorted(wanted) if word not in text]
     assert KEY_PAGE in text
@@ -286,24 +289,24 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
     text = page(name)
     small = CARDS["glm-4v-flash"]
     figures = {
-        f"{profiles.UNKNOWN.budget:,}",
-        f"{profiles.PATIENT.budget:,}",
-        f"{profiles.UNKNOWN.deadline_s:.0f}",
-        f"{profiles.PATIENT.deadline_s:.0f}",
+        f"{clients.UNKNOWN.budget:,}",
+        f"{clients.PATIENT.budget:,}",
+        f"{clients.UNKNOWN.deadline_s:.0f}",
+        f"{clients.PATIENT.deadline_s:.0f}",
         f"{small.context:,}",
         f"{small.max_tokens:,}",
         f"{small.image_bytes // 10**6} MB",
         f"{outputs.MAX_BYTES // 10**6} MB",
         f"{outputs.MAX_AGE_DAYS:.0f}",
-        f"{inputs.LOCAL_BYTES['image'] // inputs.MIB} MB",
-        f"{inputs.LOCAL_BYTES['video'] // inputs.MIB // 1024} GB",
-        f"{inputs.DOWNLOAD_BYTES // inputs.MIB} MB",
-        f"{document.OFFICE_BYTES // 2**20} MB",
-        f"{document.TEXT_BYTES // 2**20} MB",
-        str(times.MOST_FRAMES),
+        f"{sources.LOCAL_BYTES['image'] // sources.MIB} MB",
+        f"{sources.LOCAL_BYTES['video'] // sources.MIB // 1024} GB",
+        f"{sources.DOWNLOAD_BYTES // sources.MIB} MB",
+        f"{OFFICE_BYTES // 2**20} MB",
+        f"{TEXT_BYTES // 2**20} MB",
+        str(timecode.MOST_FRAMES),
     }
     assert not [figure for figure in sorted(figures) if figure not in text]
-    assert (policy.TRIES, times.MOST_PARTS, times.LONG) == (3, 4, 600)  # in words there
+    assert (policy.TRIES, timecode.MOST_PARTS, timecode.LONG) == (3, 4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
@@ -313,11 +316,11 @@ def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
     for words in shown:
         if words == ["--help"] or not words:
             continue
-        group = cli.cli.make_context("glm-mcp", list(words))
+        group = main.cli.make_context("glm-mcp", list(words))
         rest = [*group._protected_args, *group.args]  # noqa: SLF001 - where click keeps the subcommand
         if not rest:
             continue
-        command = cli.cli.commands.get(rest[0])
+        command = main.cli.commands.get(rest[0])
         assert command is not None, words
         mention = len(rest) == 1  # the text speaks of the command, without its arguments
         command.make_context(rest[0], rest[1:], parent=group, resilient_parsing=mention)
@@ -453,7 +456,7 @@ def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
 
 
 def test_click_reads_what_a_shell_would() -> None:
-    assert isinstance(cli.cli, click.Group)
+    assert isinstance(main.cli, click.Group)
     assert commands("```bash\nA=1 glm-mcp call chat prompt='a b' # c\n```") == [
         ["call", "chat", "prompt=a b"]
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import Stdio, environment, said
+from support.processes import Stdio, environment, said
 
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Reply, Simulator

@@ -11,15 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Connect
-from support import text_of
-from toolkit import call, fresh_simulator, png
+from support.connect import Connect
+from support.toolkit import call, fresh_simulator, png, text_of
 
+from glm_mcp.atomic_files import write_here
 from glm_mcp.errors import GLMError
-from glm_mcp.files import write_here
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server import Folders
+from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
 
 pytestmark = [

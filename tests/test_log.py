@@ -12,11 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from processes import Process, Stdio, environment
+from support.processes import Process, Stdio, environment
 
-from glm_mcp.hidden import hide
 from glm_mcp.log import LEVELS, configure
 from glm_mcp.simulator import Simulator
+from glm_mcp.text import hide
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
 log = logging.getLogger("glm_mcp.test")

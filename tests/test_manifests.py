@@ -17,14 +17,15 @@ import click
 import jsonschema
 import pytest
 from starlette.routing import Route
+from support.paths import ROOT
 
-from glm_mcp import __version__, cli, profiles
-from glm_mcp.hosts import AGENTS
-from glm_mcp.http.app import application
-from glm_mcp.server import App
+from glm_mcp import __version__, clients
+from glm_mcp.cli import main
+from glm_mcp.install.hosts import AGENTS
+from glm_mcp.server.app import App
+from glm_mcp.server.http.app import application
 from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, variable
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "manifests"
 HOSTS = {**{("codex.toml" if n == "codex" else f"{n}.json"): n for n in AGENTS}, "generic.json": "print"}
 VARIABLES = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
@@ -114,7 +115,7 @@ def entries(name: str) -> list[dict[str, Any]]:
 
 
 def option(command: str, name: str) -> click.Parameter:
-    return next(p for p in cli.cli.commands[command].params if p.name == name)
+    return next(p for p in main.cli.commands[command].params if p.name == name)
 
 
 def test_every_file_is_the_one_that_the_code_makes() -> None:
@@ -129,7 +130,7 @@ def test_the_command_is_one_that_this_package_installs_and_its_arguments_are_tak
     assert started
     for entry in started:
         assert entry["command"] in PROJECT["scripts"]
-        context = cli.cli.make_context(entry["command"], list(entry["args"]))
+        context = main.cli.make_context(entry["command"], list(entry["args"]))
         assert context.invoked_subcommand in {None, "serve"}
 
 
@@ -165,7 +166,9 @@ def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
     agent = AGENTS.get(HOSTS[name])
     for entry in entries(name):
         given = {k: v for k, v in entry.get("env", {}).items() if k == "GLM_DEADLINE_S"}
-        host = profiles.host(CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry)
+        host = clients.client_named(
+            CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry
+        )
         limit = agent.limit if agent else None
         assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > host.deadline_s
 

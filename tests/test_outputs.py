@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.files import private_folder, safe_name, write_new
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.sandbox import Sandbox
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
-from conftest import Connect
-from processes import Stdio, environment
+from support.connect import Connect
+from support.processes import Stdio, environment
 
 from glm_mcp.progress import EVERY_S, Progress
 from glm_mcp.samples import FOLDER
-from glm_mcp.server import App
+from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio

@@ -14,22 +14,21 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import anyio
-import canary
 import httpx
 import pytest
-from calls import answering, ask, client_of
-from conftest import Connect
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import Stdio, environment, said, stuck_reader, until
-from support import text_of
-from toolkit import call, fail, fresh_simulator, say
+from support import canary
+from support.calls import answering, ask, client_of
+from support.connect import Connect
+from support.processes import Stdio, environment, said, stuck_reader, until
+from support.toolkit import call, fail, fresh_simulator, say, text_of
 
-from glm_mcp.errors import ConfigError, GLMError, clean
-from glm_mcp.hidden import hide
+from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.log import allow_content, configure
-from glm_mcp.server import App, Folders
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
+from glm_mcp.text import clean, hide
 from glm_mcp.tools.base import Deps
 
 pytestmark = pytest.mark.anyio
@@ -64,8 +63,8 @@ def test_the_watch_over_all_tests_sees_a_key_where_there_is_one(tmp_path: Path) 
 
 async def test_no_object_of_the_server_shows_the_key(app_of: Callable[..., App], sim: Simulator) -> None:
     app = app_of(GLM_HTTP_TOKEN=canary.KEY)
-    deps = Deps(app.settings, app.client, app.sandbox, app.outputs, None, None, 0.0)  # type: ignore[arg-type]
-    for thing in (app, app.settings, app.client, deps, app.client.transport, app.settings.model_dump()):
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, None, None, 0.0)  # type: ignore[arg-type]
+    for thing in (app, app.settings, app.glm, deps, app.glm.transport, app.settings.model_dump()):
         assert canary.SECRET not in repr(thing)
         assert canary.SECRET not in str(thing)
     assert canary.SECRET not in app.settings.model_dump_json()

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Connect
-from films import Film, make, regular
 from PIL import Image
-from toolkit import SAMPLES, call, fresh_simulator, last, picture, png, say
+from support.connect import Connect
+from support.films import Film, make, regular
+from support.paths import SAMPLES
+from support.toolkit import call, fresh_simulator, last, picture, png, say
 
-from glm_mcp.server import Folders
+from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Received, Reply, Simulator
 
 pytestmark = pytest.mark.anyio

@@ -13,17 +13,17 @@ from typing import Any
 
 import httpx
 import pytest
-from calls import answering
-from conftest import Connect
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from processes import COMMAND, Stdio, environment, ran, said
-from test_trust import ACTS, HALF, check, harmless
-from toolkit import call, fresh_simulator, say
+from support.calls import answering
+from support.connect import Connect
+from support.harmless import ACTS, HALF, check, harmless
+from support.processes import COMMAND, Stdio, environment, ran, said
+from support.toolkit import call, fresh_simulator, say
 
-from glm_mcp.client import GLMClient
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.samples import FOLDER
-from glm_mcp.server import App, Folders
+from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Reply, Simulator
 
@@ -41,7 +41,7 @@ def app_with(folders: Folders, answer: dict[str, Any], **variables: str) -> App:
     """The application in front of a service that gives this answer to everything."""
     settings = Settings(GLM_API_KEY="a.b", GLM_LANG="en", **variables)
     transport = answering(lambda _: httpx.Response(200, json=answer))
-    return App(settings, client=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
+    return App(settings, glm=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
 
 
 async def test_every_field_of_a_hostile_service_acts_on_nothing(connect: Connect, folders: Folders) -> None:
@@ -177,7 +177,7 @@ def test_what_a_terminal_shows_acts_on_nothing(sim: Simulator, tmp_path: Path) -
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_nobody_writes_a_line_of_their_own_into_the_log(form: str, sim: Simulator, tmp_path: Path) -> None:
-    forged = f"hi{ACTS}\n12:00:00 ERROR glm_mcp.server: forged\u2028forged\x85forged"
+    forged = f"hi{ACTS}\n12:00:00 ERROR glm_mcp.server.app: forged\u2028forged\x85forged"
     sim.queue(Reply(forged))
     options = ("--log-level", "info", "--log-format", form)
     with Stdio(environment(tmp_path / "home", sim, GLM_LOG_CONTENT="1"), tmp_path, *options) as server:
@@ -192,7 +192,7 @@ def test_nobody_writes_a_line_of_their_own_into_the_log(form: str, sim: Simulato
         if form == "json":
             assert json.loads(line)["level"] == "info"
         else:
-            assert re.match(r"\d\d:\d\d:\d\d INFO glm_mcp\.server: (chat|read_document)", line)
+            assert re.match(r"\d\d:\d\d:\d\d INFO glm_mcp\.server\.app: (chat|read_document)", line)
     assert sum("forged" in line for line in lines) >= 2
 
 

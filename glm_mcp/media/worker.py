@@ -20,29 +20,22 @@ import anyio
 from anyio.abc import Process
 from anyio.lowlevel import RunVar
 
-from glm_mcp.errors import (
-    GLMError,
-    InternalError,
-    InvalidRequest,
-    MediaTooLarge,
-    TimedOut,
-    UnsupportedMedia,
-    clean,
-)
-from glm_mcp.media.parts import Source
-from glm_mcp.media.scratch import file_of
+from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
+from glm_mcp.media.tempfiles import file_of
+from glm_mcp.media.types import Source
+from glm_mcp.text import clean
 from glm_mcp.threads import in_thread
 
 # Short names for jobs; `run_job` also takes a dotted "module:function".
 JOBS: dict[str, str] = {
-    "frames": "glm_mcp.media.video:frames_job",
-    "video": "glm_mcp.media.video:video_job",
-    "probe": "glm_mcp.media.video:probe_job",
-    "pdf": "glm_mcp.media.pdf:pdf_job",
-    "render": "glm_mcp.media.pdf:render_job",
-    "office": "glm_mcp.media.office:office_job",
-    "image": "glm_mcp.media.pieces:image_job",
-    "svg": "glm_mcp.media.svg:svg_job",
+    "frames": "glm_mcp.media.video.frames:frames_job",
+    "video": "glm_mcp.media.video.transcode:video_job",
+    "probe": "glm_mcp.media.video.frames:probe_job",
+    "pdf": "glm_mcp.media.documents.pdf:pdf_job",
+    "render": "glm_mcp.media.documents.pdf:render_job",
+    "office": "glm_mcp.media.documents.office:office_job",
+    "image": "glm_mcp.media.images.pipeline:image_job",
+    "svg": "glm_mcp.media.images.svg:svg_job",
 }
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
@@ -61,7 +54,7 @@ _PASSED = (
 _BOOT = (
     "import os, sys; "
     "sys.path.extend(p for p in os.environ['GLM_WORKER_PATH'].split(os.pathsep) if p not in sys.path); "
-    "from glm_mcp.media.child import main; main()"
+    "from glm_mcp.media.worker_child import main; main()"
 )
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_workers")

@@ -7,19 +7,21 @@ from typing import Any
 
 import anyio
 
-from glm_mcp import media
 from glm_mcp.errors import GLMError, InvalidRequest
-from glm_mcp.media.parts import Clip, Frame, Source
-from glm_mcp.tools import files
+from glm_mcp.glm.messages import Message, Part, Text, Video
+from glm_mcp.media.types import Clip, Frame, Source
+from glm_mcp.media.video.contact_sheet import make_sheet
+from glm_mcp.media.video.prepare import plan_parts, prepare_video, stills
+from glm_mcp.media.video.timecode import even_parts, parse_time, stamp
+from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, origin, resolve
 from glm_mcp.tools.language import Lang, language
-from glm_mcp.tools.parts import combined
+from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sidecar import subtitles_beside
+from glm_mcp.tools.sources import fetch, is_remote, origin, resolve
 from glm_mcp.tools.tasks import VIDEO, instruction
-from glm_mcp.wire import Message, Part, Text, Video
 
 ARGS = (
     Arg(
@@ -50,8 +52,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     words = (
         instruction(VIDEO, task, prompt, lang) if task else prompt or instruction(VIDEO, "summary", "", lang)
     )
-    start = media.times.parse_time(args["start"]) if "start" in args else None
-    end = media.times.parse_time(args["end"]) if "end" in args else None
+    start = parse_time(args["start"]) if "start" in args else None
+    end = parse_time(args["end"]) if "end" in args else None
     found = await resolve(deps, args["video"], "video")
     source = found[0]
     try:
@@ -92,13 +94,13 @@ async def _local(
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
     start, end = span
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     sidecar = await subtitles_beside(deps, source)
     deps.progress.say(f"preparing {source.name}")
-    whole = task not in FRAMED and most is None and card.id not in deps.client.refuses_video
+    whole = task not in FRAMED and most is None and card.id not in deps.glm.refuses_video
     if whole:
         limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
-        clip = await media.video.prepare_video(
+        clip = await prepare_video(
             source, card, whole=True, max_bytes=limit, start=start, end=end, max_frames=None, sidecar=sidecar
         )
         if clip.video is not None:
@@ -115,7 +117,7 @@ async def _local(
                     args,
                     answer,
                     [
-                        f"{media.times.stamp(clip.start)}–{media.times.stamp(clip.end)} sent whole",
+                        f"{stamp(clip.start)}–{stamp(clip.end)} sent whole",
                         *clip.notes,
                         *origin(source),
                     ],
@@ -124,9 +126,9 @@ async def _local(
                 if error.code != "1210":
                     raise
                 # Nobody documents whether a video may come as bytes; this service says no.
-                deps.client.refuses_video.add(card.id)
+                deps.glm.refuses_video.add(card.id)
                 deps.progress.say("the service takes no video as bytes: sending frames")
-        elif clip.frames and len(media.times.parts(clip.duration, clip.start, clip.end)) == 1:
+        elif clip.frames and len(even_parts(clip.duration, clip.start, clip.end)) == 1:
             return await _of_frames(deps, args, source, words, lang, [clip])
     return await _framed(deps, args, source, words, lang, (start, end), sidecar)
 
@@ -141,8 +143,8 @@ async def _framed(
     sidecar: str | None,
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
-    card = deps.client.models("vision", args.get("model"))[0]
-    stretches = await media.video.plan_parts(source, *span, max_frames=most)
+    card = deps.glm.models("vision", args.get("model"))[0]
+    stretches = await plan_parts(source, *span, max_frames=most)
     clips: list[Clip] = []
     for n, (start, end, count) in enumerate(stretches):
         deps.progress.say(
@@ -150,7 +152,7 @@ async def _framed(
             + (f", part {n + 1} of {len(stretches)}" if len(stretches) > 1 else "")
         )
         clips.append(
-            await media.video.prepare_video(
+            await prepare_video(
                 source,
                 card,
                 whole=False,
@@ -178,7 +180,7 @@ async def _of_frames(
     frames = [f for c in clips for f in c.frames]
     first, last = clips[0], clips[-1]
     notes = [
-        f"{len(frames)} frames of {media.times.stamp(first.start)}–{media.times.stamp(last.end)} read, the video has {media.times.stamp(first.duration)}"
+        f"{len(frames)} frames of {stamp(first.start)}–{stamp(last.end)} read, the video has {stamp(first.duration)}"
     ]
     # What each clip says of its own coverage is in the line above.
     notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)] + origin(source)
@@ -187,7 +189,7 @@ async def _of_frames(
         named = times_in(answer.text)
         moments = [t for t in named if first.start - 1 <= t <= last.end + 1]
         if len(moments) < len(named):
-            span = f"{media.times.stamp(first.start)}–{media.times.stamp(last.end)}"
+            span = f"{stamp(first.start)}–{stamp(last.end)}"
             notes.append(
                 f"{len(named) - len(moments)} of {len(named)} key frames named left out: not within {span}"
             )
@@ -229,19 +231,17 @@ async def _files(
         re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
     )
     if moments:
-        got = await media.video.stills(source, moments)
+        got = await stills(source, moments)
         if len(got) < len(moments):
             heads.append(
                 f"{len(moments) - len(got)} of {len(moments)} key frames could not be read from the file"
             )
         for moment, data in got:
-            said, links = await files.save(
-                deps, f"{stem}-{media.times.stamp(moment, 1).replace(':', '-')}.jpg", data
-            )
-            heads.append(f"{media.times.stamp(moment, 1)} {said}")
+            said, links = await saving.save(deps, f"{stem}-{stamp(moment, 1).replace(':', '-')}.jpg", data)
+            heads.append(f"{stamp(moment, 1)} {said}")
             finished.links += links
     if frames:
-        said, links = await files.keep(deps, f"{stem}-sheet.jpg", await media.sheet.make_sheet(frames))
+        said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await make_sheet(frames))
         heads.append(f"Contact sheet: {said}")
         finished.links += links
 
@@ -257,7 +257,7 @@ def times_in(text: str) -> list[float]:
         if not mark:
             continue
         try:
-            moment = media.times.parse_time(mark[1].replace("秒", "s").replace(" ", ""))
+            moment = parse_time(mark[1].replace("秒", "s").replace(" ", ""))
         except InvalidRequest:
             continue  # the model's slip, such as 1:75
         if moment not in found:
@@ -268,15 +268,15 @@ def times_in(text: str) -> list[float]:
 def _whole(video: Video, words: str, task: str | None, *, offset: float = 0.0, lang: Lang = "en") -> Question:
     if offset:
         words += (
-            f"\n\n这段视频从原片的 {media.times.stamp(offset, 1)} 开始；请给出原片的时间。"
+            f"\n\n这段视频从原片的 {stamp(offset, 1)} 开始；请给出原片的时间。"
             if lang == "zh"
-            else f"\n\nThis clip begins at {media.times.stamp(offset, 1)} of the original; give times of the original."
+            else f"\n\nThis clip begins at {stamp(offset, 1)} of the original; give times of the original."
         )
     return Question((Message("user", (video, Text(words))),), "vision", task=task or "video")
 
 
 def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bool) -> Question:
-    span = f"{media.times.stamp(clip.start)}–{media.times.stamp(clip.end)}"
+    span = f"{stamp(clip.start)}–{stamp(clip.end)}"
     intro = (
         f"以下是一段视频 {span} 的 {len(clip.frames)} 帧画面，每帧前标有它在视频中的时间。"
         if lang == "zh"
@@ -284,7 +284,7 @@ def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bo
     )
     parts: list[Part] = [Text(intro)]
     for frame in clip.frames:
-        parts += [Text(f"[{media.times.stamp(frame.time, 2)}]"), frame.picture.part]
+        parts += [Text(f"[{stamp(frame.time, 2)}]"), frame.picture.part]
     return Question((Message("user", (*parts, Text(words))),), "vision", task=task or "video", exact=exact)
 
 

@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glm_mcp.attempts import Answer, Job
-from glm_mcp.errors import UpstreamError, escaped
+from glm_mcp.errors import UpstreamError
+from glm_mcp.glm.calls import Answer, Job
+from glm_mcp.glm.messages import ChatRequest, Message, Part, Text
+from glm_mcp.text import escaped
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
-from glm_mcp.tools.checking import Wanted, check, check_schema
-from glm_mcp.tools.inputs import downloaded
-from glm_mcp.wire import ChatRequest, Message, Part, Text
+from glm_mcp.tools.sources import downloaded
+from glm_mcp.tools.structured import Wanted, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
 
@@ -58,7 +59,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         free_text=not (wanted or question.exact or question.functions),
         inline=inline,
     )
-    answer = await deps.client.chat(request, job, deps.progress)
+    answer = await deps.glm.chat(request, job, deps.progress)
     if not wanted or answer.tool_calls:
         return answer
     value, problem = await check(answer.text, wanted)
@@ -67,7 +68,7 @@ async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
         again = Message("user", f"That is not valid: {problem}. Answer again with the corrected JSON alone.")
         history = (*messages, Message("assistant", answer.text), again)
         first = answer
-        answer = await deps.client.chat(
+        answer = await deps.glm.chat(
             replace(request, messages=history), replace(job, model=first.model), deps.progress
         )
         answer.notes.append("JSON repaired")

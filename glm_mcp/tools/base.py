@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.attempts import Answer
-from glm_mcp.client import GLMClient
-from glm_mcp.errors import ConfigError, GLMError, one_line, plain
-from glm_mcp.hidden import CERTAIN, without_secrets
+from glm_mcp.clients import McpClient
+from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.glm.calls import Answer
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
+from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
 from glm_mcp.tools.arguments import Arg, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
@@ -24,26 +25,14 @@ LEAST = 400  # a result shorter than this helps nobody
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """What the calling host does with results. `budget`: characters of a serialised result. `previews`: it shows
-    images to its model. `local`: it sees this machine's files, so that a path means something to it.
-    """
-
-    budget: int = 7_800
-    previews: bool = False
-    local: bool = True
-    deadline_s: float = 55.0
-
-
-@dataclass(frozen=True, slots=True)
 class Deps:
     """What a tool works with: shared by the process, but for the last three, which belong to one call."""
 
     settings: Settings
-    client: GLMClient
+    glm: GLMClient
     sandbox: Sandbox
     outputs: Outputs
-    host: Host
+    client: McpClient
     progress: Progress
     deadline: float
 
@@ -161,9 +150,9 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     links = tuple(result.links)
     fixed = RESERVE + _length(meta) + _length(head + closing_line)
     linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
-    if fixed + linked > deps.host.budget // 2:
+    if fixed + linked > deps.client.budget // 2:
         links, linked = (), 0  # the head names the same files
-    room = max(LEAST, deps.host.budget - fixed - linked)
+    room = max(LEAST, deps.client.budget - fixed - linked)
     size: Callable[[str], int] = _length
     if result.max_chars is not None:
         room, size = result.max_chars, len
@@ -194,8 +183,8 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
             f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
             f"The rest could not be kept: {lost.message}. {lost.hint}]"
         )
-    path = str(deps.outputs.find(ident)) if deps.host.local else ""
-    place = f" The whole is in {path}." if path and len(path) < deps.host.budget // 20 else ""
+    path = str(deps.outputs.find(ident)) if deps.client.local else ""
+    place = f" The whole is in {path}." if path and len(path) < deps.client.budget // 20 else ""
     return (
         f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
         f'Go on with read_document(documents="glm://outputs/{ident}", cursor="{at}").{place}]'
@@ -215,7 +204,7 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     if attempts and len(attempts) > 1:
         meta["attempts"] = attempts[-6:]
     if partial:
-        budget = deps.host.budget if deps else Host().budget
+        budget = deps.client.budget if deps else McpClient().budget
         room = max(LEAST, budget - RESERVE - _length(text) - _length(meta) - 100)
         end = _cut(partial, room, _length)
         text += "\n\nWhat had arrived (not complete):\n" + partial[:end] + ("…" if end < len(partial) else "")

@@ -6,14 +6,17 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from glm_mcp import media
-from glm_mcp.errors import GLMError, InvalidRequest, clean, escaped
-from glm_mcp.media.parts import LEAVABLE, Fragment, Source
+from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
+from glm_mcp.media.documents.pages import to_markdown
+from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.types import LEAVABLE, Fragment, Source
+from glm_mcp.text import clean, escaped
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
-from glm_mcp.wire import File, Image, Message, Part, Text, Video
+from glm_mcp.tools.sources import fetch, is_remote, missed, origin, resolve
 
 ARGS = (
     Arg(
@@ -136,19 +139,19 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
         if source.family in {"video", "audio"}:
             return await _attached(deps, source, of)
     deps.progress.say(f"preparing {source.name}")
-    card = deps.client.models("vision")[0]
+    card = deps.glm.models("vision")[0]
     if source.family == "image":
         share = replace(card, images=max(1, card.images // of))
-        pictures = await media.image.prepare_images([source], share, budget=card.body_bytes // of)
+        pictures = await prepare_images([source], share, budget=card.body_bytes // of)
         labelled: list[Part] = []
         for picture in pictures:
             label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
-    document = await media.document.read(source)
-    text = f"[file: {document.name}]\n{media.document.to_markdown(document)}\n[end of {document.name}]"
+    document = await read_document(source)
+    text = f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
     pages = [p.number for p in document.pages if p.as_image]
-    drawn = await media.document.render(source, pages, card) if pages else []
+    drawn = await render_pages(source, pages, card) if pages else []
     shown: list[Part] = []
     for picture in drawn:
         shown += [Text(f"[{picture.label}]"), picture.part]

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from glm_mcp import media
-from glm_mcp.attempts import Answer
 from glm_mcp.errors import GLMError, InvalidRequest
-from glm_mcp.media.parts import Fragment, Picture, Source
-from glm_mcp.tools import files
+from glm_mcp.glm.calls import Answer
+from glm_mcp.glm.messages import Image, Message, Part, Text
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.types import Fragment, Picture, Source
+from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
+from glm_mcp.tools.boxes import parse_boxes, to_pixels
 from glm_mcp.tools.language import language
-from glm_mcp.tools.parts import add, each
+from glm_mcp.tools.map_reduce import add, each
 from glm_mcp.tools.pixels import draw, in_pixels, same
+from glm_mcp.tools.sources import fetch, is_remote, missed, origin, resolve
 from glm_mcp.tools.tasks import IMAGE, instruction
-from glm_mcp.wire import Image, Message, Part, Text
 
 ARGS = (
     Arg(
@@ -91,7 +92,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             pictures[0] = replace(pictures[0], notes=(*pictures[0].notes, *told))
         if task == "locate":
             return await _locate(deps, args, words, pictures)
-        card = deps.client.models("vision", args.get("model"))[0]
+        card = deps.glm.models("vision", args.get("model"))[0]
         if args.get("model") and card.images == 1 and len(pictures) > 1:
             return await _one_by_one(deps, args, words, pictures, task)
         answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
@@ -116,7 +117,7 @@ async def _prepared(
     tiles: bool,
 ) -> list[Picture]:
     """All pictures ready to send. A URL goes to the service as it is, unless a part of it or its size is needed `here`."""
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     local: list[Source] = []
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(found):
@@ -127,17 +128,14 @@ async def _prepared(
             local.append(await fetch(deps, source, "image") if remote else source)
     deps.progress.say(f"preparing {local[0].name if len(local) == 1 else f'{len(local)} pictures'}")
     if card.images == 1 and len(local) > 1:
-        groups = [
-            await media.image.prepare_images([source], card, tiles=tiles, left_out=left_out)
-            for source in local
-        ]
+        groups = [await prepare_images([source], card, tiles=tiles, left_out=left_out) for source in local]
     elif len(local) == len(found):
-        return await media.image.prepare_images(local, card, tiles=tiles, left_out=left_out)
+        return await prepare_images(local, card, tiles=tiles, left_out=left_out)
     else:
         share = replace(card, images=max(1, (card.images - len(as_is)) // max(1, len(local))))
         budget = card.body_bytes // max(1, len(local))
         groups = [
-            await media.image.prepare_images([source], share, tiles=tiles, budget=budget, left_out=left_out)
+            await prepare_images([source], share, tiles=tiles, budget=budget, left_out=left_out)
             for source in local
         ]
     rest = iter(groups)
@@ -211,7 +209,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
     seen: list[tuple[Picture, list[int]]] = []
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
-        boxes = media.boxes.parse_boxes(answer.text)
+        boxes = parse_boxes(answer.text)
         if (
             not boxes
             and re.search(r"\d", answer.text)
@@ -222,7 +220,7 @@ async def _locate(deps: Deps, args: dict[str, Any], words: str, pictures: Sequen
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
         for box in boxes:
-            left, top, right, bottom = media.boxes.to_pixels(box, picture)
+            left, top, right, bottom = to_pixels(box, picture)
             if any(
                 same([left, top, right, bottom], px)
                 for part, px in seen
@@ -289,7 +287,7 @@ async def _code(
     )
     if answer.partial or answer.finish == "length":
         notes = [*notes, "the code is NOT complete"]
-    said, links = await files.save(deps, stem + suffix, code.encode())
+    said, links = await saving.save(deps, stem + suffix, code.encode())
     finished = result(deps, args, answer, notes)
     finished.head, finished.links = (f"Saved: {said}" if links else f"The code is {said}"), links
     if links:

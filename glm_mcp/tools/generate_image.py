@@ -11,9 +11,11 @@ from typing import Any
 
 import anyio
 
-from glm_mcp import media
-from glm_mcp.attempts import Job
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, TimedOut, UpstreamError
+from glm_mcp.glm.calls import Job
+from glm_mcp.media.formats import sniff
+from glm_mcp.media.images.prepare import convert, thumbnail
+from glm_mcp.media.sources.download import download
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import MODEL, Arg
@@ -127,12 +129,12 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if args.get("quality"):
         body["quality"] = args["quality"]
     deps.progress.say("drawing")
-    drawing = await deps.client.generate_image(
+    drawing = await deps.glm.generate_image(
         body, Job("image", deps.deadline, model=args.get("model")), deps.progress
     )
     deps.progress.say("downloading the picture")
     data = await _fetched(deps, drawing.url)
-    family, mime = media.source.sniff(data[:4096])
+    family, mime = sniff(data[:4096])
     if family != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
@@ -157,8 +159,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if deps.settings.simulate:
         notes.append("SIMULATED")
     previews = []
-    if args.get("preview", True) and deps.host.previews:
-        previews = [(await in_thread(media.image.thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
+    if args.get("preview", True) and deps.client.previews:
+        previews = [(await in_thread(thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
     elif args.get("preview"):
         # A host that does not show pictures writes them into the prompt as text, and cuts the result.
         notes.append("no preview: this host is not known to show pictures")
@@ -198,10 +200,10 @@ class Saved:
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
     """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
-    from glm_mcp.media.encode import FORMATS
+    from glm_mcp.media.images.encode import FORMATS
 
     default = _name(prompt) + ".png"
-    if not deps.host.local and not output:
+    if not deps.client.local and not output:
         return Path(default)
     target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
     if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
@@ -237,10 +239,10 @@ def _save(deps: Deps, output: str, target: Path, data: bytes, mime: str, size: S
     wanted = target.suffix.lower()
     scaled = size.final if size.final and drawn != size.final else None
     if scaled or OWN.get(mime) != wanted.replace(".jpeg", ".jpg"):
-        data = media.image.convert(data, wanted, size=scaled)
-        mime = media.source.sniff(data[:4096])[1]
+        data = convert(data, wanted, size=scaled)
+        mime = sniff(data[:4096])[1]
         drawn = scaled or drawn
-    if not deps.host.local:
+    if not deps.client.local:
         uri = f"glm://outputs/{deps.outputs.keep(data, wanted, name=target.name)}"
         return Saved(uri, Link(uri, target.name, mime), data, drawn)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
@@ -252,7 +254,7 @@ async def _fetched(deps: Deps, url: str) -> bytes:
     for tries in range(1, DOWNLOAD_TRIES + 1):
         left = deps.deadline - anyio.current_time()
         try:
-            data, _, _ = await media.fetch.download(
+            data, _, _ = await download(
                 url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
             )
         except GLMError as error:

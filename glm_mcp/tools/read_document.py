@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from glm_mcp import media
-from glm_mcp.attempts import Answer
-from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia, plain
-from glm_mcp.media.parts import LEAVABLE, Document, Page, Picture, Source
+from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.glm.calls import Answer
+from glm_mcp.glm.messages import File, Message, Part, Text
+from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.types import LEAVABLE, Document, Page, Picture, Source
+from glm_mcp.text import plain
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.inputs import fetch, is_remote, missed, origin, resolve
+from glm_mcp.tools.context_window import Unit, pack, question
 from glm_mcp.tools.language import Lang, language
-from glm_mcp.tools.packing import Unit, pack, question
-from glm_mcp.tools.parts import add, combined, each
+from glm_mcp.tools.map_reduce import add, combined, each
+from glm_mcp.tools.sources import fetch, is_remote, missed, origin, resolve
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, instruction
-from glm_mcp.wire import File, Message, Part, Text
 
 ARGS = (
     Arg(
@@ -80,7 +81,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             local = await fetch(deps, source, "document") if is_remote(source) else source
             deps.progress.say(f"reading {local.name}")
             try:
-                read_it = await media.document.read(
+                read_it = await read_document(
                     local,
                     pages=args.get("pages"),
                     password=args.get("password"),
@@ -244,9 +245,9 @@ async def _rendered(
     if not numbers:
         return {}
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
-    card = deps.client.models("vision", args.get("model"))[0]
+    card = deps.glm.models("vision", args.get("model"))[0]
     found: dict[int, list[Picture]] = {number: [] for number in numbers}
-    for picture in await media.document.render(source, numbers, card, password=args.get("password")):
+    for picture in await render_pages(source, numbers, card, password=args.get("password")):
         found[picture.page].append(picture)
     return found
 
@@ -288,7 +289,7 @@ async def _answer(
     if vision:
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
-    card = deps.client.models(role, args.get("model"))[0]
+    card = deps.glm.models(role, args.get("model"))[0]
     packs = await in_thread(pack, units, card, words, args.get("max_tokens"))
     questions = [question(p, words, role, lang) for p in packs]
     if form == "json":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from glm_mcp import media
 from glm_mcp.errors import GLMError
-from glm_mcp.media.parts import Source
+from glm_mcp.media.charset import decode
+from glm_mcp.media.types import Source
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps
-from glm_mcp.tools.inputs import resolve
+from glm_mcp.tools.sources import resolve
 
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a film's has 100 kB
 # After the video's own name.
@@ -30,7 +30,7 @@ async def subtitles_beside(deps: Deps, source: Source) -> str | None:
             if found[0].size > SIDECAR_BYTES:
                 continue
             data = await in_thread(found[0].read)
-            return media.encoding.decode(data, beside.name).text
+            return decode(data, beside.name).text
         except GLMError:
             continue
         finally:

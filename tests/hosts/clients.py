@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from models import Call
-from processes import until
+from hosts.models import Call
+from support.processes import until
 
 from glm_mcp.samples import FOLDER
 

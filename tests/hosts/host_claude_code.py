@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from clients import CALLS, COMMAND, MARKS, OTHER, home, needs, write
-from models import DONE, Model, messages, messages_results
+from hosts.clients import CALLS, COMMAND, MARKS, OTHER, home, needs, write
+from hosts.models import DONE, Model, messages, messages_results
 
 
 def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from clients import CALLS, MARKS, OTHER, home, needs, write
-from models import DONE, Model, chat, chat_results
+from hosts.clients import CALLS, MARKS, OTHER, home, needs, write
+from hosts.models import DONE, Model, chat, chat_results
 
 CUT = 8_000  # characters of a result, after which Cline leaves the middle out
 

@@ -6,8 +6,8 @@ import json
 import tomllib
 from pathlib import Path
 
-from clients import CALLS, COMMAND, MARKS, home, needs, write
-from models import DONE, Model, responses, responses_results
+from hosts.clients import CALLS, COMMAND, MARKS, home, needs, write
+from hosts.models import DONE, Model, responses, responses_results
 
 CONFIG = """# my own choice
 model = "mock"          # not another

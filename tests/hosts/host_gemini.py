@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clients import COMMAND, home, needs, write
+from hosts.clients import COMMAND, home, needs, write
 
-from glm_mcp import jsonc
+from glm_mcp.install import jsonc
 
 SETTINGS = """{
   // mine

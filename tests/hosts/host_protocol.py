@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clients import CALLS, CLIENTS, COMMAND, MARKS, Home, home, json_in, needs, write
-from processes import environment, over_http
+from hosts.clients import CALLS, CLIENTS, COMMAND, MARKS, Home, home, json_in, needs, write
+from support.processes import environment, over_http
 
 from glm_mcp.settings import TOOLS
 
@@ -136,7 +136,7 @@ def test_the_bundle_is_valid(here: Home, tmp_path: Path) -> None:
     assert unpacked.code == 0, unpacked.text
     again = here.run(mcpb, "validate", str(tmp_path / "out" / "manifest.json"))
     assert again.code == 0, again.text
-    assert (tmp_path / "out" / "glm_mcp" / "server.py").is_file()
+    assert (tmp_path / "out" / "glm_mcp" / "server" / "app.py").is_file()
 
 
 @pytest.mark.parametrize("version", list(SCENARIOS))

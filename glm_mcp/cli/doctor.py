@@ -1,0 +1,301 @@
+"""Checks with their mend: key, endpoint, plan, models, folders, extras."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+
+from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
+from glm_mcp.glm.calls import Job
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.messages import ChatRequest, Message
+from glm_mcp.glm.stream import raise_if_error
+from glm_mcp.glm.transport import Transport
+from glm_mcp.outputs import cache_folder, data_folder
+from glm_mcp.progress import Progress
+from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.app import working_folder
+from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
+from glm_mcp.text import hide, without_secrets
+
+PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
+PROBE_MODEL = "glm-4.7-flash"
+# What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
+NOT_SERVED = {"1211", "1212", "1311"}
+# An optional part and the modules that it brings.
+EXTRAS = {
+    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
+    "video": ("av",),
+    "heic": ("pillow_heif",),
+    "svg": ("resvg_py",),
+    "http": ("uvicorn",),
+}
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
+# Which other endpoint a refused key may belong to.
+RELATED = {
+    "zhipu": ("zhipu-coding", "zai"),
+    "zai": ("zai-coding", "zhipu"),
+    "zhipu-coding": ("zhipu", "zai-coding"),
+    "zai-coding": ("zai", "zhipu-coding"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `state`: ok, note (works, but know it) or wrong (with its mend)."""
+
+    what: str
+    state: Literal["ok", "note", "wrong"]
+    said: str
+    mend: str = ""
+
+    def line(self) -> str:
+        mark = {"ok": "✓", "note": "•", "wrong": "✗"}[self.state]
+        return f"{mark} {self.what}: {self.said}" + (f"\n    → {self.mend}" if self.mend else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {k: v for k, v in asdict(self).items() if v}
+
+
+async def examine(
+    settings: Settings,
+    endpoints: Mapping[str, Endpoint] = ENDPOINTS,
+    *,
+    env_file: Path | None = None,
+    installed: Callable[[str], object] = find_spec,
+) -> list[Finding]:
+    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
+    hide(settings.key)
+    found = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
+    found += await _service(settings, endpoints)
+    found += await anyio.to_thread.run_sync(_folders, settings)
+    return [*found, *_extras(installed)]
+
+
+def _ok(what: str, said: str) -> Finding:
+    return Finding(what, "ok", said)
+
+
+def _note(what: str, said: str, mend: str = "") -> Finding:
+    return Finding(what, "note", said, mend)
+
+
+def _wrong(what: str, said: str, mend: str) -> Finding:
+    return Finding(what, "wrong", said, mend)
+
+
+def _sources(env_file: Path | None) -> Finding:
+    path = env_file or config_file()
+    return _ok(
+        "settings", f"environment and {path}" if path.is_file() else f"environment ({path} does not exist)"
+    )
+
+
+def _misspelt() -> list[Finding]:
+    known = [variable(f) for f in Settings.model_fields]
+    found = []
+    for name in sorted(n for n in os.environ if n.startswith("GLM_") and n not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        mend = f"Did you mean {near[0]}?" if near else "Take it out."
+        found.append(_note("settings", f"{name} is no setting and has no effect", mend))
+    return found
+
+
+def _key(settings: Settings) -> Finding:
+    if settings.simulate:
+        return _note("key", "GLM_SIMULATE=1: answers are simulated", "Unset GLM_SIMULATE for real ones.")
+    key, compatible = settings.key, GLMClient(settings).home.compatible
+    if settings.placeholder and settings.placeholder.startswith(("$", "%", "{")):
+        mend = "Write the key itself into the host's configuration, or set the variable that it names."
+        return _wrong("key", "the host passed the name of a variable on, not the key in it", mend)
+    if not key and compatible:
+        return _note("key", "none set; this server may want none")
+    if not key:
+        return _wrong(
+            "key",
+            "none is set" + (", only a placeholder" if settings.placeholder else ""),
+            f"Get a free key at {KEY_PAGE} and set GLM_API_KEY. To try without: GLM_SIMULATE=1.",
+        )
+    name, dot, secret = key.partition(".")
+    if not (dot and name and secret) and not compatible:
+        said = f"{len(key)} characters, not of the usual form id.secret"
+        return _note("key", said, "Copy it whole if the service refuses it.")
+    return _ok("key", f"set, {len(key)} characters")
+
+
+def _models(settings: Settings) -> Finding:
+    home = GLMClient(settings).home
+    if home.compatible:
+        named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
+        missing = " and ".join(n for n, v in named.items() if not v)
+        if missing:
+            mend = "Set them to the ids that it serves."
+            return _note("models", f"a server of your own, {missing} not set", mend)
+        return _ok("models", ", ".join(str(v) for v in named.values()))
+    absent = [m for m in CARDS if place(m, home) is None]
+    if not absent:
+        return _ok("models", f"all {len(CARDS)} are offered at {home.name}")
+    said = f"{home.name} does not offer {', '.join(absent)}"
+    tools = {"image": "generate_image", "vision": "describe_image and analyze_video", "chat": "chat"}
+    without = [tools[role] for role, chain in CHAINS.items() if all(m in absent for m in chain)]
+    if without:
+        mend = "GLM_BASE_URL=zhipu, with a key of bigmodel.cn, offers all."
+        return _note("models", f"{said}: {', '.join(without)} will not work", mend)
+    return _note("models", said)
+
+
+def _proxies() -> list[Finding]:
+    names = dict.fromkeys(n.upper() for n in PROXIES if os.environ.get(n))
+    return [_note("proxy", f"{', '.join(names)} is set; calls go through it")] if names else []
+
+
+async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
+    """Whether the service answers with this key; when it refuses the key, where that key belongs."""
+    home = endpoints.get(settings.base_url) or GLMClient(settings).home
+    host = urlsplit(home.url).hostname or home.url
+    if not settings.key and not home.compatible:
+        return [_note("service", f"{host} was not asked: there is no key")]
+    # On a coding plan's endpoint the free models are asked for at the platform's general one.
+    free = endpoints[home.general] if home.general else home
+    error = await _probe(settings.model_copy(update={"base_url": free.url}))
+    if error is None:
+        return [_ok("service", f"{host} answers with this key")]
+    if isinstance(error, AuthError | QuotaError):
+        if home.general and await _accepts(home.url, settings.key):
+            return [_ok("service", f"{host} takes the key as one of the coding plan"), _plan_only(error)]
+        for name in RELATED.get(home.name, ()):
+            if name not in endpoints or not await _accepts(endpoints[name].url, settings.key):
+                continue
+            said = f"{host} refuses the key ({_short(error)})"
+            if endpoints[name].general:
+                mend = f"Set GLM_BASE_URL={name}, or use an ordinary key, which is free: {KEY_PAGE}"
+                said += "; the key belongs to the coding plan"
+                return [_wrong("service", said, mend), _plan_only(error)]
+            mend = f"Set GLM_BASE_URL={name}: the key works there."
+            return [_wrong("service", f"{said}; the key belongs to another platform or plan", mend)]
+    if isinstance(error, NetworkError):
+        proxies = [n for n in PROXIES if os.environ.get(n)]
+        mend = error.hint
+        if proxies:
+            mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
+        return [_wrong("service", _short(error), mend)]
+    busy = error.kind in {"overloaded", "rate_limited", "timeout"}
+    return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
+
+
+def _plan_only(error: GLMError) -> Finding:
+    return _note(
+        "plan",
+        f"the free Flash, vision and image models may refuse a key of the coding plan ({_short(error)})",
+        "For chat name a model of the plan in GLM_CHAT_MODEL; for pictures, video and drawing use an ordinary key with GLM_BASE_URL=zhipu.",
+    )
+
+
+def _short(error: GLMError) -> str:
+    return without_secrets(error.message) + (f", code {error.code}" if error.code else "")
+
+
+async def _probe(settings: Settings) -> GLMError | None:
+    """The smallest real call. None when it was answered; a cut answer is one."""
+    client = GLMClient(settings, waits=(0.2, 1.0))
+    request = ChatRequest((Message("user", "hi"),), max_tokens=1)
+    try:
+        await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
+    except GLMError as error:
+        # One token is no room for an answer: that refusal comes from a model that worked.
+        return None if error.kind == "invalid_request" and error.code is None else error
+    finally:
+        await client.transport.close()
+    return None
+
+
+async def _accepts(url: str, key: str | None) -> bool:
+    """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
+    transport = Transport()
+    body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    try:
+        with anyio.fail_after(PROBE_S):
+            await transport.post(
+                f"{url}/chat/completions", headers, json.dumps(body).encode(), raise_if_error
+            )
+    except GLMError as error:
+        return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
+    except TimeoutError:
+        return False
+    finally:
+        await transport.close()
+    return True
+
+
+def _folders(settings: Settings) -> list[Finding]:
+    home, cwd = Path.home(), working_folder()
+    sandbox = Sandbox(
+        cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
+    )
+    counts = sandbox.working_folder_counts()
+    if counts:
+        found = [_ok("working folder", str(cwd))]
+    else:
+        said = f"{cwd} does not count: it is too wide to be opened to a model"
+        found = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
+    found += [
+        _wrong("GLM_ALLOWED_DIRS", f"{folder} is not a folder", "Correct it or take it out.")
+        for folder in settings.allowed_dirs
+        if not Path(folder).expanduser().is_dir()
+    ]
+    env = dict(os.environ)
+    output = settings.output_dir or (cwd / "glm-output" if counts else data_folder(env, sys.platform, home))
+    places = (
+        ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
+        (
+            "cache folder",
+            cache_folder(env, sys.platform, home),
+            "Give yourself write access, or set XDG_CACHE_HOME.",
+        ),
+    )
+    for what, folder, mend in places:
+        problem = _unwritable(folder)
+        found.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
+    return found
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Why nothing can be written there; nothing is left behind."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return "a file stands in the way"
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return None
+    except OSError as error:
+        return error.strerror or "not writable"
+
+
+def _extras(installed: Callable[[str], object]) -> list[Finding]:
+    missing = {extra: [m for m in modules if not installed(m)] for extra, modules in EXTRAS.items()}
+    found = [
+        _wrong(
+            f"extra {extra}",
+            f"not installed ({', '.join(lack)})",
+            f"pip install 'glm-flash-mcp[{extra}]' (from a clone: pip install '.[{extra}]')",
+        )
+        for extra, lack in missing.items()
+        if lack
+    ]
+    return found or [_ok("extras", ", ".join(EXTRAS))]

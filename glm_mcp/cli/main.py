@@ -1,0 +1,310 @@
+"""The command `glm-mcp`."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from glm_mcp import __version__
+from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.log import FORMATS, LEVELS, configure
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+
+class _Group(click.Group):
+    """Errors of ours as one line and exit status 1; an interruption without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GLMError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(EXIT_FAILED)
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+@click.group(
+    cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="glm-mcp")
+@click.option(
+    "--env-file", type=click.Path(path_type=Path), help="Read settings from this file (lines NAME=value)."
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="warning",
+    show_default=True,
+    help="What goes to stderr.",
+)
+@click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.pass_context
+def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: str) -> None:
+    """GLM models as MCP tools: chat, describe_image, analyze_video, read_document, generate_image.
+
+    Without a command: serve over stdio, as an agent starts it.
+    """
+    configure(log_level, log_format)
+    ctx.obj = {"env_file": env_file, "log_level": log_level}
+    if ctx.invoked_subcommand is None:
+        _stdio(ctx)
+
+
+def _collect_again() -> None:
+    """The collector on again, and what was imported left out of its walks for good."""
+    gc.freeze()
+    gc.enable()
+
+
+def _settings(ctx: click.Context) -> Any:
+    """The settings; the last thing a command asks for before its work, when all it needs is imported."""
+    from glm_mcp.settings import load
+
+    _collect_again()
+    return load(ctx.obj["env_file"])
+
+
+def _stdio(ctx: click.Context) -> None:
+    import anyio
+
+    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.stdio import serve_stdio
+
+    if sys.stdin is None or sys.stdout is None:
+        raise ConfigError(
+            "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
+        )
+    if sys.stdin.isatty():
+        click.echo(
+            "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
+            "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
+            err=True,
+        )
+    app = App(simulated(_settings(ctx)))
+    # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    code = 0
+    try:
+        anyio.run(serve_stdio, app)
+    except Exception:  # the outer boundary of a server: most often its host has gone without closing stdin
+        logging.getLogger(__name__).exception("the server ended")
+        code = EXIT_FAILED
+    sys.stderr.flush()
+    # A reader thread may still wait on stdin; nothing of ours is left to finish.
+    os._exit(code)
+
+
+@cli.command()
+@click.option("--http", "over_http", is_flag=True, help="Serve streamable HTTP instead of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs GLM_HTTP_TOKEN.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.pass_context
+def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
+    """Serve over stdio, or over HTTP with --http."""
+    if not over_http:
+        _stdio(ctx)
+    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.http.app import serve as serve_http
+
+    def ready(url: str) -> None:
+        click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
+
+    app = App(simulated(_settings(ctx)), remote=True)
+    serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
+
+
+@cli.command()
+@click.argument("tool")
+@click.argument("arguments", nargs=-1, metavar="[key=value]...")
+@click.option("--json", "as_json", help="All arguments as one JSON object.")
+@click.option("--raw", is_flag=True, help="Print the whole result as JSON.")
+@click.pass_context
+def call(
+    ctx: click.Context, tool: str, arguments: tuple[str, ...], as_json: str | None, *, raw: bool
+) -> None:
+    """Call TOOL once; the text is shown as it streams.
+
+    \b
+    glm-mcp call chat prompt="Write a haiku"
+    glm-mcp call describe_image images=shot.png task=ocr
+    glm-mcp call read_document --json '{"documents": ["a.pdf"], "pages": "1-3"}'
+    """  # noqa: D301 - click's own mark for lines that stay apart
+    import anyio
+
+    from glm_mcp.cli.call import call_tool
+
+    given = _given(arguments, as_json)
+    code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
+    ctx.exit(code)
+
+
+def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if as_json is not None:
+        try:
+            found = json.loads(as_json)
+        except ValueError as error:
+            raise click.UsageError(f"--json is not JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise click.UsageError('--json must be an object: {"prompt": "..."}')
+        given = found
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"'{argument}' is not key=value")
+        if name in given:
+            before = given[name]
+            given[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            given[name] = value
+    return given
+
+
+@cli.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Run all five tools over real stdio on sample media; on the simulator unless a key is set."""
+    import anyio
+
+    from glm_mcp.cli.call import run_demo
+
+    settings, env_file = _settings(ctx), ctx.obj["env_file"]
+    # The demo works in a folder of its own.
+    ctx.exit(anyio.run(run_demo, settings, env_file and env_file.absolute()))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1."""
+    import anyio
+
+    from glm_mcp.cli.doctor import Finding, examine
+    from glm_mcp.server.app import simulated
+
+    try:
+        settings = simulated(_settings(ctx))
+        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
+    except ConfigError as error:
+        findings = [Finding("settings", "wrong", error.message, error.hint)]
+    wrong = any(f.state == "wrong" for f in findings)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"ok": not wrong, "findings": [f.as_dict() for f in findings]}, ensure_ascii=False, indent=1
+            )
+        )
+    else:
+        for finding in findings:
+            click.echo(finding.line())
+        click.echo("Something is wrong; the mend stands behind each ✗." if wrong else "All is well.")
+    ctx.exit(EXIT_FAILED if wrong else 0)
+
+
+@cli.command()
+@click.argument("host", required=False)
+@click.option("--scope", type=click.Choice(["user", "project"]), default="user", show_default=True)
+@click.option(
+    "--http", "url", metavar="URL", help="A server that runs already, instead of one started by the host."
+)
+@click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
+@click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
+@click.option("--remove", is_flag=True, help="Take the server out again.")
+def install(host: str | None, scope: str, url: str | None, name: str, *, show: bool, remove: bool) -> None:
+    """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
+
+    HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
+    """
+    from glm_mcp.install import install as installer
+
+    _collect_again()
+    place = installer.here()
+    if host is None:
+        lines = [*installer.machine(place, name), "", "To add it to one: glm-mcp install HOST"]
+    elif host not in installer.NAMES:
+        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
+    else:
+        wish = installer.Wish(scope, url, name, remove, show)
+        lines = installer.install(host, wish, place, installer.own_command())
+    for line in lines:
+        click.echo(line)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
+def models(*, as_json: bool) -> None:
+    """List the model cards: what each can do, its limits, where it lives."""
+    from dataclasses import asdict
+
+    from glm_mcp.registry import CARDS, ENDPOINTS
+
+    homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
+    if as_json:
+        cards = [
+            {**asdict(c), "tasks": sorted(c.tasks) if c.tasks else None, "endpoints": homes[c.id]}
+            for c in CARDS.values()
+        ]
+        click.echo(json.dumps(cards, indent=1))
+        return
+    for c in CARDS.values():
+        limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
+        limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
+        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
+        limits += {"switch": ["thinking on or off"], "always": ["always thinks"], "none": []}[c.thinking]
+        click.echo(
+            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free', 'at ' + ', '.join(homes[c.id])])}"
+        )
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=9999, show_default=True)
+@click.option("--key", default="simulator.local-key", show_default=True, help="The key that it accepts.")
+@click.option(
+    "--weather", type=click.Choice(["calm", "bad"]), help="Let models be overloaded and hang by turns."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which hours of that weather.")
+def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> None:
+    """Run the local GLM API alone, for tests and trials without a key or a network."""
+    from glm_mcp.simulator import Simulator, Weather
+    from glm_mcp.simulator import serve as serve_simulator
+
+    _collect_again()
+
+    def ready(simulator: Simulator) -> None:
+        url = simulator.url
+        click.echo(
+            f"simulated GLM API at {url}\nTry: GLM_BASE_URL={url} GLM_API_KEY={key} glm-mcp call chat prompt=hello",
+            err=True,
+        )
+
+    try:
+        chosen = Weather.preset(weather, seed) if weather else None
+        serve_simulator(host, port, None, (key,), ready, chosen)
+    except OSError as error:
+        raise ConfigError(
+            f"{host}:{port} cannot be used ({error.strerror})", "Give another --port."
+        ) from None
+
+
+def main() -> None:
+    """The entry point of the installed commands."""
+    # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
+    # a tenth of the start-up time. `_collect_again` ends this.
+    gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
+    cli(prog_name="glm-mcp")

@@ -1,0 +1,180 @@
+"""What each answer of the service means: the business code in the body first (`CODES`), the HTTP status only where there is none."""
+
+from __future__ import annotations
+
+from glm_mcp.errors import (
+    Again,
+    AuthError,
+    ConfigError,
+    ContentBlocked,
+    GLMError,
+    InvalidRequest,
+    MediaTooLarge,
+    NetworkError,
+    Overloaded,
+    QuotaError,
+    RateLimited,
+    TooLong,
+    UpstreamError,
+)
+from glm_mcp.text import ID_CHARS, clean
+
+_KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai). `glm-mcp doctor` tells which."
+_ACCOUNT = "Look at the account in the platform's console, then call again."
+_BALANCE = (
+    "The account has no balance or plan for this call. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding; "
+    "the Flash models are free with an ordinary key."
+)
+_WAIT = "Call again after the reset time in the message (Beijing time), or change the plan."
+_TOMORROW = "Call again tomorrow, or change the plan."
+_PLAN = "Renew or change the plan, or use the free models with an ordinary key."
+_BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_CONCURRENCY."
+_LATER = (
+    "The free model is overloaded for everybody at the moment: call again in a minute, or name another model."
+)
+_FAULT = "The service failed; call again. If it stays, `glm-mcp doctor` tests the connection."
+_FIELD = "Change the argument that the message names and call again."
+_REFUSED = "Change what the message names and call again; if it names nothing, `glm-mcp doctor` tests key, address and model."
+_MODEL = "Name another model; `glm-mcp models` lists them."
+_PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
+_SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
+_FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
+
+CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
+    # code: (error, again, what it means, what to do); the platform's error table, classes R W F C
+    "500": (UpstreamError, Again.RETRY, "the service had an internal error", _FAULT),
+    "401": (AuthError, Again.NEVER, "the API key is malformed or expired", _KEY),
+    "1000": (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
+    "1001": (AuthError, Again.NEVER, "no API key reached the service", _KEY),
+    "1002": (AuthError, Again.NEVER, "the API key is invalid", _KEY),
+    "1003": (AuthError, Again.NEVER, "the token has expired", _KEY),
+    "1004": (AuthError, Again.NEVER, "the API key failed authentication", _KEY),
+    "1005": (AuthError, Again.NEVER, "the account is protected by a second factor", _ACCOUNT),
+    "1100": (AuthError, Again.NEVER, "the account has a problem", _ACCOUNT),
+    "1110": (AuthError, Again.NEVER, "the account is not active", _ACCOUNT),
+    "1111": (AuthError, Again.NEVER, "the account does not exist", _ACCOUNT),
+    "1112": (AuthError, Again.NEVER, "the account is locked", _ACCOUNT),
+    "1113": (QuotaError, Again.NEVER, "no balance and no resource package", _BALANCE),
+    "1120": (UpstreamError, Again.RETRY, "the account could not be read for the moment", _FAULT),
+    "1121": (AuthError, Again.NEVER, "the account is locked for irregular use", _ACCOUNT),
+    "1200": (UpstreamError, Again.RETRY, "the call failed inside the service", _FAULT),
+    "1210": (InvalidRequest, Again.NEVER, "the service refused a parameter", _FIELD),
+    "1211": (InvalidRequest, Again.NEVER, "the model does not exist", _MODEL),
+    "1212": (InvalidRequest, Again.NEVER, "the model does not do this kind of call", _MODEL),
+    "1213": (InvalidRequest, Again.NEVER, "a field is missing", _FIELD),
+    "1214": (InvalidRequest, Again.NEVER, "a field is invalid", _FIELD),
+    "1215": (InvalidRequest, Again.NEVER, "two fields exclude each other", _FIELD),
+    "1220": (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
+    "1221": (InvalidRequest, Again.NEVER, "this API is offline", _PLACE),
+    "1222": (InvalidRequest, Again.NEVER, "this API does not exist", _PLACE),
+    "1230": (UpstreamError, Again.RETRY, "the service failed while working", _FAULT),
+    "1231": (InvalidRequest, Again.NEVER, "a request with this id is already running", "Call again."),
+    "1234": (UpstreamError, Again.RETRY, "a network error inside the service", _FAULT),
+    "1261": (TooLong, Again.NEVER, "the prompt is too long for the model", _SHORTER),
+    "1300": (ContentBlocked, Again.NEVER, "blocked by policy", _FILTER),
+    "1301": (ContentBlocked, Again.NEVER, "the safety filter objects to the input or the answer", _FILTER),
+    "1302": (RateLimited, Again.RETRY, "too many calls at once for this account", _BUSY),
+    "1303": (RateLimited, Again.RETRY, "calls come too fast for this account", _BUSY),
+    "1304": (QuotaError, Again.NEVER, "today's number of calls is used up", _TOMORROW),
+    "1305": (Overloaded, Again.ONCE, "the model is overloaded", _LATER),
+    "1308": (QuotaError, Again.NEVER, "the usage limit is reached", _WAIT),
+    "1309": (QuotaError, Again.NEVER, "the coding plan has expired", _PLAN),
+    "1310": (QuotaError, Again.NEVER, "the weekly or monthly limit is reached", _WAIT),
+    "1311": (QuotaError, Again.NEVER, "the plan does not include this model", _PLAN),
+    "1313": (QuotaError, Again.NEVER, "the account is restricted for unusual use", _ACCOUNT),
+    "1314": (QuotaError, Again.NEVER, "the enterprise plan is void", _PLAN),
+    "1315": (QuotaError, Again.NEVER, "the key is only for the enterprise coding plan", _PLAN),
+    "1316": (QuotaError, Again.NEVER, "the five-hour limit is reached", _WAIT),
+    "1317": (QuotaError, Again.NEVER, "the seven-day limit is reached", _WAIT),
+    "1318": (QuotaError, Again.NEVER, "the five-hour limit and the spend cap are reached", _WAIT),
+    "1319": (QuotaError, Again.NEVER, "the seven-day limit and the spend cap are reached", _WAIT),
+    "1320": (QuotaError, Again.NEVER, "the five-hour limit and the enterprise cap are reached", _WAIT),
+    "1321": (QuotaError, Again.NEVER, "the seven-day limit and the enterprise cap are reached", _WAIT),
+    "1701": (RateLimited, Again.RETRY, "too many web searches at once", _BUSY),
+    "1702": (
+        UpstreamError,
+        Again.NEVER,
+        "no search engine is available",
+        "Leave web_search out, or call again later.",
+    ),
+    "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
+}
+
+_SOON = {Again.RETRY, Again.ONCE}
+
+# What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
+_STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
+    400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
+    402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
+    401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
+    403: (AuthError, Again.NEVER, "access was refused", _KEY),
+    404: (
+        ConfigError,
+        Again.NEVER,
+        "no such address or model at the service",
+        _PLACE,
+    ),
+    405: (
+        ConfigError,
+        Again.NEVER,
+        "the address is not an API",
+        "Check GLM_BASE_URL; `glm-mcp doctor` tests it.",
+    ),
+    407: (
+        NetworkError,
+        Again.NEVER,
+        "the proxy asks for a login",
+        "Check HTTPS_PROXY and its user and password.",
+    ),
+    408: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),
+    413: (MediaTooLarge, Again.NEVER, "the request is larger than the service takes", _SHORTER),
+    429: (RateLimited, Again.RETRY, "the service limits the calls", _BUSY),
+    434: (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
+    435: (MediaTooLarge, Again.NEVER, "a file is larger than the service takes", _SHORTER),
+}
+
+
+def from_response(
+    status: int,
+    code: object,
+    text: object,
+    *,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+) -> GLMError:
+    """The error for one answer of the service.
+
+    `status`: HTTP status (200 when an error came inside a success). `code`: the business code, str or int, or None.
+    `text`: the service's own message, any language; it is shown, cleaned, but never decides.
+    """
+    name = clean(code, 40) if code is not None else None
+    name = name or None
+    row = CODES.get(name or "")
+    if row is None and status in _STATUS:
+        row = _STATUS[status]
+    if row is None and 300 <= status < 400:
+        row = (ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL.")
+    if row is None and 400 <= status < 500:
+        row = (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED)
+    if row is None:
+        again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
+        row = (UpstreamError, again, "the service failed", _FAULT)
+    cls, again, meaning, hint = row
+    said = clean(text)
+    if retry_after:
+        asked = f"The service asks to wait {retry_after:,.0f} s"
+        # "In a few seconds" beside it would say the contrary.
+        hint = (
+            f"{asked}: call again after that, or name another model."
+            if again in _SOON
+            else f"{asked}. {hint}"
+        )
+    return cls(
+        f"{meaning}: {said}" if said else meaning,
+        hint,
+        code=name,
+        status=status if name not in CODES else None,
+        request_id=clean(request_id, ID_CHARS) if request_id else None,
+        again=again,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,224 @@
+"""The shapes of the GLM API: what a request holds, how a part is written, how a stream is read.
+
+Everything here is plain data; nothing does I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from glm_mcp.registry import Card
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: `data` (PNG or JPEG bytes, named by `mime`) or an http(s) `url` for the service to fetch."""
+
+    name: str
+    data: bytes | None = None
+    mime: str = "image/png"
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video: `data` (whole file) or an http(s) `url`."""
+
+    name: str
+    data: bytes | None = None
+    mime: str = "video/mp4"
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A document by public URL, read by the service itself."""
+
+    name: str
+    url: str
+
+
+Part = Text | Image | Video | File
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `extra` holds what the API knows beside content: tool_calls, tool_call_id, reasoning_content, name."""
+
+    role: str
+    content: str | tuple[Part, ...] | None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def parts(self) -> tuple[Part, ...]:
+        if self.content is None:
+            return ()
+        return (Text(self.content),) if isinstance(self.content, str) else self.content
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat call, before a model is chosen."""
+
+    messages: tuple[Message, ...]
+    thinking: bool = False
+    max_tokens: int | None = None
+    temperature: float | None = None
+    json_mode: bool = False
+    functions: tuple[dict[str, Any], ...] = ()
+    tokens: int | None = None  # of all messages, guessed; None: to be counted
+
+    def media(self) -> list[Part]:
+        return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
+
+
+ImageForm = Literal["raw", "data"]
+
+
+class Held:
+    """Media left out while a body is written: base64 in pieces, and never through the JSON writer, lets the event loop
+    run meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._mark = secrets.token_hex(16)  # nobody's text holds it
+        self._media: list[tuple[str, bytes]] = []
+
+    def put(self, prefix: str, data: bytes) -> str:
+        """What stands for the media in the body until `fill`."""
+        self._media.append((prefix, data))
+        return f"{self._mark}{len(self._media) - 1};"
+
+    def fill(self, body: bytes) -> bytes:
+        return b"".join(self._filled(body))
+
+    def _filled(self, body: bytes) -> Iterator[bytes]:
+        first, *rest = body.split(self._mark.encode())
+        yield first
+        for piece in rest:
+            number, _, after = piece.partition(b";")
+            prefix, data = self._media[int(number)]
+            yield prefix.encode()
+            for at in range(0, len(data), _PIECE):
+                yield base64.b64encode(data[at : at + _PIECE])
+            yield after
+
+
+_PIECE = 3 << 18  # bytes; a multiple of three, so that only the last is padded
+
+
+def write_part(part: Part, form: str, held: Held) -> dict[str, Any]:
+    """A content part as the API takes it; `form` says how picture bytes go: raw base64 or a data URL."""
+    match part:
+        case Text(text):
+            return {"type": "text", "text": text}
+        case Image(url=str() as url):
+            return {"type": "image_url", "image_url": {"url": url}}
+        case Image(data=bytes() as data, mime=mime):
+            prefix = "" if form == "raw" else f"data:{mime};base64,"
+            return {"type": "image_url", "image_url": {"url": held.put(prefix, data)}}
+        case Video(url=str() as url):
+            return {"type": "video_url", "video_url": {"url": url}}
+        case Video(data=bytes() as data, mime=mime):
+            return {"type": "video_url", "video_url": {"url": held.put(f"data:{mime};base64,", data)}}
+        case File(url=url):
+            return {"type": "file_url", "file_url": {"url": url}}
+        case _:
+            raise ValueError(f"a part without content: {part.name}")
+
+
+def write_message(message: Message, form: str, held: Held) -> dict[str, Any]:
+    content: Any = message.content
+    if isinstance(content, tuple):
+        # A text model wants a string; parts that are all text become one.
+        if all(isinstance(p, Text) for p in content):
+            content = "\n\n".join(p.text for p in content if isinstance(p, Text))
+        else:
+            content = [write_part(p, form, held) for p in content]
+    written: dict[str, Any] = {"role": message.role, **message.extra}
+    if content is not None or message.role != "assistant":
+        written["content"] = content if content is not None else ""
+    return written
+
+
+def fold_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """System turns moved into the first user turn, for a model that has no system role."""
+    system = "\n\n".join(
+        t.text for m in messages if m.role == "system" for t in m.parts() if isinstance(t, Text)
+    )
+    rest = [m for m in messages if m.role != "system"]
+    for i, m in enumerate(rest):
+        if system and m.role == "user":
+            rest[i] = Message("user", (Text(system), *m.parts()), m.extra)
+            break
+    return tuple(rest)
+
+
+def fold_functions(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Function calls and their results as plain words, for a model whose API knows no role `tool`."""
+    found: list[Message] = []
+    for m in messages:
+        words = "\n".join(t.text for t in m.parts() if isinstance(t, Text))
+        if m.role == "tool":
+            found.append(Message("user", f"[result of call {m.extra.get('tool_call_id')}]\n{words}"))
+        elif m.extra.get("tool_calls"):
+            calls = json.dumps(m.extra["tool_calls"], ensure_ascii=False)
+            found.append(Message(m.role, f"{words}\n[calls] {calls}".strip()))
+        else:
+            found.append(m)
+    return tuple(found)
+
+
+def write_body(
+    request: ChatRequest, card: Card, *, form: str, max_tokens: int | None, compatible: bool
+) -> bytes:
+    """The JSON body of one attempt. Blocking for large media: call it from a thread when there is any."""
+    messages = request.messages if card.system else fold_system(request.messages)
+    held = Held()
+    body: dict[str, Any] = {
+        "model": card.id,
+        "messages": [write_message(m, form, held) for m in messages],
+        "stream": True,
+    }
+    if compatible:
+        body["stream_options"] = {"include_usage": True}
+        # vLLM and SGLang pass this to the chat template, where open GLM weights have their switch.
+        body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
+    if card.thinking == "switch":
+        body["thinking"] = {"type": "enabled" if request.thinking else "disabled"}
+    tokens = min(max_tokens or card.default_tokens, card.max_tokens)
+    if tokens and not (compatible and max_tokens is None):
+        body["max_tokens"] = max(1, tokens)
+    if request.temperature is not None:
+        if request.temperature < 0.005 and not compatible:
+            body["do_sample"] = (
+                False  # the API's own way to say "no chance"; 0 is refused by some of its docs
+            )
+        else:
+            body["temperature"] = round(min(max(request.temperature, 0.0), 1.0), 2)
+    if request.json_mode and card.json_mode:
+        body["response_format"] = {"type": "json_object"}
+    if request.functions:
+        body["tools"] = list(request.functions)
+        body["tool_choice"] = "auto"
+    return held.fill(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+_WIDE = re.compile("[\u2e80-\U0010ffff]+")
+
+
+def count_tokens(text: str) -> int:
+    """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the other characters."""
+    wide = 0 if text.isascii() else len(text) - len(_WIDE.sub("", text))
+    words = len(text.split())
+    return int(wide / 1.5 + max(words / 0.75, (len(text) - wide) / 4)) + 1

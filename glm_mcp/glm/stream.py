@@ -1,0 +1,221 @@
+"""What the service answers: a stream read event by event, its errors in every shape, and the text of the model without its marks."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from glm_mcp.errors import GLMError, UpstreamError
+from glm_mcp.glm.error_codes import from_response
+from glm_mcp.text import clean, plain
+
+
+@dataclass(slots=True)
+class Usage:
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    @classmethod
+    def read(cls, raw: Any) -> Usage:
+        if not isinstance(raw, dict):
+            return cls()
+        return cls(
+            _int(raw.get("prompt_tokens")),
+            _int(raw.get("completion_tokens")),
+            _int(_dict(raw.get("prompt_tokens_details")).get("cached_tokens")),
+            _int(_dict(raw.get("completion_tokens_details")).get("reasoning_tokens")),
+        )
+
+
+class Draft:
+    """The answer of one attempt while it arrives. `feed` takes one decoded event and returns the text it added."""
+
+    def __init__(self) -> None:
+        self.raw: list[str] = []
+        self.thought: list[str] = []
+        self.thought_chars = 0
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.finish: str | None = None
+        self.usage = Usage()
+        self.request_id: str | None = None
+        self.extras: dict[str, Any] = {}
+        self.events = 0
+
+    def feed(self, event: Any) -> str:
+        """Raises GLMError for an error that came inside a success."""
+        if not isinstance(event, dict):
+            raise UpstreamError("the stream held something that is not an answer", code=None)
+        raise_if_error(event)
+        self.events += 1
+        self.request_id = _text(event.get("request_id")) or _text(event.get("id")) or self.request_id
+        if event.get("usage"):
+            self.usage = Usage.read(event["usage"])
+        for name in ("web_search", "content_filter"):
+            if event.get(name):
+                self.extras[name] = event[name]
+        added = ""
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            self.finish = _text(choice.get("finish_reason")) or self.finish
+            delta = _dict(choice.get("delta") or choice.get("message"))
+            thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
+            if thought:
+                self.thought.append(thought)
+                self.thought_chars += len(thought)
+            piece = _content(delta.get("content"))
+            self.raw.append(piece)
+            added += piece
+            self._calls(delta.get("tool_calls"))
+        return whole(added)
+
+    def _calls(self, raw: Any) -> None:
+        for position, item in enumerate(raw if isinstance(raw, list) else ()):
+            if not isinstance(item, dict):
+                continue
+            index = item.get("index") if isinstance(item.get("index"), int) else position
+            call = self.calls.setdefault(
+                int(index or 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            )
+            call["id"] = _text(item.get("id")) or call["id"]
+            call["type"] = _text(item.get("type")) or call["type"]
+            function = _dict(item.get("function"))
+            call["function"]["name"] = _text(function.get("name")) or call["function"]["name"]
+            arguments = function.get("arguments")
+            call["function"]["arguments"] += (
+                arguments
+                if isinstance(arguments, str)
+                else json.dumps(arguments, ensure_ascii=False)
+                if arguments
+                else ""
+            )
+
+    @property
+    def text(self) -> str:
+        return split_thinking(plain(whole("".join(self.raw))))[1]
+
+    @property
+    def reasoning(self) -> str:
+        inline = split_thinking(plain(whole("".join(self.raw))))[0]
+        return "\n".join(t for t in (plain(whole("".join(self.thought))).strip(), inline) if t)
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        calls = [self.calls[i] for i in sorted(self.calls)]
+        for call in calls:
+            call["function"]["arguments"] = whole(call["function"]["arguments"])
+        return calls
+
+
+def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float | None = None) -> None:
+    """Raises GLMError when a body is an error in any of the shapes seen: nested, flat, or `success: false`."""
+    inner = event.get("error")
+    if inner:
+        found = inner if isinstance(inner, dict) else {"message": inner}
+    elif (
+        event.get("success") is False
+        or (status >= 400 and ("code" in event or "msg" in event or "message" in event))
+        or (
+            "choices" not in event
+            and "data" not in event
+            and event.get("code") not in (None, 0, 200, "0", "200")
+        )
+    ):
+        found = event
+    else:
+        return
+    request_id = _text(event.get("request_id")) or _text(found.get("request_id")) or _text(event.get("id"))
+    raise from_response(
+        status,
+        found.get("code"),
+        found.get("message") or found.get("msg") or "",
+        request_id=request_id,
+        retry_after=retry_after,
+    )
+
+
+def read_error(
+    status: int, body: str, *, request_id: str | None = None, retry_after: float | None = None
+) -> GLMError:
+    """The error for a whole refused response; any body: JSON in any of its shapes, HTML, nothing."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return from_response(status, None, body, request_id=request_id, retry_after=retry_after)
+    if isinstance(event, dict):
+        try:
+            raise_if_error(event, status, retry_after)
+        except GLMError as error:
+            error.request_id = error.request_id or request_id
+            return error
+    return from_response(status, None, clean(body), request_id=request_id, retry_after=retry_after)
+
+
+_THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+_LEAK = re.compile(r"(?<!`)</think>(?!`)")  # in backticks it is talked about
+
+
+def split_thinking(text: str) -> tuple[str, str]:
+    """(reasoning, answer) of a text that may think aloud: `<think>` closed, cut off, or only its end left."""
+    reasoning = ""
+    found = _THINK.match(text)
+    if found:
+        reasoning, text = found[1].strip(), text[found.end() :]
+    elif "</think>" in text and (end := _LEAK.search(text)) and "<think>" not in text:
+        head, tail = text[: end.start()], text[end.end() :]
+        # A bare closing tag is a known leak; what stands before it is thought only when an answer follows.
+        reasoning, text = (head.strip(), tail) if tail.strip() else ("", head)
+    answer = re.match(r"\s*<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
+    return reasoning, (answer[1] if answer else text).strip()
+
+
+_BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
+
+
+def strip_boxes(text: str) -> str:
+    """The text without the model's answer-box tokens; what they wrap stays."""
+    return _BOX.sub("", text)
+
+
+def boxed(text: str) -> list[str]:
+    """What the model put into answer boxes, in order."""
+    return [m.strip() for m in re.findall(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", text, re.DOTALL)]
+
+
+def whole(text: str) -> str:
+    """The text with the halves of a character that came in two pieces joined; a half alone becomes a mark."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, int):
+        return int(value)
+    # JSON as Python reads it may hold NaN and Infinity.
+    return int(value) if isinstance(value, float) and isfinite(value) else 0
+
+
+def _text(value: Any) -> str:
+    return whole(str(value)) if isinstance(value, str | int) else ""
+
+
+def _content(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(_text(_dict(part).get("text")) for part in value)
+    return ""

@@ -1,0 +1,321 @@
+"""The one HTTP client of the process: built at first use, and the one place where its errors become ours."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+
+from glm_mcp.errors import Again, ConfigError, GLMError, NetworkError, UpstreamError
+from glm_mcp.glm.policy import retry_after
+from glm_mcp.glm.stream import read_error
+from glm_mcp.text import ID_CHARS, clean
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_S = 10.0  # the vendor's SDK waits 8
+END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
+READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
+POOL = 256  # connections kept for calls at once; the limiter is what limits
+
+_CHECK = "`glm-mcp doctor` tests the connection."
+
+
+ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
+ANSWER_BYTES = 64 * 1024 * 1024  # of a whole answer, unpacked; the longest real one is under 1 MB
+LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked; its answer came too late
+
+
+class Transport:
+    """Builds and closes the shared `httpx.AsyncClient`. `mount` replaces the network, for tests."""
+
+    def __init__(self, mount: httpx.AsyncBaseTransport | None = None) -> None:
+        self._mount = mount
+        self._direct: httpx.AsyncClient | None = None
+        self._outside: httpx.AsyncClient | None = None
+        self._building = anyio.Lock()
+
+    async def client(self, url: str) -> httpx.AsyncClient:
+        # A loopback server is never behind the proxy that the environment names.
+        local = _is_loopback(url)
+        found = self._direct if local else self._outside
+        if found is not None:
+            return found
+        async with self._building:
+            found = self._direct if local else self._outside
+            if found is None:
+                # Reading the certificates takes some 30 ms.
+                found = await anyio.to_thread.run_sync(self._build, local)
+                if local:
+                    self._direct = found
+                else:
+                    self._outside = found
+        return found
+
+    async def post(
+        self, url: str, headers: dict[str, str], body: bytes, heard: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `heard`; `{"_broken": True}` for one
+        that is damaged.
+
+        Raises GLMError: the service's refusal, or what the network did. `meta["sent"]` is set when the request went out.
+        """
+        import httpx
+        from httpx_sse import EventSource
+
+        client = await self.client(url)
+        request_id: str | None = None
+        try:
+            async with (
+                mapped(url) as sent,
+                client.stream(
+                    "POST", url, content=body, headers=headers, extensions={"trace": Greeting()}
+                ) as response,
+            ):
+                request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
+                if response.status_code != 200:
+                    sent.out = response.status_code == LOST_BY_GATEWAY
+                    text = (await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)).decode(
+                        "utf-8", "replace"
+                    )
+                    wait = retry_after(response.headers.get)
+                    raise read_error(response.status_code, text, request_id=request_id, retry_after=wait)
+                sent.out = True
+                kind = response.headers.get("content-type", "")
+                if "event-stream" not in kind.lower():
+                    heard(_decode(await _capped(response.aiter_bytes(), ANSWER_BYTES), kind))
+                    return
+                async with aclosing(EventSource(_bounded(response)).aiter_sse()) as events:
+                    async for event in events:
+                        data = event.data.strip()
+                        if data == "[DONE]":
+                            with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
+                                await anext(events, None)
+                            return
+                        if data:
+                            heard(_frame(data))
+        except GLMError as error:
+            error.meta["sent"] = sent.out
+            if request_id and not error.request_id:
+                error.request_id = clean(request_id, ID_CHARS)
+            raise
+
+    def _build(self, local: bool) -> httpx.AsyncClient:
+        """Raises ConfigError when the environment names a proxy or certificates that cannot be used."""
+        import httpx
+
+        try:
+            return self._client(local)
+        except ImportError as error:
+            raise ConfigError(
+                "the proxy of the environment is a SOCKS proxy, and the library for these is not installed",
+                "Install it with: pip install 'httpx[socks]', or name an http:// proxy in HTTPS_PROXY and unset ALL_PROXY.",
+            ) from error
+        except (ValueError, httpx.InvalidURL) as error:
+            raise ConfigError(
+                f"the proxy of the environment cannot be used ({type(error).__name__})",
+                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: http://host:port.",
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"the certificates of the environment cannot be read ({_short(error)})",
+                "Check SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from error
+
+    def _client(self, local: bool) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(
+            transport=self._mount,
+            trust_env=not local,
+            verify=not local,  # no certificates to read for plain HTTP on this machine; https on loopback is not special-cased
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
+            limits=httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30.0),
+            headers={"User-Agent": "glm-flash-mcp", "Accept-Language": "en-US,en"},
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        for client in (self._direct, self._outside):
+            if client is not None:
+                await client.aclose()
+        self._direct = self._outside = None
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
+    return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+class Greeting:
+    """Hears of a connection's steps, and closes one whose TLS greeting was cancelled: httpcore does so for errors alone,
+    and the socket would stay open until it is collected as garbage.
+    """
+
+    def __init__(self) -> None:
+        self._raw: Any = None
+
+    async def __call__(self, step: str, info: dict[str, Any]) -> None:
+        if step.endswith("connect_tcp.complete"):
+            self._raw = info["return_value"]
+        elif step.endswith("start_tls.failed") and self._raw is not None:
+            with anyio.CancelScope(shield=True):
+                await self._raw.aclose()
+
+
+class Sent:
+    """Whether the request went out, so that the service may have worked on it."""
+
+    def __init__(self) -> None:
+        self.out = False
+
+
+@asynccontextmanager
+async def mapped(url: str) -> AsyncIterator[Sent]:
+    """Turns httpx's errors into ours; `sent.out` says what is known about the request when one is raised."""
+    import httpx
+
+    sent = Sent()
+    host = urlsplit(url).hostname or url
+    try:
+        yield sent
+    except httpx.ProxyError as error:
+        raise NetworkError(
+            f"the proxy refused the way to {host} ({_short(error)})",
+            f"Check HTTPS_PROXY and NO_PROXY. {_CHECK}",
+            again=Again.RETRY,
+        ) from error
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise _unreached(host, error) from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise ConfigError(
+            f"{host} is not an address that can be called ({_short(error)})", "Check GLM_BASE_URL."
+        ) from error
+    except httpx.TimeoutException as error:
+        sent.out = True
+        raise NetworkError(
+            f"{host} was silent for {READ_S:.0f} s", f"Call again. {_CHECK}", again=Again.RETRY
+        ) from error
+    except httpx.TransportError as error:
+        sent.out = True
+        raise NetworkError(
+            f"the connection to {host} broke ({_short(error)})", f"Call again. {_CHECK}", again=Again.RETRY
+        ) from error
+    except httpx.HTTPError as error:
+        sent.out = True
+        raise NetworkError(
+            f"{host} answered something that is not HTTP ({_short(error)})", _CHECK, again=Again.RETRY
+        ) from error
+
+
+def _unreached(host: str, error: Exception) -> NetworkError:
+    import httpx
+
+    text = f"{error} {error.__cause__ or ''}".lower()
+    if "wrong_version" in text or "wrong version" in text:
+        return NetworkError(
+            f"{host} does not speak TLS ({_short(error)})",
+            f"Check whether GLM_BASE_URL (or HTTPS_PROXY) should begin with http://. {_CHECK}",
+        )
+    if "certificate" in text or "ssl" in text or "tls" in text:
+        return NetworkError(
+            f"no secure connection to {host} ({_short(error)})",
+            f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {_CHECK}",
+            again=Again.NEVER if "certificate" in text else Again.RETRY,
+        )
+    if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
+        return NetworkError(
+            f"the name {host} was not found",
+            f"Check the network and GLM_BASE_URL. {_CHECK}",
+            again=Again.RETRY,
+        )
+    if isinstance(error, httpx.ConnectError) and not str(error):
+        return NetworkError(
+            f"{host} hung up before the connection stood",
+            f"A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies. {_CHECK}",
+            again=Again.RETRY,
+        )
+    return NetworkError(
+        f"{host} was not reached ({_short(error)})",
+        f"Check the network, GLM_BASE_URL and proxies. {_CHECK}",
+        again=Again.RETRY,
+    )
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def _frame(data: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {"_broken": True}
+    return found if isinstance(found, dict) else {"_broken": True}
+
+
+def _decode(body: bytes, kind: str) -> dict[str, Any]:
+    try:
+        found = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise UpstreamError(
+            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is not JSON",
+            "Check GLM_BASE_URL; call again.",
+            again=Again.RETRY,
+        ) from None
+    if not isinstance(found, dict):
+        raise UpstreamError("the service's answer has an unknown shape", "Call again.", again=Again.RETRY)
+    return found
+
+
+def _bounded(response: httpx.Response) -> httpx.Response:
+    """The same stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
+    import httpx
+
+    whole = {"content-type": "text/event-stream"}
+    return httpx.Response(200, headers=whole, content=_checked(response.aiter_bytes()))
+
+
+async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > ANSWER_BYTES:
+            raise _endless()
+        try:
+            text = decoder.decode(piece)
+        except UnicodeDecodeError as error:
+            yield piece[: error.start]  # a whole answer may end before the bad bytes
+            raise UpstreamError(
+                "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
+            ) from error
+        if text:
+            yield text.encode()
+
+
+def _endless() -> UpstreamError:
+    return UpstreamError(
+        f"the answer is endless (over {ANSWER_BYTES >> 20} MB)",
+        f"Ask for less, or check GLM_BASE_URL. {_CHECK}",
+    )
+
+
+async def _capped(pieces: Any, limit: int, *, cut: bool = False) -> bytes:
+    whole = bytearray()
+    async for piece in pieces:
+        whole += piece
+        if len(whole) > limit:
+            if cut:
+                return bytes(whole[:limit])
+            raise _endless()
+    return bytes(whole)

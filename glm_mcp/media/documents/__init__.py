@@ -1,0 +1,1 @@
+"""Documents read on this machine, as Markdown by page, sheet, slide or chapter."""

@@ -1,0 +1,182 @@
+"""HTML to Markdown: what a reader sees, with tables whose merged cells are repeated."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from glm_mcp.errors import MissingExtra
+from glm_mcp.media.charset import Decoded, decode
+from glm_mcp.media.documents.markdown import table
+
+_GONE = (
+    "script",
+    "style",
+    "nav",
+    "template",
+    "noscript",
+    "svg",
+    "iframe",
+    "input",
+    "object",
+    "embed",
+    "canvas",
+    "link",
+    "meta",
+)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{1,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]{1,40})""", re.IGNORECASE)
+_XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
+_CELLS = 200_000  # of one table after spans are repeated
+_SPAN = 1000
+_FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table", "sup", "sub")
+
+
+def decode_html(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> Decoded:
+    """Its text: the caller's encoding, a byte-order mark, UTF-8, the page's own word, a guess. Raises as `decode`."""
+    found = _META.search(data[:8192]) or _XML.search(data[:1024])
+    return decode(data, name, encoding, declared=found[1].decode("ascii", "replace") if found else declared)
+
+
+def html_markdown(html: str, *, what: str = "reading HTML") -> str:
+    """Markdown of a page or a fragment. Raises MissingExtra."""
+    try:
+        from bs4 import Comment
+    except ImportError:
+        raise MissingExtra("office", what) from None
+    soup = _soup(html)
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    for comment in soup.find_all(string=lambda s: isinstance(s, Comment)):
+        comment.extract()
+    for box in soup.find_all("input"):
+        if str(box.get("type")).lower() == "checkbox" and not _hidden(box):
+            after = box.next_sibling
+            gap = "" if isinstance(after, str) and after[:1].isspace() else " "
+            box.replace_with(("[x]" if box.has_attr("checked") else "[ ]") + gap)
+    for element in soup.find_all(_unseen):
+        if not element.decomposed:
+            element.decompose()
+    if soup.head is not None:
+        soup.head.decompose()
+    for image in soup.find_all("img"):
+        image.replace_with(f"[picture: {alt}]" if (alt := str(image.get("alt") or "").strip()) else "")
+    try:
+        text = _convert(soup)
+    except RecursionError:
+        text = soup.get_text("\n", strip=True)  # nested beyond reason: its words without its form
+    return f"# {title}\n\n{text}" if title and title not in text[:400] else text
+
+
+def _soup(html: str) -> Any:
+    """The tree by lxml, which knows what end tags may be left out; XHTML leaves out none but closes more than HTML can."""
+    from bs4 import BeautifulSoup, FeatureNotFound, ParserRejectedMarkup
+
+    if not _XHTML.search(html[:2000]):
+        try:
+            return BeautifulSoup(html, "lxml")
+        except (FeatureNotFound, ParserRejectedMarkup, UnicodeError):
+            pass  # not installed, or a page that it does not take
+    return BeautifulSoup(html, "html.parser")
+
+
+def _unseen(element: Any) -> bool:
+    return element.name in _GONE or _hidden(element)
+
+
+def _hidden(element: Any) -> bool:
+    return (
+        element.has_attr("hidden")
+        or str(element.get("aria-hidden")).lower() == "true"
+        or bool(_HIDDEN.search(str(element.get("style") or "")))
+    )
+
+
+def _convert(soup: Any) -> str:
+    """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
+    tables: dict[str, str] = {}
+    # All chosen before the first is taken out: with it go those that lie in its cells.
+    for element in [found for found in soup.find_all("table") if found.find_parent("table") is None]:
+        mark = f"GLMTABLE{len(tables)}ELBATMLG"
+        tables[mark] = _table(element)
+        paragraph = soup.new_tag("p")
+        paragraph.string = mark
+        element.replace_with(paragraph)
+    text = _markdown(soup)
+    if not tables:
+        return text
+    return re.sub(
+        r"\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+    ).strip()
+
+
+def _markdown(element: Any) -> str:
+    from markdownify import MarkdownConverter
+
+    converter = MarkdownConverter(
+        heading_style="ATX",
+        bullets="-",
+        escape_underscores=False,
+        escape_asterisks=False,
+        sup_symbol="^",  # 10^6^ and H~2~O: without a sign they read 106 and H2O
+        sub_symbol="~",
+        code_language_callback=_code,
+    )
+    text = re.sub(r"[ \t]+\n", "\n", converter.convert_soup(element))
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _code(element: Any) -> str:
+    names = [*(element.get("class") or ()), *((element.code.get("class") or ()) if element.code else ())]
+    return next((n.partition("-")[2] for n in names if n.startswith(("language-", "lang-"))), "")
+
+
+def _table(element: Any) -> str:
+    """A Markdown table in which each place that a merged cell covers holds its text."""
+    grid: list[list[str]] = []
+    pending: dict[int, tuple[int, str]] = {}  # column: (rows still covered, text)
+    room = _CELLS
+    for row in element.find_all("tr"):
+        if row.find_parent("table") is not element or room <= 0:
+            continue
+        line: list[str] = []
+        for cell in row.find_all(("td", "th"), recursive=False):
+            _fill(line, pending)
+            text = _cell(cell)
+            wide, deep = _span(cell, "colspan"), _span(cell, "rowspan")
+            for _ in range(wide):
+                if deep > 1:
+                    pending[len(line)] = (deep - 1, text)
+                line.append(text)
+        _fill(line, pending)
+        room -= len(line)
+        grid.append(line)
+    caption = element.find("caption")
+    written = table(grid)
+    return f"{caption.get_text(' ', strip=True)}\n\n{written}" if caption else written
+
+
+def _fill(line: list[str], pending: dict[int, tuple[int, str]]) -> None:
+    while len(line) in pending:
+        left, text = pending.pop(len(line))
+        if left > 1:
+            pending[len(line)] = (left - 1, text)
+        line.append(text)
+
+
+def _span(cell: Any, name: str) -> int:
+    value = str(cell.get(name) or "1")
+    return min(max(int(value), 1), _SPAN) if value.isdecimal() else 1
+
+
+def _cell(cell: Any) -> str:
+    if cell.find(_FORMED) is None:
+        return " ".join(cell.get_text().split())
+    for inner in reversed(cell.find_all("table")):  # the deepest first: each word is written once
+        rows = [
+            " ; ".join(c.get_text(" ", strip=True) for c in r.find_all(("td", "th")))
+            for r in inner.find_all("tr")
+        ]
+        inner.replace_with(" / ".join(rows))
+    cell.name = "div"  # the converter would write a table's pipe
+    return re.sub(r"\n+", "\n", _markdown(cell))

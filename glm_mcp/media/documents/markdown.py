@@ -1,0 +1,87 @@
+"""Markdown tables, and CSV as one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.pages import one_text
+
+_DELIMITERS = ",;\t|"
+_SAMPLE, _SAMPLE_LINES = 20_000, 60
+_NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
+_FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table with the first row as its head; pipes escaped, line breaks as <br>, short rows filled up."""
+    grid = [[cell(value) for value in row] for row in rows]
+    width = max((len(row) for row in grid), default=0)
+    if not width:
+        return ""
+    lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in grid]
+    lines.insert(1, "|" + " --- |" * width)
+    return "\n".join(lines)
+
+
+def cell(value: str) -> str:
+    if "|" in value:
+        value = value.replace("|", "\\|")
+    return "<br>".join(value.split("\n")) if "\n" in value else value
+
+
+def trim(rows: list[list[str]]) -> list[list[str]]:
+    """The rows without empty rows and columns at the end."""
+    while rows and not any(rows[-1]):
+        rows.pop()
+    width = max((max((i for i, v in enumerate(row, 1) if v), default=0) for row in rows), default=0)
+    return [row[:width] for row in rows]
+
+
+def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[str, Any]:
+    """A CSV or TSV as a Markdown table. Raises UnsupportedMedia, InvalidRequest."""
+    csv.field_size_limit(_FIELD)
+    # Pipes in quotes are data; NUL and stray carriage returns are not.
+    text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+    named = _NAMED.match(text)
+    delimiter = named[1] if named else _delimiter(text, name)
+    source = io.StringIO(text[named.end() :] if named else text)
+    try:
+        rows = [[value.strip() for value in row] for row in csv.reader(source, delimiter=delimiter)]
+    except csv.Error as error:
+        raise UnsupportedMedia(
+            f"{name} is not a readable CSV: {error}", "Read it with another suffix, such as .txt."
+        ) from None
+    widths = {len(row) for row in rows if row}
+    if len(widths) > 1:
+        notes = [*notes, f"rows have {min(widths)} to {max(widths)} fields"]
+    kind = "tsv" if delimiter == "\t" else "csv"
+    return one_text(kind, table(trim([row for row in rows if row])), spec, name, notes)
+
+
+def _delimiter(text: str, name: str) -> str:
+    """The delimiter that gives the first rows the same number of fields, more than one; by default the suffix's.
+
+    One that does so for all of them goes before one that does for most: decimal commas are no fields.
+    """
+    usual = "\t" if name.lower().endswith((".tsv", ".tab")) else ","
+    lines = text[:_SAMPLE].split("\n")
+    head = lines[:_SAMPLE_LINES]
+    cut = len(text) > _SAMPLE or len(lines) > _SAMPLE_LINES
+    best, best_score = usual, (False, 0.0)
+    for delimiter in dict.fromkeys(usual + _DELIMITERS):
+        rows = [row for row in csv.reader(head, delimiter=delimiter) if row]
+        # The last row of a sample may be cut inside a quoted field.
+        counts = [len(row) for row in (rows[:-1] if cut and len(rows) > 1 else rows)]
+        if not counts or max(counts) < 2:
+            continue
+        common = max(set(counts), key=counts.count)
+        share = counts.count(common) / len(counts) if common > 1 else 0.0
+        score = share == 1, share * min(common, 3)
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best

@@ -1,0 +1,86 @@
+"""Jupyter notebooks: cells in order, with what they printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.pages import clean_text, one_text
+
+_OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
+
+
+def is_notebook(text: str) -> bool:
+    return text.lstrip()[:1] == "{" and '"nbformat"' in text and ('"cells"' in text or '"worksheets"' in text)
+
+
+def read_notebook(text: str, spec: str | None, name: str) -> dict[str, Any]:
+    """Raises UnsupportedMedia, InvalidRequest (pages)."""
+    try:
+        book = json.loads(text)
+        language = str(_dict(_dict(book.get("metadata")).get("language_info")).get("name") or "python")
+        cells = book.get("cells") or [
+            c for sheet in book.get("worksheets") or () for c in sheet.get("cells") or ()
+        ]
+        blocks = [block for cell in cells for block in _cell(_dict(cell), language)]
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise UnsupportedMedia(
+            f"{name} is not a readable notebook", "Save it again, or send it as .py or .txt."
+        ) from None
+    return one_text("ipynb", "\n\n".join(blocks), spec, name)
+
+
+def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:
+    source = _joined(cell.get("source", cell.get("input"))).strip("\n")
+    match cell.get("cell_type"):
+        case "code":
+            if source:
+                yield fenced(source, language)
+            for output in cell.get("outputs") or ():
+                text = _output(_dict(output)).strip("\n")
+                if text:
+                    yield f"Output:\n\n{text}"
+        case "heading":
+            yield f"{'#' * int(cell.get('level') or 1)} {source}"
+        case _:
+            yield source
+
+
+def _output(output: dict[str, Any]) -> str:
+    data = _dict(output.get("data", output))
+    if output.get("output_type") in ("error", "pyerr"):
+        return fenced(f"{output.get('ename')}: {output.get('evalue')}", "text")
+    if output.get("output_type") == "stream":
+        return fenced(_short(_joined(output.get("text"))), "text")
+    pictured = any(key.startswith("image/") or key in ("png", "jpeg", "svg") for key in data)
+    for key in ("text/markdown", "text/latex"):
+        if key in data:
+            return _short(_joined(data[key]))
+    text = _joined(data.get("text/plain", data.get("text")))
+    shown = fenced(_short(text), "text") if text else ""
+    return "\n\n".join(filter(None, [shown, "[picture output]" if pictured else ""]))
+
+
+def _short(text: str) -> str:
+    text = clean_text(text)
+    return text if len(text) <= _OUTPUT else f"{text[:_OUTPUT]}\n… ({len(text) - _OUTPUT:,} characters more)"
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A code block whose fence is longer than any run of backticks in it."""
+    run = longest = 0
+    for char in text:
+        run = run + 1 if char == "`" else 0
+        longest = max(longest, run)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
+
+
+def _joined(value: Any) -> str:
+    return "".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,193 @@
+"""Pages: which of them a caller asked for, how they are written as one text, how they are cut into parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.messages import count_tokens
+from glm_mcp.media.types import Document, Page
+
+# A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
+PART_CHARS = 200_000
+
+_HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
+_RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
+_LONE = re.compile(r"[\ud800-\udfff]")
+
+
+def choose(
+    spec: str | None, total: int, name: str, *, unit: str = "page", names: Sequence[str] = ()
+) -> list[int]:
+    """The page numbers (from 1, ascending) that `spec` means in a document of `total` pages.
+
+    `names`: of the sheets or chapters, one a page; a name is taken before a number. A range that begins inside and
+    ends beyond the document ends with it. Raises InvalidRequest.
+    """
+    wanted = (spec or "").strip()
+    if wanted.casefold() in ("", "all", "*", "-"):
+        return list(range(1, total + 1))
+    known = {title.casefold().strip(): number for number, title in enumerate(names, 1)}
+    if wanted.casefold() in known:
+        return [known[wanted.casefold()]]
+    chosen: set[int] = set()
+    for piece in filter(None, (p.strip() for p in re.split(r"[,;，、；]", wanted))):
+        if piece.casefold() in known:
+            chosen.add(known[piece.casefold()])
+        else:
+            chosen.update(_numbers(piece, total, name, unit, names))
+    if not chosen:
+        raise InvalidRequest(f"pages='{wanted}' names no {unit}", _HINT)
+    return sorted(chosen)
+
+
+def _numbers(piece: str, total: int, name: str, unit: str, names: Sequence[str]) -> range:
+    bare = re.sub(rf"^(?:pages?|p\.?|{unit}s?|第)\s*|\s*[页頁]$", "", piece, flags=re.IGNORECASE)
+    span = _RANGE.fullmatch(bare)
+    if bare.casefold() in ("last", "end"):
+        first = last = total
+    elif bare.isdecimal() and bare.isascii():
+        first = last = int(bare)
+    elif span and (span["first"] or span["last"]):
+        first = int(span["first"] or 1)
+        last = int(span["last"]) if span["last"].isdecimal() else total
+        if span["first"] and span["last"].isdecimal() and last < first:
+            first, last = last, first
+        last = min(last, total) if first <= total else last
+    else:
+        listed = f" The {unit}s are: {', '.join(names[:20])}." if names else ""
+        raise InvalidRequest(f"pages='{piece}' is not a {unit} of {name}", _HINT + listed)
+    if first < 1:
+        raise InvalidRequest(f"pages='{piece}': {unit}s count from 1", _HINT)
+    if last > total:
+        raise InvalidRequest(
+            f"pages='{piece}' is out of range: {name} has {total} {unit}{'s' if total != 1 else ''}", _HINT
+        )
+    return range(first, last + 1)
+
+
+def clean_text(text: str) -> str:
+    """The text without terminal escapes and control characters; line ends and form feeds become newlines, tabs stay."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n").replace("\x0b", "\n")
+    if "\x1b" in text:
+        text = _ESCAPES.sub("", text)
+    return _LONE.sub("\ufffd", _CONTROL.sub("", text))
+
+
+def result(
+    kind: str, pages: Sequence[tuple[int, str, str, str]], total: int, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a reading job hands back: rows of (number, label, Markdown, as_image)."""
+    rows = [
+        (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
+    ]
+    return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
+
+
+def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The result for a text without pages: one page as it is; of a long one, when that is asked for, some of the parts
+    of PART_CHARS. Raises InvalidRequest.
+    """
+    pieces = split_text(text, PART_CHARS) if len(text) > PART_CHARS else [text]
+    chosen = choose(spec, len(pieces), name, unit="part")
+    if len(chosen) == len(pieces):
+        return result(kind, [(1, "text", text, "")], 1, notes)
+    said = f"{name} has no pages: it is counted in {len(pieces)} parts of {PART_CHARS:,} characters"
+    rows = [(n, f"part {n}", pieces[n - 1], "") for n in chosen]
+    return result(kind, rows, len(pieces), [*notes, said])
+
+
+def split_text(text: str, limit: int) -> list[str]:
+    """Pieces of at most about `limit` characters, cut at line borders; a code fence and a table's head are repeated."""
+    pieces: list[str] = []
+    lines: list[str] = []
+    size = 0
+    fence, head = "", [""]
+    for line in _short_lines(text, limit):
+        if size + len(line) + 1 > limit and lines:
+            pieces.append("\n".join([*lines, fence] if fence else lines))
+            again = (
+                [fence + _language(head[0])] if fence else head if _is_row(line) and len(head) == 2 else []
+            )
+            lines, size = list(again), sum(map(len, again))
+        fence, head = _follow(line, lines, fence, head)
+        lines.append(line)
+        size += len(line) + 1
+    return [*pieces, "\n".join(lines)]
+
+
+def _short_lines(text: str, limit: int) -> Iterator[str]:
+    for line in text.split("\n"):
+        # A table row stays whole whatever its length; any other line longer than a part is cut.
+        if len(line) <= limit or _is_row(line):
+            yield line
+        else:
+            yield from (line[i : i + limit] for i in range(0, len(line), limit))
+
+
+def _follow(line: str, before: list[str], fence: str, head: list[str]) -> tuple[str, list[str]]:
+    """The fence that is open after `line`, and the two lines that head the table it belongs to (or the fence line)."""
+    mark = re.match(r"(`{3,}|~{3,})", line)
+    if mark and not fence:
+        return mark[1], [line]
+    if fence:
+        return ("", [""]) if line.strip() == fence else (fence, head)
+    if re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", line) and before and _is_row(before[-1]):
+        return "", [before[-1], line]
+    return "", head if _is_row(line) else [""]
+
+
+def _language(line: str) -> str:
+    return line.lstrip("`~")
+
+
+def _is_row(line: str) -> bool:
+    return line.startswith("|") and line.endswith("|")
+
+
+def to_markdown(document: Document, *, marks: bool = True) -> str:
+    """The whole document as one Markdown text; `marks` writes a line such as `[page 3]` before each page."""
+    marked = marks and (document.total > 1 or len(document.pages) > 1)
+    blocks: list[str] = []
+    for page in document.pages:
+        text = page.text or (
+            "(no text layer: a picture of the page is needed)" if page.as_image else "(empty)"
+        )
+        blocks.append(f"[{page.label}]\n\n{text}" if marked else text)
+    return "\n\n".join(blocks).strip("\n") + "\n"
+
+
+def pieces(page: Page, budget: int) -> list[Page]:
+    """The page in pieces of at most about `budget` tokens, in order; most often it is its own only piece.
+
+    A piece keeps the page's number; its label says which it is, and only the first asks for the picture. Tables keep
+    their heads, and a single row is never cut.
+    """
+    texts = _cut(page.text, budget, 4)
+    if len(texts) == 1:
+        return [page]
+    return [
+        replace(
+            page,
+            label=f"{page.label}, piece {i} of {len(texts)}",
+            text=text,
+            as_image=page.as_image if i == 1 else "",
+        )
+        for i, text in enumerate(texts, 1)
+    ]
+
+
+def _cut(text: str, budget: int, tries: int) -> list[str]:
+    """Pieces of at most `budget` tokens; text is not evenly dense, so a piece still over it is cut again."""
+    tokens = count_tokens(text)
+    if tokens <= budget or not tries:
+        return [text]
+    limit = max(int(len(text) * budget / tokens * 0.9), 16)
+    return [part for piece in split_text(text, limit) for part in _cut(piece, budget, tries - 1)]

@@ -1,0 +1,305 @@
+"""PDF: Markdown a page, which pages must be seen rather than read, and pictures of pages. Runs in the worker."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.pages import choose, clean_text, result
+from glm_mcp.media.documents.text_layer import letters_in, why_seen
+
+BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
+LARGE_BATCH = 10  # of a file that is itself too large for the memory: its pages hold large pictures
+SIDE = 1568  # pixels of the long side, where small print stays legible and a page stays near 250 KB
+TALL = 3.0  # a page longer than this many times its width is cut into tiles
+_MAX_DPI = 400
+_LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
+
+Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
+
+_BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
+
+
+def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (a specification or None). `figures`: also mark pages that hold figures or formulas.
+
+    Raises InvalidRequest (password, pages), UnsupportedMedia.
+    """
+    name, figures = params["name"], bool(params.get("figures"))
+    data, password, total = _open(file, params, name)
+    chosen = choose(params.get("pages"), total, name)
+    rows: list[tuple[int, str, str, str]] = []
+    failed: list[int] = []
+    for parsed in _batches(data, chosen, total, password, name):
+        failed += [e.page_num for e in parsed.page_errors]
+        silent = [
+            p.page_num for p in parsed.pages if not letters_in(_markdown(p)) and _no_picture(p.complexity)
+        ]
+        inked = _inked(data, silent, password)
+        for page in parsed.pages:
+            text = _markdown(page)
+            why = why_seen(text, page, page.page_num in inked, figures=figures)
+            rows.append(
+                (page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, (text, _form(page)))), why)
+            )
+    rows += [(n, f"page {n}", "", "scanned") for n in failed]
+    notes = (
+        [f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted"]
+        if failed
+        else []
+    )
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2048))
+    if b"%%EOF" not in file.read():
+        notes.append("the file is cut off or damaged at its end; pages may be missing")
+    return result("pdf", sorted(rows), total, notes), []
+
+
+def _parser(password: str | None, **more: Any) -> Any:
+    from liteparse import LiteParse
+
+    # OCR off: the model reads scans better than the bundled engine. Headers kept: the library drops repeated
+    # headings such as "Chapter 1", "Chapter 2" as page furniture.
+    return LiteParse(
+        ocr_enabled=False, quiet=True, image_mode="off", keep_headers_footers=True, password=password, **more
+    )
+
+
+def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str | None, int]:
+    """The file, repaired when it was cut off; the password that opens it (None where none is needed); how many pages.
+
+    The path `params["path"]`, where one is given, leads to the file too; read that way it is not held in memory.
+    """
+    password = params.get("password")
+    data: Input = params.get("path") or b""
+    if not data or file.read(5) != b"%PDF-":
+        data = _bytes(file)
+    total, locked = 0, False
+    for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
+        total = _count(data, attempt)
+        if total > 0:
+            return data, attempt, total
+        locked = locked or total < 0
+    if locked and password:
+        raise InvalidRequest(f"the password does not open {name}", "Pass the right one as password=….")
+    if locked:
+        raise InvalidRequest(
+            f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
+        )
+    data = _bytes(file)
+    repaired = _repaired(data)
+    total = _count(repaired, None) if repaired else 0
+    if total < 1:
+        raise _unreadable(name, data)
+    return repaired, None, total
+
+
+def _bytes(file: BinaryIO) -> bytes:
+    """The file from its header on: the parser wants that first, and mail servers put junk there."""
+    file.seek(0)
+    data = file.read()
+    return data[max(data.find(b"%PDF-", 0, 1024), 0) :]
+
+
+def _count(data: Input, password: str | None) -> int:
+    """How many pages open; 0 for a broken file, -1 for a wrong or missing password."""
+    from liteparse import ParseError
+
+    try:
+        # A page that cannot be read must not hide the others.
+        return int(_parser(password, max_pages=1, continue_on_page_error=True).parse(data).total_pages)
+    except ParseError as error:
+        return -1 if "password" in str(error).lower() else 0
+
+
+def _repaired(data: bytes) -> bytes:
+    """A file (of up to 100 MB) cut off before its directory, with a new one of the pages that are there; b"" when none is."""
+    if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
+        return b""
+    pages = re.findall(
+        rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)(?=.*?endobj)", data, re.DOTALL
+    )
+    if not pages:
+        return b""
+    kids = b" ".join(b"%s %s R" % page for page in pages)
+    free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
+    added = (
+        b"\nendstream\nendobj\n"  # ends what was cut
+        b"%d 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (free, kids, len(pages)),
+        b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R >>\nendobj\n" % (free + 1, free),
+        b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
+    )
+    return data + b"".join(added)
+
+
+def _unreadable(name: str, data: Input) -> UnsupportedMedia:
+    pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
+    what = "is cut off or damaged" if pdf else "is not a PDF"
+    return UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
+
+
+def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
+    from liteparse import ParseError
+
+    options: dict[str, Any] = {
+        "output_format": "markdown",
+        "include_complexity": True,
+        "extract_form_fields": True,
+        "continue_on_page_error": True,
+    }
+    size = LARGE_BATCH if isinstance(data, str) else BATCH
+    try:
+        if len(chosen) == total:  # the file is opened once
+            yield from (batch.result for batch in _parser(password, **options).parse_batches(data, size))
+        else:
+            for i in range(0, len(chosen), size):
+                yield _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
+    except ParseError:
+        raise _unreadable(name, data) from None
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _markdown(page: Any) -> str:
+    # A page without text comes as an empty code block.
+    text = clean_text(page.markdown).strip()
+    return "" if re.fullmatch(r"```\w*\s*```", text) else text
+
+
+def _no_picture(facts: Any) -> bool:
+    return not facts or not (facts.full_page_image or facts.image_block_count)
+
+
+def _inked(data: Input, numbers: list[int], password: str | None) -> set[int]:
+    """Those of the pages without text and pictures on which something is drawn: text as outlines, a plan, handwriting."""
+    from PIL import Image, ImageChops
+
+    inked: set[int] = set()
+    for shot in _shots(data, numbers, password, dpi=30) if numbers else ():
+        if shot.is_solid_fill:
+            continue
+        with Image.open(io.BytesIO(shot.image_bytes)) as picture:
+            grey = picture.convert("L")
+        box = ImageChops.difference(grey, Image.new("L", grey.size, grey.getpixel((0, 0)))).getbbox()
+        # A single rule or a margin mark is not a page.
+        if box and min(box[2] - box[0], box[3] - box[1]) > 0.03 * max(grey.size):
+            inked.add(shot.page_num)
+    return inked
+
+
+def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) -> list[Any]:
+    from liteparse import ParseError
+
+    parser = _parser(
+        password,
+        target_pages=_list(numbers),
+        extract_screenshots=True,
+        render_form_fields=True,
+        continue_on_page_error=True,
+        dpi=dpi,
+    )
+    try:
+        return list(parser.parse(data).screenshots)
+    except ParseError:
+        return []
+
+
+def _form(page: Any) -> str:
+    """The page's form fields with their values; radio buttons of one name are one field."""
+    values: dict[str, str] = {}
+    for field in page.form_fields or ():
+        title = field.alternate_name or field.name
+        if not title or field.type in ("pushbutton", "signature", "unknown"):
+            continue
+        if field.type == "checkbox":
+            value = "[x]" if field.checked else "[ ]"
+        elif field.type == "radio":
+            value = (field.export_value or "chosen") if field.checked else values.get(title, "")
+        else:
+            value = ", ".join(field.selected_options) or field.value or ""
+        values[title] = " ".join(value.split())
+    rows = [f"- {title}: {value or '(empty)'}" for title, value in values.items()]
+    return "\n".join(["Form fields:", "", *rows]) if rows else ""
+
+
+def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Pictures of the pages `params["numbers"]`, long side `SIDE`, each within `max_bytes` and `max_side`.
+
+    Hands back one row a picture (page, width, height, whole width, whole height, top, mime) and the bytes.
+    Raises InvalidRequest, UnsupportedMedia.
+    """
+    name = params["name"]
+    data, password, total = _open(file, params, name)
+    wanted = [int(n) for n in params["numbers"]]
+    outside = [n for n in wanted if not 1 <= n <= total]
+    if outside:
+        raise InvalidRequest(
+            f"page {outside[0]} is out of range: {name} has {total} pages", "Ask for pages it has."
+        )
+    side = min(SIDE, params["max_side"])
+    rows: dict[int, list[tuple[list[Any], bytes]]] = {}
+    for dpi, numbers in _resolutions(data, wanted, password, side):
+        for i in range(0, len(numbers), 8):  # eight bitmaps at once
+            for shot in _shots(data, numbers[i : i + 8], password, dpi):
+                rows[shot.page_num] = _pictures(shot, side, params["max_bytes"])
+    missing = [n for n in wanted if n not in rows]
+    if missing:
+        raise UnsupportedMedia(f"page {missing[0]} of {name} cannot be drawn", _BROKEN)
+    flat = [pair for n in wanted for pair in rows[n]]
+    return {"rows": [row for row, _ in flat]}, [blob for _, blob in flat]
+
+
+def _resolutions(
+    data: Input, numbers: list[int], password: str | None, side: int
+) -> list[tuple[float, list[int]]]:
+    """(dots per inch, page numbers): pages of one size are drawn together."""
+    from liteparse import ParseError
+
+    groups: dict[float, list[int]] = {}
+    parser = _parser(password, target_pages=_list(numbers), continue_on_page_error=True)
+    try:
+        pages = parser.parse(data).pages
+    except ParseError:
+        pages = []
+    for page in pages:
+        long, short = max(page.width, page.height, 1), max(min(page.width, page.height), 1)
+        # A page like a long web page is drawn wider and cut into tiles, up to 16,000 pixels long.
+        points = long if long / short <= TALL else max(short * 1.5, long * side / 16_000)
+        groups.setdefault(round(min(side / points * 72, _MAX_DPI), 1), []).append(page.page_num)
+    return list(groups.items())
+
+
+def _pictures(shot: Any, side: int, max_bytes: int) -> list[tuple[list[Any], bytes]]:
+    from PIL import Image
+
+    width, height = shot.width, shot.height
+    if max(width, height) <= side + 2 and len(shot.image_bytes) <= min(_LIGHT, max_bytes):
+        return [([shot.page_num, width, height, width, height, 0, "image/png"], shot.image_bytes)]
+    with Image.open(io.BytesIO(shot.image_bytes)) as picture:
+        whole = picture.convert("RGB")
+    if max(width, height) <= side + 2 or width > height * TALL:
+        tiles = [(0, whole)]
+        if max(whole.size) > side + 2:
+            whole.thumbnail((side, side))
+    else:
+        step = side - 64  # lines at a border appear on both tiles
+        tops = range(0, max(height - 64, 1), step)
+        tiles = [(top, whole.crop((0, top, width, min(top + side, height)))) for top in tops]
+    return [
+        ([shot.page_num, *tile.size, *whole.size, top, "image/jpeg"], _jpeg(tile, max_bytes))
+        for top, tile in tiles
+    ]
+
+
+def _jpeg(picture: Any, max_bytes: int) -> bytes:
+    for quality in (85, 70, 50, 30):
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=quality)
+        if out.tell() <= max_bytes:
+            break
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""Pictures made ready: upright, within limits, nothing private left in them."""

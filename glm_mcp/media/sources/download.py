@@ -1,0 +1,270 @@
+"""Downloads one file from a public address, treating it as hostile.
+
+Each hop: the URL is parsed into safe parts, its name resolved once, every address checked, and the connection made to
+a checked address, so that a second answer of the name server cannot lead it elsewhere (TLS still verifies the name).
+Where a proxy is configured for the URL the proxy resolves the name: then literal addresses are checked, and what the
+local resolver says if it answers, and what the proxy itself can reach is its operator's matter.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.request
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import anyio
+import anyio.to_thread
+
+from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
+from glm_mcp.media.formats import sniff_bytes
+from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
+from glm_mcp.media.types import Source
+from glm_mcp.text import clean
+
+if TYPE_CHECKING:
+    import httpx
+
+Resolver = Callable[[str, int], Sequence[str]]
+
+REDIRECTS = 5
+_MOVED = (301, 302, 303, 307, 308)
+_HEADERS = {
+    "User-Agent": "glm-flash-mcp (+https://pypi.org/project/glm-flash-mcp/)",
+    "Accept": "image/*, video/*, application/pdf, text/*;q=0.9, */*;q=0.8",
+    "Accept-Encoding": "gzip",  # what we can decode with a cap on every step
+}
+_ELSE = "Download the file another way and pass its path."
+
+
+async def download(
+    url: str,
+    *,
+    max_bytes: int,
+    timeout_s: float,
+    own_host: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolver: Resolver | None = None,
+    proxies: Mapping[str, str] | None = None,
+) -> tuple[bytes, str, str]:
+    """(bytes, content type as the server claims it, final URL) of a public http(s) address.
+
+    `max_bytes` counts after decompression; `timeout_s` is for all of it. `own_host`: "host:port" of the configured
+    endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
+    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network.
+    Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression).
+    """
+    import httpx
+
+    try:
+        with anyio.fail_after(timeout_s):
+            hop = parse_public_url(url, own_host=own_host)
+            for _ in range(REDIRECTS + 1):
+                found = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
+                if isinstance(found, tuple):
+                    return (*found, str(hop))
+                target = urljoin(str(hop), found)
+                # Only the endpoint itself may send us to the endpoint.
+                hop = parse_public_url(target, own_host=own_host if hop.own else None)
+    except TimeoutError as error:
+        raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", _ELSE) from error
+    except httpx.TimeoutException as error:
+        raise TimedOut(f"{show(url)} did not answer in time", _ELSE) from error
+    except httpx.InvalidURL as error:
+        raise ForbiddenURL(f"{show(url)} is not a valid address", _ELSE) from error
+    except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+        raise NetworkError(f"{show(url)} could not be downloaded: {_why(error)}", _ELSE) from error
+    raise NetworkError(f"{show(url)} redirects more than {REDIRECTS} times", _ELSE)
+
+
+async def fetched(
+    source: Source,
+    *,
+    max_bytes: int,
+    timeout_s: float,
+    own_host: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolver: Resolver | None = None,
+    proxies: Mapping[str, str] | None = None,
+) -> Source:
+    """A URL source with its bytes, sniffed; any other source as it is. Whether it fits is `check_fits`'s business.
+
+    Raises what `download` raises, and UnsupportedMedia for an empty answer.
+    """
+    if source.url is None or source.data is not None:
+        return source
+    data, _, _ = await download(
+        source.url,
+        max_bytes=max_bytes,
+        timeout_s=timeout_s,
+        own_host=own_host,
+        transport=transport,
+        resolver=resolver,
+        proxies=proxies,
+    )
+    if not data:
+        raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
+    family, mime = sniff_bytes(data, source.name)
+    return replace(source, family=family, mime=mime, size=len(data), data=data)
+
+
+def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
+    """The proxy for a URL, or None. `proxies`: by scheme, "all", and "no" for the list of hosts that go directly."""
+    for rule in (word.strip().lower().lstrip(".") for word in proxies.get("no", "").split(",")):
+        bare = rule.removeprefix("*.").removeprefix("*")
+        if rule == "*" or (
+            bare and (url.host == bare or url.host.endswith("." + bare) or f"{url.host}:{url.port}" == bare)
+        ):
+            return None
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return None if not found else found if "://" in found else f"http://{found}"
+
+
+async def _fetch(
+    url: PublicURL,
+    max_bytes: int,
+    transport: httpx.AsyncBaseTransport | None,
+    resolver: Resolver,
+    proxies: Mapping[str, str] | None,
+) -> tuple[bytes, str] | str:
+    """One hop: (bytes, content type), or where it redirects."""
+    import httpx
+
+    if proxies is None:
+        proxies = urllib.request.getproxies()
+    proxy = proxy_for(url, proxies)
+    address = await _checked_address(url, resolver, proxied=proxy is not None)
+    if transport is None:
+        transport = await _network(url, proxy)
+    target, extensions = str(url), {}
+    if proxy is None:
+        target = str(replace(url, host=address))
+        extensions = {"sni_hostname": url.host}
+    headers = {**_HEADERS, "Host": url.authority}
+    timeout = httpx.Timeout(30.0)  # a silent server; the whole is capped by the caller's limit
+    async with (
+        httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout) as client,
+        client.stream("GET", target, headers=headers, extensions=extensions) as response,
+    ):
+        if response.status_code in _MOVED and response.headers.get("Location"):
+            return str(response.headers["Location"])
+        _check_status(response.status_code, url)
+        _check_length(response.headers.get("Content-Length"), max_bytes, url)
+        coding = response.headers.get("Content-Encoding", "").strip().lower()
+        data = await _read(response.aiter_raw(), coding, max_bytes, url)
+        return data, clean(response.headers.get("Content-Type", ""), 200)
+
+
+async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool) -> str:
+    """The address to connect to. Every address of the name must be public, so that no order of answers matters."""
+    if url.literal is not None:
+        return url.host  # checked when it was parsed
+    try:
+        found = await anyio.to_thread.run_sync(
+            # A name server that hangs holds a thread of its own and not those that others wait for.
+            resolver,
+            url.host,
+            url.port,
+            abandon_on_cancel=True,
+            limiter=anyio.CapacityLimiter(1),
+        )
+    except (OSError, UnicodeError) as error:
+        if proxied:
+            return url.host
+        raise NetworkError(f"the name {url.host} was not found", "Check the address.") from error
+    addresses = [address.partition("%")[0] for address in found]
+    if not addresses and not proxied:
+        raise NetworkError(f"the name {url.host} was not found", "Check the address.")
+    if not url.own and not all(address_allowed(address) for address in addresses):
+        raise ForbiddenURL(
+            f"{url.host} leads to a private, local or reserved address",
+            "Give a public http(s) address, or download the file and pass its path.",
+        )
+    # An address of version 4 first: many machines have a name for both and a route for one.
+    return min(addresses, key=lambda address: ":" in address) if addresses else url.host
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def _network(url: PublicURL, proxy: str | None) -> httpx.AsyncBaseTransport:
+    import httpx
+
+    # Not cached: SSL_CERT_FILE may change, and a download takes longer than the loading of certificates.
+    secure = url.scheme == "https" or (proxy or "").startswith("https:")
+    context = await anyio.to_thread.run_sync(httpx.create_ssl_context) if secure else False
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=context, proxy=None if proxy is None else httpx.Proxy(proxy), trust_env=False
+        )
+    except (
+        ValueError,
+        ImportError,
+        httpx.InvalidURL,
+    ) as error:  # a wrong address, or SOCKS without its library
+        raise NetworkError(
+            f"the configured proxy cannot be used: {clean(error, 160)}", "Check HTTPS_PROXY and ALL_PROXY."
+        ) from error
+
+
+def _check_status(status: int, url: PublicURL) -> None:
+    if 200 <= status < 300:
+        return
+    where = show(str(url))
+    if status in (404, 410):
+        raise NotFound(f"{where} does not exist (HTTP {status})", "Check the address.")
+    if status in (401, 403, 407, 451):
+        raise NetworkError(f"{where} refused the download (HTTP {status})", _ELSE)
+    if status == 429 or status >= 500:
+        raise NetworkError(f"{where} failed (HTTP {status})", "Call again later, or pass the file's path.")
+    raise NetworkError(f"{where} answered HTTP {status}", _ELSE)
+
+
+def _check_length(claimed: str | None, max_bytes: int, url: PublicURL) -> None:
+    if claimed and claimed.isdecimal() and int(claimed[:18]) > max_bytes:
+        raise _too_large(url, max_bytes)
+
+
+def _too_large(url: PublicURL, max_bytes: int) -> MediaTooLarge:
+    return MediaTooLarge(
+        f"{show(str(url))} is larger than the {max_bytes / 1e6:.1f} MB taken",
+        "Give a smaller version, or download it and pass a part.",
+    )
+
+
+async def _read(chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL) -> bytes:
+    """The body, decompressed step by step, so that no step can make more than one byte above the limit."""
+    if coding in ("", "identity"):
+        decoder = None
+    elif coding in ("gzip", "x-gzip", "deflate"):
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    else:
+        raise UnsupportedMedia(
+            f"{show(str(url))} comes in the compression '{coding[:20]}', which was not asked for", _ELSE
+        )
+    body = bytearray()
+    async for chunk in chunks:
+        try:
+            body += chunk if decoder is None else decoder.decompress(chunk, max_bytes + 1 - len(body))
+        except zlib.error as error:
+            raise NetworkError(f"{show(str(url))} sent damaged data", "Call again.") from error
+        if len(body) > max_bytes:
+            raise _too_large(url, max_bytes)
+        if decoder is not None and decoder.eof:
+            break  # what follows would only be held in memory
+    if decoder is not None and not decoder.eof:
+        raise NetworkError(f"{show(str(url))} broke off before its end", "Call again.")
+    return bytes(body)
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not valid for this machine (SSL_CERT_FILE names another store)"
+    return clean(text or type(error).__name__, 160)

@@ -1,0 +1,252 @@
+"""Which files an argument names: the ways people and models write a path, and patterns. Blocking."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import math
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from glm_mcp.errors import ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.types import Fragment
+from glm_mcp.sandbox import Sandbox
+
+GLOB_MAX = 50
+_COUNTED = 1000  # matches after which counting ends
+_VISITED = 100_000  # folder entries looked at for one pattern: some seconds
+_DEPTH = 200  # folders in folders; deeper ones are no place for pictures
+_LISTED = 20_000  # names of a folder compared with one that is not there
+_MAGIC = re.compile(r"[*?\[{]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of one argument. `matched`: by a pattern. `loose`: by one such as `shots/*`, which also meets what was
+    not meant.
+    """
+
+    paths: tuple[Path, ...]
+    fragment: Fragment
+    matched: bool = False
+    loose: bool = False
+
+
+def find_files(argument: str, sandbox: Sandbox) -> Found:
+    """The files that an argument names, existing and in readable places; opening them is the sandbox's business.
+
+    A file that has the name exactly as written wins over every reading of `#`, `*`, `[`, `@` and backslashes in it.
+    Raises NotFound, ForbiddenPath, InvalidRequest.
+    """
+    for text in _spellings(argument):
+        if _exists(Path(text), sandbox):
+            return Found((Path(text),), Fragment())
+    base, fragment = split_fragment(argument)
+    spellings = _spellings(base)
+    for text in spellings:
+        if fragment != Fragment() and _exists(Path(text), sandbox):
+            return Found((Path(text),), fragment)
+    for text in spellings:
+        matched = expand(text, sandbox) if _MAGIC.search(text) else []
+        if matched:
+            return Found(tuple(matched), fragment, matched=True, loose=Path(text).name in ("*", "**", "*.*"))
+    for text in spellings:
+        twin = _twin(Path(text), sandbox)
+        if twin is not None:
+            return Found((twin,), fragment)
+    if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]", base):
+        inside = f"/mnt/{base[0].lower()}/{base[3:]}".replace("\\", "/")
+        raise NotFound(
+            f"{base} is a path of Windows, and this server runs on another system",
+            f"Pass the path on the server's machine; under WSL that is {inside}.",
+        )
+    raise _missing(spellings[-1], sandbox)
+
+
+def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
+    """The files that a pattern matches, in natural order: `*`, `?`, `[…]`, `{a,b}`, and `**` for any folders.
+
+    Hidden names and links out of the readable places are left out. Raises InvalidRequest for more than 50 files or
+    too large a search, ForbiddenPath when the pattern begins outside the readable places.
+    """
+    matched: dict[Path, None] = {}
+    visited = [0]
+    for single in _braces(pattern):
+        parts = sandbox.absolute(Path(single)).parts
+        fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+        base = sandbox.check(Path(*parts[:fixed]))
+        for path in _walk(base, parts[fixed:], sandbox, visited):
+            matched[path] = None
+            if len(matched) > _COUNTED:
+                break
+    if len(matched) > GLOB_MAX:
+        count = f"more than {_COUNTED}" if len(matched) > _COUNTED else str(len(matched))
+        raise InvalidRequest(
+            f"the pattern {pattern} matches {count} files, and at most {GLOB_MAX} are taken at once",
+            "Narrow the pattern, or send the files in several calls.",
+        )
+    return sorted(matched, key=lambda path: natural(str(path)))
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A sort key by which page2 comes before page10."""
+    pieces = re.findall(r"\d+|\D+", text.casefold())
+    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
+
+
+def file_url_path(url: str) -> str:
+    """The path of a file: URL, its percent escapes kept. Raises ForbiddenPath for another machine's."""
+    rest = url.partition(":")[2]
+    rest = rest.replace("\\", "/") if os.name == "nt" else rest
+    host, path = "", rest
+    if rest.startswith("//"):  # not by a URL parser: it would stop at brackets, and take ? and # out of names
+        host, slash, path = rest[2:].partition("/")
+        path = slash + path
+    if host in ("~", ".", ".."):  # file://~/a.png is not right, but clear
+        return host + path
+    if host.lower() not in ("", "localhost", "127.0.0.1"):
+        raise ForbiddenPath(
+            f"{url[:200]} names a file of another machine",
+            "Files of this machine are file:///absolute/path, with three slashes, or just the path.",
+        )
+    return path[1:] if re.match(r"/[A-Za-z]:", path) and os.name == "nt" else path
+
+
+def _spellings(argument: str) -> list[str]:
+    """The ways to read an argument as a path, the most literal first, the most likely last."""
+    if re.match(r"file:", argument, re.IGNORECASE):
+        return [unquote(file_url_path(argument))]
+    found = [argument]
+    if argument.startswith("@") and len(argument) > 1:  # how chat windows mention a file
+        found.append(argument[1:])
+    if os.name != "nt" and "\\" in argument:  # "a\\ b.png", as a shell needs it
+        found += [re.sub(r"\\(.)", r"\1", text) for text in list(found)]
+    return list(dict.fromkeys(found))
+
+
+def _exists(path: Path, sandbox: Sandbox) -> bool:
+    """Whether something readable is there; False without a look for what lies outside."""
+    try:
+        return sandbox.contains(path) and sandbox.check(path).exists()
+    except OSError:
+        return False
+
+
+def _braces(pattern: str) -> list[str]:
+    found = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
+    if found is None:
+        return [pattern]
+    if math.prod(group.count(",") + 1 for group in re.findall(r"\{([^{}]*)\}", pattern)) > GLOB_MAX:
+        raise InvalidRequest(
+            f"the pattern {pattern[:80]} has too many braces", "Write it in several arguments."
+        )
+    whole = [pattern[: found.start()] + word + pattern[found.end() :] for word in found[1].split(",")]
+    return [single for each in whole for single in _braces(each)]
+
+
+def _walk(folder: Path, parts: Sequence[str], sandbox: Sandbox, visited: list[int]) -> Iterator[Path]:
+    """The files below `folder` that match the components of a pattern. `visited` counts over the whole search."""
+    if len(folder.parts) > _DEPTH:
+        return
+    first, rest = parts[0], parts[1:]
+    deep = first == "**"
+    if deep and rest:
+        yield from _walk(folder, rest, sandbox, visited)
+    pattern = first.casefold() if sys.platform in ("win32", "darwin") else first
+    for entry in _entries(folder, visited):
+        name = entry.name.casefold() if pattern is not first else entry.name
+        if name.startswith(".") and not first.startswith("."):
+            continue
+        if not (deep or fnmatch.fnmatchcase(name, pattern)):
+            continue
+        path = folder / entry.name
+        if entry.is_symlink() and not sandbox.contains(path):
+            continue
+        kind = _kind(entry)
+        if kind == "folder":
+            if rest and not deep:
+                yield from _walk(path, rest, sandbox, visited)
+            elif deep and not entry.is_symlink():  # which may lead round in a circle
+                yield from _walk(path, parts, sandbox, visited)
+        elif kind == "file" and not rest:
+            yield path
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link that leads to itself
+        return ""
+
+
+def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+    visited[0] += len(found)
+    if visited[0] > _VISITED:
+        raise InvalidRequest(
+            f"the pattern covers more than {_VISITED} files and folders", "Begin it in a deeper folder."
+        )
+    return found
+
+
+def _twin(path: Path, sandbox: Sandbox) -> Path | None:
+    """The one file whose name differs only as names do that were read off a screen: composed or not, odd spaces.
+
+    macOS puts a narrow no-break space into the names of screenshots, and stores letters apart from their accents.
+    """
+    wanted = _loosely(path.name)
+    same = [name for name in _names(path, sandbox) if _loosely(name) == wanted]
+    return path.with_name(same[0]) if len(same) == 1 else None
+
+
+def _loosely(name: str) -> str:
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", name))
+
+
+def _names(path: Path, sandbox: Sandbox) -> list[str]:
+    """What lies beside `path`, when that is a readable place; hidden names left out."""
+    try:
+        folder = sandbox.check(path).parent
+        if not sandbox.contains(folder):
+            return []
+        with os.scandir(folder) as entries:
+            listed = [entry.name for _, entry in zip(range(_LISTED), entries, strict=False)]
+    except (OSError, ForbiddenPath, InvalidRequest):
+        return []
+    return [name for name in listed if not name.startswith(".")]
+
+
+def _missing(text: str, sandbox: Sandbox) -> NotFound:
+    """The error for a path at which nothing is. Raises ForbiddenPath when it lies outside, whatever is there."""
+    path = Path(text)
+    if _MAGIC.search(text):
+        return NotFound(
+            f"no file matches {text}{_where(path, sandbox)}", "Check the pattern; hidden files do not match."
+        )
+    sandbox.check(path)
+    names = {name.casefold(): name for name in _names(path, sandbox)}
+    close = [names[name] for name in difflib.get_close_matches(path.name.casefold(), names, 3, 0.6)]
+    if close:
+        hint = f"Did you mean {', '.join(close)}?"
+    elif sandbox.contains(path.parent) and not _exists(path.parent, sandbox):
+        hint = "Its folder does not exist either: check the path."
+    else:
+        hint = "Check the path, or give an absolute one."
+    return NotFound(f"there is no file {text}{_where(path, sandbox)}", hint)
+
+
+def _where(path: Path, sandbox: Sandbox) -> str:
+    if sandbox.remote or path.is_absolute() or path.parts[:1] == ("~",):
+        return ""
+    return f" (working folder: {sandbox.cwd})"

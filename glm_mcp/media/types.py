@@ -1,0 +1,133 @@
+"""What passes between the media files: a source that was let in, and the prepared parts made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, UnsupportedMedia
+from glm_mcp.glm.messages import Image, Video
+
+# What is wrong with one file of a pattern, and no reason to refuse the others.
+LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
+
+Family = Literal["image", "video", "audio", "document", "text", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a source, from a media fragment: pixels (x, y, width, height), seconds (start, end), page numbers."""
+
+    xywh: tuple[float, float, float, float] | None = None
+    percent: bool = False
+    t: tuple[float, float | None] | None = None
+    page: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, bytes or a public URL that passed the guards.
+
+    `name` is what people and models see. A local file is opened once, at its check, and every reader works on that
+    descriptor: `open()` gives a new file object at its start. `mime` and `family` come from magic bytes. For a
+    `url` nothing was fetched yet: `mime` and `family` are guesses from its path ("" and "unknown" when there is none).
+    """
+
+    name: str
+    family: Family
+    mime: str
+    size: int
+    fragment: Fragment = Fragment()
+    url: str | None = None
+    data: bytes | None = None
+    path: Path | None = None  # for messages and sidecar files; contents come from `handle`
+    handle: IO[bytes] | None = None
+    matched: bool = False  # by a pattern: the call can go on without it
+
+    def read(self) -> bytes:
+        """All bytes. Blocking; the size was checked before."""
+        if self.data is not None:
+            return self.data
+        if self.handle is None:
+            raise ValueError("a URL that was not fetched has no bytes")
+        import os
+
+        return os.pread(self.handle.fileno(), self.size, 0) if hasattr(os, "pread") else self._read_whole()
+
+    def _read_whole(self) -> bytes:
+        assert self.handle is not None  # noqa: S101 - read() has looked
+        self.handle.seek(0)
+        return self.handle.read()
+
+    def close(self) -> None:
+        if self.handle is not None:
+            self.handle.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture ready for the API, and where it lies in the picture it was made from.
+
+    `width`, `height`: pixels sent. `original`: upright size of the whole source picture. A point (x, y) in the sent
+    picture is (left + x / scale, top + y / scale) in the original. `notes`: what a careful reader must know.
+    """
+
+    part: Image
+    width: int
+    height: int
+    original: tuple[int, int]
+    left: float = 0.0
+    top: float = 0.0
+    scale: float = 1.0
+    label: str = ""
+    notes: tuple[str, ...] = ()
+    page: int = 0  # of the document that it was rendered from
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One video frame: the picture and its exact time in seconds from the start of the whole video."""
+
+    picture: Picture
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A prepared video: whole (`video`) or as `frames`. Times in seconds of the whole original video."""
+
+    name: str
+    duration: float
+    start: float
+    end: float
+    width: int
+    height: int
+    video: Video | None = None
+    frames: tuple[Frame, ...] = ()
+    subtitles: str = ""
+    has_sound: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, sheet, slide or chapter. `text` is Markdown. `as_image` says why a picture of it must go along:
+    "scanned", "garbled", "thin" (text is not the page) or "figure" (text and picture); empty for text alone.
+    """
+
+    number: int
+    label: str
+    text: str
+    as_image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document read on this machine: the chosen pages of `total`, and what a careful reader must know."""
+
+    name: str
+    kind: str
+    pages: tuple[Page, ...]
+    total: int
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Films made ready: whole, re-encoded, or as frames with their times."""

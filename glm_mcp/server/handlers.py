@@ -1,0 +1,144 @@
+"""Prompts, resources and completions as the protocol wants them; what they say is in `prompts.py` and `resources.py`."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from mcp import types
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+
+from glm_mcp.errors import GLMError, NotFound
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.outputs import Outputs
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.server import prompts, resources
+from glm_mcp.settings import Settings
+from glm_mcp.text import one_line, plain
+from glm_mcp.threads import in_thread
+
+RESOURCE_NOT_FOUND = -32002  # of the versions before 2026-07-28; the SDK no longer names it
+
+Context = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The handlers of one server. `remote`: over HTTP, where one caller must not see what another one made."""
+
+    settings: Settings
+    glm: GLMClient
+    sandbox: Sandbox
+    outputs: Outputs
+    _: KW_ONLY
+    remote: bool
+
+    async def list_resources(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        entries = await in_thread(lambda: resources.listed(self.outputs, remote=self.remote))
+        return types.ListResourcesResult(
+            resources=[
+                types.Resource(
+                    uri=e.uri,
+                    name=e.name,
+                    title=e.title,
+                    description=e.description or None,
+                    mime_type=e.mime,
+                    size=e.size,
+                )
+                for e in entries
+            ]
+        )
+
+    async def list_templates(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(
+            resource_templates=[
+                types.ResourceTemplate(
+                    uri_template=t.uri,
+                    name=t.name,
+                    title=t.title,
+                    description=t.description,
+                    mime_type=t.mime or None,
+                )
+                for t in resources.TEMPLATES
+            ]
+        )
+
+    async def read_resource(
+        self, context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        uri = str(params.uri)
+
+        def find() -> resources.Resource:
+            return resources.read(uri, self.outputs, self.glm.meter, self.glm.home, remote=self.remote)
+
+        try:
+            found = await in_thread(find)
+        except NotFound as error:
+            # 2026-07-28 says invalid params; every older version has a code of its own for it.
+            modern = context.protocol_version >= "2026-07-28"
+            code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
+            raise MCPError(code, str(error), {"uri": uri}) from None
+        if found.text is not None:
+            return types.ReadResourceResult(
+                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))]
+            )
+        blob = base64.b64encode(found.data or b"").decode("ascii")
+        return types.ReadResourceResult(
+            contents=[types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)]
+        )
+
+    async def list_prompts(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListPromptsResult:
+        return types.ListPromptsResult(
+            prompts=[
+                types.Prompt(
+                    name=p.name,
+                    title=p.title,
+                    description=p.description,
+                    arguments=[
+                        types.PromptArgument(name=a.name, description=a.description, required=a.required)
+                        for a in p.arguments
+                    ],
+                )
+                for p in prompts.offered(self.settings.tools)
+            ]
+        )
+
+    async def get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        offered = {p.name: p for p in prompts.offered(self.settings.tools)}
+        prompt = offered.get(params.name)
+        if prompt is None:
+            known = ", ".join(offered) or "none"
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown prompt: {one_line(params.name[:80])}. There are: {known}."
+            )
+        try:
+            text = prompts.write(prompt, params.arguments or {})
+        except GLMError as error:
+            raise MCPError(types.INVALID_PARAMS, one_line(f"{error.message}. {error.hint}")) from None
+        message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
+        return types.GetPromptResult(description=prompt.description, messages=[message])
+
+    async def complete(self, _: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+        ref, argument = params.ref, params.argument
+        prompt = prompts.PROMPTS.get(ref.name) if isinstance(ref, types.PromptReference) else None
+
+        def values() -> list[str]:
+            if isinstance(ref, types.ResourceTemplateReference):
+                return resources.complete(ref.uri, argument.value, self.outputs, remote=self.remote)
+            # File names of this machine mean nothing to a caller over HTTP, and are not theirs to know.
+            sandbox = None if self.remote else self.sandbox
+            return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []
+
+        found = await in_thread(values)
+        most = prompts.MOST_VALUES
+        return types.CompleteResult(
+            completion=types.Completion(values=found[:most], total=len(found), has_more=len(found) > most)
+        )

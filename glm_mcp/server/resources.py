@@ -1,0 +1,130 @@
+"""What can be read besides calling: the models, this process's usage, and what earlier calls kept.
+
+glm://models        every model card     glm://models/ID     one
+glm://usage         requests, tokens, errors and time by model
+glm://outputs       what is kept         glm://outputs/ID    a long result, a picture, drawn boxes
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from glm_mcp.errors import NotFound
+from glm_mcp.glm.usage import Meter
+from glm_mcp.outputs import Kept, Outputs
+from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
+
+SCHEME = "glm://outputs/"
+MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the list of resources."""
+
+    uri: str
+    name: str
+    title: str
+    mime: str
+    description: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What was read. `text` or `data`, by its type."""
+
+    uri: str
+    name: str
+    mime: str
+    text: str | None = None
+    data: bytes | None = None
+
+
+FIXED = (
+    Entry(
+        MODELS,
+        "models",
+        "GLM models",
+        JSON,
+        "Every model: abilities, limits, and whether your endpoint has it",
+    ),
+    Entry(
+        USAGE, "usage", "Usage", JSON, "Requests, tokens, errors and time by model, since this server started"
+    ),
+    Entry(
+        OUTPUTS, "outputs", "Kept results", JSON, "Long results and pictures of earlier calls, newest first"
+    ),
+)
+TEMPLATES = (
+    Entry(MODELS + "/{id}", "model", "A GLM model", JSON, "One model's abilities and limits"),
+    Entry(OUTPUTS + "/{name}", "output", "A kept result", "", "A long result whole, or a picture"),
+)
+
+
+def mime_of(name: str) -> str:
+    return (
+        "text/markdown"
+        if name.endswith(".md")
+        else mimetypes.guess_type(name)[0] or "application/octet-stream"
+    )
+
+
+def listed(outputs: Outputs, *, remote: bool) -> list[Entry]:
+    """What can be read now. Over HTTP nothing that was kept: it would show one caller what another one made. Blocks."""
+    kept = [] if remote else outputs.list()
+    return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in kept)]
+
+
+def read(uri: str, outputs: Outputs, meter: Meter, home: Endpoint, *, remote: bool) -> Resource:
+    """Raises NotFound for what is unknown or has expired. Blocks."""
+    if uri == MODELS:
+        return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
+    if uri.startswith(MODELS + "/"):
+        found = CARDS.get(uri[len(MODELS) + 1 :])
+        if found is None:
+            raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
+        return _json(uri, found.id, _card(found, home))
+    if uri == USAGE:
+        return _json(uri, "usage", meter.report())
+    if uri == OUTPUTS:
+        return _json(uri, "outputs", {"outputs": [] if remote else [_kept(k) for k in outputs.list()]})
+    if not uri.startswith(SCHEME):
+        raise NotFound(
+            f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
+        )
+    path, data = outputs.kept(uri[len(SCHEME) :])
+    name = path.name.partition(".")[2]  # kept files are called ID.name
+    mime = mime_of(name)
+    if mime.startswith("text/") or mime == JSON:
+        return Resource(uri, name, mime, text=data.decode("utf-8", "replace"))
+    return Resource(uri, name, mime, data=data)
+
+
+def complete(template: str, begun: str, outputs: Outputs, *, remote: bool) -> list[str]:
+    """Values for a template's one variable. Blocks."""
+    if template == TEMPLATES[0].uri:
+        return [m for m in CARDS if m.startswith(begun)]
+    if template == TEMPLATES[1].uri and not remote:
+        return [k.id for k in outputs.list() if k.id.startswith(begun)]
+    return []
+
+
+def _json(uri: str, name: str, value: Any) -> Resource:
+    return Resource(uri, name, JSON, text=json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def _card(card: Card, home: Endpoint) -> dict[str, Any]:
+    where = place(card.id, home)
+    tasks = sorted(card.tasks) if card.tasks else None
+    return {**asdict(card), "tasks": tasks, "offered_at": where.name if where else None}
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(kept.modified))
+    return {"uri": kept.uri, "name": kept.name, "bytes": kept.size, "made": when}

@@ -1,0 +1,273 @@
+"""Boxes in a model's answer: found in any of its spellings, turned into pixels, drawn. Pure functions.
+
+A vision model answers with integers from 0 to 1000 of width and height, origin top left: `[[x1,y1,x2,y2]]`, one
+list, answer-box tokens round it, JSON with `bbox_2d` and `label`, points `[x,y]`, an object keyed by video frame.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glm_mcp.media.types import Picture
+
+_OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
+_LABEL = 80
+
+# One character for one, so that places in the text stay what they are.
+_PLAIN = str.maketrans("【】［］〔〕｛｝，、；：．０１２３４５６７８９－−“”", '[][][]{},,,:.0123456789--""')
+_NUMBER = r"[-+]?\d{1,6}(?:\.\d{1,12})?"
+# Bounded everywhere: an answer of endless blanks or brackets must not cost more than its length.
+_LIST = re.compile(
+    rf"\[\s{{0,40}}({_NUMBER}(?:(?:\s{{0,40}}[,;]\s{{0,40}}|\s{{1,40}}){_NUMBER}){{1,3}})\s{{0,40}},?\s{{0,40}}\]"
+)
+_FENCE = re.compile(r"```[ \t]{0,8}([\w+#.-]*)[^\n]{0,100}\n(.*?)(?:```|\Z)", re.DOTALL)
+_TOKEN = re.compile(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", re.DOTALL)
+_BOX_KEYS = frozenset(
+    (
+        "bbox_2d",
+        "bbox",
+        "box",
+        "box_2d",
+        "boxes",
+        "bboxes",
+        "bounding_box",
+        "bounding_boxes",
+        "boundingbox",
+        "coordinates",
+        "coords",
+        "position",
+        "location",
+        "rect",
+        "region",
+        "坐标",
+        "位置",
+        "框",
+        "边界框",
+    )
+)
+_POINT_KEYS = frozenset(
+    (
+        "point",
+        "point_2d",
+        "points",
+        "center",
+        "centre",
+        "click",
+        "position",
+        "coordinates",
+        "coords",
+        "点",
+        "坐标",
+        "中心",
+        "中心点",
+    )
+)
+_OTHER_KEYS = frozenset(
+    (
+        "bbox_3d",
+        "size",
+        "shape",
+        "years",
+        "year",
+        "version",
+        "range",
+        "values",
+        "data",
+        "scores",
+        "score",
+        "width",
+        "height",
+        "resolution",
+        "image_size",
+        "rgb",
+        "rgba",
+        "color",
+        "colour",
+        "padding",
+        "margin",
+    )
+)
+_LIST_KEY = re.compile(r"""["']([^"'\n]{1,40})["']\s{0,9}:\s{0,9}[\[{]""")
+_LABEL_IN = re.compile(
+    r"""["'](?:label|name|category|class|object|text|text_content|description|标签|名称|类别)["']\s*:\s*(?:"((?:[^"\\]|\\.){0,200})"|'((?:[^'\\]|\\.){0,200})')"""
+)
+_FRAME = re.compile(
+    r"(?:(?:frame|image|second|time|t|第)?[ _-]*)(\d+(?:[.:]\d+)*) *(?:s|sec|seconds?|秒|帧)?", re.IGNORECASE
+)
+_POINT_WORD = re.compile(
+    r"(?:point|click|tap|cent(?:er|re)|坐标|点击|点|中心|位于)[^\[\]\n]{0,20}(?:\[\s*)?$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in thousandths of width and height; a point has no extent. `span`: where it stands in the text.
+
+    `at`: the frame or second a video answer keys it by.
+    """
+
+    label: str
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    span: tuple[int, int] = (0, 0)
+    at: str = ""
+
+    @property
+    def is_point(self) -> bool:
+        return self.x1 == self.x2 and self.y1 == self.y2
+
+
+def parse_boxes(text: str) -> list[Box]:
+    """Every box and point in an answer, in order. Never raises; lists that cannot be boxes are left alone."""
+    plain = text.translate(_PLAIN)
+    code = [
+        (m.start(2), m.end(2))
+        for m in _FENCE.finditer(plain)
+        if m[1].lower() not in {"", "json", "json5", "jsonc", "text", "txt"}
+    ]
+    tokens = [(m.start(1), m.end(1)) for m in _TOKEN.finditer(plain)]
+    nest = _braces(plain)
+    found: list[Box] = []
+    key = ""
+    for match in _LIST.finditer(plain):
+        start, end = match.span()
+        if _within(code, start):
+            continue
+        # A list right after another one belongs to the same key or word: "dog": [[1,2,3,4],[5,6,7,8]]
+        follows = bool(found) and plain[found[-1].span[1] : start].strip() == ","
+        key = key if follows else _key_before(plain, start)
+        box = _read(plain, match, key.lower(), trusted=follows or _within(tokens, start) is not None)
+        if box is None:
+            continue
+        if follows:
+            label, at = found[-1].label, found[-1].at
+        else:
+            label, at = _name(text, plain, start, key, nest, found[-1].span[1] if found else 0)
+        found.append(Box(label, *box, span=(start, end), at=at))
+    return found
+
+
+def _read(
+    plain: str, match: re.Match[str], key: str, *, trusted: bool
+) -> tuple[float, float, float, float] | None:
+    """The corners in order, from 0 to 1000; None when the list is something else. `trusted`: surely coordinates."""
+    words = re.split(r"[,;\s]+", match[1].strip())
+    numbers = [float(w) for w in words]
+    before = plain[max(0, match.start() - 60) : match.start()]
+    if key in _OTHER_KEYS or any(v < -10 or v > _OVER for v in numbers):
+        return None
+    if all(abs(v) <= 1.05 for v in numbers) and any("." in w for w in words):
+        numbers = [v * 1000 for v in numbers]
+    x, y, *rest = (min(max(v, 0.0), 1000.0) for v in numbers)
+    if not rest:
+        alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", plain)
+        if trusted or alone or key in _POINT_KEYS or _frame(key) or _POINT_WORD.search(before):
+            return x, y, x, y
+        return None
+    if len(rest) != 2 or x == rest[0] or y == rest[1]:  # nothing is that thin
+        return None
+    nested = before.rstrip().endswith(("[", "],"))
+    if not trusted and not key and not nested and re.search(r"[=(+*/%.$@&|<>^~]\s?$|[A-Za-z_]$", before):
+        return None  # code: an index, an argument, an assignment
+    return min(x, rest[0]), min(y, rest[1]), max(x, rest[0]), max(y, rest[1])
+
+
+def _key_before(plain: str, start: int) -> str:
+    """The key of the object member whose value the list at `start` is or begins, else nothing."""
+    head = plain[max(0, start - 120) : start]
+    found = re.search(
+        r"""["']([^"'\n]{1,80})["']\s*:\s*(?:\[\s*)*$|[{,]\s*(\w{1,40})\s*:\s*(?:\[\s*)*$""", head
+    )
+    return (found[1] or found[2]).strip() if found else ""
+
+
+def _frame(key: str) -> str:
+    found = _FRAME.fullmatch(key.strip())
+    return found[1] if found else ""
+
+
+def _braces(plain: str) -> list[tuple[int, int]]:
+    """Spans of all objects `{…}`, by their start; an object that was cut off ends with the text."""
+    spans: list[tuple[int, int]] = []
+    open_at: list[int] = []
+    for match in re.finditer(r"[{}]", plain):
+        if match[0] == "{":
+            open_at.append(match.start())
+        elif open_at:
+            spans.append((open_at.pop(), match.end()))
+    spans += [(at, len(plain)) for at in open_at]
+    return sorted(spans)
+
+
+def _within(spans: Sequence[tuple[int, int]], at: int) -> tuple[int, int] | None:
+    """The last-starting span that holds `at`; spans are sorted by start."""
+    index = bisect.bisect_right(spans, (at, 1 << 60))
+    for start, end in reversed(spans[max(0, index - 64) : index]):
+        if start <= at < end:
+            return start, end
+    return None
+
+
+def _name(
+    text: str, plain: str, start: int, key: str, nest: list[tuple[int, int]], since: int
+) -> tuple[str, str]:
+    """(label, frame) of the list at `start`: from its JSON object, its key, or the words before it on its line.
+
+    `since`: where the box before it ended.
+    """
+    frame = _frame(key)
+    if frame:
+        return "", frame
+    obj = _within(nest, start)
+    if obj is not None:
+        # Looked for nearby only, so that a long answer costs its length.
+        outer = _within(nest, obj[0] - 1)
+        above = plain[max(outer[0], obj[0] - 2000) : obj[0] + 1] if outer else ""
+        frame = next((f for k in reversed(_LIST_KEY.findall(above)) if (f := _frame(k))), "")
+        inside = _LABEL_IN.search(text[max(obj[0], start - 2000) : min(obj[1], start + 2000)])
+        if inside:
+            return _tidy(inside[1] or inside[2] or ""), frame
+    if key:
+        return "" if key.lower() in _BOX_KEYS | _POINT_KEYS else _tidy(key), frame
+    line = max(text.rfind("\n", 0, start) + 1, since, start - 200)
+    words = re.sub(r"<\|\w+\|>|[\[\]{}【】［］`*_#>|]", " ", text[line:start])
+    words = re.sub(r"^[\s\d.,;:)\-•、，。；和及与]+|[\s:：,，(（\-–—=]+$", "", words)
+    words = re.sub(r"^(?:and|the)\s+", "", words, flags=re.IGNORECASE)
+    words = re.sub(
+        r"\s+(?:is |are )?(?:located )?(?:at|in)$|(?:位于|坐标[为是]?|在)$", "", words, flags=re.IGNORECASE
+    )
+    return (_tidy(words), "") if len(words) <= 60 else ("", "")
+
+
+def _tidy(words: str) -> str:
+    return re.sub(r"\s+", " ", words.replace("\\n", " ").replace('\\"', '"')).strip(" \"'“”")[:_LABEL]
+
+
+def to_pixels(box: Box, picture: Picture) -> tuple[int, int, int, int]:
+    """The box in pixels of the original upright picture, whatever part of it, at whatever scale, was sent."""
+    width, height = picture.original
+
+    def place(v: float, sent: int, start: float, most: int) -> int:
+        return min(max(round(start + v * sent / 1000 / picture.scale), 0), most)
+
+    return (
+        place(box.x1, picture.width, picture.left, width),
+        place(box.y1, picture.height, picture.top, height),
+        place(box.x2, picture.width, picture.left, width),
+        place(box.y2, picture.height, picture.top, height),
+    )
+
+
+def draw_boxes(data: bytes, boxes: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
+    """A copy of a picture with boxes (pixels of the upright picture) and their numbers and labels drawn in.
+
+    PNG for graphics, JPEG for photos. A point (no extent) becomes a cross. Blocking. Raises UnsupportedMedia.
+    """
+    from glm_mcp.media.images import annotate
+
+    return annotate.draw(data, boxes)

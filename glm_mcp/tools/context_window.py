@@ -1,0 +1,61 @@
+"""Pages of documents as they go to a model: how many fit into one call, and the question that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glm_mcp.glm.messages import Message, Part, Text, count_tokens
+from glm_mcp.media.documents.pages import pieces
+from glm_mcp.media.types import Page, Picture
+from glm_mcp.registry import Card
+from glm_mcp.tools.ask import Question
+from glm_mcp.tools.language import Lang
+
+SPARE_TOKENS = 4_000  # for instructions and the error of our count
+PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A page as it goes to a model: text, or pictures, or both."""
+
+    label: str
+    text: str
+    pictures: tuple[Picture, ...]
+
+
+def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) -> list[list[Unit]]:
+    """Units in order, in as few packs as the model's window and its number of pictures allow. A text larger than the
+    window is cut. Blocking: counting takes a second for some million characters.
+    """
+    answer = min(max_tokens or card.default_tokens, card.max_tokens)
+    room = max(1_000, card.context - answer - count_tokens(words) - SPARE_TOKENS)
+    packs: list[list[Unit]] = [[]]
+    used = pictures = size = 0
+    for unit in units:
+        for n, piece in enumerate(pieces(Page(0, unit.label, unit.text), room)):
+            cut = Unit(piece.label, piece.text, () if n else unit.pictures)
+            tokens = count_tokens(cut.text) + PAGE_TOKENS * len(cut.pictures)
+            seen = len(cut.pictures)
+            weight = sum(len(p.part.data or b"") * 4 // 3 for p in cut.pictures)
+            full = used + tokens > room or size + weight > card.body_bytes
+            if packs[-1] and (full or (seen and pictures + seen > card.images)):
+                packs.append([])
+                used = pictures = size = 0
+            packs[-1].append(cut)
+            size += weight
+            used += tokens
+            pictures += seen
+    return packs
+
+
+def question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:
+    """One pack, each unit under its label, and what is asked of it."""
+    parts: list[Part] = []
+    for unit in units:
+        parts.append(Text(f"[{unit.label}]" + (f"\n{unit.text}" if unit.text else "")))
+        parts += [p.part for p in unit.pictures]
+    mark = "以上是文档内容。" if lang == "zh" else "That was the document."
+    parts.append(Text(f"{mark}\n\n{words}"))
+    return Question((Message("user", tuple(parts)),), role, task="answer")

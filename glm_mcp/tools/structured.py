@@ -1,0 +1,129 @@
+"""Whether an answer is the JSON that was asked for. A schema comes from the caller: nothing that it refers to is
+fetched, and it is checked where the check can be ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
+from glm_mcp.media.worker import run_job
+
+Wanted = bool | dict[str, Any]  # true, or a JSON Schema
+CHECK_S = 10.0  # for one check; an honest one takes milliseconds beside the start of a process
+SCHEMA_BYTES = 60_000  # of a schema; what is larger is no instruction for a model
+_MEND = "Mend the schema, or give json=true."
+
+
+def check_schema(wanted: Wanted) -> None:
+    """Raises InvalidRequest for a JSON Schema that is none, or that refers to anything but itself."""
+    import jsonschema
+
+    if not isinstance(wanted, dict):
+        return
+    size = len(json.dumps(wanted))
+    if size > SCHEMA_BYTES:
+        raise InvalidRequest(
+            f"json is a schema of {size:,} characters, at most {SCHEMA_BYTES:,} are taken", _MEND
+        )
+    try:
+        jsonschema.validators.validator_for(wanted).check_schema(wanted)
+    except jsonschema.SchemaError as error:
+        raise InvalidRequest(f"json is not a valid JSON Schema: {error.message[:200]}", _MEND) from None
+    except RecursionError:
+        raise InvalidRequest("json is nested too deeply for a JSON Schema", _MEND) from None
+    outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(wanted))
+    if outside and outside[1] not in json.dumps(_ids(wanted)):
+        raise InvalidRequest(
+            f"json refers to {outside[1][:100]}, which is not fetched",
+            "Put all of the schema into json itself.",
+        )
+
+
+def _ids(value: Any) -> list[str]:
+    """Every `$id` and `$anchor` below a value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = [str(value[k]) for k in ("$id", "$anchor") if k in value] if isinstance(value, dict) else []
+    return own + [i for v in inner for i in _ids(v)]
+
+
+async def check(text: str, wanted: Wanted) -> tuple[Any, str | None]:
+    """(value, None) when the text is the JSON asked for, else (None, what is wrong with it).
+
+    Raises InvalidRequest for a schema that cannot be checked in time.
+    """
+    value, problem = parse(text)
+    if problem or not isinstance(wanted, dict):
+        return value, problem
+    # A few lines of schema can keep a validator busy for years, and Python's regular expressions hold the interpreter
+    # meanwhile: a schema of somebody else's is checked where it can be ended.
+    params = {"schema": wanted, "name": "the JSON Schema"}
+    try:
+        facts, _ = await run_job(
+            "glm_mcp.tools.structured:fit_job", json.dumps(value).encode(), params, timeout_s=CHECK_S
+        )
+    except (TimedOut, MediaTooLarge, UnsupportedMedia):
+        raise InvalidRequest(
+            f"the JSON Schema could not be checked within {CHECK_S:.0f} s",
+            "Simplify it: fewer patterns and references.",
+        ) from None
+    return value, facts["problem"]
+
+
+def parse(text: str) -> tuple[Any, str | None]:
+    """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not)."""
+    problem = "empty"
+    for candidate in (text.strip(), _fenced(text)):
+        if candidate:
+            try:
+                return json.loads(candidate, parse_constant=_no_constant), None
+            except (ValueError, RecursionError) as error:
+                problem = str(error)
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if starts:
+        try:
+            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, min(starts))[0], None
+        except (ValueError, RecursionError):
+            pass  # the first problem says it better
+    return None, f"not JSON ({problem})"
+
+
+def _fenced(text: str) -> str:
+    """What stands in the first code fence, without its language; found without patterns, which white space slows down."""
+    start = text.find("```")
+    if start < 0:
+        return ""
+    end = text.find("```", start + 3)
+    inner = text[start + 3 : end if end >= 0 else len(text)]
+    return inner.removeprefix("json").strip()
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def misfit(value: Any, schema: dict[str, Any]) -> str | None:
+    """Where a value does not fit a schema, and why; None when it fits. Nothing is fetched."""
+    import jsonschema
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    # An empty registry, because by itself the library fetches what a schema refers to.
+    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
+    try:
+        error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except Unresolvable as missing:
+        return f"the schema refers to {str(missing.ref)[:100]}, which it does not hold"
+    except RecursionError:
+        return "nested too deeply"
+    if error is None:
+        return None
+    where = "/".join(map(str, error.absolute_path)) or "the value"
+    return f"{where}: {error.message[:200]}"
+
+
+def fit_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """`misfit` in the worker: the value as JSON in `file`, the schema among the parameters."""
+    return {"problem": misfit(json.loads(file.read()), params["schema"])}, []

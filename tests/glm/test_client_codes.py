@@ -1,0 +1,287 @@
+"""Every business code at the client: how often it asks, of whom, and what it says in the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import anyio
+import httpx
+import pytest
+from support.calls import KEY, V6, T, answering, ask, client_of, counted, fresh, models_asked
+from support.codes import ROWS
+
+from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
+from glm_mcp.simulator import Fault, Simulator, Switches
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared: Simulator) -> Simulator:
+    return fresh(shared)
+
+
+async def failure(sim: Simulator, *, model: str | None = T, within: float = 10) -> GLMError:
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, model=model, within=within)
+    return caught.value
+
+
+@pytest.mark.parametrize(("code", "kind", "again"), ROWS)
+async def test_a_code_is_repeated_as_its_class_says_and_named_in_the_end(
+    sim: Simulator, code: str, kind: str, again: str
+) -> None:
+    sim.queue(Fault("error", code=code, times=0))
+    error = await failure(sim)
+    assert (error.kind, error.code) == (kind, code)
+    assert counted(sim) == {T: 1 if again == "never" else 3}
+    assert error.hint
+    assert sim.key not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"),
+    [
+        ("1302", [T, T, T, V6]),
+        ("1303", [T, T, T, V6]),
+        ("1234", [T, T, T, V6]),
+        ("1120", [T, T, T, V6]),
+        ("500", [T, T, T, V6]),
+        ("1305", [T, T, V6]),
+    ],
+)
+async def test_the_next_model_answers_when_the_first_stays_in_trouble(
+    sim: Simulator, code: str, asked: list[str]
+) -> None:
+    sim.queue(Fault("error", code=code, model=T, times=0))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert models_asked(sim) == asked
+    assert answer.model == V6
+    assert answer.fallback is not None
+    assert answer.fallback.startswith(f"{T} (")
+    assert code in answer.fallback
+    assert [a["model"] for a in answer.attempts] == asked
+    assert answer.attempts[-1]["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("code", ["1302", "1305", "500"])
+async def test_a_trouble_that_passes_is_not_noticed(sim: Simulator, code: str) -> None:
+    sim.queue(Fault("error", code=code))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert models_asked(sim) == [T, T]
+    assert (answer.model, answer.fallback) == (T, None)
+
+
+@pytest.mark.parametrize("code", ["1000", "1113", "1301", "1214"])
+async def test_what_no_model_can_mend_asks_no_other_model(sim: Simulator, code: str) -> None:
+    sim.queue(Fault("error", code=code, times=0))
+    assert (await failure(sim, model=None)).code == code
+    assert models_asked(sim) == [T]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "requests"),
+    [
+        ("1113", 500, QuotaError, 1),
+        ("1113", 429, QuotaError, 1),
+        ("1302", 400, RateLimited, 3),
+        ("1302", 200, RateLimited, 3),
+        ("1305", 503, Overloaded, 3),
+        ("1234", 401, UpstreamError, 3),
+        ("8888", 500, UpstreamError, 3),
+        ("8888", 429, RateLimited, 3),
+    ],
+)
+async def test_the_code_decides_and_not_the_status(
+    sim: Simulator, code: str, status: int, kind: type[GLMError], requests: int
+) -> None:
+    sim.queue(Fault("error", code=code, status=status, message="so it is", times=0))
+    error = await failure(sim)
+    assert type(error) is kind
+    assert "so it is" in str(error)
+    assert len(sim.received) == requests
+
+
+@pytest.mark.parametrize("form", ["error_in_200", "flat_error_in_200"])
+@pytest.mark.parametrize(("code", "requests"), [("1000", 1), ("1113", 1), ("1302", 3), ("1234", 3)])
+async def test_an_error_inside_a_success_is_an_error(
+    sim: Simulator, form: str, code: str, requests: int
+) -> None:
+    sim.queue(Fault(form, code=code, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
+    assert (await failure(sim)).code == code
+    assert len(sim.received) == requests
+
+
+@pytest.mark.parametrize(("code", "requests"), [("1234", 3), ("1301", 1)])
+async def test_an_error_in_the_middle_of_a_stream_is_an_error(
+    sim: Simulator, code: str, requests: int
+) -> None:
+    sim.queue(Fault("error_frame", code=code, chunks=2, times=0))
+    error = await failure(sim)
+    assert error.code == code
+    assert len(sim.received) == requests
+    assert (error.partial is None) == (code == "1301")
+
+
+@pytest.mark.parametrize(("status", "requests"), [(502, 3), (503, 3)])
+async def test_a_page_of_the_gateway_is_repeated_and_shown_without_its_markup(
+    sim: Simulator, status: int, requests: int
+) -> None:
+    sim.queue(Fault("html", status=status, times=0))
+    error = await failure(sim)
+    assert error.kind == "upstream"
+    assert f"HTTP {status}" in str(error)
+    assert "<" not in str(error)
+    assert len(sim.received) == requests
+
+
+async def test_a_path_that_is_no_api_names_the_setting(sim: Simulator) -> None:
+    async with client_of(sim, GLM_BASE_URL=f"{sim.origin}/elsewhere/paas/v4") as client:
+        with pytest.raises(GLMError, match=r"^config: .*GLM_BASE_URL"):
+            await ask(client)
+    assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_an_address_that_leads_elsewhere_is_not_followed_with_what_was_asked(status: int) -> None:
+    asked: list[httpx.URL] = []
+
+    def lead_on(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(status, headers={"location": "https://elsewhere.invalid/v4/chat/completions"})
+
+    async with client_of(transport=answering(lead_on)) as client:
+        with pytest.raises(GLMError, match=r"^config: .*GLM_BASE_URL"):
+            await ask(client)
+    assert [url.host for url in asked] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_words_of_the_service_are_shown_in_its_language(sim: Simulator, language: str) -> None:
+    sim.switches = Switches(language=language)  # type: ignore[arg-type]  # a plain str is fine at run time
+    sim.queue(Fault("error", code="1113"))
+    words = {"zh": "余额不足", "en": "Insufficient balance"}[language]
+    assert words in str(await failure(sim))
+
+
+async def test_the_request_id_is_shown(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1214"))
+    error = await failure(sim)
+    assert error.request_id
+    assert f"request id {error.request_id}" in str(error)
+
+
+# Retry-After
+
+
+async def test_a_wait_that_the_service_asks_for_is_kept(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1302", retry_after="1"))
+    async with client_of(sim) as client:
+        await ask(client)
+    first, second = sim.received
+    assert second.started - first.started >= 0.95
+
+
+async def test_a_wait_may_be_a_date(sim: Simulator) -> None:
+    when = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    sim.queue(Fault("error", code="1302", retry_after=format_datetime(when, usegmt=True)))
+    async with client_of(sim) as client:
+        await ask(client)
+    assert datetime.now(UTC) >= when
+    assert len(sim.received) == 2
+
+
+@pytest.mark.parametrize("wait", ["86400", "Fri, 31 Dec 2100 23:59:59 GMT"])
+async def test_a_wait_beyond_the_deadline_takes_the_next_model_at_once(sim: Simulator, wait: str) -> None:
+    sim.queue(Fault("error", code="1302", retry_after=wait, model=T, times=0))
+    async with client_of(sim) as client:
+        with anyio.fail_after(4):
+            answer = await ask(client)
+    assert models_asked(sim) == [T, V6]
+    assert answer.model == V6
+
+
+async def test_a_wait_beyond_the_deadline_fails_at_once_when_there_is_no_other_model(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1302", retry_after="86400"))
+    with anyio.fail_after(4):
+        error = await failure(sim)
+    assert (error.kind, len(sim.received)) == ("rate_limited", 1)
+    assert "asks to wait 86,400 s" in error.hint
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "-5", "nan", "inf", "1e400"])
+async def test_a_wait_that_makes_no_sense_is_left_alone(sim: Simulator, wait: str) -> None:
+    sim.queue(Fault("error", code="1302", retry_after=wait))
+    async with client_of(sim) as client:
+        assert (await ask(client)).model == T
+    assert len(sim.received) == 2
+
+
+# Keys and strange bodies
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+async def test_a_key_that_the_service_repeats_is_not_shown(status: int) -> None:
+    odd = "my-own-odd-key"
+
+    def repeat(request: httpx.Request) -> httpx.Response:
+        said = {"code": "1002", "message": f"bad {request.headers['authorization']}, that is {KEY} and {odd}"}
+        return httpx.Response(status, json={"error": said}, headers={"x-log-id": "l1"})
+
+    for key in (KEY, odd):
+        async with client_of(transport=answering(repeat), GLM_API_KEY=key) as client:
+            with pytest.raises(GLMError) as caught:
+                await ask(client)
+        assert key not in str(caught.value)
+        assert key not in json.dumps(caught.value.as_meta())
+        assert caught.value.kind == "auth"
+
+
+async def test_without_a_key_the_way_to_one_and_the_simulator_are_named(sim: Simulator) -> None:
+    async with client_of(sim, GLM_API_KEY=None) as client:
+        with pytest.raises(GLMError, match=r"^config: no API key.*https://.*GLM_SIMULATE=1"):
+            await ask(client)
+    assert sim.received == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"[" * 60_000,
+        b'{"a":' * 60_000,
+        b"\xff\xfe\x00",
+        b'{"choices": 5}',
+        b'{"choices": [5]}',
+        b'{"choices": [{"message": 5}]}',
+        b'{"usage": {"prompt_tokens": Infinity}}',
+        b"1" * 5_000,
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "text/html", ""])
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_any_body_is_an_error_of_ours(body: bytes, kind: str, status: int) -> None:
+    content = b"data: " + body + b"\n\n" if "stream" in kind else body
+    transport = answering(
+        lambda _: httpx.Response(status, content=content, headers={"content-type": kind} if kind else {})
+    )
+    async with client_of(transport=transport, waits=(0, 0)) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, model=T)
+    assert caught.value.kind in {"upstream", "invalid_request"}
+    assert caught.value.hint

@@ -1,0 +1,130 @@
+"""Drawing: a picture is asked for once, unless the service itself said that it made none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support.calls import C3, answering, client_of, draw
+from support.toolkit import fresh_simulator
+
+from glm_mcp.errors import GLMError, NetworkError, QuotaError, UpstreamError
+from glm_mcp.simulator import Fault, Simulator
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    yield from fresh_simulator()
+
+
+async def test_a_picture_is_an_address_with_its_model_and_request_id(sim: Simulator) -> None:
+    async with client_of(sim) as client:
+        drawing = await draw(client)
+    assert drawing.url.startswith(sim.origin)
+    assert (drawing.model, len(drawing.attempts)) == (C3, 1)
+    assert drawing.request_id
+    assert sim.received[0].body == {"model": C3, "prompt": "a hill"}
+
+
+@pytest.mark.parametrize("kind", ["image_lost", "refuse", "reset", "close"])
+async def test_a_picture_whose_answer_was_lost_is_not_asked_for_again(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        with pytest.raises(NetworkError, match="may have been made; it is not asked for twice"):
+            await draw(client)
+    assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("kind", ["truncated_frame", "wrong_content_type"])
+async def test_a_picture_whose_answer_came_damaged_is_not_asked_for_again(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        if kind == "wrong_content_type":
+            assert (await draw(client)).url
+        else:
+            with pytest.raises(UpstreamError, match="may have been made; it is not asked for twice"):
+                await draw(client)
+    assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("stream", [b"", b"data: [DONE]\n\n", b"data: {half\n\n"])
+async def test_a_stream_without_a_picture_is_an_error_and_not_repeated(stream: bytes) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=stream, headers={"content-type": "text/event-stream"})
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError):
+            await draw(client)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"data": []}', b'{"data": [{"b64_json": "x"}]}', b"<html>"])
+async def test_an_answer_without_a_picture_is_an_error_and_not_repeated(body: bytes) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=body)
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError):
+            await draw(client)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("code", ["1302", "1303", "1305", "1234", "500"])
+async def test_a_refusal_that_passes_is_repeated(sim: Simulator, code: str) -> None:
+    sim.queue(Fault("error", code=code, times=2))
+    async with client_of(sim) as client:
+        assert (await draw(client)).url
+    assert len(sim.received) == 3
+
+
+@pytest.mark.parametrize("kind", ["error_in_200", "flat_error_in_200"])
+async def test_a_refusal_inside_a_success_is_repeated_as_its_code_says(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind, code="1302"))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        assert (await draw(client)).url
+        assert len(sim.received) == 2
+        sim.queue(Fault(kind, code="1113"))  # type: ignore[arg-type]  # a plain str is fine at run time
+        with pytest.raises(QuotaError):
+            await draw(client)
+    assert len(sim.received) == 3
+
+
+async def test_a_page_of_the_gateway_is_repeated(sim: Simulator) -> None:
+    sim.queue(Fault("html"))
+    async with client_of(sim) as client:
+        assert (await draw(client)).url
+    assert len(sim.received) == 2
+
+
+async def test_an_unreached_host_is_tried_again_because_nothing_went_out() -> None:
+    tries: list[httpx.Request] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        tries.append(request)
+        raise httpx.ConnectError("All connection attempts failed")
+
+    async with client_of(transport=answering(refuse)) as client:
+        with pytest.raises(NetworkError) as caught:
+            await draw(client)
+    assert len(tries) == 3
+    assert "may have been made" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"), [("a SIMULATED-SENSITIVE thing", "content_blocked"), (" ", "invalid_request")]
+)
+async def test_a_refused_prompt_is_not_repeated(sim: Simulator, words: str, kind: str) -> None:
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await draw(client, words)
+    assert caught.value.kind == kind
+    assert len(sim.received) == 1

@@ -1,0 +1,424 @@
+"""What a stream may do to an answer, and where the model's thinking goes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from support.calls import V1, V6, T, answering, ask, client_of, fresh, models_asked
+
+from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.glm.transport import Transport
+from glm_mcp.progress import Progress
+from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared: Simulator) -> Simulator:
+    return fresh(shared)
+
+
+def said(text: str) -> str:
+    return f"received text of {len(text)} characters"
+
+
+# Answers that are whole in spite of their delivery
+
+
+@pytest.mark.parametrize("kind", ["no_done", "extra_empty_choices"])
+async def test_a_whole_answer_oddly_ended_is_taken_at_once(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert said("hello") in answer.text
+    assert answer.finish == "stop"
+    assert answer.usage.completion > 0
+    assert len(sim.received) == 1
+
+
+async def test_a_leaked_end_of_thinking_is_not_shown(sim: Simulator) -> None:
+    sim.queue(Fault("think_leak"))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert answer.text.startswith("[simulated")
+    assert "think>" not in answer.text
+    assert len(sim.received) == 1
+
+
+async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
+    sim.queue(Fault("big_frame"))
+    async with client_of(sim) as client:
+        answer = await ask(client, within=20)
+    assert answer.text == "█" * (10 * 1024 * 1024 // 3)
+
+
+@pytest.mark.parametrize(
+    ("piece", "packed"),
+    [
+        (b'data: {"choices": [{"delta": {"content": "' + b"x" * 1_000_000 + b'"}}]}\n\n', False),
+        (b"x" * 1_000_000, False),
+        (b"data: " + b"x" * 1_000_000 + b"\n", False),
+        (b"x" * 1_000_000, True),
+    ],
+    ids=["frames", "one line", "one frame of many lines", "one line, packed"],
+)
+async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool) -> None:
+    sent: list[int] = []
+
+    async def without_end() -> AsyncIterator[bytes]:
+        gzip = zlib.compressobj(wbits=31)
+        yield gzip.compress(b"data: ") if packed else b"data: "
+        while True:
+            sent.append(len(piece))
+            if not packed:
+                yield piece
+            elif small := gzip.compress(piece):
+                yield small
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"} | ({"content-encoding": "gzip"} if packed else {})
+        return httpx.Response(200, headers=headers, content=without_end())
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match="endless"):
+            await ask(client, model=T, within=30)
+    # A packed piece may hold a few megabytes that are seen only when it is unpacked.
+    assert 64_000_000 < sum(sent) < (90_000_000 if packed else 70_000_000)
+
+
+async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
+    asked: list[httpx.Request] = []
+
+    async def without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1_000_000
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=without_end())
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match="endless"):
+            await ask(client, model=T, within=30)
+    assert len(asked) == 1
+
+
+async def test_a_text_is_put_together_from_any_pieces(sim: Simulator) -> None:
+    pieces = ("Здрав", "ствуй", "те, ", "世", "界", "! ", "👩‍👩‍👧", "\n", "e", "\u0301")
+    sim.queue(Reply(chunks=pieces))
+    heard: list[str] = []
+    async with client_of(sim) as client:
+        answer = await ask(client, progress=Progress(on_text=heard.append))
+    assert answer.text == "".join(pieces)
+    assert "".join(heard) == "".join(pieces)
+
+
+async def test_a_second_call_uses_the_connection_of_the_first(sim: Simulator) -> None:
+    opened: list[str] = []
+
+    async def note(name: str, info: dict[str, Any]) -> None:
+        if name == "connection.connect_tcp.complete":
+            opened.append(name)
+
+    async with client_of(sim) as client:
+        http = await client.transport.client(sim.url)
+        http.event_hooks["request"].append(lambda r: _trace(r, note))
+        for _ in range(3):
+            await ask(client)
+    assert len(opened) == 1
+
+
+async def _trace(request: Any, note: Any) -> None:
+    request.extensions["trace"] = note
+
+
+def streaming(*pieces: bytes | Exception, kind: str = "text/event-stream") -> Transport:
+    """A network whose every answer is these pieces; an exception is raised where it stands."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    headers = {"content-type": kind, "x-log-id": "log-1"}
+    return answering(lambda _: httpx.Response(200, headers=headers, content=body()))
+
+
+def event(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}} | ({"finish_reason": finish} if finish else {})
+    return f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n".encode()
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+async def test_a_line_of_unicode_does_not_end_an_event() -> None:
+    text = "one\u2028two\u2029three\u0085four\x0bfive\x1csix"
+    async with client_of(transport=streaming(event(text, "stop"), DONE)) as client:
+        assert "one\u2028two\u2029three" in (await ask(client, model=T)).text
+
+
+async def test_a_mark_of_the_byte_order_does_not_cost_the_first_piece() -> None:
+    transport = streaming(b"\xef\xbb\xbf" + event("one "), event("two", "stop"), DONE)
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one two"
+
+
+async def test_a_stream_is_known_by_its_type_in_any_letters() -> None:
+    transport = streaming(event("one", "stop"), DONE, kind="Text/Event-Stream; Charset=UTF-8")
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one"
+
+
+async def test_a_text_may_be_cut_within_a_character() -> None:
+    whole = event("世界 👩‍👩‍👧", "stop") + DONE
+    transport = streaming(*(whole[i : i + 1] for i in range(len(whole))))
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "世界 👩‍👩‍👧"
+
+
+@pytest.mark.parametrize("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])
+async def test_what_comes_after_the_end_changes_nothing(after: bytes | Exception) -> None:
+    transport = streaming(event("one", "stop"), DONE, after)
+    async with client_of(transport=transport) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("one", 1)
+
+
+# Answers that are not
+
+
+async def test_bytes_that_are_no_text_are_not_passed_off_as_some() -> None:
+    bad = event("one @ two", "stop").replace(b"@", b"\xff\xfe")
+    whole = b'{"choices":[{"finish_reason":"stop","message":{"content":"one \xff two"}}]}'
+    for transport in (streaming(bad, DONE), streaming(whole, kind="application/json")):
+        async with client_of(transport=transport) as client:
+            with pytest.raises(UpstreamError, match=r"no text|not JSON") as caught:
+                await ask(client, model=T)
+        assert len(caught.value.meta["attempts"]) == 3
+
+
+@pytest.mark.parametrize("end", [httpx.ReadError("gone"), b'data: {"error": {"code": "1234"}}\n\n', b"\xff"])
+async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) -> None:
+    async with client_of(transport=streaming(event("one"), end)) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, model=T)
+    assert caught.value.request_id == "log-1"
+    assert caught.value.partial == "one"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "glued_frames",
+        "truncated_frame",
+        "invalid_utf8",
+        "no_finish",
+        "no_end",
+        "close",
+        "reset",
+        "network_error",
+        "empty_choices",
+        "reasoning_only",
+        "wrong_content_type",
+        "error_frame",
+    ],
+)
+async def test_a_damaged_answer_is_asked_for_again(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        answer = await ask(client, thinking=True)
+    assert answer.text.startswith("[simulated")
+    assert answer.text.count("[simulated") == 1
+    assert models_asked(sim) == [T, T]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("glued_frames", "damaged|broke off"),
+        ("truncated_frame", "damaged"),
+        ("no_finish", "broke off"),
+        ("network_error", "failed while answering"),
+        ("reasoning_only", "thought but wrote no answer"),
+        ("empty_choices", "broke off|empty answer"),
+        ("wrong_content_type", "text/html that is not JSON"),
+    ],
+)
+async def test_a_damage_that_stays_is_an_error_that_says_what(sim: Simulator, kind: str, words: str) -> None:
+    sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        with pytest.raises(UpstreamError, match=words) as caught:
+            await ask(client, model=T, thinking=True)
+    assert len(sim.received) == 3
+    assert caught.value.hint
+
+
+async def test_another_model_answers_when_the_first_stays_damaged(sim: Simulator) -> None:
+    sim.queue(Fault("reasoning_only", model=T, times=0))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert models_asked(sim) == [T, T, T, V6]
+    assert answer.model == V6
+
+
+async def test_pieces_that_come_twice_are_not_passed_off_as_an_error(sim: Simulator) -> None:
+    """Nothing in the stream tells a repeated piece from a repeated word; it must only not break the call."""
+    sim.queue(Fault("duplicate_chunks"))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert answer.finish == "stop"
+    assert len(sim.received) == 1
+
+
+async def test_a_filter_in_the_middle_discards_what_had_come(sim: Simulator) -> None:
+    sim.queue(Fault("sensitive_mid", times=0))
+    async with client_of(sim) as client:
+        with pytest.raises(ContentBlocked, match="discarded") as caught:
+            await ask(client)
+    assert caught.value.partial is None
+    assert "[simulated" not in str(caught.value)
+    assert models_asked(sim) == [T]
+
+
+async def test_a_filter_before_the_start_says_how_to_go_on(sim: Simulator) -> None:
+    async with client_of(sim) as client:
+        with pytest.raises(ContentBlocked, match="Rephrase"):
+            await ask(client, "a SIMULATED-SENSITIVE word")
+    assert len(sim.received) == 1
+
+
+async def test_a_full_window_gives_what_was_written_and_says_so(sim: Simulator) -> None:
+    sim.queue(Fault("context_exceeded"))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert answer.text
+    assert "cut off by the model's window" in answer.notes
+
+
+async def test_a_full_window_with_nothing_written_is_too_long(sim: Simulator) -> None:
+    sim.queue(Reply(finish_reason="model_context_window_exceeded"))
+    async with client_of(sim) as client:
+        with pytest.raises(TooLong, match="Send less"):
+            await ask(client)
+    assert len(sim.received) == 1
+
+
+async def test_a_prompt_that_the_service_finds_too_long_is_too_long(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1261"))
+    async with client_of(sim) as client:
+        with pytest.raises(TooLong, match="Send less"):
+            await ask(client)
+    assert len(sim.received) == 1
+
+
+async def test_an_answer_cut_off_by_max_tokens_says_so(sim: Simulator) -> None:
+    async with client_of(sim) as client:
+        answer = await ask(client, max_tokens=5)
+    assert answer.finish == "length"
+    assert "cut off by max_tokens" in answer.notes
+
+
+async def test_an_unknown_reason_to_end_is_an_end(sim: Simulator) -> None:
+    sim.queue(Reply("hi", finish_reason="because"))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert (answer.text, answer.finish) == ("hi", "because")
+
+
+# Thinking and boxes
+
+
+@pytest.mark.parametrize("model", [T, V6, V1])
+async def test_thinking_is_kept_apart_wherever_the_model_puts_it(sim: Simulator, model: str) -> None:
+    sim.queue(Reply("forty-two", reasoning="six times seven"))
+    async with client_of(sim) as client:
+        answer = await ask(client, model=model, thinking=True)
+    assert (answer.text, answer.reasoning) == ("forty-two", "six times seven")
+
+
+async def test_thinking_is_told_while_it_lasts_and_is_no_text(sim: Simulator) -> None:
+    sim.queue(Reply(chunks=({"reasoning_content": "six "}, {"reasoning_content": "times seven"}, "42")))
+    stages: list[str] = []
+    heard: list[str] = []
+
+    class Listening(Progress):
+        def say(self, message: str) -> None:
+            super().say(message)
+            stages.append(self.message)
+
+    async with client_of(sim) as client:
+        await ask(client, thinking=True, progress=Listening(on_text=heard.append))
+    assert stages == [
+        f"waiting for {T}",
+        "thinking (4 characters)",
+        "thinking (15 characters)",
+        "writing (2 characters): …42",
+    ]
+    assert heard == ["42"]
+
+
+async def test_boxes_lose_their_marks_and_are_listed(sim: Simulator) -> None:
+    sim.queue(Reply("[[1,2,3,4]]", boxed=True))
+    async with client_of(sim) as client:
+        answer = await ask(client, model=V6)
+    assert (answer.text, answer.boxed) == ("[[1,2,3,4]]", ["[[1,2,3,4]]"])
+
+
+@pytest.mark.parametrize(
+    ("model", "mend"), [(T, "larger max_tokens.* or thinking=false"), (V1, "larger max_tokens")]
+)
+async def test_an_answer_used_up_by_thinking_is_explained(sim: Simulator, model: str, mend: str) -> None:
+    async with client_of(sim) as client:
+        with pytest.raises(InvalidRequest, match=f"used all 3 tokens for thinking.*{mend}") as caught:
+            await ask(client, model=model, thinking=True, max_tokens=3)
+    assert ("thinking=false" in caught.value.hint) == (model == T)
+    assert len(sim.received) == 1
+
+
+async def test_a_call_of_a_function_needs_no_text(sim: Simulator) -> None:
+    sim.queue(Reply(tool_calls=({"name": "weather", "arguments": {"city": "Oslo"}},)))
+    function = {
+        "type": "function",
+        "function": {"name": "weather", "description": "d", "parameters": {"type": "object"}},
+    }
+    async with client_of(sim) as client:
+        answer = await ask(client, functions=(function,))
+    assert answer.finish == "tool_calls"
+    (call,) = answer.tool_calls
+    assert call["id"]
+    assert call["function"] == {"name": "weather", "arguments": '{"city": "Oslo"}'}
+
+
+async def test_details_of_use_are_read(sim: Simulator) -> None:
+    sim.switches = Switches()
+    text = "one and the same long beginning of a prompt " * 100
+    async with client_of(sim) as client:
+        await ask(client, text, model=T)
+        answer = await ask(client, text, model=T, thinking=True)
+        bare = await ask(client, text, model=V1)
+    assert answer.usage.cached > 500
+    assert answer.usage.reasoning > 0
+    assert bare.usage.prompt > 0
+    assert (bare.usage.cached, bare.usage.reasoning) == (0, 0)
+
+
+async def test_an_error_after_some_text_carries_that_text(sim: Simulator) -> None:
+    sim.queue(Reply(chunks=("It was a dark", " and"), finish_reason="network_error", times=0))
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, model=T)
+    assert caught.value.partial == "It was a dark and"

@@ -1,0 +1,203 @@
+"""Many calls at once: all answered in their order, or told at once that there is no chance, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+from support.calls import T, ask, client_of, fresh
+from support.paths import ROOT
+from support.processes import environment, over_http
+from support.toolkit import text_of
+
+from glm_mcp.errors import GLMError, RateLimited
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
+
+sys.path.append(str(ROOT / "benchmarks"))
+import soak
+
+pytestmark = pytest.mark.anyio
+
+MANY = 500
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared: Simulator) -> Simulator:
+    return fresh(shared)
+
+
+def number(request: Received) -> int:
+    return int(request.body["messages"][0]["content"].split()[1])
+
+
+async def test_five_hundred_calls_on_a_model_that_takes_one_are_all_answered(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered: list[int] = []
+
+    async def one(client: GLMClient, n: int) -> None:
+        await ask(client, f"call {n}", model=T, within=50)
+        answered.append(n)
+
+    def held() -> int:
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    async with client_of(sim) as client:
+        await ask(client, "warm up")  # with what is made once and kept
+        fresh(sim)
+        before, tasks = held(), asyncio.all_tasks()
+        sim.switches = Switches(concurrency=1)
+        sim.queue(Reply("fine", delay_s=0.003, times=0))
+        async with anyio.create_task_group() as group:
+            for n in range(MANY):
+                group.start_soon(one, client, n)
+        received = sim.received
+        refused = [number(r) for r in received if r.code == "1302"]
+        served = [number(r) for r in received if r.status == 200]
+        del received
+        fresh(sim)
+        caplog.clear()  # its records hold the requests
+        assert held() - before < 5 * MANY, (
+            "a call that stays is hundreds of blocks; this test's own figures are three"
+        )
+        assert asyncio.all_tasks() == tasks
+        assert client.limiter(T).running == 0
+    assert sorted(answered) == sorted(served) == list(range(MANY))
+    assert len(refused) <= MANY // 50
+    # A level tried anew lets two go out together, and these may overtake each other on their way.
+    orderly = [n for n in served if n not in refused]
+    place = {n: at for at, n in enumerate(sorted(orderly))}
+    assert max(abs(at - place[n]) for at, n in enumerate(orderly)) <= 1
+    for n in refused:
+        assert served.index(n) < n + 60, "a refused call comes back to its own place once it has waited"
+
+
+async def test_calls_are_served_in_the_order_in_which_they_came(sim: Simulator) -> None:
+    sim.switches = Switches(concurrency=1)
+    # One on its way at a time: two could overtake each other between here and there.
+    async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client, anyio.create_task_group() as group:
+        for n in range(200):
+            group.start_soon(functools.partial(ask, client, f"call {n}", model=T, within=50))
+    assert [number(r) for r in sim.received if r.status == 200] == list(range(200))
+
+
+async def test_calls_without_a_chance_before_their_deadline_say_so_at_once(sim: Simulator) -> None:
+    sim.switches = Switches(concurrency=1)
+    sim.queue(Reply("fine", delay_s=0.1, times=0))
+    within = 4.0
+    seconds: dict[int, float] = {}
+    errors: list[GLMError] = []
+
+    async def one(client: GLMClient, n: int) -> None:
+        began = anyio.current_time()
+        try:
+            await ask(client, model=T, within=within)
+        except GLMError as error:
+            seconds[n] = anyio.current_time() - began
+            errors.append(error)
+
+    async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client:
+        await ask(client, model=T)  # how long an answer takes is learnt from one
+        async with anyio.create_task_group() as group:
+            for n in range(MANY):
+                group.start_soon(one, client, n)
+    served = MANY - len(errors)
+    assert 0.5 * within / 0.1 <= served <= 1.1 * within / 0.1
+    told = [e for e in errors if isinstance(e, RateLimited) and "could not be served in time" in str(e)]
+    assert len(errors) - len(told) <= 3, "those at the very edge may be begun and not finished"
+    assert sorted(seconds.values())[len(seconds) * 9 // 10] < 1.0, "nine in ten are told at once"
+    assert client.limiter(T).running == 0
+
+
+async def test_two_hundred_calls_at_once_over_http_on_a_cap_of_fifty(sim: Simulator, tmp_path: Path) -> None:
+    sim.switches = Switches(concurrency=50)
+    sim.queue(Reply("fine", delay_s=0.2, times=0))
+    texts: list[str] = []
+
+    async def one(client: Client) -> None:
+        result = await client.call_tool("chat", {"prompt": "hello"})
+        assert not result.is_error, text_of(result)
+        texts.append(text_of(result))
+
+    env = environment(tmp_path / "home", sim, GLM_MAX_CONCURRENCY="50")
+    with anyio.fail_after(40), over_http(env, tmp_path) as (url, _):
+        async with Client(f"{url}/mcp", mode="2026-07-28") as client, anyio.create_task_group() as group:
+            for _ in range(200):
+                group.start_soon(one, client)
+        async with httpx.AsyncClient(trust_env=False) as plain:
+            assert (await plain.get(f"{url}/health")).json()["status"] == "ok"
+    assert len(texts) == 200
+    assert all(t.startswith("fine") for t in texts)
+    assert 20 <= max(r.in_flight for r in sim.received) <= 50
+    assert not [r for r in sim.received if r.code]
+
+
+async def test_a_cancelled_call_in_a_long_queue_leaves_its_place_to_the_next(sim: Simulator) -> None:
+    sim.switches = Switches(concurrency=1)
+    sim.queue(Fault("hang"))
+    answered: list[int] = []
+
+    async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client, anyio.create_task_group() as group:
+
+        async def one(n: int) -> None:
+            await ask(client, f"call {n}", model=T)
+            answered.append(n)
+
+        scopes = []
+        for n in range(30):
+            scope = anyio.CancelScope()
+            scopes.append(scope)
+
+            async def scoped(n: int = n, scope: anyio.CancelScope = scope) -> None:
+                with scope:
+                    await one(n)
+
+            group.start_soon(scoped)
+            await anyio.lowlevel.checkpoint()
+        await anyio.to_thread.run_sync(sim.wait_received, 1)
+        for n in range(0, 30, 2):  # among them the one that hangs at the service
+            scopes[n].cancel()
+    assert answered == list(range(1, 30, 2))
+    assert client.limiter(T).running == 0
+
+
+async def test_no_task_is_left_after_faults_and_cancellations(sim: Simulator) -> None:
+    sim.queue(*(Fault(kind) for kind in ("hang", "reset", "hang_mid", "refuse", "truncated_frame", "close")))
+    before = asyncio.all_tasks()
+    async with client_of(sim) as client, anyio.create_task_group() as group:
+
+        async def one(within: float) -> None:
+            with anyio.move_on_after(within):
+                await ask(client, within=1)
+
+        for n in range(40):
+            group.start_soon(one, 0.05 * (n % 8))
+    assert asyncio.all_tasks() == before
+
+
+@linux
+async def test_a_soak_with_faults_at_random_leaves_nothing_behind() -> None:
+    for tally in await soak.all_ways(["stdio", "http"], 8, seed=7):
+        assert tally.calls > 10
+        assert tally.cancelled
+        assert tally.failed
+        assert tally.rests
+        assert tally.wrong == []
+        assert tally.left == []

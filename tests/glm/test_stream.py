@@ -1,0 +1,463 @@
+"""The shapes of the API: what goes out, and whatever may come in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support.calls import V1, V4, V6, T
+
+from glm_mcp.errors import GLMError, QuotaError
+from glm_mcp.glm.messages import (
+    ChatRequest,
+    File,
+    Image,
+    Message,
+    Text,
+    Video,
+    count_tokens,
+    fold_functions,
+    fold_system,
+    write_body,
+)
+from glm_mcp.glm.stream import (
+    Draft,
+    Usage,
+    boxed,
+    raise_if_error,
+    read_error,
+    split_thinking,
+    strip_boxes,
+    whole,
+)
+from glm_mcp.registry import card
+from glm_mcp.text import plain
+
+PNG = b"\x89PNG fake"
+B64 = base64.b64encode(PNG).decode()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                re.findall(
+                    r"\w+",
+                    "choices delta message content reasoning_content tool_calls function arguments index usage "
+                    "prompt_tokens error code msg success id finish_reason text data",
+                )
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+def body(
+    *messages: Message, model: str = T, form: str = "raw", compatible: bool = False, **wishes: Any
+) -> dict[str, Any]:
+    tokens = wishes.get("max_tokens")
+    request = ChatRequest(messages or (Message("user", "hi"),), **wishes)
+    chosen = card(model, compatible=compatible)
+    raw = write_body(request, chosen, form=form, max_tokens=tokens, compatible=compatible)
+    found: dict[str, Any] = json.loads(raw)
+    return found
+
+
+def chunk(delta: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": "2026", "choices": [{"index": 0, "delta": {"role": "assistant", **delta}, **more}]}
+
+
+# What goes out
+
+
+@pytest.mark.parametrize(
+    ("part", "form", "written"),
+    [
+        (Text("a"), "raw", {"type": "text", "text": "a"}),
+        (Image("i", data=PNG), "raw", {"type": "image_url", "image_url": {"url": B64}}),
+        (
+            Image("i", data=PNG, mime="image/jpeg"),
+            "data",
+            {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{B64}"}},
+        ),
+        (Image("i", url="https://a/b"), "data", {"type": "image_url", "image_url": {"url": "https://a/b"}}),
+        (
+            Video("v", data=PNG),
+            "raw",
+            {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{B64}"}},
+        ),
+        (Video("v", url="https://a/v"), "raw", {"type": "video_url", "video_url": {"url": "https://a/v"}}),
+        (File("f", "https://a/f.pdf"), "raw", {"type": "file_url", "file_url": {"url": "https://a/f.pdf"}}),
+    ],
+)
+def test_a_part_is_written_as_the_platform_wants_it(part: Any, form: str, written: dict[str, Any]) -> None:
+    content = body(Message("user", (part, Image("x", url="https://x"))), model=V6, form=form)["messages"][0][
+        "content"
+    ]
+    assert content[0] == written
+
+
+def test_a_part_without_content_is_a_defect_and_says_so() -> None:
+    with pytest.raises(ValueError, match=r"nothing\.png"):
+        body(Message("user", (Image("nothing.png"),)), model=V6)
+
+
+def test_parts_that_are_all_text_become_one_text() -> None:
+    assert body(Message("user", (Text("a"), Text("b"))))["messages"] == [
+        {"role": "user", "content": "a\n\nb"}
+    ]
+
+
+def test_what_the_api_knows_beside_content_goes_along() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    turns = body(
+        Message("user", "hi"),
+        Message("assistant", None, {"tool_calls": calls, "reasoning_content": "hm"}),
+        Message("tool", "42", {"tool_call_id": "c1"}),
+    )["messages"]
+    assert turns[1] == {"role": "assistant", "tool_calls": calls, "reasoning_content": "hm"}
+    assert turns[2] == {"role": "tool", "tool_call_id": "c1", "content": "42"}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        (T, None, 16_384),
+        (T, 100, 100),
+        (T, 10**9, 131_072),
+        (V6, 10**9, 32_768),
+        (V1, 10**9, 16_384),
+        (V4, None, 1_024),
+        (V4, 4_096, 1_024),
+        (V4, 0, 1_024),
+    ],
+)
+def test_max_tokens_stays_within_what_the_model_takes(model: str, asked: int | None, sent: int) -> None:
+    assert body(model=model, max_tokens=asked)["max_tokens"] == sent
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        (None, {}),
+        (0, {"do_sample": False}),
+        (-1, {"do_sample": False}),
+        (0.333, {"temperature": 0.33}),
+        (5, {"temperature": 1.0}),
+    ],
+)
+def test_temperature_is_written_within_the_range_of_the_api(
+    asked: float | None, sent: dict[str, Any]
+) -> None:
+    found = body(temperature=asked)
+    assert {k: v for k, v in found.items() if k in {"temperature", "do_sample"}} == sent
+
+
+def test_a_compatible_server_gets_a_temperature_of_zero_as_such() -> None:
+    found = body(temperature=0, compatible=True)
+    assert found["temperature"] == 0
+    assert "do_sample" not in found
+
+
+@pytest.mark.parametrize(("model", "switch"), [(T, True), (V6, True), (V1, False), (V4, False)])
+def test_thinking_is_switched_where_there_is_a_switch(model: str, switch: bool) -> None:
+    assert body(model=model).get("thinking") == ({"type": "disabled"} if switch else None)
+    assert body(model=model, thinking=True).get("thinking") == ({"type": "enabled"} if switch else None)
+
+
+def test_json_mode_is_asked_for_only_where_the_model_has_it() -> None:
+    assert body(json_mode=True)["response_format"] == {"type": "json_object"}
+    assert "response_format" not in body(model=V6, json_mode=True)
+
+
+def test_functions_are_passed_on_unchanged_with_the_one_choice_there_is() -> None:
+    own = ({"type": "web_search", "web_search": {"enable": True}},)
+    found = body(functions=own)
+    assert (found["tools"], found["tool_choice"]) == (list(own), "auto")
+
+
+def test_a_compatible_server_gets_data_urls_usage_and_the_template_switch_and_no_made_up_limit() -> None:
+    found = body(
+        Message("user", (Image("i", data=PNG), Text("x"))),
+        model=V6,
+        form="data",
+        compatible=True,
+        thinking=True,
+    )
+    assert found["stream_options"] == {"include_usage": True}
+    assert found["chat_template_kwargs"] == {"enable_thinking": True}
+    assert found["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert "max_tokens" not in found
+    assert not {"stream_options", "chat_template_kwargs"} & set(body())
+
+
+def test_system_turns_are_folded_into_the_first_user_turn_where_there_is_no_such_role() -> None:
+    turns = body(Message("system", "be brief"), Message("user", "hi"), Message("user", "there"), model=V4)[
+        "messages"
+    ]
+    assert turns == [{"role": "user", "content": "be brief\n\nhi"}, {"role": "user", "content": "there"}]
+    assert fold_system((Message("user", "a"),)) == (Message("user", "a"),)
+
+
+def test_function_calls_become_words_where_there_is_no_such_role() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+    folded = fold_functions(
+        (
+            Message("user", "hi"),
+            Message("assistant", None, {"tool_calls": calls}),
+            Message("tool", "sunny", {"tool_call_id": "c1"}),
+        )
+    )
+    assert [m.role for m in folded] == ["user", "assistant", "user"]
+    assert not any(m.extra for m in folded)
+    assert "weather" in str(folded[1].content)
+    assert "c1" in str(folded[2].content)
+    assert "sunny" in str(folded[2].content)
+
+
+# What comes in
+
+
+def test_a_stream_is_put_together() -> None:
+    draft = Draft()
+    events: list[dict[str, Any]] = [
+        chunk({"reasoning_content": "let me "}),
+        chunk({"reasoning_content": "see"}),
+        chunk({"content": "Hel"}),
+        chunk({"content": [{"type": "text", "text": "lo"}]}),
+        chunk({"content": ""}, finish_reason="stop")
+        | {"usage": {"prompt_tokens": 3, "completion_tokens": 4}, "web_search": [{"title": "t"}]},
+        {"choices": []},
+    ]
+    pieces = [draft.feed(event) for event in events]
+    assert pieces == ["", "", "Hel", "lo", "", ""]
+    assert (draft.text, draft.reasoning, draft.finish, draft.request_id) == (
+        "Hello",
+        "let me see",
+        "stop",
+        "2026",
+    )
+    assert (draft.usage, draft.thought_chars) == (Usage(3, 4), 10)
+    assert draft.extras == {"web_search": [{"title": "t"}]}
+
+
+def test_function_calls_are_put_together_from_texts_objects_and_pieces() -> None:
+    draft = Draft()
+    draft.feed(
+        chunk({"tool_calls": [{"index": 1, "id": "b", "function": {"name": "g", "arguments": {"x": 1}}}]})
+    )
+    draft.feed(
+        chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"y"'}}]})
+    )
+    draft.feed(chunk({"tool_calls": [{"index": 0, "function": {"arguments": ":2}"}}]}))
+    assert [
+        (c["id"], c["function"]["name"], json.loads(c["function"]["arguments"])) for c in draft.tool_calls
+    ] == [("a", "f", {"y": 2}), ("b", "g", {"x": 1})]
+
+
+@pytest.mark.parametrize(
+    ("raw", "usage"),
+    [
+        (None, Usage()),
+        ([], Usage()),
+        ({"prompt_tokens": float("nan"), "completion_tokens": float("inf")}, Usage()),
+        ({"prompt_tokens": "7", "prompt_tokens_details": 5}, Usage()),
+        (
+            {
+                "prompt_tokens": 7,
+                "completion_tokens": 8,
+                "prompt_tokens_details": {"cached_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            Usage(7, 8, 2, 3),
+        ),
+    ],
+)
+def test_usage_is_read_with_and_without_details(raw: Any, usage: Usage) -> None:
+    assert Usage.read(raw) == usage
+
+
+@given(JSON)
+@example({"choices": 5})
+@example({"choices": {"delta": 1}})
+@example({"usage": {"prompt_tokens": float("inf")}})
+@example({"usage": {"prompt_tokens": 10**400}})
+def test_any_event_is_taken_or_refused_in_our_own_words(event: Any) -> None:
+    draft = Draft()
+    try:
+        added = draft.feed(event)
+    except GLMError:
+        return
+    assert added.encode()[:0] == b""
+    assert draft.text.encode()[:0] == b""
+    assert draft.reasoning.encode()[:0] == b""
+    assert json.dumps(draft.tool_calls)
+
+
+@given(st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"])), st.data())
+def test_a_text_arrives_whole_from_any_cutting(text: str, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    draft, heard = Draft(), ""
+    for piece in pieces:
+        heard += draft.feed(chunk({"content": piece}))
+    assert draft.text == plain(text).strip()
+    assert heard == text
+
+
+@given(st.text(st.characters(categories=["So", "Lu", "Lo"]), max_size=20))
+def test_halves_of_a_character_from_two_pieces_are_joined(text: str) -> None:
+    draft = Draft()
+    for half in text.encode("utf-16-le", "surrogatepass").decode("utf-16-le"):
+        pair = half.encode("utf-16-le")
+        for i in range(0, len(pair), 2):
+            piece = pair[i : i + 2].decode("utf-16-le", "surrogatepass")
+            assert draft.feed(chunk({"content": piece})).encode()
+    assert draft.text == text
+
+
+@given(st.text(st.characters()))
+def test_a_half_alone_becomes_a_mark_and_the_rest_stays(text: str) -> None:
+    found = whole(text)
+    assert found.encode().decode() == found
+    if not any("\ud800" <= c <= "\udfff" for c in text):
+        assert found == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("plain", "", "plain"),
+        ("<think>a</think>b", "a", "b"),
+        ("\n <think>\na\n</think>\n\nb\n", "a", "b"),
+        ("<think>cut off", "cut off", ""),
+        ("thought without a start</think>b", "thought without a start", "b"),
+        ("</think>\nb", "", "b"),
+        ("b\n</think>", "", "b"),
+        ("</think>", "", ""),
+        ("<think></think>", "", ""),
+        ("<think>a</think><answer>b</answer>", "a", "b"),
+        ("<answer>b", "", "b"),
+        ("say <think> in the middle", "", "say <think> in the middle"),
+        ("Close it with `</think>` and go on.", "", "Close it with `</think>` and go on."),
+        ("", "", ""),
+    ],
+)
+def test_thinking_aloud_is_told_from_the_answer(text: str, reasoning: str, answer: str) -> None:
+    assert split_thinking(text) == (reasoning, answer)
+
+
+@given(st.text("<>/think answer\n`ab"))
+def test_no_word_of_a_text_is_invented(text: str) -> None:
+    reasoning, answer = split_thinking(text)
+    assert reasoning in text
+    assert answer in text
+
+
+@given(st.text("ab \n", min_size=1).filter(str.strip), st.text("cd \n", min_size=1).filter(str.strip))
+def test_thought_and_answer_are_both_kept(thought: str, answer: str) -> None:
+    assert split_thinking(f"<think>{thought}</think>{answer}") == (thought.strip(), answer.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "found"),
+    [
+        ("no box", "no box", []),
+        ("at <|begin_of_box|>[[1,2,3,4]]<|end_of_box|>.", "at [[1,2,3,4]].", ["[[1,2,3,4]]"]),
+        ("<|begin_of_box|>a<|end_of_box|><|begin_of_box|>b", "ab", ["a", "b"]),
+        ("b<|end_of_box|>", "b", []),
+    ],
+)
+def test_answer_boxes_lose_their_marks_and_are_listed(text: str, bare: str, found: list[str]) -> None:
+    assert strip_boxes(text) == bare
+    assert boxed(text) == found
+
+
+@given(st.lists(st.text("ab<|>", max_size=5)))
+def test_every_box_is_found(contents: list[str]) -> None:
+    text = "x".join(f"<|begin_of_box|>{c}<|end_of_box|>" for c in contents)
+    assert boxed(text) == contents
+    assert strip_boxes(text) == "x".join(contents)
+
+
+@given(st.text(), st.text())
+def test_a_longer_text_never_counts_fewer_tokens(text: str, more: str) -> None:
+    assert 1 <= count_tokens(text) <= count_tokens(text + more)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [("", 1, 1), ("word " * 750, 900, 1_100), ("汉" * 1_500, 900, 1_100), ("x" * 4_000, 900, 1_100)],
+)
+def test_tokens_are_guessed_as_the_platform_counts_them(text: str, least: int, most: int) -> None:
+    assert least <= count_tokens(text) <= most
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"error": {"code": "1113", "message": "no money"}},
+        {"error": {"code": 1113, "message": "no money"}},
+        {"code": 1113, "msg": "no money", "success": False},
+        {"code": "1113", "message": "no money"},
+        {"type": "error", "error": {"type": "x", "code": "1113", "message": "no money"}, "request_id": "r"},
+        {"error": {"code": "1113", "message": "no money"}, "choices": []},
+    ],
+)
+@pytest.mark.parametrize("status", [200, 429, 500])
+def test_an_error_is_found_in_every_shape_it_comes_in(event: dict[str, Any], status: int) -> None:
+    with pytest.raises(QuotaError, match="no money") as caught:
+        raise_if_error(event, status)
+    assert caught.value.code == "1113"
+    assert read_error(status, json.dumps(event)).code == "1113"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"choices": []},
+        {"code": 200, "data": []},
+        {"code": 0, "msg": "ok"},
+        {"data": [{"url": "x"}], "code": 7},
+        {"error": None, "choices": []},
+        {},
+    ],
+)
+def test_what_is_no_error_passes(event: dict[str, Any]) -> None:
+    raise_if_error(event)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "the service failed"),
+        ("<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"),
+        ('"just words"', "just words"),
+        ("[1,2]", "[1,2]"),
+        ('{"error": "words"}', "words"),
+        ('{"error": {"message": "words"}}', "words"),
+        ('{"detail": "Not Found"}', "Not Found"),
+        ("[" * 60_000, "[[["),
+        ("1" * 6_000, "111"),
+    ],
+)
+def test_any_refused_body_says_what_it_can(text: str, shown: str) -> None:
+    error = read_error(502, text, request_id="r1", retry_after=2.5)
+    assert (error.kind, error.request_id, error.retry_after) == ("upstream", "r1", 2.5)
+    assert shown in str(error)
+
+
+@given(st.integers(100, 599), st.text() | JSON.map(json.dumps))
+def test_a_refused_body_is_always_an_error_of_ours(status: int, text: str) -> None:
+    assert read_error(status, text).hint

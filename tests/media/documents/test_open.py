@@ -1,0 +1,94 @@
+"""OpenDocument texts and slides, and e-books: everything that a reader of them sees, and the ones that cannot be read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from support.made_documents import epub, odt, zipped
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.office import office_job
+
+
+def pages(data: bytes, **params: Any) -> list[list[Any]]:
+    facts, _ = office_job(io.BytesIO(data), {"name": "file", **params})
+    return [list(row) for row in facts["pages"]]
+
+
+def text(data: bytes) -> str:
+    return str(pages(data)[0][2])
+
+
+def test_an_odt_keeps_tabs_line_breaks_pictures_and_text_boxes_and_leaves_out_remarks() -> None:
+    body = (
+        "<text:tracked-changes><text:p>deleted words</text:p></text:tracked-changes>"
+        "<text:h>Without a level</text:h>"
+        "<text:p>left<text:tab/>right<text:line-break/>below<office:annotation><text:p>a remark</text:p></office:annotation></text:p>"
+        '<text:p><draw:frame><draw:image/><svg:title xmlns:svg="urn:s">the logo</svg:title></draw:frame></text:p>'
+        "<text:p><draw:frame><draw:image/></draw:frame></text:p>"
+        "<text:p><draw:frame><draw:text-box><text:p>boxed</text:p></draw:text-box></draw:frame></text:p>"
+        "<draw:frame><draw:image/></draw:frame>"
+    )
+    assert text(odt(body)) == (
+        "# Without a level\n\nleft\tright\nbelow\n\n[picture: the logo]\n\n[picture]\n\nboxed\n\n[picture]"
+    )
+
+
+def test_an_odt_list_goes_over_a_page_break_and_what_is_no_item() -> None:
+    body = (
+        "<text:list><text:list-item><text:p>one</text:p><text:soft-page-break/><text:p>more of it</text:p>"
+        "</text:list-item><text:x/><text:list-item><text:p>two</text:p></text:list-item></text:list>"
+    )
+    assert text(odt(body)) == "- one\n  more of it\n- two"
+
+
+def test_each_slide_of_an_odp_comes_with_its_notes() -> None:
+    slide = (
+        "<draw:page><draw:frame><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>"
+        "<presentation:notes><draw:frame><draw:text-box><text:p>say {}</text:p></draw:text-box></draw:frame>"
+        "</presentation:notes></draw:page>"
+    )
+    deck = odt(slide.format("Plan", "hello") + slide.format("End", "goodbye"), kind="presentation")
+    assert pages(deck) == [
+        [1, "slide 1", "Plan\n\nNotes: say hello", ""],
+        [2, "slide 2", "End\n\nNotes: say goodbye", ""],
+    ]
+    assert [row[0] for row in pages(deck, pages="2")] == [2]
+
+
+def test_an_open_document_under_a_password_says_so() -> None:
+    manifest = '<m xmlns:manifest="m"><manifest:encryption-data/></m>'
+    kind = "application/vnd.oasis.opendocument.text"
+    with pytest.raises(InvalidRequest, match="file is encrypted"):
+        text(zipped({"mimetype": kind, "content.xml": "<x/>", "META-INF/manifest.xml": manifest}))
+
+
+@pytest.mark.parametrize("parts", [{}, {"content.xml": "<x/>"}])
+def test_an_open_document_without_contents_is_damaged(parts: dict[str, str]) -> None:
+    with pytest.raises(UnsupportedMedia, match="file is damaged: it has no contents"):
+        text(zipped({"mimetype": "application/vnd.oasis.opendocument.text", **parts}))
+
+
+def test_what_is_no_chapter_is_passed_over_in_an_epub() -> None:
+    book = epub({"a": "<p>start</p>", "b": "<p>end</p>"}, ["cover", "a", "b"])
+    assert [row[2] for row in pages(book)] == ["start", "end"]
+
+
+def test_an_epub_under_copy_protection_is_refused_as_such() -> None:
+    out = io.BytesIO(epub({"a": "<p>x</p>"}, ["a"]))
+    import zipfile
+
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("META-INF/rights.xml", "<rights/>")
+    with pytest.raises(InvalidRequest, match="file is copy-protected"):
+        pages(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    "container", ["<container/>", '<container><rootfile full-path="gone.opf"/></container>', ""]
+)
+def test_an_epub_that_names_no_contents_is_damaged(container: str) -> None:
+    with pytest.raises(UnsupportedMedia, match="file is damaged: it names no contents"):
+        pages(zipped({"mimetype": "application/epub+zip", "META-INF/container.xml": container}))

@@ -1,0 +1,184 @@
+"""RTF, HTML, mail, notebooks and odd texts: the rarer things that such files hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.eml import read_mail
+from glm_mcp.media.documents.html import html_markdown
+from glm_mcp.media.documents.notebook import read_notebook
+from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.rtf import rtf_text
+
+# ── RTF ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (rb"a\~b\_c\-d \{\}\\", "a\xa0b‑cd {}\\"),  # spaces and hyphens of their own kind
+        (b"one\\\ntwo", "one\n\ntwo"),  # a line's end after a backslash is a paragraph's
+        (rb"\u8364? \uc0\u8364 x \uc1\u8364\'80 y \u8364\~z", "€ €x € y €z"),  # stand-ins for old readers
+        (rb"{\*\shpinst\sp{\shptxt in the box\par}} after", "in the box\n\n after"),
+        (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "c"),  # nothing of a picture or an unknown group
+        (rb"\ansicpg437 \'82 \ansicpg10000 \'8e \ansicpg99999 \'e9", "é é é"),
+        (rb"{\fonttbl{\f1\fcharset204 Arial;}}\f1 \'cf\plain \'e9", "Пé"),
+        (b"a\\bin7 }{\\bin1}{}\\{b", "a{b"),  # raw bytes that look like groups
+        (rb"\trowd\intbl A\cell\row\pard\par\par b", "| A |\n| --- |\n\nb"),
+        (rb"a}b}}c", "abc"),  # more ends than beginnings
+    ],
+)
+def test_rtf_is_read_by_the_rules_of_its_format(source: bytes, text: str) -> None:
+    assert rtf_text(rb"{\rtf1\ansi " + source + b"}") == text
+
+
+# ── HTML ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
+    page = (
+        "<p>seen<input value='typed'></p><div hidden>a<span style='display: none'>b</span></div>"
+        "<p style='visibility:hidden'>c</p><nav>d<script>e</script></nav><p aria-hidden='true'>f</p>"
+    )
+    assert html_markdown(page) == "seen"
+
+
+def test_a_table_in_a_cell_becomes_words_and_a_tall_cell_goes_down_all_its_rows() -> None:
+    page = (
+        "<table><tr><td rowspan=3>tall</td><td><table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table></td></tr>"
+        "<tr><td>2</td></tr><tr><td colspan=x>3</td></tr></table>"
+    )
+    assert html_markdown(page) == "| tall | a ; b / c |\n| --- | --- |\n| tall | 2 |\n| tall | 3 |"
+
+
+def test_powers_and_indices_are_marked_in_the_text_and_in_cells() -> None:
+    page = "<p>10<sup>6</sup> H<sub>2</sub>O</p><table><tr><td>m<sup>2</sup></td><td>x<sub>i</sub></td></tr></table>"
+    assert html_markdown(page) == "10^6^ H~2~O\n\n| m^2^ | x~i~ |\n| --- | --- |"
+
+
+def test_check_boxes_show_whether_they_are_ticked_and_other_fields_nothing() -> None:
+    page = (
+        "<ul><li><input type=checkbox checked>Milk</li><li><input type=CHECKBOX> Bread</li></ul>"
+        "<p>Name <input value=typed><input type=checkbox hidden></p>"
+        "<table><tr><td><input type=checkbox checked></td><td>Paid</td></tr></table>"
+    )
+    assert html_markdown(page) == "- [x] Milk\n- [ ] Bread\n\nName\n\n| [x] | Paid |\n| --- | --- |"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<table><tr><th>Name<th>Sum<tr><td>A<td>1</table>", "| Name | Sum |\n| --- | --- |\n| A | 1 |"),
+        ("<ul><li>one<ul><li>a<li>b</ul><li>two</ul>", "- one\n  - a\n  - b\n- two"),
+    ],
+)
+def test_html_may_leave_out_the_end_tags_that_its_standard_lets_it(page: str, text: str) -> None:
+    assert html_markdown(page) == text
+
+
+def test_xhtml_may_close_an_element_in_its_first_tag() -> None:
+    page = '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>a<b/>c <a href="x"/>d</p></body></html>'
+    assert html_markdown(page) == "ac d"
+
+
+def test_html_is_read_without_the_parser_that_is_preferred() -> None:
+    code = (
+        "import sys; sys.modules['lxml'] = None\nfrom glm_mcp.media.documents.html import html_markdown\n"
+        "print(html_markdown('<p>one</p><ul><li>two</li></ul>'))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert ran.stdout.split() == ["one", "-", "two"]
+
+
+# ── Mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_mail_within_a_mail_is_one_attachment() -> None:
+    inner, outer = EmailMessage(), EmailMessage()
+    inner["Subject"] = "the first one"
+    inner.set_content("secret of the inner mail")
+    outer["Subject"] = "Fwd"
+    outer.set_content("see below")
+    outer.add_attachment(inner)
+    text = read_mail(bytes(outer), None, "a.eml", None)["pages"][0][2]
+    assert "see below" in text
+    assert "- a message (message/rfc822)" in text
+    assert "secret" not in text
+
+
+# ── Notebooks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def notebook(book: dict[str, Any]) -> str:
+    return str(read_notebook(json.dumps(book), None, "a.ipynb")["pages"][0][2])
+
+
+def test_a_notebook_of_the_old_form_and_its_formulas_are_read() -> None:
+    cells = [
+        {"cell_type": "heading", "level": 2, "source": "Part"},
+        {
+            "cell_type": "code",
+            "input": "",
+            "outputs": [{"output_type": "display_data", "data": {"widget": {}}}],
+        },
+        {
+            "cell_type": "code",
+            "input": "f",
+            "outputs": [{"output_type": "display_data", "data": {"text/latex": "$x^2$"}}],
+        },
+    ]
+    text = notebook({"nbformat": 3, "worksheets": [{"cells": cells}]})
+    assert text == "## Part\n\n```python\nf\n```\n\nOutput:\n\n$x^2$"
+
+
+# ── Text ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plain(data: bytes, name: str) -> dict[str, Any]:
+    return text_job(io.BytesIO(data), {"name": name})[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(b'{"a": 1}', "json"), (b"[1, 2", "text"), (b"[" * 9_000, "text"), (b"words", "text")]
+)
+def test_json_without_a_suffix_is_told_by_being_json(data: bytes, kind: str) -> None:
+    assert plain(data, "export")["kind"] == kind
+
+
+def test_a_file_of_spaces_alone_is_said_to_be_empty() -> None:
+    assert plain(b" \n \n", "a.txt")["notes"] == ["the file is empty"]
+
+
+# ── Encodings ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_wrong_byte_does_not_change_what_a_long_text_is_taken_for() -> None:
+    text = "안녕하세요. 이것은 한국어 텍스트입니다. " * 10
+    found = decode(text.encode("euc_kr") + b"\xff" + text.encode("euc_kr"), "a.txt")
+    assert found.encoding == "euc-kr"
+    assert found.text.count("한국어") == 20
+    assert "1 character could not be decoded" in found.note
+
+
+def test_bytes_of_no_known_encoding_are_shown_as_they_can_be() -> None:
+    found = decode(
+        b"\x90\x81\x90aa\x81 \x8fa\x8d\x81\x8fa\x9d\x90\xa0\xa0\x8f\x8d\x9d\xff\xa0b\x81a\x81 \xfe", "a"
+    )
+    assert found.encoding == "latin-1"
+    assert "guessed" in found.note
+
+
+def test_the_callers_encoding_is_taken_with_a_mark_and_refused_when_it_fits_nothing() -> None:
+    assert decode("\ufeffgrün".encode(), "a.txt", "utf-8").text == "grün"
+    assert decode("grün".encode("utf-16"), "a.txt", "utf-16").text == "grün"
+    with pytest.raises(InvalidRequest, match=r"a\.txt is not written in utf-8"):
+        decode(b"\xd0\xff" * 30, "a.txt", "utf-8")

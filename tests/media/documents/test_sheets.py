@@ -1,0 +1,172 @@
+"""Workbooks beyond a plain table: old ones, times, formulas far out, passwords; and tables out of CSV."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import time
+import zipfile
+from typing import Any
+
+import pytest
+from support.made_documents import odt, zipped
+from support.paths import DATA
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.markdown import read_csv
+from glm_mcp.media.documents.office import office_job
+
+xlsxwriter: Any = pytest.importorskip("xlsxwriter")
+
+
+def job(data: bytes, **params: Any) -> dict[str, Any]:
+    return office_job(io.BytesIO(data), {"name": "file", **params})[0]
+
+
+def text(data: bytes) -> str:
+    return str(job(data)["pages"][0][2])
+
+
+def test_a_workbook_of_excel_97_is_read() -> None:
+    facts = job((DATA / "excel97.xls").read_bytes())
+    assert facts["kind"] == "xls"
+    assert [row[1] for row in facts["pages"]] == ["sheet 'Stock'", "sheet 'Spare' (hidden)"]
+    assert facts["pages"][0][2] == (
+        "| Item | Qty | Since |\n| --- | --- | --- |\n| 苹果 | 3 | 2003-04-05 06:30:00 |"
+    )
+
+
+def test_days_times_and_lengths_of_time_are_written_as_such() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    for column, (form, value) in enumerate(
+        (
+            ("yyyy-mm-dd", dt.datetime(2026, 1, 2)),  # noqa: DTZ001 - sheets have no time zones
+            ("yyyy-mm-dd hh:mm", dt.datetime(2026, 1, 2, 3, 4)),  # noqa: DTZ001
+            ("[h]:mm:ss", dt.timedelta(hours=30)),
+        )
+    ):
+        sheet.write_datetime(0, column, value, book.add_format({"num_format": form}))
+    book.close()
+    assert text(out.getvalue()).splitlines()[0] == "| 2026-01-02 | 2026-01-02 03:04:00 | 1 day, 6:00:00 |"
+
+
+def plain(cells: str, more: dict[str, str] | None = None) -> bytes:
+    """A workbook of one sheet with these cells, as a program writes it that calculates nothing."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    return zipped(
+        {
+            "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="b" Type="{kinds}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{kinds}"><sheets><sheet name="One" sheetId="1" r:id="s"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="s" Type="{kinds}/worksheet" Target="/xl/worksheets/sheet1.xml"/></Relationships>',
+            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
+            **(more or {}),
+        }
+    )
+
+
+def test_a_formula_without_a_result_is_shown_where_it_stands_unless_that_is_far_out() -> None:
+    cells = (
+        '<row r="1"><c r="A1"><v>2</v></c><c r="B1"><f>A1*2</f></c></row>'
+        '<row r="3"><c r="C3"><f>A1&amp;"&lt;"</f><v></v></c></row>'
+        '<row r="1000000"><c r="A1000000"><f>A1</f></c></row>'
+    )
+    facts = job(plain(cells))
+    assert facts["pages"][0][2].splitlines() == [
+        "| 2 | =A1*2 |  |",
+        "| --- | --- | --- |",
+        "|  |  |  |",
+        '|  |  | =A1&"<" |',
+    ]
+    assert facts["notes"] == ["sheet 'One': formulas without a stored result, shown as written: 2"]
+
+
+def test_a_cell_with_an_error_shows_the_error() -> None:
+    cells = (
+        '<row r="1"><c r="A1" s="0" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B1"><v>3</v></c>'
+        '<c t="e" r="C1"><v>#N/A</v></c></row><row r="2"><c r="A2" t="e"/><c r="B2"><v>4</v></c></row>'
+    )
+    facts = job(plain(cells))
+    assert facts["pages"][0][2] == "| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
+    assert facts["notes"] == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "]
+)
+def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
+    start = time.process_time()
+    with contextlib.suppress(UnsupportedMedia):
+        job(plain('<row r="1"><c r="A1" t="e"><f/>' + piece * 300_000 + "</row>"))
+    assert time.process_time() - start < 5
+
+
+def test_a_workbook_under_a_password_says_so() -> None:
+    manifest = (
+        '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+        '<manifest:file-entry manifest:full-path="content.xml"><manifest:encryption-data/></manifest:file-entry></manifest:manifest>'
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    ods = zipped({"mimetype": kind, "content.xml": "secret", "META-INF/manifest.xml": manifest})
+    xls = bytearray((DATA / "excel97.xls").read_bytes())
+    xls[xls.index(b"\x09\x08\x10\0") + 20] = 0x2F  # the record after the first: FILEPASS
+    for data in (ods, bytes(xls)):
+        with pytest.raises(InvalidRequest, match="file is encrypted"):
+            job(data)
+
+
+def test_names_of_parts_in_other_letters_are_taken() -> None:
+    with zipfile.ZipFile(io.BytesIO(plain('<row r="1"><c r="A1"><v>2</v></c></row>'))) as whole:
+        parts = {name.replace("workbook", "Workbook"): whole.read(name) for name in whole.namelist()}
+    assert text(zipped(parts)) == "| 2 |\n| --- |"
+
+
+def test_a_workbook_without_its_list_of_parts_is_damaged() -> None:
+    with pytest.raises(UnsupportedMedia, match="file is damaged"):
+        job(zipped({"xl/workbook.xml": "<workbook/>"}))
+
+
+def test_an_empty_ods_table_is_an_empty_sheet() -> None:
+    assert text(odt('<table:table table:name="One"/>', kind="spreadsheet")) == "(empty sheet)"
+
+
+def test_a_csv_loses_its_empty_last_rows_and_says_when_rows_differ() -> None:
+    facts = read_csv("a,b,\n1,2,\n,,\n,,\n", "a.csv", None, [])
+    assert facts["pages"][0][2] == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert facts["notes"] == []
+    assert read_csv("a,b\n1,2,3\n", "a.csv", None, [])["notes"] == ["rows have 2 to 3 fields"]
+
+
+def test_a_csv_with_a_quote_that_never_ends_is_refused_by_its_size() -> None:
+    with pytest.raises(UnsupportedMedia, match=r"a\.csv is not a readable CSV: field larger than"):
+        read_csv('a,"' + "x" * 10_000_001, "a.csv", None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("x;y\n" + "0,5;0,25\n1,5;2,25\n" * 20, "| 0,5 | 0,25 |"),
+        ("id;text\n" + "1;first, second, third\n2;one, two, three\n" * 1000, "| 1 | first, second, third |"),
+        ("id\ttext\n1\ta, b\n2\tc, d\n", "| 1 | a, b |"),
+        ("a,b\n1,2;3\n4,5;6\n", "| 1 | 2;3 |"),
+        ("a,b,c\n1,2,3\n4,5\n", "| 1 | 2 | 3 |"),
+    ],
+)
+def test_a_csv_is_split_where_every_row_is_split_alike(text: str, row: str) -> None:
+    assert row in read_csv(text, "a.csv", None, [])["pages"][0][2].splitlines()
+
+
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_the_delimiter_that_a_first_line_names_is_taken_and_the_line_not_shown(line: str) -> None:
+    facts = read_csv(line + "a,b;c,d\n1,2;3,4\n", "a.csv", None, [])
+    assert facts["pages"][0][2] == "| a,b | c,d |\n| --- | --- |\n| 1,2 | 3,4 |"
+
+
+def test_a_first_line_that_names_no_delimiter_is_shown() -> None:
+    for text in ("sep=x\n1\n", "sep=,more\n1,2\n"):
+        assert "sep=" in read_csv(text, "a.csv", None, [])["pages"][0][2]

@@ -1,0 +1,210 @@
+"""DOCX and PPTX beyond plain text: formulas, pictures, page furniture, diagrams; and parts of them that are broken."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from support.made_documents import W, docx, para, zipped
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.office import office_job
+
+pptx: Any = pytest.importorskip("pptx")
+
+
+def pages(data: bytes, **params: Any) -> list[list[Any]]:
+    facts, _ = office_job(io.BytesIO(data), {"name": "file", **params})
+    return [list(row) for row in facts["pages"]]
+
+
+def text(data: bytes) -> str:
+    return str(pages(data)[0][2])
+
+
+def run(words: str) -> str:
+    return f"<m:r><m:t>{words}</m:t></m:r>"
+
+
+X, TWO, AT = f"<m:e>{run('x')}</m:e>", f"<m:sup>{run('2')}</m:sup>", f"<m:sub>{run('i')}</m:sub>"
+CELL = f"<m:e>{run('a')}</m:e><m:e>{run('b')}</m:e>"
+
+
+@pytest.mark.parametrize(
+    ("formula", "line"),
+    [
+        (f"<m:sSub>{X}{AT}</m:sSub>", "x_(i)"),
+        (f"<m:sSubSup>{X}{AT}{TWO}</m:sSubSup>", "x_(i)^(2)"),
+        (f"<m:rad><m:deg/>{X}</m:rad>", "sqrt(x)"),
+        (f"<m:rad><m:deg>{run('3')}</m:deg>{X}</m:rad>", "root{3}(x)"),
+        (f'<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr>{AT}{TWO}{X}</m:nary>', "∑_(i)^(2) x"),
+        (f"<m:nary><m:naryPr/><m:sub/><m:sup/>{X}</m:nary>", "∫ x"),
+        (f"<m:d>{CELL}</m:d>", "(a, b)"),
+        (f"<m:m><m:mPr/><m:mr>{CELL}</m:mr><m:mr>{CELL}</m:mr></m:m>", "[a, b; a, b]"),
+        (f"<m:func><m:fName>{run('sin')}</m:fName>{X}</m:func>", "sinx"),
+    ],
+)
+def test_a_formula_of_word_is_written_in_a_line(formula: str, line: str) -> None:
+    assert text(docx(f"<w:p><m:oMath>{formula}</m:oMath></w:p>")) == line
+
+
+def r(words: str) -> str:
+    return f"<w:r><w:t>{words}</w:t></w:r>"
+
+
+RUBY = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('とう')}{r('きょう')}</w:rt><w:rubyBase>{r('東京')}</w:rubyBase></w:ruby></w:r>"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (f'{r("Page ")}<w:fldSimple w:instr="PAGE">{r("7")}</w:fldSimple>{r(" of 9")}', "Page 7 of 9"),
+        (f'<w:bdo w:val="rtl"><w:dir w:val="ltr">{r("שלום")}</w:dir>{r(" one")}</w:bdo>', "שלום one"),
+        (f"{RUBY}{r('へ')}", "東京(とうきょう)へ"),
+        (
+            f'<w:fldSimple w:instr="REF x">{RUBY}<m:oMath>{run("x")}</m:oMath></w:fldSimple>',
+            "東京(とうきょう) x",
+        ),
+    ],
+)
+def test_the_words_of_fields_of_directions_and_of_ruby_stay_in_their_line(body: str, line: str) -> None:
+    assert text(docx(f"<w:p>{body}</w:p>")) == line
+
+
+def test_what_stands_high_or_low_in_a_docx_is_marked_and_a_footnote_keeps_its_own_mark() -> None:
+    def placed(words: str, place: str) -> str:
+        return f'<w:r><w:rPr><w:vertAlign w:val="{place}"/></w:rPr>{words}</w:r>'
+
+    note = placed('<w:footnoteReference w:id="2"/>', "superscript")
+    plain = '<w:r><w:footnoteReference w:id="2"/></w:r>'
+    high, low = placed("<w:t>6</w:t>", "superscript"), placed("<w:t>2</w:t>", "subscript")
+    notes = f'<w:footnotes {W}><w:footnote w:id="2">{para("the note")}</w:footnote></w:footnotes>'
+    body = f"<w:p>{r('10')}{high}{plain}{r(' H')}{low}{r('O')}{note}</w:p>"
+    read = text(docx(body, {"word/footnotes.xml": notes}))
+    assert read.partition("\n")[0] == "10^6^[^1] H~2~O[^2]"
+
+
+@pytest.mark.parametrize(("state", "mark"), [("1", "[x]"), ("0", "[ ]")])
+def test_a_check_box_of_word_shows_whether_it_is_ticked(state: str, mark: str) -> None:
+    w14 = "http://schemas.microsoft.com/office/word/2010/wordml"
+    box = (
+        f'<w:sdt><w:sdtPr><w14:checkbox xmlns:w14="{w14}"><w14:checked w14:val="{state}"/></w14:checkbox></w:sdtPr>'
+        f"<w:sdtContent>{r('☐')}</w:sdtContent></w:sdt>"
+    )
+    assert text(docx(f"<w:p>{box}{r(' Paid')}</w:p>")) == f"{mark} Paid"
+
+
+def test_a_docx_with_the_mark_of_a_comment_that_it_does_not_hold_is_read() -> None:
+    mark = '<w:r><w:commentReference w:id="0"/></w:r>'
+    assert text(docx(f"<w:p>{r('Words')}{mark}</w:p>")) == "Words"
+
+
+def test_a_picture_in_a_docx_is_named_by_its_alternative_text() -> None:
+    spaces = (
+        'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+        'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+        'xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture" '
+        'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+    )
+    drawing = (
+        '<w:p><w:r><w:drawing><wp:inline {}><wp:docPr id="1" name="a" descr="{}"/><a:graphic><a:graphicData><pic:pic>'
+        '<pic:blipFill><a:blip r:embed="img"/></pic:blipFill></pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>'
+    )
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/image"
+    related = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="img" Type="{kind}" Target="media/a.png"/></Relationships>'
+    )
+    more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": related, "word/media/a.png": b"png"}
+    body = drawing.format(spaces, "the  logo") + drawing.format(spaces, "")
+    assert text(docx(body, more)) == "[picture: the logo]\n\n[picture]"
+
+
+def test_a_page_number_alone_is_no_page_header() -> None:
+    more = {
+        "word/footer1.xml": f"<w:ftr {W}>{para('7')}</w:ftr>",
+        "word/footer2.xml": f"<w:ftr {W}>{para('Draft')}</w:ftr>",
+    }
+    assert text(docx(para("Words"), more)) == "Words\n\n[page footer: Draft]"
+
+
+def test_a_docx_with_a_broken_or_missing_part_is_damaged() -> None:
+    with pytest.raises(UnsupportedMedia, match="file is damaged"):
+        text(docx(para("Words"), {"word/styles.xml": "<w:styles"}))
+    with pytest.raises(UnsupportedMedia, match="file holds no text document"):
+        text(zipped({"word/styles.xml": "<x/>"}))
+    with pytest.raises(UnsupportedMedia, match="an XML part of it cannot be read"):
+        text(docx(para("Words"), {"word/header1.xml": "<w:hdr"}))
+
+
+def test_an_archive_under_a_password_says_so() -> None:
+    data = docx(para("Words"))
+    for signature, place in (
+        (b"PK\x03\x04", 6),
+        (b"PK\x01\x02", 8),
+    ):  # the flags of each member, here and in the list
+        at = data.find(signature)
+        while at >= 0:
+            data = data[: at + place] + bytes([data[at + place] | 1]) + data[at + place + 1 :]
+            at = data.find(signature, at + 4)
+    with pytest.raises(InvalidRequest, match="file is encrypted"):
+        text(data)
+
+
+# ── PPTX ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def saved(deck: Any) -> bytes:
+    out = io.BytesIO()
+    deck.save(out)
+    return out.getvalue()
+
+
+def test_the_words_of_a_diagram_and_of_grouped_shapes_are_read_and_lines_say_nothing() -> None:
+    from pptx.opc.constants import RELATIONSHIP_TYPE as KINDS
+    from pptx.opc.package import Part
+    from pptx.opc.packuri import PackURI
+    from pptx.oxml import parse_xml
+
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    a = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    d = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+    points = "".join(
+        f"<d:pt><d:t><a:p><a:r><a:t>{w}</a:t></a:r></a:p></d:t></d:pt>" for w in ("Plan", "", "Do")
+    )
+    model = f'<d:dataModel xmlns:d="{d}" xmlns:a="{a}"><d:ptLst>{points}</d:ptLst></d:dataModel>'
+    part = Part(PackURI("/ppt/diagrams/data1.xml"), "application/xml", slide.part.package, model.encode())
+    number = slide.part.relate_to(part, KINDS.DIAGRAM_DATA)
+    slide.shapes.add_connector(1, 0, 0, 9, 9)
+    p = "http://schemas.openxmlformats.org/presentationml/2006/main"
+    r = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    frame = (
+        f'<p:graphicFrame xmlns:p="{p}" xmlns:a="{a}" xmlns:r="{r}"><p:nvGraphicFramePr><p:cNvPr id="9" name="d"/>'
+        "<p:cNvGraphicFramePr/><p:nvPr/></p:nvGraphicFramePr><p:xfrm/><a:graphic>"
+        f'<a:graphicData uri="{d}"><d:relIds xmlns:d="{d}" r:dm="{number}"/></a:graphicData></a:graphic></p:graphicFrame>'
+    )
+    slide.shapes._spTree.append(parse_xml(frame))  # noqa: SLF001 - the library makes no diagrams
+    inner = slide.shapes
+    for depth in range(22):
+        inner = inner.add_group_shape().shapes
+        inner.add_textbox(0, 0, 9, 9).text_frame.text = f"depth {depth + 1}"
+    slide.notes_slide.notes_text_frame.text = " "
+    (row,) = pages(saved(deck))
+    assert row[2].startswith("- Plan\n- Do\n\ndepth 1\n\ndepth 2\n\n")
+    assert row[2].endswith("depth 20")
+
+
+def test_a_pptx_without_a_slide_that_it_names_is_damaged() -> None:
+    import zipfile
+
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[6])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(deck))) as whole, zipfile.ZipFile(out, "w") as cut:
+        for name in whole.namelist():
+            if name != "ppt/slides/slide1.xml":
+                cut.writestr(name, whole.read(name))
+    with pytest.raises(UnsupportedMedia, match="file is damaged: KeyError"):
+        pages(out.getvalue())

@@ -1,0 +1,373 @@
+"""Downloads, against a real server on this machine (as the endpoint's own host) and a recording transport."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from support.web_server import PNG, PUBLIC, Server
+
+from glm_mcp.errors import (
+    ForbiddenURL,
+    GLMError,
+    MediaTooLarge,
+    NetworkError,
+    NotFound,
+    TimedOut,
+    UnsupportedMedia,
+)
+from glm_mcp.media.sources.download import download, fetched, proxy_for
+from glm_mcp.media.sources.urls import parse_public_url
+from glm_mcp.media.types import Fragment, Source
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+async def get(
+    server: Server, path: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10
+) -> tuple[bytes, str, str]:
+    with anyio.fail_after(20):
+        return await download(
+            f"http://{server.host}/{path}",
+            max_bytes=max_bytes,
+            timeout_s=timeout_s,
+            own_host=server.host,
+            proxies={},
+        )
+
+
+async def test_a_file_comes_with_its_type_and_final_address(server: Server) -> None:
+    assert await get(server, "a.png?x=1") == (PNG, "image/png", f"http://{server.host}/a.png?x=1")
+    (seen,) = server.seen
+    assert seen["path"] == "/a.png?x=1"
+    assert seen["host"] == server.host
+    assert "glm-flash-mcp" in seen["user-agent"]
+    assert "cookie" not in seen
+
+
+async def test_redirects_are_followed_five_times_and_cookies_are_not_kept(server: Server) -> None:
+    assert (await get(server, "to/" * 5 + "a.png"))[2] == f"http://{server.host}/a.png"
+    assert not any("cookie" in seen for seen in server.seen)
+    with pytest.raises(NetworkError, match="more than 5 times"):
+        await get(server, "to/" * 6 + "a.png")
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:1/", "http://169.254.169.254/latest", "http://localhost/", "file:///etc/passwd", "http://u:p@example.com/", "//10.0.0.1/x", "http://[::1]/"]
+)  # fmt: skip
+async def test_a_redirect_to_a_private_address_is_refused(server: Server, target: str) -> None:
+    with pytest.raises(ForbiddenURL):
+        await get(server, "to/" + target)
+
+
+async def test_a_private_address_is_refused_before_any_connection(server: Server) -> None:
+    with pytest.raises(ForbiddenURL, match="private"):
+        await download(f"http://{server.host}/a.png", max_bytes=10, timeout_s=5, proxies={})
+    with pytest.raises(ForbiddenURL, match="private"):
+        await download(
+            f"http://{server.host}/a.png", max_bytes=10, timeout_s=5, own_host="127.0.0.1:1", proxies={}
+        )
+    assert server.seen == []
+
+
+async def test_a_large_file_is_refused_by_its_claim_and_by_its_bytes(server: Server) -> None:
+    with pytest.raises(MediaTooLarge, match="larger than"):
+        await get(server, "a.png", max_bytes=len(PNG) - 1)
+    assert (await get(server, "a.png", max_bytes=len(PNG)))[0] == PNG
+    with pytest.raises(MediaTooLarge):
+        await get(server, "endless", max_bytes=300_000)
+
+
+async def test_a_compressed_bomb_is_stopped_at_the_limit(server: Server) -> None:
+    with pytest.raises(MediaTooLarge):
+        await get(server, "bomb", max_bytes=200_000)
+    assert (await get(server, "gzip"))[0] == PNG
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("404", NotFound, "HTTP 404"),
+        ("410", NotFound, "HTTP 410"),
+        ("403", NetworkError, "refused the download"),
+        ("500", NetworkError, "Call again later"),
+        ("429", NetworkError, "Call again later"),
+        ("418", NetworkError, "HTTP 418"),
+        ("304", NetworkError, "HTTP 304"),
+        ("short", NetworkError, "could not be downloaded"),
+        ("torn", NetworkError, "broke off"),
+        ("damaged", NetworkError, "damaged"),
+        ("brotli", UnsupportedMedia, "'br', which was not asked for"),
+    ],
+)
+async def test_failures_say_what_happened(
+    server: Server, path: str, error: type[GLMError], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        await get(server, path + "?key=hidden")
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["hang", "slow"])
+async def test_a_server_that_hangs_is_given_up_at_the_limit(server: Server, path: str) -> None:
+    with pytest.raises(TimedOut, match=r"within 0\.3 s"):
+        await get(server, path, timeout_s=0.3)
+
+
+async def test_a_name_server_that_hangs_is_given_up_at_the_limit() -> None:
+    release = threading.Event()
+
+    def hang(host: str, port: int) -> Sequence[str]:
+        release.wait(20)
+        return [PUBLIC]
+
+    with anyio.fail_after(10), pytest.raises(TimedOut):
+        await download("http://example.com/", max_bytes=10, timeout_s=0.2, resolver=hang, proxies={})
+    release.set()
+
+
+async def test_a_refused_connection_is_a_network_error(server: Server) -> None:
+    server.server_close()
+    with pytest.raises(NetworkError, match="could not be downloaded"):
+        await get(server, "a.png")
+
+
+# With a recording transport: what would be connected to
+
+
+class Recorder(httpx.MockTransport):
+    """Answers with the pages by path; remembers each request."""
+
+    def __init__(self, **moves: str) -> None:
+        self.requests: list[httpx.Request] = []
+        self.moves = moves
+        super().__init__(self.handle)
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        target = self.moves.get(request.url.path.strip("/"))
+        return (
+            httpx.Response(302, headers={"Location": target})
+            if target
+            else httpx.Response(200, stream=httpx.ByteStream(PNG))
+        )
+
+
+def names(**known: list[str]) -> Callable[[str, int], Sequence[str]]:
+    """A resolver that knows some names, each dot written as `_`, and counts nothing."""
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        if host.replace(".", "_") not in known:
+            raise OSError(-2, "Name or service not known")
+        return known[host.replace(".", "_")]
+
+    return resolve
+
+
+async def fetch(
+    url: str,
+    transport: Recorder,
+    resolver: Callable[[str, int], Sequence[str]],
+    *,
+    own_host: str | None = None,
+    proxy: str = "",
+) -> tuple[bytes, str, str]:
+    with anyio.fail_after(10):
+        return await download(
+            url,
+            max_bytes=10_000,
+            timeout_s=5,
+            own_host=own_host,
+            transport=transport,
+            resolver=resolver,
+            proxies={"http": proxy, "https": proxy} if proxy else {},
+        )
+
+
+async def test_the_connection_goes_to_the_checked_address_under_the_name(server: Server) -> None:
+    transport = Recorder()
+    data, _, final = await fetch(
+        "https://cdn.example.com:8443/a.png?s=1", transport, names(cdn_example_com=["2606:4700::1", PUBLIC])
+    )
+    (request,) = transport.requests
+    assert data == PNG
+    assert final == "https://cdn.example.com:8443/a.png?s=1"
+    assert str(request.url) == f"https://{PUBLIC}:8443/a.png?s=1"
+    assert request.headers["Host"] == "cdn.example.com:8443"
+    assert request.extensions["sni_hostname"] == "cdn.example.com"
+    await fetch("https://six.example.com/", transport, names(six_example_com=["2606:4700::1"]))
+    assert transport.requests[-1].url.host == "2606:4700::1"
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["127.0.0.1"],
+        [PUBLIC, "10.0.0.1"],
+        ["169.254.169.254"],
+        ["::ffff:127.0.0.1"],
+        ["fe80::1%eth0"],
+        ["nonsense"],
+    ],
+)
+async def test_a_name_with_any_private_address_is_refused(addresses: list[str]) -> None:
+    transport = Recorder()
+    with pytest.raises(ForbiddenURL, match="private"):
+        await fetch("https://evil.example.com/", transport, names(evil_example_com=addresses))
+    assert transport.requests == []
+
+
+async def test_a_name_that_changes_its_address_is_asked_only_once_a_hop() -> None:
+    asked: list[str] = []
+
+    def rebinding(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return [PUBLIC] if len(asked) == 1 else ["127.0.0.1"]
+
+    transport = Recorder(again="/there")
+    assert (await fetch("http://evil.example.com/a.png", transport, rebinding))[0] == PNG
+    assert asked == ["evil.example.com"]
+    asked.clear()
+    with pytest.raises(ForbiddenURL):
+        await fetch("http://evil.example.com/again", transport, rebinding)
+    assert len(asked) == 2
+
+
+async def test_a_redirect_from_elsewhere_to_the_endpoint_is_refused() -> None:
+    transport = Recorder(move="http://glm.internal:8000/admin")
+    known = names(evil_example_com=[PUBLIC], glm_internal=["10.0.0.5"])
+    with pytest.raises(ForbiddenURL):
+        await fetch("http://evil.example.com/move", transport, known, own_host="glm.internal:8000")
+    assert (await fetch("http://glm.internal:8000/a.png", transport, known, own_host="glm.internal:8000"))[
+        0
+    ] == PNG
+    assert transport.requests[-1].url.host == "10.0.0.5"
+
+
+async def test_an_unknown_name_is_a_network_error() -> None:
+    with pytest.raises(NetworkError, match=r"the name no\.example\.com was not found"):
+        await fetch("http://no.example.com/", Recorder(), names())
+
+
+async def test_through_a_proxy_the_name_is_left_to_it_but_private_answers_still_refuse() -> None:
+    transport = Recorder()
+    await fetch("https://cdn.example.com/a.png", transport, names(), proxy="http://proxy:3128")
+    assert transport.requests[0].url.host == "cdn.example.com"
+    assert "sni_hostname" not in transport.requests[0].extensions
+    with pytest.raises(ForbiddenURL):
+        await fetch(
+            "https://in.example.com/",
+            transport,
+            names(in_example_com=["10.0.0.1"]),
+            proxy="http://proxy:3128",
+        )
+    with pytest.raises(ForbiddenURL):
+        await fetch("http://169.254.169.254/", transport, names(), proxy="http://proxy:3128")
+
+
+async def test_a_real_proxy_is_used_for_the_download(server: Server) -> None:
+    """The local server stands for the proxy: it gets the whole address as its target."""
+    with anyio.fail_after(10):
+        data, _, _ = await download(
+            "http://cdn.example.com/a.png",
+            max_bytes=1000,
+            timeout_s=5,
+            resolver=names(),
+            proxies={"http": server.host},
+        )
+    assert data == PNG
+    assert server.seen[0]["path"] == "http://cdn.example.com/a.png"
+
+
+async def test_a_proxy_that_cannot_be_used_names_the_setting() -> None:
+    for wrong in ("nonsense://x", "http://[::1"):
+        with pytest.raises(NetworkError, match="HTTPS_PROXY"):
+            await download(
+                "http://cdn.example.com/",
+                max_bytes=10,
+                timeout_s=5,
+                resolver=names(),
+                proxies={"http": wrong},
+            )
+
+
+@pytest.mark.parametrize(
+    ("no", "direct"),
+    [("", False), ("*", True), ("example.com", True), (".example.com", True), ("*.example.com", True), ("other.com, cdn.example.com", True), ("le.com", False), ("cdn.example.com:443", True), ("cdn.example.com:80", False)],
+)  # fmt: skip
+def test_hosts_that_go_directly_have_no_proxy(no: str, direct: bool) -> None:
+    url = parse_public_url("https://cdn.example.com/")
+    assert proxy_for(url, {"all": "proxy:1", "no": no}) == (None if direct else "http://proxy:1")
+
+
+# TLS
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+async def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    await anyio.run_process(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate,
+         "-subj", "/CN=files.example.com", "-addext", "subjectAltName=DNS:files.example.com"],
+        check=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = Server(context)
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    known = names(files_example_com=["127.0.0.1"], other_example_com=["127.0.0.1"])
+
+    async def over(name: str, trust: ssl.SSLContext) -> bytes:
+        host = f"{name}:{server.port}"
+        with anyio.fail_after(10):
+            data, _, _ = await download(
+                f"https://{host}/a.png", max_bytes=1000, timeout_s=5, own_host=host, resolver=known, proxies={},
+                transport=httpx.AsyncHTTPTransport(verify=trust),
+            )  # fmt: skip
+        return data
+
+    try:
+        assert await over("files.example.com", trusted) == PNG
+        assert server.seen[0]["host"] == f"files.example.com:{server.port}"
+        with pytest.raises(NetworkError, match="certificate"):
+            await over("other.example.com", trusted)
+        with pytest.raises(NetworkError, match="certificate"):
+            await over("files.example.com", ssl.create_default_context())
+    finally:
+        server.close()
+
+
+# Sources
+
+
+async def test_a_url_source_is_fetched_and_looked_at(server: Server) -> None:
+    url = f"http://{server.host}/claims.pdf"
+    source = Source("claims.pdf", "document", "application/pdf", 0, Fragment(xywh=(1, 2, 3, 4)), url=url)
+    with anyio.fail_after(10):
+        found = await fetched(source, max_bytes=1000, timeout_s=5, own_host=server.host, proxies={})
+        assert (found.family, found.mime, found.size, found.data) == ("image", "image/png", len(PNG), PNG)
+        assert found.fragment == source.fragment
+        assert await fetched(found, max_bytes=1000, timeout_s=5) is found
+        local = Source("a", "text", "text/plain", 1, data=b"x")
+        assert await fetched(local, max_bytes=1000, timeout_s=5) is local
+        with pytest.raises(UnsupportedMedia, match="empty"):
+            await fetched(
+                Source("e", "unknown", "", 0, url=f"http://{server.host}/empty"),
+                max_bytes=1000,
+                timeout_s=5,
+                own_host=server.host,
+                proxies={},
+            )

@@ -1,0 +1,207 @@
+"""The child process a job: what comes back, what never gets in, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import pytest
+from support.paths import TESTS
+
+from glm_mcp import errors
+from glm_mcp.errors import GLMError, InternalError, MediaTooLarge, MissingExtra, TimedOut, UnsupportedMedia
+from glm_mcp.media.types import Source
+from glm_mcp.media.worker import JOBS, run_job
+
+pytestmark = pytest.mark.anyio
+
+KINDS = sorted(cls.__name__ for cls in GLMError.__subclasses__())
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def children() -> set[str]:
+    out: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        out |= set((task / "children").read_text(encoding="ascii").split())
+    return out
+
+
+def temporary() -> list[str]:
+    """The unnamed temporary files that this process holds open; named ones are never made."""
+    links = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sorted(link for link in links if link.startswith(tempfile.gettempdir()))
+
+
+async def pids(path: Path) -> list[int]:
+    """The process ids that the job wrote, once it did."""
+    with anyio.fail_after(20):
+        while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes the file
+            await anyio.sleep(0.02)
+    return [int(n) for n in (await anyio.Path(path).read_text(encoding="ascii")).split()]
+
+
+async def gone(*numbers: int) -> bool:
+    with anyio.move_on_after(5):
+        while any(alive(n) for n in numbers):  # noqa: ASYNC110 - other processes end
+            await anyio.sleep(0.01)
+        return True
+    return False
+
+
+async def test_a_job_gets_bytes_and_parameters_and_its_prints_do_not_spoil_the_result() -> None:
+    with anyio.fail_after(20):
+        facts, blobs = await run_job(
+            "support.worker_jobs:echo", b"hello \x00 world", {"name": "a.bin", "n": [1, "二"]}
+        )
+    assert facts["params"] == {"name": "a.bin", "n": [1, "二"]}
+    assert blobs == [b"hello \x00 world", b""]
+
+
+async def test_no_key_no_home_and_no_password_reach_environment_or_command_line() -> None:
+    keys = {
+        "GLM_API_KEY": "k1.s1",
+        "ZAI_API_KEY": "k2.s2",
+        "HOME": "/home/x",
+        "SSH_AUTH_SOCK": "/run/agent-9",
+    }
+    # The setting is made in a server of its own, so that this process keeps its environment.
+    code = (
+        "import anyio, json, sys; sys.path.append(sys.argv[1]); from glm_mcp.media.worker import run_job; "
+        "facts, _ = anyio.run(lambda: run_job('support.worker_jobs:echo', b'', {'password': 'pw-123'})); "
+        "print(json.dumps([facts['environment'], facts['argv']]))"
+    )
+    with anyio.fail_after(30):
+        done = await anyio.run_process([sys.executable, "-c", code, str(TESTS)], env={**os.environ, **keys})
+    text = done.stdout.decode()
+    assert '"PATH"' in text
+    assert not [k for k, v in keys.items() if f'"{k}"' in text or v in text]
+    assert "pw-123" not in text
+
+
+async def test_the_working_folder_is_not_on_the_module_path(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a stranger ran')\n", encoding="utf-8")
+    (tmp_path / "PIL.py").write_text("raise SystemExit('a stranger ran')\n", encoding="utf-8")
+    code = (
+        "import anyio, sys; sys.path[0] = sys.argv[1]; from glm_mcp.media.worker import run_job; "
+        "print(anyio.run(lambda: run_job('support.worker_jobs:echo', b'ok', {}))[1])"
+    )
+    with anyio.fail_after(30):
+        done = await anyio.run_process([sys.executable, "-c", code, str(TESTS)], cwd=tmp_path)
+    assert done.stdout.decode().strip() == "[b'ok', b'']"
+
+
+async def test_a_child_imports_nothing_heavy() -> None:
+    with anyio.fail_after(20):
+        facts, _ = await run_job("support.worker_jobs:imports", b"", {})
+    assert not {"anyio", "asyncio", "PIL", "pydantic", "httpx", "mcp", "av"} & set(facts["modules"])
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_an_error_of_the_job_comes_back_as_itself(name: str) -> None:
+    with anyio.fail_after(20), pytest.raises(GLMError) as caught:
+        await run_job("support.worker_jobs:fail", b"", {"name": "a.bin", "class": name})
+    assert type(caught.value) is getattr(errors, name)
+    if isinstance(caught.value, MissingExtra):
+        assert caught.value.extra == "heic"
+        assert "glm-flash-mcp[heic]" in caught.value.hint
+    else:
+        assert caught.value.message == "a.bin is bad"
+        assert (caught.value.hint, caught.value.code) == ("Do better.", "7")
+
+
+async def test_a_crash_names_the_file() -> None:
+    with anyio.fail_after(20), pytest.raises(UnsupportedMedia, match=r"a\.bin"):
+        await run_job("support.worker_jobs:crash", b"", {"name": "a.bin"})
+
+
+async def test_a_defect_in_a_reader_names_the_file_and_shows_no_path() -> None:
+    with anyio.fail_after(20), pytest.raises(UnsupportedMedia, match=r"a\.bin.*ValueError") as caught:
+        await run_job("support.worker_jobs:defect", b"", {"name": "a.bin"})
+    assert "somebody" not in str(caught.value)
+
+
+async def test_an_early_end_shows_the_last_line_without_its_path() -> None:
+    with anyio.fail_after(20), pytest.raises(InternalError, match=r"a\.bin.*today") as caught:
+        await run_job("support.worker_jobs:leave", b"", {"name": "a.bin"})
+    assert "somebody" not in str(caught.value)
+
+
+async def test_eating_memory_ends_in_an_error_that_names_the_file() -> None:
+    with anyio.fail_after(20), pytest.raises(MediaTooLarge, match=r"a\.bin needs more memory"):
+        await run_job("support.worker_jobs:eat", b"", {"name": "a.bin"}, memory_mb=400)
+
+
+async def test_a_flood_of_output_is_stopped() -> None:
+    with anyio.fail_after(30), pytest.raises(MediaTooLarge, match=r"a\.bin"):
+        await run_job("support.worker_jobs:flood", b"", {"name": "a.bin"})
+
+
+async def test_the_time_limit_ends_the_job_and_what_it_started(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    with anyio.fail_after(20), pytest.raises(TimedOut, match=r"a\.bin took longer than 3 s"):
+        await run_job("support.worker_jobs:hang", b"", {"name": "a.bin", "pids": str(note)}, timeout_s=3)
+    assert await gone(*await pids(note))
+
+
+async def test_cancelling_ends_the_job_and_what_it_started_without_zombie_or_file(tmp_path: Path) -> None:
+    before, held = children(), temporary()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_job, "support.worker_jobs:hang", b"x", {"pids": str(tmp_path / "pids")})
+            numbers = await pids(tmp_path / "pids")
+            assert all(alive(n) for n in numbers)
+            tasks.cancel_scope.cancel()
+    assert await gone(*numbers)
+    assert children() == before
+    assert temporary() == held
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is of Linux")
+async def test_a_job_dies_with_a_killed_server(tmp_path: Path) -> None:
+    code = (
+        "import anyio, sys; sys.path.append(sys.argv[1]); from glm_mcp.media.worker import run_job; "
+        "anyio.run(lambda: run_job('support.worker_jobs:hang', b'', {'pids': sys.argv[2]}))"
+    )
+    command = [sys.executable, "-c", code, str(TESTS), str(tmp_path / "pids")]
+    with subprocess.Popen(command) as server:  # noqa: ASYNC220 - starting one is short
+        worker, other = await pids(tmp_path / "pids")
+        server.kill()
+        server.wait(timeout=10)
+    assert await gone(worker)
+    os.kill(other, signal.SIGKILL)  # what a job starts is the job's own matter when the server is killed
+
+
+async def test_two_jobs_on_one_open_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    path = tmp_path / "big.bin"
+    path.write_bytes(data)
+    results: list[bytes] = []
+    with path.open("rb") as handle:
+        source = Source("big.bin", "unknown", "", len(data), path=path, handle=handle)
+
+        async def one() -> None:
+            results.append((await run_job("support.worker_jobs:halves", source, {}))[1][0])
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(one)
+                tasks.start_soon(one)
+        assert source.read() == data
+    assert results == [data, data]
+
+
+async def test_every_short_name_is_a_dotted_function() -> None:
+    assert all(":" in dotted and dotted.startswith("glm_mcp.media.") for dotted in JOBS.values())

@@ -1,0 +1,114 @@
+"""Subtitles as text: from sidecar files as people have them, and from tracks inside a video."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from support.films import Film, make, regular
+
+from glm_mcp.media.video.frames import frames_job
+from glm_mcp.media.video.subtitles import format_subtitles, parse_subtitles
+
+SRT = """\ufeff1\r
+00:00:01,000 --> 00:00:02,500\r
+<i>Hello</i> {\\an8}there\r
+\r
+2\r
+00:00:04,000 --> 00:00:06,000 X1:10 X2:20\r
+Two\r
+lines &amp; more\r
+"""
+
+VTT = """WEBVTT - a title
+Kind: captions
+
+NOTE a remark
+over two lines
+
+intro
+00:01.000 --> 00:02.500 align:start position:0%
+<v Anna>Hello <c.yellow>there</c>
+
+1:00:04.000 --> 1:00:06.000
+Late
+
+STYLE
+::cue { color: red }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        (SRT, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two\nlines & more")]),
+        (VTT, [(1.0, 2.5, "Hello there"), (3604.0, 3606.0, "Late")]),
+        ("", []),
+        ("no cue at all\n\n12\n", []),
+        # no blank lines between the blocks
+        ("1\n00:00:01,0 --> 00:00:02,0\nA\n2\n00:00:03,0 --> 00:00:04,0\nB\n", [(1, 2, "A"), (3, 4, "B")]),
+        # a number that is said
+        (
+            "1\n00:00:01,0 --> 00:00:02,0\n42\n\n2\n00:00:03,0 --> 00:00:04,0\nB\n",
+            [(1, 2, "42"), (3, 4, "B")],
+        ),
+        # out of order, an empty cue, an end before its start, a point for a comma
+        (
+            "00:00:05.5 --> 00:00:04.0\nB\n\n00:00:01.25 --> 00:00:02.0\nA\n\n00:00:08.0 --> 00:00:09.0\n\n",
+            [(1.25, 2, "A"), (5.5, 5.5, "B")],
+        ),
+        # an arrow and a formula that are text
+        ("00:00:01,0 --> 00:00:02,0\na --> b, 1 < 2 > 0\n", [(1, 2, "a --> b, 1 < 2 > 0")]),
+    ],
+)
+def test_cues_are_found_in_what_people_call_subtitles(text: str, cues: list[Any]) -> None:
+    assert parse_subtitles(text) == cues
+
+
+def test_rolling_captions_are_given_once() -> None:
+    text = (
+        "WEBVTT\n\n00:01.000 --> 00:03.000\nfirst line\n\n"
+        "00:03.000 --> 00:05.000\nfirst line\nsecond line\n\n"
+        "00:05.000 --> 00:07.000\nsecond line\n\n00:20.000 --> 00:22.000\nfirst line\n"
+    )
+    assert [cue[2] for cue in parse_subtitles(text)] == ["first line", "second line", "first line"]
+
+
+def test_lines_carry_their_times_and_only_the_part_asked_for() -> None:
+    cues = [(1.0, 2.5, "one"), (4.0, 6.0, "two\nlines"), (3700.0, 3701.0, "three")]
+    assert format_subtitles(cues, 0, 4000) == (
+        "[0:01–0:02] one\n[0:04–0:06] two lines\n[1:01:40–1:01:41] three",
+        "",
+    )
+    assert format_subtitles(cues, 5, 60) == ("[0:04–0:06] two lines", "")
+    assert format_subtitles(cues, 10, 20) == ("", "")
+
+
+def test_a_long_text_is_cut_and_says_where_to_read_on() -> None:
+    cues = [(float(i), i + 1.0, "words " * 10) for i in range(100)]
+    text, note = format_subtitles(cues, 0, 100, most=1000)
+    assert len(text) <= 1000
+    assert text.endswith("words")
+    assert "subtitles are given up to 0:" in note
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [
+        ("mp4", "mov_text"),
+        ("mov", "mov_text"),
+        ("matroska", "subrip"),
+        ("matroska", "ass"),
+        ("matroska", "webvtt"),
+    ],
+)
+def test_a_track_inside_the_video_is_read(form: str, codec: str) -> None:
+    words = ((1.0, 2.5, "Hello, you"), (4.0, 6.0, "Second"))
+    film = Film(regular(8), form=form, subtitles=words, subtitle_codec=codec)
+    facts, blobs = frames_job(io.BytesIO(make(film)), {"name": "film", "subtitles": True, "max_frames": 2})
+    assert facts["subtitles"] == "[0:01–0:02] Hello, you\n[0:04–0:06] Second"
+    assert "subtitles come from the track inside the video" in facts["notes"]
+    assert len(blobs) == 2
+    params = {"name": "film", "subtitles": True, "max_frames": 1, "start": 3, "end": 5}
+    assert frames_job(io.BytesIO(make(film)), params)[0]["subtitles"] == "[0:04–0:06] Second"

@@ -1,0 +1,96 @@
+"""Lines on stdin that no server can take: each is answered, under its own id where that can be told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp.types import jsonrpc_message_adapter
+from pydantic import ValidationError
+from support.processes import COMMAND, LIMIT_S, Stdio, environment
+
+from glm_mcp.server.stdio import refusal
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+CALL = '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'
+
+
+def answered(line: str) -> dict[str, Any] | None:
+    """The error that a line is answered with; None when it is read, or empty."""
+    try:
+        jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError as error:
+        found = refusal(error)
+        return None if found is None else dict(json.loads(found.model_dump_json()))
+    return None
+
+
+def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_works(tmp_path: Path) -> None:
+    with Stdio(environment(tmp_path / "home", GLM_SIMULATE="1"), tmp_path) as server:
+        server.initialize()
+        server.write(CALL % (70, r'"half \ud83d"'))
+        half = server.answer(70)["error"]
+        server.write("this is no JSON")
+        server.write("")
+        server.write('{"jsonrpc": "2.0", "id": 71, "method": "ping", "params": [1]}')
+        params = server.answer(71)["error"]
+        assert server.request("ping")["result"] == {}
+    assert half["code"] == PARSE_ERROR
+    assert r"\ud800 to \udfff stand for a character in pairs alone" in half["message"]
+    assert params["code"] == INVALID_REQUEST
+    unknown = [m for m in server.heard if "error" in m]
+    assert [(m["id"], m["error"]["code"]) for m in unknown] == [(None, PARSE_ERROR)]
+
+
+def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    env = environment(tmp_path / "home")
+    with subprocess.Popen(
+        COMMAND, env=env, cwd=tmp_path, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            os.close(write)
+            assert process.stdin
+            process.stdin.write(b"nonsense\n" * 3_000)
+            process.stdin.close()
+            # About a second, and the time to start.
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+            os.close(read)
+
+
+@pytest.mark.parametrize(
+    ("line", "ident", "code"),
+    [
+        (CALL % ('"a-1"', r'"\udc00"'), "a-1", PARSE_ERROR),
+        (CALL % (5, "[" * 400 + "]" * 400), 5, PARSE_ERROR),
+        (CALL % (r'"\ud800"', '""'), None, PARSE_ERROR),
+        (CALL % (6, '"cut off'), None, PARSE_ERROR),
+        ("[" * 100_000, None, PARSE_ERROR),
+        ('{"jsonrpc": "1.0", "id": 7, "method": "ping"}', 7, INVALID_REQUEST),
+        ('[{"jsonrpc": "2.0", "id": 8, "method": "ping"}]', None, INVALID_REQUEST),
+        ('{"jsonrpc": "2.0", "id": true, "method": 1}', None, INVALID_REQUEST),
+        # An answer to a request of ours: its id is ours, and no request of the host's.
+        ('{"jsonrpc": "2.0", "id": 9, "result": [1]}', None, INVALID_REQUEST),
+    ],
+)
+def test_the_answer_has_the_id_of_the_request_where_that_can_be_told(
+    line: str, ident: object, code: int
+) -> None:
+    found = answered(line)
+    assert found
+    assert (found["id"], found["error"]["code"]) == (ident, code)
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+def test_any_other_line_is_answered_unless_it_is_empty(line: str) -> None:
+    found = answered(line)
+    assert (found is None) == (not line.strip())
+    assert found is None or found["id"] is None

@@ -1,0 +1,197 @@
+"""Prompts: few, ready to send, completed, and each leads to a call that the tool takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp import types
+from mcp.shared.exceptions import MCPError
+from support.connect import Connect
+
+from glm_mcp.server.app import TOOLS, Folders
+from glm_mcp.server.prompts import PROMPTS, SUFFIXES
+from glm_mcp.tools.arguments import read
+
+pytestmark = pytest.mark.anyio
+ERAS = ("legacy", "2026-07-28")
+GIVEN = {
+    "image": 'shots/a "b".png',
+    "before": "old.png",
+    "after": "new {x}.png",
+    "video": "clip.mp4",
+    "document": "report.pdf",
+}
+
+
+def text_of(result: types.GetPromptResult) -> str:
+    (message,) = result.messages
+    assert message.role == "user"
+    assert isinstance(message.content, types.TextContent)
+    return message.content.text
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_at_most_eight_are_listed_with_title_description_and_arguments(
+    mode: str, connect: Connect
+) -> None:
+    with anyio.fail_after(10):
+        async with connect(mode=mode) as client:
+            found = (await client.list_prompts()).prompts
+    assert [p.name for p in found] == list(PROMPTS)
+    assert len(found) <= 8
+    for prompt in found:
+        assert re.fullmatch(r"[a-z-]{1,24}", prompt.name)
+        assert prompt.title
+        assert prompt.description
+        assert prompt.arguments
+        assert all(a.description for a in prompt.arguments)
+        assert prompt.arguments[0].required
+
+
+@pytest.mark.parametrize("mode", ERAS)
+@pytest.mark.parametrize("name", list(PROMPTS))
+async def test_a_prompt_names_a_tool_and_arguments_that_it_takes(
+    name: str, mode: str, connect: Connect
+) -> None:
+    prompt = PROMPTS[name]
+    given = {a.name: GIVEN[a.name] for a in prompt.arguments if a.required}
+    with anyio.fail_after(10):
+        async with connect(mode=mode) as client:
+            text = text_of(await client.get_prompt(name, given))
+    assert text.startswith(f"Call {prompt.tool} with ")
+    assert all(value.replace('"', '\\"') in text for value in given.values())
+    named = dict(re.findall(r'\b([a-z]+)="((?:[^"\\]|\\.)*)"', text))
+    named |= {"images": "a.png"} if "images=[" in text else {}
+    named |= {"task": "summary"} if 'Its task is "summary"' in text else {}
+    assert read(prompt.tool, TOOLS[prompt.tool].args, dict(named))
+
+
+async def test_what_is_optional_is_in_the_text_only_when_given(connect: Connect) -> None:
+    with anyio.fail_after(10):
+        async with connect() as client:
+            asked = text_of(
+                await client.get_prompt(
+                    "ask-document", {"document": "a.pdf", "question": 'Who signs "it"? {document}'}
+                )
+            )
+            plain = text_of(await client.get_prompt("ask-document", {"document": "a.pdf", "question": " "}))
+            react = text_of(
+                await client.get_prompt("screenshot-to-code", {"image": "a.png", "framework": "react"})
+            )
+            html = text_of(await client.get_prompt("screenshot-to-code", {"image": "a.png"}))
+    assert 'Who signs "it"? {document}' in asked
+    assert "summary" not in asked
+    assert 'task is "summary"' in plain
+    assert "react" in react
+    assert "style of this project" not in html
+
+
+@pytest.mark.parametrize("mode", ERAS)
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("ocr", {}, "image is missing. Its arguments are: image."),
+        ("ocr", {"image": "  "}, "image is missing"),
+        ("ocr", {"image": "a.png", "colour": "red"}, "there is no argument 'colour'"),
+        ("paint", {}, "Unknown prompt: paint. There are: screenshot-to-code"),
+    ],
+)
+async def test_what_is_wrong_is_a_protocol_error_that_says_what(
+    name: str, given: dict[str, str], said: str, mode: str, connect: Connect
+) -> None:
+    with anyio.fail_after(10):
+        async with connect(mode=mode) as client:
+            with pytest.raises(MCPError) as caught:
+                await client.get_prompt(name, given)
+    assert caught.value.error.code == types.INVALID_PARAMS
+    assert said in caught.value.error.message
+
+
+async def test_a_prompt_goes_with_its_tool(connect: Connect) -> None:
+    with anyio.fail_after(10):
+        async with connect(GLM_TOOLS="read_document chat") as client:
+            assert [p.name for p in (await client.list_prompts()).prompts] == ["ask-document"]
+            with pytest.raises(MCPError, match="Unknown prompt: ocr"):
+                await client.get_prompt("ocr", {"image": "a.png"})
+
+
+def fill(folder: Path) -> None:
+    for name in (
+        "a.png",
+        "B.JPG",
+        "b.pdf",
+        "clip.mp4",
+        ".hidden.png",
+        "notes.txt",
+        "shots/one.png",
+        "shots/two.pdf",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (folder.parent / "outside.png").touch()
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_arguments_are_completed_with_files_of_their_kind_and_with_choices(
+    mode: str, connect: Connect, folders: Folders
+) -> None:
+    fill(folders.cwd)
+    cases = {
+        ("ocr", "image", ""): ["a.png", "B.JPG", "shots/"],
+        ("ocr", "image", "b"): ["B.JPG"],
+        ("ocr", "image", "shots/"): ["shots/one.png"],
+        ("ocr", "image", "../"): [],
+        ("ocr", "image", "/"): [],
+        ("ocr", "image", "~/"): [],
+        ("ocr", "image", "no/such/"): [],
+        ("ocr", "image", "a\0b/"): [],
+        ("ocr", "colour", ""): [],
+        ("video-timeline", "video", "c"): ["clip.mp4"],
+        ("ask-document", "document", "b"): ["b.pdf"],
+        ("ask-document", "question", "w"): [],
+        ("screenshot-to-code", "framework", "s"): ["svelte", "swiftui"],
+        ("no-such", "image", ""): [],
+    }
+    with anyio.fail_after(10):
+        async with connect(mode=mode) as client:
+            for (name, argument, begun), expected in cases.items():
+                ref = types.PromptReference(name=name)
+                found = await client.complete(ref, {"name": argument, "value": begun})
+                assert found.completion.values == expected, (name, argument, begun)
+
+
+async def test_a_long_list_is_cut_and_says_so(connect: Connect, folders: Folders) -> None:
+    for number in range(120):
+        (folders.cwd / f"{number:03}.png").touch()
+    with anyio.fail_after(10):
+        async with connect() as client:
+            ref = types.PromptReference(name="ocr")
+            found = (await client.complete(ref, {"name": "image", "value": ""})).completion
+    assert (len(found.values), found.total, found.has_more) == (100, 120, True)
+
+
+async def test_over_http_no_file_names_are_told(connect: Connect, folders: Folders) -> None:
+    fill(folders.cwd)
+    with anyio.fail_after(10):
+        async with connect(remote=True) as client:
+            ref = types.PromptReference(name="ocr")
+            assert (await client.complete(ref, {"name": "image", "value": ""})).completion.values == []
+
+
+async def test_a_link_that_leads_out_of_the_folder_completes_nothing(
+    connect: Connect, folders: Folders
+) -> None:
+    fill(folders.cwd)
+    (folders.cwd / "out").symlink_to(folders.cwd.parent)
+    with anyio.fail_after(10):
+        async with connect() as client:
+            ref = types.PromptReference(name="ocr")
+            assert (await client.complete(ref, {"name": "image", "value": "out/"})).completion.values == []
+
+
+def test_the_kinds_of_files_do_not_overlap() -> None:
+    whole = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
+    assert len(whole) == len(set(whole))

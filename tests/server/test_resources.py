@@ -1,0 +1,166 @@
+"""Resources: the models, this process's usage, and what was kept; an unknown one is the protocol's own error."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, types
+from mcp.shared.exceptions import MCPError
+from support.connect import Connect
+from support.toolkit import fail, say
+
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.registry import CARDS
+from glm_mcp.server.app import App
+from glm_mcp.simulator import Fault, Simulator
+
+pytestmark = pytest.mark.anyio
+ERAS = {"legacy": -32002, "2026-07-28": -32602}
+FIXED = ["glm://models", "glm://usage", "glm://outputs"]
+
+
+async def json_of(client: Client, uri: str) -> Any:
+    with anyio.fail_after(10):
+        (found,) = (await client.read_resource(uri)).contents
+    assert isinstance(found, types.TextResourceContents)
+    assert found.mime_type == "application/json"
+    return json.loads(found.text)
+
+
+@pytest.mark.parametrize("mode", list(ERAS))
+async def test_the_fixed_ones_come_first_and_the_templates_have_a_variable_each(
+    mode: str, connect: Connect
+) -> None:
+    async with connect(mode=mode) as client:
+        listed = (await client.list_resources()).resources
+        templates = (await client.list_resource_templates()).resource_templates
+    assert [r.uri for r in listed] == FIXED
+    assert all(r.title and r.description and r.mime_type == "application/json" for r in listed)
+    assert [t.uri_template for t in templates] == ["glm://models/{id}", "glm://outputs/{name}"]
+
+
+async def test_every_model_is_there_with_its_limits_and_where_it_is_offered(connect: Connect) -> None:
+    async with connect(GLM_BASE_URL="zai") as client:
+        whole = await json_of(client, "glm://models")
+        one = await json_of(client, "glm://models/glm-4.6v-flash")
+    assert [m["id"] for m in whole["models"]] == list(CARDS)
+    assert one == whole["models"][1]
+    assert one["offered_at"] == "zai"
+    assert one["images"] == 50
+    drawing = whole["models"][-1]
+    assert drawing["draws"]
+    assert drawing["offered_at"] is None
+
+
+@pytest.mark.parametrize(("mode", "code"), list(ERAS.items()))
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "glm://models/gpt",
+        "glm://outputs/" + "0" * 24,
+        "glm://outputs/../../etc/passwd",
+        "file:///etc/passwd",
+        "glm://other",
+    ],
+)
+async def test_an_unknown_one_is_an_error_with_the_code_of_its_era_and_its_address(
+    uri: str, mode: str, code: int, connect: Connect
+) -> None:
+    async with connect(mode=mode) as client:
+        with anyio.fail_after(10), pytest.raises(MCPError) as caught:
+            await client.read_resource(uri)
+    assert caught.value.error.code == code
+    assert caught.value.error.data == {"uri": uri}
+    assert caught.value.error.message.startswith("not_found: ")
+
+
+async def test_usage_counts_requests_tokens_and_time_by_model(connect: Connect) -> None:
+    async with connect() as client:
+        assert (await json_of(client, "glm://usage"))["models"] == {}
+        await say(client, "chat", prompt="hello")
+        await say(client, "chat", prompt="hello again")
+        await say(client, "generate_image", prompt="a hill")
+        used = (await json_of(client, "glm://usage"))["models"]
+    assert set(used) == {"glm-4.7-flash", "cogview-3-flash"}
+    chat = used["glm-4.7-flash"]
+    assert (chat["requests"], chat["answered"], chat["errors"]) == (2, 2, {})
+    assert chat["tokens"]["in"] > 0
+    assert chat["tokens"]["out"] > 0
+    assert used["cogview-3-flash"]["answered"] == 1
+
+
+async def test_usage_counts_every_refusal_and_what_was_cut_off_by_the_deadline(
+    connect: Connect, sim: Simulator
+) -> None:
+    async with connect(GLM_FALLBACK="0", GLM_DEADLINE_S="1") as client:
+        sim.queue(Fault("error", code="1301"))
+        await fail(client, "chat", prompt="hello")
+        sim.queue(Fault("hang"))
+        await fail(client, "chat", prompt="hello")
+        used = (await json_of(client, "glm://usage"))["models"]["glm-4.7-flash"]
+    assert used["requests"] == 2
+    assert used["answered"] == 0
+    assert used["errors"] == {"content_blocked 1301": 1, "timeout": 1}
+
+
+@pytest.mark.parametrize("mode", list(ERAS))
+async def test_what_was_kept_is_listed_and_read_as_text_or_bytes(
+    mode: str, connect: Connect, app_of: Any
+) -> None:
+    app: App = app_of()
+    text = "glm://outputs/" + app.outputs.keep("# whole\n", ".md")
+    drawn = "glm://outputs/" + app.outputs.keep(b"\x89PNG", ".png", name="boxes.png")
+    async with connect(app=app, mode=mode) as client:
+        assert {r.uri for r in (await client.list_resources()).resources} == {*FIXED, text, drawn}
+        listed = await json_of(client, "glm://outputs")
+        read = [(await client.read_resource(uri)).contents[0] for uri in (text, drawn)]
+        ref = types.ResourceTemplateReference(uri="glm://outputs/{name}")
+        begun = text.removeprefix("glm://outputs/")[:6]
+        known = (await client.complete(ref, {"name": "name", "value": begun})).completion.values
+    assert {(o["uri"], o["name"], o["bytes"]) for o in listed["outputs"]} == {
+        (text, "result.md", 8),
+        (drawn, "boxes.png", 4),
+    }
+    assert isinstance(read[0], types.TextResourceContents)
+    assert (read[0].text, read[0].mime_type) == ("# whole\n", "text/markdown")
+    assert isinstance(read[1], types.BlobResourceContents)
+    assert base64.b64decode(read[1].blob) == b"\x89PNG"
+    assert text.removeprefix("glm://outputs/") in known
+
+
+async def test_over_http_nobody_sees_what_another_one_made_but_who_has_the_address_reads_it(
+    connect: Connect, app_of: Any
+) -> None:
+    app: App = app_of(remote=True)
+    uri = "glm://outputs/" + app.outputs.keep("mine", ".md")
+    async with connect(app=app) as client:
+        assert [r.uri for r in (await client.list_resources()).resources] == FIXED
+        assert await json_of(client, "glm://outputs") == {"outputs": []}
+        ref = types.ResourceTemplateReference(uri="glm://outputs/{name}")
+        assert (await client.complete(ref, {"name": "name", "value": ""})).completion.values == []
+        (found,) = (await client.read_resource(uri)).contents
+    assert isinstance(found, types.TextResourceContents)
+    assert found.text == "mine"
+
+
+async def test_model_ids_are_completed_and_other_templates_are_not(connect: Connect) -> None:
+    async with connect() as client:
+        for uri, begun, expected in (
+            ("glm://models/{id}", "glm-4.", ["glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash"]),
+            ("glm://other/{id}", "", []),
+        ):
+            ref = types.ResourceTemplateReference(uri=uri)
+            found = await client.complete(ref, {"name": "id", "value": begun})
+            assert found.completion.values == expected
+
+
+def test_a_client_s_meter_is_its_own(app_of: Any) -> None:
+    first, second = app_of(), app_of()
+    first.glm.meter.count({"model": "m", "s": 0.5, "outcome": "ok"})
+    assert isinstance(first.glm, GLMClient)
+    assert first.glm.meter.report()["models"]["m"]["requests"] == 1
+    assert second.glm.meter.report()["models"] == {}
