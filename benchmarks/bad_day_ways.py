@@ -16,7 +16,7 @@ import httpx
 from mcp import Client
 from PIL import Image
 
-from glm_mcp.server import App, Folders, build
+from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator, Weather
 from glm_mcp.simulator.models import MODELS
@@ -113,7 +113,7 @@ async def ours(sim: Simulator, kind: str, folder: Path, left: list[str]) -> Asyn
             return not result.is_error and not facts.get("partial")
 
         yield ask
-        held = {model: app.client.limiter(model).running for model in ABLE[kind]}
+        held = {model: app.glm.limiter(model).running for model in ABLE[kind]}
         left += [f"{places} places of {model} are held" for model, places in held.items() if places]
 
 

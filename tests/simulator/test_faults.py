@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from films import Film, make, regular
+from support.films import Film, make, regular
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.errors import ERRORS

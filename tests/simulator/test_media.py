@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from films import Film, flip_bits, make, regular
 from PIL import Image
+from support.films import Film, flip_bits, make, regular
 
 from glm_mcp.simulator import Simulator, Switches
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+sys.path.append(str(ROOT / "benchmarks"))
 from bad_day import BLIND, DEAD, ORACLE, OURS, Day, merged, table, targets
 from bad_day_ways import DEADLINE_S, EVERY_S, oracle
 
