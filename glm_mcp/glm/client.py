@@ -127,6 +127,8 @@ class GLMClient:
         with anyio.move_on_at(job.deadline):
             async with anyio.create_task_group() as asked:
                 while not race.over:
+                    for model in race.models:
+                        self._look_at(model)
                     step = next_step(
                         race.models,
                         started=race.started,
@@ -148,9 +150,7 @@ class GLMClient:
         """Which attempt: one when the model has a place, and again at once where the refused request could be changed."""
         limiter = self.limiter(model.card.id)
         with race.asking(model):
-            async with limiter.slot(
-                lambda position: race.queues(model, position, limiter.queue_s()), since=race.started
-            ) as grant:
+            async with limiter.slot(race.queues, since=race.started) as grant:
                 if not race.goes_out(model):
                     return
                 while (error := await self._try(race, model, work)) is not None:
@@ -188,9 +188,13 @@ class GLMClient:
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
         budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
-        return Standing(
-            chosen, budget, self.health.usual_s(chosen.id), rests_until=self.health.of(chosen.id).rests_until
-        )
+        return Standing(chosen, budget, self.health.usual_s(chosen.id))
+
+    def _look_at(self, model: Standing) -> None:
+        """What other calls have met at a model meanwhile."""
+        known = self.health.of(model.card.id)
+        model.rests_until, model.pauses_until = known.rests_until, known.pauses_until
+        model.queue_s = self.limiter(model.card.id).queue_s()
 
     def limiter(self, model: str) -> Limiter:
         if model not in self._limiters:

@@ -16,11 +16,13 @@ REST_S = (
     10.0,
     300.0,
 )  # behind the healthy ones after a refusal or a hang: first, doubled each time, and longest
+PAUSE = 0.2  # of the first rest: how long no call asks a model that has just refused one
 GONE_S = 3_600.0  # a model that is not there is not asked for so long
 REMEMBERED = 20  # first bytes and answers
 SHORTEST_S = 3.0  # no model is called late sooner, however fast it has been
-PATIENCE = 1.5  # times what four of five of its last first bytes took: one in six or seven hangs
-LONGEST = 2.0  # times the card's figure, however slow it has been
+PATIENCE = 3.0  # times the middle of its last first bytes
+GROWTH = 1.25  # of the time of a model that was silent to its end
+LONGEST = 1.5  # times the card's figure, however slow it has been
 USUAL_S = 1.0  # what an answer takes while none was seen
 
 
@@ -30,6 +32,7 @@ class Model:
 
     rests: int = 0
     rests_until: float = 0.0
+    pauses_until: float = 0.0
     gone_until: float = 0.0
     gone: str = ""
     first_bytes: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -43,14 +46,19 @@ class Health:
         self, rest: tuple[float, float] = REST_S, clock: Callable[[], float] = anyio.current_time
     ) -> None:
         self._rest, self._clock = rest, clock
+        self._pause = rest[0] * PAUSE
         self._models: dict[str, Model] = {}
 
     def of(self, model: str) -> Model:
         return self._models.setdefault(model, Model())
 
-    def refused(self, model: str) -> None:
-        """It refused, failed or hung. Refusals of one spell count once: those that come while it rests already do not."""
+    def refused(self, model: str, wait: float = 0.0) -> None:
+        """It refused, failed or hung; the call waits so long before it asks again, and so do the others, within a bound.
+
+        Refusals of one spell count once: those that come while it rests already do not.
+        """
         known, now = self.of(model), self._clock()
+        known.pauses_until = max(known.pauses_until, now + min(wait, self._pause))
         if now < known.rests_until:
             return
         first, longest = self._rest
@@ -59,7 +67,8 @@ class Health:
 
     def hung(self, model: str, silent_s: float) -> None:
         """It was silent for so long, and another answered meanwhile."""
-        self.of(model).first_bytes.append(silent_s)
+        # It may just be slow: where most are silent to the end of their time, that time grows.
+        self.of(model).first_bytes.append(GROWTH * silent_s / PATIENCE)
         self.refused(model)
 
     def spoke(self, model: str, after_s: float) -> None:
@@ -83,10 +92,12 @@ class Health:
 
     def first_byte_s(self, card: Card) -> float:
         """How long a model may be silent before another is asked as well: from its card, then from what it took."""
-        took = self.of(card.id).first_bytes
-        if len(took) < 3:
-            return card.first_byte_s
-        return min(LONGEST * card.first_byte_s, max(SHORTEST_S, PATIENCE * sorted(took)[len(took) * 4 // 5]))
+        known = self.of(card.id)
+        took = known.first_bytes
+        learnt = PATIENCE * median(took) if len(took) > 2 else card.first_byte_s  # noqa: PLR2004 - fewer say little
+        if known.rests:  # it has not answered since it refused or hung
+            learnt /= 2
+        return min(LONGEST * card.first_byte_s, max(SHORTEST_S, learnt))
 
     def usual_s(self, model: str) -> float:
         took = self.of(model).answers

@@ -14,6 +14,7 @@ import anyio
 FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
+RUN = 16  # attempts served in a row before one more at once is tried: a refusal costs a request and a wait
 REMEMBERED = 9  # attempts whose time is remembered
 STUCK = 3.0  # an attempt that takes so many times what it usually does may take for ever
 
@@ -134,7 +135,7 @@ class Limiter:
             return
         self._run += 1
         level = self.limit + 1
-        if level > self.ceiling or self._run < max(3, self.limit):
+        if level > self.ceiling or self._run < max(RUN, self.limit):
             return
         now = self._clock()
         if any(now < opens for refused, opens in self._opens.items() if refused <= level):

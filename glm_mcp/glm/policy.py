@@ -12,9 +12,10 @@ from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_to
 from glm_mcp.registry import Card, Endpoint, place
 
 MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
-UNREACHED_TRIES = (
-    3  # of a host that this process never reached: its address is more likely wrong than it is ill
-)
+# Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
+UNREACHED_TRIES = 3
+UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid for
+LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
 
 
@@ -32,7 +33,8 @@ class Standing:
     """How one model stands in one call. Times on anyio's clock, lengths in seconds.
 
     `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take.
-    `rests_until`: it refused or hung in a call before this. `queue_s`: how long its queue is going to take. `ready_at`:
+    `rests_until`: it refused or hung a moment ago, and goes
+    behind the others. `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take. `ready_at`:
     it is not asked before. `error`: its last; `out`: that one ends it for this call.
     """
 
@@ -40,6 +42,7 @@ class Standing:
     first_byte_s: float
     usual_s: float
     rests_until: float = 0.0
+    pauses_until: float = 0.0
     phase: Phase = Phase.IDLE
     since: float = 0.0
     queue_s: float = 0.0
@@ -85,15 +88,19 @@ def next_step(
         return Wait(deadline)
     late_at = max((m.late_at for m in busy), default=now)
     if late_at > now:
-        return Wait(late_at)
+        queued = any(m.phase is Phase.QUEUED for m in busy)
+        return Wait(min(late_at, now + LOOK_S) if queued else late_at)
     last_resort_at = started + (deadline - started) * LAST_RESORT_SHARE
-    strong_refused = all(_refused(m, now) for m in models if not m.card.last_resort)
+    strong = [m for m in models if not m.card.last_resort]
+    refused = [m for m in strong if _not_to_be_had(m, now)]
+    # One that hangs while another refuses is a bad day too.
+    strong_refused = bool(refused) and all(m in refused or m.phase is Phase.SILENT for m in strong)
     waits_for = [deadline]
     candidates: list[Standing] = []
     for model in models:
         if model.phase is not Phase.IDLE or model.out or not _in_time(model, now, deadline):
             continue
-        opens = model.ready_at
+        opens = max(model.ready_at, model.pauses_until)
         if model.card.last_resort and not strong_refused:
             opens = max(opens, last_resort_at)
         if opens <= now:
@@ -101,12 +108,17 @@ def next_step(
         else:
             waits_for.append(opens)
     if candidates:
-        return Ask(min(candidates, key=lambda m: (m.rests_until > now, m.queue_s > m.first_byte_s)))
+        # Rounds over the chain; in each, those that refused in calls before behind the healthy, and the busy behind the free.
+        return Ask(
+            min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
+        )
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
 
 
-def _refused(model: Standing, now: float) -> bool:
-    return model.out or model.refusals > 0 or model.rests_until > now
+def _not_to_be_had(model: Standing, now: float) -> bool:
+    """Whether it refused, in this call or a moment ago, or is too busy to answer in its time."""
+    busy = model.queue_s > model.first_byte_s or (model.phase is Phase.QUEUED and model.late_at <= now)
+    return model.out or model.refusals > 0 or model.rests_until > now or busy
 
 
 def _in_time(model: Standing, now: float, deadline: float) -> bool:
@@ -132,7 +144,10 @@ def ends_model(error: GLMError, *, tries: int, reached: bool) -> bool:
     """Whether a model is not asked again in this call. `reached`: this process has reached its host before."""
     if error.again is not Again.RETRY:
         return True
-    return error.kind == "network" and not reached and tries >= UNREACHED_TRIES
+    if error.kind == "network" and not reached:
+        return tries >= UNREACHED_TRIES
+    unusable = error.sent and error.kind == "upstream" and not error.code and not error.status
+    return unusable and tries >= UNUSABLE_TRIES
 
 
 def first_byte_s(card_or_learnt: float, tokens: int, media_bytes: int) -> float:

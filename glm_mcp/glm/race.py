@@ -50,7 +50,7 @@ class Race(Generic[T]):
         if silent:
             said = f"{silent[0].card.id} has not begun after {anyio.current_time() - silent[0].since:.0f} s"
             self.progress.say(f"{said}; asking {model.card.id} too")
-        model.phase, model.since, model.queue_s = Phase.QUEUED, anyio.current_time(), 0.0
+        model.phase, model.since = Phase.QUEUED, anyio.current_time()
 
     @contextmanager
     def asking(self, model: Standing) -> Iterator[None]:
@@ -81,17 +81,16 @@ class Race(Generic[T]):
         if silent and now >= model.late_at:
             self.health.hung(model.card.id, now - model.since)
 
-    def queues(self, model: Standing, place: int, seconds: float) -> None:
-        """It waits for a place, for so long by all that is known."""
-        model.queue_s = seconds
+    def queues(self, place: int) -> None:
         self.progress.say(f"queued: place {place}")
         self._changed.set()
 
     def goes_out(self, model: Standing) -> bool:
-        """Whether a model that has its place is asked now: not while another is, within its time."""
+        """Whether a model that has its place is asked now: not while another is, within its time, nor while it pauses."""
         now = anyio.current_time()
         asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
-        if any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
+        paused = self.health.of(model.card.id).pauses_until > now
+        if paused or any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
             return False
         model.phase, model.since = Phase.SILENT, now
         model.tries += 1
@@ -133,7 +132,7 @@ class Race(Generic[T]):
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
         elif error.again is Again.RETRY:
-            self.health.refused(model.card.id)
+            self.health.refused(model.card.id, wait)
         if not self.over:
             after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"
             self.progress.say(f"{model.card.id}: {error.kind}{after}")

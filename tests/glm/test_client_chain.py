@@ -366,7 +366,9 @@ TOLD = (
 )
 
 
-async def test_function_results_go_as_words_to_the_vision_model_that_refuses_their_role(sim: Simulator) -> None:
+async def test_function_results_go_as_words_to_the_vision_model_that_refuses_their_role(
+    sim: Simulator,
+) -> None:
     async with client_of(sim) as client:
         answer = await ask(client, messages=TOLD, model=V6, functions=(FUNCTION,))
     (request,) = sim.received
@@ -375,7 +377,9 @@ async def test_function_results_go_as_words_to_the_vision_model_that_refuses_the
     assert "sunny in Oslo" in json.dumps(request.body["messages"])
 
 
-async def test_function_results_become_words_for_another_model_that_refuses_their_role(sim: Simulator) -> None:
+async def test_function_results_become_words_for_another_model_that_refuses_their_role(
+    sim: Simulator,
+) -> None:
     sim.queue(Fault("error", code="1214", message="messages[2].role: tool"))
     async with client_of(sim) as client:
         for _ in range(2):
