@@ -18,6 +18,7 @@ from glm_mcp.errors import (
     ContentBlocked,
     GLMError,
     InvalidRequest,
+    NetworkError,
     RateLimited,
     TimedOut,
     TooLong,
@@ -35,6 +36,7 @@ from glm_mcp.glm.policy import (
     Unable,
     Wait,
     delay,
+    ends_call,
     ends_model,
     first_byte_s,
     next_step,
@@ -178,12 +180,17 @@ class GLMClient:
         return None
 
     def _refused(self, race: Race[T], model: Standing, error: GLMError) -> None:
-        where = place(model.card.id, self.home) or self.home
-        wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
-        ends = ends_model(error, tries=model.tries, reached=self.transport.reached(where.url))
+        """What a refusal means for the rest of the call."""
+        if isinstance(error, NetworkError):  # of the host: no other model helps
+            where = place(model.card.id, self.home) or self.home
+            wait = delay(race.unreached + 1, None, self._chance, self._pace.waits)
+            ends = ends_call(error, race.unreached + 1, reached=self.transport.reached(where.url))
+            race.unreaches(model, error, wait=wait, ends=ends)
+            return
         if len(race.models) == 1 and error.again is Again.GONE:
             error = error.but(again=Again.NEVER)  # nothing stands in for it
-        race.refuses(model, error, wait=wait, ends=ends)
+        wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
+        race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries))
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)

@@ -140,14 +140,17 @@ def delay(
     return min(longest, first * 2.0 ** min(refusals - 1, 10)) * max(0.25, random())
 
 
-def ends_model(error: GLMError, *, tries: int, reached: bool) -> bool:
-    """Whether a model is not asked again in this call. `reached`: this process has reached its host before."""
+def ends_model(error: GLMError, tries: int) -> bool:
+    """Whether a model is not asked again in this call after its try number `tries`."""
     if error.again is not Again.RETRY:
         return True
-    if error.kind == "network" and not reached:
-        return tries >= UNREACHED_TRIES
-    unusable = error.sent and error.kind == "upstream" and not error.code and not error.status
+    unusable = error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
     return unusable and tries >= UNUSABLE_TRIES
+
+
+def ends_call(error: GLMError, tries: int, *, reached: bool) -> bool:
+    """Whether a host that is not reached ends a call after so many tries. `reached`: this process has reached it before."""
+    return error.again is Again.NEVER or not reached and tries >= UNREACHED_TRIES
 
 
 def first_byte_s(card_or_learnt: float, tokens: int, media_bytes: int) -> float:

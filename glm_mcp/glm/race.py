@@ -29,6 +29,7 @@ class Race(Generic[T]):
         self.health, self.meter, self.progress = health, meter, progress
         self.attempts: list[dict[str, Any]] = []
         self.notes: list[str] = []
+        self.unreached = 0
         self.result: T | None = None
         self.failure: GLMError | None = None
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -124,6 +125,9 @@ class Race(Generic[T]):
         model.refusals += 1
         model.ready_at = anyio.current_time() + wait
         model.out = ends
+        if error.kind == "too_long":  # a longer window alone helps
+            for other in self.models:
+                other.out = other.out or other.card.context <= model.card.context
         if error.again is Again.NEVER:
             self.failure = error
         elif error.again is Again.GONE:
@@ -136,6 +140,17 @@ class Race(Generic[T]):
         if not self.over:
             after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"
             self.progress.say(f"{model.card.id}: {error.kind}{after}")
+
+    def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
+        """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""
+        self.unreached += 1
+        model.phase, model.error = Phase.IDLE, error
+        for other in self.models:
+            other.ready_at = max(other.ready_at, anyio.current_time() + wait)
+        if ends:
+            self.failure = error
+        else:
+            self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
 
     def _record(self, model: Standing, outcome: str) -> dict[str, Any]:
         took = anyio.current_time() - model.since

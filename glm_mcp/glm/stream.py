@@ -56,6 +56,7 @@ class Draft:
         self.model = ""
         self.extras: dict[str, Any] = {}
         self._looked_at = 0
+        self._repeats = False
 
     def feed(self, event: Any) -> str:
         """Raises GLMError for an error that came inside a success."""
@@ -90,14 +91,16 @@ class Draft:
         return piece
 
     def look_for_repetition(self) -> None:
-        """Raises Repetition when the text has come to an end that repeats itself. Cheap: looks now and then."""
+        """Raises Repetition when the text has come to an end that repeats itself. Cheap: looks now and then, and only what
+        goes on from one look to the next is without end.
+        """
         if self.raw_chars - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = self.raw_chars
-        text = "".join(self.raw)
-        unit = repeated(text)
-        if unit:
+        unit, seen = repeated("".join(self.raw)), self._repeats
+        if unit and seen:
             raise Repetition(*unit)
+        self._repeats = unit is not None
 
     def cut_text(self, end: int) -> None:
         self.raw = ["".join(self.raw)[:end]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,13 +37,16 @@ async def client_of(
     *,
     transport: Transport | None = None,
     pace: Pace = PACE,
+    chance: Callable[[], float] = random.random,
     **variables: Any,
 ) -> AsyncIterator[GLMClient]:
     """A client of the simulator, or of the transport given."""
     given = {"GLM_API_KEY": KEY, "GLM_BASE_URL": "http://127.0.0.1:1/api/paas/v4"}
     if sim is not None:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url}
-    client = GLMClient(Settings(_env_file=None, **(given | variables)), transport=transport, pace=pace)
+    client = GLMClient(
+        Settings(_env_file=None, **(given | variables)), transport=transport, pace=pace, chance=chance
+    )
     try:
         yield client
     finally:
