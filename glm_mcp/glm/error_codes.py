@@ -170,22 +170,10 @@ def from_response(
     `text`: the service's own message, any language; it is shown, cleaned, and decides for 1210 and 1214 alone, which the
     service uses for everything about a request.
     """
-    name = clean(code, 40) if code is not None else None
-    name = name or None
-    row = CODES.get(name or "")
-    if row is None and status in _STATUS:
-        row = _STATUS[status]
-    if row is None and 300 <= status < 400:
-        row = (ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL.")
-    if row is None and 400 <= status < 500:
-        row = (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED)
-    if row is None:
-        again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
-        row = (UpstreamError, again, "the service failed", _FAULT)
-    cls, again, meaning, hint = row
+    name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    if name in {"1210", "1214"}:
-        cls, again, meaning, hint = by_words(said) or row
+    words = by_words(said) if name in {"1210", "1214"} else None
+    cls, again, meaning, hint = words or _row(name, status)
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         # "In a few seconds" beside it would say the contrary.
@@ -203,3 +191,16 @@ def from_response(
         again=again,
         retry_after=retry_after,
     )
+
+
+def _row(name: str | None, status: int) -> tuple[type[GLMError], Again, str, str]:
+    """By the business code where it is a known one, else by the HTTP status."""
+    row = CODES.get(name or "") or _STATUS.get(status)
+    if row:
+        return row
+    if 300 <= status < 400:
+        return ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL."
+    if 400 <= status < 500:
+        return InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED
+    again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
+    return UpstreamError, again, "the service failed", _FAULT

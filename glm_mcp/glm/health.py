@@ -94,7 +94,7 @@ class Health:
         """How long a model may be silent before another is asked as well: from its card, then from what it took."""
         known = self.of(card.id)
         took = known.first_bytes
-        learnt = PATIENCE * median(took) if len(took) > 2 else card.first_byte_s  # noqa: PLR2004 - fewer say little
+        learnt = PATIENCE * median(took) if len(took) > 2 else card.first_byte_s
         if known.rests:  # it has not answered since it refused or hung
             learnt /= 2
         return min(LONGEST * card.first_byte_s, max(SHORTEST_S, learnt))

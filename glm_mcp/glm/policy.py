@@ -54,9 +54,7 @@ class Standing:
 
     @property
     def late_at(self) -> float:
-        """When another model is asked as well: at once where its queue would outlast its time."""
-        if self.phase is Phase.QUEUED and self.queue_s > self.first_byte_s:
-            return self.since
+        """When another model is asked as well."""
         return self.since + self.first_byte_s
 
 
@@ -86,22 +84,20 @@ def next_step(
     busy = [m for m in models if m.phase is not Phase.IDLE]
     if any(m.phase is Phase.SPEAKING for m in busy) or (busy and not beside):
         return Wait(deadline)
-    late_at = max((m.late_at for m in busy), default=now)
+    late_at = max((_late_at(m, deadline) for m in busy), default=now)
     if late_at > now:
         queued = any(m.phase is Phase.QUEUED for m in busy)
         return Wait(min(late_at, now + LOOK_S) if queued else late_at)
-    last_resort_at = started + (deadline - started) * LAST_RESORT_SHARE
-    strong = [m for m in models if not m.card.last_resort]
-    refused = [m for m in strong if _not_to_be_had(m, now)]
-    # One that hangs while another refuses is a bad day too.
-    strong_refused = bool(refused) and all(m in refused or m.phase is Phase.SILENT for m in strong)
+    last_resort_at = (
+        now if _strong_refused(models, now) else started + (deadline - started) * LAST_RESORT_SHARE
+    )
     waits_for = [deadline]
     candidates: list[Standing] = []
     for model in models:
         if model.phase is not Phase.IDLE or model.out or not _in_time(model, now, deadline):
             continue
         opens = max(model.ready_at, model.pauses_until)
-        if model.card.last_resort and not strong_refused:
+        if model.card.last_resort:
             opens = max(opens, last_resort_at)
         if opens <= now:
             candidates.append(model)
@@ -113,6 +109,22 @@ def next_step(
             min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
         )
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
+
+
+def _late_at(model: Standing, deadline: float) -> float:
+    """When another model is asked as well: at once where its queue would outlast its time, or the call's."""
+    if model.phase is Phase.QUEUED and model.queue_s > min(
+        model.first_byte_s, deadline - model.since - model.usual_s
+    ):
+        return model.since
+    return model.late_at
+
+
+def _strong_refused(models: Sequence[Standing], now: float) -> bool:
+    """Whether none of those that are no last resort is to be had. One that hangs while another refuses is a bad day too."""
+    strong = [m for m in models if not m.card.last_resort]
+    refused = [m for m in strong if _not_to_be_had(m, now)]
+    return not strong or (bool(refused) and all(m in refused or m.phase is Phase.SILENT for m in strong))
 
 
 def _not_to_be_had(model: Standing, now: float) -> bool:
@@ -150,7 +162,7 @@ def ends_model(error: GLMError, tries: int) -> bool:
 
 def ends_call(error: GLMError, tries: int, *, reached: bool) -> bool:
     """Whether a host that is not reached ends a call after so many tries. `reached`: this process has reached it before."""
-    return error.again is Again.NEVER or not reached and tries >= UNREACHED_TRIES
+    return error.again is Again.NEVER or (not reached and tries >= UNREACHED_TRIES)
 
 
 def first_byte_s(card_or_learnt: float, tokens: int, media_bytes: int) -> float:
