@@ -19,7 +19,6 @@ from support.toolkit import text_of
 
 from glm_mcp import clients, errors, outputs
 from glm_mcp.cli import main
-from glm_mcp.glm import policy
 from glm_mcp.media.documents.read import OFFICE_BYTES, TEXT_BYTES
 from glm_mcp.media.video import timecode
 from glm_mcp.registry import CARDS, CHAINS, SIZES
@@ -265,7 +264,7 @@ def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -
 def test_the_table_of_chains_is_that_of_the_code(name: str, header: str) -> None:
     rows = table(page(name), header)
     assert [r[0] for r in rows] == [f"`{t}`" for t in TOOLS]
-    vision = [m for m in CHAINS["vision"] if CARDS[m].tasks is None]
+    vision = [m for m in CHAINS["vision"] if not CARDS[m].last_resort]
     chains = {
         "chat": CHAINS["chat"],
         "describe_image": CHAINS["vision"],
@@ -306,7 +305,7 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
         str(timecode.MOST_FRAMES),
     }
     assert not [figure for figure in sorted(figures) if figure not in text]
-    assert (policy.TRIES, timecode.MOST_PARTS, timecode.LONG) == (3, 4, 600)  # in words there
+    assert (timecode.MOST_PARTS, timecode.LONG) == (4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
