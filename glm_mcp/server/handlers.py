@@ -75,7 +75,7 @@ class Handlers:
         uri = str(params.uri)
 
         def find() -> resources.Resource:
-            return resources.read(uri, self.outputs, self.glm.meter, self.glm.home, remote=self.remote)
+            return resources.read(uri, self.outputs, self.glm, remote=self.remote)
 
         try:
             found = await in_thread(find)
