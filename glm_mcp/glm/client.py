@@ -215,6 +215,7 @@ class GLMClient:
             return [self.card(named)]
         own = {
             "chat": self.settings.chat_model,
+            "document": self.settings.chat_model,
             "vision": self.settings.vision_model,
             "image": self.settings.image_model,
         }[role]
