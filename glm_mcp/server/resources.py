@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glm_mcp.errors import NotFound
-from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Kept, Outputs
 from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
 
@@ -81,17 +80,17 @@ def listed(outputs: Outputs, *, remote: bool) -> list[Entry]:
     return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in kept)]
 
 
-def read(uri: str, outputs: Outputs, glm: GLMClient, *, remote: bool) -> Resource:
+def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, remote: bool) -> Resource:
     """Raises NotFound for what is unknown or has expired. Blocks."""
     if uri == MODELS:
-        return _json(uri, "models", {"models": [_card(c, glm.home) for c in CARDS.values()], "chains": CHAINS})
+        return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
         found = CARDS.get(uri[len(MODELS) + 1 :])
         if found is None:
             raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
-        return _json(uri, found.id, _card(found, glm.home))
+        return _json(uri, found.id, _card(found, home))
     if uri == USAGE:
-        return _json(uri, "usage", {**glm.meter.report(), "health": glm.health.report()})
+        return _json(uri, "usage", usage)
     if uri == OUTPUTS:
         return _json(uri, "outputs", {"outputs": [] if remote else [_kept(k) for k in outputs.list()]})
     if not uri.startswith(SCHEME):
