@@ -46,12 +46,16 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     params = spec["params"]
     name = str(params.get("name") or "the file")
     try:
-        facts, blobs = _load(spec["job"])(_open_stdin(), params)
+        facts, blobs = load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
         # Kinds and places alone: an error's own words may quote the file, and this goes to the log.
         why = type(error.__cause__).__name__ if error.__cause__ else ""
         return {**_describe(error), "cause": why}, []
-    except (MemoryError, RecursionError):
+    except RecursionError:
+        return _describe(
+            UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")
+        ), []
+    except MemoryError:
         return _describe(
             MediaTooLarge(
                 f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
@@ -82,7 +86,7 @@ def _describe(error: Any) -> dict[str, Any]:
     }
 
 
-def _load(dotted: str) -> Job:
+def load(dotted: str) -> Job:
     import importlib
 
     module, _, function = dotted.partition(":")

@@ -15,7 +15,7 @@ import anyio.to_thread
 from glm_mcp.errors import MediaTooLarge, NotFound, TimedOut, UnsupportedMedia
 
 _LIMIT_S = 5.0  # a clipboard whose owner does not answer blocks its readers for ever
-_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
+_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _COPY = "Copy a picture first (a screenshot, or a file in the file manager), then call again."
 _INSTEAD = "Save the picture to a file and pass its path."
 
@@ -31,7 +31,7 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
     tool = _tool(env)
     shown = await _run([*tool, *_listing(tool)], env, max_bytes)
     types = shown.decode("utf-8", "replace").split()
-    for mime in _TYPES:
+    for mime in _IMAGE_TYPES:
         if mime in types:
             data = await _run([*tool, *_reading(tool, mime)], env, max_bytes)
             if data:

@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
-from glm_mcp.media.formats import sniff_bytes
+from glm_mcp.media.detect import detect
 from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.types import Source
 from glm_mcp.text import clean
@@ -91,7 +91,7 @@ async def fetched(
     resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
 ) -> Source:
-    """A URL source with its bytes, sniffed; any other source as it is. Whether it fits is `check_fits`'s business.
+    """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
 
     Raises what `download` raises, and UnsupportedMedia for an empty answer.
     """
@@ -108,8 +108,7 @@ async def fetched(
     )
     if not data:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
-    family, mime = sniff_bytes(data, source.name)
-    return replace(source, family=family, mime=mime, size=len(data), data=data)
+    return replace(source, kind=detect(data, source.name), size=len(data), data=data)
 
 
 def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
