@@ -53,7 +53,7 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
     Raises InvalidRequest for an encoding nobody knows, UnsupportedMedia for bytes that are no text.
     """
     if encoding:
-        return _as_told(data, name, encoding)
+        return _as_named(data, name, encoding)
     for mark, marked in MARKS:
         if data.startswith(mark):
             return _loose(data[len(mark) :], marked, "")
@@ -82,11 +82,11 @@ def declaration(data: bytes) -> str | None:
     head = data[:8192]
     if not head.lstrip().startswith(b"<"):
         return None
-    found = next((m for m in (pattern.search(head) for pattern in _DECLARED) if m), None)
-    return found[1].decode("ascii") if found else None
+    match = next((m for m in (pattern.search(head) for pattern in _DECLARED) if m), None)
+    return match[1].decode("ascii") if match else None
 
 
-def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
+def _as_named(data: bytes, name: str, encoding: str) -> Decoded:
     known = _known(encoding, widen=_EASTERN)
     if known is None:
         raise InvalidRequest(f"encoding='{encoding[:40]}' is not known", f"Use a name such as {_EXAMPLES}.")

@@ -66,7 +66,7 @@ def _everyday(sample: bytes, encoding: str) -> float:
 
 def guess(sample: bytes) -> tuple[str, str]:
     """(codec, the name shown) of a text that is not UTF-8."""
-    scores = {encoding: _score(sample, encoding) for encoding in _EAST}
+    scores = {codec: _score(sample, codec) for codec in _EAST}
     best = max(scores, key=lambda e: scores[e])
     if scores[best] > 1.3:
         return best, _EAST[best]
@@ -75,12 +75,12 @@ def guess(sample: bytes) -> tuple[str, str]:
     few = latin and len(western) < _FEW
     if _WESTERN.issuperset(western) and (few or not any(c.isalpha() for c in western)):
         return "cp1252", "cp1252"
-    found = _chardet(sample, _LATIN if latin else (*_LATIN, *_OTHER))
-    if latin or _reads_well(sample.decode(found, "replace")):
-        return found, found
+    detected = _chardet(sample, _LATIN if latin else (*_LATIN, *_OTHER))
+    if latin or _reads_well(sample.decode(detected, "replace")):
+        return detected, detected
     if scores[best]:
         return best, _EAST[best]
-    return ("gb18030", "gb18030") if _is_rare_chinese(sample) else (found, found)
+    return ("gb18030", "gb18030") if _is_rare_chinese(sample) else (detected, detected)
 
 
 def _is_latin(sample: bytes) -> bool:
@@ -113,9 +113,9 @@ def valid(data: bytes, encoding: str) -> bool:
 def _chardet(sample: bytes, encodings: Sequence[str]) -> str:
     import chardet
 
-    found = chardet.detect(sample, include_encodings=encodings, compat_names=False)["encoding"] or ""
-    found = found.lower()
-    return found if found in encodings else "cp1252" if valid(sample, "cp1252") else "latin-1"
+    detected = chardet.detect(sample, include_encodings=encodings, compat_names=False)["encoding"] or ""
+    detected = detected.lower()
+    return detected if detected in encodings else "cp1252" if valid(sample, "cp1252") else "latin-1"
 
 
 def _is_rare_chinese(sample: bytes) -> bool:

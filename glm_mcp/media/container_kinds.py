@@ -44,9 +44,9 @@ def zip_kind(archive: Zip, head: bytes, name: str) -> Kind:
     names = list(archive.members) or [n.decode("latin-1") for n in re.findall(rb"PK\x03\x04.{26}([\w/\\.\[\] -]+)", head, re.DOTALL)]  # fmt: skip
     low = [n.replace("\\", "/").lower() for n in names]
     mimetype = (archive.read("mimetype") or _first_member(head))[:100].decode("ascii", "replace").strip()
-    found = next((kind for mime, kind in _MIMETYPES if mimetype.startswith(mime)), "")
-    found = found or _package(archive, low) or _other_zip(archive, low, name)
-    return KINDS[found or "zip"]
+    row = next((kind for mime, kind in _MIMETYPES if mimetype.startswith(mime)), "")
+    row = row or _package(archive, low) or _other_zip(archive, low, name)
+    return KINDS[row or "zip"]
 
 
 def _first_member(head: bytes) -> bytes:

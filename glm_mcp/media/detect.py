@@ -91,9 +91,9 @@ def _strong(head: bytes) -> Kind | None:
         if head.startswith(magic, offset):
             return kind
     for name, fits in _CLOSER:
-        found = fits(head)
-        if found:
-            return KINDS[found if isinstance(found, str) else name]
+        row = fits(head)
+        if row:
+            return KINDS[row if isinstance(row, str) else name]
     return None
 
 

@@ -49,7 +49,7 @@ _OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vn
 
 _UNPACK = "Unpack it and pass the files in it."
 _SOUND = "No tool here takes sound: pass a transcript."
-_RECORD = "Record a piece of it into a file first (for instance with ffmpeg) and pass that."
+RECORD = "Record a piece of it into a file first (for instance with ffmpeg) and pass that."
 _AS_PICTURE = "Save it as PNG or JPEG in a program that opens it."
 _AS_PDF = "Save or export it as PDF."
 _OPEN_CONTENT = "Pass what it was made from: the source, or an export as text."
@@ -185,7 +185,7 @@ _TEXT_KINDS = (
         Kind(name, "text", mime, title, suffixes, (), _TEXT, "", 50)
         for name, mime, title, suffixes in (
             ("markdown", "text/markdown", "a Markdown text", (".md", ".markdown", ".mdx", ".mkd", ".rst", ".adoc", ".org")),
-            ("text", "text/plain", "a text", (".txt", ".text", ".log")),
+            ("text", "text/plain", "text", (".txt", ".text", ".log")),
             ("json", "application/json", "JSON", (".json", ".geojson")),
             ("xml", "application/xml", "XML", (".xml", ".xsl", ".xsd", ".plist", ".rss", ".atom")),
             ("subrip", "application/x-subrip", "a subtitle file", (".srt",)),
@@ -194,7 +194,7 @@ _TEXT_KINDS = (
         )
     ),
     *(
-        Kind(name, "text", mime, "a list of stream parts", (suffix,), (), _TEXT, limit_mb=50, fix=_RECORD)
+        Kind(name, "text", mime, "a list of stream parts", (suffix,), (), _TEXT, limit_mb=50, fix=RECORD.removesuffix(".") + ": live streams are not read.")
         for name, mime, suffix in (("hls", "application/vnd.apple.mpegurl", ".m3u8"), ("dash", "application/dash+xml", ".mpd"))
     ),
     Kind("lfs", "text", "application/vnd.git-lfs", "a pointer of Git LFS, not the file itself", magic=((0, b"version https://git-lfs.github.com/spec/"),), fix='Fetch the file with "git lfs pull" in its repository, then call again.'),

@@ -115,8 +115,8 @@ def root_element(text: str) -> str | None:
                 end = text.find("]>", bracket) + 1 or -1
             step = 1
         else:
-            found = re.compile(r"<([A-Za-z][\w.:-]*)").match(text, at)
-            return found[1].lower() if found else ""
+            tag = re.compile(r"<([A-Za-z][\w.:-]*)").match(text, at)
+            return tag[1].lower() if tag else ""
         if end < 0:
             return None
         at = end + step

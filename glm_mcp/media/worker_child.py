@@ -103,11 +103,11 @@ def _limit(memory_mb: int, cpu_s: int) -> None:
 
     os.nice(5)
 
-    for what, most in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
+    for what, maximum in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
         try:
             kind = getattr(resource, what)
             hard = resource.getrlimit(kind)[1]
-            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            value = maximum if hard == resource.RLIM_INFINITY else min(maximum, hard)
             resource.setrlimit(kind, (value, value))
         except (AttributeError, ValueError, OSError):  # macOS refuses RLIMIT_AS
             continue
@@ -122,14 +122,14 @@ def _die_with(parent: int) -> None:
         import signal
 
         try:
-            told = ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0  # 1: PR_SET_PDEATHSIG
+            dies_with_parent = ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0  # 1: PR_SET_PDEATHSIG
         except (OSError, AttributeError):
-            told = False
+            dies_with_parent = False
     else:
-        told = False
+        dies_with_parent = False
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
-    if not told:
+    if not dies_with_parent:
         import threading
 
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

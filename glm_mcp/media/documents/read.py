@@ -142,8 +142,8 @@ def _link_to_stdin() -> Path:
     oldest = time.time() - _STALE_S
     for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):  # gone
-            found = left.lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mtime < oldest:
+            status = left.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mtime < oldest:
                 (left / _LINK).unlink(missing_ok=True)
                 left.rmdir()
     link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK

@@ -11,6 +11,7 @@ from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
+from glm_mcp.media.formats import check_fits
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
@@ -99,6 +100,7 @@ async def prepare_image(
                 "Send the whole picture, or its file.",
             )
         return [Picture(Image(source.name, url=source.url), 0, 0, (0, 0))]
+    check_fits(source.kind, source.size, source.name, "image")
     raw = max(1, budget * 3 // 4 - 64 * max_parts)
     options = {
         "name": source.name,

@@ -56,25 +56,25 @@ def _grab() -> bytes | list[Path]:
     from PIL import ImageGrab
 
     try:
-        found = ImageGrab.grabclipboard()
+        clip = ImageGrab.grabclipboard()
     except (OSError, NotImplementedError) as error:
         raise NotFound("the clipboard cannot be read here", _INSTEAD) from error
-    if found is None:
+    if clip is None:
         raise NotFound("the clipboard holds no picture", _COPY)
-    if isinstance(found, list):
-        return [Path(name) for name in found]
+    if isinstance(clip, list):
+        return [Path(name) for name in clip]
     held = io.BytesIO()
-    found.save(held, "PNG")
+    clip.save(held, "PNG")
     return held.getvalue()
 
 
 def _tool(env: Mapping[str, str]) -> list[str]:
     path = env.get("PATH")
     wayland, x11 = env.get("WAYLAND_DISPLAY"), env.get("DISPLAY")
-    if wayland and (found := shutil.which("wl-paste", path=path)):
-        return [found]
-    if x11 and (found := shutil.which("xclip", path=path)):
-        return [found, "-selection", "clipboard"]
+    if wayland and (program := shutil.which("wl-paste", path=path)):
+        return [program]
+    if x11 and (program := shutil.which("xclip", path=path)):
+        return [program, "-selection", "clipboard"]
     if wayland or x11:
         name = "wl-clipboard" if wayland else "xclip"
         raise NotFound(

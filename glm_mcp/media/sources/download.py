@@ -64,10 +64,10 @@ async def download(
         with anyio.fail_after(timeout_s):
             hop = parse_public_url(url, own_host=own_host)
             for _ in range(REDIRECTS + 1):
-                found = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
-                if isinstance(found, tuple):
-                    return (*found, str(hop))
-                target = urljoin(str(hop), found)
+                answer = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
+                if isinstance(answer, tuple):
+                    return (*answer, str(hop))
+                target = urljoin(str(hop), answer)
                 # Only the endpoint itself may send us to the endpoint.
                 hop = parse_public_url(target, own_host=own_host if hop.own else None)
     except TimeoutError as error:
@@ -119,8 +119,8 @@ def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
             bare and (url.host == bare or url.host.endswith("." + bare) or f"{url.host}:{url.port}" == bare)
         ):
             return None
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return None if not found else found if "://" in found else f"http://{found}"
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return None if not proxy else proxy if "://" in proxy else f"http://{proxy}"
 
 
 async def _fetch(
@@ -163,7 +163,7 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
     if url.literal is not None:
         return url.host  # checked when it was parsed
     try:
-        found = await anyio.to_thread.run_sync(
+        resolved = await anyio.to_thread.run_sync(
             # A name server that hangs holds a thread of its own and not those that others wait for.
             resolver,
             url.host,
@@ -175,7 +175,7 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
         if proxied:
             return url.host
         raise NetworkError(f"the name {url.host} was not found", "Check the address.") from error
-    addresses = [address.partition("%")[0] for address in found]
+    addresses = [address.partition("%")[0] for address in resolved]
     if not addresses and not proxied:
         raise NetworkError(f"the name {url.host} was not found", "Check the address.")
     if not url.own and not all(address_allowed(address) for address in addresses):
@@ -188,8 +188,8 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
 
 
 def _resolve(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 async def _network(url: PublicURL, proxy: str | None) -> httpx.AsyncBaseTransport:

@@ -23,7 +23,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.detect import detect, detect_file, is_media
-from glm_mcp.media.formats import KINDS, Want, check_fits, named
+from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
@@ -148,7 +148,7 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
 def _refuse_scheme(start: str) -> None:
     """Raises for an address that is neither a file's nor of the web."""
     if _LIVE.match(start):
-        raise UnsupportedMedia("live streams are not read", KINDS["hls"].fix)
+        raise UnsupportedMedia("live streams are not read", RECORD)
     if _SCHEME.match(start) and not start.startswith("file:"):
         raise ForbiddenURL(
             f"addresses that begin with {start.partition(':')[0]}: are not fetched",
@@ -258,14 +258,14 @@ def _megabytes(size: int) -> str:
 def _refuse_keys(file: IO[bytes], name: str) -> None:
     """Raises ForbiddenPath for a text that holds a private key. Leaves the file at its start."""
     file.seek(0)
-    kept, found = b"", False
-    while not found and (chunk := file.read(_SCAN)):
+    kept, has_key = b"", False
+    while not has_key and (chunk := file.read(_SCAN)):
         piece = kept + chunk
         plain = piece.replace(b"\0", b"")  # UTF-16 of ASCII is ASCII and zeros
-        found = holds_private_key(plain.decode("latin-1"))
+        has_key = holds_private_key(plain.decode("latin-1"))
         kept = piece[-256:]
     file.seek(0)
-    if found:
+    if has_key:
         raise ForbiddenPath(
             f"{name} holds a private key, and these are never read",
             "Take the key out of a copy, and pass that.",
