@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glm_mcp.errors import NotFound
-from glm_mcp.outputs import Kept, Outputs
+from glm_mcp.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
 
-SCHEME = "glm://outputs/"
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
 
@@ -93,11 +92,11 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, r
         return _json(uri, "usage", usage)
     if uri == OUTPUTS:
         return _json(uri, "outputs", {"outputs": [] if remote else [_kept(k) for k in outputs.list()]})
-    if not uri.startswith(SCHEME):
+    if not is_kept(uri):
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
         )
-    path, data = outputs.kept(uri[len(SCHEME) :])
+    path, data = outputs.kept(uri)
     name = path.name.partition(".")[2]  # kept files are called ID.name
     mime = mime_of(name)
     if mime.startswith("text/") or mime == JSON:

@@ -13,7 +13,7 @@ import anyio
 
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, TimedOut, UpstreamError
 from glm_mcp.glm.calls import Job
-from glm_mcp.media.formats import sniff
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import convert, thumbnail
 from glm_mcp.media.sources.download import download
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
@@ -135,13 +135,13 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     deps.progress.say("downloading the picture")
     data = drawing.data if drawing.url is None else await _fetched(deps, drawing.url)
     data = data or b""
-    family, mime = sniff(data[:4096])
-    if family != "image":
+    kind = detect(data)
+    if kind.family != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
     try:
-        saved = await in_thread(_save, deps, output, target, data, mime, size)
+        saved = await in_thread(_save, deps, output, target, data, kind.mime, size)
     except ConfigError as error:
         error.hint = f"{_made(drawing.url)} {error.hint}"
         raise
@@ -241,7 +241,7 @@ def _save(deps: Deps, output: str, target: Path, data: bytes, mime: str, size: S
     scaled = size.final if size.final and drawn != size.final else None
     if scaled or OWN.get(mime) != wanted.replace(".jpeg", ".jpg"):
         data = convert(data, wanted, size=scaled)
-        mime = sniff(data[:4096])[1]
+        mime = detect(data).mime
         drawn = scaled or drawn
     if not deps.client.local:
         uri = f"glm://outputs/{deps.outputs.keep(data, wanted, name=target.name)}"

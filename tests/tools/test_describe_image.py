@@ -390,7 +390,7 @@ async def test_a_folder_a_missing_file_and_a_document_are_told_apart(
     assert missing.startswith("not_found: ")
     assert text.startswith("unsupported_media: notes.txt is text")
     assert "Use read_document for it." in text
-    assert "its name says a picture" in liar
+    assert "its name says a PNG picture" in liar
     assert outside.startswith("forbidden_path: ")
     assert "GLM_ALLOWED_DIRS" in outside
     assert not sim.received

@@ -14,7 +14,8 @@ from typing import Any
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, MissingExtra, UnsupportedMedia
-from glm_mcp.media.images.metadata import boxes_cut, sniff
+from glm_mcp.media.detect import detect
+from glm_mcp.media.images.metadata import boxes_cut
 
 READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, JPEG 2000, PPM, SVG"
 # What Pillow may try. Not EPS (runs Ghostscript) and not the kinds that nobody sends.
@@ -28,6 +29,7 @@ _FORMATS = [
     "BMP",
     "DIB",
     "ICO",
+    "CUR",
     "JPEG2000",
     "PPM",
     "ICNS",
@@ -105,7 +107,8 @@ def open_lazily(data: bytes, name: str) -> Image.Image:
 
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, Damaged.
     """
-    kind = sniff(data)
+    found = detect(data)
+    kind = found.name
     formats = _FORMATS
     if kind == "heic":
         formats = [_register_heif(name)]
@@ -115,7 +118,7 @@ def open_lazily(data: bytes, name: str) -> Image.Image:
         try:
             image = Image.open(io.BytesIO(data), formats=formats)
         except UnidentifiedImageError:
-            raise unreadable(name, "the file is damaged" if kind else "") from None
+            raise unreadable(name, "the file is damaged" if found.family == "image" else "") from None
         check_pixels(image, kind, name)
     return image
 

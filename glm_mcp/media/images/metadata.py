@@ -1,4 +1,4 @@
-"""What the bytes of a picture say before anything decodes them: kind, wholeness, and PNG and JPEG without their metadata."""
+"""What the bytes of a picture say before anything decodes them: wholeness, and PNG and JPEG without their metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ _PNG_KEPT = frozenset(
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STEP = 1 << 18
-_HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"heif"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +28,6 @@ class Plain:
     data: bytes
     mime: str
     simple: bool
-
-
-def sniff(data: bytes) -> str:
-    """The kind by magic bytes: png, jpeg, gif, webp, avif, heic, tiff, jp2 or svg; "" for what only a decoder can tell."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        return "tiff"
-    if data[4:8] == b"ftyp":
-        brands = {data[8:12], *(data[i : i + 4] for i in range(16, min(box_end(data, 0), 256), 4))}
-        if brands & {b"avif", b"avis"}:
-            return "avif"
-        return "heic" if brands & _HEIF_BRANDS else ""
-    if data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or data[:4] == b"\xff\x4f\xff\x51":
-        return "jp2"
-    return "svg" if _looks_like_svg(data) else ""
-
-
-def _looks_like_svg(data: bytes) -> bool:
-    if data[:2] == b"\x1f\x8b":  # .svgz: the only compressed kind a picture source may be
-        return True
-    head = data[:4096]
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        head = head.decode("utf-16", "ignore").encode()
-    return re.search(rb"<(?:\w+:)?svg[\s>]", head) is not None and head.lstrip(
-        b"\xef\xbb\xbf \t\r\n"
-    ).startswith(b"<")
 
 
 def box_end(data: bytes, at: int) -> int:

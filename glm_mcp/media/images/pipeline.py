@@ -12,11 +12,21 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images import decode, encode, metadata, multiframe, tiling
 from glm_mcp.media.images.cutting import Made, Options, Piece, cut, finish, look_at, region_of
 from glm_mcp.media.images.decode import Damaged
 
 SCREEN_PIXELS = 3840 * 2160
+_SEVERAL = {
+    "gif",
+    "webp",
+    "avif",
+    "png",
+    "jpeg",
+    "tiff",
+    "jp2",
+}  # kinds that may hold several pictures to be shown
 
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -66,9 +76,9 @@ def make(data: bytes, options: Options) -> Made:
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, InvalidRequest, NotFound; Damaged when a tolerant second
     reading may still show something.
     """
-    kind = metadata.sniff(data)
+    kind = detect(data).name
     image = decode.open_lazily(data, options.name)
-    count = 1 if kind in {"heic", ""} else decode.count_frames(data, options.name)
+    count = decode.count_frames(data, options.name) if kind in _SEVERAL else 1
     if kind == "tiff":
         return multiframe.pages(image, count, options)
     if image.format in {"ICO", "ICNS"}:

@@ -11,6 +11,7 @@ from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
+from glm_mcp.media.formats import check_fits
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
@@ -24,8 +25,6 @@ _AT_ONCE = 2
 # pixels holds no lock that the event loop needs.
 _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
-# Libraries that crash on hostile files, or no part of Pillow's own: always in a child.
-_CHILD_KINDS = frozenset(("heic", "tiff", "jp2"))
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
@@ -101,6 +100,7 @@ async def prepare_image(
                 "Send the whole picture, or its file.",
             )
         return [Picture(Image(source.name, url=source.url), 0, 0, (0, 0))]
+    check_fits(source.kind, source.size, source.name, "image")
     raw = max(1, budget * 3 // 4 - 64 * max_parts)
     options = {
         "name": source.name,
@@ -126,25 +126,23 @@ async def prepare_image(
 
 
 def _in_thread(source: Source, raw: dict[str, Any]) -> Any:
-    """The pieces, or the name of the job that a child process must do instead."""
-    from glm_mcp.media.images import decode, metadata, pipeline
+    """The pieces, or the job that a child process must do instead."""
+    from glm_mcp.media.images import decode, pipeline
     from glm_mcp.media.images.cutting import Options
 
+    kind = source.kind.name
+    if source.kind.child:
+        return source.kind.reader
     data = source.read()
-    kind = metadata.sniff(data)
-    if kind == "svg":
-        return "svg"
-    if kind in _CHILD_KINDS:
-        return "image"
     try:
         image = decode.open_lazily(data, source.name)
         frames = decode.count_frames(data, source.name) if kind in {"gif", "webp", "avif", "png"} else 1
         options = Options(**raw)
         if pipeline.decoded_pixels(image, kind, frames, options) > _HEAVY_PIXELS:
-            return "image"
+            return source.kind.reader
         return pipeline.make(data, options)
     except decode.Damaged:
-        return "image"  # to be read tolerantly, which Pillow can only be told for a whole process
+        return source.kind.reader  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 def _pictures(name: str, pieces: Sequence[Any], notes: Sequence[str]) -> list[Picture]:
