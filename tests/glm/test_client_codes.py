@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import anyio
 import httpx
 import pytest
-from support.calls import KEY, V6, T, answering, ask, client_of, counted, fresh, models_asked
+from support.calls import KEY, V6, T, answering, ask, client_of, counted, models_asked
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
 
 
 async def failure(sim: Simulator, *, model: str | None = T, within: float = 10) -> GLMError:

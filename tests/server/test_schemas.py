@@ -6,7 +6,6 @@ After a change that is meant: `python tests/test_schemas.py` writes the snapshot
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,13 @@ import jsonschema
 import pytest
 from support.connect import Connect
 from support.paths import DATA
-from support.toolkit import fresh_simulator
 
 from glm_mcp.server.app import TOOLS, describe
-from glm_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = DATA / "schemas.json"
 MOST_BYTES = 6_000
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def definitions() -> list[dict[str, Any]]:

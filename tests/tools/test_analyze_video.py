@@ -6,7 +6,6 @@ import base64
 import io
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -20,7 +19,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     kinds,
     last,
     links,
@@ -40,11 +38,6 @@ pytestmark = pytest.mark.anyio
 URL = "https://example.com/a/film.mp4"
 # One scene a second, so that every second is worth a frame.
 SCENES = Film(regular(6, 10), size=(320, 192), cuts=(10, 20, 30, 40, 50))
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

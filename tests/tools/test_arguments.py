@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.connect import Connect
 from support.paths import ROOT
-from support.toolkit import chats, fail, fresh_simulator, last, picture, png, say, words
+from support.toolkit import chats, fail, last, picture, png, say, words
 
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools.tasks import IMAGE
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.mark.parametrize(

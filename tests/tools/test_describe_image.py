@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     kinds,
     last,
     links,
@@ -42,11 +40,6 @@ URL = "https://example.com/a.png"
 BOXES = (
     '[{"label": "left", "bbox_2d": [0, 0, 500, 1000]}, {"label": "right", "bbox_2d": [500, 0, 1000, 1000]}]'
 )
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def boxes_in(text: str) -> list[list[int]]:

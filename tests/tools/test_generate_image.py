@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from support.connect import Connect
-from support.toolkit import call, chats, fail, fresh_simulator, glm, images, last, links, say, text_of
+from support.toolkit import call, chats, fail, glm, images, last, links, say, text_of
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.registry import SIZES
@@ -19,11 +18,6 @@ from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.tools.generate_image import plan_size
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.connect import Connect
 from support.made_documents import lines, pdf
-from support.toolkit import call, fresh_simulator, png, text_of
+from support.toolkit import call, png, text_of
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.server.app import TOOLS, Folders
@@ -32,11 +32,6 @@ ANYTHING = st.recursive(
 )
 KIND = re.compile(r"[a-z_]+: .")
 NAMES = sorted({n for t in TOOLS.values() for a in t.args for n in (a.name, *a.also)})
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.mark.parametrize("tool", list(TOOLS))

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     glm,
     kinds,
     last,
@@ -42,11 +40,6 @@ LOCAL = "[read on this machine, no model asked"
 NEXT = re.compile(
     r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
 )
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

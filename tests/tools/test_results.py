@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 from support.connect import Connect
 from support.films import Film, make, regular
-from support.toolkit import call, chats, fail, fresh_simulator, glm, links, picture, say, text_of
+from support.toolkit import call, chats, fail, glm, links, picture, say, text_of
 
 from glm_mcp import clients
 from glm_mcp.server.app import App, Folders
@@ -39,11 +38,6 @@ FORM = re.compile(
     r"unsupported_media|media_too_large|not_found|forbidden_path|forbidden_url|missing_extra|internal): \S.*\. \S.*",
     re.DOTALL,
 )
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def weight(result: types.CallToolResult) -> int:
