@@ -60,11 +60,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Drawing:
-    """A generated picture's URL at the service."""
+    """A generated picture: its URL at the service, or its `data` from a server that gives no URL."""
 
-    url: str
+    url: str | None
     model: str
     request_id: str | None
+    data: bytes | None = None
     seconds: float = 0.0
     attempts: list[dict[str, Any]] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""Boxes in a model's answer: found in any of its spellings, turned into pixels, drawn. Pure functions.
+"""Boxes in a model's answer, read in any of its spellings. Pure functions; `locate.py` has what is done with them.
 
 A vision model answers with integers from 0 to 1000 of width and height, origin top left: `[[x1,y1,x2,y2]]`, one
 list, answer-box tokens round it, JSON with `bbox_2d` and `label`, points `[x,y]`, an object keyed by video frame.
@@ -10,8 +10,6 @@ import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from glm_mcp.media.types import Picture
 
 _OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
 _LABEL = 80
@@ -246,28 +244,3 @@ def _name(
 
 def _tidy(words: str) -> str:
     return re.sub(r"\s+", " ", words.replace("\\n", " ").replace('\\"', '"')).strip(" \"'“”")[:_LABEL]
-
-
-def to_pixels(box: Box, picture: Picture) -> tuple[int, int, int, int]:
-    """The box in pixels of the original upright picture, whatever part of it, at whatever scale, was sent."""
-    width, height = picture.original
-
-    def place(v: float, sent: int, start: float, most: int) -> int:
-        return min(max(round(start + v * sent / 1000 / picture.scale), 0), most)
-
-    return (
-        place(box.x1, picture.width, picture.left, width),
-        place(box.y1, picture.height, picture.top, height),
-        place(box.x2, picture.width, picture.left, width),
-        place(box.y2, picture.height, picture.top, height),
-    )
-
-
-def draw_boxes(data: bytes, boxes: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
-    """A copy of a picture with boxes (pixels of the upright picture) and their numbers and labels drawn in.
-
-    PNG for graphics, JPEG for photos. A point (no extent) becomes a cross. Blocking. Raises UnsupportedMedia.
-    """
-    from glm_mcp.media.images import annotate
-
-    return annotate.draw(data, boxes)

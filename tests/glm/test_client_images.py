@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_picture_is_an_address_with_its_model_and_request_id(sim: Simulator) -> None:
     async with client_of(sim) as client:
         drawing = await draw(client)
+    assert drawing.url
     assert drawing.url.startswith(sim.origin)
     assert (drawing.model, len(drawing.attempts)) == (C3, 1)
     assert drawing.request_id

@@ -15,6 +15,7 @@ from support.connect import Connect
 from support.paths import DATA
 
 from glm_mcp.server.app import TOOLS, describe
+from glm_mcp.tools.arguments import arguments_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,8 +49,9 @@ async def test_each_definition_is_a_plain_object_schema_with_every_argument(name
     assert schema["type"] == "object"
     # A host that checks before it calls must not refuse what we forgive.
     assert "additionalProperties" not in schema
-    assert list(schema["properties"]) == [a.name for a in TOOLS[name].args]
-    assert schema["required"] == [TOOLS[name].args[0].name]
+    rows = arguments_of(TOOLS[name].args)
+    assert list(schema["properties"]) == [a.name for a in rows]
+    assert schema["required"] == [rows[0].name]
 
 
 async def test_four_tools_only_read_and_one_writes_a_file() -> None:

@@ -14,7 +14,7 @@ from glm_mcp.server.app import Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools import tasks
-from glm_mcp.tools.language import language
+from glm_mcp.tools.tasks import language
 
 pytestmark = pytest.mark.anyio
 

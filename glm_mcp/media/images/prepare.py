@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge
 from glm_mcp.glm.messages import Image
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
@@ -233,3 +233,21 @@ def convert(data: bytes, fmt_suffix: str, *, size: tuple[int, int] | None) -> by
     from glm_mcp.media.images import encode
 
     return encode.convert(data, fmt_suffix, size=size)
+
+
+def measured(data: bytes, *, max_pixels: int) -> tuple[int, int]:
+    """Width and height of a picture that was decoded to its end. Blocking.
+
+    Raises MediaTooLarge before it decodes more than `max_pixels`, UnsupportedMedia for a damaged one.
+    """
+    from glm_mcp.media.images import decode
+
+    try:
+        width, height = decode.open_lazily(data, "the picture").size
+    except decode.Damaged as error:
+        raise decode.unreadable("the picture", "the file is damaged") from error
+    if width * height > max_pixels:
+        raise MediaTooLarge(
+            f"it has {width}x{height} pixels, at most {max_pixels:,} are decoded", "Ask for a smaller one."
+        )
+    return decode.upright(data, "the picture").size
