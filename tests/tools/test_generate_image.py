@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
+from support.calls import answering
 from support.connect import Connect
-from support.toolkit import call, chats, fail, glm, images, last, links, say, text_of
+from support.toolkit import call, chats, fail, glm, images, last, links, png, say, text_of
+from support.web_server import Server
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.calls import Drawing
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.registry import SIZES
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Simulator, Switches
@@ -399,3 +405,104 @@ async def test_small_sides_are_an_icon_and_the_smallest_a_shape(connect: Connect
     assert size_of(Path(icon.splitlines()[0])) == (32, 32)
     width, height = size_of(Path(shape.splitlines()[0]))
     assert width / height == pytest.approx(16 / 9, rel=0.03)
+
+
+def served(app: App, web: Server, drawn: bytes) -> str:
+    """The service draws this picture; its address."""
+    web.words = drawn
+    address = f"http://{web.host}/drawn.txt"
+    answer = {"created": 1, "id": "drawn-1", "data": [{"url": address}]}
+    app.glm = GLMClient(app.settings, transport=answering(lambda _: httpx.Response(200, json=answer)))
+    return address
+
+
+@pytest.fixture
+def web() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+def noise(size: tuple[int, int], form: str) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(out, form)
+    return out.getvalue()
+
+
+def half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def garbled(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(64) + data[middle + 64 :]
+
+
+@pytest.mark.parametrize("output", ["hill.png", "hill.jpg", ""])
+@pytest.mark.parametrize(("form", "harm"), [("PNG", half), ("PNG", garbled), ("JPEG", half)])
+async def test_a_drawn_picture_that_came_cut_or_damaged_is_not_saved_and_its_address_is_said(
+    connect: Connect,
+    app_of: Callable[..., App],
+    folders: Folders,
+    web: Server,
+    form: str,
+    harm: Callable[[bytes], bytes],
+    output: str,
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
+    address = served(app, web, harm(noise((512, 512), form)))
+    async with connect(app=app) as client:
+        text = await fail(client, "generate_image", prompt="a hill", size="512x512", output=output)
+    assert text.startswith("upstream: the picture that the service drew came damaged or cut off")
+    assert f"is kept for 30 days at {address} ." in text
+    assert [r["path"] for r in web.seen] == ["/drawn.txt"]
+    assert not list(folders.cwd.rglob("*hill*"))
+
+
+async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_said(
+    connect: Connect, app_of: Callable[..., App], folders: Folders, web: Server
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
+    address = served(app, web, png((1632, 1632)))
+    async with connect(app=app) as client:
+        text = await fail(client, "generate_image", prompt="a hill", size="512x512")
+    assert text.startswith("media_too_large: the service drew far more than the 512x512 asked for: ")
+    assert "1632x1632" in text
+    assert f"is kept for 30 days at {address} ." in text
+    assert not list(folders.cwd.rglob("*hill*"))
+
+
+async def test_a_picture_drawn_somewhat_larger_is_saved_and_said(
+    connect: Connect, app_of: Callable[..., App], web: Server
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
+    served(app, web, png((1024, 1024)))
+    async with connect(app=app) as client:
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (1024, 1024)
+    assert "the service drew 1024x1024 instead of 512x512" in text
+
+
+class Inline(GLMClient):
+    """A service that answers with the picture itself instead of an address."""
+
+    drawn = b""
+
+    async def generate_image(self, *_: object) -> Drawing:
+        return Drawing(None, "cogview-3-flash", "drawn-1", data=self.drawn)
+
+
+async def test_a_picture_that_comes_without_an_address_is_saved_or_said_to_be_damaged(
+    connect: Connect, app_of: Callable[..., App], folders: Folders
+) -> None:
+    app = app_of()
+    app.glm = inline = Inline(app.settings)
+    async with connect(app=app) as client:
+        inline.drawn = png((512, 512))
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+        inline.drawn = half(noise((512, 512), "PNG"))
+        damaged = await fail(client, "generate_image", prompt="a lake", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (512, 512)
+    assert damaged.startswith("upstream: the picture that the service drew came damaged or cut off")
+    assert damaged.endswith("The picture was made, but without an address: call again for another.")
+    assert not list(folders.cwd.rglob("*lake*"))

@@ -243,11 +243,14 @@ def measured(data: bytes, *, max_pixels: int) -> tuple[int, int]:
     from glm_mcp.media.images import decode
 
     try:
-        width, height = decode.open_lazily(data, "the picture").size
+        image = decode.open_lazily(data, "the picture")
+        if image.width * image.height > max_pixels:
+            raise MediaTooLarge(
+                f"it has {image.width}x{image.height} pixels, at most {max_pixels:,} are decoded",
+                "Ask for a smaller one.",
+            )
+        with decode.decoding("the picture"):
+            image.verify()  # the checksums of a PNG, which decoding does not look at
     except decode.Damaged as error:
         raise decode.unreadable("the picture", "the file is damaged") from error
-    if width * height > max_pixels:
-        raise MediaTooLarge(
-            f"it has {width}x{height} pixels, at most {max_pixels:,} are decoded", "Ask for a smaller one."
-        )
     return decode.upright(data, "the picture").size
