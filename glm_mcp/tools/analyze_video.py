@@ -52,7 +52,7 @@ class VideoArgs(AnswerArgs):
         )
 
 
-# Their answers are lists of times or need the frames at hand: pictures with their times beside them serve better than a film.
+# Their answers are lists of times or need the frames at hand: images with their times beside them serve better than a video.
 FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
 SHEETED = {"timeline", "keyframes", "storyboard"}
 EXACT = {"timeline", "keyframes"}

@@ -132,7 +132,7 @@ def _snake(name: str) -> str:
 
 
 def _unwrapped(given: Mapping[str, Any], names: Mapping[str, Arg]) -> Mapping[str, Any]:
-    """The arguments themselves, where a host has put them into an argument of their own."""
+    """The arguments themselves, where a client has put them into an argument of their own."""
     if len(given) == 1:
         (name, value), *_ = given.items()
         if name in _WRAPPERS and name not in names and isinstance(value, Mapping):

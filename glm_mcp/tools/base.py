@@ -1,4 +1,4 @@
-"""What every tool shares: what it is given, what it gives back, and how that fits a host's budget."""
+"""What every tool shares: what it is given, what it gives back, and how that fits a client's budget."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def noted(facts: list[str]) -> str:
 
 
 def meta_of(answer: Answer) -> dict[str, Any]:
-    """What a program may want to know of an answer; small, since some hosts show it to their model."""
+    """What a program may want to know of an answer; small, since some clients show it to their model."""
     usage = answer.usage
     tokens = {
         "in": usage.prompt,
@@ -139,7 +139,7 @@ def meta_of(answer: Answer) -> dict[str, Any]:
 
 
 def fit(result: ToolResult, deps: Deps) -> Content:
-    """The result within the host's budget. What does not fit is kept whole, and the text says how to read on."""
+    """The result within the client's budget. What does not fit is kept whole, and the text says how to read on."""
     meta = {"glm": _cleaned(result.meta)} if result.meta else {}
     result.text = plain(result.text)
     closing_line = "\n\n" + "\n".join(map(one_line, result.notes)) if result.notes else ""

@@ -93,7 +93,7 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
 
 
 def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
-    """The user's turn. The API wants words beside pictures; after function results the caller has none."""
+    """The user's turn. The API wants words beside images; after function results the caller has none."""
     if not parts:
         return prompt
     if prompt.strip():

@@ -1,4 +1,4 @@
-"""describe_image: anything about one or several pictures."""
+"""describe_image: anything about one or several images."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
 
 
 async def _prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Picture]:
-    """All pictures, ready to send. Raises InvalidRequest when they are too many, or too few for the task; what is wrong
+    """All images, ready to send. Raises InvalidRequest when they are too many, or too few for the task; what is wrong
     with the files of a pattern when none of them is left.
     """
     count, unreadable = len(held.sources), len(held.left_out)
@@ -118,7 +118,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     left_out = held.left_out
     if not as_is and (card.images != 1 or len(local) == 1):
         return await prepare_images(local, card, tiles=tiles, left_out=left_out)
-    share, budget = card, None  # a model that takes one picture gets each in a call of its own
+    share, budget = card, None  # a model that takes one image gets each in a call of its own
     if card.images != 1:
         share = replace(card, images=max(1, (card.images - len(as_is)) // max(1, len(local))))
         budget = card.body_bytes // max(1, len(local))
@@ -133,7 +133,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
 
 def _question(pictures: Sequence[Picture], words: str, task: str, *, exact: bool = False) -> Question:
     parts: list[Part] = []
-    # Addresses alone go as the vendor's samples have them: pictures, then the text.
+    # Addresses alone go as the vendor's samples have them: images, then the text.
     labels = _labels(pictures) if any(p.width for p in pictures) else [""] * len(pictures)
     for picture, label in zip(pictures, labels, strict=True):
         parts += [Text(f"[{label}]"), picture.part] if label else [picture.part]
@@ -141,7 +141,7 @@ def _question(pictures: Sequence[Picture], words: str, task: str, *, exact: bool
 
 
 def _labels(pictures: Sequence[Picture]) -> list[str]:
-    """What each of several pictures is called: its name when they differ, and which part of it; one alone, nothing."""
+    """What each of several images is called: its name when they differ, and which part of it; one alone, nothing."""
     several = len({p.part.name for p in pictures}) > 1
     if len(pictures) == 1:
         return [""]
@@ -155,7 +155,7 @@ def _sent(pictures: Sequence[Picture]) -> list[str]:
 async def _one_by_one(
     deps: Deps, args: ImageArgs, words: str, pictures: Sequence[Picture], notes: list[str]
 ) -> ToolResult:
-    """For a model that takes one picture: one call each, the answers joined under their names."""
+    """For a model that takes one image: one call each, the answers joined under their names."""
     if args.task == "compare":
         raise InvalidRequest(
             f"{args.model} takes one picture a call and cannot compare",
@@ -175,7 +175,7 @@ async def _one_by_one(
 async def _locate(
     deps: Deps, args: ImageArgs, words: str, pictures: Sequence[Picture], notes: list[str]
 ) -> ToolResult:
-    """Boxes in pixels of the original picture, and a copy with them drawn. Each picture (or part of a tall one) is its own call."""
+    """Boxes in pixels of the original image, and a copy with them drawn. Each image (or part of a tall one) is its own call."""
     free = replace(args, json=None)
     questions = [_question([p], words, "locate", exact=True) for p in pictures]
     answers = await each(deps, free, questions) if len(questions) > 1 else [await ask(deps, free, *questions)]

@@ -1,4 +1,4 @@
-"""generate_image: a picture from words, saved where the user wants it."""
+"""generate_image: an image from words, saved where the user wants it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class DrawArgs(ModelArgs):
     preview: Annotated[bool | None, Arg("flag", "Show a small copy")] = None
 
 
-IMAGE_BYTES = 30 * 1024 * 1024  # of one generated picture; real ones are under 5 MB
+IMAGE_BYTES = 30 * 1024 * 1024  # of one generated image; real ones are under 5 MB
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
@@ -141,7 +141,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     if not prompt:
         raise InvalidRequest("generate_image: prompt is empty", "Say what to draw.")
     size = plan_size(args.size)
-    # Where it goes is settled before anything is asked for: a picture that cannot be saved is a picture lost.
+    # Where it goes is settled before anything is asked for: an image that cannot be saved is an image lost.
     output = args.output.strip().strip("'\"`")
     target = await in_thread(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
@@ -201,15 +201,15 @@ def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, saved: Saved, size: Siz
     if deps.settings.simulate:
         notes.append("SIMULATED")
     if args.preview and not deps.client.previews:
-        # A client that does not show pictures writes them into the prompt as text, and cuts the result.
+        # A client that does not show images writes them into the prompt as text, and cuts the result.
         notes.append("no preview: this host is not known to show pictures")
     return notes
 
 
 def _checked(drawing: Drawing, data: bytes, size: Size) -> tuple[int, int]:
-    """The pixels of the picture that came, decoded to its end. Blocking.
+    """The pixels of the image that came, decoded to its end. Blocking.
 
-    Raises UpstreamError for what is no picture or not whole, MediaTooLarge for one far larger than was asked for.
+    Raises UpstreamError for what is no image or not whole, MediaTooLarge for one far larger than was asked for.
     """
     width, height = size.api
     if sniff(data[:4096])[0] != "image":
@@ -233,7 +233,7 @@ def _checked(drawing: Drawing, data: bytes, size: Size) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A written picture: `said` is the first line of the result, `size` in pixels."""
+    """A written image: `said` is the first line of the result, `size` in pixels."""
 
     said: str
     link: Link
@@ -270,7 +270,7 @@ def _looks_like_suffix(suffix: str) -> bool:
 
 
 def _save(deps: Deps, output: str, target: Path, data: bytes, drawn: tuple[int, int], size: Size) -> Saved:
-    """Converts where needed, and writes. Where `output` names no format, the picture keeps the one it came in."""
+    """Converts where needed, and writes. Where `output` names no format, the image keeps the one it came in."""
     mime = sniff(data[:4096])[1]
     if not output.lower().endswith(target.suffix.lower()):
         target = target.with_suffix(OWN.get(mime, ".png"))
@@ -288,7 +288,7 @@ def _save(deps: Deps, output: str, target: Path, data: bytes, drawn: tuple[int, 
 
 
 async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
-    """The picture's bytes; an address stays valid for 30 days, so that a failure here loses nothing."""
+    """The image's bytes; an address stays valid for 30 days, so that a failure here loses nothing."""
     if drawing.data is not None:
         return drawing.data
     deps.progress.say("downloading the picture")

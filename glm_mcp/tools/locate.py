@@ -1,4 +1,4 @@
-"""Boxes of an answer in the pixels of the picture: placed, told apart, drawn into a copy, and written out."""
+"""Boxes of an answer in the pixels of the image: placed, told apart, drawn into a copy, and written out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Item:
         return [round(v * 1000 / side) for v, side in zip(self.box, sides, strict=True)]
 
     def repeats(self, other: Item) -> bool:
-        """Whether both are one thing, seen in two parts of a picture that overlap."""
+        """Whether both are one thing, seen in two parts of an image that overlap."""
         return (
             self.picture is not other.picture
             and _overlap(self.picture, other.picture)
@@ -60,7 +60,7 @@ class Item:
 
 
 def _overlap(one: Picture, other: Picture) -> bool:
-    """Whether these are two parts of one picture: frames and pages are of one name too, but lie at one place."""
+    """Whether these are two parts of one image: frames and pages are of one name too, but lie at one place."""
     return (
         one.part.name == other.part.name
         and one.original == other.original
@@ -79,7 +79,7 @@ def _mostly_shared(a: Pixels, b: Pixels) -> bool:
 
 
 def to_pixels(box: Box, picture: Picture) -> Pixels:
-    """The box in pixels of the original upright picture, whatever part of it, at whatever scale, was sent."""
+    """The box in pixels of the original upright image, whatever part of it, at whatever scale, was sent."""
     width, height = picture.original
 
     def place(v: float, sent: int, start: float, side: int) -> int:
@@ -94,10 +94,10 @@ def to_pixels(box: Box, picture: Picture) -> Pixels:
 
 
 async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
-    """A copy of the picture with the boxes drawn, kept; where it is, and its link."""
+    """A copy of the image with the boxes drawn, kept; where it is, and its link."""
     from glm_mcp.media.images import annotate
 
-    # The copy is of the picture as it was sent: a tall one is drawn part by part, at the size the model saw.
+    # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
     copy = await in_thread(annotate.draw, picture.part.data or b"", marked)
@@ -107,7 +107,7 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
-    """Boxes of an answer about one picture, in its pixels; empty when there are none."""
+    """Boxes of an answer about one image, in its pixels; empty when there are none."""
     boxes = parse_boxes(text) if "[" in text else []
     if not boxes:
         return ""

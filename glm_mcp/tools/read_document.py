@@ -237,7 +237,7 @@ async def _transcribed(
 async def _rendered(
     deps: Deps, args: ReadArgs, source: Source, numbers: Sequence[int]
 ) -> dict[int, list[Picture]]:
-    """The pictures of each page; a very long page has several."""
+    """The images of each page; a very long page has several."""
     if not numbers:
         return {}
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")

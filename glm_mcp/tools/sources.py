@@ -33,7 +33,7 @@ LOCAL_BYTES: dict[str, int] = {
 DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
-SIDECAR_BYTES = 5_000_000  # of a subtitle file; a film's has 100 kB
+SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
 # After the video's own name.
 SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE)
 
@@ -99,7 +99,7 @@ def is_remote(source: Source) -> bool:
 
 
 def origin(source: Source) -> list[str]:
-    """A note that says where a text or picture of somebody else's came from: a download, or what an answer before kept."""
+    """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
         return [f"{source.name} from {urlsplit(source.url).hostname}"]
     # Bytes that have a path are our own cache's.
@@ -116,7 +116,7 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
-    """A picture by URL turned into bytes, for a service that cannot fetch it; any other part as it is."""
+    """An image by URL turned into bytes, for a service that cannot fetch it; any other part as it is."""
     if not isinstance(part, Image) or part.url is None:
         return part
     (source,) = await resolve(deps, part.url, "image")

@@ -44,7 +44,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _listed(text: str) -> Any:
-    """A list that a host wrote as text, as JSON or as Python has it; the text itself, as a path may start so too."""
+    """A list that a client wrote as text, as JSON or as Python has it; the text itself, as a path may start so too."""
     if _PYTHON_LIST.fullmatch(text.strip()):
         return re.findall(r"'([^']*)'", text)
     try:
