@@ -16,6 +16,7 @@ from support import canary
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Connect
 from support.toolkit import fresh_simulator
+from support.web_server import Server
 
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.log import allow_content
@@ -47,6 +48,14 @@ def anyio_backend() -> str:
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
     yield from fresh_simulator()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server that misbehaves when asked to."""
+    made = Server()
+    yield made
+    made.close()
 
 
 @pytest.fixture

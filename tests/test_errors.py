@@ -23,7 +23,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.error_codes import CODES, from_response
-from glm_mcp.text import clean
+from glm_mcp.text import clean, hide
 
 KINDS = set(
     re.findall(
@@ -166,3 +166,23 @@ def test_any_answer_becomes_an_error_with_a_mend(
 @pytest.mark.parametrize("piece", ["<script>", "<", "<style ", "Bearer ", "0123456789abcdef.", "sk-", " \n"])
 def test_a_hostile_body_takes_no_time(piece: str) -> None:
     assert len(clean(piece * 100_000)) <= 300
+
+
+def test_an_error_said_with_more_is_a_new_one_of_its_kind_that_knows_the_rest() -> None:
+    first = RateLimited("busy", "Call again.", code="1302", request_id="r-1", again=Again.RETRY)
+    first.meta["attempts"] = [{"model": "m"}]
+    more = first.but(message="busy; 2 of 3 parts are done", partial="two parts")
+    assert (type(more), more.code, more.again, more.meta) == (RateLimited, "1302", Again.RETRY, first.meta)
+    assert str(more) == "rate_limited: busy; 2 of 3 parts are done (code 1302, request id r-1). Call again."
+    assert more.partial == "two parts"
+    assert (first.message, first.partial) == ("busy", None)
+    assert str(MissingExtra("video", "film.mp4").but(hint="Ask.")).endswith("which is not installed. Ask.")
+
+
+def test_no_error_shows_a_key_that_is_hidden() -> None:
+    key = "canary-of-test-errors-17"
+    hide(key)
+    error = UpstreamError(f"the key {key} is not liked", f"Change {key}.")
+    assert key not in str(error)
+    assert key not in str(error.as_meta())
+    assert "[key] is not liked" in str(error)

@@ -11,7 +11,7 @@ import pytest
 from mcp import StdioServerParameters, types
 from mcp.shared.exceptions import MCPError
 from support.canary import Watched
-from support.connect import Connect
+from support.connect import ERAS, Connect
 from support.processes import COMMAND, VERSIONS, Stdio, environment, said
 from support.toolkit import text_of
 
@@ -22,7 +22,6 @@ from glm_mcp.tools.arguments import ModelArgs
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 
 pytestmark = pytest.mark.anyio
-ERAS = ("legacy", "2026-07-28")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

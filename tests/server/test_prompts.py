@@ -9,14 +9,13 @@ import anyio
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from support.connect import Connect
+from support.connect import ERAS, Connect
 
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.server.prompts import PROMPTS, SUFFIXES
 from glm_mcp.tools.arguments import read
 
 pytestmark = pytest.mark.anyio
-ERAS = ("legacy", "2026-07-28")
 GIVEN = {
     "image": 'shots/a "b".png',
     "before": "old.png",

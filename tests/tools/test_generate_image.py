@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -407,20 +407,13 @@ async def test_small_sides_are_an_icon_and_the_smallest_a_shape(connect: Connect
     assert width / height == pytest.approx(16 / 9, rel=0.03)
 
 
-def served(app: App, web: Server, drawn: bytes) -> str:
+def served(app: App, server: Server, drawn: bytes) -> str:
     """The service draws this picture; its address."""
-    web.words = drawn
-    address = f"http://{web.host}/drawn.txt"
+    server.words = drawn
+    address = f"http://{server.host}/drawn.txt"
     answer = {"created": 1, "id": "drawn-1", "data": [{"url": address}]}
     app.glm = GLMClient(app.settings, transport=answering(lambda _: httpx.Response(200, json=answer)))
     return address
-
-
-@pytest.fixture
-def web() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
 
 
 def noise(size: tuple[int, int], form: str) -> bytes:
@@ -444,26 +437,26 @@ async def test_a_drawn_picture_that_came_cut_or_damaged_is_not_saved_and_its_add
     connect: Connect,
     app_of: Callable[..., App],
     folders: Folders,
-    web: Server,
+    server: Server,
     form: str,
     harm: Callable[[bytes], bytes],
     output: str,
 ) -> None:
-    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
-    address = served(app, web, harm(noise((512, 512), form)))
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    address = served(app, server, harm(noise((512, 512), form)))
     async with connect(app=app) as client:
         text = await fail(client, "generate_image", prompt="a hill", size="512x512", output=output)
     assert text.startswith("upstream: the picture that the service drew came damaged or cut off")
     assert f"is kept for 30 days at {address} ." in text
-    assert [r["path"] for r in web.seen] == ["/drawn.txt"]
+    assert [r["path"] for r in server.seen] == ["/drawn.txt"]
     assert not list(folders.cwd.rglob("*hill*"))
 
 
 async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_said(
-    connect: Connect, app_of: Callable[..., App], folders: Folders, web: Server
+    connect: Connect, app_of: Callable[..., App], folders: Folders, server: Server
 ) -> None:
-    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
-    address = served(app, web, png((1632, 1632)))
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    address = served(app, server, png((1632, 1632)))
     async with connect(app=app) as client:
         text = await fail(client, "generate_image", prompt="a hill", size="512x512")
     assert text.startswith("media_too_large: the service drew far more than the 512x512 asked for: ")
@@ -473,10 +466,10 @@ async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_
 
 
 async def test_a_picture_drawn_somewhat_larger_is_saved_and_said(
-    connect: Connect, app_of: Callable[..., App], web: Server
+    connect: Connect, app_of: Callable[..., App], server: Server
 ) -> None:
-    app = app_of(GLM_BASE_URL=f"http://{web.host}/api/paas/v4")
-    served(app, web, png((1024, 1024)))
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    served(app, server, png((1024, 1024)))
     async with connect(app=app) as client:
         text = await say(client, "generate_image", prompt="a hill", size="512x512")
     assert size_of(Path(text.splitlines()[0])) == (1024, 1024)

@@ -13,6 +13,7 @@ from support.connect import Connect
 from support.made_documents import docx, lines, noise, para, pdf
 from support.paths import DATA, SAMPLES
 from support.toolkit import (
+    NEXT,
     call,
     chats,
     fail,
@@ -37,9 +38,6 @@ from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 pytestmark = pytest.mark.anyio
 
 LOCAL = "[read on this machine, no model asked"
-NEXT = re.compile(
-    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
-)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 from support.connect import Connect
 from support.films import Film, make, regular
-from support.toolkit import call, chats, fail, glm, links, picture, say, text_of
+from support.toolkit import NEXT, call, chats, fail, glm, links, picture, say, text_of
 
 from glm_mcp import clients
 from glm_mcp.server.app import App, Folders
@@ -30,9 +30,6 @@ TEXTS = {
     "emoji": "🦊" * 60_000,
     "table": "| a | b |\n|---|---|\n" + '| "1" | 2 |\n' * 9_000,
 }
-NEXT = re.compile(
-    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
-)
 FORM = re.compile(
     r"(config|auth|quota|rate_limited|overloaded|upstream|network|timeout|content_blocked|invalid_request|too_long|"
     r"unsupported_media|media_too_large|not_found|forbidden_path|forbidden_url|missing_extra|internal): \S.*\. \S.*",
