@@ -10,9 +10,10 @@ import anyio
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Message, Part, Text, Video
 from glm_mcp.media.types import Clip, Frame, Source
-from glm_mcp.media.video.contact_sheet import make_sheet
-from glm_mcp.media.video.prepare import plan_parts, prepare_video, stills
-from glm_mcp.media.video.timecode import even_parts, parse_time, stamp
+from glm_mcp.media.video.contact_sheet import contact_sheet
+from glm_mcp.media.video.prepare import VideoFile
+from glm_mcp.media.video.timecode import parse_time, stamp
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -93,82 +94,40 @@ async def _local(
     span: tuple[float | None, float | None],
 ) -> ToolResult:
     task, most = args.get("task"), args.get("max_frames")
-    start, end = span
     card = deps.glm.models("vision", args.get("model"))[0]
-    sidecar = await subtitles_beside(deps, source)
+    film = VideoFile(source, start=span[0], end=span[1], sidecar=await subtitles_beside(deps, source))
     deps.progress.say(f"preparing {source.name}")
     whole = task not in FRAMED and most is None and card.id not in deps.glm.refuses_video
-    if whole:
-        limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
-        clip = await prepare_video(
-            source, card, whole=True, max_bytes=limit, start=start, end=end, max_frames=None, sidecar=sidecar
-        )
-        if clip.video is not None:
-            try:
-                answer = await ask(
-                    deps,
-                    args,
-                    _whole(
-                        clip.video, _with_subtitles(clip, words, lang), task, offset=clip.start, lang=lang
-                    ),
-                )
-                return result(
-                    deps,
-                    args,
-                    answer,
-                    [
-                        f"{stamp(clip.start)}–{stamp(clip.end)} sent whole",
-                        *clip.notes,
-                        *origin(source),
-                    ],
-                )
-            except InvalidRequest as error:
-                if error.code != "1210":
-                    raise
-                # Nobody documents whether a video may come as bytes; this service says no.
-                deps.glm.refuses_video.add(card.id)
-                deps.progress.say("the service takes no video as bytes: sending frames")
-        elif clip.frames and len(even_parts(clip.duration, clip.start, clip.end)) == 1:
-            return await _of_frames(deps, args, source, words, lang, [clip])
-    return await _framed(deps, args, source, words, lang, (start, end), sidecar)
+    limit = int(deps.settings.max_video_mb * 1024 * 1024) if whole else 0
+    clips = await film.prepare(card, max_bytes=limit, max_frames=most, dense_head=task == "teardown")
+    clip = clips[0]
+    if clip.video is not None:
+        try:
+            answer = await ask(
+                deps,
+                args,
+                _whole(clip.video, _with_subtitles(clip, words, lang), task, offset=clip.start, lang=lang),
+            )
+            notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
+            return result(deps, args, answer, notes)
+        except InvalidRequest as error:
+            if error.code != "1210":
+                raise
+            # Nobody documents whether a video may come as bytes; this service says no.
+            deps.glm.refuses_video.add(card.id)
+            deps.progress.say("the service takes no video as bytes: sending frames")
+        clips = await film.prepare(card)
+    return await _of_frames(deps, args, source, words, lang, film, clips)
 
 
-async def _framed(
+async def _of_frames(
     deps: Deps,
     args: dict[str, Any],
     source: Source,
     words: str,
     lang: Lang,
-    span: tuple[float | None, float | None],
-    sidecar: str | None,
-) -> ToolResult:
-    task, most = args.get("task"), args.get("max_frames")
-    card = deps.glm.models("vision", args.get("model"))[0]
-    stretches = await plan_parts(source, *span, max_frames=most)
-    clips: list[Clip] = []
-    for n, (start, end, count) in enumerate(stretches):
-        deps.progress.say(
-            f"taking frames of {source.name}"
-            + (f", part {n + 1} of {len(stretches)}" if len(stretches) > 1 else "")
-        )
-        clips.append(
-            await prepare_video(
-                source,
-                card,
-                whole=False,
-                max_bytes=0,
-                start=start,
-                end=end,
-                max_frames=count if most is not None else None,
-                dense_head=task == "teardown" and n == 0,
-                sidecar=sidecar,
-            )
-        )
-    return await _of_frames(deps, args, source, words, lang, clips)
-
-
-async def _of_frames(
-    deps: Deps, args: dict[str, Any], source: Source, words: str, lang: Lang, clips: list[Clip]
+    film: VideoFile,
+    clips: list[Clip],
 ) -> ToolResult:
     task = args.get("task")
     exact = task in EXACT
@@ -182,8 +141,7 @@ async def _of_frames(
     notes = [
         f"{len(frames)} frames of {stamp(first.start)}–{stamp(last.end)} read, the video has {stamp(first.duration)}"
     ]
-    # What each clip says of its own coverage is in the line above.
-    notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)] + origin(source)
+    notes += [n for c in clips for n in c.notes] + origin(source)
     moments: list[float] = []
     if task == "keyframes":
         named = times_in(answer.text)
@@ -196,12 +154,17 @@ async def _of_frames(
         if len(moments) > STILLS_MAX:
             notes.append(f"the first {STILLS_MAX} of {len(moments)} key frames saved")
     finished = result(deps, args, answer, list(dict.fromkeys(notes)))
-    await _kept(deps, finished, source, moments[:STILLS_MAX], frames if task in SHEETED else [])
+    await _kept(deps, finished, film, source.name, moments[:STILLS_MAX], frames if task in SHEETED else [])
     return finished
 
 
 async def _kept(
-    deps: Deps, finished: ToolResult, source: Source, moments: list[float], frames: list[Frame]
+    deps: Deps,
+    finished: ToolResult,
+    film: VideoFile,
+    name: str,
+    moments: list[float],
+    frames: list[Frame],
 ) -> None:
     """The key frames at these moments, full-size, and the contact sheet of these frames: the answer is there already,
     and is not lost when a file cannot be made.
@@ -209,7 +172,7 @@ async def _kept(
     heads: list[str] = []
     with anyio.move_on_at(deps.deadline) as time:
         try:
-            await _files(deps, finished, source, moments, frames, heads)
+            await _files(deps, finished, film, name, moments, frames, heads)
         except GLMError as error:
             heads.append(f"Not all files could be made: {error.message}")
     if time.cancelled_caught:
@@ -222,16 +185,15 @@ async def _kept(
 async def _files(
     deps: Deps,
     finished: ToolResult,
-    source: Source,
+    film: VideoFile,
+    name: str,
     moments: list[float],
     frames: list[Frame],
     heads: list[str],
 ) -> None:
-    stem = (
-        re.sub(r"[^\w-]+", "-", source.name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
-    )
+    stem = re.sub(r"[^\w-]+", "-", name.rpartition("/")[2].rpartition(".")[0])[:40].strip("-") or "video"
     if moments:
-        got = await stills(source, moments)
+        got = await film.stills(moments)
         if len(got) < len(moments):
             heads.append(
                 f"{len(moments) - len(got)} of {len(moments)} key frames could not be read from the file"
@@ -241,7 +203,7 @@ async def _files(
             heads.append(f"{stamp(moment, 1)} {said}")
             finished.links += links
     if frames:
-        said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await make_sheet(frames))
+        said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await in_thread(contact_sheet, frames))
         heads.append(f"Contact sheet: {said}")
         finished.links += links
 
