@@ -41,7 +41,7 @@ class Facts:
     whole: bool
     has_sound: bool
     text_tracks: int
-    picture_tracks: int  # subtitles that are pictures, not text
+    other_tracks: int  # subtitles that are pictures, or of an unknown kind
     notes: tuple[str, ...] = ()
 
 
@@ -51,13 +51,13 @@ def probe(reader: VideoReader) -> Facts:
     Raises: UnsupportedMedia, MediaTooLarge.
     """
     (frame, first), notes = _first_frame(reader)
-    stream, container = reader.stream, reader.container
+    claims, duration, whole, measured = _length(reader)
+    stream, container = reader.stream, reader.container  # measuring may have opened the file anew
     turn = transposition(frame)
     sar = float(stream.sample_aspect_ratio or 1) or 1.0
     width, height = round(frame.width * sar), frame.height
     if turn in SWAPS:
         width, height = height, width
-    claims, duration, whole, measured = _length(reader)
     if not whole:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
@@ -81,7 +81,7 @@ def probe(reader: VideoReader) -> Facts:
         whole=whole,
         has_sound=bool(container.streams.audio),
         text_tracks=len(texts),
-        picture_tracks=len(container.streams.subtitles) - len(texts),
+        other_tracks=len(container.streams.subtitles) - len(texts),
         notes=tuple(notes),
     )
 

@@ -7,6 +7,7 @@ import itertools
 import re
 import struct
 import time
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -232,3 +233,75 @@ async def test_a_subtitle_file_without_words_for_this_part_says_so() -> None:
 def test_a_contact_sheet_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         contact_sheet([])
+
+
+# ── One odd thing never costs the film ──────────────────────────────────────────────────────────────────────────
+
+
+def camera_film(orientation: int) -> bytes:
+    """JPEGs with EXIF one after the other, as cameras and dash cams write them; a white upper half, a black lower one."""
+    picture = Image.new("RGB", (160, 96))
+    picture.paste("white", (0, 0, 160, 48))
+    exif, jpeg_file, out = Image.Exif(), io.BytesIO(), io.BytesIO()
+    exif[0x0112] = orientation
+    picture.save(jpeg_file, "JPEG", exif=exif, subsampling=2)
+    with av.open(out, "w", format="mov") as container:
+        stream: Any = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuvj420p"
+        for at in range(10):
+            packet = av.Packet(jpeg_file.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, at, at, Fraction(1, 10)
+            container.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "white"),
+    [(1, (160, 96), (80, 10)), (6, (96, 160), (86, 80)), (8, (96, 160), (10, 80)), (3, (160, 96), (80, 86))],
+)
+def test_a_film_of_jpegs_with_exif_is_read_upright(
+    orientation: int, size: tuple[int, int], white: tuple[int, int]
+) -> None:
+    data = camera_film(orientation)
+    first = next(av.open(io.BytesIO(data), "r").decode(video=0))
+    with pytest.raises(ValueError, match="is not a valid Type"):
+        _ = first.side_data  # what the library makes of a frame with EXIF
+    (shot,) = shots(data, [0.5]).shots
+    picture = Image.open(io.BytesIO(shot.jpeg)).convert("L")
+    assert picture.size == size
+    assert picture.getpixel(white) > 200  # type: ignore[operator]
+    assert picture.getpixel((size[0] - 1 - white[0], size[1] - 1 - white[1])) < 50  # type: ignore[operator]
+
+
+def test_a_video_track_that_cannot_be_decoded_gives_way_to_the_next() -> None:
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(make(Film(regular(3), form="matroska"))), "r") as film,
+        av.open(out, "w", format="matroska") as both,
+    ):
+        kept = film.streams.video[0]
+        bad, good = both.add_stream_from_template(kept), both.add_stream_from_template(kept)
+        for packet in film.demux(kept):
+            if packet.dts is None:
+                continue
+            broken = av.Packet(bytes(range(256)))
+            broken.stream, broken.time_base = bad, packet.time_base
+            broken.pts, broken.dts = packet.pts, packet.dts
+            packet.stream = good
+            both.mux([broken, packet])
+    facts, (blob,) = framed(out.getvalue(), start=1.0, max_frames=1)
+    assert read_mark(blob) == 50
+    assert "a video track (h264) could not be decoded: another one was read" in facts["notes"]
+
+
+def test_a_subtitle_track_of_an_unknown_kind_costs_only_itself() -> None:
+    words = ((1.0, 2.0, "Hello"),)
+    data = make(Film(regular(3), form="matroska", subtitles=words, subtitle_codec="ass"))
+    odd = data.replace(b"S_TEXT/ASS", b"S_TEXT/XYZ")
+    assert odd != data
+    facts, blobs = framed(odd, subtitles=True, max_frames=2)
+    assert (len(blobs), facts["subtitles"]) == (2, "")
+    assert (
+        "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
+        in facts["notes"]
+    )
