@@ -27,6 +27,7 @@ class Card:
     image_side: int = 6000  # [spec] 6000 x 6000
     image_forms: tuple[str, ...] = ("raw", "data")  # order to try; [spec] the SDK sends raw base64
     video: bool = False
+    video_seconds: float | None = None  # the longest film that it takes whole; None: no limit is known
     files: bool = False
     functions: bool = False
     own_functions: bool = False  # web_search, retrieval, mcp entries
@@ -75,6 +76,7 @@ CARDS: dict[str, Card] = {
             default_tokens=16_384,
             images=50,  # [user] a comment in the vendor's script; the specification is silent
             video=True,
+            video_seconds=40.0,  # [live] up to 40 s pass, 42 to 44 s are flaky, from 45 s on 400/1261
             thinking="always",  # [live] thinks in the text even when told not to
             concurrency=2,  # [guess]
         ),

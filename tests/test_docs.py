@@ -21,7 +21,7 @@ from glm_mcp import clients, errors, outputs
 from glm_mcp.cli import main
 from glm_mcp.glm import policy
 from glm_mcp.media.documents.read import OFFICE_BYTES, TEXT_BYTES
-from glm_mcp.media.video import timecode
+from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import TOOLS, Folders
@@ -305,10 +305,10 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
         f"{sources.DOWNLOAD_BYTES // sources.MIB} MB",
         f"{OFFICE_BYTES // 2**20} MB",
         f"{TEXT_BYTES // 2**20} MB",
-        str(timecode.MOST_FRAMES),
+        str(sampling.MAXIMUM_FRAMES),
     }
     assert not [figure for figure in sorted(figures) if figure not in text]
-    assert (policy.TRIES, timecode.MOST_PARTS, timecode.LONG) == (3, 4, 600)  # in words there
+    assert (policy.TRIES, sampling.MAXIMUM_PARTS, sampling.LONG) == (3, 4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])

@@ -28,9 +28,8 @@ from glm_mcp.threads import in_thread
 
 # Short names for jobs; `run_job` also takes a dotted "module:function".
 JOBS: dict[str, str] = {
-    "frames": "glm_mcp.media.video.frames:frames_job",
-    "video": "glm_mcp.media.video.transcode:video_job",
-    "probe": "glm_mcp.media.video.frames:probe_job",
+    "video": "glm_mcp.media.video.job:video_job",
+    "stills": "glm_mcp.media.video.job:stills_job",
     "pdf": "glm_mcp.media.documents.pdf:pdf_job",
     "render": "glm_mcp.media.documents.pdf:render_job",
     "office": "glm_mcp.media.documents.office:office_job",

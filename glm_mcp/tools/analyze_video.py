@@ -9,11 +9,13 @@ from typing import Annotated
 import anyio
 
 from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Part, Text, Video
 from glm_mcp.media.types import Clip, Frame, Source
-from glm_mcp.media.video.contact_sheet import make_sheet
-from glm_mcp.media.video.prepare import plan_parts, prepare_video, stills
-from glm_mcp.media.video.timecode import even_parts, parse_time, stamp
+from glm_mcp.media.video.contact_sheet import contact_sheet
+from glm_mcp.media.video.prepare import VideoFile
+from glm_mcp.media.video.timecode import parse_time, stamp
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
@@ -87,74 +89,55 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
 
 async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: Lang) -> ToolResult:
     """The video whole where the service takes it so, else as frames."""
-    task, (start, end) = args.task, args.span
-    card = deps.glm.models("vision", args.model)[0]
-    sidecar = await subtitles_beside(deps, source)
-    deps.progress.say(f"preparing {source.name}")
-    if task not in FRAMED and args.max_frames is None and card.id not in deps.glm.refuses_video:
-        limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
-        clip = await prepare_video(
-            source, card, whole=True, max_bytes=limit, start=start, end=end, max_frames=None, sidecar=sidecar
-        )
-        if clip.video is not None:
-            asked = _with_subtitles(clip, words, lang)
-            question = _whole(clip.video, asked, task, offset=clip.start, lang=lang)
-            try:
-                answer = await ask(deps, args, question)
-                notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
-                return result(deps, args, answer, notes)
-            except InvalidRequest as error:
-                if error.code != "1210":
-                    raise
-                # Nobody documents whether a video may come as bytes; this service says no.
-                deps.glm.refuses_video.add(card.id)
-                deps.progress.say("the service takes no video as bytes: sending frames")
-        elif clip.frames and len(even_parts(clip.duration, clip.start, clip.end)) == 1:
-            return await _of_frames(deps, args, source, words, lang, [clip])
-    clips = await _framed(deps, args, source, sidecar)
-    return await _of_frames(deps, args, source, words, lang, clips)
-
-
-async def _framed(deps: Deps, args: VideoArgs, source: Source, sidecar: str | None) -> list[Clip]:
-    """The frames of each stretch that is read in a call of its own."""
-    card = deps.glm.models("vision", args.model)[0]
-    stretches = await plan_parts(source, *args.span, max_frames=args.max_frames)
-    clips: list[Clip] = []
-    for n, (start, end, count) in enumerate(stretches):
-        which = f", part {n + 1} of {len(stretches)}" if len(stretches) > 1 else ""
-        deps.progress.say(f"taking frames of {source.name}{which}")
-        clips.append(
-            await prepare_video(
-                source,
-                card,
-                whole=False,
-                max_bytes=0,
-                start=start,
-                end=end,
-                max_frames=count if args.max_frames is not None else None,
-                dense_head=args.task == "teardown" and n == 0,
-                sidecar=sidecar,
-            )
-        )
-    return clips
-
-
-async def _of_frames(
-    deps: Deps, args: VideoArgs, source: Source, words: str, lang: Lang, clips: list[Clip]
-) -> ToolResult:
     task = args.task
-    exact = task in EXACT
-    questions = [_question(c, _with_subtitles(c, words, lang), task, lang, exact=exact) for c in clips]
+    start, end = args.span
+    card = deps.glm.models("vision", args.model)[0]
+    file = VideoFile(source, start=start, end=end, sidecar=await subtitles_beside(deps, source))
+    deps.progress.say(f"preparing {source.name}")
+    whole = task not in FRAMED and args.max_frames is None and card.id not in deps.glm.refuses_video
+    clips = await file.prepare(
+        card,
+        max_bytes=int(deps.settings.max_video_mb * 1024 * 1024) if whole else 0,
+        max_frames=args.max_frames,
+        dense_head=task == "teardown",
+    )
+    clip = clips[0]
+    if clip.video is not None:
+        asked = _with_subtitles(clip, words, lang)
+        try:
+            answer = await ask(deps, args, _whole(clip.video, asked, task, offset=clip.start, lang=lang))
+            notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
+            return result(deps, args, answer, notes)
+        except InvalidRequest as error:
+            if error.code != "1210":
+                raise
+            # Nobody documents whether a video may come as bytes; this service says no.
+            deps.glm.refuses_video.add(card.id)
+            deps.progress.say("the service takes no video as bytes: sending frames")
+        clips = await file.prepare(card)
+    answer = await _from_frames(deps, args, words, lang, clips)
+    return await _finished(deps, args, source, file, clips, answer)
+
+
+async def _from_frames(deps: Deps, args: VideoArgs, words: str, lang: Lang, clips: list[Clip]) -> Answer:
+    """One answer from the frames of all clips."""
+    exact = args.task in EXACT
+    questions = [_question(c, _with_subtitles(c, words, lang), args.task, lang, exact=exact) for c in clips]
     if len(questions) == 1:
-        answer = await ask(deps, args, questions[0])
-    else:
-        answer = await combined(deps, args, questions, words, lang)
+        return await ask(deps, args, questions[0])
+    return await combined(deps, args, questions, words, lang)
+
+
+async def _finished(
+    deps: Deps, args: VideoArgs, source: Source, file: VideoFile, clips: list[Clip], answer: Answer
+) -> ToolResult:
+    """The answer with what it covers, and the files that go with it."""
+    task = args.task
     frames = [f for c in clips for f in c.frames]
     first, last = clips[0], clips[-1]
     covered = f"{stamp(first.start)}–{stamp(last.end)}"
     notes = [f"{len(frames)} frames of {covered} read, the video has {stamp(first.duration)}"]
-    # What each clip says of its own coverage is in the line above.
-    notes += [n for c in clips for n in c.notes if not re.match(r"\d+ frames? of ", n)] + origin(source)
+    notes += [*(n for c in clips for n in c.notes), *origin(source)]
     moments: list[float] = []
     if task == "keyframes":
         named = times_in(answer.text)
@@ -165,20 +148,11 @@ async def _of_frames(
         if len(moments) > STILLS_MAX:
             notes.append(f"the first {STILLS_MAX} of {len(moments)} key frames saved")
     finished = result(deps, args, answer, list(dict.fromkeys(notes)))
-    await _kept(deps, finished, source, moments[:STILLS_MAX], frames if task in SHEETED else [])
-    return finished
-
-
-async def _kept(
-    deps: Deps, finished: ToolResult, source: Source, moments: list[float], frames: list[Frame]
-) -> None:
-    """The key frames at these moments, full-size, and the contact sheet of these frames: the answer is there already,
-    and is not lost when a file cannot be made.
-    """
+    sheet = frames if task in SHEETED else []
     heads: list[str] = []
     with anyio.move_on_at(deps.deadline) as time:
         try:
-            await _files(deps, finished, source, moments, frames, heads)
+            await _files(deps, finished, source.name, file, moments[:STILLS_MAX], sheet, heads)
         except GLMError as error:
             heads.append(f"Not all files could be made: {error.message}")
     if time.cancelled_caught:
@@ -186,19 +160,24 @@ async def _kept(
     if heads:
         finished.head = "\n".join(heads)
         finished.data["files"] = heads
+    return finished
 
 
 async def _files(
     deps: Deps,
     finished: ToolResult,
-    source: Source,
+    name: str,
+    file: VideoFile,
     moments: list[float],
     frames: list[Frame],
     heads: list[str],
 ) -> None:
-    stem = saving.stem_of_source(source.name, "video")
+    """The key frames at these moments, full-size, and the contact sheet of these frames: the answer is there already,
+    and is not lost when a file cannot be made.
+    """
+    stem = saving.stem_of_source(name, "video")
     if moments:
-        readable = await stills(source, moments)
+        readable = await file.stills(moments)
         if len(readable) < len(moments):
             lost = len(moments) - len(readable)
             heads.append(f"{lost} of {len(moments)} key frames could not be read from the file")
@@ -207,7 +186,7 @@ async def _files(
             heads.append(f"{stamp(moment, 1)} {said}")
             finished.links += links
     if frames:
-        said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await make_sheet(frames))
+        said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await in_thread(contact_sheet, frames))
         heads.append(f"Contact sheet: {said}")
         finished.links += links
 
