@@ -7,19 +7,31 @@ import re
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, NetworkError, TimedOut, UpstreamError
+from glm_mcp.errors import (
+    ConfigError,
+    GLMError,
+    InvalidRequest,
+    MediaTooLarge,
+    NetworkError,
+    TimedOut,
+    UnsupportedMedia,
+    UpstreamError,
+)
 from glm_mcp.glm.calls import Job
 from glm_mcp.media.formats import sniff
-from glm_mcp.media.images.prepare import convert, thumbnail
+from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import MODEL, Arg
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
+
+if TYPE_CHECKING:
+    from glm_mcp.media.images.convert import Finished
 
 ARGS = (
     Arg("prompt", "text", "What to draw", required=True, also=("description", "text", "query")),
@@ -134,13 +146,15 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     )
     deps.progress.say("downloading the picture")
     data = await _fetched(deps, drawing.url)
-    family, mime = sniff(data[:4096])
+    family, _ = sniff(data[:4096])
     if family != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
+    shown = bool(args.get("preview", True)) and deps.client.previews
+    finished = await _finished(data, output, target, size, drawing.url, preview=shown)
     try:
-        saved = await in_thread(_save, deps, output, target, data, mime, size)
+        saved = await in_thread(_save, deps, output, target, finished)
     except ConfigError as error:
         error.hint = f"{_made(drawing.url)} {error.hint}"
         raise
@@ -159,8 +173,8 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     if deps.settings.simulate:
         notes.append("SIMULATED")
     previews = []
-    if args.get("preview", True) and deps.client.previews:
-        previews = [(await in_thread(thumbnail, data, PREVIEW_SIDE), "image/jpeg")]
+    if shown:
+        previews = [(finished.preview, "image/jpeg")]
     elif args.get("preview"):
         # A host that does not show pictures writes them into the prompt as text, and cuts the result.
         notes.append("no preview: this host is not known to show pictures")
@@ -200,7 +214,7 @@ class Saved:
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
     """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
-    from glm_mcp.media.images.encode import FORMATS
+    from glm_mcp.media.images.convert import FORMATS
 
     default = _name(prompt) + ".png"
     if not deps.client.local and not output:
@@ -226,27 +240,36 @@ def _looks_like_suffix(suffix: str) -> bool:
     return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
 
 
-def _save(deps: Deps, output: str, target: Path, data: bytes, mime: str, size: Size) -> Saved:
-    """Converts where needed, and writes. Where `output` names no format, the picture keeps the one it came in."""
-    from io import BytesIO
+async def _finished(
+    data: bytes, output: str, target: Path, size: Size, url: str, *, preview: bool
+) -> Finished:
+    """In the format that `output` names, else in the one it came in; its address stays told when that fails."""
+    from glm_mcp.media.images.convert import Wanted
 
-    from PIL import Image as Pillow
+    named = target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else ""
+    wanted = Wanted(
+        "the picture that the service drew",
+        named,
+        size.final,
+        PREVIEW_SIDE if preview else 0,
+        10 * size.api[0] * size.api[1],
+    )
+    try:
+        return await finish_image(data, wanted)
+    except (UnsupportedMedia, MediaTooLarge) as error:
+        error.hint = f"{_made(url)} {error.hint}"
+        raise
 
-    with Pillow.open(BytesIO(data)) as opened:
-        drawn = opened.size
+
+def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
+    data, mime = finished.data, finished.mime
     if not output.lower().endswith(target.suffix.lower()):
-        target = target.with_suffix(OWN.get(mime, ".png"))
-    wanted = target.suffix.lower()
-    scaled = size.final if size.final and drawn != size.final else None
-    if scaled or OWN.get(mime) != wanted.replace(".jpeg", ".jpg"):
-        data = convert(data, wanted, size=scaled)
-        mime = sniff(data[:4096])[1]
-        drawn = scaled or drawn
+        target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = f"glm://outputs/{deps.outputs.keep(data, wanted, name=target.name)}"
-        return Saved(uri, Link(uri, target.name, mime), data, drawn)
+        uri = f"glm://outputs/{deps.outputs.keep(data, target.suffix.lower(), name=target.name)}"
+        return Saved(uri, Link(uri, target.name, mime), data, finished.size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
-    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, drawn)
+    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, finished.size)
 
 
 async def _fetched(deps: Deps, url: str) -> bytes:
