@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 
@@ -24,7 +24,7 @@ from glm_mcp.errors import (
 )
 from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.media.formats import sniff
-from glm_mcp.media.images.prepare import convert, measured, thumbnail
+from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
 from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
@@ -32,6 +32,9 @@ from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import Arg, ModelArgs
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
+
+if TYPE_CHECKING:
+    from glm_mcp.media.images.convert import Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,7 @@ SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
-LARGER_MAX = 4  # times the pixels asked for; a service that draws more than that drew something else
-OWN = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}  # what a service may draw in
+LARGER_MAX = 10  # times the pixels asked for; a service that draws more than that drew something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +153,19 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     job = Job("image", deps.deadline, model=args.model)
     drawing = await deps.glm.generate_image(body, job, deps.progress)
     data = await _fetched(deps, drawing)
-    drawn = await in_thread(_checked, drawing, data, size)
+    previewed = args.preview is not False and deps.client.previews
+    finished = await _finished(drawing, data, output, target, size, preview=previewed)
     try:
-        saved = await in_thread(_save, deps, output, target, data, drawn, size)
+        saved = await in_thread(_save, deps, output, target, finished)
     except ConfigError as error:
         raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
-    previews = []
-    if args.preview is not False and deps.client.previews:
-        previews = [(await in_thread(thumbnail, saved.data, PREVIEW_SIDE), "image/jpeg")]
     meta = {
         "model": drawing.model,
         "request_id": drawing.request_id,
         "s": round(drawing.seconds, 2),
         "size": f"{saved.size[0]}x{saved.size[1]}",
     }
-    data_for_programs = {
+    facts = {
         "path": saved.said,
         "url": drawing.url,
         "mime_type": saved.link.mime,
@@ -177,9 +177,9 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
         head=saved.said,
         notes=["[" + " · ".join(_notes(deps, args, drawing, saved, size)) + "]"],
         meta=meta,
-        data={k: v for k, v in data_for_programs.items() if v is not None},
+        data={k: v for k, v in facts.items() if v is not None},
         links=[saved.link],
-        previews=previews,
+        previews=[(finished.preview, "image/jpeg")] if previewed else [],
     )
 
 
@@ -206,29 +206,31 @@ def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, saved: Saved, size: Siz
     return notes
 
 
-def _checked(drawing: Drawing, data: bytes, size: Size) -> tuple[int, int]:
-    """The pixels of the image that came, decoded to its end. Blocking.
+async def _finished(
+    drawing: Drawing, data: bytes, output: str, target: Path, size: Size, *, preview: bool
+) -> Finished:
+    """The image in the format that `output` names, else in the one it came in.
 
-    Raises UpstreamError for what is no image or not whole, MediaTooLarge for one far larger than was asked for.
+    Raises UpstreamError for what is no image, UnsupportedMedia for one that is not whole, MediaTooLarge for one far
+    larger than was asked for: with its address.
     """
-    width, height = size.api
+    from glm_mcp.media.images.convert import Wanted
+
     if sniff(data[:4096])[0] != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
+    wanted = Wanted(
+        "the picture that the service drew",
+        target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else "",
+        size.final,
+        PREVIEW_SIDE if preview else 0,
+        LARGER_MAX * size.api[0] * size.api[1],
+    )
     try:
-        return measured(data, max_pixels=LARGER_MAX * width * height)
-    except UnsupportedMedia as error:
-        raise UpstreamError(
-            "the picture that the service drew came damaged or cut off, and was not saved",
-            _made(drawing),
-            request_id=drawing.request_id,
-        ) from error
-    except MediaTooLarge as error:
-        raise error.but(
-            message=f"the service drew far more than the {width}x{height} asked for: {error.message}",
-            hint=_made(drawing),
-        ) from error
+        return await finish_image(data, wanted)
+    except (UnsupportedMedia, MediaTooLarge) as error:
+        raise error.but(hint=f"{_made(drawing)} {error.hint}", request_id=drawing.request_id) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ class Saved:
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
     """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
-    from glm_mcp.media.images.encode import FORMATS
+    from glm_mcp.media.images.convert import FORMATS
 
     default = saving.stem_of(prompt.lower(), "image") + ".png"
     if not deps.client.local and not output:
@@ -269,22 +271,16 @@ def _looks_like_suffix(suffix: str) -> bool:
     return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
 
 
-def _save(deps: Deps, output: str, target: Path, data: bytes, drawn: tuple[int, int], size: Size) -> Saved:
-    """Converts where needed, and writes. Where `output` names no format, the image keeps the one it came in."""
-    mime = sniff(data[:4096])[1]
+def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
+    """Writes it; where `output` names no format, under the suffix of the one it has."""
+    data, mime, size = finished.data, finished.mime, finished.size
     if not output.lower().endswith(target.suffix.lower()):
-        target = target.with_suffix(OWN.get(mime, ".png"))
-    suffix = target.suffix.lower()
-    scaled = size.final if size.final and drawn != size.final else None
-    if scaled or OWN.get(mime) != suffix.replace(".jpeg", ".jpg"):
-        data = convert(data, suffix, size=scaled)
-        mime = sniff(data[:4096])[1]
-        drawn = scaled or drawn
+        target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = SCHEME + deps.outputs.keep(data, suffix, name=target.name)
-        return Saved(uri, Link(uri, target.name, mime), data, drawn)
+        uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
+        return Saved(uri, Link(uri, target.name, mime), data, size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
-    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, drawn)
+    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 
 
 async def _fetched(deps: Deps, drawing: Drawing) -> bytes:

@@ -110,22 +110,23 @@ def handle(want: Any, name: str, data: bytes, tell: Callable[[str], None]) -> No
 
 
 def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
-    from glm_mcp.media.images import decode, metadata, pipeline, svg
-    from glm_mcp.media.images.cutting import Options
+    from glm_mcp.media.images import decode, pipeline, svg
+    from glm_mcp.media.images.options import Options
 
-    raw: dict[str, Any] = {"name": name, "side": 6_000, "limit": 5_000_000, "budget": 8_000_000, "most": 8}
-    kind = metadata.sniff(data)
-    if kind not in {"svg", "heic", "tiff", "jp2"}:
+    options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
+    kind = decode.kind_of(data, name)
+    if not kind.startswith(("image/svg", "image/hei", "image/tiff", "image/jp2", "image/j2k")):
         try:
             image = decode.open_lazily(data, name)
-            frames = decode.count_frames(data, name) if kind in {"gif", "webp", "avif", "png"} else 1
-            if pipeline.decoded_pixels(image, kind, frames, Options(**raw)) <= 16_000_000:
-                pipeline.make(data, Options(**raw))
+            light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
+            if light and image.format in decode.IN_THREAD:
+                pipeline.make(data, options)
                 return
         except decode.Damaged:
             pass
     tell("child")
-    (svg.svg_job if kind == "svg" else pipeline.image_job)(io.BytesIO(data), raw)
+    job = svg.svg_job if kind == "image/svg+xml" else pipeline.image_job
+    job(io.BytesIO(data), asdict(options))
 
 
 def _video(name: str, data: bytes) -> None:
