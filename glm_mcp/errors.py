@@ -23,6 +23,7 @@ GLMError               kind, message, hint, code, status, request_id, again, par
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
@@ -30,22 +31,29 @@ from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
 
 class Again(StrEnum):
-    """Whether to ask again: never; after a wait; after a wait once and then another model; another model at once."""
+    """What a failure means for the rest of a call.
+
+    NEVER: nobody helps. RETRY: the same model later, or another now. NEXT: this model cannot do this request, another
+    may. GONE: this model is not there for us at all.
+    """
 
     NEVER = "never"
     RETRY = "retry"
-    ONCE = "once"
     NEXT = "next"
+    GONE = "gone"
 
 
 class GLMError(Exception):
-    """A failure with its cause and its mend. `str()` is the text that a tool result shows, without our keys, which a
-    service may repeat. `partial`: what had arrived of an answer.
+    """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows,
+    without our keys, which a service may repeat.
+
+    `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
+    blame, where another form of it may pass ("film"). `sent`: the request had gone out.
     """
 
     kind: ClassVar[str] = "internal"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a fact about a failure, all but the first optional
         self,
         message: str,
         hint: str = "",
@@ -56,6 +64,9 @@ class GLMError(Exception):
         again: Again = Again.NEVER,
         retry_after: float | None = None,
         partial: str | None = None,
+        attempts: Sequence[Mapping[str, Any]] = (),
+        about: str | None = None,
+        sent: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -66,12 +77,14 @@ class GLMError(Exception):
         self.again = again
         self.retry_after = retry_after
         self.partial = partial
-        self.meta: dict[str, Any] = {}
+        self.attempts = tuple(attempts)
+        self.about = about
+        self.sent = sent
 
     def but(self, **changes: Any) -> Self:
         """The same failure said with more of what is known where it is passed on: a new error; this one stays."""
         made = type(self).__new__(type(self), changes.get("message", self.message))
-        made.__dict__.update(self.__dict__ | {"meta": dict(self.meta)} | changes)
+        made.__dict__.update(self.__dict__ | changes)
         return made
 
     def __str__(self) -> str:

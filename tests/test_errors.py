@@ -169,10 +169,12 @@ def test_a_hostile_body_takes_no_time(piece: str) -> None:
 
 
 def test_an_error_said_with_more_is_a_new_one_of_its_kind_that_knows_the_rest() -> None:
-    first = RateLimited("busy", "Call again.", code="1302", request_id="r-1", again=Again.RETRY)
-    first.meta["attempts"] = [{"model": "m"}]
+    first = RateLimited(
+        "busy", "Call again.", code="1302", request_id="r-1", again=Again.RETRY, attempts=[{"model": "m"}]
+    )
     more = first.but(message="busy; 2 of 3 parts are done", partial="two parts")
-    assert (type(more), more.code, more.again, more.meta) == (RateLimited, "1302", Again.RETRY, first.meta)
+    assert (type(more), more.code, more.again) == (RateLimited, "1302", Again.RETRY)
+    assert more.attempts == ({"model": "m"},)
     assert str(more) == "rate_limited: busy; 2 of 3 parts are done (code 1302, request id r-1). Call again."
     assert more.partial == "two parts"
     assert (first.message, first.partial) == ("busy", None)

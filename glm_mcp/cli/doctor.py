@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
@@ -210,7 +210,7 @@ def _short(error: GLMError) -> str:
 
 async def _probe(settings: Settings) -> GLMError | None:
     """The smallest real call. None when it was answered; a cut answer is one."""
-    client = GLMClient(settings, waits=(0.2, 1.0))
+    client = GLMClient(settings, pace=Pace(waits=(0.2, 1.0)))
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
     try:
         await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
@@ -226,12 +226,9 @@ async def _accepts(url: str, key: str | None) -> bool:
     """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
     transport = Transport()
     body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
     try:
         with anyio.fail_after(PROBE_S):
-            await transport.post(
-                f"{url}/chat/completions", headers, json.dumps(body).encode(), raise_if_error
-            )
+            await transport.post(f"{url}/chat/completions", key, json.dumps(body).encode(), raise_if_error)
     except GLMError as error:
         return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
     except TimeoutError:

@@ -24,6 +24,8 @@ END_S = 0.25  # for the end of the body after [DONE], so that the connection can
 READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
+OnEvent = Callable[[dict[str, Any]], None]
+_EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 _CHECK = "`glm-mcp doctor` tests the connection."
 
 
@@ -40,6 +42,7 @@ class Transport:
         self._direct: httpx.AsyncClient | None = None
         self._outside: httpx.AsyncClient | None = None
         self._building = anyio.Lock()
+        self._reached: set[str] = set()
 
     async def client(self, url: str) -> httpx.AsyncClient:
         # A loopback server is never behind the proxy that the environment names.
@@ -58,19 +61,15 @@ class Transport:
                     self._outside = found
         return found
 
-    async def post(
-        self, url: str, headers: dict[str, str], body: bytes, heard: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `heard`; `{"_broken": True}` for one
+    async def post(self, url: str, key: str | None, body: bytes, on_event: OnEvent) -> None:
+        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
         that is damaged.
 
-        Raises GLMError: the service's refusal, or what the network did. `meta["sent"]` is set when the request went out.
+        Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
-        import httpx
-        from httpx_sse import EventSource
-
         client = await self.client(url)
-        request_id: str | None = None
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        answer = _Answer()
         try:
             async with (
                 mapped(url) as sent,
@@ -78,33 +77,17 @@ class Transport:
                     "POST", url, content=body, headers=headers, extensions={"trace": Greeting()}
                 ) as response,
             ):
-                request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
-                if response.status_code != 200:
-                    sent.out = response.status_code == LOST_BY_GATEWAY
-                    text = (await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)).decode(
-                        "utf-8", "replace"
-                    )
-                    wait = retry_after(response.headers.get)
-                    raise read_error(response.status_code, text, request_id=request_id, retry_after=wait)
-                sent.out = True
-                kind = response.headers.get("content-type", "")
-                if "event-stream" not in kind.lower():
-                    heard(_decode(await _capped(response.aiter_bytes(), ANSWER_BYTES), kind))
-                    return
-                async with aclosing(EventSource(_bounded(response)).aiter_sse()) as events:
-                    async for event in events:
-                        data = event.data.strip()
-                        if data == "[DONE]":
-                            with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
-                                await anext(events, None)
-                            return
-                        if data:
-                            heard(_frame(data))
+                self._reached.add(urlsplit(url).netloc)
+                await answer.read(response, sent, on_event)
         except GLMError as error:
-            error.meta["sent"] = sent.out
-            if request_id and not error.request_id:
-                error.request_id = clean(request_id, ID_CHARS)
-            raise
+            named = error.request_id or clean(answer.request_id or "", ID_CHARS) or None
+            # A service may repeat the key in its own words.
+            said = error.message.replace(key, "[key]") if key else error.message
+            raise error.but(sent=sent.out, request_id=named, message=said) from error.__cause__
+
+    def reached(self, url: str) -> bool:
+        """Whether this process has had an answer from this host."""
+        return urlsplit(url).netloc in self._reached
 
     def _build(self, local: bool) -> httpx.AsyncClient:
         """Raises ConfigError when the environment names a proxy or certificates that cannot be used."""
@@ -170,6 +153,57 @@ class Greeting:
         elif step.endswith("start_tls.failed") and self._raw is not None:
             with anyio.CancelScope(shield=True):
                 await self._raw.aclose()
+
+
+class _Answer:
+    """Reads one answer, as a stream of events or as one object."""
+
+    def __init__(self) -> None:
+        self.request_id: str | None = None
+
+    async def read(self, response: httpx.Response, sent: Sent, on_event: OnEvent) -> None:
+        self.request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
+        if response.status_code != 200:
+            sent.out = response.status_code == LOST_BY_GATEWAY
+            text = await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)
+            wait = retry_after(response.headers.get)
+            raise read_error(
+                response.status_code,
+                text.decode("utf-8", "replace"),
+                request_id=self.request_id,
+                retry_after=wait,
+            )
+        sent.out = True
+        kind = response.headers.get("content-type", "").lower()
+        pieces = response.aiter_bytes()
+        first = b"" if "event-stream" in kind else await anext(pieces, b"")
+        # Some compatible servers send their stream as text/plain, or without a type.
+        if "event-stream" in kind or first.lstrip().startswith(_EVENTS):
+            await _read_events(_joined(first, pieces), on_event)
+        else:
+            on_event(_decode(await _capped(_joined(first, pieces), ANSWER_BYTES), kind))
+
+
+async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
+    import httpx
+    from httpx_sse import EventSource
+
+    async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
+        async for event in events:
+            data = event.data.strip()
+            if data == "[DONE]":
+                with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
+                    await anext(events, None)
+                return
+            if data:
+                on_event(_frame(data))
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece
 
 
 class Sent:
@@ -277,12 +311,12 @@ def _decode(body: bytes, kind: str) -> dict[str, Any]:
     return found
 
 
-def _bounded(response: httpx.Response) -> httpx.Response:
-    """The same stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
+def _bounded(pieces: AsyncIterator[bytes]) -> httpx.Response:
+    """A stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
     import httpx
 
     whole = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=whole, content=_checked(response.aiter_bytes()))
+    return httpx.Response(200, headers=whole, content=_checked(pieces))
 
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

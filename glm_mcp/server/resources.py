@@ -121,8 +121,11 @@ def _json(uri: str, name: str, value: Any) -> Resource:
 
 def _card(card: Card, home: Endpoint) -> dict[str, Any]:
     where = place(card.id, home)
-    tasks = sorted(card.tasks) if card.tasks else None
-    return {**asdict(card), "tasks": tasks, "offered_at": where.name if where else None}
+    return {
+        **asdict(card),
+        "tasks_left_out": sorted(card.tasks_left_out),
+        "offered_at": where.name if where else None,
+    }
 
 
 def _kept(kept: Kept) -> dict[str, Any]:

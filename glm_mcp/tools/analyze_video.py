@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -80,8 +81,8 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
                 answer = await ask(deps, args, _whole(Video(source.name, url=source.url), words, task))
                 notes = ["the service read the video by its address", *origin(source)]
                 return result(deps, args, answer, notes)
-            except InvalidRequest as error:
-                if error.code != "1210":
+            except GLMError as error:
+                if error.about != "film" and error.code != "1210":
                     raise
                 deps.progress.say("the service cannot fetch the video: downloading it here")
         return await _local(deps, args, await fetch(deps, source, "video"), words, lang)
@@ -94,7 +95,7 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
     card = deps.glm.models("vision", args.model)[0]
     file = VideoFile(source, start=start, end=end, sidecar=await subtitles_beside(deps, source))
     deps.progress.say(f"preparing {source.name}")
-    whole = task not in FRAMED and args.max_frames is None and card.id not in deps.glm.refuses_video
+    whole = task not in FRAMED and args.max_frames is None and not deps.glm.refused_films.takes_none(card.id)
     clips = await file.prepare(
         card,
         max_bytes=int(deps.settings.max_video_mb * 1024 * 1024) if whole else 0,
@@ -108,12 +109,12 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
             answer = await ask(deps, args, _whole(clip.video, asked, task, offset=clip.start, lang=lang))
             notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
             return result(deps, args, answer, notes)
-        except InvalidRequest as error:
-            if error.code != "1210":
+        except GLMError as error:
+            if error.about != "film":
                 raise
-            # Nobody documents whether a video may come as bytes; this service says no.
-            deps.glm.refuses_video.add(card.id)
-            deps.progress.say("the service takes no video as bytes: sending frames")
+            digest = hashlib.sha256(clip.video.data or b"").hexdigest()
+            deps.glm.refused_films.add(card.id, digest)
+            deps.progress.say("the service refused the video whole: sending frames")
         clips = await file.prepare(card)
     answer = await _from_frames(deps, args, words, lang, clips)
     return await _finished(deps, args, source, file, clips, answer)

@@ -105,6 +105,7 @@ def result(deps: Deps, args: AnswerArgs, answer: Answer, notes: list[str] | None
     line = closing(answer, notes or [], simulated=deps.settings.simulate)
     data = {
         "model": answer.model,
+        "answered_as": answer.answered_as,
         "finish_reason": answer.finish,
         "request_id": answer.request_id,
         "usage": {

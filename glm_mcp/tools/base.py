@@ -94,6 +94,8 @@ def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
     """The one line that says where an answer comes from and what a careful reader must know."""
     usage = answer.usage
     facts = [answer.model]
+    if answer.answered_as:
+        facts.append(f"the service says that {answer.answered_as} answered")
     if usage.prompt or usage.completion:
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
         facts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens")
@@ -127,6 +129,7 @@ def meta_of(answer: Answer) -> dict[str, Any]:
     }
     whole: dict[str, Any] = {
         "model": answer.model,
+        "answered_as": answer.answered_as,
         "tokens": {k: v for k, v in tokens.items() if v},
         "finish": answer.finish,
         "request_id": answer.request_id,
@@ -194,9 +197,8 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
-    attempts = error.meta.get("attempts")
-    if attempts and len(attempts) > 1:
-        meta["attempts"] = attempts[-6:]
+    if len(error.attempts) > 1:
+        meta["attempts"] = list(error.attempts[-6:])
     if partial:
         budget = deps.client.budget if deps else McpClient().budget
         room = max(MINIMUM_CHARS, budget - RESERVE - _length(text) - _length(meta) - 100)

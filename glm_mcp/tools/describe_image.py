@@ -220,7 +220,7 @@ async def _code(deps: Deps, args: ImageArgs, answer: Answer, source: Source, not
     """The code saved whole as a file; its text follows as far as the budget allows."""
     fence = first_fence(answer.text)
     code, kind = (fence.body, fence.language.lower()) if fence else (answer.text, "")
-    if answer.partial or answer.finish in {"length", "model_context_window_exceeded"}:
+    if answer.cut:
         notes = [*notes, "the code is NOT complete"]
     name = saving.stem_of_source(source.name, "screen") + CODE.get(kind, ".html")
     said, links = await saving.save(deps, name, code.encode())

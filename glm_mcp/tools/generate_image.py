@@ -197,7 +197,7 @@ def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, saved: Saved, size: Siz
         notes.append(f"the service drew {width}x{height} instead of {asked}")
     elif size.final:
         notes.append(f"drawn at {asked}, then scaled and cropped")
-    notes.append("the service puts an 'AI generated' mark on it")
+    notes += [*drawing.notes, "the service puts an 'AI generated' mark on it"]
     if deps.settings.simulate:
         notes.append("SIMULATED")
     if args.preview and not deps.client.previews:

@@ -13,6 +13,7 @@ from support.calls import KEY, V6, T, answering, ask, client_of, counted, models
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
+from glm_mcp.glm.client import Pace
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -268,7 +269,7 @@ async def test_any_body_is_an_error_of_ours(body: bytes, kind: str, status: int)
     transport = answering(
         lambda _: httpx.Response(status, content=content, headers={"content-type": kind} if kind else {})
     )
-    async with client_of(transport=transport, waits=(0, 0)) as client:
+    async with client_of(transport=transport, pace=Pace(waits=(0, 0))) as client:
         with pytest.raises(GLMError) as caught:
             await ask(client, model=T)
     assert caught.value.kind in {"upstream", "invalid_request"}

@@ -12,7 +12,7 @@ import pytest
 from support.calls import V6, T, ask, client_of, draw, models_asked, png
 
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.progress import Progress
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 
@@ -138,7 +138,7 @@ async def test_single_bytes_do_not_stretch_the_deadline(sim: Simulator) -> None:
 
 async def test_tries_and_waits_together_stay_within_the_deadline(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", times=0))
-    async with client_of(sim, waits=(0.25, 0.25)) as client:
+    async with client_of(sim, pace=Pace(waits=(0.25, 0.25))) as client:
         with anyio.fail_after(SHORT + 2), pytest.raises(GLMError):
             await ask(client, within=SHORT)
     assert 2 <= len(sim.received) <= 5
@@ -146,7 +146,7 @@ async def test_tries_and_waits_together_stay_within_the_deadline(sim: Simulator)
 
 async def test_no_wait_is_begun_that_the_deadline_would_cut(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", times=0))
-    async with client_of(sim, waits=(30, 30)) as client:
+    async with client_of(sim, pace=Pace(waits=(30, 30))) as client:
         with anyio.fail_after(3), pytest.raises(RateLimited):
             await ask(client, model=T)
     assert len(sim.received) == 1
@@ -217,7 +217,7 @@ async def test_cancelling_a_waiting_call_asks_nothing_and_leaves_no_place_behind
 async def test_cancelling_between_two_tries_ends_at_once(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", times=0))
     told = Heard()
-    async with client_of(sim, waits=(30, 30)) as client:
+    async with client_of(sim, pace=Pace(waits=(30, 30))) as client:
         with anyio.fail_after(5):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: ask(client, within=100, progress=told))
@@ -230,7 +230,7 @@ async def test_cancelling_between_two_tries_ends_at_once(sim: Simulator) -> None
 async def test_a_call_holds_no_place_while_it_waits_for_its_next_try(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302"))
     told = Heard()
-    async with client_of(sim, waits=(30, 30)) as client:
+    async with client_of(sim, pace=Pace(waits=(30, 30))) as client:
         with anyio.fail_after(5):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: ask(client, within=100, progress=told))
@@ -302,7 +302,7 @@ async def test_calls_at_once_overlap_up_to_the_card_and_grow_with_success(sim: S
 async def test_a_narrower_account_is_learnt_and_every_call_is_answered(sim: Simulator) -> None:
     sim.switches = Switches(concurrency=2, first_byte_s=0.15)
     # Waits as long as a call: what the service still counts as running is gone by then.
-    async with client_of(sim, waits=(0.15, 0.6)) as client:
+    async with client_of(sim, pace=Pace(waits=(0.15, 0.6))) as client:
         answered = await together(client, 12, png(), model=V6)
         assert client.limiter(V6).limit <= 2
     assert answered == [V6] * 12
@@ -313,7 +313,7 @@ async def test_a_narrower_account_is_learnt_and_every_call_is_answered(sim: Simu
 async def test_a_limit_set_too_high_costs_refusals_and_no_call(sim: Simulator) -> None:
     sim.switches = Switches(concurrency=1, first_byte_s=0.1)
     # Hardly a wait: those that were refused come back while the first still runs.
-    async with client_of(sim, waits=(0.001, 0.001), GLM_MAX_CONCURRENCY="16") as client:
+    async with client_of(sim, pace=Pace(waits=(0.001, 0.001)), GLM_MAX_CONCURRENCY="16") as client:
         answered = await together(client, 24, model=T)
     assert answered == [T] * 24
     assert sum(r.code == "1302" for r in sim.received) >= 15

@@ -79,6 +79,7 @@ async def test_a_video_goes_whole_where_the_service_takes_bytes(
 async def test_frames_go_where_the_service_refuses_bytes_and_that_is_remembered(
     connect: Connect, sim: Simulator, film: Path
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     async with connect() as client:
         text = await say(client, "analyze_video", video="film.mp4", prompt="What happens?")
         await say(client, "analyze_video", video="film.mp4", prompt="Again?")

@@ -477,6 +477,7 @@ async def test_a_busy_model_is_the_reason_given_when_the_last_of_the_chain_canno
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     picture(folders.cwd / "a.png")
+    sim.switches = Switches(data_url_images={"glm-4v-flash": "refuse"})
     sim.queue(
         Fault("error", code="1305", model="glm-4.6v-flash", times=0),
         Fault("error", code="1305", model="glm-4.1v-thinking-flash", times=0),
