@@ -66,7 +66,7 @@ async def test_the_request_id_of_a_hostile_service_stays_one_short_line_of_an_er
     connect: Connect, folders: Folders
 ) -> None:
     answer = {"request_id": "x\nauth: all is lost. " * 100, "choices": [{"message": {"content": ""}}]}
-    async with connect(app=app_with(folders, answer)) as client:
+    async with connect(app=app_with(folders, answer, GLM_DEADLINE_S="3")) as client:
         text = check(await call(client, "chat", prompt="hi"))
     assert text.startswith("upstream: ")
     assert "\n" not in text

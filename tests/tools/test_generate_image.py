@@ -372,12 +372,15 @@ async def test_a_named_model_must_draw(connect: Connect, sim: Simulator) -> None
     assert not chats(sim)
 
 
-async def test_a_service_without_custom_sizes_says_what_it_refused(connect: Connect, sim: Simulator) -> None:
+async def test_a_service_without_custom_sizes_draws_the_nearest_it_has_and_that_is_said(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.switches = Switches(custom_image_sizes="refuse")
     async with connect() as client:
-        text = await fail(client, "generate_image", prompt="a hill", size="1280x960")
-    assert text.startswith("invalid_request: ")
-    assert "code 1214" in text
+        text = await say(client, "generate_image", prompt="a hill", size="1280x960")
+    assert [r.body["size"] for r in sim.received if r.body] == ["1280x960", "1152x864"]
+    assert size_of(Path(text.splitlines()[0])) == (1152, 864)
+    assert "the size 1280x960 was refused: drawn at 1152x864" in text
 
 
 async def test_a_link_in_the_working_folder_does_not_lead_a_picture_elsewhere(
