@@ -105,36 +105,31 @@ def handle(want: Any, name: str, data: bytes, tell: Callable[[str], None]) -> No
 
 def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
     from glm_mcp.media.images import decode, pipeline
-    from glm_mcp.media.images.cutting import Options
+    from glm_mcp.media.images.options import Options
     from glm_mcp.media.worker_child import load as load_job
 
-    raw: dict[str, Any] = {"name": name, "side": 6_000, "limit": 5_000_000, "budget": 8_000_000, "most": 8}
+    options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
     if not kind.child:
         try:
             image = decode.open_lazily(data, name)
-            frames = decode.count_frames(data, name) if kind.name in {"gif", "webp", "avif", "png"} else 1
-            if pipeline.decoded_pixels(image, kind.name, frames, Options(**raw)) <= 16_000_000:
-                pipeline.make(data, Options(**raw))
+            light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
+            if light and image.format in decode.IN_THREAD:
+                pipeline.make(data, options)
                 return
         except decode.Damaged:
             pass
     tell("child")
-    load_job(kind.reader)(io.BytesIO(data), raw)
+    load_job(kind.reader)(io.BytesIO(data), asdict(options))
 
 
 def _video(name: str, data: bytes) -> None:
-    from glm_mcp.media.video.frames import frames_job, probe_job
-    from glm_mcp.media.video.transcode import video_job
+    from glm_mcp.media.video.job import stills_job, video_job
 
-    for job, params in (
-        (probe_job, {}),
-        (frames_job, {"max_frames": 3, "subtitles": True, "seconds": 10}),
-        (
-            video_job,
-            {"max_bytes": 20_000, "start": 0.1, "end": 0.5, "subtitles": True, "seconds": 10},
-        ),
-    ):
-        job(io.BytesIO(data), {"name": name, **params})
+    file = {"name": name}
+    frames, _ = video_job(io.BytesIO(data), {**file, "max_frames": 3, "subtitles": True, "frames_time": 10})
+    part = {"start": 0.1, "end": 0.5, "whole_bytes": 20_000, "whole_time": 10}
+    video_job(io.BytesIO(data), {**file, **part, "subtitles": True})
+    stills_job(io.BytesIO(data), {**file, "times": [0.2], "facts": frames["facts"]})
 
 
 def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ from support.pictures import RED, corners, exif, photo, save, screenshot, seen, 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import decode
-from glm_mcp.media.images.prepare import convert, prepare_image, prepare_images, thumbnail
+from glm_mcp.media.images.prepare import prepare_image, prepare_images
 from glm_mcp.media.types import Picture, Source
 from glm_mcp.registry import CARDS
 
@@ -298,7 +298,7 @@ async def test_a_long_screenshot_is_cut_into_parts_that_cover_it_and_overlap(
         assert picture.original == size
         assert start <= ends[-1] - (64 if number > 1 else 0)
         ends.append(start + (picture.height if tall else picture.width))
-        where = f"{'rows' if tall else 'columns'} {start}–{ends[-1]:.0f} of {long}"
+        where = f"{'rows' if tall else 'columns'} {start:.0f}–{ends[-1]:.0f} of {long}"
         assert picture.label == f"part {number} of {len(pictures)} ({where})"
         box = (picture.left, picture.top, picture.left + picture.width, picture.top + picture.height)
         expected = shot.crop((int(box[0]), int(box[1]), int(box[2]), int(box[3])))
@@ -473,35 +473,6 @@ async def test_the_event_loop_keeps_turning_while_pictures_are_prepared() -> Non
         await prepare_images([source(data)], CARD)
         tasks.cancel_scope.cancel()
     assert turns > 50
-
-
-def test_a_preview_is_small_and_upright() -> None:
-    stored = corners(1600, 1200).transpose(Image.Transpose.ROTATE_90)
-    image = Image.open(io.BytesIO(thumbnail(save(stored, "JPEG", exif=exif(6)))))
-    assert (image.format, image.size, seen(image)) == ("JPEG", (512, 384), "RGBY")
-    assert len(thumbnail(save(photo(3000, 2000), "PNG"))) <= 30_000
-    with pytest.raises(UnsupportedMedia):
-        thumbnail(b"nothing")
-
-
-@pytest.mark.parametrize(
-    "suffix", [".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tiff", ".gif", "PNG", ".jp2"]
-)
-def test_a_picture_is_saved_by_suffix_at_the_exact_size(suffix: str) -> None:
-    image = Image.open(io.BytesIO(convert(save(corners(640, 640), "PNG"), suffix, size=(300, 200))))
-    assert image.size == (300, 200)
-    assert seen(image) == "RGBY"
-    assert (image.format or "").lower()[:2] == {"jpg": "jp", "tif": "ti"}.get(
-        suffix.strip("."), suffix.strip(".").lower()
-    )[:2]
-
-
-def test_a_picture_that_is_already_right_keeps_its_bytes() -> None:
-    data = save(photo(64, 64), "PNG")
-    assert convert(data, ".png", size=None) == data
-    assert convert(data, ".png", size=(64, 64)) == data
-    with pytest.raises(InvalidRequest, match=r"\.webp"):
-        convert(data, ".exe", size=None)
 
 
 def test_pillow_is_not_imported_by_the_module_alone() -> None:
