@@ -38,6 +38,7 @@ class Card:
     system: bool = True
     thinking: Literal["switch", "effort", "always", "none"] = "none"  # effort: always thinks, told how much
     draws: bool = False
+    free: bool = True
     concurrency: int = 1
     first_byte_s: float = 6.0  # [guess] before another model is asked as well; learnt from its answers
     last_resort: bool = False  # weaker: asked beside others only when these refused or time runs out
@@ -119,7 +120,7 @@ CARDS: dict[str, Card] = {
         ),
         Card(
             "glm-5.3-flash",
-            "paid: text, pictures, video, files; always thinks",
+            "text, pictures, video, files",
             context=1_048_576,  # [spec] 1M
             max_tokens=131_072,  # [guess] that of its family
             default_tokens=16_384,  # [guess] room to think
@@ -128,6 +129,7 @@ CARDS: dict[str, Card] = {
             files=True,
             functions=True,
             json_mode=True,
+            free=False,
             thinking="effort",  # [live] 1210 for "disabled"; low, high or max
             concurrency=5,  # [guess]
             first_byte_s=8.0,
@@ -139,6 +141,7 @@ CARDS: dict[str, Card] = {
 
 CHAINS: dict[str, tuple[str, ...]] = {
     "chat": ("glm-4.7-flash", "glm-4.6v-flash", "glm-4-flash-250414"),
+    "document": ("glm-4.7-flash", "glm-4.6v-flash"),  # its text; the last resort reads too little at once
     "vision": ("glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"),
     "image": ("cogview-3-flash",),
 }

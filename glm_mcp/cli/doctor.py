@@ -23,6 +23,7 @@ from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
+from glm_mcp.media import formats
 from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
@@ -35,14 +36,8 @@ PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
 PROBE_MODEL = "glm-4.7-flash"
 # What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
 NOT_SERVED = {"1211", "1212", "1311"}
-# An optional part and the modules that it brings.
-EXTRAS = {
-    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
-    "video": ("av",),
-    "heic": ("pillow_heif",),
-    "svg": ("resvg_py",),
-    "http": ("uvicorn",),
-}
+# The optional parts and the modules that each brings.
+EXTRAS = {**formats.EXTRAS, "http": ("uvicorn",)}
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 # Which other endpoint a refused key may belong to.
 RELATED = {

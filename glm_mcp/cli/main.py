@@ -262,9 +262,13 @@ def models(*, as_json: bool) -> None:
         limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
         limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
         limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {"switch": ["thinking on or off"], "always": ["always thinks"], "none": []}[c.thinking]
+        limits += {
+            "switch": ["thinking on or off"],
+            "effort": ["always thinks"],
+            "always": ["always thinks"],
+        }.get(c.thinking, [])
         click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free', 'at ' + ', '.join(homes[c.id])])}"
+            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
         )
 
 

@@ -203,6 +203,10 @@ class GLMClient:
         model.rests_until, model.pauses_until = known.rests_until, known.pauses_until
         model.queue_s = self.limiter(model.card.id).queue_s()
 
+    def usage(self) -> dict[str, Any]:
+        """What this process has used, and how each model fares at the moment."""
+        return {**self.meter.report(), "health": self.health.report()}
+
     def limiter(self, model: str) -> Limiter:
         if model not in self._limiters:
             ceiling = self.settings.max_concurrency
@@ -215,6 +219,7 @@ class GLMClient:
             return [self.card(named)]
         own = {
             "chat": self.settings.chat_model,
+            "document": self.settings.chat_model,
             "vision": self.settings.vision_model,
             "image": self.settings.image_model,
         }[role]

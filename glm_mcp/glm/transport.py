@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from glm_mcp.errors import Again, ConfigError, GLMError, NetworkError, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
+from glm_mcp.glm.network import CHECK, READ_S, Sent, mapped, short
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
 from glm_mcp.text import ID_CHARS, clean
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
-READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
 OnEvent = Callable[[dict[str, Any]], None]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
-_CHECK = "`glm-mcp doctor` tests the connection."
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
@@ -107,7 +106,7 @@ class Transport:
             ) from error
         except OSError as error:
             raise ConfigError(
-                f"the certificates of the environment cannot be read ({_short(error)})",
+                f"the certificates of the environment cannot be read ({short(error)})",
                 "Check SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
@@ -206,89 +205,6 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield piece
 
 
-class Sent:
-    """Whether the request went out, so that the service may have worked on it."""
-
-    def __init__(self) -> None:
-        self.out = False
-
-
-@asynccontextmanager
-async def mapped(url: str) -> AsyncIterator[Sent]:
-    """Turns httpx's errors into ours; `sent.out` says what is known about the request when one is raised."""
-    import httpx
-
-    sent = Sent()
-    host = urlsplit(url).hostname or url
-    try:
-        yield sent
-    except httpx.ProxyError as error:
-        raise NetworkError(
-            f"the proxy refused the way to {host} ({_short(error)})",
-            f"Check HTTPS_PROXY and NO_PROXY. {_CHECK}",
-            again=Again.RETRY,
-        ) from error
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise _unreached(host, error) from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise ConfigError(
-            f"{host} is not an address that can be called ({_short(error)})", "Check GLM_BASE_URL."
-        ) from error
-    except httpx.TimeoutException as error:
-        sent.out = True
-        raise NetworkError(
-            f"{host} was silent for {READ_S:.0f} s", f"Call again. {_CHECK}", again=Again.RETRY
-        ) from error
-    except httpx.TransportError as error:
-        sent.out = True
-        raise NetworkError(
-            f"the connection to {host} broke ({_short(error)})", f"Call again. {_CHECK}", again=Again.RETRY
-        ) from error
-    except httpx.HTTPError as error:
-        sent.out = True
-        raise NetworkError(
-            f"{host} answered something that is not HTTP ({_short(error)})", _CHECK, again=Again.RETRY
-        ) from error
-
-
-def _unreached(host: str, error: Exception) -> NetworkError:
-    import httpx
-
-    text = f"{error} {error.__cause__ or ''}".lower()
-    if "wrong_version" in text or "wrong version" in text:
-        return NetworkError(
-            f"{host} does not speak TLS ({_short(error)})",
-            f"Check whether GLM_BASE_URL (or HTTPS_PROXY) should begin with http://. {_CHECK}",
-        )
-    if "certificate" in text or "ssl" in text or "tls" in text:
-        return NetworkError(
-            f"no secure connection to {host} ({_short(error)})",
-            f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {_CHECK}",
-            again=Again.NEVER if "certificate" in text else Again.RETRY,
-        )
-    if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
-        return NetworkError(
-            f"the name {host} was not found",
-            f"Check the network and GLM_BASE_URL. {_CHECK}",
-            again=Again.RETRY,
-        )
-    if isinstance(error, httpx.ConnectError) and not str(error):
-        return NetworkError(
-            f"{host} hung up before the connection stood",
-            f"A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies. {_CHECK}",
-            again=Again.RETRY,
-        )
-    return NetworkError(
-        f"{host} was not reached ({_short(error)})",
-        f"Check the network, GLM_BASE_URL and proxies. {_CHECK}",
-        again=Again.RETRY,
-    )
-
-
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
 def _frame(data: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
@@ -340,7 +256,7 @@ async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def _endless() -> UpstreamError:
     return UpstreamError(
         f"the answer is endless (over {ANSWER_BYTES >> 20} MB)",
-        f"Ask for less, or check GLM_BASE_URL. {_CHECK}",
+        f"Ask for less, or check GLM_BASE_URL. {CHECK}",
     )
 
 
