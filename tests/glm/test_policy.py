@@ -141,6 +141,8 @@ def test_who_refused_other_calls_or_is_busy_goes_behind_the_others(
     ("now", "models", "expected"),
     [
         (12, [silent(T, 0), silent(V6, 5), standing(L)], "wait 20"),
+        # a place that this very call has taken is no queue
+        (12, [silent(T, 0, queue_s=float("inf")), silent(V6, 5, queue_s=7.0), standing(L)], "wait 20"),
         (20, [silent(T, 0), silent(V6, 5), standing(L)], f"ask {L}"),
         (6, [silent(T, 0), refused(V6, 8), standing(L)], f"ask {L}"),
         (6, [silent(T, 0), standing(V6, rests_until=9.0), standing(L)], f"ask {L}"),
@@ -463,6 +465,9 @@ def test_each_model_goes_to_the_endpoint_of_the_same_platform_that_has_it(
         ("https://api.z.ai/api/coding/paas/v4", "zai-coding", False),
         ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1", True),
         ("http://proxy.example/api/paas/v4", "http://proxy.example/api/paas/v4", False),
+        # the address of one method instead of the base of all
+        ("https://open.bigmodel.cn/api/paas/v4/chat/completions", "zhipu", False),
+        ("http://127.0.0.1:8000/v1/chat/completions/", "http://127.0.0.1:8000/v1", True),
     ],
 )
 def test_an_address_is_one_of_the_four_or_a_compatible_server(base: str, name: str, compatible: bool) -> None:
