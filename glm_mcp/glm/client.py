@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import anyio
@@ -233,7 +233,10 @@ class GLMClient:
         # A server of somebody's own has the models that somebody named, not ours.
         chain = () if own and self.home.compatible else CHAINS[role]
         ids = list(dict.fromkeys(([own] if own else []) + list(chain)))
-        return [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
+        cards = [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
+        if own:  # whoever chose it wants it first
+            cards[0] = replace(cards[0], last_resort=False)
+        return cards
 
     def card(self, model: str) -> Card:
         return card(model, compatible=self.home.compatible)

@@ -107,7 +107,7 @@ async def test_progress_says_who_has_not_begun_and_who_is_asked_too(sim: Simulat
     sim.queue(silent(T), Fault("slow_first_byte", seconds=0.2, model=V6))
     told: list[str] = []
 
-    async def listen(_: float, __: float | None, message: str | None) -> None:
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
     async with connect(pace=QUICK) as client:
