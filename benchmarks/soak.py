@@ -3,7 +3,7 @@
     python benchmarks/soak.py --minutes 60 [--seed 1] [--over stdio,http]
 
 Two servers at the same time, one over stdio and one over HTTP, each with a simulated service of its own. Several calls
-run at once; some are given up, at once or in the middle. At each rest nothing may be left that was not there before:
+run at once; some are given up, at once or in the middle. Every other round is one of bad weather. At each rest nothing may be left that was not there before:
 a task, a busy thread, a handle, a connection, a process, a temporary file or folder, half an output, memory.
 
 Bad, with exit status 1: what is left; a call that came to no end, or failed without a sentence of ours; a traceback in
@@ -38,7 +38,7 @@ from PIL import Image
 sys.path.append(str(Path(__file__).parent))
 import soak_calls
 
-from glm_mcp.simulator import Simulator
+from glm_mcp.simulator import Simulator, Weather
 
 HERE = Path(__file__).parent
 CALLS_AT_ONCE = 6
@@ -48,6 +48,9 @@ SETTLE_S = 12.0  # after the last call of a round, for all to be closed
 LONGEST_ROUND_S = 60.0
 ROUNDS = 20
 CONNECTIONS = 2 * CALLS_AT_ONCE  # to the service, kept for the next calls
+WEATHER_SCALE = (
+    0.04  # spells of 1 to 2 s, hangs of 1 to 3 s: many of each within a round and a call's deadline
+)
 ENOUGH = 20  # things wrong, after which no more is asked
 JUDGED_S = 60.0  # shorter runs say nothing of memory
 WARM_S = 600.0  # before that libraries still come in with the first call that needs them
@@ -68,6 +71,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    overloaded: int = 0  # requests refused with 1305, nearly all by the weather
     rests: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
 
@@ -217,7 +221,11 @@ async def _rounds(
         await _all_once(served, client_of, tally, chance)
     before = await served.look()
     while time.monotonic() - began < seconds:
+        if len(tally.rests) % 2:
+            served.simulator.weather = Weather.preset("bad", len(tally.rests), WEATHER_SCALE)
         await _round(served, client_of, tally, chance, length)
+        tally.overloaded += sum(r.code == "1305" for r in served.simulator.received)
+        served.simulator.weather = None
         await _rest(served, tally, before)
         last = tally.rests[-1]
         print(
@@ -357,7 +365,10 @@ def main() -> int:
     given = parser.parse_args()
     tallies = anyio.run(all_ways, given.over.split(","), given.minutes * 60, given.seed)
     for tally in tallies:
-        print(f"{tally.way}: {tally.calls} requests, {tally.cancelled} given up, {len(tally.rests)} rests")
+        print(
+            f"{tally.way}: {tally.calls} requests, {tally.cancelled} given up, {len(tally.rests)} rests, "
+            f"{tally.overloaded} times overloaded"
+        )
         print(f"  failed as they should: {dict(tally.failed.most_common())}")
         grown = f"{tally.grown('resident') / 1e6:+.1f} MB and {tally.grown('objects'):+} objects"
         print(f"  {grown} from the second quarter to the last")

@@ -34,8 +34,21 @@ FAULTS: tuple[Any, ...] = (
     *("error_in_200", "error_frame", "no_done", "no_finish", "no_end", "invalid_utf8", "duplicate_chunks"),
     *("empty_choices", "reasoning_only", "sensitive_mid", "network_error", "context_exceeded", "think_leak"),
     *("flat_error_in_200", "extra_empty_choices", "image_lost", "image_404", "image_not_image"),
+    *(
+        "plain_content_type",
+        "no_content_type",
+        "loop",
+        "cut_thinking",
+        "finish_reason",
+        "envelope",
+        "far_boxes",
+    ),
+    *("text_calls", "one_index", "no_index", "image_b64", "image_cut", "image_garbled"),
 )
-SLOW: tuple[Any, ...] = ("hang", "hang_mid", "slow_first_byte", "trickle")
+SLOW: tuple[Any, ...] = (
+    *("hang", "hang_mid", "slow_first_byte", "trickle"),
+    *("slow_first_frame", "slow_answer", "endless_thinking"),
+)
 CODES = ("500", "1120", "1234", "1303", "1305", "1301", "1113", "1210", "1261", "1302")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 FUNCTION = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}

@@ -82,7 +82,6 @@ class Race(Generic[T]):
 
     def queues(self, place: int) -> None:
         self.progress.say(f"queued: place {place}")
-        self._changed.set()
 
     def goes_out(self, model: Standing) -> bool:
         """Whether a model that has its place is asked now: not while another is, within its time, nor while it pauses."""
