@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
+from fault_answers import answers
 from fault_places import service
-from fault_rows import AT_ONE_GO, BESIDE, IN_5_S, MODEL, ROUNDS, TEXT, Row, rows
+from fault_refusals import refusals
+from fault_rows import AT_ONE_GO, BESIDE, IN_5_S, MODEL, ROUNDS, TEXT, Row
 from stdio import Server, ours
 
 from glm_mcp.simulator import Received, Reply, Simulator, tokens
@@ -76,6 +78,10 @@ class Told:
         return cls(
             kind, text, str(error.get("hint", "")), tuple(a["model"] for a in facts.get("attempts", ()))
         )
+
+
+def rows() -> list[Row]:
+    return [*refusals(), *answers()]
 
 
 def to_deadline(row: Row) -> bool:

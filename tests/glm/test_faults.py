@@ -25,8 +25,8 @@ from glm_mcp.simulator.script import KINDS
 sys.path.append(str(ROOT / "benchmarks"))
 import faults
 from fault_places import service
-from fault_rows import AT_ONE_GO, BESIDE, MODEL, OWN_WAIT, ROUNDS, Row, rows
-from faults import Seen, Told
+from fault_rows import AT_ONE_GO, BESIDE, MODEL, OWN_WAIT, ROUNDS, Row
+from faults import Seen, Told, rows
 
 pytestmark = pytest.mark.anyio
 
