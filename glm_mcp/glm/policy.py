@@ -242,8 +242,11 @@ def _lacks(card: Card, request: ChatRequest, task: str | None) -> str | None:
     images = sum(isinstance(p, Image) for p in media)
     if images > card.images:
         return f"takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
-    if any(isinstance(p, Video) for p in media) and not card.video:
+    videos = [p for p in media if isinstance(p, Video)]
+    if videos and not card.video:
         return "takes no video"
+    if card.video_seconds and any((v.seconds or 0) > card.video_seconds for v in videos):
+        return f"takes videos of up to {card.video_seconds:.0f} s"
     if any(isinstance(p, File) for p in media) and not card.files:
         return "takes no files"
     own = any(f.get("type", "function") != "function" for f in request.functions)
