@@ -230,14 +230,14 @@ def install(host: str | None, scope: str, url: str | None, name: str, *, show: b
     from glm_mcp.install import install as installer
 
     _collect_again()
-    place = installer.here()
+    machine = installer.this_machine()
     if host is None:
-        lines = [*installer.machine(place, name), "", "To add it to one: glm-mcp install HOST"]
+        lines = [*installer.found_here(machine, name), "", "To add it to one: glm-mcp install HOST"]
     elif host not in installer.NAMES:
         raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
     else:
         wish = installer.Wish(scope, url, name, remove, show)
-        lines = installer.install(host, wish, place, installer.own_command())
+        lines = installer.install(host, wish, machine, installer.own_command())
     for line in lines:
         click.echo(line)
 

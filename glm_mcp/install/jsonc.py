@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,10 @@ class _Node:
 def load(text: str) -> Any:
     """What the text says; an empty text is an empty object."""
     return _parse(text).value if text.strip() else {}
+
+
+def dump(whole: Mapping[str, Any]) -> str:
+    return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
 def put(text: str, path: Sequence[Key], value: Any) -> str:
@@ -142,7 +146,7 @@ def _skip(text: str, at: int) -> int:
 
 def _value(text: str, at: int, depth: int) -> _Node:
     first = text[at : at + 1]
-    if first in ("{", "[") and first:
+    if first in ("{", "["):
         if depth > _DEEPEST:
             raise _wrong(text, at, "it is nested too deeply")
         return _container(text, at, depth)

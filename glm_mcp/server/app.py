@@ -19,8 +19,8 @@ from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
-from glm_mcp import __version__, clients
-from glm_mcp.clients import McpClient
+from glm_mcp import __version__
+from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.log import allow_content
@@ -124,9 +124,7 @@ class App:
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
-        return clients.client_named(
-            params.client_info.name if params else "", self.settings, remote=self.remote
-        )
+        return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
 
     async def close(self) -> None:
         await self.glm.transport.close()
