@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from weakref import WeakSet
 
 SHORTEST = 8  # a "key" such as EMPTY, which some servers of one's own want, is a word that may stand anywhere
 CERTAIN = 24  # from here on no honest text holds it by chance; dummies such as "no-key-required" are shorter
 
-_hidden: set[str] = set()
+
+class Redactor:
+    """The secrets of one application, or of one call: they stand in nothing that is said while it is applied."""
+
+    def __init__(self, *secrets: str | None) -> None:
+        # The longest first: one may begin another.
+        self._secrets = sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True)
+        _alive.add(self)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """In this task, in those that it starts, and in their threads."""
+        token = _applied.set(self)
+        try:
+            yield
+        finally:
+            _applied.reset(token)
+
+    def without(self, text: str, shortest: int = SHORTEST) -> str:
+        for secret in self._secrets:
+            if len(secret) >= shortest:
+                text = text.replace(secret, "[key]")
+        return text
 
 
-def hide(*secrets: str | None) -> None:
-    """Keeps these out of what is said from now on, whatever they look like."""
-    _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
+_applied: ContextVar[Redactor | None] = ContextVar("glm_mcp_redactor", default=None)
+# The one list for the whole process: its stderr, and what is said outside every call, belong to all applications in it.
+_alive: WeakSet[Redactor] = WeakSet()
 
 
 def without_secrets(text: str, shortest: int = SHORTEST) -> str:
-    """For what we say ourselves; with CERTAIN for what a model or a document says."""
-    for secret in sorted(_hidden, key=len, reverse=True):  # one may begin another
-        if len(secret) >= shortest:
-            text = text.replace(secret, "[key]")
+    """For what we say ourselves; with CERTAIN for what a model or a document says. The secrets are those of the redactor
+    that is applied, or of all where none is.
+    """
+    applied = _applied.get()
+    return applied.without(text, shortest) if applied else without_any_secret(text, shortest)
+
+
+def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
+    """Without those of any application of this process: for what all of them write to."""
+    for redactor in list(_alive):
+        text = redactor.without(text, shortest)
     return text
 
 
@@ -75,7 +108,7 @@ def plain(text: str) -> str:
 
 def escaped(written: str) -> str:
     """JSON that `plain` would change, with the same content: such characters as JSON escapes."""
-    return _ACTS.sub(lambda found: json.dumps(found[0])[1:-1], written)
+    return _ACTS.sub(lambda match: json.dumps(match[0])[1:-1], written)
 
 
 def one_line(text: str) -> str:

@@ -29,7 +29,7 @@ from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.app import working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
-from glm_mcp.text import hide, without_secrets
+from glm_mcp.text import Redactor, without_secrets
 
 PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
 PROBE_MODEL = "glm-4.7-flash"
@@ -78,11 +78,11 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
-    hide(settings.key)
-    found = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
-    found += await _service(settings, endpoints)
-    found += await anyio.to_thread.run_sync(_folders, settings)
-    return [*found, *_extras(installed)]
+    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
+    with Redactor(settings.key).applied():
+        findings += await _service(settings, endpoints)
+    findings += await anyio.to_thread.run_sync(_folders, settings)
+    return [*findings, *_extras(installed)]
 
 
 def _ok(what: str, said: str) -> Finding:

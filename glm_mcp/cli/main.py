@@ -56,7 +56,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level, log_format)
-    ctx.obj = {"env_file": env_file, "log_level": log_level}
+    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
 
@@ -72,7 +72,10 @@ def _settings(ctx: click.Context) -> Any:
     from glm_mcp.settings import load
 
     _collect_again()
-    return load(ctx.obj["env_file"])
+    settings = load(ctx.obj["env_file"])
+    if settings.log_content:
+        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    return settings
 
 
 def _stdio(ctx: click.Context) -> None:

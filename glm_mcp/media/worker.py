@@ -18,13 +18,12 @@ from typing import IO, Any
 
 import anyio
 from anyio.abc import Process
-from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.text import clean
-from glm_mcp.threads import in_thread
+from glm_mcp.threads import in_thread, limiter
 
 # Short names for jobs; `run_job` also takes a dotted "module:function".
 JOBS: dict[str, str] = {
@@ -57,7 +56,6 @@ _BOOT = (
     "from glm_mcp.media.worker_child import main; main()"
 )
 
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_workers")
 _log = logging.getLogger(__name__)
 
 
@@ -87,22 +85,13 @@ async def run_job(
             f"the arguments for reading {name} are too long",
             "Give fewer pages, or a shorter password or text.",
         )
-    async with _workers():
+    async with limiter("children", max(2, os.cpu_count() or 2)):
         file = await in_thread(_as_file, source)
         try:
             return await _run(job, name, file, spec, timeout_s)
         finally:
             if not isinstance(source, Source) or file is not source.handle:
                 file.close()
-
-
-def _workers() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(max(2, os.cpu_count() or 2))
-        _limiter.set(limiter)
-        return limiter
 
 
 def _as_file(source: Source | bytes) -> IO[bytes]:

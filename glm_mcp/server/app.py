@@ -7,11 +7,11 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from mcp import types
@@ -23,14 +23,13 @@ from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.log import allow_content
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
-from glm_mcp.text import hide, one_line, without_secrets
+from glm_mcp.text import Redactor, one_line, without_secrets
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import read
@@ -52,6 +51,8 @@ LONG_RESULT = (
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
 Context = ServerRequestContext[Any, Any]
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,9 @@ class App:
         on_text: Callable[[str], None] | None = None,
     ) -> None:
         folders = folders or Folders.here()
-        hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
-        allow_content(allowed=settings.log_content)
         self.settings = settings
+        token = settings.http_token
+        self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
         self.remote = remote
         self.on_text = on_text
         self.glm = glm or GLMClient(settings)
@@ -125,6 +126,15 @@ class App:
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
         return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+
+    def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
+        """The handler of a request, in whose answers this application's secrets do not stand."""
+
+        async def run(context: Context, params: P) -> R:
+            with self.redactor.applied():
+                return await handle(context, params)
+
+        return run
 
     async def close(self) -> None:
         await self.glm.transport.close()
@@ -162,14 +172,14 @@ def build(app: App) -> Server[App]:
         title="GLM tools",
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-        on_list_resources=handlers.list_resources,
-        on_list_resource_templates=handlers.list_templates,
-        on_read_resource=handlers.read_resource,
-        on_list_prompts=handlers.list_prompts,
-        on_get_prompt=handlers.get_prompt,
-        on_completion=handlers.complete,
+        on_list_tools=app.redacted(list_tools),
+        on_call_tool=app.redacted(call_tool),
+        on_list_resources=app.redacted(handlers.list_resources),
+        on_list_resource_templates=app.redacted(handlers.list_templates),
+        on_read_resource=app.redacted(handlers.read_resource),
+        on_list_prompts=app.redacted(handlers.list_prompts),
+        on_get_prompt=app.redacted(handlers.get_prompt),
+        on_completion=app.redacted(handlers.complete),
     )
 
 

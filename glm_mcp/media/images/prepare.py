@@ -7,13 +7,13 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.threads import limiter
 
 # Pillow is imported by the functions that work with it: a server that only chats starts without it.
 
@@ -26,8 +26,6 @@ _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
 # Libraries that crash on hostile files, or no part of Pillow's own: always in a child.
 _CHILD_KINDS = frozenset(("heic", "tiff", "jp2"))
-
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
 
 async def prepare_images(
@@ -115,7 +113,7 @@ async def prepare_image(
         "page": fragment.page,
     }
     done = await anyio.to_thread.run_sync(
-        _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
+        _in_thread, source, options, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
     if isinstance(done, str):
         from glm_mcp.media.images.pipeline import unpack
@@ -204,15 +202,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _base64(picture: Picture) -> int:
     return (len(picture.part.data) + 2) // 3 * 4 + 32 if picture.part.data else 0
-
-
-def _threads() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter
 
 
 def thumbnail(data: bytes, side: int = 512, max_bytes: int = 30_000) -> bytes:
