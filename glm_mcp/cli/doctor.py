@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,12 +22,12 @@ from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
-from glm_mcp.outputs import cache_folder, data_folder
+from glm_mcp.outputs import home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.app import working_folder
-from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
+from glm_mcp.settings import KEY_PAGE, Settings, variable
 from glm_mcp.text import Redactor, without_secrets
 
 PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
@@ -44,7 +43,7 @@ EXTRAS = {
     "http": ("uvicorn",),
 }
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
-# Which other endpoint a refused key may belong to.
+# Which other endpoint a refused key may belong to, the likeliest first.
 RELATED = {
     "zhipu": ("zhipu-coding", "zai"),
     "zai": ("zai-coding", "zhipu"),
@@ -98,7 +97,7 @@ def _wrong(what: str, said: str, mend: str) -> Finding:
 
 
 def _sources(env_file: Path | None) -> Finding:
-    path = env_file or config_file()
+    path = env_file or user_folders().settings_file
     return _ok(
         "settings", f"environment and {path}" if path.is_file() else f"environment ({path} does not exist)"
     )
@@ -163,7 +162,7 @@ def _proxies() -> list[Finding]:
 
 
 async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
-    """Whether the service answers with this key; when it refuses the key, where that key belongs."""
+    """Whether the service answers with this key. It is sent to the configured service alone."""
     home = endpoints.get(settings.base_url) or GLMClient(settings).home
     host = urlsplit(home.url).hostname or home.url
     if not settings.key and not home.compatible:
@@ -174,18 +173,7 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
     if error is None:
         return [_ok("service", f"{host} answers with this key")]
     if isinstance(error, AuthError | QuotaError):
-        if home.general and await _accepts(home.url, settings.key):
-            return [_ok("service", f"{host} takes the key as one of the coding plan"), _plan_only(error)]
-        for name in RELATED.get(home.name, ()):
-            if name not in endpoints or not await _accepts(endpoints[name].url, settings.key):
-                continue
-            said = f"{host} refuses the key ({_short(error)})"
-            if endpoints[name].general:
-                mend = f"Set GLM_BASE_URL={name}, or use an ordinary key, which is free: {KEY_PAGE}"
-                said += "; the key belongs to the coding plan"
-                return [_wrong("service", said, mend), _plan_only(error)]
-            mend = f"Set GLM_BASE_URL={name}: the key works there."
-            return [_wrong("service", f"{said}; the key belongs to another platform or plan", mend)]
+        return await _refused(error, home, settings.key, endpoints)
     if isinstance(error, NetworkError):
         proxies = [n for n in PROXIES if os.environ.get(n)]
         mend = error.hint
@@ -194,6 +182,31 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
         return [_wrong("service", _short(error), mend)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
     return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
+
+
+async def _refused(
+    error: GLMError, home: Endpoint, key: str | None, endpoints: Mapping[str, Endpoint]
+) -> list[Finding]:
+    """What a key is good for that the service refuses for its free models."""
+    host = urlsplit(home.url).netloc
+    if home.general and await _accepts(home.url, key):
+        said = f"{urlsplit(home.url).hostname} takes the key as one of the coding plan"
+        return [_ok("service", said), _plan_only(error)]
+    said = f"{urlsplit(home.url).hostname or host} refuses the key ({_short(error)})"
+    related = [endpoints[name] for name in RELATED.get(home.name, ()) if name in endpoints]
+    for other in (e for e in related if urlsplit(e.url).netloc == host):
+        if not await _accepts(other.url, key):
+            continue
+        if not other.general:
+            return [_wrong("service", said, f"Set GLM_BASE_URL={other.name}: the key works there.")]
+        mend = f"Set GLM_BASE_URL={other.name}, or use an ordinary key, which is free: {KEY_PAGE}"
+        return [_wrong("service", f"{said}; the key belongs to the coding plan", mend), _plan_only(error)]
+    # A key is somebody's secret: another company is not shown it before its owner says so.
+    elsewhere = " or ".join(f"GLM_BASE_URL={e.name}" for e in related if urlsplit(e.url).netloc != host)
+    try_it = (
+        f" If the key is of another platform, ask it with `{elsewhere} glm-mcp doctor`." if elsewhere else ""
+    )
+    return [_wrong("service", said, error.hint + try_it)]
 
 
 def _plan_only(error: GLMError) -> Finding:
@@ -242,7 +255,7 @@ async def _accepts(url: str, key: str | None) -> bool:
 
 
 def _folders(settings: Settings) -> list[Finding]:
-    home, cwd = Path.home(), working_folder()
+    home, cwd, own = home_folder(), working_folder(), user_folders()
     sandbox = Sandbox(
         cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
     )
@@ -257,13 +270,12 @@ def _folders(settings: Settings) -> list[Finding]:
         for folder in settings.allowed_dirs
         if not Path(folder).expanduser().is_dir()
     ]
-    env = dict(os.environ)
-    output = settings.output_dir or (cwd / "glm-output" if counts else data_folder(env, sys.platform, home))
+    output = settings.output_dir or (cwd / "glm-output" if counts else own.data)
     places = (
         ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
         (
             "cache folder",
-            cache_folder(env, sys.platform, home),
+            own.cache,
             "Give yourself write access, or set XDG_CACHE_HOME.",
         ),
     )

@@ -24,7 +24,7 @@ from glm_mcp.clients import ANY, CLIENTS, KEY, TOKEN, KnownClient, Machine
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.config_file import drop, dump, is_ours, merged, present, put
 from glm_mcp.install.entry import document, entry
-from glm_mcp.settings import config_file
+from glm_mcp.outputs import home_folder, user_folders
 
 NAMES = (*CLIENTS, ANY.name)
 REPOSITORIES = (".git", ".hg", ".svn", ".jj")
@@ -46,7 +46,7 @@ class Wish:
 
 
 def this_machine() -> Machine:
-    return Machine(dict(os.environ), sys.platform, Path.home(), Path.cwd())
+    return Machine(dict(os.environ), sys.platform, home_folder(), Path.cwd())
 
 
 def own_command(folders: Sequence[Path] = ()) -> list[str]:
@@ -91,7 +91,7 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
 def _closing(client: KnownClient, name: str, url: str | None, *, token: bool) -> list[str]:
     check = f"Check: {client.check.format(name=name)}"
     if not url:
-        return [f"Key: {client.where_key} The settings file: {config_file()} ({KEY}=…)", check]
+        return [f"Key: {client.where_key} The settings file: {user_folders().settings_file} ({KEY}=…)", check]
     if token and not client.refer and not client.token:
         said = f"Add the header 'Authorization: Bearer …' yourself: {client.title} takes no reference."
         return [said, check]

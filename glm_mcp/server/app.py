@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +22,7 @@ from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, cache_folder, data_folder
+from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
@@ -67,14 +65,8 @@ class Folders:
 
     @classmethod
     def here(cls) -> Folders:
-        env, home = dict(os.environ), Path.home()
-        return cls(
-            working_folder(),
-            home,
-            Path(tempfile.gettempdir()),
-            cache_folder(env, sys.platform, home),
-            data_folder(env, sys.platform, home),
-        )
+        own = user_folders()
+        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
 
 
 def working_folder() -> Path:
@@ -82,7 +74,7 @@ def working_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        return Path(Path.home().anchor)
+        return Path(home_folder().anchor)
 
 
 class App:
