@@ -36,7 +36,7 @@ SCHEME = "glm://outputs/"
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
 _STALE_S = 3600.0  # a temporary file of a process that died
-_SWEEP_S = 600.0  # least time between two sweeps of one process
+_SWEEP_S = 600.0  # shortest time between two sweeps of one process
 _NAME_BYTES = 120  # of a kept file's own name
 
 _log = logging.getLogger(__name__)
@@ -161,13 +161,13 @@ class Outputs:
 
     def list(self) -> list[Kept]:
         """What is kept and has not expired, newest first."""
-        found = []
+        kept = []
         oldest = self._clock() - self.max_age_s
         for entry in list_files(self._folder("outputs")):
             ident, _, name = entry.name.partition(".")
             if _ID.fullmatch(ident) and name and entry.modified >= oldest:
-                found.append(Kept(ident, name, entry.size, entry.modified))
-        return sorted(found, key=lambda item: (-item.modified, item.id))
+                kept.append(Kept(ident, name, entry.size, entry.modified))
+        return sorted(kept, key=lambda item: (-item.modified, item.id))
 
     def remember(self, key: str, value: dict[str, Any]) -> None:
         """Keeps a finished part of long work under a key made by the caller from content, prompt and model.
@@ -190,9 +190,9 @@ class Outputs:
     def sweep(self) -> None:
         """Removes what is older than the limit, then the oldest until the rest fits. A listing of two folders."""
         self._swept, self._since = self._clock(), 0
-        found = [entry for name in ("outputs", "parts") for entry in list_files(self._folder(name))]
-        total = sum(entry.size for entry in found)
-        for entry in sorted(found, key=lambda entry: entry.modified):
+        files = [entry for name in ("outputs", "parts") for entry in list_files(self._folder(name))]
+        total = sum(entry.size for entry in files)
+        for entry in sorted(files, key=lambda entry: entry.modified):
             age = self._clock() - entry.modified
             stale = entry.name.endswith(".part") and age > _STALE_S
             if not stale and age <= self.max_age_s and total <= self.max_bytes:
@@ -228,14 +228,14 @@ class Outputs:
         if known is not None and known.is_dir():
             return known
         try:
-            found = private_folder(self._cache / name)
+            folder = private_folder(self._cache / name)
         except OSError as error:
-            found = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            folder = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
             _log.warning(
-                "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, found
+                "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, folder
             )
-        self._checked[name] = found
-        return found
+        self._checked[name] = folder
+        return folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class Settings(BaseModel):
     @field_validator("output_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        # A host's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
+        # A client's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
         return value.expanduser().absolute() if value else value
 
     @field_validator("allowed_dirs", mode="before")
@@ -227,7 +227,7 @@ class Settings(BaseModel):
 
     @property
     def placeholder(self) -> str | None:
-        """What stands where the key should, such as `${GLM_API_KEY}` that the host did not replace."""
+        """What stands where the key should, such as `${GLM_API_KEY}` that the client did not replace."""
         word = self.api_key.get_secret_value() if self.api_key else ""
         return word if is_placeholder(word) else None
 
@@ -256,19 +256,19 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
         )
     path = env_file or user_folders().settings_file
     names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
-    # An empty variable is how a host's form says "not set".
+    # An empty variable is how a client's form says "not set".
     given_here = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
     layers = (_lines(path) if path.is_file() else {}, given_here)
-    # So is a reference that the host left as it was; the settings file or another name may have the value.
-    found: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
-    if not found.keys() & set(KEY_NAMES):
+    # So is a reference that the client left as it was; the settings file or another name may have the value.
+    values: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
+    if not values.keys() & set(KEY_NAMES):
         # Kept when there is no key at all: the error then tells what stood there.
-        found |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
+        values |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
     try:
-        return Settings(**{**found, **given})
+        return Settings(**{**values, **given})
     except ValidationError as error:
-        mend = "Change it in the host's configuration or the environment, then start again."
-        raise ConfigError(_explain(error), mend) from None
+        hint = "Change it in the host's configuration or the environment, then start again."
+        raise ConfigError(_explain(error), hint) from None
 
 
 def _says_nothing(name: str, value: str) -> bool:

@@ -105,12 +105,12 @@ def _sources(env_file: Path | None) -> Finding:
 
 def _misspelt() -> list[Finding]:
     known = [variable(f) for f in Settings.model_fields]
-    found = []
+    findings = []
     for name in sorted(n for n in os.environ if n.startswith("GLM_") and n not in known):
         near = difflib.get_close_matches(name, known, 1)
         mend = f"Did you mean {near[0]}?" if near else "Take it out."
-        found.append(_note("settings", f"{name} is no setting and has no effect", mend))
-    return found
+        findings.append(_note("settings", f"{name} is no setting and has no effect", mend))
+    return findings
 
 
 def _key(settings: Settings) -> Finding:
@@ -261,11 +261,11 @@ def _folders(settings: Settings) -> list[Finding]:
     )
     counts = sandbox.working_folder_counts()
     if counts:
-        found = [_ok("working folder", str(cwd))]
+        findings = [_ok("working folder", str(cwd))]
     else:
         said = f"{cwd} does not count: it is too wide to be opened to a model"
-        found = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
-    found += [
+        findings = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
+    findings += [
         _wrong("GLM_ALLOWED_DIRS", f"{folder} is not a folder", "Correct it or take it out.")
         for folder in settings.allowed_dirs
         if not Path(folder).expanduser().is_dir()
@@ -273,16 +273,12 @@ def _folders(settings: Settings) -> list[Finding]:
     output = settings.output_dir or (cwd / "glm-output" if counts else own.data)
     places = (
         ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
-        (
-            "cache folder",
-            own.cache,
-            "Give yourself write access, or set XDG_CACHE_HOME.",
-        ),
+        ("cache folder", own.cache, "Give yourself write access, or set XDG_CACHE_HOME."),
     )
     for what, folder, mend in places:
         problem = _unwritable(folder)
-        found.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
-    return found
+        findings.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
+    return findings
 
 
 def _unwritable(folder: Path) -> str | None:
@@ -301,7 +297,7 @@ def _unwritable(folder: Path) -> str | None:
 
 def _extras(installed: Callable[[str], object]) -> list[Finding]:
     missing = {extra: [m for m in modules if not installed(m)] for extra, modules in EXTRAS.items()}
-    found = [
+    findings = [
         _wrong(
             f"extra {extra}",
             f"not installed ({', '.join(lack)})",
@@ -310,4 +306,4 @@ def _extras(installed: Callable[[str], object]) -> list[Finding]:
         for extra, lack in missing.items()
         if lack
     ]
-    return found or [_ok("extras", ", ".join(EXTRAS))]
+    return findings or [_ok("extras", ", ".join(EXTRAS))]

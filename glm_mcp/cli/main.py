@@ -100,7 +100,7 @@ def _stdio(ctx: click.Context) -> None:
     code = 0
     try:
         anyio.run(serve_stdio, app)
-    except Exception:  # the outer boundary of a server: most often its host has gone without closing stdin
+    except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
         logging.getLogger(__name__).exception("the server ended")
         code = EXIT_FAILED
     sys.stderr.flush()
@@ -156,12 +156,12 @@ def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if as_json is not None:
         try:
-            found = json.loads(as_json)
+            read = json.loads(as_json)
         except ValueError as error:
             raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(read, dict):
             raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = found
+        given = read
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals or not name.strip():
@@ -180,7 +180,7 @@ def demo(ctx: click.Context) -> None:
     """Run all five tools over real stdio on sample media; on the simulator unless a key is set."""
     import anyio
 
-    from glm_mcp.cli.call import run_demo
+    from glm_mcp.cli.demo import run_demo
 
     settings, env_file = _settings(ctx), ctx.obj["env_file"]
     # The demo works in a folder of its own.

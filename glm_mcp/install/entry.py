@@ -40,12 +40,7 @@ def inputs(client: KnownClient, made: Mapping[str, Any]) -> list[dict[str, Any]]
     """What a client asks its user for, once, and keeps to itself."""
     asked = {KEY: "GLM API key (id.secret)", TOKEN: "Token of the glm-mcp HTTP server"}
     return [
-        {
-            "type": "promptString",
-            "id": name.lower().replace("_", "-"),
-            "description": text,
-            "password": True,
-        }
+        {"type": "promptString", "id": name.lower().replace("_", "-"), "description": text, "password": True}
         for name, text in asked.items()
         if client.asks and client.reference(name) in str(made)
     ]

@@ -53,9 +53,9 @@ def own_command(folders: Sequence[Path] = ()) -> list[str]:
     """The absolute path of the installed command, as a client must start it. `folders`: where to look for it."""
     suffix = ".exe" if sys.platform == "win32" else ""
     for folder in folders or (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
-        found = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
-        if found:
-            return [str(found[0].absolute())]
+        commands = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
+        if commands:
+            return [str(commands[0].absolute())]
     # -P: a client starts it in the project's folder, whose modules are a stranger's.
     return [sys.executable, "-P", "-m", "glm_mcp"]
 

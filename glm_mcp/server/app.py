@@ -1,4 +1,4 @@
-"""The MCP server: list, call, result, error, progress. Everything that knows the protocol is here and in `http/` and `local.py`."""
+"""The MCP server: list, call, result, error, progress. Everything that knows the protocol is in this folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ INSTRUCTIONS = (
     "An error says what to do next. A result cut short says how to read on."
 )
 LONG_RESULT = (
-    60_000  # characters that Claude Code is asked to show whole, a little over its budget in profiles
+    60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
 )
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
@@ -176,7 +176,7 @@ def build(app: App) -> Server[App]:
 
 
 def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as hosts see it."""
+    """A tool as clients see it."""
     reads = tool.reads_only
     return types.Tool(
         name=tool.name,
@@ -201,7 +201,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     async def send(step: float, message: str) -> None:
         await context.session.report_progress(step, None, message)
 
-    # Nothing goes out to a host that gave no token: the SDK sees to that. A client in this process gives none and listens.
+    # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
     progress = Progress(send, app.on_text)
     caller = app.caller(context)
     deadline = anyio.current_time() + caller.deadline_s
