@@ -74,6 +74,34 @@ def clean(text: object, limit: int = 300) -> str:
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
+# A value as a person or a client's form gave it
+
+# What stands where a value should: a reference that a client was to replace, or the words of an example.
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}"
+    r"|<[^<>]*>|your[\w.-]*(?:key|token|secret)[\w.-]*|x{3,}(?:[.-]x{3,})*",
+    re.IGNORECASE,
+)
+_QUOTES = ('""', "''", "“”", "‘’", "``")  # that come along with what is copied
+_UNSEEN = "\u200b\u2060\ufeff"  # as _QUOTES; `str.strip` leaves them
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether something stands there that only holds the place of a value."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+def unquoted(value: str) -> str:
+    """A value without the quotes and blanks that were copied along with it."""
+    value = value.strip().strip(_UNSEEN).strip()
+    for pair in _QUOTES:
+        first, last = pair[0], pair[1]
+        inner = value[1:-1]
+        if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
+            return unquoted(inner)
+    return value
+
+
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
 # isolates of direction, which show a text in another order than it has (the marks that Hebrew and Arabic need stay);
 # then the invisible twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest
@@ -114,31 +142,3 @@ def escaped(written: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line, for a sentence that names a file: a line break in its name says nothing of its own."""
     return " ".join(plain(text).splitlines())
-
-
-# A value as a person or a client's form gave it
-
-# What stands where a value should: a reference that a client was to replace, or the words of an example.
-_PLACEHOLDER = re.compile(
-    r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}"
-    r"|<[^<>]*>|your[\w.-]*(?:key|token|secret)[\w.-]*|x{3,}(?:[.-]x{3,})*",
-    re.IGNORECASE,
-)
-_QUOTES = ('""', "''", "“”", "‘’", "``")  # that come along with what is copied
-_UNSEEN = "\u200b\u2060\ufeff"  # as _QUOTES; `str.strip` leaves them
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether something stands there that only holds the place of a value."""
-    return _PLACEHOLDER.fullmatch(value) is not None
-
-
-def unquoted(value: str) -> str:
-    """A value without the quotes and blanks that were copied along with it."""
-    value = value.strip().strip(_UNSEEN).strip()
-    for pair in _QUOTES:
-        first, last = pair[0], pair[1]
-        inner = value[1:-1]
-        if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
-            return unquoted(inner)
-    return value
