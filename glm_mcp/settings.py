@@ -286,9 +286,9 @@ def _lines(path: Path) -> dict[str, str]:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
         return {k: v for k, v in values.items() if v and v.strip()}
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(
-            f"the settings file {path} cannot be read ({type(error).__name__})",
-            "It is UTF-8 text of lines NAME=value.",
+            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
         ) from None
 
 

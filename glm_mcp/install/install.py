@@ -218,7 +218,8 @@ def _read(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read ({type(error).__name__})", "Nothing was changed.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.") from None
 
 
 def _back_up(file: Path, scope: str) -> list[str]:

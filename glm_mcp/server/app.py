@@ -244,11 +244,13 @@ async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Cont
         # A service may repeat the key that it refuses.
         error.message = without_secrets(error.message)
         return failure(error, deps)
-    except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+    except (
+        Exception
+    ):  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
         log.exception("%s failed", tool.name)
         return failure(
             InternalError(
-                f"{tool.name} failed by a defect of this server ({type(error).__name__})",
+                f"{tool.name} failed by a defect of this server",
                 "Please report it, with the log.",
             ),
             deps,
