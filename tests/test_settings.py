@@ -37,6 +37,9 @@ GOOD: dict[str, tuple[str, Any]] = {
 WRONG = [
     ("GLM_BASE_URL", "openai"),
     ("GLM_BASE_URL", "ftp://example.org"),
+    ("GLM_BASE_URL", "http://[::1"),
+    ("GLM_BASE_URL", "https:///v1"),
+    ("GLM_BASE_URL", "http://example.org:port/v1"),
     ("GLM_FALLBACK", "maybe"),
     ("GLM_THINKING", "sometimes"),
     ("GLM_LANG", "fr"),
