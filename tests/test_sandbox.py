@@ -12,7 +12,7 @@ import pytest
 
 from glm_mcp.atomic_files import same_file
 from glm_mcp.errors import ForbiddenPath, GLMError, InvalidRequest, NotFound
-from glm_mcp.media.formats import is_media
+from glm_mcp.media.detect import is_media
 from glm_mcp.sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
