@@ -47,7 +47,7 @@ def is_kept(argument: str) -> bool:
     return argument.strip()[: len(SCHEME)].lower() == SCHEME
 
 
-def _bare(ident: str) -> str:
+def kept_id(ident: str) -> str:
     """The id alone, of an id or an address."""
     text = ident.strip()
     return (text[len(SCHEME) :] if is_kept(text) else text).strip("/")
@@ -163,7 +163,7 @@ class Outputs:
 
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
-        plain = _bare(ident)
+        plain = kept_id(ident)
         if _ID.fullmatch(plain):
             for item in self.list():
                 if item.id == plain:
@@ -303,6 +303,6 @@ def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
 
 def _gone(ident: str) -> NotFound:
     return NotFound(
-        f"nothing is kept under {SCHEME}{_bare(ident)[:60]}",
+        f"nothing is kept under {SCHEME}{kept_id(ident)[:60]}",
         "Kept results last 7 days or 500 MB: call the tool again to make it anew, or check the id.",
     )

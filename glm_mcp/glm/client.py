@@ -254,10 +254,14 @@ class RefusedFilms:
     """Which models refused whole films. One odd film says little: only two different ones speak for all."""
 
     def __init__(self) -> None:
-        self._films: dict[str, set[str]] = {}
+        self._films: dict[str, dict[str, GLMError]] = {}
 
-    def add(self, model: str, digest: str) -> None:
-        self._films.setdefault(model, set()).add(digest)
+    def add(self, model: str, digest: str, why: GLMError) -> None:
+        self._films.setdefault(model, {})[digest] = why
+
+    def refusal(self, model: str, digest: str) -> GLMError | None:
+        """Why this very film was refused before."""
+        return self._films.get(model, {}).get(digest)
 
     def takes_none(self, model: str) -> bool:
         return len(self._films.get(model, ())) > 1
