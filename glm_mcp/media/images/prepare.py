@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
-from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
@@ -18,6 +17,7 @@ from glm_mcp.media.images.options import Options
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.threads import limiter
 
 if TYPE_CHECKING:
     from glm_mcp.media.images.convert import Finished, Wanted
@@ -35,8 +35,6 @@ _CONVERT = "glm_mcp.media.images.convert:convert_job"
 _SVG = frozenset(("image/svg+xml", "application/gzip"))  # gzip: a packed drawing, or damaged
 # Not even their headers are read here.
 _CHILD_KINDS = ("image/hei", "image/tiff", "image/jp2", "image/j2k")
-
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
 
 async def prepare_images(
@@ -120,7 +118,7 @@ async def prepare_image(
         fragment=fragment,
     )
     made = await anyio.to_thread.run_sync(
-        _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
+        _in_thread, source, options, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
     if isinstance(made, str):
         from glm_mcp.media.images.pipeline import unpack
@@ -187,15 +185,6 @@ def _base64(picture: Picture) -> int:
     return (len(picture.part.data) + 2) // 3 * 4 + 32 if picture.part.data else 0
 
 
-def _threads() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter
-
-
 async def finish_image(data: bytes, wanted: Wanted) -> Finished:
     """A generated image as the file to save, with its preview; in a child process but for a small plain PNG or JPEG.
 
@@ -204,7 +193,7 @@ async def finish_image(data: bytes, wanted: Wanted) -> Finished:
     from glm_mcp.media.images.convert import Finished
 
     done = await anyio.to_thread.run_sync(
-        _finish_light, data, wanted, abandon_on_cancel=True, limiter=_threads()
+        _finish_light, data, wanted, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
     if done is not None:
         return done
