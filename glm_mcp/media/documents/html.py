@@ -35,8 +35,8 @@ _FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", 
 
 def decode_html(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> Decoded:
     """Its text: the caller's encoding, a byte-order mark, UTF-8, the page's own word, a guess. Raises as `decode`."""
-    found = _META.search(data[:8192]) or _XML.search(data[:1024])
-    return decode(data, name, encoding, declared=found[1].decode("ascii", "replace") if found else declared)
+    said = _META.search(data[:8192]) or _XML.search(data[:1024])
+    return decode(data, name, encoding, declared=said[1].decode("ascii", "replace") if said else declared)
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:
@@ -96,7 +96,7 @@ def _convert(soup: Any) -> str:
     """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
     tables: dict[str, str] = {}
     # All chosen before the first is taken out: with it go those that lie in its cells.
-    for element in [found for found in soup.find_all("table") if found.find_parent("table") is None]:
+    for element in [outer for outer in soup.find_all("table") if outer.find_parent("table") is None]:
         mark = f"GLMTABLE{len(tables)}ELBATMLG"
         tables[mark] = _table(element)
         paragraph = soup.new_tag("p")

@@ -6,7 +6,8 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.docx import read_docx
-from glm_mcp.media.documents.epub import read_epub, read_open_document
+from glm_mcp.media.documents.epub import read_epub
+from glm_mcp.media.documents.opendocument import read_open_document
 from glm_mcp.media.documents.pptx import read_pptx
 from glm_mcp.media.documents.spreadsheet import read_sheets
 from glm_mcp.media.documents.zip_xml import member, open_zip

@@ -10,17 +10,14 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
 from glm_mcp.media.types import Document, Page
+from glm_mcp.text import plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
-_LONE = re.compile(r"[\ud800-\udfff]")
+_UNSEEN = re.compile("[\ufeff\ufffe\uffff]")  # a byte-order mark within a text, and what is no character
 
 
 def choose(
@@ -74,11 +71,8 @@ def _numbers(piece: str, total: int, name: str, unit: str, names: Sequence[str])
 
 
 def clean_text(text: str) -> str:
-    """The text without terminal escapes and control characters; line ends and form feeds become newlines, tabs stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n").replace("\x0b", "\n")
-    if "\x1b" in text:
-        text = _ESCAPES.sub("", text)
-    return _LONE.sub("\ufffd", _CONTROL.sub("", text))
+    """The text as data: `plain`, without what no reader sees."""
+    return _UNSEEN.sub("", plain(text))
 
 
 def result(
