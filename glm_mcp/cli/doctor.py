@@ -37,7 +37,7 @@ PROBE_MODEL = "glm-4.7-flash"
 NOT_SERVED = {"1211", "1212", "1311"}
 # An optional part and the modules that it brings.
 EXTRAS = {
-    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
+    "office": ("python_calamine", "olefile", "markdownify", "lxml"),
     "video": ("av",),
     "heic": ("pillow_heif",),
     "svg": ("resvg_py",),

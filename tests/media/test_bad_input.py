@@ -22,6 +22,7 @@ from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.paths import DATA
 from support.pictures import corners, photo, png_claiming, save
 from support.toolkit import call as called
 from support.toolkit import chats, fail, fresh_simulator, glm, say, text_of
@@ -409,8 +410,8 @@ READERS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "pillow_heif": ("describe_image", "IMG_1.heic", heic),
     "av": ("analyze_video", "film.mp4", lambda: make(Film(regular(1)))),
     "liteparse": ("read_document", "paper.pdf", lambda: pdf([lines(["Words."])])),
-    "mammoth": ("read_document", "letter.docx", lambda: docx(para("Words."))),
-    "python_calamine": ("read_document", "book.xlsx", lambda: zipped({"xl/workbook.xml": "<workbook/>"})),
+    "markdownify": ("read_document", "page.html", lambda: b"<p>Words.</p>"),
+    "python_calamine": ("read_document", "book.xls", (DATA / "excel97.xls").read_bytes),
 }
 EXPECTED = {"crash": "unsupported_media", "swell": "media_too_large", "hang": "timeout"}
 
@@ -515,7 +516,7 @@ async def test_a_decoder_that_hangs_ends_with_the_time_of_the_call_and_leaves_no
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
-@pytest.mark.parametrize("library", ["pillow_heif", "av", "liteparse", "mammoth"])
+@pytest.mark.parametrize("library", ["pillow_heif", "av", "liteparse", "markdownify"])
 async def test_a_cancelled_call_kills_its_decoder_and_what_that_started(
     connect: Connect,
     sim: Simulator,

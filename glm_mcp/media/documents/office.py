@@ -32,7 +32,7 @@ def not_a_document(name: str) -> UnsupportedMedia:
 
 def _zipped(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     archive = open_zip(file, name)
-    names = set(archive.namelist())
+    names = {n.replace("\\", "/") for n in archive.namelist()}
     kind = member(archive, "mimetype", name, 1024).decode("ascii", "replace").strip()
     if kind == "application/epub+zip" or "META-INF/container.xml" in names:
         return read_epub(archive, spec, name)

@@ -14,6 +14,7 @@ from glm_mcp.text import plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
+SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
@@ -73,6 +74,27 @@ def _numbers(piece: str, total: int, name: str, unit: str, names: Sequence[str])
 def clean_text(text: str) -> str:
     """The text as data: `plain`, without what no reader sees."""
     return _UNSEEN.sub("", plain(text))
+
+
+class LeftOut:
+    """What could not be read, by kind and place, for the notes of a document."""
+
+    _SHOWN = 8  # places of one kind
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, what: str, place: str) -> None:
+        places = self._places.setdefault(what, [])
+        if place not in places:
+            places.append(place)
+
+    def notes(self) -> list[str]:
+        return [
+            f"left out, {what}: {', '.join(places[: self._SHOWN])}"
+            + (f" and {len(places) - self._SHOWN} more" if len(places) > self._SHOWN else "")
+            for what, places in self._places.items()
+        ]
 
 
 def result(
@@ -148,7 +170,9 @@ def _is_row(line: str) -> bool:
 
 def to_markdown(document: Document, *, marks: bool = True) -> str:
     """The whole document as one Markdown text; `marks` writes a line such as `[page 3]` before each page."""
-    marked = marks and (document.total > 1 or len(document.pages) > 1)
+    # The name of an only sheet says something; that an only page is the first does not.
+    several = document.total > 1 or len(document.pages) > 1
+    marked = marks and (several or document.kind in SHEETS)
     blocks: list[str] = []
     for page in document.pages:
         text = page.text or (
