@@ -12,14 +12,15 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
-from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text
+from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text, general
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
 from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
 
-_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
-_ROWS, _COLUMNS = 1_048_576, 16_384
+_MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s+ref=["\']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})["\']')
+_SHORT = 15  # digits that a sheet shows as they are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,16 @@ class _Book:
     @functools.cached_property
     def _strings(self) -> list[str]:
         path = next(iter(self._package.linked(self._main, "sharedStrings")), "xl/sharedStrings.xml")
+        data = self._package.read(path)
+        refuse_entities(data, self._package.name)
         strings: list[str] = []
-        for _, element in self._events(path, "the texts of its cells"):
-            if local(element) == "si":
-                strings.append(_rich_text(element))
-                element.clear()
+        try:
+            for _, element in ET.iterparse(io.BytesIO(data)) if data else ():  # noqa: S314 - entities are refused above
+                if local(element) == "si":
+                    strings.append(rich_text(element).strip())
+                    element.clear()
+        except (ET.ParseError, ValueError, LookupError):
+            self._package.left_out.add("the rest of parts that are damaged", path)
         return strings
 
     @functools.cached_property
@@ -106,33 +112,27 @@ class _Book:
             for e in tree
         }
 
-    def _events(self, path: str, what: str) -> Iterator[tuple[str, ET.Element]]:
-        """The elements of a part as they end, as far as it can be read."""
-        data = self._package.read(path)
-        if not data:
-            return
-        refuse_entities(data, self._package.name)
-        try:
-            yield from ET.iterparse(io.BytesIO(data))  # noqa: S314 - entities are refused above
-        except (ET.ParseError, ValueError, LookupError):
-            self._package.left_out.add("the rest of parts that are damaged", what)
-
     def read(self, sheet: _Sheet) -> tuple[str, list[str]]:
         """The text of a sheet, and notes on it."""
         if not self._package.has(sheet.part):
             self._package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
             return "", []
         grid = Grid()
-        merged: list[Range] = []
-        pending = at = 0
-        for _, element in self._events(sheet.part, f"sheet '{sheet.name}'"):
-            match local(element):
-                case "row":
-                    at = whole(attribute(element, "r"), at + 1)
-                    pending += self._row(element, at - 1, grid)
-                    element.clear()
-                case "mergeCell":
-                    merged += _range(attribute(element, "ref"))
+        data = self._package.read(sheet.part)
+        refuse_entities(data, self._package.name)
+        pending = 0
+        try:
+            for row, column, style, kind, written, formula in cells_of(data):
+                if not (0 <= column < COLUMNS and 0 <= row < ROWS):
+                    continue
+                if written:
+                    grid.put(row, column, self._text(written, kind, style))
+                elif formula:
+                    grid.put(row, column, f"={formula}")
+                    pending += 1
+        except (ET.ParseError, ValueError, LookupError):
+            self._package.left_out.add("the rest of parts that are damaged", f"sheet '{sheet.name}'")
+        merged = [_range(reference.decode()) for reference in _MERGED.findall(data)]
         grid.fill(merged)
         text, notes = sheet_text(grid, self._beside(sheet), sheet.name)
         if pending:
@@ -141,54 +141,39 @@ class _Book:
             )
         return text, notes
 
-    def _row(self, element: ET.Element, row: int, grid: Grid) -> int:
-        """Writes the cells of a row; how many of them are formulas without a result."""
-        pending = 0
-        column = -1
-        for cell in element:
-            reference = cell.get("r")
-            column = _column(reference) if reference else column + 1
-            written = formula = ""
-            for part in cell:
-                match local(part):
-                    case "v":
-                        written = part.text or ""
-                    case "f":
-                        formula = part.text or "(shared formula)"
-                    case "is":
-                        written = _rich_text(part)
-            if not 0 <= column < _COLUMNS or not 0 <= row < _ROWS:
-                continue
-            if written:
-                grid.put(row, column, self._text(written, cell.get("t") or "n", cell.get("s")))
-            elif formula:
-                grid.put(row, column, f"={formula}")
-                pending += 1
-        return pending
-
-    def _text(self, written: str, kind: str, style: str | None) -> str:
-        match kind:
-            case "s":
-                at = whole(written, -1)
-                text = self._strings[at] if 0 <= at < len(self._strings) else ""
-                return display_text(text, self._code(style)).strip()
-            case "n":
-                return self._shown(written, style)
-            case "b":
-                return "TRUE" if written == "1" else "FALSE"
-            case "d":
-                return written.removesuffix("T00:00:00").replace("T", " ")
+    def _text(self, written: str, kind: str, style: str) -> str:
+        if kind == "n":
+            if style in self._general and len(written) <= _SHORT and written.isdecimal():
+                return written
+            return self._shown(written, style)
+        if kind == "s":
+            at = whole(written, -1)
+            text = self._strings[at] if 0 <= at < len(self._strings) else ""
+            return text if style in self._general else display_text(text, self._code(style)).strip()
+        if kind == "b":
+            return "TRUE" if written == "1" else "FALSE"
+        if kind == "d":
+            return written.removesuffix("T00:00:00").replace("T", " ")
         return written.strip()
 
-    def _code(self, style: str | None) -> str:
-        at = whole(style) if style else 0
+    @functools.cached_property
+    def _general(self) -> frozenset[str]:
+        """The styles that change nothing."""
+        return frozenset(
+            {"0"} if not self._formats else {str(i) for i, c in enumerate(self._formats) if c == "General"}
+        )
+
+    def _code(self, style: str) -> str:
+        at = whole(style)
         return self._formats[at] if at < len(self._formats) else "General"
 
-    def _display(self, written: str, style: str | None) -> str:
+    def _display(self, written: str, style: str) -> str:
         try:
             number = float(written)
         except ValueError:
             return written.strip()
+        if style in self._general:
+            return general(number, written)
         return display(number, self._code(style), written, since_1904=self._since_1904)
 
     # ── What lies on a sheet ────────────────────────────────────────────────────────────────────────────────────
@@ -256,41 +241,11 @@ def _comment(element: ET.Element, author: str) -> str:
     return f"- {attribute(element, 'ref')}{f', {author}' if author else ''}: {words}"
 
 
-def _rich_text(element: ET.Element) -> str:
-    """Its runs, without the reading that stands small above East Asian words."""
-    out: list[str] = []
-    for part in element:
-        name = local(part)
-        if name == "t":
-            out.append(part.text or "")
-        elif name == "r":
-            out += [e.text or "" for e in part if local(e) == "t"]
-    return _unescaped("".join(out))
+def _range(reference: str) -> Range:
+    left, top, right, bottom = (part for end in reference.split(":") for part in _ends(end))
+    return top, left, bottom, right
 
 
-def _unescaped(text: str) -> str:
-    """Characters that XML cannot hold stand as _x000D_."""
-    if "_x" not in text:
-        return text
-    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda code: chr(int(code[1], 16)).replace("\r", ""), text)
-
-
-@functools.lru_cache(maxsize=50_000)
-def _letters(letters: str) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - 64
-    return number - 1
-
-
-def _column(reference: str) -> int:
-    return _letters(reference.rstrip("0123456789"))
-
-
-def _range(reference: str) -> list[Range]:
-    first, _, last = reference.partition(":")
-    ends = _REFERENCE.fullmatch(first), _REFERENCE.fullmatch(last or first)
-    if not ends[0] or not ends[1]:
-        return []
-    (left, top), (right, bottom) = ((_letters(e[1]), int(e[2]) - 1) for e in ends if e)
-    return [(top, left, bottom, right)]
+def _ends(reference: str) -> tuple[int, int]:
+    letters = reference.rstrip("0123456789")
+    return column(letters), int(reference[len(letters) :]) - 1
