@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import urllib.parse
 import zipfile
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.html import decode_html, html_markdown
-from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+
+_ABOUT = 2_000  # characters of a description
 
 
 def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
@@ -37,9 +41,30 @@ def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
                 )
             )
     chosen = choose(spec, len(chapters), name, unit="chapter")
+    left_out = LeftOut()
     rows = []
     for number in chosen:
-        html = decode_html(member(archive, chapters[number - 1], name), name).text
-        rows.append((number, f"chapter {number}", html_markdown(html, what="reading an EPUB"), ""))
-    title = next((e.text for e in package.iter() if local(e) == "title" and e.text), "")
-    return result("epub", rows, len(chapters), [f"title: {title}"] if title else [])
+        data = _chapter(archive, chapters[number - 1], name)
+        if not data:
+            left_out.add("chapters that the file does not hold or that are damaged", f"chapter {number}")
+        text = html_markdown(decode_html(data, name).text, what="reading an EPUB") if data else ""
+        rows.append((number, f"chapter {number}", text, ""))
+    return result("epub", rows, len(chapters), [*_about(package), *left_out.notes()])
+
+
+def _chapter(archive: zipfile.ZipFile, path: str, name: str) -> bytes:
+    try:
+        return member(archive, path, name)
+    except UnsupportedMedia:
+        return b""
+
+
+def _about(package: ET.Element) -> list[str]:
+    """What the book says of itself: title, who wrote it, what it is about."""
+    notes = []
+    for element, word in (("title", "title"), ("creator", "author"), ("description", "description")):
+        said = (e.text or "" for e in package.iter() if local(e) == element)
+        texts = [" ".join(re.sub(r"<[^<>]*>", " ", text).split()) for text in said]
+        if any(texts):
+            notes.append(f"{word}: {', '.join(dict.fromkeys(filter(None, texts)))[:_ABOUT]}")
+    return notes

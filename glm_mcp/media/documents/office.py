@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.containers.outlook import msg_job
 from glm_mcp.media.documents.docx import read_docx
 from glm_mcp.media.documents.epub import read_epub
 from glm_mcp.media.documents.opendocument import read_open_document
@@ -55,11 +56,20 @@ def _old(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     file.seek(0)
     streams = {
         s
-        for s in ("EncryptedPackage", "WordDocument", "PowerPoint Document", "Workbook", "Book")
+        for s in (
+            "EncryptedPackage",
+            "WordDocument",
+            "PowerPoint Document",
+            "Workbook",
+            "Book",
+            "__substg1.0_",
+        )
         if s.encode("utf-16-le") in data
     }
     if "EncryptedPackage" in streams:
         raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
+    if "__substg1.0_" in streams:
+        return msg_job(file, {"name": name, "pages": spec})[0]
     if "WordDocument" in streams:
         raise UnsupportedMedia(
             f"{name} is in the old .doc format, which is not read", "Save it as DOCX or PDF."

@@ -14,6 +14,7 @@ from glm_mcp.media.documents.markdown import read_csv
 from glm_mcp.media.documents.notebook import fenced, is_notebook, read_notebook
 from glm_mcp.media.documents.pages import clean_text, one_text
 from glm_mcp.media.documents.rtf import rtf_text
+from glm_mcp.media.documents.web.feed import is_feed, read_feed
 
 # Suffix to the word that Markdown readers know.
 _LANGUAGES = {
@@ -190,6 +191,8 @@ def _by_kind(text: str, suffix: str, spec: str | None, name: str, notes: list[st
         return one_text("html", html_markdown(text, what="reading HTML"), spec, name, notes)
     if suffix in ("csv", "tsv", "tab"):
         return read_csv(text, name, spec, notes)
+    if suffix in ("", "xml", "rss", "atom", "rdf") and is_feed(text):
+        return read_feed(text, spec, name)
     if suffix == "ipynb" or (suffix in ("", "json") and is_notebook(text)):
         return read_notebook(text, spec, name)
     if suffix in ("json", "geojson") or (not suffix and _is_json(text)):

@@ -41,11 +41,11 @@ def cells_of(data: bytes) -> Iterator[Cell]:
     """The cells that hold something. Raises ParseError, ValueError or LookupError where the XML is damaged."""
     usual = _USUAL.findall(data) if _UTF8.match(data) and b"<!" not in data else []
     if usual and len(usual) == data.count(b"<c ") + data.count(b"<c>") + data.count(b":c "):
-        return _by_expression(data, usual)
+        return _by_expression(usual)
     return _by_parser(data)
 
 
-def _by_expression(data: bytes, usual: list[tuple[bytes, ...]]) -> Iterator[Cell]:
+def _by_expression(usual: list[tuple[bytes, ...]]) -> Iterator[Cell]:
     column_of = {letters: column(letters.decode()) for letters in {match[0] for match in usual}}
     for letters, row, style, kind, calculated, formula, written in usual:
         if not written and not calculated:
