@@ -32,7 +32,9 @@ def compound(tree: Tree) -> bytes:
         for name, value in children.items():
             number = len(entries)
             is_stream = isinstance(value, bytes)
-            entries.append(_Entry(name, 2 if is_stream else 1, value.ljust(4096, b"\0") if is_stream else b""))
+            entries.append(
+                _Entry(name, 2 if is_stream else 1, value.ljust(4096, b"\0") if is_stream else b"")
+            )
             if not is_stream:
                 entries[number].child = add(value)
             if previous == _FREE:
@@ -77,7 +79,18 @@ def _written(entry: _Entry) -> bytes:
     name = entry.name.encode("utf-16-le")
     return struct.pack(
         "<64sHBBIII16xI16xIQ",
-        *(name, len(name) + 2, entry.kind, 1, _FREE, entry.right, entry.child, 0, entry.start, len(entry.data)),
+        *(
+            name,
+            len(name) + 2,
+            entry.kind,
+            1,
+            _FREE,
+            entry.right,
+            entry.child,
+            0,
+            entry.start,
+            len(entry.data),
+        ),
     )
 
 
