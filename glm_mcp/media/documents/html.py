@@ -100,11 +100,14 @@ def _write_formulas(soup: Any) -> None:
     """Before hidden elements go: pages hide the formula and show a picture of it."""
     for math in soup.find_all("math"):
         text = formula(math)
-        for wrapper in list(math.parents):
+        wrappers = []
+        for wrapper in math.parents:
             if wrapper.name != "span" or wrapper.get_text(strip=True) != math.get_text(strip=True):
                 break
-            wrapper.attrs = {}
+            wrappers.append(wrapper)
         math.replace_with(f" {text} " if str(math.get("display")) != "block" else f"\n{text}\n")
+        for wrapper in wrappers:
+            wrapper.unwrap()
     for script in soup.find_all("script", type=re.compile(r"^math/tex")):
         script.replace_with(f" {' '.join(script.get_text().split())} ")
 

@@ -104,6 +104,10 @@ def result(
     rows = [
         (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
     ]
+    if (
+        total == 1 and kind in SHEETS
+    ):  # that an only page is the first says nothing, but the name of an only sheet does
+        rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
     return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
 
 
@@ -170,9 +174,7 @@ def _is_row(line: str) -> bool:
 
 def to_markdown(document: Document, *, marks: bool = True) -> str:
     """The whole document as one Markdown text; `marks` writes a line such as `[page 3]` before each page."""
-    # The name of an only sheet says something; that an only page is the first does not.
-    several = document.total > 1 or len(document.pages) > 1
-    marked = marks and (several or document.kind in SHEETS)
+    marked = marks and (document.total > 1 or len(document.pages) > 1)
     blocks: list[str] = []
     for page in document.pages:
         text = page.text or (

@@ -40,7 +40,6 @@ _SKIPPED = frozenset(
             "mmathPr",
             "bkmkstart",
             "bkmkend",
-            "pntext",
             "pn",
             "atnid",
             "atnauthor",

@@ -183,7 +183,7 @@ async def test_sixty_thousand_rows_are_all_there() -> None:
         sheet.write_row(n, 0, [n, f"name {n}", n * 0.5])
     book.close()
     document = await opened("big.xlsx", out.getvalue())
-    rows = document.pages[0].text.splitlines()
+    rows = document.pages[0].text.removeprefix("[sheet 'Data']\n\n").splitlines()
     assert len(rows) == 60_001
     assert rows[0] == "| 0 | name 0 | 0 |"
     assert rows[-1] == "| 59999 | name 59999 | 29999.5 |"

@@ -25,7 +25,8 @@ def job(data: bytes, **params: Any) -> dict[str, Any]:
 
 
 def text(data: bytes) -> str:
-    return str(job(data)["pages"][0][2])
+    """What the only sheet holds, below its name."""
+    return str(job(data)["pages"][0][2]).partition("]\n\n")[2]
 
 
 def test_a_workbook_of_excel_97_is_read() -> None:
@@ -77,7 +78,7 @@ def test_a_formula_without_a_result_is_shown_where_it_stands() -> None:
         '<row r="1000000"><c r="A1000000"><f>A1</f></c></row>'
     )
     facts = job(plain(cells))
-    near, far = facts["pages"][0][2].split("\n\n[A1000000]\n\n")
+    near, far = facts["pages"][0][2].removeprefix("[sheet 'One']\n\n").split("\n\n[A1000000]\n\n")
     assert near.splitlines() == [
         "[A1:C3]",
         "",
@@ -98,7 +99,7 @@ def test_a_cell_with_an_error_shows_the_error() -> None:
         '<c t="e" r="C1"><v>#N/A</v></c></row><row r="2"><c r="A2" t="e"/><c r="B2"><v>4</v></c></row>'
     )
     facts = job(plain(cells))
-    assert facts["pages"][0][2] == "| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
+    assert facts["pages"][0][2] == "[sheet 'One']\n\n| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
     assert facts["notes"] == []
 
 

@@ -121,7 +121,7 @@ class _Message:
         plain = self._text(_BODY).strip()
         if plain:
             return plain.replace("\r\n", "\n")
-        html = self._stream(f"__substg1.0_{_HTML}0102") or self._text(_HTML).encode()
+        html = self._stream(f"__substg1.0_{_HTML}0102").rstrip(b"\0") or self._text(_HTML).encode()
         if html:
             declared = self._code_page(1)
             return html_markdown(

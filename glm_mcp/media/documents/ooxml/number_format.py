@@ -132,6 +132,9 @@ def _around(tokens: tuple[Token, ...], shown: str) -> str:
 def _number(number: float, tokens: tuple[Token, ...]) -> str:
     places = [i for i, (kind, _) in enumerate(tokens) if kind == "digit"]
     first, last = places[0], places[-1]
+    if tokens[last + 1 : last + 2] == (("sign", "/"),):  # eighths: the number below is written out
+        while last + 1 < len(tokens) and tokens[last + 1][1] in "/0123456789":
+            last += 1
     before = "".join(literal(kind, text) for kind, text in tokens[:first])
     core, after = tokens[first : last + 1], list(tokens[last + 1 :])
     while after and after[0] == ("sign", ","):  # each comma behind the digits is a thousand
