@@ -115,6 +115,34 @@ def test_a_sheet_shows_its_text_boxes_charts_merged_cells_and_a_page_of_its_own_
     assert two[2].startswith("Chart:")
 
 
+def test_comments_of_both_forms_are_read_each_once() -> None:
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    rels = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
+    one = f'<Relationship Id="{{0}}" Type="{kinds}/{{0}}" Target="{{1}}"/>'
+    thread = "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"
+    data = zipped(
+        {
+            "_rels/.rels": rels.format(one.format("officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{kinds}"><sheets><sheet name="S" r:id="worksheet"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": rels.format(
+                one.format("worksheet", "s.xml") + one.format("person", "p.xml")
+            ),
+            "xl/s.xml": f'<worksheet xmlns="{main}"><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>',
+            "xl/_rels/s.xml.rels": rels.format(
+                one.format("comments", "c.xml") + one.format("threadedComment", "t.xml")
+            ),
+            "xl/c.xml": f'<comments xmlns="{main}"><authors><author>Ann</author></authors><commentList>'
+            '<comment ref="A1" authorId="0"><text><t>[Threaded comment] hm</t></text></comment>'
+            '<comment ref="B2" authorId="0"><text><r><t>Ann:</t></r><r><t> older</t></r></text></comment></commentList></comments>',
+            "xl/t.xml": f'<ThreadedComments xmlns="{thread}"><threadedComment ref="A1" personId="b"><text>newer</text></threadedComment></ThreadedComments>',
+            "xl/p.xml": f'<personList xmlns="{thread}"><person id="b" displayName="Bob"/></personList>',
+        }
+    )
+    (page,) = office_job(io.BytesIO(data), {"name": "a.xlsx"})[0]["pages"]
+    assert page[2].endswith("| 1 |\n| --- |\n\nComments:\n\n- A1, Bob: newer\n- B2, Ann: older")
+
+
 def test_an_ods_shows_what_its_cells_show_its_comments_and_where_cells_lie_far_apart() -> None:
     cell = '<table:table-cell office:value-type="percentage" office:value="0.256"><text:p>25.6%</text:p></table:table-cell>'
     date = '<table:table-cell office:date-value="2026-04-03"><text:p>03/04/26</text:p></table:table-cell>'

@@ -28,6 +28,7 @@ _LZFU = (
     b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
 _RTF_BYTES = 50_000_000
+_TEXT = 200_000  # bytes of an attached text
 
 
 def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -142,9 +143,12 @@ class _Message:
                 read = _Message(self._container, [*self._path, *inner], self._name).read(depth + 1)
                 mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
             return
-        size = len(self._stream(storage, f"__substg1.0_{_DATA}0102"))
+        data = self._stream(storage, f"__substg1.0_{_DATA}0102")
         kind = self._text(_MIME, storage)
-        mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{size:,} bytes)")
+        mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{len(data):,} bytes)")
+        if data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
+            shown = decode(data[:_TEXT], self._name).text.strip()
+            mail.within.append(f"[attached: {name or 'unnamed'}]\n\n{shown}")
 
 
 def _fixed(table: bytes) -> dict[int, bytes]:

@@ -219,19 +219,20 @@ class _Book:
                     yield embedded(node)
 
     def _comments(self, part: str) -> Iterator[str]:
-        """Those of the newer form with their answers; those of the older form where there is no newer one."""
-        threads = self._package.linked(part, "threadedComment")
-        for path in threads:
+        """Those of the newer form with their answers; of the older form those that do not stand for a newer one."""
+        threaded: set[str] = set()
+        for path in self._package.linked(part, "threadedComment"):
             tree = self._package.tree(path)
             for comment in () if tree is None else tree:
-                author = self._people.get(attribute(comment, "personId"), "")
-                yield _comment(comment, author)
-        for path in () if threads else self._package.linked(part, "comments"):
+                threaded.add(attribute(comment, "ref"))
+                yield _comment(comment, self._people.get(attribute(comment, "personId"), ""))
+        for path in self._package.linked(part, "comments"):
             tree = self._package.tree(path)
             names = [] if tree is None else [e.text or "" for e in descendants(tree, "x:author")]
             for comment in () if tree is None else descendants(tree, "x:comment"):
                 at = whole(attribute(comment, "authorId"), -1)
-                yield _comment(comment, names[at] if 0 <= at < len(names) else "")
+                if attribute(comment, "ref") not in threaded:
+                    yield _comment(comment, names[at] if 0 <= at < len(names) else "")
 
 
 def _comment(element: ET.Element, author: str) -> str:
