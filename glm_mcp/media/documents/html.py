@@ -78,7 +78,7 @@ def _read(html: str, *, scripted: bool) -> str:
     for image in soup.find_all("img"):
         image.replace_with(f"[picture: {alt}]" if (alt := str(image.get("alt") or "").strip()) else "")
     for element in soup.find_all(_INLINE):
-        if element.find(True) is None and not element.get_text().strip():
+        if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
             if element.get_text():
                 element.replace_with(" ")  # a bold space still parts two words
             else:

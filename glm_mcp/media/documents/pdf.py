@@ -154,7 +154,7 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
         "output_format": "markdown",
         "include_complexity": True,
         "extract_form_fields": True,
-        "extract_annotations": True,
+        "extract_annotations": isinstance(data, str) or b"/Annots" in data or b"/ObjStm" in data,
         "continue_on_page_error": True,
     }
     size = LARGE_BATCH if isinstance(data, str) else BATCH

@@ -39,16 +39,18 @@ def _lays_out(element: Any) -> bool:
     role = str(element.get("role") or "").lower()
     if role in ("presentation", "none"):
         return True
-    own = [e for e in element.find_all(True) if e.find_parent("table") is element]
-    if role in ("table", "grid") or element.get("summary") or any(e.name in _DATA for e in own):
+    if role in ("table", "grid") or element.get("summary"):
         return False
-    cells = [list(row.find_all("td", recursive=False)) for row in own if row.name == "tr"]
+    if any(e.find_parent("table") is element for e in element.find_all(_DATA)):
+        return False
+    rows = [row for row in element.find_all("tr") if row.find_parent("table") is element]
+    cells = [[c for c in row.children if c.name == "td"] for row in rows]
     if any(_number(c.get("rowspan")) > 1 for row in cells for c in row):
         return False
     widest = max(map(len, cells), default=0)
     if widest <= 1:
         return True
-    return widest < _WIDE and any(c.find(_BLOCKS) is not None for row in cells for c in row)
+    return widest < _WIDE and element.find(_BLOCKS) is not None
 
 
 def _number(text: Any) -> int:
