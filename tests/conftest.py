@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 from mcp import Client, types
 from support import canary
+from support.calls import PACE
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Connect
 from support.toolkit import fresh_simulator
+from support.web_server import Server
 
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.log import allow_content
 from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator
@@ -48,6 +52,25 @@ def sim() -> Iterator[Simulator]:
 
 
 @pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server that misbehaves when asked to."""
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The logging of the tests themselves, afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level = before[:2]
+    ours.setLevel(before[2])
+    allow_content(allowed=False)
+
+
+@pytest.fixture
 def folders(tmp_path: Path) -> Folders:
     """A working folder inside a home folder, none of it real."""
     home = tmp_path / "home"
@@ -61,10 +84,10 @@ def folders(tmp_path: Path) -> Folders:
 def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
     """Makes the application: `app_of(remote=..., GLM_...=...)`. Waits between tries are short."""
 
-    def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
+    def make(*, remote: bool = False, pace: Pace = PACE, **variables: Any) -> App:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
-        return App(settings, remote=remote, glm=GLMClient(settings, waits=waits), folders=folders)
+        return App(settings, remote=remote, glm=GLMClient(settings, pace=pace), folders=folders)
 
     return make
 

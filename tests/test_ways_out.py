@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ import httpx
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from support.calls import answering
+from support.calls import PACE, answering
 from support.connect import Connect
 from support.harmless import ACTS, HALF, check, harmless
 from support.processes import COMMAND, Stdio, environment, ran, said
-from support.toolkit import call, fresh_simulator, say
+from support.toolkit import call, say
 
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.samples import FOLDER
@@ -32,16 +32,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="such names exist on POSIX")
 NAME = f"a\x1b[31m\u202e{HALF}b.txt"
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
-
-
 def app_with(folders: Folders, answer: dict[str, Any], **variables: str) -> App:
     """The application in front of a service that gives this answer to everything."""
     settings = Settings(GLM_API_KEY="a.b", GLM_LANG="en", **variables)
     transport = answering(lambda _: httpx.Response(200, json=answer))
-    return App(settings, glm=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
+    return App(settings, glm=GLMClient(settings, transport=transport, pace=PACE), folders=folders)
 
 
 async def test_every_field_of_a_hostile_service_acts_on_nothing(connect: Connect, folders: Folders) -> None:
@@ -71,7 +66,7 @@ async def test_the_request_id_of_a_hostile_service_stays_one_short_line_of_an_er
     connect: Connect, folders: Folders
 ) -> None:
     answer = {"request_id": "x\nauth: all is lost. " * 100, "choices": [{"message": {"content": ""}}]}
-    async with connect(app=app_with(folders, answer)) as client:
+    async with connect(app=app_with(folders, answer, GLM_DEADLINE_S="3")) as client:
         text = check(await call(client, "chat", prompt="hi"))
     assert text.startswith("upstream: ")
     assert "\n" not in text

@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,17 @@ from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.ole import ole
 from support.paths import DATA
 from support.pictures import corners, photo, png_claiming, save
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, glm, say, text_of
+from support.toolkit import chats, fail, glm, say, text_of
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}">{}</svg>'
 LAUGHS = (
     '<!DOCTYPE svg [<!ENTITY l0 "aaaaaaaaaa">'
@@ -41,11 +41,6 @@ LAUGHS = (
 )
 # The header of a PEM file, in two pieces, so that no scanner takes this file for one.
 KEY = "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIEow==\n"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture
@@ -128,7 +123,7 @@ BAD: list[Bad] = [
     ("read_document", "noise.pdf", lambda: bytes(range(1, 256)) * 40, "unsupported_media", "noise.pdf"),
     ("read_document", "a.png", lambda: save(corners(), "PNG"), "unsupported_media", "describe_image"),
     ("read_document", "film.pdf", lambda: make(Film(regular(1))), "unsupported_media", "analyze_video"),
-    ("read_document", "pack.docx", lambda: zipped({"a.txt": "x"}), "unsupported_media", "archive"),
+    ("read_document", "empty.zip", lambda: zipped({}), "unsupported_media", "empty archive"),
     (
         "read_document",
         "song.mp3",
@@ -198,14 +193,14 @@ BAD: list[Bad] = [
     (
         "read_document",
         "locked.xlsx",
-        lambda: OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600,
-        "invalid_request",
+        lambda: ole(["EncryptionInfo", "EncryptedPackage"]),
+        "unsupported_media",
         "encrypted",
     ),
     (
         "read_document",
         "old.doc",
-        lambda: OLE + b"\0" * 600 + "WordDocument".encode("utf-16-le") + b"\0" * 600,
+        lambda: ole(["WordDocument"]),
         "unsupported_media",
         "DOCX or PDF",
     ),

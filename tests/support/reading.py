@@ -84,83 +84,73 @@ class Readers:
 def handle(want: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
     """As far as a file goes before a model is asked. `tell`: where the work is done now, "server" or "child"."""
     from glm_mcp.errors import UnsupportedMedia
-    from glm_mcp.media.documents.plaintext import needs_worker
-    from glm_mcp.media.formats import sniff_file
-    from glm_mcp.media.sources.resolve import check_fits
+    from glm_mcp.media.detect import detect
+    from glm_mcp.media.formats import check_fits
 
     tell("server")
     if not data:
         raise UnsupportedMedia(f"{name} is empty", "Check it.")
-    family, mime = sniff_file(io.BytesIO(data), name)
-    check_fits(family, mime, name, want)
+    kind = detect(data, name)
+    check_fits(kind, len(data), name, want)
     if want == "image":
-        _picture(name, data, tell)
+        _picture(kind, name, data, tell)
     elif want == "video":
         tell("child")
         _video(name, data)
     else:
-        light = (
-            data[:2] != b"PK"
-            and b"%PDF-" not in data[:1024]
-            and not needs_worker(data[:4096], name, len(data))
-        )
-        if not light:
+        if kind.child:
             tell("child")
-        _document(name, data, tell)
+        _document(kind, name, data, tell)
 
 
-def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
-    from glm_mcp.media.images import decode, metadata, pipeline, svg
-    from glm_mcp.media.images.cutting import Options
+def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
+    from glm_mcp.media.images import decode, pipeline
+    from glm_mcp.media.images.options import Options
+    from glm_mcp.media.worker_child import load as load_job
 
-    raw: dict[str, Any] = {"name": name, "side": 6_000, "limit": 5_000_000, "budget": 8_000_000, "most": 8}
-    kind = metadata.sniff(data)
-    if kind not in {"svg", "heic", "tiff", "jp2"}:
+    options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
+    if not kind.child:
         try:
             image = decode.open_lazily(data, name)
-            frames = decode.count_frames(data, name) if kind in {"gif", "webp", "avif", "png"} else 1
-            if pipeline.decoded_pixels(image, kind, frames, Options(**raw)) <= 16_000_000:
-                pipeline.make(data, Options(**raw))
+            light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
+            if light and image.format in decode.IN_THREAD:
+                pipeline.make(data, options)
                 return
         except decode.Damaged:
             pass
     tell("child")
-    (svg.svg_job if kind == "svg" else pipeline.image_job)(io.BytesIO(data), raw)
+    load_job(kind.reader)(io.BytesIO(data), asdict(options))
 
 
 def _video(name: str, data: bytes) -> None:
-    from glm_mcp.media.video.frames import frames_job, probe_job
-    from glm_mcp.media.video.transcode import video_job
+    from glm_mcp.media.video.job import stills_job, video_job
 
-    for job, params in (
-        (probe_job, {}),
-        (frames_job, {"max_frames": 3, "subtitles": True, "seconds": 10}),
-        (
-            video_job,
-            {"max_bytes": 20_000, "start": 0.1, "end": 0.5, "subtitles": True, "seconds": 10},
-        ),
-    ):
-        job(io.BytesIO(data), {"name": name, **params})
+    file = {"name": name}
+    frames, _ = video_job(io.BytesIO(data), {**file, "max_frames": 3, "subtitles": True, "frames_time": 10})
+    part = {"start": 0.1, "end": 0.5, "whole_bytes": 20_000, "whole_time": 10}
+    video_job(io.BytesIO(data), {**file, **part, "subtitles": True})
+    stills_job(io.BytesIO(data), {**file, "times": [0.2], "facts": frames["facts"]})
 
 
-def _document(name: str, data: bytes, tell: Callable[[str], None]) -> None:
-    from glm_mcp.media.documents.office import OLE, office_job
+def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
+
     from glm_mcp.media.documents.pages import pieces, to_markdown
-    from glm_mcp.media.documents.pdf import pdf_job, render_job
-    from glm_mcp.media.documents.plaintext import refuse_media, text_job
+    from glm_mcp.media.documents.pdf import render_job
     from glm_mcp.media.types import Document, Page
+    from glm_mcp.media.worker_child import load as load_job
 
-    params = {"name": name, "pages": None, "password": None, "figures": True}
-    if b"%PDF-" in data[:1024]:
-        facts, _ = pdf_job(io.BytesIO(data), params)
-        numbers = [row[0] for row in facts["pages"]][:2]
-        if numbers:
-            render_job(io.BytesIO(data), {"name": name, "numbers": numbers, "password": None, "max_bytes": 5_000_000, "max_side": 6_000})  # fmt: skip
-    elif data[:2] == b"PK" or data[:8] == OLE:
-        facts, _ = office_job(io.BytesIO(data), params)
-    else:
-        refuse_media(data[:4096], name)
-        facts, _ = text_job(io.BytesIO(data), {**params, "encoding": None})
+    params = {
+        "name": name,
+        "kind": kind.name,
+        "pages": None,
+        "password": None,
+        "figures": True,
+        "encoding": None,
+    }
+    facts, _ = load_job(kind.reader)(io.BytesIO(data), params)
+    numbers = [row[0] for row in facts["pages"]][:2]
+    if kind.name == "pdf" and numbers:
+        render_job(io.BytesIO(data), {"name": name, "numbers": numbers, "password": None, "max_bytes": 5_000_000, "max_side": 6_000})  # fmt: skip
     facts = json.loads(json.dumps(facts))
     tell("server")
     document = Document(name, facts["kind"], tuple(Page(*row) for row in facts["pages"]), facts["total"], ())

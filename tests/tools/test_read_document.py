@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from support.connect import Connect
 from support.made_documents import docx, lines, noise, para, pdf
 from support.paths import DATA, SAMPLES
 from support.toolkit import (
+    NEXT,
     call,
     chats,
     fail,
-    fresh_simulator,
     glm,
     kinds,
     last,
@@ -39,14 +38,6 @@ from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 pytestmark = pytest.mark.anyio
 
 LOCAL = "[read on this machine, no model asked"
-NEXT = re.compile(
-    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
-)
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture
@@ -355,7 +346,7 @@ async def test_a_picture_is_sent_to_the_tool_for_pictures(
     picture(folders.cwd / "a.png")
     async with connect() as client:
         text = await fail(client, "read_document", documents="a.png")
-    assert text.startswith("unsupported_media: a.png is a picture (image/png), not a document.")
+    assert text.startswith("unsupported_media: a.png is a PNG picture, not a document.")
     assert "describe_image" in text
 
 

@@ -17,12 +17,18 @@ from glm_mcp.media.documents.word.blocks import Blocks, words_of
 from glm_mcp.media.documents.word.inline import Story
 from glm_mcp.media.documents.word.numbering import Numbering
 from glm_mcp.media.documents.word.styles import Styles
-from glm_mcp.media.documents.zip_xml import attribute
+from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _FURNITURE = re.compile(r"word/(header|footer)\d*\.xml")
 
 
-def read_docx(archive: zipfile.ZipFile, _file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
+def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
+    name = params["name"]
+    return read_docx(open_zip(file, name), params.get("pages"), name), []
+
+
+def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
     left_out = LeftOut()
     package = Package(archive, name, left_out)

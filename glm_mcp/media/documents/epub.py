@@ -6,15 +6,21 @@ import posixpath
 import re
 import urllib.parse
 import zipfile
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
 
 _ABOUT = 2_000  # characters of a description
+
+
+def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises UnsupportedMedia, InvalidRequest (pages, copy protection), MissingExtra."""
+    name = params["name"]
+    return read_epub(open_zip(file, name), params.get("pages"), name), []
 
 
 def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import Decoded, decode
 from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.layout import fill_in, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 
@@ -42,6 +43,13 @@ def decode_html(data: bytes, name: str, encoding: str | None = None, declared: s
     """Its text: the caller's encoding, a byte-order mark, UTF-8, the page's own word, a guess. Raises as `decode`."""
     said = _META.search(data[:8192]) or _XML.search(data[:1024])
     return decode(data, name, encoding, declared=said[1].decode("ascii", "replace") if said else declared)
+
+
+def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (parts) of a web page. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
+    decoded = decode_html(file.read(), params["name"], params.get("encoding"))
+    notes = [decoded.note] if decoded.note else []
+    return one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes), []
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:

@@ -7,13 +7,13 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
 
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
 _SILENT = frozenset(
@@ -28,6 +28,12 @@ _SILENT = frozenset(
         "desc",
     )
 )
+
+
+def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises UnsupportedMedia, InvalidRequest (pages, encryption)."""
+    name = params["name"]
+    return read_open_document(open_zip(file, name), params.get("pages"), name, params["kind"]), []
 
 
 def open_contents(archive: zipfile.ZipFile, name: str) -> ET.Element:

@@ -17,13 +17,19 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, emb
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import attribute
+from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
 _SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
 
 
-def read_pptx(archive: zipfile.ZipFile, _file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
+def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
+    name = params["name"]
+    return read_pptx(open_zip(file, name), params.get("pages"), name), []
+
+
+def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     left_out = LeftOut()
     package = Package(archive, name, left_out)

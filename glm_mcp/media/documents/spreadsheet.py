@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zipfile
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
@@ -16,24 +15,27 @@ from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid, sheet_text
 from glm_mcp.media.documents.sheets.ods import read_ods
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
+from glm_mcp.media.documents.zip_xml import open_zip
 
 # The record that begins an XLS, and the one after it that says how to decrypt the rest.
 _LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 _SAVE = "Save it again as XLSX or CSV."
 
 
-def read_sheets(
-    archive: zipfile.ZipFile | None, file: BinaryIO, spec: str | None, name: str, kind: str
-) -> dict[str, Any]:
-    """Raises MissingExtra (XLS, XLSB), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password)."""
-    if archive is not None and kind == "xlsx":
-        return read_xlsx(Package(archive, name, LeftOut()), spec, name)
-    if archive is not None and kind == "ods":
-        return read_ods(archive, spec, name)
+def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls or ods.
+
+    Raises MissingExtra (XLS, XLSB), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password).
+    """
+    name, kind, spec = params["name"], params["kind"], params.get("pages")
+    if kind == "xlsx":
+        return read_xlsx(Package(open_zip(file, name), name, LeftOut()), spec, name), []
+    if kind == "ods":
+        return read_ods(open_zip(file, name), spec, name), []
     file.seek(0)
-    if archive is None and _LOCKED_XLS.search(file.read()):
+    if kind == "xls" and _LOCKED_XLS.search(file.read()):
         raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
-    return _binary(file, spec, name, kind)
+    return _binary(file, spec, name, kind), []
 
 
 def _binary(file: BinaryIO, spec: str | None, name: str, kind: str) -> dict[str, Any]:

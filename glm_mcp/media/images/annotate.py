@@ -46,8 +46,7 @@ def draw(data: bytes, boxes: Sequence[tuple[tuple[int, int, int, int], str]]) ->
                 )
         aside = size if (left, top) == (right, bottom) else 0  # beside a cross, not on it
         _tag(pen, image.size, (left + aside, top - aside // 2), f"{number} {label}".strip(), colour, size)
-    out = encode.encode(image, limit=5 * 1024 * 1024, photo=photo, name="the picture")
-    return out.data
+    return encode.encode(image, limit=5 * 1024 * 1024, photo=photo, name="the picture").data
 
 
 def _tag(

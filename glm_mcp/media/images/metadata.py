@@ -1,9 +1,11 @@
-"""What the bytes of a picture say before anything decodes them: kind, wholeness, and PNG and JPEG without their metadata."""
+"""What the bytes of an image say before anything decodes them: wholeness, and PNG and JPEG without their metadata."""
 
 from __future__ import annotations
 
 import re
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Chunks that change how a PNG looks; all others (eXIf, tEXt, zTXt, iTXt, tIME, private ones) may say who, where, when.
@@ -13,10 +15,16 @@ _PNG_KEPT = frozenset(
         *(b"cICP", b"mDCV", b"cLLI", b"bKGD", b"hIST", b"pHYs", b"sPLT"),
     )
 )
+# And of these the ancillary ones whose length is fixed: decoders refuse the file over another, where it means nothing.
+_PNG_LENGTHS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"pHYs": 9, b"cICP": 4, b"mDCV": 24, b"cLLI": 8}
+# What decoding needs: the above without what only a colour-managed screen uses, and the parts of an animation.
+_PNG_DECODED = frozenset(
+    (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT")
+)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STEP = 1 << 18
-_HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"heif"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +37,6 @@ class Plain:
     data: bytes
     mime: str
     simple: bool
-
-
-def sniff(data: bytes) -> str:
-    """The kind by magic bytes: png, jpeg, gif, webp, avif, heic, tiff, jp2 or svg; "" for what only a decoder can tell."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        return "tiff"
-    if data[4:8] == b"ftyp":
-        brands = {data[8:12], *(data[i : i + 4] for i in range(16, min(box_end(data, 0), 256), 4))}
-        if brands & {b"avif", b"avis"}:
-            return "avif"
-        return "heic" if brands & _HEIF_BRANDS else ""
-    if data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or data[:4] == b"\xff\x4f\xff\x51":
-        return "jp2"
-    return "svg" if _looks_like_svg(data) else ""
-
-
-def _looks_like_svg(data: bytes) -> bool:
-    if data[:2] == b"\x1f\x8b":  # .svgz: the only compressed kind a picture source may be
-        return True
-    head = data[:4096]
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        head = head.decode("utf-16", "ignore").encode()
-    return re.search(rb"<(?:\w+:)?svg[\s>]", head) is not None and head.lstrip(
-        b"\xef\xbb\xbf \t\r\n"
-    ).startswith(b"<")
 
 
 def box_end(data: bytes, at: int) -> int:
@@ -82,7 +57,7 @@ def boxes_cut(data: bytes) -> bool:
 
 def plain(data: bytes) -> Plain | None:
     """The PNG or JPEG without metadata; None for another kind, or when its structure is not whole."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+    if data.startswith(_PNG_SIGNATURE):
         return _plain_png(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _plain_jpeg(data)
@@ -91,22 +66,55 @@ def plain(data: bytes) -> Plain | None:
 
 def _plain_png(data: bytes) -> Plain | None:
     kept = [data[:8]]
-    at, animated = 8, False
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        name, end = data[at + 4 : at + 8], at + 12 + length
+    animated = False
+    for name, start, end in _chunks(data):
         if end > len(data):
             return None
         animated = animated or name == b"acTL"
-        if name in _PNG_KEPT:
-            kept.append(data[at:end])
-        at = end
+        if (
+            name in _PNG_KEPT
+            and _PNG_LENGTHS.get(name) in {None, end - start - 12}
+            and _sound(data, start, end)
+        ):
+            kept.append(data[start:end])
         if name == b"IEND":
             depth, colour, interlace = data[24], data[25], data[28]
             simple = (depth == 8 or colour == 3) and interlace == 0 and not animated
             whole = b"".join(kept)
             return Plain(data if len(whole) == len(data) else whole, "image/png", simple)
     return None
+
+
+def sound_png(data: bytes) -> bytes:
+    """The PNG with what decoding needs, and of that no ancillary chunk that is damaged: these cost nothing but
+    themselves. The same object where there is nothing to leave out.
+    """
+    kept = [data[:8]]
+    end = 8
+    for name, start, end in _chunks(data):
+        if name in _PNG_DECODED and _sound(data, start, end):
+            kept.append(data[start:end])
+    kept.append(data[end:])
+    return data if sum(map(len, kept)) == len(data) else b"".join(kept)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, start, end) of each chunk of a PNG; the end of the last one may lie behind the data."""
+    at = 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name, end = data[at + 4 : at + 8], at + 12 + length
+        yield name, at, end
+        if name == b"IEND":
+            return
+        at = end
+
+
+def _sound(data: bytes, start: int, end: int) -> bool:
+    """Whether the chunk is one that a decoder cannot do without, or has the check sum that it should have."""
+    if not data[start + 4] & 0x20 or data[start + 4 : start + 8] == b"fdAT":  # lower case: ancillary
+        return True
+    return zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
 
 
 def _plain_jpeg(data: bytes) -> Plain | None:
@@ -128,11 +136,11 @@ def _plain_jpeg(data: bytes) -> Plain | None:
         if end > len(data):
             return None
         if marker == 0xDA:  # a scan: entropy-coded data up to the next true marker
-            found = _next_marker(data, end)
-            if found is None:
+            marked = _next_marker(data, end)
+            if marked is None:
                 return None
-            kept.append(data[at : found.start(1) - 1])
-            at = found.start(1) - 1
+            kept.append(data[at : marked.start(1) - 1])
+            at = marked.start(1) - 1
             continue
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             framed = True
@@ -150,9 +158,9 @@ def _plain_jpeg(data: bytes) -> Plain | None:
 def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
     """In steps: one search through some megabytes would let no other thread run, the event loop's neither."""
     for start in range(at, len(data), _STEP):
-        found = _JPEG_MARKER.search(data, start, start + _STEP + 16)
-        if found is not None:
-            return found
+        marked = _JPEG_MARKER.search(data, start, start + _STEP + 16)
+        if marked is not None:
+            return marked
     return None
 
 

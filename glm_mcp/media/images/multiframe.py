@@ -1,4 +1,4 @@
-"""Files of several pictures: frames of an animation, pages of a TIFF. Blocking."""
+"""Files of several images: frames of an animation, pages of a TIFF. Blocking."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 from PIL import Image
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
-from glm_mcp.media.images import decode, encode
-from glm_mcp.media.images.cutting import Made, Options, Piece, cut, finish, look_at, region_of
+from glm_mcp.media.images import decode
+from glm_mcp.media.images.cutting import canvas_of, cut
+from glm_mcp.media.images.options import Options
+from glm_mcp.media.images.tiling import MP
+from glm_mcp.media.types import Picture
 
 FRAMES = 6  # enough to tell what happens; an animation is not a video
 _FRAMES_READ = 5000
-_WORK = 2_000 * decode.MP  # pixels of all frames together, about 20 s of decoding
+_WORK = 2_000 * MP  # pixels of all frames together, about 20 s of decoding
 
 
-def animation(image: Image.Image, count: int, options: Options) -> Made:
+def animation(image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
+    """Frames spread over the time asked for. Adds to `notes`. Raises MediaTooLarge, InvalidRequest, Damaged."""
     orient = decode.orientation(image)
     original = decode.turned(image.size, orient)
     if count > _FRAMES_READ or count * image.width * image.height > _WORK:
@@ -24,29 +28,34 @@ def animation(image: Image.Image, count: int, options: Options) -> Made:
             f"{options.name} has {count} frames of {image.width} x {image.height} pixels",
             "Send it as a video (MP4) to analyze_video, or a smaller animation.",
         )
-    region = region_of(original, options)
+    options.region(original)  # refused before all frames are read
     starts, total = _times(image, count, options.name)
-    chosen = choose_frames(starts, total, options.t, min(FRAMES, options.most))
+    chosen = choose_frames(starts, total, options.fragment.t, min(FRAMES, options.max_parts))
     if not chosen:
         raise InvalidRequest(
             f"{options.name} lasts {total:.2f} s", "Name a time within it with #t=, in seconds."
         )
-    pieces: list[Piece] = []
-    notes: list[str] = []
+    if len(starts) < count:
+        notes.append(f"file is truncated: only its first {len(starts)} frames are whole")
+    if len(chosen) < count:
+        notes.append(f"animation: {len(chosen)} of {count} frames")
+    pictures: list[Picture] = []
     share = replace(options, budget=options.budget // len(chosen), tiles=False)
     for index in chosen:
         with decode.decoding(options.name):
             image.seek(index)
             frame = decode.turn(image.copy(), orient)
-        flatten, _ = decode.flattener(frame)
-        photo = encode.is_photo(look_at(frame, flatten))
-        made, notes = finish(cut(lambda f=frame: f, flatten, region, original, photo, share), [], share)  # type: ignore[misc]
-        pieces += [replace(p, label=f"frame at {starts[index]:.2f} s") for p in made]
-    if len(chosen) < count:
-        notes.insert(0, f"animation: {len(chosen)} of {count} frames")
-    if len(starts) < count:
-        notes.insert(0, f"file is truncated: only its first {len(starts)} frames are whole")
-    return pieces, notes
+        made = _cut(frame, share, notes)
+        pictures += [replace(p, label=f"frame at {starts[index]:.2f} s") for p in made]
+    return pictures
+
+
+def _cut(image: Image.Image, options: Options, notes: list[str]) -> list[Picture]:
+    """What is said of several is said once."""
+    said: list[str] = []
+    pictures = cut(canvas_of(image, image.size, options, said), options, said)
+    notes += [note for note in said if note not in notes]
+    return pictures
 
 
 def _times(image: Image.Image, count: int, name: str) -> tuple[list[float], float]:
@@ -71,7 +80,7 @@ def _times(image: Image.Image, count: int, name: str) -> tuple[list[float], floa
 
 
 def choose_frames(
-    starts: list[float], total: float, t: tuple[float, float | None] | None, most: int
+    starts: list[float], total: float, t: tuple[float, float | None] | None, max_frames: int
 ) -> list[int]:
     """Frames spread evenly over the time asked for (`t`, seconds), first and last among them; none when outside."""
     begin, end = t if t is not None else (0.0, None)
@@ -82,44 +91,44 @@ def choose_frames(
     shown = [i for i, start in enumerate(starts) if start <= end and ends[i] > begin]
     if end > begin:
         shown = [i for i in shown if starts[i] < end] or shown[:1]
-    if len(shown) <= most:
+    if len(shown) <= max_frames:
         return shown
-    if most == 1:
+    if max_frames == 1:
         return [shown[0] if t is not None else shown[len(shown) // 2]]
     first, last = max(begin, starts[shown[0]]), starts[shown[-1]]
-    targets = [first + (last - first) * k / (most - 1) for k in range(most)]
+    targets = [first + (last - first) * k / (max_frames - 1) for k in range(max_frames)]
     return sorted(
         {max(i for i in shown if starts[i] <= target + 1e-9 or i == shown[0]) for target in targets}
     )
 
 
-def pages(image: Image.Image, count: int, options: Options) -> Made:
+def pages(image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
+    """Pages of a TIFF. Adds to `notes`. Raises InvalidRequest, NotFound, MediaTooLarge, Damaged."""
     numbers = _real_pages(image, count, options.name)
     total = len(numbers)
-    if options.t is not None:
+    if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
-    asked = parse_pages(options.page, total, options.name)
-    chosen = asked[: options.most]
-    share = replace(options, budget=options.budget // len(chosen), most=max(1, options.most // len(chosen)))
-    pieces: list[Piece] = []
-    notes: list[str] = []
+    asked = parse_pages(options.fragment.page, total, options.name)
+    chosen = asked[: options.max_parts]
+    if len(chosen) < len(asked):
+        notes.append(f"{len(chosen)} of {total} pages; name others with #page=")
+    share = replace(
+        options,
+        budget=options.budget // len(chosen),
+        max_parts=max(1, options.max_parts // len(chosen)),
+    )
+    pictures: list[Picture] = []
     for page in chosen:
         with decode.decoding(options.name):
             image.seek(numbers[page - 1])
-            decode.check_pixels(image, "tiff", options.name)
+            decode.check_pixels(image, options.name)
             image.load()
-        flatten, said = decode.flattener(image)
-        region = region_of(image.size, share)
-        photo = encode.is_photo(look_at(image, flatten))
-        made, said = finish(cut(lambda: image, flatten, region, image.size, photo, share), said, share)
-        notes += [note for note in said if note not in notes]
+        made = _cut(image, share, notes)
         if total > 1:
             title = f"page {page} of {total}"
             made = [replace(p, label=f"{title}, {p.label}" if p.label else title) for p in made]
-        pieces += made
-    if len(chosen) < len(asked):
-        notes.insert(0, f"{len(chosen)} of {total} pages; name others with #page=")
-    return pieces, notes
+        pictures += made
+    return pictures
 
 
 def _real_pages(image: Image.Image, count: int, name: str) -> list[int]:

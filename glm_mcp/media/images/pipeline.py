@@ -1,4 +1,4 @@
-"""One picture file into the pieces that are sent: whole, tiles, frames of an animation, or pages. Blocking.
+"""One image file into the pictures that are sent: whole, tiles, frames of an animation, or pages. Blocking.
 
 The same `make` runs in a thread for ordinary files and as `image_job` in a child process for the others.
 """
@@ -6,121 +6,155 @@ The same `make` runs in a thread for ordinary files and as `image_job` in a chil
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound
-from glm_mcp.media.images import decode, encode, metadata, multiframe, tiling
-from glm_mcp.media.images.cutting import Made, Options, Piece, cut, finish, look_at, region_of
+from glm_mcp.glm.messages import Image as Part
+from glm_mcp.media.images import decode, encode, heif, metadata, multiframe, tiling
+from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
+from glm_mcp.media.images.flatten import flattener
+from glm_mcp.media.images.options import Options
+from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
+_ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
+_JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
+_MAKE = 0x010F  # of EXIF: who made the camera
 
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """`make` in a child process; a damaged file is read a second time with what is missing left grey or black."""
-    options = Options(**params)
+    options = Options.of(params)
     data = file.read()
     try:
-        pieces, notes = make(data, options)
+        return pack(make(data, options))
     except Damaged as first:
         ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
         try:
-            pieces, notes = make(data, options)
+            pictures = make(data, options, damaged=True)
         except Damaged as second:
             raise decode.unreadable(options.name, "the file is damaged") from second
-        if nothing_left(pieces):
+        if nothing_left(pictures):
             raise decode.unreadable(options.name, "the file is damaged and nothing of it is left") from first
-        cut = any(word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file"))
-        notes.insert(
-            0,
-            "file is truncated: the missing part is grey or black"
-            if cut
-            else "file is damaged: parts may be missing or wrong",
+        cut_off = any(
+            word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
         )
-    return pack(pieces, notes)
+        note = (
+            "file is truncated: the missing part is grey or black"
+            if cut_off
+            else "file is damaged: parts may be missing or wrong"
+        )
+        return pack(with_notes(pictures, [note]))
 
 
-def pack(pieces: list[Piece], notes: list[str]) -> tuple[dict[str, Any], list[bytes]]:
-    facts = [asdict(replace(piece, data=b"")) for piece in pieces]
-    for fact in facts:
-        del fact["data"]
-    return {"pieces": facts, "notes": notes}, [piece.data for piece in pieces]
+def pack(pictures: Sequence[Picture]) -> tuple[dict[str, Any], list[bytes]]:
+    """Pictures as a job's result: their bytes apart from what can be JSON."""
+    bare = [asdict(replace(p, part=replace(p.part, data=None))) for p in pictures]
+    return {"pictures": bare}, [p.part.data or b"" for p in pictures]
 
 
-def unpack(facts: dict[str, Any], blobs: list[bytes]) -> Made:
-    raw = zip(facts["pieces"], blobs, strict=True)
-    pieces = [Piece(data=blob, **{**fact, "original": tuple(fact["original"])}) for fact, blob in raw]
-    return pieces, list(facts["notes"])
+def unpack(facts: dict[str, Any], blobs: Sequence[bytes]) -> list[Picture]:
+    """The pictures that `pack` was given."""
+    return [
+        Picture(
+            **{
+                **bare,
+                "part": Part(**{**bare["part"], "data": data}),
+                "original": tuple(bare["original"]),
+                "notes": tuple(bare["notes"]),
+            }
+        )
+        for bare, data in zip(facts["pictures"], blobs, strict=True)
+    ]
 
 
-def nothing_left(pieces: list[Piece]) -> bool:
-    return all(encode.one_colour(Image.open(io.BytesIO(piece.data)).convert("RGB")) for piece in pieces)
+def with_notes(pictures: Sequence[Picture], notes: Sequence[str]) -> list[Picture]:
+    """The notes put before those of the first picture."""
+    first, *rest = pictures
+    return [replace(first, notes=(*notes, *first.notes)), *rest]
 
 
-def make(data: bytes, options: Options) -> Made:
-    """The pieces of a raster picture and notes for a careful reader.
+def nothing_left(pictures: Sequence[Picture]) -> bool:
+    return all(encode.one_colour(Image.open(io.BytesIO(p.part.data or b"")).convert("RGB")) for p in pictures)
 
-    Raises UnsupportedMedia, MediaTooLarge, MissingExtra, InvalidRequest, NotFound; Damaged when a tolerant second
-    reading may still show something.
+
+def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Picture]:
+    """The pictures of a raster file; notes for a careful reader are on the first.
+
+    `damaged`: only a tolerant reading accepts it, so that it is written anew, never sent as it is.
+
+    Raises UnsupportedMedia, MediaTooLarge, MissingExtra, InvalidRequest, NotFound, ConfigError; Damaged when a tolerant
+    second reading may still show something.
     """
-    kind = metadata.sniff(data)
     image = decode.open_lazily(data, options.name)
-    count = 1 if kind in {"heic", ""} else decode.count_frames(data, options.name)
-    if kind == "tiff":
-        return multiframe.pages(image, count, options)
-    if image.format in {"ICO", "ICNS"}:
+    count = frames_of(data, image, options.name)
+    notes: list[str] = []
+    if image.format == "TIFF":
+        return with_notes(multiframe.pages(image, count, options, notes), notes)
+    if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
-            image.load()  # the largest of its pictures; only now its size is sure
-    if image.format == "MPO":
-        count = 1  # the second picture of a camera is the same scene
-    if options.page not in {None, "1"}:
-        raise NotFound(f"{options.name} has no page {options.page}: it is one picture", "Leave #page= out.")
+            image.load()  # the largest of its images; only now its size is sure
+    page = options.fragment.page
+    if page not in {None, "1"}:
+        raise NotFound(f"{options.name} has no page {page}: it is one picture", "Leave #page= out.")
     if count > 1:
-        return multiframe.animation(image, count, options)
-    if options.t is not None:
+        return with_notes(multiframe.animation(image, count, options, notes), notes)
+    if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
-    return _still(data, image, kind, options)
+    return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
 
 
-def _still(data: bytes, image: Image.Image, kind: str, options: Options) -> Made:
+def frames_of(data: bytes, image: Image.Image, name: str) -> int:
+    """Frames of an animation, pages of a TIFF; 1 of any other file, whatever else it holds."""
+    return decode.count_frames(data, name) if image.format in _ANIMATED | {"TIFF"} else 1
+
+
+def _still(
+    data: bytes, image: Image.Image, options: Options, notes: list[str], *, damaged: bool
+) -> list[Picture]:
     orient = decode.orientation(image)
     original = decode.turned(image.size, orient)
-    region = region_of(original, options)
-    long = options.tiles and options.most > 1 and tiling.is_long(region[2] - region[0], region[3] - region[1])
-    plain = None
-    if options.xywh is None and orient == 1 and not long and max(original) <= options.side:
-        plain = metadata.plain(data)
-    if plain and plain.simple and len(plain.data) <= min(options.limit, options.budget):
-        with decode.decoding(options.name):
-            if plain.mime == "image/jpeg":
-                image.draft(
-                    image.mode, (max(1, original[0] // 8), max(1, original[1] // 8))
-                )  # all bytes read, few pixels made
-            image.load()
-        if (image.mode in {"RGB", "L"} and "transparency" not in image.info) or _opaque(image):
-            return [Piece(plain.data, plain.mime, *original, original)], []
-        if plain.mime == "image/jpeg":
-            image = decode.open_lazily(data, options.name)
+    left, top, right, bottom = region = options.region(original)
+    whole = options.fragment.xywh is None and not is_tiled(right - left, bottom - top, options)
+    if whole and not damaged and orient == 1 and max(original) <= options.side:
+        untouched = _untouched(data, image, options)
+        if untouched:
+            note_shrinking(options.units, notes, text=True)
+            return [untouched]
     # A HEIC of more pixels than a screen has comes from a camera, said or not; decoded whole it takes three times its size.
-    camera = (
-        orient != 1 or _from_camera(image) or (kind == "heic" and image.width * image.height > SCREEN_PIXELS)
-    )
+    large_heif = image.format == "HEIF" and image.width * image.height > SCREEN_PIXELS
+    camera = orient != 1 or _from_camera(image) or large_heif
     with decode.decoding(options.name):
-        if kind == "jpeg" and not long and options.xywh is None:
+        if whole and image.format in _JPEGS:
             image, camera = _drafted(data, image, region, orient, camera, options)
-        if kind == "heic" and camera and not long and options.xywh is None:
-            image = decode.smaller_heif(data, image, tiling.whole(region, side=options.side, photo=True).size)
+        elif whole and camera and image.format == "HEIF":
+            image = heif.smaller(data, image, tiling.whole(region, side=options.side, photo=True).size)
         image.load()
         image = decode.turn(image, orient)
-        factor = image.width / original[0]
-    flatten, notes = decode.flattener(image)
+    canvas = canvas_of(image, original, options, notes, photo=camera)
+    return cut(canvas, options, notes)
+
+
+def _untouched(data: bytes, image: Image.Image, options: Options) -> Picture | None:
+    """A PNG or JPEG as it is but for its metadata, when it decodes, fits and hides nothing. Loads a PNG."""
+    plain = metadata.plain(data)
+    if plain is None or not plain.simple or len(plain.data) > min(options.limit, options.budget):
+        return None
+    size = image.size
     with decode.decoding(options.name):
-        photo = camera or encode.is_photo(look_at(image, flatten))
-    wanted = cut(lambda: image, flatten, region, original, photo, options)
-    return finish(wanted, notes, options, factor=factor)
+        if plain.mime == "image/jpeg":
+            image = decode.open_lazily(data, options.name)
+            eighth = max(1, image.width // 8), max(1, image.height // 8)
+            image.draft(image.mode, eighth)  # all bytes read, few pixels made
+        image.load()
+    if not _opaque(image):
+        return None
+    return Picture(Part(options.name, data=plain.data, mime=plain.mime), *size, size, scale=options.units)
 
 
 def _drafted(
@@ -131,41 +165,40 @@ def _drafted(
     Most are photos, which are sent smaller than graphics; so it is decoded at their size first, and looked at there.
     """
 
-    def scaled(picture: Image.Image, *, photo: bool) -> Image.Image:
+    def scaled(image: Image.Image, *, photo: bool) -> Image.Image:
         # A tenth less is not seen, and a photo of 4032 pixels is then read at half its size.
         size = tiling.whole(region, side=options.side, photo=photo).size
         share = 0.9 if photo else 1.0
-        picture.draft(
-            picture.mode, decode.turned((max(1, int(size[0] * share)), max(1, int(size[1] * share))), orient)
-        )
-        return picture
+        least = max(1, int(size[0] * share)), max(1, int(size[1] * share))
+        image.draft(image.mode, decode.turned(least, orient))
+        return image
 
     whole = image.size
     image = scaled(image, photo=True)
     image.load()
     if camera or image.size == whole:
         return image, camera
-    if encode.is_photo(look_at(image, decode.flattener(image)[0]), equal_share=encode.SURELY):
+    if encode.is_photo(look_at(image, flattener(image)[0]), equal_share=encode.SURELY):
         return image, True
     return scaled(decode.open_lazily(data, options.name), photo=False), False
 
 
-def decoded_pixels(image: Image.Image, kind: str, frames: int, options: Options) -> int:
-    """How many pixels an opened, not yet decoded picture takes in memory while `make` works on it."""
-    pixels = image.width * image.height * frames
+def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
+    """How many pixels an opened, not yet decoded image takes in memory while `make` works on it. Raises Damaged."""
+    pixels = image.width * image.height
     region = (0, 0, *image.size)
-    cut = options.xywh is not None or (options.tiles and options.most > 1 and tiling.is_long(*image.size))
-    if kind != "jpeg" or cut or image.info.get("progressive"):
-        return pixels
+    cut_up = options.fragment.xywh is not None or is_tiled(*image.size, options)
+    if image.format not in _JPEGS or cut_up or image.info.get("progressive"):
+        return pixels * frames_of(data, image, options.name)
     width, height = tiling.whole(region, side=options.side, photo=False).size
     step = max(1, min(image.width // width, image.height // height, 8))
     return pixels // (1 << (step.bit_length() - 1)) ** 2
 
 
 def _opaque(image: Image.Image) -> bool:
-    """Whether the transparency a PNG has the means for is nowhere used: it may go as it is."""
-    if image.mode == "P" and "transparency" not in image.info:
-        return True
+    """Whether the transparency that the image has the means for is nowhere used."""
+    if image.mode in {"RGB", "L", "P"}:
+        return "transparency" not in image.info
     if image.mode in {"RGBA", "LA"}:
         low: Any = image.getchannel("A").getextrema()[0]
         return bool(low == 255)
@@ -174,6 +207,6 @@ def _opaque(image: Image.Image) -> bool:
 
 def _from_camera(image: Image.Image) -> bool:
     try:
-        return bool(image.getexif().get(0x010F))  # Make
+        return bool(image.getexif().get(_MAKE))
     except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness tells nothing
         return False

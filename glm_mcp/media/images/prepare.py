@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -11,21 +12,29 @@ from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
+from glm_mcp.media.formats import check_fits
+from glm_mcp.media.images.budget import shares
+from glm_mcp.media.images.options import Options
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
 
+if TYPE_CHECKING:
+    from glm_mcp.media.images.convert import Finished, Wanted
+
 # Pillow is imported by the functions that work with it: a server that only chats starts without it.
 
-MOST_PARTS = 16  # pieces of one file; at about 3,500 tokens each they still leave half of a 128K window
+MAX_PARTS = 16  # pictures of one file; at about 3,500 tokens each they still leave half of a 128K window
 # Memory is for one picture at its largest; more at once gain little, as decoding one keeps a core busy.
 _AT_ONCE = 2
 # Beyond this a decoded picture is over 64 MB: into a child, whose memory is given back, and whose work on single
 # pixels holds no lock that the event loop needs.
 _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
-# Libraries that crash on hostile files, or no part of Pillow's own: always in a child.
-_CHILD_KINDS = frozenset(("heic", "tiff", "jp2"))
+_CONVERT = "glm_mcp.media.images.convert:convert_job"
+_SVG = frozenset(("image/svg+xml", "application/gzip"))  # gzip: a packed drawing, or damaged
+# Not even their headers are read here.
+_CHILD_KINDS = ("image/hei", "image/tiff", "image/jp2", "image/j2k")
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
@@ -59,7 +68,7 @@ async def prepare_images(
     groups = await _side_by_side(
         sources,
         card,
-        [min(MOST_PARTS, free)] * len(sources),
+        [min(MAX_PARTS, free)] * len(sources),
         [total] * len(sources),
         tiles=tiles,
         left_out=left_out,
@@ -67,16 +76,14 @@ async def prepare_images(
     parts = [len(group) for group in groups]
     wanted = [sum(_base64(p) for p in group) for group in groups]
     if sum(parts) > card.images or sum(wanted) > total:
-        from glm_mcp.media.images.tiling import shares
-
-        most, given = shares(parts, card.images), shares(wanted, total)
-        over = [i for i in range(len(sources)) if parts[i] > most[i] or wanted[i] > given[i]]
+        max_parts, given = shares(parts, card.images), shares(wanted, total)
+        over = [i for i in range(len(sources)) if parts[i] > max_parts[i] or wanted[i] > given[i]]
         for i in over:
             groups[i] = []  # not held while they are made anew
         again = await _side_by_side(
             [sources[i] for i in over],
             card,
-            [most[i] for i in over],
+            [max_parts[i] for i in over],
             [given[i] for i in over],
             tiles=tiles,
             left_out=left_out,
@@ -101,73 +108,47 @@ async def prepare_image(
                 "Send the whole picture, or its file.",
             )
         return [Picture(Image(source.name, url=source.url), 0, 0, (0, 0))]
-    raw = max(1, budget * 3 // 4 - 64 * max_parts)
-    options = {
-        "name": source.name,
-        "side": card.image_side,
-        "limit": min(card.image_bytes, raw),
-        "budget": raw,
-        "most": max(1, max_parts),
-        "tiles": tiles,
-        "xywh": fragment.xywh,
-        "percent": fragment.percent,
-        "t": fragment.t,
-        "page": fragment.page,
-    }
-    done = await anyio.to_thread.run_sync(
+    check_fits(source.kind, source.size, source.name, "image")
+    room = max(1, budget * 3 // 4 - 64 * max_parts)
+    options = Options(
+        source.name,
+        side=card.image_side,
+        limit=min(card.image_bytes, room),
+        budget=room,
+        max_parts=max(1, max_parts),
+        tiles=tiles,
+        fragment=fragment,
+    )
+    made = await anyio.to_thread.run_sync(
         _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
     )
-    if isinstance(done, str):
+    if isinstance(made, str):
         from glm_mcp.media.images.pipeline import unpack
 
-        facts, blobs = await run_job(done, source, options, timeout_s=_TIME_S)
-        done = unpack(facts, blobs)
-    return _pictures(source.name, *done)
+        return unpack(*await run_job(made, source, asdict(options), timeout_s=_TIME_S))
+    return made
 
 
-def _in_thread(source: Source, raw: dict[str, Any]) -> Any:
-    """The pieces, or the name of the job that a child process must do instead."""
-    from glm_mcp.media.images import decode, metadata, pipeline
-    from glm_mcp.media.images.cutting import Options
+def _in_thread(source: Source, options: Options) -> list[Picture] | str:
+    """The pictures, or the name of the job that a child process must do instead."""
+    from glm_mcp.media.images import decode, pipeline
 
+    if source.kind.child:
+        return source.kind.reader
     data = source.read()
-    kind = metadata.sniff(data)
-    if kind == "svg":
-        return "svg"
-    if kind in _CHILD_KINDS:
-        return "image"
     try:
         image = decode.open_lazily(data, source.name)
-        frames = decode.count_frames(data, source.name) if kind in {"gif", "webp", "avif", "png"} else 1
-        options = Options(**raw)
-        if pipeline.decoded_pixels(image, kind, frames, options) > _HEAVY_PIXELS:
-            return "image"
-        return pipeline.make(data, options)
+        heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
+        light = not heavy and image.format in decode.IN_THREAD
+        return pipeline.make(data, options) if light else source.kind.reader
     except decode.Damaged:
-        return "image"  # to be read tolerantly, which Pillow can only be told for a whole process
-
-
-def _pictures(name: str, pieces: Sequence[Any], notes: Sequence[str]) -> list[Picture]:
-    return [
-        Picture(
-            Image(name, data=piece.data, mime=piece.mime),
-            piece.width,
-            piece.height,
-            piece.original,
-            piece.left,
-            piece.top,
-            piece.scale,
-            piece.label,
-            tuple(notes) if first else (),
-        )
-        for first, piece in zip([True] + [False] * len(pieces), pieces, strict=False)
-    ]
+        return source.kind.reader  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 async def _side_by_side(
     sources: Sequence[Source],
     card: Card,
-    most: Sequence[int],
+    max_parts: Sequence[int],
     budgets: Sequence[int],
     *,
     tiles: bool,
@@ -178,7 +159,7 @@ async def _side_by_side(
     async def one(index: int) -> None:
         try:
             groups[index] = await prepare_image(
-                sources[index], card, max_parts=most[index], budget=budgets[index], tiles=tiles
+                sources[index], card, max_parts=max_parts[index], budget=budgets[index], tiles=tiles
             )
         except LEAVABLE as error:
             if left_out is None or not sources[index].matched:
@@ -215,21 +196,25 @@ def _threads() -> anyio.CapacityLimiter:
         return limiter
 
 
-def thumbnail(data: bytes, side: int = 512, max_bytes: int = 30_000) -> bytes:
-    """A JPEG preview of a picture: long side at most `side`, at most `max_bytes`. Blocking.
+async def finish_image(data: bytes, wanted: Wanted) -> Finished:
+    """A generated image as the file to save, with its preview; in a child process but for a small plain PNG or JPEG.
 
-    Raises UnsupportedMedia, MediaTooLarge.
+    Raises InvalidRequest (suffix), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut.
     """
-    from glm_mcp.media.images import encode
+    from glm_mcp.media.images.convert import Finished
 
-    return encode.thumbnail(data, side, max_bytes)
+    done = await anyio.to_thread.run_sync(
+        _finish_light, data, wanted, abandon_on_cancel=True, limiter=_threads()
+    )
+    if done is not None:
+        return done
+    facts, (saved, preview) = await run_job(_CONVERT, data, asdict(wanted), timeout_s=_TIME_S)
+    size, drawn = tuple(facts["size"]), tuple(facts["drawn"])
+    return Finished(saved, facts["suffix"], facts["mime"], size, drawn, preview)
 
 
-def convert(data: bytes, fmt_suffix: str, *, size: tuple[int, int] | None) -> bytes:
-    """The picture as a file of that suffix, scaled and cropped to cover `size` exactly. Blocking.
+def _finish_light(data: bytes, wanted: Wanted) -> Finished | None:
+    """None: for a child process."""
+    from glm_mcp.media.images import convert
 
-    Bytes that are already so come back unchanged. Raises InvalidRequest for an unknown suffix, UnsupportedMedia.
-    """
-    from glm_mcp.media.images import encode
-
-    return encode.convert(data, fmt_suffix, size=size)
+    return convert.finish(data, wanted) if convert.is_light(data, wanted) else None

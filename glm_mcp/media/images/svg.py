@@ -24,21 +24,14 @@ _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96
 
 
 def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Params and result as `pieces.image_job`; pixels of `original` are units of the drawing."""
+    """Params and result as `pipeline.image_job`; pixels of `original` are units of the drawing."""
     from glm_mcp.media.images import pipeline
-    from glm_mcp.media.images.cutting import Options
+    from glm_mcp.media.images.options import Options
 
-    options = Options(**params)
-    png, size, factor, said = render(file.read(), options.name)
-    if options.xywh is not None and not options.percent:
-        x, y, w, h = (v * factor for v in options.xywh)
-        options = replace(options, xywh=(x, y, w, h))
-    made, notes = pipeline.make(png, options)
-    made = [
-        replace(p, original=size, left=p.left / factor, top=p.top / factor, scale=p.scale * factor)
-        for p in made
-    ]
-    return pipeline.pack(made, said + [note for note in notes if not note.startswith("shrunk")])
+    options = Options.of(params)
+    png, size, factor, notes = render(file.read(), options.name)
+    pictures = pipeline.make(png, replace(options, units=factor))
+    return pipeline.pack(pipeline.with_notes([replace(p, original=size) for p in pictures], notes))
 
 
 def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[str]]:

@@ -1,4 +1,4 @@
-"""Where to cut a picture, and how large each piece is sent. Pure geometry, in pixels of the upright picture."""
+"""How large an image is sent, and into which tiles a long one is cut. Pure geometry, in pixels of the upright image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 Region = tuple[int, int, int, int]  # left, top, right, bottom
+
+MP = 1_000_000  # pixels
 
 PHOTO_SIDE = 2048  # about 4,000 tokens at 28 x 28 pixels a token; more shows a model nothing new in a photo
 GRAPHIC_SIDE = 2560  # an ordinary screenshot (up to 2560 x 1600) is never shrunk
@@ -42,8 +44,8 @@ def whole(region: Region, *, side: int, photo: bool) -> Cut:
     return Cut(region, _scaled(width, height, scale))
 
 
-def cuts(region: Region, *, side: int, most: int) -> list[Cut]:
-    """A long region as overlapping pieces in reading order, at most `most`, each about 1:2.5 and not shrunk.
+def tiles(region: Region, *, side: int, max_parts: int) -> list[Cut]:
+    """A long region as overlapping pieces in reading order, at most `max_parts`, each about 1:2.5 and not shrunk.
 
     With too few pieces allowed they grow evenly, first in length, then in what they show (sent smaller than they are).
     """
@@ -56,8 +58,8 @@ def cuts(region: Region, *, side: int, most: int) -> list[Cut]:
     piece = min(max(2.5 * short * shrink, 1600), GRAPHIC_SIDE) / shrink
     overlap = max(_OVERLAP / shrink, piece * _OVERLAP_SHARE)
     count = max(1, math.ceil((long - overlap) / (piece - overlap)))
-    if count > most:
-        count = max(1, most)
+    if count > max_parts:
+        count = max(1, max_parts)
         overlap = 0 if count == 1 else overlap
         piece = (long + (count - 1) * overlap) / count
     step = (long - overlap) / count  # all pieces alike: step * count + overlap == long
@@ -71,7 +73,7 @@ def cuts(region: Region, *, side: int, most: int) -> list[Cut]:
     return result
 
 
-def name_piece(region: Region, number: int, count: int, original: tuple[int, int], *, tall: bool) -> str:
+def label(region: Region, number: int, count: int, original: tuple[int, int], *, tall: bool) -> str:
     """Such as "part 2 of 9 (rows 2400–4900 of 24000)", counted in the whole picture."""
     start, end, total = (region[1], region[3], original[1]) if tall else (region[0], region[2], original[0])
     return f"part {number} of {count} ({'rows' if tall else 'columns'} {start}–{end} of {total})"
@@ -79,32 +81,3 @@ def name_piece(region: Region, number: int, count: int, original: tuple[int, int
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def crop(size: tuple[int, int], xywh: tuple[float, float, float, float], *, percent: bool) -> Region | None:
-    """The region that a media fragment names, in pixels; None when it lies outside the picture.
-
-    An overhang of up to 1 % (a rounding) is cut off silently.
-    """
-    width, height = size
-    x, y, w, h = xywh
-    if percent:
-        x, y, w, h = x * width / 100, y * height / 100, w * width / 100, h * height / 100
-    if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
-        return None
-    if not 0 <= x < width or not 0 <= y < height:
-        return None
-    if x + w > width * 1.01 + 1 or y + h > height * 1.01 + 1:
-        return None
-    return math.floor(x), math.floor(y), min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
-
-
-def shares(wanted: list[int], total: int) -> list[int]:
-    """`total` shared fairly: who wants less than an equal share gets what it wants, the others share the rest."""
-    given = [0] * len(wanted)
-    left = total
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    for rank, index in enumerate(order):
-        given[index] = min(wanted[index], left // (len(order) - rank))
-        left -= given[index]
-    return given

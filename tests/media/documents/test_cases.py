@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from support.connect import Connect
+from support.jobs import document_job
 from support.paths import DATA
 from support.toolkit import call, text_of
 
-from glm_mcp.media.documents.office import office_job
 from glm_mcp.server.app import Folders
 
 pytestmark = pytest.mark.anyio
@@ -213,7 +213,7 @@ async def test_nothing_of_it_is_lost_without_a_word(
 
 
 def test_a_workbook_whose_parts_are_named_with_backslashes_is_read() -> None:
-    facts, _ = office_job(io.BytesIO((CASES / "xlsx_backslash.xlsx").read_bytes()), {"name": "a.xlsx"})
+    facts, _ = document_job(io.BytesIO((CASES / "xlsx_backslash.xlsx").read_bytes()), {"name": "a.xlsx"})
     (page,) = facts["pages"]
     assert page[1] == "sheet 'S'"
     assert "| TRUE | 12 | 2026-01-05 | 1 |" in page[2]

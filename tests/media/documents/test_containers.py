@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from support.jobs import document_job
 from support.made_documents import docx, para, pdf, text_at, zipped
 from support.made_outlook import compound, message, text
 
@@ -15,7 +16,6 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.containers.archive import zip_job
 from glm_mcp.media.documents.containers.outlook import msg_job
 from glm_mcp.media.documents.eml import read_mail
-from glm_mcp.media.documents.plaintext import text_job
 
 
 def msg(tree: Any) -> str:
@@ -82,7 +82,7 @@ def test_the_files_of_an_archive_are_listed_and_read_in_turn() -> None:
     first, *others = (row[2] for row in facts["pages"])
     assert first.startswith("4 files:\n\n- notes/a.txt (11 bytes)\n- b.docx (")
     assert first.endswith("[file 'notes/a.txt']\n\nplain words")
-    assert others == ["letter words", "paper words", "(not read here: a picture)"]
+    assert others == ["letter words", "paper words", "(not read here: a PNG picture)"]
     assert facts["total"] == 4
 
 
@@ -99,7 +99,7 @@ def test_an_archive_within_an_archive_is_read_and_one_in_that_is_only_named() ->
     facts = unzip({"b.zip": zipped({"b.txt": "one below", "c.zip": deepest})})
     (row,) = facts["pages"]
     assert "one below" in row[2]
-    assert "(not read here: an archive within an archive)" in row[2]
+    assert "(not read here: an archive (zip))" in row[2]
     assert "too deep" not in row[2]
 
 
@@ -139,14 +139,14 @@ RSS = (
 
 @pytest.mark.parametrize("feed", [ATOM, RSS])
 def test_a_feed_is_a_list_of_its_entries(feed: str) -> None:
-    facts, _ = text_job(io.BytesIO(feed.encode()), {"name": "news.xml"})
+    facts, _ = document_job(io.BytesIO(feed.encode()), {"name": "news.xml"})
     assert facts["pages"][0][2] == (
         "# News\n\nhttps://a.example/\n\n## One\n\n2026-01-01 · Ann · https://a.example/1\n\nthe **whole** text"
     )
 
 
 def test_xml_that_is_no_feed_stays_as_it_is() -> None:
-    facts, _ = text_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
+    facts, _ = document_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
     assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
 
 

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.document_kinds import KINDS, letter
+from support.jobs import document_job
 from support.made_documents import W, docx, para, presentation, word_table, workbook
 from support.paths import DATA
 
-from glm_mcp.media.documents.office import office_job
 from glm_mcp.media.documents.word.numbering import written
 
 # The parts that a reader of the file sees.
@@ -48,7 +48,7 @@ def solid(text: str) -> str:
 
 
 def lost(data: bytes) -> list[str]:
-    facts, _ = office_job(io.BytesIO(data), {"name": "file"})
+    facts, _ = document_job(io.BytesIO(data), {"name": "file"})
     read = solid("\n".join(row[2] for row in facts["pages"]))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {n: archive.read(n) for n in archive.namelist() if PARTS.fullmatch(n.replace("\\", "/"))}
@@ -154,7 +154,7 @@ def test_numbering_goes_on_after_prose_over_levels_and_restarts_where_it_is_told
         + para("from five", number=2, level=1)
         + para("six", number=2, level=1)
     )
-    facts, _ = office_job(
+    facts, _ = document_job(
         io.BytesIO(docx(body, {"word/numbering.xml": numbering, "word/styles.xml": styles})),
         {"name": "a.docx"},
     )

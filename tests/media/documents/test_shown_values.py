@@ -6,10 +6,10 @@ import io
 from typing import Any
 
 import pytest
+from support.jobs import document_job
 from support.made_documents import lines, odt, pdf, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
-from glm_mcp.media.documents.office import office_job
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
 from glm_mcp.media.documents.pdf import pdf_job
 
@@ -104,7 +104,7 @@ def test_a_sheet_shows_its_text_boxes_charts_merged_cells_and_a_page_of_its_own_
     alone.add_series({"values": ["Data", 1, 1, 2, 1]})
     book.add_chartsheet("Plot").set_chart(alone)
     book.close()
-    facts, _ = office_job(io.BytesIO(out.getvalue()), {"name": "a.xlsx"})
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.xlsx"})
     one, two = facts["pages"]
     assert one[2].startswith(
         "| A title over all |  |  |\n| --- | --- | --- |\n| both rows | 1 |  |\n| both rows | 2 | end |\n\n"
@@ -139,7 +139,7 @@ def test_comments_of_both_forms_are_read_each_once() -> None:
             "xl/p.xml": f'<personList xmlns="{thread}"><person id="b" displayName="Bob"/></personList>',
         }
     )
-    (page,) = office_job(io.BytesIO(data), {"name": "a.xlsx"})[0]["pages"]
+    (page,) = document_job(io.BytesIO(data), {"name": "a.xlsx"})[0]["pages"]
     assert page[2].endswith("| 1 |\n| --- |\n\nComments:\n\n- A1, Bob: newer\n- B2, Ann: older")
 
 
@@ -150,7 +150,7 @@ def test_an_ods_shows_what_its_cells_show_its_comments_and_where_cells_lie_far_a
     gap = '<table:table-row table:number-rows-repeated="1000000"><table:table-cell/></table:table-row>'
     rows = f"<table:table-row>{cell}{date}{noted}</table:table-row>{gap}<table:table-row>{cell}</table:table-row>"
     data = odt(f'<table:table table:name="One">{rows}</table:table>', kind="spreadsheet")
-    facts, _ = office_job(io.BytesIO(data), {"name": "a.ods"})
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.ods"})
     (page,) = facts["pages"]
     assert page[2] == (
         "[sheet 'One']\n\n[A1:C1]\n\n| 25.6% | 2026-04-03 | 9 |\n| --- | --- | --- |\n\n"
@@ -171,7 +171,7 @@ def test_a_chart_in_an_odt_is_its_table() -> None:
 
     with zipfile.ZipFile(io.BytesIO(odt(f"<text:p>before</text:p>{frame}"))) as archive:
         parts |= {name: archive.read(name).decode() for name in archive.namelist()}
-    facts, _ = office_job(io.BytesIO(zipped(parts)), {"name": "a.odt"})
+    facts, _ = document_job(io.BytesIO(zipped(parts)), {"name": "a.odt"})
     assert facts["pages"][0][2] == "before\n\nChart: Rain\n\n| May | 7 |\n| --- | --- |"
 
 

@@ -6,16 +6,16 @@ import io
 from typing import Any
 
 import pytest
+from support.jobs import document_job
 from support.made_documents import W, docx, para, zipped
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
-from glm_mcp.media.documents.office import office_job
 
 pptx: Any = pytest.importorskip("pptx")
 
 
 def pages(data: bytes, **params: Any) -> list[list[Any]]:
-    facts, _ = office_job(io.BytesIO(data), {"name": "file", **params})
+    facts, _ = document_job(io.BytesIO(data), {"name": "file", **params})
     return [list(row) for row in facts["pages"]]
 
 
@@ -131,7 +131,7 @@ def test_a_page_number_alone_is_no_page_header() -> None:
 
 def test_a_broken_part_of_a_docx_costs_only_itself() -> None:
     more = {"word/styles.xml": "<w:styles", "word/header1.xml": "<w:hdr", "word/numbering.xml": "no XML"}
-    facts, _ = office_job(io.BytesIO(docx(para("Words", "H1"), more)), {"name": "file"})
+    facts, _ = document_job(io.BytesIO(docx(para("Words", "H1"), more)), {"name": "file"})
     assert facts["pages"][0][2] == "Words"
     (note,) = facts["notes"]
     assert note == (
@@ -212,7 +212,7 @@ def test_a_slide_that_is_missing_is_named_and_the_others_are_read() -> None:
         deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = words
     whole = zipfile.ZipFile(io.BytesIO(saved(deck)))
     kept = {name: whole.read(name) for name in whole.namelist() if name != "ppt/slides/slide2.xml"}
-    facts, _ = office_job(io.BytesIO(zipped(kept)), {"name": "file"})
+    facts, _ = document_job(io.BytesIO(zipped(kept)), {"name": "file"})
     assert [row[2] for row in facts["pages"]] == ["# One", "", "# Three"]
     assert facts["notes"] == ["left out, slides that the file does not hold or that are damaged: slide 2"]
 

@@ -88,7 +88,7 @@ async def test_a_header_that_claims_too_much_is_refused_before_decoding(width: i
 
 
 def test_caps_are_asked_per_format() -> None:
-    assert decode.CAPS["jpeg"] > decode.CAPS["png"] > decode.CAP > decode.CAPS["heic"]
+    assert decode.CAPS["JPEG"] > decode.CAPS["PNG"] > decode.CAP > decode.CAPS["HEIF"]
 
 
 async def test_a_truncated_animation_shows_the_frames_that_are_left() -> None:

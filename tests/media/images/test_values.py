@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from support.pictures import BLUE, RED, corners, exif, photo, save, seen, shown, source
 
-from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.media.images import decode, encode, metadata, multiframe
-from glm_mcp.media.images.cutting import Options
+from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.pipeline import make
-from glm_mcp.media.images.prepare import convert, prepare_images, thumbnail
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.types import Fragment, Picture
 from glm_mcp.registry import CARDS
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +31,12 @@ MB = 1_000_000
 
 
 def options(**more: Any) -> Options:
-    return Options(
-        **{"name": "shot", "side": CARD.image_side, "limit": 5 * MB, "budget": 9 * MB, "most": 10, **more}
-    )
+    given = {"side": CARD.image_side, "limit": 5 * MB, "budget": 9 * MB, "max_parts": 10, **more}
+    return Options("shot", **given)
+
+
+def opened(picture: Picture) -> Image.Image:
+    return Image.open(io.BytesIO(picture.part.data or b""))
 
 
 def flat(data: bytes) -> Image.Image:
@@ -107,19 +111,6 @@ async def test_a_phone_picture_in_heic_is_read_at_half_its_size() -> None:
     assert picture.notes == ("shrunk 2.0×",)
 
 
-def test_a_tiff_is_turned_in_a_preview_and_in_another_format() -> None:
-    stored = save(corners().transpose(Image.Transpose.ROTATE_90), "TIFF", exif=exif(6))
-    assert seen(Image.open(io.BytesIO(thumbnail(stored)))) == "RGBY"
-    assert seen(Image.open(io.BytesIO(convert(stored, "png", size=None)))) == "RGBY"
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_damaged_picture_has_no_preview(kind: str) -> None:
-    data = save(photo(200, 200), kind)
-    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
-        thumbnail(data[: len(data) // 2])
-
-
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
@@ -165,16 +156,16 @@ def test_a_picture_of_few_colours_is_sent_with_every_one_of_them(count: int, see
 
 
 def test_a_line_of_one_pixel_is_a_picture() -> None:
-    (piece,), _ = make(save(Image.new("RGB", (1, 50), RED), "BMP"), options())
-    assert (piece.width, piece.height) == (1, 50)
+    (picture,) = make(save(Image.new("RGB", (1, 50), RED), "BMP"), options())
+    assert (picture.width, picture.height) == (1, 50)
 
 
 def test_the_parts_of_a_long_picture_share_the_room_of_one() -> None:
     long = photo(500, 5000)
     long.paste("white", (0, 0, 500, 1500))
-    made, _ = make(save(long, "JPEG", quality=90), options(budget=200_000))
+    made = make(save(long, "JPEG", quality=90), options(budget=200_000))
     assert len(made) >= 3
-    assert sum(len(p.data) for p in made) <= 200_000
+    assert sum(len(p.part.data or b"") for p in made) <= 200_000
     assert [p.width for p in made[:1]] == [500]
 
 
@@ -182,32 +173,19 @@ def test_a_large_drawing_is_shrunk_in_bands_as_in_one_piece() -> None:
     drawing = corners(4200, 3000).convert("L")
     for x in range(0, 4200, 300):
         drawing.paste(0, (x, 0, x + 9, 3000))
-    (piece,), notes = make(save(drawing, "PNG"), options(side=3000))
-    got = Image.open(io.BytesIO(piece.data)).convert("L")
+    (picture,) = make(save(drawing, "PNG"), options(side=3000))
+    got = opened(picture).convert("L")
     whole = drawing.resize(got.size, Image.Resampling.LANCZOS)
     worst = max(high for _, high in _bands(got, whole))
     assert got.size == (3000, 2143)
     assert worst <= 2
-    assert notes == ["shrunk 1.4×"]
+    assert picture.notes == ("shrunk 1.4×",)
 
 
 def _bands(a: Image.Image, b: Image.Image) -> list[tuple[int, int]]:
     from PIL import ImageChops, ImageStat
 
     return [(int(low), int(high)) for low, high in ImageStat.Stat(ImageChops.difference(a, b)).extrema]
-
-
-@pytest.mark.parametrize(("side", "sent"), [(60, (60, 60)), (600, (256, 256))])
-def test_an_icon_is_saved_at_its_size_or_the_largest_that_icons_have(
-    side: int, sent: tuple[int, int]
-) -> None:
-    icon = Image.open(io.BytesIO(convert(save(corners(side, side), "PNG"), "ico", size=None)))
-    assert (icon.format, icon.size, seen(icon)) == ("ICO", sent, "RGBY")
-
-
-def test_a_palette_is_saved_in_a_format_without_palettes() -> None:
-    data = convert(save(corners().convert("P"), "GIF"), "jpg", size=None)
-    assert seen(Image.open(io.BytesIO(data))) == "RGBY"
 
 
 # ── Several pictures in a file ──────────────────────────────────────────────────────────────────────────────────
@@ -219,12 +197,12 @@ def animated(count: int, kind: str = "GIF") -> bytes:
 
 
 def test_a_short_animation_comes_whole_and_an_endless_one_is_for_the_video_tool() -> None:
-    pieces, notes = make(animated(3), options())
-    assert [p.label for p in pieces] == ["frame at 0.00 s", "frame at 0.10 s", "frame at 0.20 s"]
-    assert notes == []
+    pictures = make(animated(3), options())
+    assert [p.label for p in pictures] == ["frame at 0.00 s", "frame at 0.10 s", "frame at 0.20 s"]
+    assert pictures[0].notes == ()
     big = Image.new("P", (16_000, 16_000))
     with pytest.raises(MediaTooLarge, match="shot has 9 frames of 16000 x 16000 pixels") as caught:
-        multiframe.animation(big, 9, options())
+        multiframe.animation(big, 9, options(), [])
     assert "analyze_video" in caught.value.hint
 
 
@@ -243,23 +221,23 @@ def test_an_animation_cut_off_anywhere_shows_the_frames_before_the_cut() -> None
     frames = [corners(20, 20), corners(20, 20).rotate(90), corners(20, 20).rotate(180)]
     data = save(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
     second = data.index(b"!\xf9", data.index(b"!\xf9") + 1)
-    notes = set()
+    notes: set[str] = set()
     for end in range(second + 1, second + 20):
-        pieces, said = make(data[:end], options())
-        assert seen(Image.open(io.BytesIO(pieces[0].data))) == "RGBY"
-        notes.update(said)
+        first, *_ = make(data[:end], options())
+        assert seen(opened(first)) == "RGBY"
+        notes.update(first.notes)
     assert "file is truncated: only its first 1 frames are whole" in notes
 
 
 def test_a_tiff_is_asked_for_pages_and_not_for_times() -> None:
     pages = save(corners(), "TIFF", save_all=True, append_images=[corners()] * 4)
-    made, notes = make(pages, options(most=2))
+    made = make(pages, options(max_parts=2))
     assert [p.label for p in made] == ["page 1 of 5", "page 2 of 5"]
-    assert notes == ["2 of 5 pages; name others with #page="]
+    assert made[0].notes == ("2 of 5 pages; name others with #page=",)
     with pytest.raises(InvalidRequest, match="shot is not animated"):
-        make(pages, options(t=(0.0, None)))
+        make(pages, options(fragment=Fragment(t=(0.0, None))))
     with pytest.raises(NotFound, match="shot has no page 9: it has 5"):
-        make(pages, options(page="9"))
+        make(pages, options(fragment=Fragment(page="9")))
 
 
 def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
@@ -271,9 +249,8 @@ def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
     reduced[254] = 1
     small.encoderinfo = {"tiffinfo": reduced}
     corners().save(out, "TIFF", save_all=True, append_images=[small])
-    made, notes = make(out.getvalue(), options())
-    assert [(p.width, p.height, p.label) for p in made] == [(60, 40, "")]
-    assert notes == []
+    made = make(out.getvalue(), options())
+    assert [(p.width, p.height, p.label, p.notes) for p in made] == [(60, 40, "", ())]
 
 
 # ── What the bytes say ──────────────────────────────────────────────────────────────────────────────────────────
@@ -314,10 +291,10 @@ def test_a_missing_library_names_the_extra_to_install() -> None:
         "import io, sys\n"
         "for name in ('pillow_heif', 'resvg_py', 'av'): sys.modules[name] = None\n"
         "from glm_mcp.errors import MissingExtra\n"
-        "from glm_mcp.media.images import decode, svg\nfrom glm_mcp.media.video import frames\n"
+        "from glm_mcp.media.images import decode, svg\nfrom glm_mcp.media.video import job\n"
         "heic = b'\\0\\0\\0\\x18ftypheic\\0\\0\\0\\0mif1heic'\n"
         "for read in (lambda: decode.flat(heic, 'a.heic'), lambda: svg.render(b'<svg/>', 'a.svg'),\n"
-        "             lambda: frames.probe_job(io.BytesIO(b'x'), {'name': 'a.mp4'})):\n"
+        "             lambda: job.video_job(io.BytesIO(b'x'), {'name': 'a.mp4'})):\n"
         "    try: read()\n"
         "    except MissingExtra as error: print(error.extra, 'pip install' in str(error))\n"
     )

@@ -6,7 +6,6 @@ import hashlib
 import io
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from support.connect import Connect
 from support.films import Film, flip_bits, make, read_mark, regular
 from support.formats import chats_done, film_of, pictures, put, said, shades, timed
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, kinds, last, links, say, text_of, words
+from support.toolkit import chats, fail, kinds, last, links, say, text_of, words
 from support.video_kinds import KINDS, SIX
 
 from glm_mcp.server.app import Folders
@@ -26,11 +25,6 @@ from glm_mcp.simulator import Received, Reply, Simulator, Switches
 pytestmark = pytest.mark.anyio
 
 WHOLE = Switches(data_url_videos="accept")
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def exact(film: Film, request: Received) -> list[float]:
@@ -77,6 +71,7 @@ async def test_frames_of_every_kind_carry_the_time_at_which_they_are_shown(
 async def test_a_video_that_the_service_refuses_as_bytes_goes_as_frames_now_and_at_once_the_next_time(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = Film(SIX, sound=True)
     put(folders.cwd / "a.mp4", make(film))
     async with connect() as client:
@@ -144,6 +139,7 @@ async def test_more_frames_than_a_call_takes_are_read_in_parts_and_combined(
 async def test_a_long_video_is_read_in_parts_of_at_most_fifty_frames(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = Film(tuple(range(700)), size=(160, 96), gop=50)
     put(folders.cwd / "long.mp4", make(film))
     async with connect() as client:
@@ -436,6 +432,7 @@ async def test_an_address_goes_to_the_service_as_it_is(connect: Connect, sim: Si
 async def test_what_the_service_cannot_fetch_is_downloaded_here_and_goes_as_frames(
     connect: Connect, sim: Simulator
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = KINDS["a.mp4"]
     # A file of the endpoint's own host: the one private address that may be fetched from.
     sim._state.keep_file("film.mp4", make(film), None)  # noqa: SLF001 - the service serves only what it made

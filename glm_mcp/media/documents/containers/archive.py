@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
+from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.formats import sniff_bytes
+from glm_mcp.media.worker_child import load
+
+if TYPE_CHECKING:
+    from glm_mcp.media.formats import Kind
+    from glm_mcp.media.worker_child import Job
 
 _MB = 1024 * 1024
 _FILES = 200  # that are read; all are named up to _LISTED
@@ -21,8 +25,6 @@ _BYTES, _ALL_BYTES = 50 * _MB, 200 * _MB  # unpacked, of one file and of all
 _RATIO, _RATIO_FROM = 200, 20 * _MB  # unpacked to packed
 _NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _UNREADABLE = "Unpack it again, or send its files."
-
-Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
 
 
 def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -94,10 +96,11 @@ class _Reader:
             return "(empty)"
         job, kind = self._job(data, path)
         if job is None:
-            return f"(not read here: {kind})"
+            return f"(not read here: {kind.title})"
         try:
             facts, _ = job(
-                io.BytesIO(data), {"name": path, "encoding": self._encoding, "depth": self._depth + 1}
+                io.BytesIO(data),
+                {"name": path, "kind": kind.name, "encoding": self._encoding, "depth": self._depth + 1},
             )
         except GLMError as error:
             self.left_out.add("files that cannot be read", f"{path} ({error.message})")
@@ -127,19 +130,10 @@ class _Reader:
                 self.left_out.add("files that cannot be unpacked", path)
         return None
 
-    def _job(self, data: bytes, path: str) -> tuple[Job | None, str]:
-        """What reads such a file, None for what this tool does not read; and its kind in a word."""
-        from glm_mcp.media.documents.office import office_job
-        from glm_mcp.media.documents.pdf import pdf_job
-        from glm_mcp.media.documents.plaintext import text_job
-
-        family, mime = sniff_bytes(data, path)
-        if mime == "application/zip":
-            return (zip_job, "an archive") if self._depth == 0 else (None, "an archive within an archive")
-        if mime == "application/pdf":
-            return pdf_job, "a PDF"
-        if family == "document" and mime != "application/rtf":
-            return office_job, "an office file"
-        if family == "text" or mime in ("application/rtf", "image/svg+xml"):
-            return text_job, "text"
-        return None, {"image": "a picture", "video": "a film", "audio": "sound"}.get(family, mime)
+    def _job(self, data: bytes, path: str) -> tuple[Job | None, Kind]:
+        """What reads such a file, None for what this tool does not read or what lies too deep; and its kind."""
+        kind = detect(data, path)
+        readable = kind.family in ("document", "text") and kind.reader
+        if not readable or (kind.name == "zip" and self._depth > 0):
+            return None, kind
+        return load(kind.reader), kind

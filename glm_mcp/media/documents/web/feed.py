@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.zip_xml import attribute, local, xml
 
-_ROOT = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<\?xml-stylesheet[^>]*>\s*)*<(?:\w+:)?(rss|feed|RDF)\b([^>]*)",
-    re.DOTALL,
-)
+
+def feed_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (parts) of a feed. Raises UnsupportedMedia, InvalidRequest, MissingExtra (HTML in it)."""
+    data, name = file.read(), params["name"]
+    decoded = decode(data, name, params.get("encoding"), declared=declaration(data))
+    notes = [decoded.note] if decoded.note else []
+    return read_feed(decoded.text, params.get("pages"), name, notes), []
 
 
-def is_feed(text: str) -> bool:
-    """Whether a text is a feed: by its first element, and for the two that others use too by its namespace."""
-    root = _ROOT.match(text[:8192])
-    if root is None:
-        return False
-    return (
-        root[1] == "rss"
-        or "w3.org/2005/Atom" in root[2]
-        or "purl.org/rss" in root[2]
-        or "purl.org/atom" in root[2]
-    )
-
-
-def read_feed(text: str, spec: str | None, name: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia (no XML), InvalidRequest (pages), MissingExtra (HTML in entries)."""
-    tree = xml(re.sub(r"^\s*<\?xml[^>]*>", "", text).encode(), name)
+def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[str, Any]:
+    tree = xml(re.sub(r"^\ufeff?\s*<\?xml[^>]*>", "", text).encode(), name)
     channel = next((e for e in tree if local(e) == "channel"), tree)
     entries = [e for e in tree.iter() if local(e) in ("item", "entry")]
     about = _fields(channel)
@@ -46,7 +36,7 @@ def read_feed(text: str, spec: str | None, name: str) -> dict[str, Any]:
             fields.get("summary", ""),
         ]
         blocks += filter(None, lines)
-    return one_text("feed", "\n\n".join(blocks), spec, name, [f"{len(entries)} entries"])
+    return one_text("feed", "\n\n".join(blocks), spec, name, [*notes, f"{len(entries)} entries"])
 
 
 _NAMES = {

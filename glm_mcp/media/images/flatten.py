@@ -1,0 +1,148 @@
+"""A decoded image of any mode into RGB or L: transparency on white, 16 bits scaled, colours by their profile. Blocking."""
+
+from __future__ import annotations
+
+import io
+import math
+from array import array
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PIL import Image, ImageCms
+
+Flatten = Callable[[Image.Image], Image.Image]
+
+_WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
+_DEPTHS = (8, 10, 12)  # bits that would be nearly black if they were shown as a part of 16
+_BITS_PER_SAMPLE = 258  # of TIFF
+
+
+def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
+    """A function that makes RGB or L of this picture or of any part cut from it, and notes on what it changes.
+
+    16-bit and float values are scaled by what the whole picture holds, so that parts agree with each other.
+    """
+    mode, icc = image.mode, image.info.get("icc_profile")
+    if mode.startswith("I") or mode == "F":
+        return _scaler(image)
+    ground, notes = (_GREY, ["transparent: shown on grey"]) if _light_on_nothing(image) else (_WHITE, [])
+    if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
+        return _with_profile(image, icc, ground), notes
+    return partial(on_white, ground=ground), notes
+
+
+def _light_on_nothing(image: Image.Image) -> bool:
+    """Whether what is seen of a partly transparent picture is nearly all so light that white would swallow it."""
+    if not image.has_transparency_data:
+        return False
+    step = math.ceil(max(image.size) / 1000)  # every n-th pixel tells enough
+    sample = _with_alpha(
+        image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
+    )
+    alpha = sample.getchannel("A").point(lambda a: 255 if a >= 16 else 0)
+    seen = sample.convert("L").histogram(alpha)
+    visible, light = sum(seen), sum(seen[216:])
+    return 0 < visible < 0.95 * sample.width * sample.height and light >= 0.98 * visible
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    """RGBA or LA where there is transparency of any kind, else as it is."""
+    if image.mode in {"P", "PA"}:
+        try:
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        except (
+            ValueError
+        ):  # transparency of colours that the palette does not have: damage, which costs no more than that
+            image = image.copy()
+            image.info.pop("transparency", None)
+            image = image.convert("RGB").convert("RGBA")
+    elif image.mode in {"RGB", "L", "1"} and "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode in {"RGBa", "La"}:
+        image = image.convert(image.mode.upper())
+    return image
+
+
+def on_white(image: Image.Image, *, ground: int = _WHITE) -> Image.Image:
+    """RGB or L; transparent parts white, or of another grey."""
+    image = _with_alpha(image)
+    if image.mode in {"RGBA", "LA"}:
+        plain = image.convert("RGB" if image.mode == "RGBA" else "L")
+        base = Image.new(plain.mode, image.size, ground if plain.mode == "L" else (ground,) * 3)
+        base.paste(plain, mask=image.getchannel("A"))
+        return base
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in {"RGB", "L"} else image.convert("RGB")
+
+
+def _scaler(image: Image.Image) -> tuple[Flatten, list[str]]:
+    """16 bits, or those of them that are used, to 8 (a plain convert clips all above 255); others by what they hold."""
+    low, high, notes = _span(image)
+    scale = 255 / (high - low) if high > low else 1.0
+    offset = -low * scale
+
+    def flatten(part: Image.Image) -> Image.Image:
+        if part.mode.startswith("I"):
+            part = part.convert("I").convert("F")
+        return part.point(lambda v: v * scale + offset).convert("L")
+
+    return flatten, notes
+
+
+def _span(image: Image.Image) -> tuple[float, float, list[str]]:
+    """The values that are black and white, and a note where they had to be guessed."""
+    low, high = _range(image)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM", "JPEG2000"}):
+        return _depth(image, high)
+    if low >= 0 and high <= 1 and image.mode == "F":
+        return 0.0, 1.0, []
+    if low >= 0 and high <= 255:
+        return 0.0, 255.0, []
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        return 0.0, 65535.0, []
+    return low, high, [f"values {low:g} to {high:g} shown as black to white"]
+
+
+def _depth(image: Image.Image, high: float) -> tuple[float, float, list[str]]:
+    """Cameras and scanners of 12 bits often write them into 16 as they are, and say so in a TIFF at best."""
+    said = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    if said == (12,):
+        return 0.0, 4095.0, []
+    bits = next((b for b in _DEPTHS if high < 1 << b), 16) if high > 0 else 16
+    notes = [f"values up to {high:g} of 65535: shown as {bits} bits"] if bits < 16 else []
+    return 0.0, float((1 << bits) - 1), notes
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    extrema: Any = image.getextrema()
+    low, high = float(extrema[0]), float(extrema[1])
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    values = [v for v in array("f", image.tobytes()) if math.isfinite(v)]
+    return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def _with_profile(image: Image.Image, icc: bytes | None, ground: int) -> Flatten:
+    """Colours to sRGB by the embedded profile; without one, or with a bad one, by Pillow's plain arithmetic."""
+    transform = None
+    mode = "RGB" if image.mode in {"P", "RGBA", "RGBX"} else image.mode
+    try:
+        if mode == "LAB":
+            source: Any = ImageCms.createProfile("LAB")
+        else:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(icc)) if icc else None
+        if source is not None and (mode != "RGB" or "sRGB" not in ImageCms.getProfileDescription(source)):
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        transform = None
+
+    def flatten(part: Image.Image) -> Image.Image:
+        if mode == "RGB":
+            part = on_white(part, ground=ground)
+        if transform is not None and part.mode == mode:
+            return transform.apply(part)
+        return on_white(part, ground=ground)
+
+    return flatten

@@ -1,0 +1,71 @@
+"""What is wanted of one file, and which region of it that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.images.tiling import Region
+from glm_mcp.media.types import Fragment
+
+_WHOLE = Fragment()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
+    file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units.
+    """
+
+    name: str
+    side: int
+    limit: int
+    budget: int
+    max_parts: int
+    tiles: bool = True
+    fragment: Fragment = _WHOLE
+    units: float = 1.0
+
+    @classmethod
+    def of(cls, params: dict[str, Any]) -> Options:
+        """From `dataclasses.asdict`, as it comes back from JSON: tuples are lists there."""
+        raw: dict[str, Any] = params["fragment"]
+        fragment: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+        return cls(**{**params, "fragment": Fragment(**fragment)})
+
+    def region(self, size: tuple[int, int]) -> Region:
+        """The region that the fragment names of an image of `size` pixels. Raises InvalidRequest."""
+        asked = self.fragment.xywh
+        if asked is None:
+            return (0, 0, *size)
+        percent = self.fragment.percent
+        x, y, w, h = asked if percent else tuple(v * self.units for v in asked)
+        region = crop(size, (x, y, w, h), percent=percent)
+        if region is None:
+            text = ",".join(f"{v:g}" for v in asked)
+            width, height = (round(v / self.units) for v in size)
+            raise InvalidRequest(
+                f"the part xywh={text}{' percent' if percent else ''} is not inside {self.name}, which is {width} x {height} pixels upright",
+                "Name left, top, width and height in pixels of the upright picture, or as xywh=percent:….",
+            )
+        return region
+
+
+def crop(size: tuple[int, int], xywh: tuple[float, float, float, float], *, percent: bool) -> Region | None:
+    """The region that a media fragment names, in pixels; None when it lies outside the image.
+
+    An overhang of up to 1 % (a rounding) is cut off silently.
+    """
+    width, height = size
+    x, y, w, h = xywh
+    if percent:
+        x, y, w, h = x * width / 100, y * height / 100, w * width / 100, h * height / 100
+    if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
+        return None
+    if not 0 <= x < width or not 0 <= y < height:
+        return None
+    if x + w > width * 1.01 + 1 or y + h > height * 1.01 + 1:
+        return None
+    return math.floor(x), math.floor(y), min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
