@@ -163,10 +163,9 @@ def load() -> None:
     """Imports what the readers need, before the first fork."""
     import av
     import liteparse  # noqa: F401
-    import mammoth
     import markdownify
+    import olefile
     import pillow_heif
-    import pptx
     import python_calamine
     import resvg_py
     from PIL import Image
@@ -178,9 +177,8 @@ def load() -> None:
     from glm_mcp.media.video import prepare as films
 
     _ = (
-        mammoth,
+        olefile,
         markdownify,
-        pptx,
         python_calamine,
         resvg_py,
         epub,

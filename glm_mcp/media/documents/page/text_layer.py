@@ -10,6 +10,7 @@ _MATH_FONT = re.compile(
     r"(?:^|\+)(?:CMEX|CMSY|CMMI|MSAM|MSBM|EUEX|rsfs|MathJax|Cambria ?Math|STIX\w*Math|XITS ?Math)",
     re.IGNORECASE,
 )
+_VOWEL = re.compile("[aeiouyäöüæøåàâéèêëîïôûùáíóúąęěůőű]", re.IGNORECASE)
 _STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
 _MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
 
@@ -24,7 +25,7 @@ def why_seen(text: str, page: Any, inked: bool, *, figures: bool) -> str:
     facts = page.complexity
     covered = 0.0 if facts is None else 1.0 if facts.full_page_image else facts.image_coverage
     letters = letters_in(text)
-    if is_garbled(text) or (facts is not None and facts.is_garbled):
+    if is_garbled(text) or (facts is not None and facts.is_garbled and not reads_well(text)):
         return "garbled"
     if not letters:
         return "scanned" if inked or covered > 0.02 else ""
@@ -48,6 +49,19 @@ def is_garbled(text: str) -> bool:
     return strange > 0.15 * len(solid) or (
         len(solid) > 40 and sum(map(str.isalnum, solid)) < 0.35 * len(solid)
     )
+
+
+def reads_well(text: str) -> bool:
+    """Whether it looks like words of a language: the parser also calls pages garbled for one odd font among others."""
+    letters = [c for c in text if c.isalpha()]
+    strange = sum(len(m) for m in _STRANGE.findall(text))
+    if len(letters) < 40 or strange > 0.01 * len(text):
+        return False
+    if sum(c > "\u024f" for c in letters) > 0.5 * len(letters):
+        return True  # a script of its own: a broken map would give Latin letters, or none
+    words = re.findall(r"[A-Za-z\u00c0-\u024f]{3,}", text)
+    voiced = sum(bool(_VOWEL.search(word)) for word in words)
+    return len(words) >= 10 and voiced > 0.8 * len(words)
 
 
 def _has_formulas(text: str, page: Any) -> bool:
