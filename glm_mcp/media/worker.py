@@ -35,7 +35,7 @@ JOBS: dict[str, str] = {
     "render": "glm_mcp.media.documents.pdf:render_job",
     "office": "glm_mcp.media.documents.office:office_job",
     "image": "glm_mcp.media.images.pipeline:image_job",
-    "svg": "glm_mcp.media.images.svg:svg_job",
+    "svg": "glm_mcp.media.images.svg.draw:svg_job",
 }
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped

@@ -110,8 +110,9 @@ def handle(want: Any, name: str, data: bytes, tell: Callable[[str], None]) -> No
 
 
 def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
-    from glm_mcp.media.images import decode, pipeline, svg
+    from glm_mcp.media.images import decode, pipeline
     from glm_mcp.media.images.options import Options
+    from glm_mcp.media.images.svg.draw import svg_job
 
     options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
     kind = decode.kind_of(data, name)
@@ -125,7 +126,7 @@ def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
         except decode.Damaged:
             pass
     tell("child")
-    job = svg.svg_job if kind == "image/svg+xml" else pipeline.image_job
+    job = svg_job if kind == "image/svg+xml" else pipeline.image_job
     job(io.BytesIO(data), asdict(options))
 
 
