@@ -62,14 +62,14 @@ def cover(characters: Iterable[str], files: Iterable[str]) -> tuple[list[str], s
     return used, missing
 
 
-def missing_note(missing: set[str]) -> str:
+def missing_note(missing: set[str], platform: str = sys.platform) -> str:
     """What a reader must know of characters that no font here has; empty when there are none."""
     icons = {c for c in missing if any(ord(c) in r for r in _PRIVATE)}
     letters = sorted(missing - icons)
     said = []
     if letters:
         shown = "".join(letters[:_SHOWN]) + ("…" if len(letters) > _SHOWN else "")
-        column = {"win32": 1, "darwin": 2}.get(sys.platform, 0)
+        column = {"win32": 1, "darwin": 2}.get(platform, 0)
         packages = dict.fromkeys(_PACKAGES[_kind(c)][column] for c in letters)
         said.append(
             f"no font on this computer has {shown} (not legible in the picture): install {', '.join(packages)}"

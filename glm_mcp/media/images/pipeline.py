@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound
 from glm_mcp.glm.messages import Image as Part
-from glm_mcp.media.images import decode, encode, heif, metadata, multiframe, tiling
+from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
@@ -24,6 +24,8 @@ from glm_mcp.media.types import Picture
 SCREEN_PIXELS = 3840 * 2160
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
+_TRUNCATED = "file is truncated: the missing part is grey or black"
+_DAMAGED = "file is damaged: parts may be missing or wrong"
 _MAKE = 0x010F  # of EXIF: who made the camera
 
 
@@ -44,12 +46,7 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
         cut_off = any(
             word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
         )
-        note = (
-            "file is truncated: the missing part is grey or black"
-            if cut_off
-            else "file is damaged: parts may be missing or wrong"
-        )
-        return pack(with_notes(pictures, [note]))
+        return pack(with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED]))
 
 
 def pack(pictures: Sequence[Picture]) -> tuple[dict[str, Any], list[bytes]]:
@@ -121,7 +118,9 @@ def _still(
     original = decode.turned(image.size, orient)
     left, top, right, bottom = region = options.region(original)
     whole = options.fragment.xywh is None and not is_tiled(right - left, bottom - top, options)
-    if whole and not damaged and orient == 1 and max(original) <= options.side:
+    if not damaged and metadata.has_wrong_sum(data):
+        notes.append(_DAMAGED)
+    elif whole and not damaged and orient == 1 and max(original) <= options.side:
         untouched = _untouched(data, image, options)
         if untouched:
             note_shrinking(options.units, notes, text=True)
@@ -135,7 +134,7 @@ def _still(
         elif whole and camera and image.format == "HEIF":
             image = heif.smaller(data, image, tiling.whole(region, side=options.side, photo=True).size)
         image.load()
-        image = decode.turn(image, orient)
+        image = decode.turn(deep.brightened(data, image, notes), orient)
     canvas = canvas_of(image, original, options, notes, photo=camera)
     return cut(canvas, options, notes)
 

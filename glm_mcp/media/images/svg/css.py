@@ -154,8 +154,8 @@ class _Cascade:
         if candidates or _MODERN.search(inline) or _NEEDS_ATTRIBUTE.search(inline):
             candidates += _inline(inline)
             by_name: dict[str, list[_Candidate]] = {}
-            for candidate in sorted(candidates, key=lambda c: c.rank, reverse=True):
-                by_name.setdefault(candidate.name, []).append(candidate)
+            for candidate in sorted(candidates, key=lambda c: c.rank):
+                by_name.setdefault(candidate.name, []).insert(0, candidate)
             own = {name: best[0].tokens for name, best in by_name.items() if name.startswith("--")}
             if own:
                 node.custom = {**node.custom, **{name: list(tokens) for name, tokens in own.items()}}
@@ -202,12 +202,12 @@ class _Cascade:
         for candidate in best:
             try:
                 whole = values.substituted(candidate.tokens, node.custom)
-            except Unknown:  # as in browsers: as if it was not there
+                text = _text(name, whole)
+                lost = lost or ("" if text else serialize(whole))
+            except (Unknown, RecursionError):  # as in browsers: as if it was not there
                 continue
-            text = _text(name, whole)
             if text is not None:
                 return text
-            lost = lost or serialize(whole)
         if lost and name in _DRAWN:
             self.losses.values[f"{name}: {_short(lost)}"] = None
         return None

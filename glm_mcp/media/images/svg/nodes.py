@@ -82,7 +82,8 @@ def attribute(tokens: Sequence[Any]) -> Test:
         return lambda node: name in node.element.attrib
     if len(parts) < 3 or parts[1].type != "literal" or parts[2].type not in {"ident", "string"}:
         raise NeverMatches
-    wanted, folded = parts[2].value, len(parts) > 3 and parts[3] == "i"
+    wanted = parts[2].value
+    folded = len(parts) > 3 and parts[3].type == "ident" and parts[3].lower_value == "i"
     compare = _COMPARED.get(parts[1].value)
     if compare is None:
         raise NeverMatches
