@@ -114,11 +114,11 @@ def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
     from glm_mcp.media.images.options import Options
     from glm_mcp.media.images.svg.draw import svg_job
 
-    options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
     kind = decode.kind_of(data, name)
+    options = Options(name, kind, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
     if not kind.startswith(("image/svg", "image/hei", "image/tiff", "image/jp2", "image/j2k")):
         try:
-            image = decode.open_lazily(data, name)
+            image = decode.open_lazily(data, name, kind)
             light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
             if light and image.format in decode.IN_THREAD:
                 pipeline.make(data, options)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media import formats
 from glm_mcp.media.images import heif, metadata
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
@@ -93,16 +92,18 @@ def unreadable(name: str, why: str = "") -> UnsupportedMedia:
 
 def kind_of(data: bytes, name: str = "") -> str:
     """The MIME type that the bytes speak of; "" for what is no image."""
-    family, mime = formats.sniff_bytes(data, name)
+    from glm_mcp.media.formats import sniff_bytes  # not for a child process, which is told: it starts faster
+
+    family, mime = sniff_bytes(data, name)
     return mime if family == "image" else ""
 
 
-def open_lazily(data: bytes, name: str) -> Image.Image:
-    """The image with its header read and its pixels counted, not decoded.
+def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
+    """The image with its header read and its pixels counted, not decoded. `kind`: its MIME type, where that is known.
 
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, Damaged.
     """
-    kind = kind_of(data)
+    kind = kind_of(data, name) if kind is None else kind
     heic = kind.startswith(_HEIF)
     readers = [heif.register(name)] if heic else list(FORMATS)
     if (heic or kind == "image/avif") and metadata.boxes_cut(data):
@@ -111,7 +112,7 @@ def open_lazily(data: bytes, name: str) -> Image.Image:
         try:
             image = _opened(data, kind, readers)
         except UnidentifiedImageError:
-            raise unreadable(name, "the file is damaged" if kind else "") from None
+            raise unreadable(name, "the file is damaged" if kind.startswith("image/") else "") from None
         check_pixels(image, name)
     return image
 
@@ -129,17 +130,17 @@ def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
         return Image.open(io.BytesIO(plain.data), formats=readers)
 
 
-def count_frames(data: bytes, name: str) -> int:
+def count_frames(data: bytes, name: str, kind: str | None = None) -> int:
     """Frames or pages, on a copy, as a file that breaks off leaves the counting reader unusable.
 
     Of such a file: those that can be reached and the broken one.
     """
-    image = open_lazily(data, name)
+    image = open_lazily(data, name, kind)
     try:
         with decoding(name):
             return int(getattr(image, "n_frames", 1))
     except Damaged:
-        image, count = open_lazily(data, name), 1
+        image, count = open_lazily(data, name, kind), 1
         try:
             with decoding(name):
                 while count < _MAX_FRAMES:
@@ -176,24 +177,22 @@ def turn(image: Image.Image, orient: int) -> Image.Image:
     return image.transpose(_TURNS[orient]) if orient in _TURNS else image
 
 
-def upright(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> Image.Image:
+def upright(data: bytes, name: str, kind: str | None = None) -> Image.Image:
     """Decoded and turned, in whatever mode it has; `format` is kept. Raises UnsupportedMedia, MediaTooLarge."""
     try:
-        image = open_lazily(data, name)
+        image = open_lazily(data, name, kind)
         orient = orientation(image)
-        kind = image.format
+        came_in = image.format
         with decoding(name):
-            if draft:
-                image.draft(image.mode, draft)
             image.load()
             image = turn(image, orient)
-            image.format = kind
+            image.format = came_in
             return image
     except Damaged as error:
         raise unreadable(name, "the file is damaged") from error
 
 
-def flat(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> Image.Image:
+def flat(data: bytes, name: str) -> Image.Image:
     """Decoded, turned, as RGB or L. Raises UnsupportedMedia, MediaTooLarge."""
-    image = upright(data, name, draft=draft)
+    image = upright(data, name)
     return flattener(image)[0](image)

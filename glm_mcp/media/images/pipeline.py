@@ -88,8 +88,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, InvalidRequest, NotFound, ConfigError; Damaged when a tolerant
     second reading may still show something.
     """
-    image = decode.open_lazily(data, options.name)
-    count = frames_of(data, image, options.name)
+    image = decode.open_lazily(data, options.name, options.kind)
+    count = frames_of(data, image, options)
     notes: list[str] = []
     if image.format == "TIFF":
         return with_notes(multiframe.pages(image, count, options, notes), notes)
@@ -106,9 +106,11 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
 
 
-def frames_of(data: bytes, image: Image.Image, name: str) -> int:
+def frames_of(data: bytes, image: Image.Image, options: Options) -> int:
     """Frames of an animation, pages of a TIFF; 1 of any other file, whatever else it holds."""
-    return decode.count_frames(data, name) if image.format in _ANIMATED | {"TIFF"} else 1
+    if image.format not in _ANIMATED | {"TIFF"}:
+        return 1
+    return decode.count_frames(data, options.name, options.kind)
 
 
 def _still(
@@ -147,7 +149,7 @@ def _untouched(data: bytes, image: Image.Image, options: Options) -> Picture | N
     size = image.size
     with decode.decoding(options.name):
         if plain.mime == "image/jpeg":
-            image = decode.open_lazily(data, options.name)
+            image = decode.open_lazily(data, options.name, options.kind)
             eighth = max(1, image.width // 8), max(1, image.height // 8)
             image.draft(image.mode, eighth)  # all bytes read, few pixels made
         image.load()
@@ -179,7 +181,7 @@ def _drafted(
         return image, camera
     if encode.is_photo(look_at(image, flattener(image)[0]), equal_share=encode.SURELY):
         return image, True
-    return scaled(decode.open_lazily(data, options.name), photo=False), False
+    return scaled(decode.open_lazily(data, options.name, options.kind), photo=False), False
 
 
 def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
@@ -188,7 +190,7 @@ def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
     region = (0, 0, *image.size)
     cut_up = options.fragment.xywh is not None or is_tiled(*image.size, options)
     if image.format not in _JPEGS or cut_up or image.info.get("progressive"):
-        return pixels * frames_of(data, image, options.name)
+        return pixels * frames_of(data, image, options)
     width, height = tiling.whole(region, side=options.side, photo=False).size
     step = max(1, min(image.width // width, image.height // height, 8))
     return pixels // (1 << (step.bit_length() - 1)) ** 2

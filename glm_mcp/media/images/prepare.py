@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -110,6 +110,7 @@ async def prepare_image(
     room = max(1, budget * 3 // 4 - 64 * max_parts)
     options = Options(
         source.name,
+        "",
         side=card.image_side,
         limit=min(card.image_bytes, room),
         budget=room,
@@ -120,30 +121,29 @@ async def prepare_image(
     made = await anyio.to_thread.run_sync(
         _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
     )
-    if isinstance(made, str):
+    if isinstance(made, Options):
         from glm_mcp.media.images.pipeline import unpack
 
-        return unpack(*await run_job(made, source, asdict(options), timeout_s=_TIME_S))
+        job = "svg" if made.kind in _SVG else "image"
+        return unpack(*await run_job(job, source, asdict(made), timeout_s=_TIME_S))
     return made
 
 
-def _in_thread(source: Source, options: Options) -> list[Picture] | str:
-    """The pictures, or the name of the job that a child process must do instead."""
+def _in_thread(source: Source, options: Options) -> list[Picture] | Options:
+    """The pictures; or the options, the kind of the file among them, for a child process that must make them."""
     from glm_mcp.media.formats import sniff_bytes
     from glm_mcp.media.images import decode, pipeline
 
     data = source.read()
-    mime = sniff_bytes(data, source.name)[1]
-    if mime in _SVG:
-        return "svg"
-    if mime.startswith(_CHILD_KINDS):
-        return "image"
+    options = replace(options, kind=sniff_bytes(data, source.name)[1])
+    if options.kind in _SVG or options.kind.startswith(_CHILD_KINDS):
+        return options
     try:
-        image = decode.open_lazily(data, source.name)
+        image = decode.open_lazily(data, source.name, options.kind)
         heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
-        return "image" if heavy or image.format not in decode.IN_THREAD else pipeline.make(data, options)
+        return options if heavy or image.format not in decode.IN_THREAD else pipeline.make(data, options)
     except decode.Damaged:
-        return "image"  # to be read tolerantly, which Pillow can only be told for a whole process
+        return options  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 async def _side_by_side(

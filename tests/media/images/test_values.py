@@ -32,7 +32,7 @@ MB = 1_000_000
 
 def options(**more: Any) -> Options:
     given = {"side": CARD.image_side, "limit": 5 * MB, "budget": 9 * MB, "max_parts": 10, **more}
-    return Options("shot", **given)
+    return Options("shot", more.pop("kind", ""), **given)
 
 
 def opened(picture: Picture) -> Image.Image:

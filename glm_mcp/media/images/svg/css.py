@@ -7,43 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from tinycss2 import parse_blocks_contents, parse_component_value_list, serialize
 
 from glm_mcp.media.images.svg import selectors, transforms, values
+from glm_mcp.media.images.svg.needs import COLORS, DRAWN, MODERN, NEEDS_ATTRIBUTE, Losses
 from glm_mcp.media.images.svg.nodes import Node
 from glm_mcp.media.images.svg.selectors import Selector
-from glm_mcp.media.images.svg.sheets import Declarations, Rule, rules_of
+from glm_mcp.media.images.svg.sheets import Declarations, Rule, Sheet, rules_of
 from glm_mcp.media.images.svg.tokens import Unknown
 
-_COLORS = frozenset(("fill", "stroke", "color", "stop-color", "flood-color", "lighting-color"))
-# What shows; a function that is not known anywhere else (animation, cursor …) is not missed.
-_DRAWN = _COLORS | frozenset(
-    (
-        *(
-            "opacity",
-            "fill-opacity",
-            "stroke-opacity",
-            "stop-opacity",
-            "flood-opacity",
-            "clip-path",
-            "mask",
-            "filter",
-        ),
-        *(
-            "stroke-width",
-            "stroke-dasharray",
-            "stroke-dashoffset",
-            "font-size",
-            "letter-spacing",
-            "transform",
-        ),
-        *("x", "y", "width", "height", "r", "rx", "ry", "cx", "cy", "d"),
-    )
-)
 # Declared or written as attributes in browsers, attributes alone to the renderer.
 _BOX = ("x", "y", "width", "height")
 _GEOMETRY = {
@@ -57,31 +33,6 @@ _GEOMETRY = {
 _SHAPES = re.compile(
     r"(?:circle|ellipse|inset|polygon|rect|xywh|path|shape)\(", re.IGNORECASE
 )  # of clip-path
-# An attribute or inline style with none of these is left as it is.
-_MODERN = re.compile(
-    r"(?<!url)\(|--|rebeccapurple|canvas|linktext|graytext|buttonface|buttontext", re.IGNORECASE
-)
-_NEEDS_ATTRIBUTE = re.compile(r"(?:^|[;\s])(?:transform|x|y|width|height|r|rx|ry|cx|cy|d)\s*:", re.IGNORECASE)
-_SAID = 3  # declarations named in a note
-
-
-@dataclass(slots=True)
-class Losses:
-    """What could not be made of the CSS: `values` as "property: value"; `imports`: style sheets of other files."""
-
-    values: dict[str, None] = field(default_factory=dict)  # in the order in which they were met, once each
-    imports: int = 0
-
-    def note(self) -> str:
-        """Empty when nothing is lost."""
-        named = [*self.values][:_SAID]
-        if len(self.values) > _SAID:
-            named.append(f"{len(self.values) - _SAID} more")
-        if self.imports:
-            named.append(
-                "an imported style sheet" if self.imports == 1 else f"{self.imports} imported style sheets"
-            )
-        return f"CSS not drawn: {', '.join(named)}" if named else ""
 
 
 def resolve(root: Element, width: float, losses: Losses) -> None:
@@ -100,26 +51,19 @@ def resolve(root: Element, width: float, losses: Losses) -> None:
         ]
 
 
-@dataclass(slots=True)
-class _Sheet:
-    rules: list[Rule] = field(default_factory=list)
-    initial: dict[str, list[Any]] = field(default_factory=dict)
-    imports: int = 0
-
-
-def _sheets(root: Element, width: float) -> _Sheet:
+def _sheets(root: Element, width: float) -> Sheet:
     """The style elements together, which stay as empty elements: they count in :nth-child()."""
-    whole = _Sheet()
+    whole = Sheet()
     for element in root.iter():
         if str(element.tag).rpartition("}")[2] != "style":
             continue
         if element.get("type", "text/css").strip().lower() in {"", "text/css"}:
             text = "".join(element.itertext())
             media = element.get("media", "")
-            found = rules_of(f"@media {media} {{{text}}}" if media else text, width)
-            whole.rules += found.rules
-            whole.initial |= found.initial
-            whole.imports += found.imports
+            sheet = rules_of(f"@media {media} {{{text}}}" if media else text, width)
+            whole.rules += sheet.rules
+            whole.initial |= sheet.initial
+            whole.imports += sheet.imports
         for child in list(element):
             element.remove(child)
         element.text = ""
@@ -151,7 +95,7 @@ class _Cascade:
         element = node.element
         candidates = [*self._matched(node)]
         inline = element.get("style", "")
-        if candidates or _MODERN.search(inline) or _NEEDS_ATTRIBUTE.search(inline):
+        if candidates or MODERN.search(inline) or NEEDS_ATTRIBUTE.search(inline):
             candidates += _inline(inline)
             by_name: dict[str, list[_Candidate]] = {}
             for candidate in sorted(candidates, key=lambda c: c.rank):
@@ -161,7 +105,7 @@ class _Cascade:
                 node.custom = {**node.custom, **{name: list(tokens) for name, tokens in own.items()}}
             self._write(node, by_name)
         for name, value in list(element.attrib.items()):
-            if name in _DRAWN and name != "transform" and _MODERN.search(value):
+            if name in DRAWN and name != "transform" and MODERN.search(value):
                 self._attribute(node, name, value)
 
     def _matched(self, node: Node) -> Iterator[_Candidate]:
@@ -208,7 +152,7 @@ class _Cascade:
                 continue
             if text is not None:
                 return text
-        if lost and name in _DRAWN:
+        if lost and name in DRAWN:
             self.losses.values[f"{name}: {_short(lost)}"] = None
         return None
 
@@ -226,7 +170,7 @@ def _text(name: str, tokens: Sequence[Any]) -> str | None:
     try:
         if name == "transform":
             return transforms.transform_text(tokens)
-        text = values.color_text(tokens) if name in _COLORS else values.text_of(tokens)
+        text = values.color_text(tokens) if name in COLORS else values.text_of(tokens)
     except Unknown:
         return None
     return None if name == "clip-path" and _SHAPES.match(text) else text

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media import fonts, glyphs
+from glm_mcp.media.images.svg import tree
 
 _SIDE_MIN, _SIDE_MAX = 1024, 2048  # an icon is drawn larger, as its lines are sharp at any size
 _LONG_MAX = 6000
@@ -21,7 +22,7 @@ def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
     options = Options.of(params)
     png, size, factor, notes = render(file.read(), options.name)
-    pictures = pipeline.make(png, replace(options, units=factor))
+    pictures = pipeline.make(png, replace(options, kind="image/png", units=factor))
     return pipeline.pack(pipeline.with_notes([replace(p, original=size) for p in pictures], notes))
 
 
@@ -33,10 +34,9 @@ def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[
     try:
         import resvg_py
 
-        from glm_mcp.media.images.svg import tree
+        drawing = tree.read(data, name)
     except ImportError:
         raise MissingExtra("svg", f"reading {name} (SVG)") from None
-    drawing = tree.read(data, name)
     chosen, said = font_options("".join(drawing.text), fonts.system_folders())
     width, height = tree.size_of(drawing.root)
     long = max(width, height)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.images.svg import css
+from glm_mcp.media.images.svg.needs import Losses, has_css
 
 _TEXT_BYTES = 20_000_000
 _MAX_DEPTH = 3  # drawings within drawings; the renderer draws no more
@@ -36,7 +36,7 @@ class Drawing:
     text: list[str] = field(default_factory=list)
     labels: int = 0
     linked: int = 0
-    losses: css.Losses = field(default_factory=css.Losses)
+    losses: Losses = field(default_factory=Losses)
 
     def notes(self) -> list[str]:
         counts = [(self.labels, "HTML label"), (self.linked, "linked picture")]
@@ -93,7 +93,10 @@ def _clean(drawing: Drawing, root: ET.Element, name: str, depth: int) -> None:
             drawing.linked += tag in {"image", "feimage"} and local(key) == "href"
     drawing.labels += _html_labels(root)
     drawing.text += ["".join(e.itertext()) for e in root.iter() if local(e.tag) == "text"]
-    css.resolve(root, size_of(root)[0], drawing.losses)
+    if has_css(root):
+        from glm_mcp.media.images.svg import css  # most drawings do without, and start faster
+
+        css.resolve(root, size_of(root)[0], drawing.losses)
 
 
 def _embedded(drawing: Drawing, href: str, name: str, depth: int) -> str | None:
