@@ -23,27 +23,37 @@ GLMError               kind, message, hint, code, status, request_id, again
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from glm_mcp.text import ID_CHARS, clean, one_line
 
 
 class Again(StrEnum):
-    """Whether to ask again: never; after a wait; after a wait once and then another model; another model at once."""
+    """What a failure means for the rest of a call.
+
+    NEVER: nobody helps. RETRY: the same model later, or another now. NEXT: this model cannot do this request, another
+    may. GONE: this model is not there for us at all.
+    """
 
     NEVER = "never"
     RETRY = "retry"
-    ONCE = "once"
     NEXT = "next"
+    GONE = "gone"
 
 
 class GLMError(Exception):
-    """A failure with its cause and its mend. `str()` is the text that a tool result shows."""
+    """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows.
+
+    `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
+    blame, where another form of it may pass ("film"). `sent`: the request had gone out.
+    """
 
     kind: ClassVar[str] = "internal"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a fact about a failure, all but the first optional
         self,
         message: str,
         hint: str = "",
@@ -53,6 +63,10 @@ class GLMError(Exception):
         request_id: str | None = None,
         again: Again = Again.NEVER,
         retry_after: float | None = None,
+        partial: str | None = None,
+        attempts: Sequence[Mapping[str, Any]] = (),
+        about: str | None = None,
+        sent: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -62,8 +76,16 @@ class GLMError(Exception):
         self.request_id = request_id
         self.again = again
         self.retry_after = retry_after
-        self.partial: str | None = None
-        self.meta: dict[str, Any] = {}
+        self.partial = partial
+        self.attempts = tuple(attempts)
+        self.about = about
+        self.sent = sent
+
+    def but(self, **changes: Any) -> Self:
+        """The same failure with what is known of it a level up; raise it from this one."""
+        other = copy.copy(self)
+        vars(other).update(changes)
+        return other
 
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []

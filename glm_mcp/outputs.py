@@ -39,6 +39,17 @@ _NAME_BYTES = 120  # of a kept file's own name
 _log = logging.getLogger(__name__)
 
 
+def is_kept(argument: str) -> bool:
+    """Whether an argument names a kept file by its address."""
+    return argument.strip()[: len(SCHEME)].lower() == SCHEME
+
+
+def _bare(ident: str) -> str:
+    """The id alone, of an id or an address."""
+    text = ident.strip()
+    return (text[len(SCHEME) :] if is_kept(text) else text).strip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A kept file: `uri` is what a caller passes back, `modified` seconds since 1970."""
@@ -149,7 +160,7 @@ class Outputs:
 
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
-        plain = ident.strip().removeprefix(SCHEME).strip("/")
+        plain = _bare(ident)
         if _ID.fullmatch(plain):
             for item in self.list():
                 if item.id == plain:
@@ -274,8 +285,7 @@ def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
 
 
 def _gone(ident: str) -> NotFound:
-    shown = ident.strip().removeprefix(SCHEME)[:60]
     return NotFound(
-        f"nothing is kept under glm://outputs/{shown}",
+        f"nothing is kept under {SCHEME}{_bare(ident)[:60]}",
         "Kept results last 7 days or 500 MB: call the tool again to make it anew, or check the id.",
     )

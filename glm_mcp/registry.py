@@ -1,7 +1,7 @@
 """The models and the endpoints they live on: abilities, limits, dialect, chains. Each figure with its source.
 
 Sources: [spec] the platform's OpenAPI and model pages; [live] a recorded probe of the real gateway (2026-10);
-[user] reports of users; [guess] nobody documents it, chosen with care.
+[user] reports of users and the console's table; [guess] nobody documents it, chosen with care.
 """
 
 from __future__ import annotations
@@ -14,29 +14,36 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What one model can do. Sizes in bytes or tokens, sides in pixels."""
+    """What one model can do. Sizes in bytes or tokens, sides in pixels, times in seconds."""
 
     id: str
     use: str
     context: int = 0
+    input_tokens: int = 0  # where a request is refused before the window is full; 0: at the window
     max_tokens: int = 0
     default_tokens: int = 0
     text: bool = True
     images: int = 0
     image_bytes: int = 5_000_000  # [spec] "5 MB" a picture, read the smaller way
     image_side: int = 6000  # [spec] 6000 x 6000
+    image_tokens: int = 1_500  # [guess] a picture's part of the window, on the high side
     image_forms: tuple[str, ...] = ("raw", "data")  # order to try; [spec] the SDK sends raw base64
     video: bool = False
+    video_seconds: float | None = None  # the longest film taken whole; None: no limit known
     files: bool = False
     functions: bool = False
     own_functions: bool = False  # web_search, retrieval, mcp entries
+    tool_role: bool = True  # knows messages of role `tool`
     json_mode: bool = False
     system: bool = True
-    thinking: Literal["switch", "always", "none"] = "none"
+    thinking: Literal["switch", "effort", "always", "none"] = "none"  # effort: always thinks, told how much
     draws: bool = False
+    free: bool = True
     concurrency: int = 1
+    first_byte_s: float = 6.0  # [guess] before another model is asked as well; learnt from its answers
+    last_resort: bool = False  # weaker: asked beside others only when these refused or time runs out
     body_bytes: int = 20 * MIB  # [guess] base64 of all media in one request; nothing is documented
-    tasks: frozenset[str] | None = None  # None: all
+    tasks_left_out: frozenset[str] = frozenset()
 
 
 CARDS: dict[str, Card] = {
@@ -52,7 +59,7 @@ CARDS: dict[str, Card] = {
             own_functions=True,
             json_mode=True,
             thinking="switch",  # [live] disabled gives no reasoning
-            concurrency=1,  # [user] the free tier's number
+            concurrency=1,  # [user] the console's table, as all of these
         ),
         Card(
             "glm-4.6v-flash",
@@ -64,8 +71,10 @@ CARDS: dict[str, Card] = {
             video=True,
             files=True,
             functions=True,
+            tool_role=False,  # [live] refused with 400
             thinking="switch",
-            concurrency=4,  # [user] about 5
+            concurrency=1,  # [user]
+            first_byte_s=8.0,
         ),
         Card(
             "glm-4.1v-thinking-flash",
@@ -74,28 +83,65 @@ CARDS: dict[str, Card] = {
             max_tokens=16_384,  # [live]
             default_tokens=16_384,
             images=50,  # [user] a comment in the vendor's script; the specification is silent
+            image_forms=("data", "raw"),  # [live] data URLs 5 of 5
             video=True,
+            video_seconds=40.0,  # [live] passes up to 40 s, refused from 45 s on, either between
             thinking="always",  # [live] thinks in the text even when told not to
-            concurrency=2,  # [guess]
+            concurrency=5,  # [user]
+            first_byte_s=8.0,
         ),
         Card(
             "glm-4v-flash",
             "one picture, described",
             context=16_384,  # [spec] 16K
+            input_tokens=15_246,  # [live] above it 1210 "too long"
             max_tokens=1_024,  # [spec]
             default_tokens=1_024,
             images=1,  # [spec]
-            image_forms=("raw", "data"),  # [spec] URL only, [user] base64 often works: best effort
+            image_tokens=244,  # [live]
+            image_forms=("data", "raw"),  # [live] data URLs 5 of 5 on 2026-10-01
             system=False,  # [user] the system role is not usable
-            concurrency=4,  # [user] nearly unthrottled
-            tasks=frozenset({"describe"}),
+            concurrency=10,  # [user]
+            last_resort=True,
+            # Boxes and code from it are of no use.
+            tasks_left_out=frozenset({"locate", "ui_action", "ui_to_code"}),
         ),
-        Card("cogview-3-flash", "draws pictures", text=False, draws=True, concurrency=2),  # [guess]
+        Card(
+            "glm-4-flash-250414",
+            "text, when the others are overloaded",
+            context=131_072,  # [spec] 128K
+            max_tokens=16_384,  # [spec] 16K
+            default_tokens=8_192,  # [guess] it does not think
+            functions=True,
+            json_mode=True,
+            concurrency=200,  # [user]
+            first_byte_s=5.0,  # [user] answers at once when the others are overloaded
+            last_resort=True,
+        ),
+        Card(
+            "glm-5.3-flash",
+            "text, pictures, video, files",
+            context=1_048_576,  # [spec] 1M
+            max_tokens=131_072,  # [guess] that of its family
+            default_tokens=16_384,  # [guess] room to think
+            images=50,  # [guess] that of glm-4.6v-flash
+            video=True,
+            files=True,
+            functions=True,
+            json_mode=True,
+            free=False,
+            thinking="effort",  # [live] 1210 for "disabled"; low, high or max
+            concurrency=5,  # [guess]
+            first_byte_s=8.0,
+        ),
+        # [user] one at a time, about five pictures a minute
+        Card("cogview-3-flash", "draws pictures", text=False, draws=True, concurrency=1, first_byte_s=30.0),
     )
 }
 
 CHAINS: dict[str, tuple[str, ...]] = {
-    "chat": ("glm-4.7-flash", "glm-4.6v-flash"),
+    "chat": ("glm-4.7-flash", "glm-4.6v-flash", "glm-4-flash-250414"),
+    "document": ("glm-4.7-flash", "glm-4.6v-flash"),  # its text; the last resort reads too little at once
     "vision": ("glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"),
     "image": ("cogview-3-flash",),
 }
@@ -117,16 +163,17 @@ class Endpoint:
 
 
 _ALL = frozenset(CARDS)
-# [spec] the lists of z.ai do not name glm-4v-flash, glm-4.1v-thinking-flash and cogview-3-flash.
-_ZAI = frozenset({"glm-4.7-flash", "glm-4.6v-flash"})
+# [spec] the lists of z.ai do not name glm-4v-flash, glm-4.1v-thinking-flash, glm-4-flash-250414 and cogview-3-flash.
+_ZAI = frozenset({"glm-4.7-flash", "glm-4.6v-flash", "glm-5.3-flash"})
+_PLANS = frozenset({"glm-5.3-flash"})  # [spec] the coding plans lead old names to the 5.3 models
 ENDPOINTS: dict[str, Endpoint] = {
     e.name: e
     for e in (
         Endpoint("zhipu", "https://open.bigmodel.cn/api/paas/v4", _ALL),
         Endpoint("zai", "https://api.z.ai/api/paas/v4", _ZAI),
-        # The coding plans serve the large paid text models; Flash, vision and images live on the general endpoint.
-        Endpoint("zhipu-coding", "https://open.bigmodel.cn/api/coding/paas/v4", frozenset(), "zhipu"),
-        Endpoint("zai-coding", "https://api.z.ai/api/coding/paas/v4", frozenset(), "zai"),
+        # The coding plans serve the large paid text models; the free Flash, vision and images live on the general endpoint.
+        Endpoint("zhipu-coding", "https://open.bigmodel.cn/api/coding/paas/v4", _PLANS, "zhipu"),
+        Endpoint("zai-coding", "https://api.z.ai/api/coding/paas/v4", _PLANS, "zai"),
     )
 }
 

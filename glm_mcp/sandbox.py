@@ -248,9 +248,12 @@ class Sandbox:
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
             raise self._outside(path, asked)
         if self._secret(asked, resolved):
+            slides = " Export a Keynote presentation as PowerPoint or PDF." * (
+                resolved.suffix.lower() == ".key"
+            )
             raise ForbiddenPath(
                 f"{path} is in a place, or has a name, that holds secrets, and these are never read",
-                "If it is not one, copy it elsewhere under another name.",
+                f"If it is not one, copy it elsewhere under another name.{slides}",
             )
         # A root that is itself hidden opens what lies in it: it was chosen.
         return _Place(resolved, all(self._hidden(parts, resolved) for parts in below))

@@ -81,3 +81,10 @@ def escaped(written: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line, for a sentence that names a file: a line break in its name says nothing of its own."""
     return " ".join(plain(text).splitlines())
+
+
+def whole(text: str) -> str:
+    """The text with the halves of a character that came in two pieces joined; a half alone becomes a mark."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

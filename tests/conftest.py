@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from mcp import Client, types
 from support import canary
+from support.calls import PACE
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Connect
 from support.toolkit import fresh_simulator
 
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator
@@ -61,10 +62,10 @@ def folders(tmp_path: Path) -> Folders:
 def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
     """Makes the application: `app_of(remote=..., GLM_...=...)`. Waits between tries are short."""
 
-    def make(*, remote: bool = False, waits: tuple[float, float] = (0.01, 0.05), **variables: Any) -> App:
+    def make(*, remote: bool = False, pace: Pace = PACE, **variables: Any) -> App:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
-        return App(settings, remote=remote, glm=GLMClient(settings, waits=waits), folders=folders)
+        return App(settings, remote=remote, glm=GLMClient(settings, pace=pace), folders=folders)
 
     return make
 

@@ -19,8 +19,7 @@ from support.toolkit import text_of
 
 from glm_mcp import clients, errors, outputs
 from glm_mcp.cli import main
-from glm_mcp.glm import policy
-from glm_mcp.media.documents.read import OFFICE_BYTES, TEXT_BYTES
+from glm_mcp.media import formats
 from glm_mcp.media.video import timecode
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
@@ -265,12 +264,12 @@ def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -
 def test_the_table_of_chains_is_that_of_the_code(name: str, header: str) -> None:
     rows = table(page(name), header)
     assert [r[0] for r in rows] == [f"`{t}`" for t in TOOLS]
-    vision = [m for m in CHAINS["vision"] if CARDS[m].tasks is None]
+    vision = [m for m in CHAINS["vision"] if not CARDS[m].last_resort]
     chains = {
         "chat": CHAINS["chat"],
         "describe_image": CHAINS["vision"],
         "analyze_video": [m for m in vision if CARDS[m].video],
-        "read_document": [*vision, *CHAINS["chat"]],
+        "read_document": [*vision, *CHAINS["document"]],
         "generate_image": CHAINS["image"],
     }
     for row in rows:
@@ -298,15 +297,15 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
         f"{small.image_bytes // 10**6} MB",
         f"{outputs.MAX_BYTES // 10**6} MB",
         f"{outputs.MAX_AGE_DAYS:.0f}",
-        f"{sources.LOCAL_BYTES['image'] // sources.MIB} MB",
-        f"{sources.LOCAL_BYTES['video'] // sources.MIB // 1024} GB",
+        f"{formats.largest('image') // sources.MIB} MB",
+        f"{formats.largest('video') // sources.MIB // 1024} GB",
         f"{sources.DOWNLOAD_BYTES // sources.MIB} MB",
-        f"{OFFICE_BYTES // 2**20} MB",
-        f"{TEXT_BYTES // 2**20} MB",
+        f"{formats.KINDS['docx'].limit_mb} MB",
+        f"{formats.KINDS['text'].limit_mb} MB",
         str(timecode.MOST_FRAMES),
     }
     assert not [figure for figure in sorted(figures) if figure not in text]
-    assert (policy.TRIES, timecode.MOST_PARTS, timecode.LONG) == (3, 4, 600)  # in words there
+    assert (timecode.MOST_PARTS, timecode.LONG) == (4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from glm_mcp.errors import ForbiddenPath, GLMError, InvalidRequest, NotFound
-from glm_mcp.media.formats import is_media
+from glm_mcp.media.detect import is_media
 from glm_mcp.sandbox import Sandbox, same_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from support.calls import answering
+from support.calls import PACE, answering
 from support.connect import Connect
 from support.harmless import ACTS, HALF, check, harmless
 from support.processes import COMMAND, Stdio, environment, ran, said
@@ -41,7 +41,7 @@ def app_with(folders: Folders, answer: dict[str, Any], **variables: str) -> App:
     """The application in front of a service that gives this answer to everything."""
     settings = Settings(GLM_API_KEY="a.b", GLM_LANG="en", **variables)
     transport = answering(lambda _: httpx.Response(200, json=answer))
-    return App(settings, glm=GLMClient(settings, transport=transport, waits=(0.01, 0.02)), folders=folders)
+    return App(settings, glm=GLMClient(settings, transport=transport, pace=PACE), folders=folders)
 
 
 async def test_every_field_of_a_hostile_service_acts_on_nothing(connect: Connect, folders: Folders) -> None:

@@ -19,10 +19,11 @@ import anyio.to_thread
 
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
+from glm_mcp.media import formats
 from glm_mcp.outputs import cache_folder, data_folder
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
@@ -35,14 +36,8 @@ PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
 PROBE_MODEL = "glm-4.7-flash"
 # What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
 NOT_SERVED = {"1211", "1212", "1311"}
-# An optional part and the modules that it brings.
-EXTRAS = {
-    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
-    "video": ("av",),
-    "heic": ("pillow_heif",),
-    "svg": ("resvg_py",),
-    "http": ("uvicorn",),
-}
+# The optional parts and the modules that each brings.
+EXTRAS = {**formats.EXTRAS, "http": ("uvicorn",)}
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 # Which other endpoint a refused key may belong to.
 RELATED = {
@@ -210,7 +205,7 @@ def _short(error: GLMError) -> str:
 
 async def _probe(settings: Settings) -> GLMError | None:
     """The smallest real call. None when it was answered; a cut answer is one."""
-    client = GLMClient(settings, waits=(0.2, 1.0))
+    client = GLMClient(settings, pace=Pace(waits=(0.2, 1.0)))
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
     try:
         await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
@@ -226,12 +221,9 @@ async def _accepts(url: str, key: str | None) -> bool:
     """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
     transport = Transport()
     body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
     try:
         with anyio.fail_after(PROBE_S):
-            await transport.post(
-                f"{url}/chat/completions", headers, json.dumps(body).encode(), raise_if_error
-            )
+            await transport.post(f"{url}/chat/completions", key, json.dumps(body).encode(), raise_if_error)
     except GLMError as error:
         return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
     except TimeoutError:

@@ -253,7 +253,7 @@ def models(*, as_json: bool) -> None:
     homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
     if as_json:
         cards = [
-            {**asdict(c), "tasks": sorted(c.tasks) if c.tasks else None, "endpoints": homes[c.id]}
+            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
             for c in CARDS.values()
         ]
         click.echo(json.dumps(cards, indent=1))
@@ -262,9 +262,13 @@ def models(*, as_json: bool) -> None:
         limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
         limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
         limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {"switch": ["thinking on or off"], "always": ["always thinks"], "none": []}[c.thinking]
+        limits += {
+            "switch": ["thinking on or off"],
+            "effort": ["always thinks"],
+            "always": ["always thinks"],
+        }.get(c.thinking, [])
         click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free', 'at ' + ', '.join(homes[c.id])])}"
+            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
         )
 
 
@@ -272,9 +276,13 @@ def models(*, as_json: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=9999, show_default=True)
 @click.option("--key", default="simulator.local-key", show_default=True, help="The key that it accepts.")
-def simulate(host: str, port: int, key: str) -> None:
+@click.option(
+    "--weather", type=click.Choice(["calm", "bad"]), help="Let models be overloaded and hang by turns."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which hours of that weather.")
+def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> None:
     """Run the local GLM API alone, for tests and trials without a key or a network."""
-    from glm_mcp.simulator import Simulator
+    from glm_mcp.simulator import Simulator, Weather
     from glm_mcp.simulator import serve as serve_simulator
 
     _collect_again()
@@ -287,7 +295,8 @@ def simulate(host: str, port: int, key: str) -> None:
         )
 
     try:
-        serve_simulator(host, port, None, (key,), ready)
+        chosen = Weather.preset(weather, seed) if weather else None
+        serve_simulator(host, port, None, (key,), ready, chosen)
     except OSError as error:
         raise ConfigError(
             f"{host}:{port} cannot be used ({error.strerror})", "Give another --port."

@@ -1,42 +1,71 @@
 """The shared core: one call to GLM, with everything that a call may need done about it.
 
-`GLMClient.chat` and `.generate_image` go through `_run` (deadline, next model, repetition, slot) to `attempt` (one HTTP try).
+`chat` and `generate_image` go through three functions: `_run` (which model), `_ask` (which attempt), `_try` (one try).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import anyio
 
 from glm_mcp.errors import (
+    Again,
     ConfigError,
     ContentBlocked,
     GLMError,
     InvalidRequest,
+    NetworkError,
     RateLimited,
     TimedOut,
     TooLong,
 )
-from glm_mcp.glm import policy, telemetry
-from glm_mcp.glm.calls import Answer, ChatWork, Drawing, DrawWork, Heard, Job, Work
+from glm_mcp.glm import telemetry
+from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
+from glm_mcp.glm.chat_call import ChatCall, counted
+from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.health import REST_S, Health
 from glm_mcp.glm.limiter import Limiter
-from glm_mcp.glm.messages import ChatRequest, Text
-from glm_mcp.glm.policy import Step
+from glm_mcp.glm.messages import ChatRequest, Dialect, Text
+from glm_mcp.glm.policy import (
+    Ask,
+    Standing,
+    Unable,
+    Wait,
+    delay,
+    ends_call,
+    ends_model,
+    first_byte_s,
+    next_step,
+    unable,
+    unable_to_draw,
+)
+from glm_mcp.glm.race import Race
 from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
-from glm_mcp.threads import in_thread
 
 T = TypeVar("T")
 
 LONG_TEXT = 50_000  # characters from which on a request is counted in a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
+    `rest`: how long a model that refused goes behind the others in later calls, likewise. `patience`: times each model's
+    first-byte budget.
+    """
+
+    waits: tuple[float, float] = (1.0, 8.0)
+    rest: tuple[float, float] = REST_S
+    patience: float = 1.0
 
 
 class GLMClient:
@@ -47,80 +76,141 @@ class GLMClient:
         settings: Settings,
         *,
         transport: Transport | None = None,
-        waits: tuple[float, float] = (1.0, 8.0),
+        pace: Pace = Pace(),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
-        self.refuses_video: set[str] = set()
         self.meter = Meter()
-        self._waits = waits
-        self._chance = chance
+        self.health = Health(pace.rest)
+        self.refused_films = RefusedFilms()
+        self._pace, self._chance = pace, chance
         self._limiters: dict[str, Limiter] = {}
-        self._forms: dict[str, str] = {}
+        self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
         """The model's answer.
 
-        Raises GLMError of any kind; TimedOut carries what had arrived in `partial`.
+        Raises GLMError of any kind; it carries what had arrived in `partial`.
         """
         long = (
             sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
         )
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
-                if long:
-                    request = replace(request, tokens=await in_thread(policy.size_of, request))
-        cards = self._candidates(job, lambda c: policy.unable(c, self.home, request, job.task))
-        compatible = self.home.compatible
-        work = ChatWork(self._post, request, job, progress, best_forms=self._forms, compatible=compatible)
-        started, attempts = anyio.current_time(), list[dict[str, Any]]()
-        try:
-            answer = await self._run(cards, work, job, progress, attempts)
-        except TimedOut as error:
-            arrived = work.arrived()
-            if arrived is None:
-                raise
-            draft, model = arrived
-            error.partial = strip_boxes(draft.text)
-            if not job.free_text:
-                raise
-            answer = work.answer(draft, model)
-            answer.partial = True
-            answer.notes.append(
-                f"stopped at the deadline of {job.deadline - started:.0f} s: the answer is not complete"
-            )
-        except GLMError as error:
-            arrived = work.arrived()
-            if arrived and not isinstance(error, ContentBlocked):
-                error.partial = strip_boxes(arrived[0].text)
-            raise
-        answer.seconds, answer.attempts = anyio.current_time() - started, attempts
-        if answer.model != cards[0].id and attempts:
-            first = next((a for a in attempts if a["model"] == cards[0].id and a["outcome"] != "ok"), None)
-            answer.fallback = f"{cards[0].id} ({first['outcome'] if first else 'busy'})"
+                request = await counted(request) if long else request
+        chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
+        dialects, compatible = self._dialects, self.home.compatible
+        call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
+        race = await self._run(call, chain, job, progress)
+        answer = race.result or _partial(call, race, job)
+        answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
+        answer.notes = [*race.notes, *answer.notes]
+        answer.fallback = _instead_of(self.models(job.role, job.model)[0].id, answer)
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
         """Asks for one picture; `body` without its model. Not repeated once the request went out and its answer was lost."""
+        chain = self._candidates(job, lambda c: unable_to_draw(c, self.home))
+        race = await self._run(DrawCall(self._post, body), chain, job, progress)
+        if race.result is None:
+            raise race.error()
+        race.result.seconds, race.result.attempts = anyio.current_time() - race.started, race.attempts
+        return race.result
 
-        def unable(chosen: Card) -> str | None:
-            if place(chosen.id, self.home) is None:
-                return f"{chosen.id} is not offered at {self.home.name}"
-            return None if chosen.draws else f"{chosen.id} does not draw"
+    async def _run(self, work: Work[T], chain: Sequence[Card], job: Job, progress: Progress) -> Race[T]:
+        """Which model. deadline( models( attempts( slot( attempt ) ) ) ); a slot is held for an attempt only."""
+        standings = [self._standing(c, work) for c in chain]
+        race: Race[T] = Race(
+            standings, deadline=job.deadline, health=self.health, meter=self.meter, progress=progress
+        )
+        with anyio.move_on_at(job.deadline):
+            async with anyio.create_task_group() as asked:
+                while not race.over:
+                    for model in race.models:
+                        self._look_at(model)
+                    step = next_step(
+                        race.models,
+                        started=race.started,
+                        now=anyio.current_time(),
+                        deadline=job.deadline,
+                        beside=work.beside,
+                    )
+                    if isinstance(step, Ask):
+                        race.starts(step.model)
+                        asked.start_soon(self._ask, race, step.model, work)
+                    elif isinstance(step, Wait):
+                        await race.change(step.until)
+                    else:
+                        break
+                asked.cancel_scope.cancel()
+        return race
 
-        cards = self._candidates(job, unable)
-        started, attempts = anyio.current_time(), list[dict[str, Any]]()
-        drawing = await self._run(cards, DrawWork(self._post, body), job, progress, attempts)
-        drawing.seconds, drawing.attempts = anyio.current_time() - started, attempts
-        return drawing
+    async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:
+        """Which attempt: one when the model has a place, and again at once where the refused request could be changed."""
+        limiter = self.limiter(model.card.id)
+        with race.asking(model):
+            async with limiter.slot(race.queues, since=race.started) as grant:
+                if not race.goes_out(model):
+                    return
+                while (error := await self._try(race, model, work)) is not None:
+                    final = await work.adjust_request(error, model.card)
+                    if final is None:
+                        model.since = anyio.current_time()
+                        continue
+                    if isinstance(final, RateLimited):
+                        limiter.refused(grant)
+                    self._refused(race, model, final)
+                    return
+            limiter.succeeded(grant)
+
+    async def _try(self, race: Race[T], model: Standing, work: Work[T]) -> GLMError | None:
+        """One try: None when it was answered."""
+        where = place(model.card.id, self.home) or self.home
+        try:
+            with telemetry.attempt(model.card, where, model.tries, race.deadline) as span:
+                result = await work.attempt(model.card, where, lambda: race.speaks(model))
+                telemetry.answered(span, result)
+        except GLMError as error:
+            race.fails(model, error)
+            return error
+        race.answers(model, result)
+        return None
+
+    def _refused(self, race: Race[T], model: Standing, error: GLMError) -> None:
+        """What a refusal means for the rest of the call."""
+        if isinstance(error, NetworkError):  # of the host: no other model helps
+            where = place(model.card.id, self.home) or self.home
+            wait = delay(race.unreached + 1, None, self._chance, self._pace.waits)
+            ends = ends_call(error, race.unreached + 1, reached=self.transport.reached(where.url))
+            race.unreaches(model, error, wait=wait, ends=ends)
+            return
+        if len(race.models) == 1 and error.again is Again.GONE:
+            error = error.but(again=Again.NEVER)  # nothing stands in for it
+        wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
+        race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries))
+
+    def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
+        tokens, media = work.weight(chosen)
+        budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
+        return Standing(chosen, budget, self.health.usual_s(chosen.id))
+
+    def _look_at(self, model: Standing) -> None:
+        """What other calls have met at a model meanwhile."""
+        known = self.health.of(model.card.id)
+        model.rests_until, model.pauses_until = known.rests_until, known.pauses_until
+        model.queue_s = self.limiter(model.card.id).queue_s()
+
+    def usage(self) -> dict[str, Any]:
+        """What this process has used, and how each model fares at the moment."""
+        return {**self.meter.report(), "health": self.health.report()}
 
     def limiter(self, model: str) -> Limiter:
         if model not in self._limiters:
-            most = self.settings.max_concurrency
-            self._limiters[model] = Limiter(most or card(model).concurrency, most)
+            ceiling = self.settings.max_concurrency
+            self._limiters[model] = Limiter(ceiling or card(model).concurrency, ceiling)
         return self._limiters[model]
 
     def models(self, role: str, named: str | None = None) -> list[Card]:
@@ -129,6 +219,7 @@ class GLMClient:
             return [self.card(named)]
         own = {
             "chat": self.settings.chat_model,
+            "document": self.settings.chat_model,
             "vision": self.settings.vision_model,
             "image": self.settings.image_model,
         }[role]
@@ -140,119 +231,81 @@ class GLMClient:
     def card(self, model: str) -> Card:
         return card(model, compatible=self.home.compatible)
 
-    def _candidates(self, job: Job, unable: Callable[[Card], str | None]) -> list[Card]:
+    def _candidates(self, job: Job, unable: Callable[[Card], Unable | None]) -> list[Card]:
+        """The models of the chain that can do this; those that are gone only where no other can."""
         if not self.settings.key and not self.home.compatible:
             held = self.settings.placeholder
             raise ConfigError(
                 "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
-                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the host's configuration, or set GLM_SIMULATE=1 to try without one.",
+                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the client's configuration, or set GLM_SIMULATE=1 to try without one.",
             )
         chain = self.models(job.role, job.model)
-        reasons = [(c, unable(c)) for c in chain]
-        able = [c for c, reason in reasons if reason is None]
-        if able:
-            return able
-        said = "; ".join(r for _, r in reasons if r)
-        if all(place(c.id, self.home) is None for c in chain):
-            homes = [e.name for e in ENDPOINTS.values() if e.models and chain[0].id in e.models]
-            raise ConfigError(
-                said,
-                f"GLM_BASE_URL={' or '.join(homes)} offers {chain[0].id}; it needs a key of that platform.",
-            )
-        if any("tokens" in (r or "") for _, r in reasons):
-            raise TooLong(
-                said, "Send less: fewer pages or pictures, a shorter history, or a part of the text."
-            )
-        raise InvalidRequest(
-            said, "Change the request or name another model; `glm-mcp models` lists what each can do."
+        reasons = {c.id: unable(c) for c in chain}
+        able = [c for c in chain if reasons[c.id] is None]
+        if not able:
+            raise _no_model(chain[0], [r for r in reasons.values() if r])
+        return [c for c in able if not self.health.gone(c.id)] or able
+
+    async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
+        await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+
+
+class RefusedFilms:
+    """Which models refused whole films. One odd film says little: only two different ones speak for all."""
+
+    def __init__(self) -> None:
+        self._films: dict[str, set[str]] = {}
+
+    def add(self, model: str, digest: str) -> None:
+        self._films.setdefault(model, set()).add(digest)
+
+    def takes_none(self, model: str) -> bool:
+        return len(self._films.get(model, ())) > 1
+
+
+def _no_model(first: Card, reasons: Sequence[Unable]) -> GLMError:
+    """Why no model of the chain can do a job."""
+    said = "; ".join(r.reason for r in reasons)
+    if all(r.kind == "place" for r in reasons):
+        homes = [e.name for e in ENDPOINTS.values() if e.models and first.id in e.models]
+        return ConfigError(
+            said, f"GLM_BASE_URL={' or '.join(homes)} offers {first.id}; it needs a key of that platform."
         )
+    if any(r.kind == "window" for r in reasons):
+        return TooLong(said, "Send less: fewer pages or pictures, a shorter history, or a part of the text.")
+    return InvalidRequest(
+        said, "Change the request or name another model; `glm-mcp models` lists what each can do."
+    )
 
-    async def _run(
-        self, cards: list[Card], work: Work[T], job: Job, progress: Progress, attempts: list[dict[str, Any]]
-    ) -> T:
-        """deadline( next model( repetition( slot( attempt ) ) ) ); a slot is held for an attempt only, never while waiting."""
-        started = anyio.current_time()
-        running: tuple[Card, float] | None = None
-        tired: GLMError | None = None  # why a model before was left
-        with anyio.move_on_at(job.deadline):
-            for position, chosen in enumerate(cards):
-                where = place(chosen.id, self.home) or self.home
-                limiter = self.limiter(chosen.id)
-                tries = refusals = 0
-                while True:
-                    tries += 1
-                    began = anyio.current_time()
-                    try:
-                        async with limiter.slot(
-                            job.deadline,
-                            lambda n: progress.say(f"queued: place {n}"),
-                            since=started,
-                            last=refusals >= policy.TRIES - 1,
-                        ) as grant:
-                            began = anyio.current_time()
-                            running = chosen, began
-                            try:
-                                with telemetry.attempt(chosen, where, tries, job.deadline) as span:
-                                    result = await work.attempt(chosen, where)
-                                    telemetry.answered(span, result)
-                            except RateLimited:
-                                limiter.refused(grant)
-                                refusals += 1
-                                raise
-                        limiter.succeeded(grant)
-                        attempts.append(_attempt(chosen, began, "ok"))
-                        self.meter.count(attempts[-1], getattr(result, "usage", None))
-                        return result
-                    except GLMError as error:
-                        attempts.append(
-                            _attempt(chosen, began, error.kind + (f" {error.code}" if error.code else ""))
-                        )
-                        if running:
-                            self.meter.count(attempts[-1])
-                            running = None
-                        error.meta.setdefault("attempts", attempts)
-                        if await work.mend(error, chosen):
-                            tries -= 1
-                            continue
-                        wait = policy.delay(tries, error.retry_after, self._chance, *self._waits)
-                        step = policy.decide(
-                            error,
-                            tries=tries,
-                            wait=wait,
-                            time_left=job.deadline - anyio.current_time(),
-                            more_models=position + 1 < len(cards),
-                        )
-                        if step is Step.FAIL:
-                            if tired is not None and isinstance(error, InvalidRequest):
-                                # The stand-in cannot do the job; what ails is that the right model was busy.
-                                raise tired from error
-                            raise
-                        if step is Step.NEXT:
-                            tired = error
-                            progress.say(f"{chosen.id}: {error.kind}; trying {cards[position + 1].id}")
-                            break
-                        progress.say(f"{chosen.id}: {error.kind}; try {tries + 1} in {wait:.0f} s")
-                        await anyio.sleep(wait)
-        if running:
-            self.meter.count(_attempt(*running, "timeout"))
-        last = f"; last: {attempts[-1]['model']} {attempts[-1]['outcome']}" if attempts else ""
-        late = TimedOut(
-            f"no complete answer within {job.deadline - started:.0f} s ({len(attempts)} tries ended{last})",
-            "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the host's own limit.",
+
+def _partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
+    """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
+    error, arrived = race.error(), call.partial()
+    text = strip_boxes(arrived.draft.text) if arrived else None
+    if arrived is None or isinstance(error, ContentBlocked):
+        raise _thinking_too_long(error, call)
+    if not isinstance(error, TimedOut) or not job.free_text:
+        raise error.but(partial=text)
+    answer = call.answer(arrived.draft, arrived.model)
+    answer.partial, answer.cut = True, "deadline"
+    answer.notes.append(
+        f"stopped at the deadline of {race.deadline - race.started:.0f} s: the answer is not complete"
+    )
+    return answer
+
+
+def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
+    if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
+        return error.but(
+            message=f"{error.message}; {call.arrived.model} was still thinking",
+            hint="Call again with thinking=false, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
         )
-        late.meta["attempts"] = attempts
-        raise late
-
-    async def _post(self, where: Endpoint, path: str, body: bytes, heard: Heard) -> None:
-        key = self.settings.key
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        try:
-            await self.transport.post(f"{where.url}{path}", headers, body, heard)
-        except GLMError as error:
-            if key:  # a service may repeat it in its own words
-                error.message = error.message.replace(key, "[key]")
-            raise
+    return error
 
 
-def _attempt(chosen: Card, began: float, outcome: str) -> dict[str, Any]:
-    return {"model": chosen.id, "s": round(anyio.current_time() - began, 2), "outcome": outcome}
+def _instead_of(first: str, answer: Answer) -> str | None:
+    """The model that should have answered, and why it did not; None when it did."""
+    if answer.model == first:
+        return None
+    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), "busy")
+    return f"{first} ({outcome})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from glm_mcp.errors import (
     Again,
     AuthError,
@@ -59,28 +61,28 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1121": (AuthError, Again.NEVER, "the account is locked for irregular use", _ACCOUNT),
     "1200": (UpstreamError, Again.RETRY, "the call failed inside the service", _FAULT),
     "1210": (InvalidRequest, Again.NEVER, "the service refused a parameter", _FIELD),
-    "1211": (InvalidRequest, Again.NEVER, "the model does not exist", _MODEL),
-    "1212": (InvalidRequest, Again.NEVER, "the model does not do this kind of call", _MODEL),
+    "1211": (InvalidRequest, Again.GONE, "the model does not exist", _MODEL),
+    "1212": (InvalidRequest, Again.NEXT, "the model does not do this kind of call", _MODEL),
     "1213": (InvalidRequest, Again.NEVER, "a field is missing", _FIELD),
     "1214": (InvalidRequest, Again.NEVER, "a field is invalid", _FIELD),
     "1215": (InvalidRequest, Again.NEVER, "two fields exclude each other", _FIELD),
-    "1220": (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
-    "1221": (InvalidRequest, Again.NEVER, "this API is offline", _PLACE),
-    "1222": (InvalidRequest, Again.NEVER, "this API does not exist", _PLACE),
+    "1220": (AuthError, Again.GONE, "the account may not use this API", _ACCOUNT),
+    "1221": (InvalidRequest, Again.GONE, "this API is offline", _PLACE),
+    "1222": (InvalidRequest, Again.GONE, "this API does not exist", _PLACE),
     "1230": (UpstreamError, Again.RETRY, "the service failed while working", _FAULT),
     "1231": (InvalidRequest, Again.NEVER, "a request with this id is already running", "Call again."),
     "1234": (UpstreamError, Again.RETRY, "a network error inside the service", _FAULT),
-    "1261": (TooLong, Again.NEVER, "the prompt is too long for the model", _SHORTER),
+    "1261": (TooLong, Again.NEXT, "the prompt is too long for the model", _SHORTER),
     "1300": (ContentBlocked, Again.NEVER, "blocked by policy", _FILTER),
     "1301": (ContentBlocked, Again.NEVER, "the safety filter objects to the input or the answer", _FILTER),
     "1302": (RateLimited, Again.RETRY, "too many calls at once for this account", _BUSY),
     "1303": (RateLimited, Again.RETRY, "calls come too fast for this account", _BUSY),
     "1304": (QuotaError, Again.NEVER, "today's number of calls is used up", _TOMORROW),
-    "1305": (Overloaded, Again.ONCE, "the model is overloaded", _LATER),
+    "1305": (Overloaded, Again.RETRY, "the model is overloaded", _LATER),
     "1308": (QuotaError, Again.NEVER, "the usage limit is reached", _WAIT),
     "1309": (QuotaError, Again.NEVER, "the coding plan has expired", _PLAN),
     "1310": (QuotaError, Again.NEVER, "the weekly or monthly limit is reached", _WAIT),
-    "1311": (QuotaError, Again.NEVER, "the plan does not include this model", _PLAN),
+    "1311": (QuotaError, Again.GONE, "the plan does not include this model", _PLAN),
     "1313": (QuotaError, Again.NEVER, "the account is restricted for unusual use", _ACCOUNT),
     "1314": (QuotaError, Again.NEVER, "the enterprise plan is void", _PLAN),
     "1315": (QuotaError, Again.NEVER, "the key is only for the enterprise coding plan", _PLAN),
@@ -100,8 +102,6 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
 }
 
-_SOON = {Again.RETRY, Again.ONCE}
-
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
@@ -110,7 +110,7 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
     404: (
         ConfigError,
-        Again.NEVER,
+        Again.GONE,
         "no such address or model at the service",
         _PLACE,
     ),
@@ -134,6 +134,28 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
 }
 
 
+# 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
+_WORDS: tuple[tuple[re.Pattern[str], tuple[type[GLMError], Again, str, str]], ...] = (
+    (
+        re.compile(r"modelcode|模型不存在", re.IGNORECASE),
+        (InvalidRequest, Again.GONE, "the model does not exist", _MODEL),
+    ),
+    (
+        re.compile(r"输入过长|too long", re.IGNORECASE),
+        (TooLong, Again.NEXT, "the prompt is too long for the model", _SHORTER),
+    ),
+    (
+        re.compile(r"数量|too many images", re.IGNORECASE),
+        (InvalidRequest, Again.NEXT, "the model takes fewer pictures in a call", _SHORTER),
+    ),
+)
+
+
+def by_words(said: str) -> tuple[type[GLMError], Again, str, str] | None:
+    """What a 1210 or 1214 means by its words; None where they name a field."""
+    return next((row for words, row in _WORDS if words.search(said)), None)
+
+
 def from_response(
     status: int,
     code: object,
@@ -145,28 +167,19 @@ def from_response(
     """The error for one answer of the service.
 
     `status`: HTTP status (200 when an error came inside a success). `code`: the business code, str or int, or None.
-    `text`: the service's own message, any language; it is shown, cleaned, but never decides.
+    `text`: the service's own message, any language; it is shown, cleaned, and decides for 1210 and 1214 alone, which the
+    service uses for everything about a request.
     """
-    name = clean(code, 40) if code is not None else None
-    name = name or None
-    row = CODES.get(name or "")
-    if row is None and status in _STATUS:
-        row = _STATUS[status]
-    if row is None and 300 <= status < 400:
-        row = (ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL.")
-    if row is None and 400 <= status < 500:
-        row = (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED)
-    if row is None:
-        again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
-        row = (UpstreamError, again, "the service failed", _FAULT)
-    cls, again, meaning, hint = row
+    name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
+    words = by_words(said) if name in {"1210", "1214"} else None
+    cls, again, meaning, hint = words or _row(name, status)
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         # "In a few seconds" beside it would say the contrary.
         hint = (
             f"{asked}: call again after that, or name another model."
-            if again in _SOON
+            if again is Again.RETRY
             else f"{asked}. {hint}"
         )
     return cls(
@@ -178,3 +191,16 @@ def from_response(
         again=again,
         retry_after=retry_after,
     )
+
+
+def _row(name: str | None, status: int) -> tuple[type[GLMError], Again, str, str]:
+    """By the business code where it is a known one, else by the HTTP status."""
+    row = CODES.get(name or "") or _STATUS.get(status)
+    if row:
+        return row
+    if 300 <= status < 400:
+        return ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL."
+    if 400 <= status < 500:
+        return InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED
+    again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER
+    return UpstreamError, again, "the service failed", _FAULT

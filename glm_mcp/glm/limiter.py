@@ -11,16 +11,12 @@ from statistics import median_low
 
 import anyio
 
-from glm_mcp.errors import Again, RateLimited
-
 FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
-SURE_S = 1.0  # a first answer that took so long was not slow for want of a turn of the event loop
-REMEMBERED = 9  # answers whose time is remembered
-TRUST = (
-    8  # turns that one remembered answer speaks for: the first may have been slow to connect, or just slow
-)
+RUN = 16  # attempts served in a row before one more at once is tried: a refusal costs a request and a wait
+REMEMBERED = 9  # attempts whose time is remembered
+STUCK = 3.0  # an attempt that takes so many times what it usually does may take for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +29,22 @@ class Grant:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    deadline: float
-    told: Callable[[int], None]
+    on_position: Callable[[int], None]
     since: float
-    last: bool
     event: anyio.Event = field(default_factory=anyio.Event)
-    granted: bool = False
-    hopeless: bool = False
+    began: float | None = None  # when its place was given to it
 
 
 class Limiter:
     """A queue in the order in which calls began, with a limit that grows by one after a run of successes and halves when refused."""
 
     def __init__(
-        self,
-        start: int,
-        ceiling: int | None = None,
-        *,
-        clock: Callable[[], float] = anyio.current_time,
+        self, start: int, ceiling: int | None = None, *, clock: Callable[[], float] = anyio.current_time
     ) -> None:
         self._clock = clock
         self.limit = start
         self.ceiling = ceiling or CEILING
-        self.running = 0
+        self._running: list[float] = []  # when each began
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._queue: deque[_Waiter] = deque()
         self._run = 0
@@ -63,99 +52,82 @@ class Limiter:
         self._waits: dict[int, float] = {}  # level → how long its last refusal closed it
         self._opens: dict[int, float] = {}  # level → when it may be tried again
 
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
     @asynccontextmanager
-    async def slot(
-        self,
-        deadline: float,
-        told: Callable[[int], None],
-        *,
-        since: float | None = None,
-        last: bool = False,
-    ) -> AsyncIterator[Grant]:
+    async def slot(self, on_position: Callable[[int], None], *, since: float) -> AsyncIterator[Grant]:
         """Holds one place. Yields what to hand to `succeeded` or `refused`.
 
-        `told(place)` hears the place in the queue, from 1. `deadline`: on anyio's clock. `since`: when the call began,
-        so that one that was refused comes before those that began after it. `last`: another refusal would end the
-        call, so that it goes out when no other runs; the refusals before have made the limit small, so that little is lost.
-        Raises RateLimited at once when the queue is too long for the deadline.
+        `on_position(place)` is called with the place in the queue, from 1, and at each change. `since`: when the call
+        began, so that one that was refused comes before those that began after it.
         """
-        if self.running >= self._room(last) or self._queue:
-            await self._wait(_Waiter(deadline, told, self._clock() if since is None else since, last))
+        if len(self._running) >= self.limit or self._queue:
+            began = await self._wait(_Waiter(on_position, since))
         else:
-            self.running += 1
-        started = self._clock()
+            began = self._begin()
         try:
             yield self.grant
-            # A refusal at once or a silence up to the deadline says nothing about how long an answer takes.
-            took = self._clock() - started
-            self._took.append(took)
+            self._took.append(self._clock() - began)
         finally:
-            self.running -= 1
-            self._hand_on()
+            self._end(began)
 
     @property
     def grant(self) -> Grant:
         """What an attempt goes out under now."""
         return Grant(self.limit, self._epoch)
 
-    @property
-    def seconds(self) -> float | None:
-        """What an attempt that was served usually takes: the middle of the last, so that one slow answer turns nobody away."""
-        return median_low(self._took) if self._took else None
+    def queue_s(self) -> float:
+        """Seconds that a call would wait for a place now: 0 where there is one, infinite where those that run are stuck."""
+        if len(self._running) < self.limit and not self._queue:
+            return 0.0
+        usual = median_low(self._took) if self._took else 1.0
+        oldest = self._clock() - min(self._running, default=self._clock())
+        if self.limit == 1 and oldest > STUCK * usual and oldest > STUCK:
+            return math.inf
+        return max(0.0, usual - oldest) + usual * ((len(self._queue) + 1) // self.limit)
 
-    def _room(self, last: bool) -> int:
-        return 1 if last else self.limit
-
-    async def _wait(self, waiter: _Waiter) -> None:
+    async def _wait(self, waiter: _Waiter) -> float:
+        """When its place was given to it."""
         at = len(self._queue)
         while at and self._queue[at - 1].since > waiter.since:
             at -= 1
         self._queue.insert(at, waiter)
-        place = at + 1
-        if self._hopeless(waiter, place):
-            self._queue.remove(waiter)
-            raise self._too_long(place)
-        waiter.told(place)
+        self._tell(at)
         try:
             await waiter.event.wait()
         except BaseException:
-            if waiter.granted:
-                self.running -= 1
-            elif waiter in self._queue:
+            if waiter.began is None:
                 self._queue.remove(waiter)
-            self._hand_on()
+                self._tell(at)
+            else:
+                self._end(waiter.began)
             raise
-        if waiter.hopeless:
-            raise self._too_long(place)
+        assert waiter.began is not None  # noqa: S101 - the event says so
+        return waiter.began
 
-    def _hopeless(self, waiter: _Waiter, place: int) -> bool:
-        if self.seconds is None:
-            return False
-        # One short answer says little: the first is measured while a burst of calls is still being queued.
-        trusted = 1 if len(self._took) == 1 and self.seconds < SURE_S else TRUST * len(self._took)
-        turns = min(math.ceil(place / self.limit), trusted)
-        return self._clock() + turns * self.seconds > waiter.deadline
+    def _begin(self) -> float:
+        now = self._clock()
+        self._running.append(now)
+        return now
 
-    def _too_long(self, place: int) -> RateLimited:
-        return RateLimited(
-            f"{place} calls wait for this model, which takes {self.limit} at a time and {self.seconds or 0:.1f} s each: this one could not be served in time",
-            "Call again when fewer calls are running, or allow more time with GLM_DEADLINE_S.",
-            again=Again.NEXT,
-        )
+    def _end(self, began: float) -> None:
+        self._running.remove(began)
+        self._hand_on()
 
     def _hand_on(self) -> None:
-        while self._queue and self.running < self._room(self._queue[0].last):
-            waiter = self._queue.popleft()
-            waiter.granted = True
-            self.running += 1
+        given = False
+        while self._queue and len(self._running) < self.limit:
+            waiter, given = self._queue.popleft(), True
+            waiter.began = self._begin()
             waiter.event.set()
-        for place, waiter in enumerate(tuple(self._queue), start=1):
-            if self._hopeless(waiter, place):
-                self._queue.remove(waiter)
-                waiter.hopeless = True
-                waiter.event.set()
-            else:
-                waiter.told(place)
+        if given:
+            self._tell(0)
+
+    def _tell(self, start: int) -> None:
+        for place, waiter in enumerate(tuple(self._queue)[start:], start=start + 1):
+            waiter.on_position(place)
 
     def succeeded(self, grant: Grant) -> None:
         """One attempt was served. One that went out under another limit says nothing about this one."""
@@ -163,7 +135,7 @@ class Limiter:
             return
         self._run += 1
         level = self.limit + 1
-        if level > self.ceiling or self._run < max(3, self.limit):
+        if level > self.ceiling or self._run < max(RUN, self.limit):
             return
         now = self._clock()
         if any(now < opens for refused, opens in self._opens.items() if refused <= level):

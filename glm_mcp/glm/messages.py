@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from glm_mcp.registry import Card
 
@@ -76,13 +76,32 @@ class ChatRequest:
     temperature: float | None = None
     json_mode: bool = False
     functions: tuple[dict[str, Any], ...] = ()
-    tokens: int | None = None  # of all messages, guessed; None: to be counted
+    tokens: int | None = None  # of its text, guessed; None: to be counted
 
     def media(self) -> list[Part]:
         return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
 
 
-ImageForm = Literal["raw", "data"]
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a model wants a request written. `image_form`: raw base64 or a data URL. `maximum_tokens`: the most that it
+    named. `effort`: its thinking cannot be switched off, only made short. `tool_role`: it knows messages of role `tool`.
+    """
+
+    image_form: str
+    maximum_tokens: int | None = None
+    json_mode: bool = True
+    effort: bool = False
+    tool_role: bool = True
+
+    @classmethod
+    def of(cls, card: Card) -> Dialect:
+        return cls(
+            card.image_forms[0],
+            json_mode=card.json_mode,
+            effort=card.thinking == "effort",
+            tool_role=card.tool_role,
+        )
 
 
 class Held:
@@ -180,21 +199,26 @@ def fold_functions(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def write_body(
-    request: ChatRequest, card: Card, *, form: str, max_tokens: int | None, compatible: bool
+    request: ChatRequest, card: Card, dialect: Dialect, *, max_tokens: int | None, compatible: bool
 ) -> bytes:
     """The JSON body of one attempt. Blocking for large media: call it from a thread when there is any."""
     messages = request.messages if card.system else fold_system(request.messages)
+    if not dialect.tool_role:
+        messages = fold_functions(messages)
     held = Held()
     body: dict[str, Any] = {
         "model": card.id,
-        "messages": [write_message(m, form, held) for m in messages],
+        "messages": [write_message(m, dialect.image_form, held) for m in messages],
         "stream": True,
     }
     if compatible:
         body["stream_options"] = {"include_usage": True}
         # vLLM and SGLang pass this to the chat template, where open GLM weights have their switch.
         body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
-    if card.thinking == "switch":
+    if dialect.effort:
+        if not request.thinking:
+            body["reasoning_effort"] = "low"
+    elif card.thinking == "switch":
         body["thinking"] = {"type": "enabled" if request.thinking else "disabled"}
     tokens = min(max_tokens or card.default_tokens, card.max_tokens)
     if tokens and not (compatible and max_tokens is None):
@@ -206,7 +230,7 @@ def write_body(
             )
         else:
             body["temperature"] = round(min(max(request.temperature, 0.0), 1.0), 2)
-    if request.json_mode and card.json_mode:
+    if request.json_mode and dialect.json_mode:
         body["response_format"] = {"type": "json_object"}
     if request.functions:
         body["tools"] = list(request.functions)

@@ -1,49 +1,176 @@
-"""Decisions about repeating, waiting and choosing another model. Pure functions; the limiter is in `limiter.py`."""
+"""Which model a call asks next, and when. Pure functions over cards, what is known of each model's health, and time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
-from glm_mcp.errors import Again, GLMError, NetworkError
+from glm_mcp.errors import Again, GLMError
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
 from glm_mcp.registry import Card, Endpoint, place
 
-TRIES = 3  # a model, all kinds of trouble together
-LEAST_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
-IMAGE_TOKENS = 1_500  # a guess on the high side; the platform documents no figure
+MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
+# Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
+UNREACHED_TRIES = 3
+UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid for
+LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
+LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
 
 
-class Step(StrEnum):
-    RETRY = "retry"
-    NEXT = "next"
-    FAIL = "fail"
+class Phase(StrEnum):
+    """Where a model is in one call: not asked now, waiting for a place, asked and silent, or answering."""
+
+    IDLE = "idle"
+    QUEUED = "queued"
+    SILENT = "silent"
+    SPEAKING = "speaking"
 
 
-def decide(error: GLMError, *, tries: int, wait: float, time_left: float, more_models: bool) -> Step:
-    """What to do after try number `tries` (from 1) of a model failed. `wait`: seconds before the next try."""
-    if error.again is Again.NEVER:
-        return Step.FAIL
-    # Another model answers at the same host: it does not help when the host is not reached.
-    other = Step.NEXT if more_models and not isinstance(error, NetworkError) else Step.FAIL
-    if error.again is Again.NEXT or tries >= TRIES or wait >= time_left:
-        return other
-    if error.again is Again.ONCE and tries > 1 and other is Step.NEXT:
-        return other
-    return Step.RETRY
+@dataclass(slots=True)
+class Standing:
+    """How one model stands in one call. Times on anyio's clock, lengths in seconds.
+
+    `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take.
+    `rests_until`: it refused or hung a moment ago, and goes
+    behind the others. `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take. `ready_at`:
+    it is not asked before. `error`: its last; `out`: that one ends it for this call.
+    """
+
+    card: Card
+    first_byte_s: float
+    usual_s: float
+    rests_until: float = 0.0
+    pauses_until: float = 0.0
+    phase: Phase = Phase.IDLE
+    since: float = 0.0
+    queue_s: float = 0.0
+    ready_at: float = 0.0
+    tries: int = 0
+    refusals: int = 0
+    error: GLMError | None = None
+    out: bool = False
+
+    @property
+    def late_at(self) -> float:
+        """When another model is asked as well."""
+        return self.since + self.first_byte_s
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask this model now, beside those that are being asked already."""
+
+    model: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until then, or until something happens."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """No model can be asked any more: the call has failed."""
+
+
+def next_step(
+    models: Sequence[Standing], *, started: float, now: float, deadline: float, beside: bool
+) -> Ask | Wait | End:
+    """What a call does now. `models` in the order of the chain; `beside`: a second one may be asked beside a silent one."""
+    busy = [m for m in models if m.phase is not Phase.IDLE]
+    if any(m.phase is Phase.SPEAKING for m in busy) or (busy and not beside):
+        return Wait(deadline)
+    late_at = max((_late_at(m, deadline) for m in busy), default=now)
+    if late_at > now:
+        queued = any(m.phase is Phase.QUEUED for m in busy)
+        return Wait(min(late_at, now + LOOK_S) if queued else late_at)
+    last_resort_at = (
+        now if _strong_refused(models, now) else started + (deadline - started) * LAST_RESORT_SHARE
+    )
+    waits_for = [deadline]
+    candidates: list[Standing] = []
+    for model in models:
+        if model.phase is not Phase.IDLE or model.out or not _in_time(model, now, deadline):
+            continue
+        opens = max(model.ready_at, model.pauses_until)
+        if model.card.last_resort:
+            opens = max(opens, last_resort_at)
+        if opens <= now:
+            candidates.append(model)
+        else:
+            waits_for.append(opens)
+    if candidates:
+        # Rounds over the chain; in each, those that refused in calls before behind the healthy, and the busy behind the free.
+        return Ask(
+            min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
+        )
+    return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
+
+
+def _late_at(model: Standing, deadline: float) -> float:
+    """When another model is asked as well: at once where its queue would outlast its time, or the call's."""
+    if model.phase is Phase.QUEUED and model.queue_s > min(
+        model.first_byte_s, deadline - model.since - model.usual_s
+    ):
+        return model.since
+    return model.late_at
+
+
+def _strong_refused(models: Sequence[Standing], now: float) -> bool:
+    """Whether none of those that are no last resort is to be had. One that hangs while another refuses is a bad day too."""
+    strong = [m for m in models if not m.card.last_resort]
+    refused = [m for m in strong if _not_to_be_had(m, now)]
+    return not strong or (bool(refused) and all(m in refused or m.phase is Phase.SILENT for m in strong))
+
+
+def _not_to_be_had(model: Standing, now: float) -> bool:
+    """Whether it refused, in this call or a moment ago, or is too busy to answer in its time."""
+    busy = model.queue_s > model.first_byte_s or (model.phase is Phase.QUEUED and model.late_at <= now)
+    return model.out or model.refusals > 0 or model.rests_until > now or busy
+
+
+def _in_time(model: Standing, now: float, deadline: float) -> bool:
+    """Whether its answer may still come. A first try is always made."""
+    return not model.tries or max(now, model.ready_at) + model.usual_s < deadline
 
 
 def delay(
-    tries: int,
-    retry_after: float | None,
-    random: Callable[[], float],
-    shortest: float = 1.0,
-    longest: float = 8.0,
+    refusals: int, retry_after: float | None, random: Callable[[], float], waits: tuple[float, float]
 ) -> float:
-    """Seconds to wait after try number `tries`: the service's own wish, else full jitter up to 2, 4, 8 s, never below 1."""
+    """Seconds until a model is asked again after its refusal number `refusals` in a call (from 1).
+
+    The service's own wish, else full jitter up to 1, 2, 4, 8 times the first of `waits`, at most the second, and never
+    under a quarter of that.
+    """
     if retry_after is not None:
-        return max(0.0, retry_after)
-    return shortest + random() * (min(longest, shortest * 2.0**tries) - shortest)
+        return retry_after
+    first, longest = waits
+    return min(longest, first * 2.0 ** min(refusals - 1, 10)) * max(0.25, random())
+
+
+def ends_model(error: GLMError, tries: int) -> bool:
+    """Whether a model is not asked again in this call after its try number `tries`."""
+    if error.again is not Again.RETRY:
+        return True
+    unusable = error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
+    return unusable and tries >= UNUSABLE_TRIES
+
+
+def ends_call(error: GLMError, tries: int, *, reached: bool) -> bool:
+    """Whether a host that is not reached ends a call after so many tries. `reached`: this process has reached it before."""
+    return error.again is Again.NEVER or (not reached and tries >= UNREACHED_TRIES)
+
+
+def first_byte_s(card_or_learnt: float, tokens: int, media_bytes: int) -> float:
+    """Seconds that a request may stay without a first byte: larger ones take longer to send and to read.
+
+    [guess] 1 MB and 10,000 tokens a second, on the slow side.
+    """
+    return card_or_learnt + media_bytes / 1e6 + tokens / 10_000
 
 
 def retry_after(headers: Callable[[str], str | None]) -> float | None:
@@ -67,48 +194,67 @@ def retry_after(headers: Callable[[str], str | None]) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def size_of(request: ChatRequest) -> int:
-    """Tokens of a request, guessed. Takes some milliseconds for long texts."""
+def text_tokens(request: ChatRequest) -> int:
+    """Tokens of a request's text, guessed. Takes some milliseconds for long texts."""
     if request.tokens is not None:
         return request.tokens
-    total = 0
-    for message in request.messages:
-        for part in message.parts():
-            total += (
-                count_tokens(part.text)
-                if isinstance(part, Text)
-                else IMAGE_TOKENS
-                if isinstance(part, Image)
-                else 0
-            )
-    return total
+    return sum(count_tokens(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text))
 
 
-def unable(card: Card, home: Endpoint, request: ChatRequest, task: str | None) -> str | None:
+def size_for(card: Card, request: ChatRequest) -> int:
+    """Tokens that a request has for a model, guessed."""
+    images = sum(isinstance(p, Image) for p in request.media())
+    return text_tokens(request) + images * card.image_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """Why a model cannot do a job. `kind`: what a program decides by; `reason`: what people read."""
+
+    kind: Literal["place", "ability", "window"]
+    reason: str
+
+
+def unable(card: Card, home: Endpoint, request: ChatRequest, task: str | None) -> Unable | None:
     """Why a model cannot do this job; None when it can."""
     if place(card.id, home) is None:
-        return f"{card.id} is not offered at {home.name}"
+        return Unable("place", f"{card.id} is not offered at {home.name}")
+    lacks = _lacks(card, request, task)
+    if lacks:
+        return Unable("ability", f"{card.id} {lacks}")
+    answer = min(request.max_tokens or MINIMUM_ANSWER, card.max_tokens)
+    room = min(card.context - answer, card.input_tokens or card.context)
+    size = size_for(card, request)
+    if card.context and size > room:
+        return Unable(
+            "window",
+            f"{card.id} holds {card.context:,} tokens, the request has about {size:,} and its answer may take {answer:,}",
+        )
+    return None
+
+
+def _lacks(card: Card, request: ChatRequest, task: str | None) -> str | None:
     if not card.text:
-        return f"{card.id} only draws"
-    if task and card.tasks is not None and task not in card.tasks:
-        return f"{card.id} is not used for {task}"
+        return "only draws"
+    if task in card.tasks_left_out:
+        return f"is not used for {task}"
     media = request.media()
     images = sum(isinstance(p, Image) for p in media)
     if images > card.images:
-        return f"{card.id} takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
+        return f"takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
     if any(isinstance(p, Video) for p in media) and not card.video:
-        return f"{card.id} takes no video"
+        return "takes no video"
     if any(isinstance(p, File) for p in media) and not card.files:
-        return f"{card.id} takes no files"
+        return "takes no files"
     own = any(f.get("type", "function") != "function" for f in request.functions)
     if request.functions and (not card.functions or (own and not card.own_functions)):
-        return f"{card.id} does not call {'such tools' if own else 'functions'}"
+        return f"does not call {'such tools' if own else 'functions'}"
     if any(m.role == "tool" for m in request.messages) and not card.functions:
-        return f"{card.id} takes no function results"
-    answer = min(request.max_tokens or LEAST_ANSWER, card.max_tokens)
-    if card.context and size_of(request) > card.context - answer:
-        return (
-            f"{card.id} holds {card.context:,} tokens, the request has about {size_of(request):,}"
-            f" and its answer may take {answer:,}"
-        )
+        return "takes no function results"
     return None
+
+
+def unable_to_draw(card: Card, home: Endpoint) -> Unable | None:
+    if place(card.id, home) is None:
+        return Unable("place", f"{card.id} is not offered at {home.name}")
+    return None if card.draws else Unable("ability", f"{card.id} does not draw")

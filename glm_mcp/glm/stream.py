@@ -10,7 +10,8 @@ from typing import Any
 
 from glm_mcp.errors import GLMError, UpstreamError
 from glm_mcp.glm.error_codes import from_response
-from glm_mcp.text import clean, plain
+from glm_mcp.glm.function_calls import Calls
+from glm_mcp.text import clean, plain, whole
 
 
 @dataclass(slots=True)
@@ -32,27 +33,38 @@ class Usage:
         )
 
 
+class Repetition(Exception):
+    """The answer repeats itself without end. `start`, `end`: of the words that are repeated, in what came."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__()
+        self.start, self.end = start, end
+
+
 class Draft:
     """The answer of one attempt while it arrives. `feed` takes one decoded event and returns the text it added."""
 
     def __init__(self) -> None:
         self.raw: list[str] = []
+        self.raw_chars = 0
         self.thought: list[str] = []
         self.thought_chars = 0
-        self.calls: dict[int, dict[str, Any]] = {}
+        self.calls = Calls()
         self.finish: str | None = None
         self.usage = Usage()
         self.request_id: str | None = None
+        self.model = ""
         self.extras: dict[str, Any] = {}
-        self.events = 0
+        self._looked_at = 0
+        self._repeats = False
 
     def feed(self, event: Any) -> str:
         """Raises GLMError for an error that came inside a success."""
         if not isinstance(event, dict):
             raise UpstreamError("the stream held something that is not an answer", code=None)
         raise_if_error(event)
-        self.events += 1
         self.request_id = _text(event.get("request_id")) or _text(event.get("id")) or self.request_id
+        self.model = _text(event.get("model")) or self.model
         if event.get("usage"):
             self.usage = Usage.read(event["usage"])
         for name in ("web_search", "content_filter"):
@@ -61,40 +73,37 @@ class Draft:
         added = ""
         choices = event.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if not isinstance(choice, dict):
-                continue
-            self.finish = _text(choice.get("finish_reason")) or self.finish
-            delta = _dict(choice.get("delta") or choice.get("message"))
-            thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
-            if thought:
-                self.thought.append(thought)
-                self.thought_chars += len(thought)
-            piece = _content(delta.get("content"))
-            self.raw.append(piece)
-            added += piece
-            self._calls(delta.get("tool_calls"))
+            if isinstance(choice, dict):
+                added += self._choice(choice)
         return whole(added)
 
-    def _calls(self, raw: Any) -> None:
-        for position, item in enumerate(raw if isinstance(raw, list) else ()):
-            if not isinstance(item, dict):
-                continue
-            index = item.get("index") if isinstance(item.get("index"), int) else position
-            call = self.calls.setdefault(
-                int(index or 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            )
-            call["id"] = _text(item.get("id")) or call["id"]
-            call["type"] = _text(item.get("type")) or call["type"]
-            function = _dict(item.get("function"))
-            call["function"]["name"] = _text(function.get("name")) or call["function"]["name"]
-            arguments = function.get("arguments")
-            call["function"]["arguments"] += (
-                arguments
-                if isinstance(arguments, str)
-                else json.dumps(arguments, ensure_ascii=False)
-                if arguments
-                else ""
-            )
+    def _choice(self, choice: dict[str, Any]) -> str:
+        self.finish = _text(choice.get("finish_reason")) or self.finish
+        delta = _dict(choice.get("delta") or choice.get("message"))
+        thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
+        if thought:
+            self.thought.append(thought)
+            self.thought_chars += len(thought)
+        piece = _content(delta.get("content"))
+        self.raw.append(piece)
+        self.raw_chars += len(piece)
+        self.calls.feed(delta.get("tool_calls"))
+        return piece
+
+    def look_for_repetition(self) -> None:
+        """Raises Repetition when the text has come to an end that repeats itself. Cheap: looks now and then, and only what
+        goes on from one look to the next is without end.
+        """
+        if self.raw_chars - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = self.raw_chars
+        unit, seen = repeated("".join(self.raw)), self._repeats
+        if unit and seen:
+            raise Repetition(*unit)
+        self._repeats = unit is not None
+
+    def cut_text(self, end: int) -> None:
+        self.raw = ["".join(self.raw)[:end]]
 
     @property
     def text(self) -> str:
@@ -107,10 +116,29 @@ class Draft:
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
-        calls = [self.calls[i] for i in sorted(self.calls)]
-        for call in calls:
-            call["function"]["arguments"] = whole(call["function"]["arguments"])
-        return calls
+        return self.calls.whole()
+
+
+LOOK_EVERY = 2_000  # characters between two looks for a repetition
+LOOP = 4_000  # characters of nothing but repetition that no honest answer has
+LONGEST_UNIT = 1_000  # characters that are repeated
+_SUFFIX = 64
+
+
+def repeated(text: str) -> tuple[int, int] | None:
+    """Where the words stand that the end of a text repeats and repeats: (start, end) of their first time; None without."""
+    tail = text[-(LOOP + LONGEST_UNIT) :]
+    if len(tail) < LOOP:
+        return None
+    suffix = tail[-_SUFFIX:]
+    before = tail.rfind(suffix, 0, len(tail) - 1)
+    period = len(tail) - _SUFFIX - before
+    if before < 0 or period > LONGEST_UNIT or tail[-LOOP:-period] != tail[-LOOP + period :]:
+        return None
+    start = len(text) - LOOP
+    while start and text[start - 1] == text[start - 1 + period]:
+        start -= 1
+    return start, start + period
 
 
 def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float | None = None) -> None:
@@ -186,16 +214,6 @@ def strip_boxes(text: str) -> str:
 def boxed(text: str) -> list[str]:
     """What the model put into answer boxes, in order."""
     return [m.strip() for m in re.findall(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", text, re.DOTALL)]
-
-
-def whole(text: str) -> str:
-    """The text with the halves of a character that came in two pieces joined; a half alone becomes a mark."""
-    if text.isascii() or not _HALF.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-_HALF = re.compile("[\ud800-\udfff]")
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from glm_mcp.errors import Again, ConfigError, GLMError, NetworkError, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
+from glm_mcp.glm.network import CHECK, READ_S, Sent, mapped, short
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
 from glm_mcp.text import ID_CHARS, clean
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
-READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
-_CHECK = "`glm-mcp doctor` tests the connection."
+OnEvent = Callable[[dict[str, Any]], None]
+_EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
@@ -40,6 +41,7 @@ class Transport:
         self._direct: httpx.AsyncClient | None = None
         self._outside: httpx.AsyncClient | None = None
         self._building = anyio.Lock()
+        self._reached: set[str] = set()
 
     async def client(self, url: str) -> httpx.AsyncClient:
         # A loopback server is never behind the proxy that the environment names.
@@ -58,19 +60,15 @@ class Transport:
                     self._outside = found
         return found
 
-    async def post(
-        self, url: str, headers: dict[str, str], body: bytes, heard: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `heard`; `{"_broken": True}` for one
+    async def post(self, url: str, key: str | None, body: bytes, on_event: OnEvent) -> None:
+        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
         that is damaged.
 
-        Raises GLMError: the service's refusal, or what the network did. `meta["sent"]` is set when the request went out.
+        Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
-        import httpx
-        from httpx_sse import EventSource
-
         client = await self.client(url)
-        request_id: str | None = None
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        answer = _Answer()
         try:
             async with (
                 mapped(url) as sent,
@@ -78,33 +76,17 @@ class Transport:
                     "POST", url, content=body, headers=headers, extensions={"trace": Greeting()}
                 ) as response,
             ):
-                request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
-                if response.status_code != 200:
-                    sent.out = response.status_code == LOST_BY_GATEWAY
-                    text = (await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)).decode(
-                        "utf-8", "replace"
-                    )
-                    wait = retry_after(response.headers.get)
-                    raise read_error(response.status_code, text, request_id=request_id, retry_after=wait)
-                sent.out = True
-                kind = response.headers.get("content-type", "")
-                if "event-stream" not in kind.lower():
-                    heard(_decode(await _capped(response.aiter_bytes(), ANSWER_BYTES), kind))
-                    return
-                async with aclosing(EventSource(_bounded(response)).aiter_sse()) as events:
-                    async for event in events:
-                        data = event.data.strip()
-                        if data == "[DONE]":
-                            with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
-                                await anext(events, None)
-                            return
-                        if data:
-                            heard(_frame(data))
+                self._reached.add(urlsplit(url).netloc)
+                await answer.read(response, sent, on_event)
         except GLMError as error:
-            error.meta["sent"] = sent.out
-            if request_id and not error.request_id:
-                error.request_id = clean(request_id, ID_CHARS)
-            raise
+            named = error.request_id or clean(answer.request_id or "", ID_CHARS) or None
+            # A service may repeat the key in its own words.
+            said = error.message.replace(key, "[key]") if key else error.message
+            raise error.but(sent=sent.out, request_id=named, message=said) from error.__cause__
+
+    def reached(self, url: str) -> bool:
+        """Whether this process has had an answer from this host."""
+        return urlsplit(url).netloc in self._reached
 
     def _build(self, local: bool) -> httpx.AsyncClient:
         """Raises ConfigError when the environment names a proxy or certificates that cannot be used."""
@@ -124,7 +106,7 @@ class Transport:
             ) from error
         except OSError as error:
             raise ConfigError(
-                f"the certificates of the environment cannot be read ({_short(error)})",
+                f"the certificates of the environment cannot be read ({short(error)})",
                 "Check SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
@@ -172,87 +154,55 @@ class Greeting:
                 await self._raw.aclose()
 
 
-class Sent:
-    """Whether the request went out, so that the service may have worked on it."""
+class _Answer:
+    """Reads one answer, as a stream of events or as one object."""
 
     def __init__(self) -> None:
-        self.out = False
+        self.request_id: str | None = None
+
+    async def read(self, response: httpx.Response, sent: Sent, on_event: OnEvent) -> None:
+        self.request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
+        if response.status_code != 200:
+            sent.out = response.status_code == LOST_BY_GATEWAY
+            text = await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)
+            wait = retry_after(response.headers.get)
+            raise read_error(
+                response.status_code,
+                text.decode("utf-8", "replace"),
+                request_id=self.request_id,
+                retry_after=wait,
+            )
+        sent.out = True
+        kind = response.headers.get("content-type", "").lower()
+        pieces = response.aiter_bytes()
+        first = b"" if "event-stream" in kind else await anext(pieces, b"")
+        # Some compatible servers send their stream as text/plain, or without a type.
+        if "event-stream" in kind or first.lstrip().startswith(_EVENTS):
+            await _read_events(_joined(first, pieces), on_event)
+        else:
+            on_event(_decode(await _capped(_joined(first, pieces), ANSWER_BYTES), kind))
 
 
-@asynccontextmanager
-async def mapped(url: str) -> AsyncIterator[Sent]:
-    """Turns httpx's errors into ours; `sent.out` says what is known about the request when one is raised."""
+async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
+    from httpx_sse import EventSource
 
-    sent = Sent()
-    host = urlsplit(url).hostname or url
-    try:
-        yield sent
-    except httpx.ProxyError as error:
-        raise NetworkError(
-            f"the proxy refused the way to {host} ({_short(error)})",
-            f"Check HTTPS_PROXY and NO_PROXY. {_CHECK}",
-            again=Again.RETRY,
-        ) from error
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise _unreached(host, error) from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise ConfigError(
-            f"{host} is not an address that can be called ({_short(error)})", "Check GLM_BASE_URL."
-        ) from error
-    except httpx.TimeoutException as error:
-        sent.out = True
-        raise NetworkError(
-            f"{host} was silent for {READ_S:.0f} s", f"Call again. {_CHECK}", again=Again.RETRY
-        ) from error
-    except httpx.TransportError as error:
-        sent.out = True
-        raise NetworkError(
-            f"the connection to {host} broke ({_short(error)})", f"Call again. {_CHECK}", again=Again.RETRY
-        ) from error
-    except httpx.HTTPError as error:
-        sent.out = True
-        raise NetworkError(
-            f"{host} answered something that is not HTTP ({_short(error)})", _CHECK, again=Again.RETRY
-        ) from error
+    async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
+        async for event in events:
+            data = event.data.strip()
+            if data == "[DONE]":
+                with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
+                    await anext(events, None)
+                return
+            if data:
+                on_event(_frame(data))
 
 
-def _unreached(host: str, error: Exception) -> NetworkError:
-    import httpx
-
-    text = f"{error} {error.__cause__ or ''}".lower()
-    if "wrong_version" in text or "wrong version" in text:
-        return NetworkError(
-            f"{host} does not speak TLS ({_short(error)})",
-            f"Check whether GLM_BASE_URL (or HTTPS_PROXY) should begin with http://. {_CHECK}",
-        )
-    if "certificate" in text or "ssl" in text or "tls" in text:
-        return NetworkError(
-            f"no secure connection to {host} ({_short(error)})",
-            f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {_CHECK}",
-            again=Again.NEVER if "certificate" in text else Again.RETRY,
-        )
-    if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
-        return NetworkError(
-            f"the name {host} was not found",
-            f"Check the network and GLM_BASE_URL. {_CHECK}",
-            again=Again.RETRY,
-        )
-    if isinstance(error, httpx.ConnectError) and not str(error):
-        return NetworkError(
-            f"{host} hung up before the connection stood",
-            f"A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies. {_CHECK}",
-            again=Again.RETRY,
-        )
-    return NetworkError(
-        f"{host} was not reached ({_short(error)})",
-        f"Check the network, GLM_BASE_URL and proxies. {_CHECK}",
-        again=Again.RETRY,
-    )
-
-
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece
 
 
 def _frame(data: str) -> dict[str, Any]:
@@ -277,12 +227,12 @@ def _decode(body: bytes, kind: str) -> dict[str, Any]:
     return found
 
 
-def _bounded(response: httpx.Response) -> httpx.Response:
-    """The same stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
+def _bounded(pieces: AsyncIterator[bytes]) -> httpx.Response:
+    """A stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
     import httpx
 
     whole = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=whole, content=_checked(response.aiter_bytes()))
+    return httpx.Response(200, headers=whole, content=_checked(pieces))
 
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -306,7 +256,7 @@ async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def _endless() -> UpstreamError:
     return UpstreamError(
         f"the answer is endless (over {ANSWER_BYTES >> 20} MB)",
-        f"Ask for less, or check GLM_BASE_URL. {_CHECK}",
+        f"Ask for less, or check GLM_BASE_URL. {CHECK}",
     )
 
 

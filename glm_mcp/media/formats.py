@@ -1,329 +1,313 @@
-"""What a file is, by its bytes. Never by its name or by what a server claims; a name only tells kinds of text apart.
+"""Every kind of file, one row each: how it is known, who reads it, and what to say where nobody does.
 
-Own tables for what MIME libraries get wrong (HEIC, AVIF, SVG, every kind of text, office files), `filetype` for the
-rest. No function here raises, whatever the bytes.
+Readers, refusals, limits, completion suffixes and the extras that `doctor` looks for come from here; `detect` tells the
+kind of a file. A new kind is a row, and a reader with the signature of `worker_child.Job` where it has one.
 """
 
 from __future__ import annotations
 
-import io
-import re
-import zipfile
-import zlib
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import IO
+from typing import Literal
 
-from glm_mcp.media.text_kinds import text_mime
-from glm_mcp.media.types import Family
+from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 
-HEAD = 16_384  # bytes of the beginning that are looked at
-_TAIL = 65_536  # bytes of the end, where a zip keeps its list of members
+Family = Literal["image", "video", "audio", "document", "text", "unknown"]
+Want = Literal["image", "video", "document", "any"]
 
-Kind = tuple[Family, str]
-
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins one without members
-
-_OOXML = "application/vnd.openxmlformats-officedocument."
-DOCX = _OOXML + "wordprocessingml.document"
-XLSX = _OOXML + "spreadsheetml.sheet"
-PPTX = _OOXML + "presentationml.presentation"
-UNKNOWN: Kind = ("unknown", "application/octet-stream")
-
-# (offset, bytes, family, mime): magics long or odd enough that no text begins so.
-_MAGIC: tuple[tuple[int, bytes, Family, str], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n", "image", "image/png"),
-    (0, b"\xff\xd8\xff", "image", "image/jpeg"),
-    (0, b"GIF87a", "image", "image/gif"),
-    (0, b"GIF89a", "image", "image/gif"),
-    (0, b"II*\0", "image", "image/tiff"),
-    (0, b"MM\0*", "image", "image/tiff"),
-    (0, b"II+\0", "image", "image/tiff"),
-    (0, b"MM\0+", "image", "image/tiff"),
-    (0, b"\0\0\1\0", "image", "image/x-icon"),
-    (0, b"\0\0\2\0", "image", "image/x-icon"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image", "image/jp2"),
-    (0, b"\xff\x4f\xff\x51", "image", "image/j2k"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image", "image/jxl"),
-    (0, b"\xff\x0a", "image", "image/jxl"),
-    (0, b"8BPS\0\1", "image", "image/vnd.adobe.photoshop"),
-    (0, b"\x76\x2f\x31\x01", "image", "image/x-exr"),
-    (0, b"qoif\0", "image", "image/qoi"),
-    (0, b"icns\0", "image", "image/x-icns"),
-    (0, b"DDS \x7c\0\0\0", "image", "image/vnd-ms.dds"),
-    (128, b"DICM", "image", "application/dicom"),
-    (0, b"FLV\x01", "video", "video/x-flv"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video", "video/x-ms-asf"),
-    (0, b"\0\0\1\xba", "video", "video/mpeg"),
-    (0, b"\0\0\1\xb3", "video", "video/mpeg"),
-    (0, b".RMF\0\0\0", "video", "application/vnd.rn-realmedia"),
-    (0, b"fLaC\0", "audio", "audio/flac"),
-    (0, b"ID3\x02", "audio", "audio/mpeg"),
-    (0, b"ID3\x03", "audio", "audio/mpeg"),
-    (0, b"ID3\x04", "audio", "audio/mpeg"),
-    (0, b"#!AMR", "audio", "audio/amr"),
-    (0, b"MThd\0\0\0\6", "audio", "audio/midi"),
-    (0, b"caff\0\1", "audio", "audio/x-caf"),
-    (8, b"AIFF", "audio", "audio/aiff"),
-    (0, b"\x28\xb5\x2f\xfd", "unknown", "application/zstd"),
-    (0, b"\x1f\x8b\x08", "unknown", "application/gzip"),
-    (0, b"SQLite format 3\0", "unknown", "application/vnd.sqlite3"),
-    (0, b"bplist00", "unknown", "application/x-bplist"),
-    (0, b"\x7fELF", "unknown", "application/x-executable"),
-)
-
-_BRANDS: dict[bytes, Kind] = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis"), ("image", "image/heic")),
-    **dict.fromkeys((b"hevc", b"hevx", b"hevm", b"hevs"), ("image", "image/heic-sequence")),
-    b"mif1": ("image", "image/heif"),
-    b"msf1": ("image", "image/heif-sequence"),
-    b"avif": ("image", "image/avif"),
-    b"avis": ("image", "image/avif"),
-    b"crx ": ("image", "image/x-canon-cr3"),
-    b"jxl ": ("image", "image/jxl"),
-    b"qt  ": ("video", "video/quicktime"),
-    **dict.fromkeys((b"M4V ", b"M4VH", b"M4VP"), ("video", "video/x-m4v")),
-    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "), ("audio", "audio/mp4")),
-}
-
-_ZIP_MIMES = {
-    b"application/epub+zip": "application/epub+zip",
-    b"application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
-    b"application/vnd.oasis.opendocument.spreadsheet": "application/vnd.oasis.opendocument.spreadsheet",
-    b"application/vnd.oasis.opendocument.presentation": "application/vnd.oasis.opendocument.presentation",
-    b"application/vnd.oasis.opendocument.graphics": "application/vnd.oasis.opendocument.graphics",
-}
-_ZIP_MEMBERS = (
-    (b"word/document", DOCX),
-    (b"xl/workbook", XLSX),
-    (b"ppt/presentation", PPTX),
-    (b"META-INF/container.xml", "application/epub+zip"),
-    (
-        b"META-INF/manifest.xml",
-        "application/vnd.oasis.opendocument.text",
-    ),  # of any ODF whose first member is packed
-)
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_STREAMS = (
-    ("EncryptedPackage", "application/x-encrypted-ooxml"),
-    ("WordDocument", "application/msword"),
-    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
-    ("Workbook", "application/vnd.ms-excel"),
-    ("Book", "application/vnd.ms-excel"),
-    ("__substg1.0_", "application/vnd.ms-outlook"),
-)
-_OLE_NAMES = {
-    ".doc": "application/msword",
-    ".xls": "application/vnd.ms-excel",
-    ".ppt": "application/vnd.ms-powerpoint",
-    ".msg": "application/vnd.ms-outlook",
-}
+_MB = 1024 * 1024
 
 
-def sniff(head: bytes, name: str = "", tail: bytes = b"") -> Kind:
-    """(family, mime) of a file that begins with `head`; ("unknown", …) for what no tool reads.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`title`: what it is, as a user says it. `suffixes`: of names, the usual one first.
 
-    `name` only tells text formats, old office files and Targa pictures apart. `tail`: the end of the file, where office files that are
-    zips keep the list of their members; without it, the beginning decides.
+    `magic`: (offset, bytes) by which it is known beyond doubt; `detect` knows the others by a closer look.
+    `reader`: "module:function" of the job that reads it, "" where no tool does. `extra`: the optional part that this
+    needs. `limit_mb`: of the file. `child`: read in a process of its own always, not only when it is large.
+    `fix`: what to do where no tool takes it, or not the one that was called.
     """
-    strong = _strong(head)
-    if strong == ("unknown", "application/gzip") and _packed_drawing(head):
-        return "image", "image/svg+xml"
-    if strong:
-        return strong
-    if head.startswith(ZIP):
-        return _zip(head, tail)
-    if head.startswith(_OLE):
-        return _ole(head + tail, name)
-    if head.startswith(b"{\\rtf"):
-        return "document", "application/rtf"
-    if head.startswith(b"%!PS"):
-        return "unknown", "application/postscript"
-    if _is_targa(head, name, tail):
-        return "image", "image/x-tga"
-    if re.match(rb"P[1-7]\s+(?:#[^\n]*\n\s*)?(?:\d+\s|WIDTH)", head):
-        return "image", "image/x-portable-anymap"
-    mime = text_mime(head[:HEAD], name)
-    if mime:
-        return ("image", mime) if mime == "image/svg+xml" else ("text", mime)
-    return _fallback(head)
+
+    name: str
+    family: Family
+    mime: str
+    title: str
+    suffixes: tuple[str, ...] = ()
+    magic: tuple[tuple[int, bytes], ...] = ()
+    reader: str = ""
+    extra: str = ""
+    limit_mb: int = 500
+    child: bool = False
+    fix: str = ""
 
 
-def sniff_file(file: IO[bytes], name: str = "") -> Kind:
-    """`sniff` of an opened file, with its end and its directory where these decide. Leaves it at its start. Blocking."""
-    try:
-        file.seek(0)
-        head = file.read(HEAD)
-        tail = b""
-        if head.startswith(ZIP):
-            size = file.seek(0, io.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            tail = file.read(_TAIL)
-        elif head.startswith(_OLE):
-            # The number of the sector where the directory of streams begins; sectors are 512 or 4096 bytes.
-            sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)
-            file.seek((int.from_bytes(head[48:52], "little") + 1) * sector)
-            tail = file.read(_TAIL)
-        elif head[:1] < b"\x20":  # possibly a Targa picture, known by its end
-            size = file.seek(0, io.SEEK_END)
-            file.seek(max(0, size - 26))
-            tail = file.read(26)
-        return sniff(head, name, tail)
-    except (OSError, ValueError, OverflowError):
-        return UNKNOWN
-    finally:
-        file.seek(0)
+_DOCUMENTS, _IMAGES = "glm_mcp.media.documents.", "glm_mcp.media.images."
+_TEXT = _DOCUMENTS + "plaintext:text_job"
+_PICTURE = _IMAGES + "pipeline:image_job"
+_FILM = "glm_mcp.media.video.frames:frames_job"
+_OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."
+
+_UNPACK = "Unpack it and pass the files in it."
+_SOUND = "No tool here takes sound: pass a transcript."
+RECORD = "Record a piece of it into a file first (for instance with ffmpeg) and pass that."
+_AS_PICTURE = "Save it as PNG or JPEG in a program that opens it."
+_AS_PDF = "Save or export it as PDF."
+_OPEN_CONTENT = "Pass what it was made from: the source, or an export as text."
 
 
-def sniff_bytes(data: bytes, name: str = "") -> Kind:
-    """`sniff_file` of bytes in memory."""
-    if data.startswith((*ZIP, _OLE)):
-        return sniff_file(io.BytesIO(data), name)
-    return sniff(data[:HEAD], name, data[-26:])
+def _words(text: str) -> tuple[str, ...]:
+    return tuple("." + word for word in text.split())
 
 
-def is_media(head: bytes) -> bool:
-    """Whether a file that begins so is a picture, video or PDF beyond doubt: no text, SVG or office file is."""
-    family, mime = _strong(head) or UNKNOWN
-    return family in ("image", "video") or mime == "application/pdf"
+_CODE = _words(
+    "py pyi pyw js mjs cjs jsx ts tsx c h cc cpp cxx hpp hh cu cs css scss sass less dart diff patch go groovy gradle "
+    "ini cfg conf properties toml yaml yml java lua php proto r scala sql svelte vue swift tex zig rb rs kt kts pl sh bash "
+    "zsh fish ps1 bat cmd m mm hs ex exs erl jl ml clj vb f90 asm s sol tf graphql nix v vhd json5 jsonl ndjson"
+)
+
+# fmt: off
+_IMAGE_KINDS = (
+    Kind("png", "image", "image/png", "a PNG picture", (".png", ".apng"), ((0, b"\x89PNG\r\n\x1a\n"),), _PICTURE),
+    Kind("jpeg", "image", "image/jpeg", "a JPEG picture", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), ((0, b"\xff\xd8\xff"),), _PICTURE),
+    Kind("webp", "image", "image/webp", "a WebP picture", (".webp",), reader=_PICTURE),
+    Kind("gif", "image", "image/gif", "a GIF picture", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), _PICTURE),
+    Kind("heic", "image", "image/heic", "a HEIC picture", (".heic", ".heif", ".hif"), reader=_PICTURE, extra="heic", child=True),
+    Kind("avif", "image", "image/avif", "an AVIF picture", (".avif",), reader=_PICTURE),
+    Kind("raw", "image", "image/x-dcraw", "a camera's raw picture", (".cr2", ".cr3", ".raf", ".orf", ".rw2"), ((8, b"CR\2\0"), (0, b"FUJIFILMCCD-RAW"), (0, b"IIRO\x08\0"), (0, b"IIRS\x08\0"), (0, b"IIU\0")), fix="Export it as JPEG in the program that develops it."),  # before TIFF, which some of them are as well
+    Kind("tiff", "image", "image/tiff", "a TIFF picture", (".tiff", ".tif"), ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")), _PICTURE, child=True),
+    Kind("bmp", "image", "image/bmp", "a BMP picture", (".bmp",), reader=_PICTURE),
+    Kind("dib", "image", "image/x-ms-dib", "a DIB picture", (".dib",), reader=_PICTURE),
+    Kind("ico", "image", "image/x-icon", "a Windows icon", (".ico",), reader=_PICTURE),
+    Kind("cur", "image", "image/x-win-bitmap", "a Windows cursor", (".cur",), reader=_PICTURE),
+    Kind("icns", "image", "image/x-icns", "a macOS icon", (".icns",), ((0, b"icns\0"),), _PICTURE, child=True),
+    Kind("jp2", "image", "image/jp2", "a JPEG 2000 picture", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), ((0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xff\x4f\xff\x51")), _PICTURE, child=True),
+    Kind("pnm", "image", "image/x-portable-anymap", "a PNM picture", (".ppm", ".pgm", ".pbm", ".pnm"), reader=_PICTURE),
+    Kind("tga", "image", "image/x-tga", "a Targa picture", (".tga", ".icb", ".vda", ".vst"), reader=_PICTURE),
+    Kind("qoi", "image", "image/qoi", "a QOI picture", (".qoi",), ((0, b"qoif\0"),), _PICTURE),
+    Kind("psd", "image", "image/vnd.adobe.photoshop", "a Photoshop picture", (".psd",), ((0, b"8BPS\0\1"),), _PICTURE, child=True),
+    Kind("pcx", "image", "image/x-pcx", "a PCX picture", (".pcx",), reader=_PICTURE, child=True),
+    Kind("dds", "image", "image/vnd-ms.dds", "a DDS texture", (".dds",), ((0, b"DDS \x7c\0\0\0"),), _PICTURE, child=True),
+    Kind("sgi", "image", "image/sgi", "an SGI picture", (".sgi", ".rgba", ".bw"), ((0, b"\1\xda\0\1\0"), (0, b"\1\xda\1\1\0"), (0, b"\1\xda\0\2\0"), (0, b"\1\xda\1\2\0")), _PICTURE, child=True),
+    Kind("svg", "image", "image/svg+xml", "an SVG drawing", (".svg", ".svgz"), reader=_IMAGES + "svg.draw:svg_job", extra="svg", child=True),
+    Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), fix=_AS_PICTURE),
+    Kind("exr", "image", "image/x-exr", "an OpenEXR picture", (".exr",), ((0, b"\x76\x2f\x31\x01"),), fix=_AS_PICTURE),
+    Kind("xcf", "image", "image/x-xcf", "a GIMP picture", (".xcf",), ((0, b"gimp xcf "),), fix=_AS_PICTURE),
+    Kind("jxr", "image", "image/jxr", "a JPEG XR picture", (".jxr", ".wdp", ".hdp"), ((0, b"II\xbc\1"),), fix=_AS_PICTURE),
+    Kind("dicom", "image", "application/dicom", "a DICOM picture", (".dcm",), ((128, b"DICM"),), fix="Export it as PNG from a DICOM viewer."),
+    Kind("emf", "image", "image/emf", "a Windows metafile", (".emf", ".wmf"), ((40, b" EMF\0\0\1\0"), (0, b"\xd7\xcd\xc6\x9a\0\0")), fix=_AS_PICTURE),
+    Kind("postscript", "image", "application/postscript", "a PostScript drawing", (".eps", ".ps"), ((0, b"%!PS"), (0, b"\xc5\xd0\xd3\xc6")), fix="Convert it to PDF (ps2pdf) or PNG."),
+)
+
+_VIDEO_KINDS = (
+    *(
+        Kind(name, "video", mime, title, suffixes, magic, _FILM, "video", 20 * 1024, child=True)
+        for name, mime, title, suffixes, magic in (
+            ("mp4", "video/mp4", "an MP4 video", (".mp4",), ()),
+            ("mov", "video/quicktime", "a QuickTime video", (".mov", ".qt"), ()),
+            ("mkv", "video/x-matroska", "a Matroska video", (".mkv",), ()),
+            ("webm", "video/webm", "a WebM video", (".webm",), ()),
+            ("avi", "video/x-msvideo", "an AVI video", (".avi",), ()),
+            ("m4v", "video/x-m4v", "an M4V video", (".m4v",), ()),
+            ("3gp", "video/3gpp", "a 3GP video", (".3gp", ".3g2"), ()),
+            ("flv", "video/x-flv", "an FLV video", (".flv",), ((0, b"FLV\x01"),)),
+            ("wmv", "video/x-ms-asf", "a Windows Media video", (".wmv", ".asf"), ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
+            ("mpg", "video/mpeg", "an MPEG video", (".mpg", ".mpeg", ".vob"), ((0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"))),
+            ("ts", "video/mp2t", "an MPEG transport stream", (".m2ts", ".mts"), ()),  # .ts belongs to source code
+            ("ogv", "video/ogg", "an Ogg video", (".ogv",), ()),
+            ("rm", "application/vnd.rn-realmedia", "a RealMedia video", (".rm", ".rmvb"), ((0, b".RMF\0\0\0"),)),
+        )
+    ),
+    *(
+        Kind(name, "audio", mime, title, suffixes, magic, fix=_SOUND)
+        for name, mime, title, suffixes, magic in (
+            ("mp3", "audio/mpeg", "an MP3 sound file", (".mp3",), ((0, b"ID3\2"), (0, b"ID3\3"), (0, b"ID3\4"))),
+            ("m4a", "audio/mp4", "an M4A sound file", (".m4a", ".m4b"), ()),
+            ("aac", "audio/aac", "an AAC sound file", (".aac",), ((0, b"\xff\xf1"), (0, b"\xff\xf9"))),
+            ("wav", "audio/wav", "a WAV sound file", (".wav",), ()),
+            ("flac", "audio/flac", "a FLAC sound file", (".flac",), ((0, b"fLaC\0"),)),
+            ("ogg", "audio/ogg", "an Ogg sound file", (".ogg", ".oga", ".opus"), ()),
+            ("amr", "audio/amr", "an AMR sound file", (".amr",), ((0, b"#!AMR"),)),
+            ("midi", "audio/midi", "a MIDI file", (".mid", ".midi"), ((0, b"MThd\0\0\0\6"),)),
+            ("caf", "audio/x-caf", "a CAF sound file", (".caf",), ((0, b"caff\0\1"),)),
+            ("aiff", "audio/aiff", "an AIFF sound file", (".aiff", ".aif"), ((8, b"AIFF"), (8, b"AIFC"))),
+        )
+    ),
+)
+
+_DOCUMENT_KINDS = (
+    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf",), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
+    *(
+        Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, "office", 100, child=True)
+        for name, mime, title, suffixes, reader in (
+            ("docx", _OOXML + "wordprocessingml.document", "a Word document", (".docx", ".docm", ".dotx", ".dotm"), "docx:docx_job"),
+            ("pptx", _OOXML + "presentationml.presentation", "a PowerPoint presentation", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx:pptx_job"),
+            ("xlsx", _OOXML + "spreadsheetml.sheet", "an Excel workbook", (".xlsx", ".xlsm", ".xltx", ".xltm"), "spreadsheet:sheets_job"),
+            ("xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12", "a binary Excel workbook", (".xlsb",), "spreadsheet:sheets_job"),
+            ("xls", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt"), "spreadsheet:sheets_job"),
+            ("ods", _ODF + "spreadsheet", "an OpenDocument spreadsheet", (".ods", ".ots"), "spreadsheet:sheets_job"),
+            ("odt", _ODF + "text", "an OpenDocument text", (".odt", ".ott"), "epub:open_document_job"),
+            ("odp", _ODF + "presentation", "an OpenDocument presentation", (".odp", ".otp"), "epub:open_document_job"),
+            ("odg", _ODF + "graphics", "an OpenDocument drawing", (".odg",), "epub:open_document_job"),
+            ("epub", "application/epub+zip", "an EPUB book", (".epub",), "epub:epub_job"),
+        )
+    ),
+    Kind("rtf", "document", "application/rtf", "an RTF document", (".rtf",), ((0, b"{\\rtf"),), _DOCUMENTS + "rtf:rtf_job", limit_mb=50, child=True),
+    Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), fix="Save it as DOCX or PDF."),
+    Kind("ppt", "document", "application/vnd.ms-powerpoint", "a PowerPoint presentation of the old format", (".ppt", ".pps", ".pot"), fix="Save it as PPTX or PDF."),
+    Kind("encrypted", "document", "application/x-encrypted-ooxml", "an encrypted Office file", fix="Save it without a password, or as a PDF with one."),
+    Kind("msg", "document", "application/vnd.ms-outlook", "an Outlook message", (".msg",), fix="Save it as .eml or HTML: from Outlook, or by dragging it into another mail program."),
+    Kind("pst", "document", "application/vnd.ms-outlook-pst", "an Outlook mailbox", (".pst", ".ost"), ((0, b"!BDN"),), fix="Save the messages needed as .eml."),
+    Kind("pages", "document", "application/vnd.apple.pages", "a Pages document", (".pages",), fix="In Pages export it as PDF or Word (File > Export To)."),
+    Kind("numbers", "document", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), fix="In Numbers export it as Excel, CSV or PDF (File > Export To)."),
+    Kind("keynote", "document", "application/vnd.apple.keynote", "a Keynote presentation", (".key",), fix="In Keynote export it as PowerPoint or PDF (File > Export To)."),
+    Kind("visio", "document", "application/vnd.visio", "a Visio drawing", (".vsdx", ".vsd"), fix="Export it as PDF or SVG."),
+    Kind("publisher", "document", "application/x-mspublisher", "a Publisher document", (".pub",), fix=_AS_PDF),
+    Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), fix="Save it as DOCX or PDF."),
+    Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), fix="Print it to a PDF."),
+    Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3"), ((60, b"BOOKMOBI"),), fix="Convert it to EPUB (for instance with Calibre)."),
+    Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),
+    Kind("chm", "document", "application/vnd.ms-htmlhelp", "a Windows help file", (".chm",), ((0, b"ITSF\3"),), fix="Unpack its HTML pages (7-Zip does) and pass those."),
+    Kind("onenote", "document", "application/onenote", "a OneNote notebook", (".one",), ((0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"),), fix="Export it as PDF or DOCX."),
+    Kind("ole", "document", "application/x-ole-storage", "a file of an old Office format", fix="Save it as DOCX, PPTX, XLSX or PDF."),
+)
+
+_TEXT_KINDS = (
+    *(
+        Kind(name, "text", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 50, child)
+        for name, mime, title, suffixes, reader, extra, child in (
+            ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht"), "html:html_job", "office", True),
+            ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),
+            ("ipynb", "application/x-ipynb+json", "a Jupyter notebook", (".ipynb",), "notebook:notebook_job", "", True),
+            ("csv", "text/csv", "a CSV table", (".csv",), "markdown:table_job", "", False),
+            ("tsv", "text/tab-separated-values", "a table with tabs", (".tsv", ".tab"), "markdown:table_job", "", False),
+        )
+    ),
+    *(
+        Kind(name, "text", mime, title, suffixes, (), _TEXT, "", 50)
+        for name, mime, title, suffixes in (
+            ("markdown", "text/markdown", "a Markdown text", (".md", ".markdown", ".mdx", ".mkd", ".rst", ".adoc", ".org")),
+            ("text", "text/plain", "text", (".txt", ".text", ".log")),
+            ("json", "application/json", "JSON", (".json", ".geojson")),
+            ("xml", "application/xml", "XML", (".xml", ".xsl", ".xsd", ".plist", ".rss", ".atom")),
+            ("subrip", "application/x-subrip", "a subtitle file", (".srt",)),
+            ("vtt", "text/vtt", "a subtitle file", (".vtt",)),
+            ("code", "text/x-source", "source code", _CODE),
+        )
+    ),
+    *(
+        Kind(name, "text", mime, "a list of stream parts", (suffix,), (), _TEXT, limit_mb=50, fix=RECORD.removesuffix(".") + ": live streams are not read.")
+        for name, mime, suffix in (("hls", "application/vnd.apple.mpegurl", ".m3u8"), ("dash", "application/dash+xml", ".mpd"))
+    ),
+    Kind("lfs", "text", "application/vnd.git-lfs", "a pointer of Git LFS, not the file itself", magic=((0, b"version https://git-lfs.github.com/spec/"),), fix='Fetch the file with "git lfs pull" in its repository, then call again.'),
+)
+
+UNKNOWN = Kind("unknown", "unknown", "application/octet-stream", "of a kind that no tool here reads", fix="Convert it to a usual format first.")
+
+_OTHER_KINDS = (
+    *(
+        Kind(name, "unknown", mime, title, suffixes, magic, fix=_UNPACK)
+        for name, mime, title, suffixes, magic in (
+            ("zip", "application/zip", "an archive (zip)", (".zip", ".jar", ".apk", ".ipa", ".whl", ".kmz"), ()),
+            ("tar", "application/x-tar", "an archive (tar)", (".tar",), ()),
+            ("gzip", "application/gzip", "an archive (gzip)", (".gz", ".tgz"), ((0, b"\x1f\x8b\x08"),)),
+            ("7z", "application/x-7z-compressed", "an archive (7z)", (".7z",), ((0, b"7z\xbc\xaf\x27\x1c"),)),
+            ("rar", "application/vnd.rar", "an archive (RAR)", (".rar",), ((0, b"Rar!\x1a\x07"),)),
+            ("xz", "application/x-xz", "an archive (xz)", (".xz",), ((0, b"\xfd7zXZ\0"),)),
+            ("bzip2", "application/x-bzip2", "an archive (bzip2)", (".bz2",), ((4, b"1AY&SY"),)),
+            ("zstd", "application/zstd", "an archive (zstd)", (".zst",), ((0, b"\x28\xb5\x2f\xfd"),)),
+            ("lz4", "application/x-lz4", "an archive (lz4)", (".lz4",), ((0, b"\x04\x22\x4d\x18"),)),
+            ("cab", "application/vnd.ms-cab-compressed", "an archive (cab)", (".cab",), ((0, b"MSCF\0\0\0\0"),)),
+            ("ar", "application/x-archive", "an archive (ar)", (".ar", ".deb", ".a"), ((0, b"!<arch>\n"),)),
+            ("rpm", "application/x-rpm", "an archive (RPM)", (".rpm",), ((0, b"\xed\xab\xee\xdb"),)),
+        )
+    ),
+    Kind("sqlite", "unknown", "application/vnd.sqlite3", "an SQLite database", (".sqlite", ".sqlite3", ".db"), ((0, b"SQLite format 3\0"),), fix="Export the tables needed as CSV (sqlite3 -csv)."),
+    Kind("access", "unknown", "application/x-msaccess", "an Access database", (".mdb", ".accdb"), ((4, b"Standard Jet DB\0"), (4, b"Standard ACE DB\0")), fix="Export the tables needed as CSV or XLSX."),
+    Kind("parquet", "unknown", "application/vnd.apache.parquet", "a Parquet table", (".parquet",), ((0, b"PAR1\x15"),), fix="Convert it to CSV."),
+    Kind("plist", "unknown", "application/x-bplist", "a binary property list", magic=((0, b"bplist00"),), fix="Convert it to XML (plutil -convert xml1)."),
+    Kind("dwg", "unknown", "image/vnd.dwg", "an AutoCAD drawing", (".dwg",), tuple((0, b"AC10%d\0" % version) for version in (12, 14, 15, 18, 21, 24, 27, 32)), fix="Export it as PDF or SVG."),
+    Kind("font", "unknown", "font/sfnt", "a font", (".ttf", ".otf", ".woff", ".woff2", ".ttc"), ((0, b"\0\1\0\0\0"), (0, b"OTTO\0"), (0, b"wOFF\0\1"), (0, b"wOFFOTTO"), (0, b"wOF2\0\1"), (0, b"wOF2OTTO"), (0, b"ttcf\0")), fix="Pass a picture of a text in it."),
+    Kind("program", "unknown", "application/x-executable", "a program", (".exe", ".dll", ".so", ".dylib", ".o", ".pyc", ".class", ".wasm"), ((0, b"\x7fELF"), (0, b"MZ\x90\0"), (0, b"\xcf\xfa\xed\xfe"), (0, b"\xca\xfe\xba\xbe"), (0, b"\0asm")), fix=_OPEN_CONTENT),
+    UNKNOWN,
+)
+# fmt: on
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (*_IMAGE_KINDS, *_VIDEO_KINDS, *_DOCUMENT_KINDS, *_TEXT_KINDS, *_OTHER_KINDS)
+}
+# The optional parts that readers need, and the modules that each brings.
+EXTRAS = {
+    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
+    "video": ("av",),
+    "heic": ("pillow_heif",),
+    "svg": ("resvg_py",),
+}
+_BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
+
+FAMILIES: dict[Want, tuple[Family, ...]] = {
+    "image": ("image",),
+    "video": ("video",),
+    "document": ("document", "text"),
+    "any": ("image", "video", "document", "text"),
+}
+_WANTED = {"image": "a picture", "video": "a video", "document": "a document"}
+_TOOLS: dict[Family, str] = {
+    "image": "Use describe_image for it.",
+    "video": "Use analyze_video for it.",
+    "document": "Use read_document for it.",
+    "text": "Use read_document for it.",
+}
 
 
-def is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar" and b"\0" in head[:512]  # a text may say "ustar" there
+def named(name: str) -> Kind:
+    """The kind that a name claims, by its suffix; UNKNOWN when it claims none."""
+    return _BY_SUFFIX.get(PurePath(name).suffix.lower(), UNKNOWN)
 
 
-def pdf_at(head: bytes) -> int:
-    """Where the header of a PDF stands, -1 where none does: readers allow junk before it, but a PDF that an archive
-    holds is no reading of the archive.
-    """
-    return -1 if head.startswith(ZIP) or is_tar(head) else head.find(b"%PDF-", 0, 1024)
+def taken(kind: Kind, want: Want) -> bool:
+    """Whether a tool that wants this reads such a file. An animated GIF is a film as well."""
+    return bool(kind.reader) and (kind.family in FAMILIES[want] or (want == "video" and kind.name == "gif"))
 
 
-def _strong(head: bytes) -> Kind | None:
-    for offset, magic, family, mime in _MAGIC:
-        if head.startswith(magic, offset):
-            return family, mime
-    if head[4:8] == b"ftyp":
-        return _ftyp(head)
-    if head[:4] == b"RIFF":
-        return _riff(head[8:12])
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "video", "video/webm" if b"webm" in head[:128] else "video/x-matroska"
-    if head[:4] == b"OggS":
-        return ("video", "video/ogg") if b"theora" in head[:512] else ("audio", "audio/ogg")
-    if pdf_at(head) >= 0 and (head.lstrip().startswith(b"%PDF-") or b"\0" in head[:4096]):
-        return "document", "application/pdf"
-    if head[4:8] in (b"moov", b"mdat", b"wide", b"pnot") and head[:1] == b"\0":
-        return "video", "video/quicktime"
-    if _is_bmp(head):
-        return "image", "image/bmp"
-    if _is_transport_stream(head):
-        return "video", "video/mp2t"
-    if (
-        head[:1] == b"\xff"
-        and len(head) > 1
-        and head[1] & 0xE0 == 0xE0
-        and head[1:2] not in (b"\xfe", b"\xff")
-    ):
-        return "audio", "audio/mpeg"
-    return None
-
-
-def _ftyp(head: bytes) -> Kind:
-    """By the major brand; the general brands of HEIF say in their list of others what is inside."""
-    size = min(int.from_bytes(head[:4], "big"), 256)
-    brands = [head[i : i + 4] for i in range(16, max(16, min(size, len(head))), 4)]
-    major = head[8:12]
-    if major in (b"mif1", b"msf1", b"miaf", b"1pic"):
-        for brand in brands:
-            if brand[:2] in (b"av", b"he") and brand in _BRANDS:
-                return _BRANDS[brand]
-        return "image", "image/heif"
-    if major[:3] in (b"3gp", b"3g2"):
-        return "video", "video/3gpp"
-    return _BRANDS.get(major, ("video", "video/mp4"))
-
-
-def _riff(form: bytes) -> Kind | None:
-    kinds: dict[bytes, Kind] = {
-        b"WEBP": ("image", "image/webp"),
-        b"AVI ": ("video", "video/x-msvideo"),
-        b"WAVE": ("audio", "audio/wav"),
-    }
-    return kinds.get(form)
-
-
-def _is_bmp(head: bytes) -> bool:
-    """Whether it is a bitmap: "BM" alone may begin any text; the header's reserved bytes are zero and its size is one of a few."""
-    return (
-        head[:2] == b"BM"
-        and head[6:10] == b"\0\0\0\0"
-        and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+def suffixes(want: Want) -> tuple[str, ...]:
+    """The suffixes of what is read where this is wanted; source code is no document to offer."""
+    return tuple(
+        suffix
+        for kind in KINDS.values()
+        if taken(kind, want) and kind.name != "code"
+        for suffix in kind.suffixes
     )
 
 
-def _is_targa(head: bytes, name: str, tail: bytes) -> bool:
-    """Whether it is a Targa picture: it has no magic, so a possible header counts only with the footer of its second
-    version or with its name.
+def largest(want: Want) -> int:
+    """Bytes of the largest file that is read where this is wanted."""
+    return _MB * max(kind.limit_mb for kind in KINDS.values() if taken(kind, want))
+
+
+def check_fits(kind: Kind, size: int, name: str, want: Want) -> None:
+    """Raises UnsupportedMedia when a file of this kind is not what is wanted, saying what it is and which tool takes it
+    or what to do; MediaTooLarge when it is larger than is read of this kind.
     """
-    if len(head) < 18 or head[1] > 1 or head[2] not in (1, 2, 3, 9, 10, 11):
-        return False
-    sized = head[12:14] != b"\0\0" and head[14:16] != b"\0\0" and head[16] in (8, 16, 24, 32)
-    named = PurePath(name).suffix.lower() in (".tga", ".icb", ".vda", ".vst")
-    return sized and (named or tail.endswith(b"TRUEVISION-XFILE.\0"))
+    if not taken(kind, want):
+        raise _refusal(kind, name, want)
+    if size > kind.limit_mb * _MB:
+        raise MediaTooLarge(
+            f"{name} has {size // _MB:,} MB, more than the {kind.limit_mb:,} MB that are read of {kind.title}",
+            "Send a part of it, or a smaller version.",
+        )
 
 
-def _packed_drawing(head: bytes) -> bool:
-    """Whether a gzip file holds an SVG: the one compressed kind that is a picture."""
-    try:
-        text = zlib.decompressobj(31).decompress(head, HEAD)
-    except zlib.error:
-        return False
-    return text_mime(text) == "image/svg+xml"
-
-
-def _is_transport_stream(head: bytes) -> bool:
-    """A sync byte every 188 bytes (192 with time codes), which a text full of G would not have with its zeros."""
-    return any(
-        len(head) > start + 3 * step
-        and all(head[start + i * step] == 0x47 for i in range(4))
-        and b"\0" in head[:step]
-        for start, step in ((0, 188), (4, 192))
-    )
-
-
-def _zip(head: bytes, tail: bytes) -> Kind:
-    """An office file by its members. ODF and EPUB name themselves in their first, uncompressed member."""
-    if head[30:38] == b"mimetype":
-        start = 38 + int.from_bytes(head[28:30], "little")
-        size = int.from_bytes(head[18:22], "little")
-        claimed = head[start : start + (size or 80)]
-        for mark, mime in sorted(_ZIP_MIMES.items(), key=lambda item: -len(item[0])):
-            if claimed.startswith(mark):
-                return "document", mime
-    for member, mime in _ZIP_MEMBERS:
-        if member in head or member in tail:
-            return "document", mime
-    return "unknown", "application/zip"
-
-
-def _ole(data: bytes, name: str) -> Kind:
-    for stream, mime in _OLE_STREAMS:
-        if stream.encode("utf-16-le") in data:
-            return "document", mime
-    mime = _OLE_NAMES.get(PurePath(name).suffix.lower(), "")
-    return ("document", mime) if mime else ("unknown", "application/x-ole-storage")
-
-
-def _fallback(head: bytes) -> Kind:
-    import filetype
-
-    try:
-        found = filetype.guess(head)
-    except (TypeError, ValueError, IndexError, zipfile.BadZipFile):
-        return UNKNOWN
-    if found is None:
-        return UNKNOWN
-    mime = str(found.mime)
-    top = mime.partition("/")[0]
-    families: dict[str, Family] = {"image": "image", "video": "video", "audio": "audio"}
-    return families.get(top, "unknown"), mime
+def _refusal(kind: Kind, name: str, want: Want) -> UnsupportedMedia:
+    if kind is UNKNOWN:
+        return UnsupportedMedia(f"{name} is {kind.title}", kind.fix)
+    if not kind.reader and (want == "any" or kind.family in FAMILIES[want]):
+        return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", kind.fix)
+    fix = kind.fix or _TOOLS[kind.family]
+    if want == "document" and kind.family == "image" and kind.reader:
+        fix = 'Use describe_image with task "ocr" for the text in it.'
+    if want == "any":
+        return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", fix)
+    claimed = named(name)
+    lies = claimed.family in FAMILIES[want] and claimed.family != kind.family
+    said = f"; its name says {claimed.title}, its bytes do not" if lies else ""
+    return UnsupportedMedia(f"{name} is {kind.title}, not {_WANTED[want]}{said}", fix)

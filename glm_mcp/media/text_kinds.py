@@ -4,94 +4,78 @@ from __future__ import annotations
 
 import codecs
 import re
-from pathlib import PurePath
 
-from glm_mcp.media.charset import utf16
+from glm_mcp.media.charset import MARKS, is_binary
+from glm_mcp.media.charset_guess import utf16
+from glm_mcp.media.formats import KINDS, UNKNOWN, Kind, named
 
-_BOMS = (  # the longer first: the mark of UTF-32 begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-# C0 controls that texts hold: tab, line ends, form feed, escape (ISO-2022-JP, terminal colours), backspace, Ctrl-Z at an end.
-_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1b\b\x1a")
-
-_SUFFIXES = {
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "text/html",
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".json": "application/json",
-    ".ipynb": "application/x-ipynb+json",
-    ".xml": "application/xml",
-    ".eml": "message/rfc822",
-    ".mht": "message/rfc822",
-    ".mhtml": "message/rfc822",
-    ".srt": "application/x-subrip",
-    ".vtt": "text/vtt",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".mpd": "application/dash+xml",
-}
+_LOOKED_AT = 16_384  # bytes; enough of any text to know it
 _MAIL = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t][^\n]*\n){0,50}){2}", re.MULTILINE)
 _MAIL_NAMES = re.compile(
     r"^(?:from|to|subject|date|received|message-id|mime-version|return-path|delivered-to):",
     re.IGNORECASE | re.MULTILINE,
 )
+_NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
+_CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
 
 def decode_head(head: bytes) -> str | None:
     """The beginning of a text, decoded well enough to look at; None for what is no text. `head` may end in the middle
     of a character. Legacy encodings come out as Latin-1: their ASCII part is right.
     """
-    for mark, encoding in _BOMS:
+    for mark, encoding in MARKS:
         if head.startswith(mark):
             return head[len(mark) :].decode(encoding, "replace")
     wide = _utf16_without_mark(head)
     if wide:
         return head.decode(wide, "replace")
-    if not head or any(byte in _CONTROLS for byte in head):
+    if not head or is_binary(head):
         # Chinese and Japanese in UTF-16 have few zeros, and low bytes of any value.
-        wide = "" if b"\0\0\0" in head else utf16(head) or ""
+        wide = "" if b"\0\0\0" in head else utf16(head[: len(head) // 2 * 2]) or ""
         return head.decode(wide, "replace") if wide else None
+    head = head.replace(b"\0", b"")
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return head.decode("latin-1")
 
 
-def text_mime(head: bytes, name: str = "") -> str:
-    """The MIME type of a text by its first bytes, then its name; "" when it is no text. SVG is image/svg+xml."""
-    text = decode_head(head)
+def text_kind(head: bytes, name: str = "") -> Kind | None:
+    """The kind of a text, or of a drawing written as one, by its beginning, then by its name; None when it is no text."""
+    text = decode_head(head[:_LOOKED_AT])
     if text is None:
-        return ""
-    root = _root_element(text)
-    if root.rpartition(":")[2] == "svg":
-        return "image/svg+xml"
-    if root == "mpd":
-        return "application/dash+xml"
-    if root == "html" or re.match(r"\s*<!doctype html", text, re.IGNORECASE):
-        return "text/html"
+        return None
+    claimed = named(name)
+    free = claimed.family != "text" or claimed.name in (
+        "text",
+        "xml",
+        "html",
+    )  # what the bytes may say better
+    root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
+    by_root = {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2])
+    if by_root:
+        return KINDS[by_root]
     if text.startswith("#EXTM3U"):
-        return "application/vnd.apple.mpegurl"
+        return KINDS["hls"]
     if text.startswith("WEBVTT"):
-        return "text/vtt"
-    suffix = PurePath(name).suffix.lower()
-    if suffix != ".json" and text.lstrip().startswith("{") and '"cells"' in text and '"cell_type"' in text:
-        return "application/x-ipynb+json"
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
+        return KINDS["vtt"]
+    if _NOTEBOOK.match(text) and any(all(word in text for word in words) for words in _CELLS):
+        return KINDS["ipynb"]
+    if free and (root in ("html", "head", "body") or re.match(r"\s*<!doctype html", text, re.IGNORECASE)):
+        return KINDS["html"]
+    if claimed.family == "text" and claimed.name != "text":
+        return claimed
     if _MAIL.match(text.replace("\r\n", "\n")) and len(_MAIL_NAMES.findall(text[:8000])) >= 3:
-        return "message/rfc822"
-    if text.lstrip().startswith("<?xml"):
-        return "application/xml"
-    return "text/plain"
+        return KINDS["mail"]
+    if claimed is UNKNOWN and text.lstrip().startswith("<?xml"):
+        return KINDS["xml"]
+    return KINDS["text"]
+
+
+def is_undecided(head: bytes) -> bool:
+    """Whether this beginning of a text ends before its first element: in a comment, or in a list of definitions."""
+    text = decode_head(head)
+    return text is not None and root_element(text) is None
 
 
 def _utf16_without_mark(head: bytes) -> str:
@@ -103,13 +87,16 @@ def _utf16_without_mark(head: bytes) -> str:
         if zeros.count(0) <= 0.6 * len(zeros):
             continue
         # A dash (U+2013) has the byte of a control character, but no zero beside it.
-        if not any(high == 0 and low in _CONTROLS for high, low in zip(zeros, letters, strict=False)):
+        alone = bytes(low for high, low in zip(zeros, letters, strict=False) if high == 0)
+        if not is_binary(alone) and b"\0" not in alone:
             return encoding
     return ""
 
 
-def _root_element(text: str) -> str:
-    """Name of the first element of an XML or HTML text, lower case; "" when it does not begin with markup."""
+def root_element(text: str) -> str | None:
+    """Name of the first element of an XML or HTML text, lower case; "" when it does not begin with markup, None when
+    the text ends before it.
+    """
     at = 0
     while True:
         at += len(text) - at - len(text[at:].lstrip("\ufeff \t\r\n"))
@@ -128,8 +115,8 @@ def _root_element(text: str) -> str:
                 end = text.find("]>", bracket) + 1 or -1
             step = 1
         else:
-            found = re.compile(r"<([A-Za-z][\w.:-]*)").match(text, at)
-            return found[1].lower() if found else ""
+            tag = re.compile(r"<([A-Za-z][\w.:-]*)").match(text, at)
+            return tag[1].lower() if tag else ""
         if end < 0:
-            return ""
+            return None
         at = end + step

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image, Video
+from glm_mcp.media.formats import Kind
 
 # What is wrong with one file of a pattern, and no reason to refuse the others.
 LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
-
-Family = Literal["image", "video", "audio", "document", "text", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,12 @@ class Source:
     """A file, bytes or a public URL that passed the guards.
 
     `name` is what people and models see. A local file is opened once, at its check, and every reader works on that
-    descriptor: `open()` gives a new file object at its start. `mime` and `family` come from magic bytes. For a
-    `url` nothing was fetched yet: `mime` and `family` are guesses from its path ("" and "unknown" when there is none).
+    descriptor. `kind`: its row of `formats`, detected when it was opened. For a `url` nothing was fetched yet: `kind` is
+    what its path claims.
     """
 
     name: str
-    family: Family
-    mime: str
+    kind: Kind
     size: int
     fragment: Fragment = Fragment()
     url: str | None = None

@@ -7,6 +7,7 @@ command line), the result comes back framed on its standard output.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -23,20 +24,9 @@ from anyio.lowlevel import RunVar
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
+from glm_mcp.media.worker_child import load
 from glm_mcp.text import clean
 from glm_mcp.threads import in_thread
-
-# Short names for jobs; `run_job` also takes a dotted "module:function".
-JOBS: dict[str, str] = {
-    "frames": "glm_mcp.media.video.frames:frames_job",
-    "video": "glm_mcp.media.video.transcode:video_job",
-    "probe": "glm_mcp.media.video.frames:probe_job",
-    "pdf": "glm_mcp.media.documents.pdf:pdf_job",
-    "render": "glm_mcp.media.documents.pdf:render_job",
-    "office": "glm_mcp.media.documents.office:office_job",
-    "image": "glm_mcp.media.images.pipeline:image_job",
-    "svg": "glm_mcp.media.images.svg.draw:svg_job",
-}
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
@@ -64,7 +54,7 @@ _log = logging.getLogger(__name__)
 async def run_job(
     job: str, source: Source | bytes, params: dict[str, Any], *, timeout_s: float = 60, memory_mb: int = 1500
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """What `job` (a name of JOBS, or "module:function") makes of `source`: its facts and its blobs.
+    """What `job` ("module:function") makes of `source`: its facts and its blobs.
 
     `params`: JSON-able, under 100 KB; `params["name"]` names the file in messages. At most max(2, CPUs) jobs run at
     once; `timeout_s` counts from the start of the process. Cancelling kills the process and all it started.
@@ -74,7 +64,7 @@ async def run_job(
     name = str(params.get("name") or "the file")
     spec = json.dumps(
         {
-            "job": JOBS.get(job, job),
+            "job": job,
             "params": params,
             "parent": os.getpid(),
             "memory_mb": memory_mb,
@@ -94,6 +84,11 @@ async def run_job(
         finally:
             if not isinstance(source, Source) or file is not source.handle:
                 file.close()
+
+
+async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The same in a thread of this process, for what is small and cannot do harm. Raises whatever the job raises."""
+    return await in_thread(lambda: load(job)(io.BytesIO(source.read()), params))
 
 
 def _workers() -> anyio.CapacityLimiter:

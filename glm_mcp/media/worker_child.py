@@ -46,12 +46,16 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     params = spec["params"]
     name = str(params.get("name") or "the file")
     try:
-        facts, blobs = _load(spec["job"])(_open_stdin(), params)
+        facts, blobs = load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
         # Kinds and places alone: an error's own words may quote the file, and this goes to the log.
         why = type(error.__cause__).__name__ if error.__cause__ else ""
         return {**_describe(error), "cause": why}, []
-    except (MemoryError, RecursionError):
+    except RecursionError:
+        return _describe(
+            UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")
+        ), []
+    except MemoryError:
         return _describe(
             MediaTooLarge(
                 f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
@@ -82,7 +86,7 @@ def _describe(error: Any) -> dict[str, Any]:
     }
 
 
-def _load(dotted: str) -> Job:
+def load(dotted: str) -> Job:
     import importlib
 
     module, _, function = dotted.partition(":")
@@ -99,11 +103,11 @@ def _limit(memory_mb: int, cpu_s: int) -> None:
 
     os.nice(5)
 
-    for what, most in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
+    for what, maximum in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
         try:
             kind = getattr(resource, what)
             hard = resource.getrlimit(kind)[1]
-            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            value = maximum if hard == resource.RLIM_INFINITY else min(maximum, hard)
             resource.setrlimit(kind, (value, value))
         except (AttributeError, ValueError, OSError):  # macOS refuses RLIMIT_AS
             continue
@@ -118,14 +122,14 @@ def _die_with(parent: int) -> None:
         import signal
 
         try:
-            told = ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0  # 1: PR_SET_PDEATHSIG
+            dies_with_parent = ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0  # 1: PR_SET_PDEATHSIG
         except (OSError, AttributeError):
-            told = False
+            dies_with_parent = False
     else:
-        told = False
+        dies_with_parent = False
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
-    if not told:
+    if not dies_with_parent:
         import threading
 
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

@@ -74,8 +74,10 @@ class Handlers:
     ) -> types.ReadResourceResult:
         uri = str(params.uri)
 
+        usage = self.glm.usage()  # on the event loop, whose clock it reads
+
         def find() -> resources.Resource:
-            return resources.read(uri, self.outputs, self.glm.meter, self.glm.home, remote=self.remote)
+            return resources.read(uri, self.outputs, usage, self.glm.home, remote=self.remote)
 
         try:
             found = await in_thread(find)

@@ -7,30 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.formats import Want, suffixes
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import one_line, plain
 
 MOST_VALUES = 100  # of the protocol, for one completion
 _LOOKED_AT = 2_000  # entries of one folder
-
-SUFFIXES = {
-    "image": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tiff", ".heic", ".avif", ".svg"),
-    "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"),
-    "document": (
-        ".pdf",
-        ".docx",
-        ".pptx",
-        ".xlsx",
-        ".csv",
-        ".html",
-        ".epub",
-        ".eml",
-        ".ipynb",
-        ".odt",
-        ".md",
-        ".txt",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +22,7 @@ class Argument:
     name: str
     description: str
     required: bool = True
-    kind: str = ""
+    kind: Want | None = None
     values: tuple[str, ...] = ()
 
 
@@ -188,7 +170,7 @@ def complete(prompt: Prompt, argument: str, begun: str, sandbox: Sandbox | None)
         return [v for v in found.values if v.startswith(begun.strip().lower())]
     if not found.kind or sandbox is None or not sandbox.working_folder_counts():
         return []
-    return _files(sandbox.base(), begun, SUFFIXES[found.kind])
+    return _files(sandbox.base(), begun, suffixes(found.kind))
 
 
 def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """What can be read besides calling: the models, this process's usage, and what earlier calls kept.
 
 glm://models        every model card     glm://models/ID     one
-glm://usage         requests, tokens, errors and time by model
+glm://usage         requests, tokens, errors and time by model, and how each fares at the moment
 glm://outputs       what is kept         glm://outputs/ID    a long result, a picture, drawn boxes
 """
 
@@ -14,11 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glm_mcp.errors import NotFound
-from glm_mcp.glm.usage import Meter
-from glm_mcp.outputs import Kept, Outputs
+from glm_mcp.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
 
-SCHEME = "glm://outputs/"
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
 
@@ -81,7 +79,7 @@ def listed(outputs: Outputs, *, remote: bool) -> list[Entry]:
     return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in kept)]
 
 
-def read(uri: str, outputs: Outputs, meter: Meter, home: Endpoint, *, remote: bool) -> Resource:
+def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, remote: bool) -> Resource:
     """Raises NotFound for what is unknown or has expired. Blocks."""
     if uri == MODELS:
         return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
@@ -91,14 +89,14 @@ def read(uri: str, outputs: Outputs, meter: Meter, home: Endpoint, *, remote: bo
             raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
         return _json(uri, found.id, _card(found, home))
     if uri == USAGE:
-        return _json(uri, "usage", meter.report())
+        return _json(uri, "usage", usage)
     if uri == OUTPUTS:
         return _json(uri, "outputs", {"outputs": [] if remote else [_kept(k) for k in outputs.list()]})
-    if not uri.startswith(SCHEME):
+    if not is_kept(uri):
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
         )
-    path, data = outputs.kept(uri[len(SCHEME) :])
+    path, data = outputs.kept(uri)
     name = path.name.partition(".")[2]  # kept files are called ID.name
     mime = mime_of(name)
     if mime.startswith("text/") or mime == JSON:
@@ -121,8 +119,11 @@ def _json(uri: str, name: str, value: Any) -> Resource:
 
 def _card(card: Card, home: Endpoint) -> dict[str, Any]:
     where = place(card.id, home)
-    tasks = sorted(card.tasks) if card.tasks else None
-    return {**asdict(card), "tasks": tasks, "offered_at": where.name if where else None}
+    return {
+        **asdict(card),
+        "tasks_left_out": sorted(card.tasks_left_out),
+        "offered_at": where.name if where else None,
+    }
 
 
 def _kept(kept: Kept) -> dict[str, Any]:

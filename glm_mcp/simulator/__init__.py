@@ -7,5 +7,17 @@ from glm_mcp.simulator.received import Media, Received
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.server import DEFAULT_KEY, Simulator, serve
 from glm_mcp.simulator.switches import Switches
+from glm_mcp.simulator.weather import Climate, Weather
 
-__all__ = ["DEFAULT_KEY", "Fault", "Media", "Received", "Reply", "Simulator", "Switches", "serve"]
+__all__ = [
+    "DEFAULT_KEY",
+    "Climate",
+    "Fault",
+    "Media",
+    "Received",
+    "Reply",
+    "Simulator",
+    "Switches",
+    "Weather",
+    "serve",
+]

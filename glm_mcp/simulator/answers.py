@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glm_mcp.simulator import tokens, wording
@@ -12,13 +12,13 @@ from glm_mcp.simulator.messages import Conversation
 from glm_mcp.simulator.models import Model
 from glm_mcp.simulator.received import Media
 from glm_mcp.simulator.samples import find_schema, sample
-from glm_mcp.simulator.script import Reply
+from glm_mcp.simulator.script import Calls, Reply
 
-# A prompt that asks where something is.
 # Models keep to this wish without `response_format` too.
 _JSON_ALONE = re.compile(
     r"\bJSON\b[^.。]*\b(?:alone|only|nothing else)\b|\bonly\b[^.。]*\bJSON\b|只输出[^。]*JSON", re.IGNORECASE
 )
+# A prompt that asks where something is.
 _WHERE = re.compile(r"xmin|bbox|bounding.?box|coordinate|坐标|box_2d|边界框", re.IGNORECASE)
 _BOX = [120, 160, 480, 640]
 
@@ -36,6 +36,8 @@ class Question:
     cached_tokens: int
     id: str
     created: int
+    # The model that the answer names.
+    named: str
 
     @property
     def stream(self) -> bool:
@@ -47,9 +49,9 @@ class Question:
 
     @property
     def thinks(self) -> bool:
-        """glm-4.1v-thinking-flash cannot be kept from it."""
+        """Some cannot be kept from it."""
         kind = (self.body.get("thinking") or {}).get("type", "enabled")
-        return self.model.thinking == "inline" or (self.model.thinking == "field" and kind == "enabled")
+        return self.model.always_thinks or (self.model.thinking == "field" and kind == "enabled")
 
     @property
     def text(self) -> str:
@@ -76,7 +78,8 @@ class Answer:
     empty: bool = False
     delay_s: float = 0.0
     # Frames of text larger than the usual ones.
-    chunk_chars: int = field(default=0)
+    chunk_chars: int = 0
+    calls: Calls = "native"
 
 
 def compose(question: Question, *, call_tools: bool) -> Answer:
@@ -125,7 +128,7 @@ def scripted(reply: Reply, question: Question) -> Answer:
     if reasoning and question.model.thinking == "inline":
         text, reasoning = f"<think>{reasoning}</think>{text}", ""
     calls = tuple(_call_item(call) for call in reply.tool_calls)
-    return Answer(
+    answer = Answer(
         content=text,
         reasoning=reasoning,
         tool_calls=calls,
@@ -134,6 +137,26 @@ def scripted(reply: Reply, question: Question) -> Answer:
         usage=reply.usage,
         delay_s=reply.delay_s,
     )
+    return with_calls(answer, reply.calls)
+
+
+def with_calls(answer: Answer, form: Calls) -> Answer:
+    """The answer with its tool calls in another form than the one that is documented."""
+    if form != "text_calls":
+        return replace(answer, calls=form)
+    text = "".join(_call_text(call["function"]) for call in answer.tool_calls)
+    return replace(answer, content=answer.content + text, tool_calls=(), finish_reason="stop")
+
+
+def _call_text(function: Mapping[str, Any]) -> str:
+    """As the model's own template writes a call: texts as they are, other values as JSON."""
+    arguments = json.loads(function["arguments"])
+    pairs = [
+        f"<arg_key>{name}</arg_key><arg_value>"
+        f"{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}</arg_value>"
+        for name, value in arguments.items()
+    ]
+    return f"<tool_call>{function['name']}{''.join(pairs)}</tool_call>"
 
 
 def _call_item(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,20 +173,22 @@ def _call_item(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool_calls(question: Question, *, call_tools: bool) -> tuple[dict[str, Any], ...]:
-    """One call, of the function the last user message names; of the first one when calls are asked for."""
+    """A call of each function the last user message names; of the first one when calls are asked for."""
     role, text = question.talk.turns[-1]
     if role == "tool" or not question.functions:
         return ()
     named = [function for function in question.functions if function["name"] in text]
     if not named and not call_tools:
         return ()
-    function = named[0] if named else question.functions[0]
-    return (_call_item({"name": function["name"], "arguments": sample(function["parameters"])}),)
+    return tuple(
+        _call_item({"name": function["name"], "arguments": sample(function["parameters"])})
+        for function in named or question.functions[:1]
+    )
 
 
 def _content(question: Question, talk: Conversation) -> str:
     model, text = question.model, talk.user_texts[-1]
-    said = wording.describe(model.id, question.media, talk.turns, zh=question.zh)
+    said = wording.describe(question.named, question.media, talk.turns, zh=question.zh)
     form = (question.body.get("response_format") or {}).get("type")
     wants_json = model.json_object and form == "json_object"
     schema = find_schema(talk.flat) if wants_json or "json" in text.lower() else None

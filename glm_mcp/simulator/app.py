@@ -19,7 +19,7 @@ ENDPOINTS = {"/api/paas/v4": "general", "/api/coding/paas/v4": "coding"}
 # endpoint path → the method it takes
 _ROUTES = {"/chat/completions": "POST", "/images/generations": "POST", "/models": "GET"}
 # What a fault may put in place of any answer.
-_INSTEAD = {"error", "html", "body", "refuse", "hang", "error_in_200", "flat_error_in_200"}
+_INSTEAD = {"error", "gone", "html", "body", "refuse", "hang", "error_in_200", "flat_error_in_200"}
 
 
 class App:
@@ -106,7 +106,8 @@ class App:
         except Refusal as refusal:
             await exchange.refuse(refusal, self._language(exchange))
             return
-        item = state.next_script(exchange.path, model_name)
+        media = {item.kind for item in exchange.entry.media}
+        item = state.next_script(exchange.path, model_name, media) or state.fate(model.id)
         if isinstance(item, Fault):
             exchange.entry.fault = item.kind
         if await self._instead(exchange, item):
@@ -121,10 +122,15 @@ class App:
         if not isinstance(item, Fault) or item.kind not in _INSTEAD:
             return False
         language = item.language or self._language(exchange)
-        if item.kind in {"refuse", "hang"}:
+        if item.delay_s and not await exchange.connection.pause(item.delay_s):
+            await exchange.stop("hang")
+        elif item.kind in {"refuse", "hang"}:
             await exchange.stop("reset" if item.kind == "refuse" else "hang")
-        elif item.kind == "html":
-            status = item.status or 502
+        elif item.kind == "gone" and item.code != "404":
+            words = "modelCode：不存在" if item.code == "1214" else None
+            await exchange.refuse(Refusal(item.code or "1211", message=item.message or words), language)
+        elif item.kind in {"html", "gone"}:
+            status = item.status or (404 if item.kind == "gone" else 502)
             await exchange.give(status, [Send(gateway_page(status))], HTML)
         elif item.kind == "body":
             data = (item.message or "").encode("utf-8", "surrogateescape")

@@ -12,10 +12,12 @@ from typing import Any
 
 from glm_mcp.simulator.exchange import JSON, Exchange, parse
 from glm_mcp.simulator.faults import Send
+from glm_mcp.simulator.models import MODELS
 from glm_mcp.simulator.script import from_json
 from glm_mcp.simulator.shapes import dumps
 from glm_mcp.simulator.state import State
 from glm_mcp.simulator.switches import Switches
+from glm_mcp.simulator.weather import Weather
 
 PREFIX = "/_simulator/"
 
@@ -57,6 +59,20 @@ def _switches(state: State, body: Any) -> Any:
     return state.switches.to_json()
 
 
+def _weather(state: State, body: Any) -> Any:
+    """{"name": a preset, "seed": 0, "scale": 1} from now on; null for none."""
+    state.weather = None if body is None else Weather.preset(**body)
+    return _weather_now(state, body)
+
+
+def _weather_now(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+    """The seconds it has lasted, and which models are overloaded; null without weather."""
+    weather, t = state.weather, state.weather_s
+    if weather is None:
+        return None
+    return {"seconds": t, "overloaded": [name for name in MODELS if weather.state(name, t).overloaded]}
+
+
 _ACTIONS: dict[tuple[str, str], Callable[[State, Any], Any]] = {
     ("GET", "health"): _health,
     ("GET", "received"): _received,
@@ -64,6 +80,8 @@ _ACTIONS: dict[tuple[str, str], Callable[[State, Any], Any]] = {
     ("POST", "queue"): _queue,
     ("POST", "web"): _web,
     ("POST", "switches"): _switches,
+    ("POST", "weather"): _weather,
+    ("GET", "weather"): _weather_now,
 }
 
 

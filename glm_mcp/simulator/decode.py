@@ -113,7 +113,7 @@ _MORE_VIDEOS = {"webm", "gif"}
 
 
 def video_facts(data: bytes, switches: Switches) -> Facts | None:
-    """MP4, MOV and MKV by their magic bytes, by switch WebM and GIF too; None for anything else."""
+    """MP4, MOV and MKV, by switch WebM and GIF too, whose first picture can be decoded; None for anything else."""
     import filetype
 
     kind = filetype.guess_extension(data[:8192])
@@ -121,12 +121,15 @@ def video_facts(data: bytes, switches: Switches) -> Facts | None:
         kind = "mp4"  # a brand the table does not know
     if kind not in _VIDEOS or (kind in _MORE_VIDEOS and not switches.more_video_formats):
         return None
-    width, height, duration = _measure_video(data)
+    measures = _measure_video(data)
+    if measures is None:
+        return None
+    width, height, duration = measures
     return Facts(format=kind, mimes=_VIDEOS[kind], width=width, height=height, duration_s=duration)
 
 
-def _measure_video(data: bytes) -> tuple[int, int, float | None]:
-    """Width, height and seconds where PyAV is installed; nothing depends on them."""
+def _measure_video(data: bytes) -> tuple[int, int, float | None] | None:
+    """Width, height and seconds; None when it has no pictures. Without PyAV every film is readable and has no length."""
     if importlib.util.find_spec("av") is None:
         return 0, 0, None
     import av
@@ -135,9 +138,10 @@ def _measure_video(data: bytes) -> tuple[int, int, float | None]:
         with av.open(io.BytesIO(data), "r") as container:
             stream = container.streams.video[0]
             duration = container.duration / av.time_base if container.duration else None
+            next(container.decode(stream))
             return stream.codec_context.width, stream.codec_context.height, duration
-    except (av.FFmpegError, IndexError, OSError):
-        return 0, 0, None
+    except (av.FFmpegError, IndexError, OSError, StopIteration):
+        return None
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."

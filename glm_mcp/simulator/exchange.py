@@ -9,7 +9,7 @@ from typing import Any
 from glm_mcp.simulator.auth import key_id
 from glm_mcp.simulator.connection import connection_of
 from glm_mcp.simulator.errors import Refusal, gateway_page
-from glm_mcp.simulator.faults import Pause, Send, Step, Stop
+from glm_mcp.simulator.faults import Endless, Pause, Send, Step, Stop
 from glm_mcp.simulator.received import Ledger, Received
 from glm_mcp.simulator.shapes import dumps
 
@@ -72,15 +72,19 @@ class Exchange:
         await self.give(status, [Send(gateway_page(status))], HTML)
 
     async def give(
-        self, status: int, steps: Sequence[Step], content_type: str, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        steps: Sequence[Step],
+        content_type: str | None,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        """Play an answer. A body that ends as it should is on record before its last bytes go out."""
+        """Play an answer; without a content type when that is None. A body that ends as it should is on record before its last bytes go out."""
         if self.connection.gone.is_set():
             self.finish()
             return
         self.entry.status = status
         fields = {
-            "content-type": content_type,
+            **({} if content_type is None else {"content-type": content_type}),
             "server": "nginx",
             "x-log-id": secrets.token_hex(8),
             **(headers or {}),
@@ -97,9 +101,9 @@ class Exchange:
         await self._play(steps)
 
     @staticmethod
-    def _length(steps: Sequence[Step], content_type: str) -> int | None:
+    def _length(steps: Sequence[Step], content_type: str | None) -> int | None:
         """The length to announce; a body cut in its middle announces more than comes."""
-        if content_type == SSE:
+        if content_type == SSE or any(isinstance(step, Endless) for step in steps):
             return None
         sent = sum(len(step.data) for step in steps if isinstance(step, Send))
         return sent * 2 + 2 if any(isinstance(step, Stop) for step in steps) else sent
@@ -114,6 +118,9 @@ class Exchange:
             elif isinstance(step, Stop):
                 await self.stop(step.how)
                 return
+            elif isinstance(step, Endless):
+                while await self.connection.pause(step.seconds):
+                    await self._send({"type": "http.response.body", "body": step.data, "more_body": True})
             elif index == last:
                 break
             else:

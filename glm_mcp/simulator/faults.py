@@ -1,14 +1,14 @@
-"""Misbehaviour: another answer, or the right answer badly delivered, as steps for the wire."""
+"""Misbehaviour on the wire: an answer badly delivered, as steps."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from glm_mcp.simulator.answers import Answer
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.script import Fault
 from glm_mcp.simulator.shapes import dumps
+from glm_mcp.simulator.wrong_answers import THOUGHT
 
 
 @dataclass(frozen=True)
@@ -28,34 +28,36 @@ class Stop:
     how: str
 
 
-Step = Send | Pause | Stop
+@dataclass(frozen=True)
+class Endless:
+    """The same bytes every `seconds`, until the client or the simulator goes."""
+
+    data: bytes
+    seconds: float
+
+
+Step = Send | Pause | Stop | Endless
 # The faults that end a body before its end, by what they do there.
 _STOPS = {"reset": "reset", "close": "close", "hang_mid": "hang", "image_lost": "reset"}
 DONE = b"data: [DONE]\n\n"
 _BLOCK = 1024 * 1024
+_CONTENT_TYPES = {
+    "wrong_content_type": "text/html",
+    "plain_content_type": "text/plain",
+    "no_content_type": None,
+}
 
 
-def other_answer(fault: Fault, answer: Answer, chunk_chars: int) -> Answer:
-    """The answer with the fault in it, for the faults that lie in the answer."""
-    match fault.kind:
-        case "empty_choices":
-            return replace(answer, empty=True)
-        case "reasoning_only":
-            reasoning = answer.reasoning or "Simulated thought."
-            return Answer(reasoning=reasoning, completion_tokens=0)
-        case "sensitive_mid":
-            kept = answer.content[: fault.chunks * chunk_chars]
-            blocked = ({"role": "assistant", "level": 1},)
-            return Answer(content=kept, finish_reason="sensitive", content_filter=blocked)
-        case "network_error":
-            return replace(answer, finish_reason="network_error")
-        case "context_exceeded":
-            return replace(answer, finish_reason="model_context_window_exceeded")
-        case "think_leak":
-            return replace(answer, content=f"</think>\n{answer.content}")
-        case "big_frame":
-            return replace(answer, content="█" * (fault.size // 3), chunk_chars=fault.size)
-    return answer
+def before_first_byte(fault: Fault | None, *, stream: bool) -> float:
+    """Seconds in which nothing is sent."""
+    if fault is None:
+        return 0.0
+    late = fault.kind == "slow_first_byte" or (fault.kind == "slow_answer" and not stream)
+    return fault.delay_s + (fault.seconds if late else 0.0)
+
+
+def content_type(fault: Fault | None, usual: str) -> str | None:
+    return usual if fault is None else _CONTENT_TYPES.get(fault.kind, usual)
 
 
 def frame(chunk: dict[str, Any]) -> bytes:
@@ -65,8 +67,17 @@ def frame(chunk: dict[str, Any]) -> bytes:
 def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: float) -> list[Step]:
     """The steps of a stream; without a fault and without pauses it is one."""
     frames = [frame(chunk) for chunk in chunks]
-    if fault is None or fault.kind in {"slow_first_byte", "wrong_content_type"}:
+    if fault is None or fault.kind == "slow_first_byte" or fault.kind in _CONTENT_TYPES:
         return _paced([*frames, DONE], chunk_s)
+    if fault.kind == "slow_first_frame":
+        return [Pause(fault.seconds), *_paced([*frames, DONE], chunk_s)]
+    if fault.kind == "slow_answer":
+        return _paced([*frames, DONE], fault.seconds / len(frames))
+    if fault.kind == "endless_thinking":
+        more = chunks[0]["choices"][0]["delta"]
+        more = {**more, **{name: THOUGHT for name in more if name != "role"}}
+        again = {**chunks[0], "choices": [{"index": 0, "delta": more}]}
+        return [Send(frames[0]), Endless(frame(again), fault.seconds)]
     place = min(fault.chunks, len(frames) - 1)
     first, last = frames[:place], frames[-1]
     if fault.kind in _STOPS:
@@ -114,6 +125,10 @@ def body_steps(fault: Fault | None, body: bytes) -> list[Step]:
         return [Send(body[: len(body) // 2]), Stop(_STOPS[fault.kind])]
     if fault.kind == "trickle":
         return _trickle(body, fault.seconds)
+    if fault.kind == "slow_first_frame":
+        return [Pause(fault.seconds), Send(body)]
+    if fault.kind == "endless_thinking":
+        return [Stop("hang")]
     if fault.kind in {"truncated_frame", "glued_frames"}:
         return [Send(body[: len(body) // 2])]
     if fault.kind == "endless_line":

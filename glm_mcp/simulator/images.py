@@ -1,12 +1,13 @@
 """POST /images/generations and the files it makes."""
 
 import asyncio
+import base64
 import re
 from typing import Any
 
 from glm_mcp.simulator.errors import Refusal, bad_value
 from glm_mcp.simulator.exchange import HTML, JSON, Exchange
-from glm_mcp.simulator.faults import Send, body_steps
+from glm_mcp.simulator.faults import Send, before_first_byte, body_steps, content_type
 from glm_mcp.simulator.fields import check_ids, find_model
 from glm_mcp.simulator.models import Model
 from glm_mcp.simulator.painting import paint
@@ -22,6 +23,8 @@ SIZES = (DEFAULT_SIZE, "768x1344", "864x1152", "1344x768", "1152x864", "1440x720
 SIDE = (512, 2_048)
 STEP = 16
 AREA = 2**21
+# Bytes without which a picture's pixels cannot be decoded.
+_HOLE = 256
 
 
 def read_size(value: Any, switches: Switches) -> tuple[int, int]:
@@ -48,7 +51,7 @@ def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) 
     """As for chat: 1210 on the coding endpoint, 1113 for a coding key."""
     if endpoint == "coding":
         raise Refusal("1210")
-    model = find_model(body, "image")
+    model = find_model(body, "image", state.switches.routing)
     if key in state.switches.coding_keys:
         raise Refusal("1113")
     return model
@@ -75,6 +78,8 @@ async def read_order(
     size = read_size(body.get("size"), state.switches)
     if body.get("quality", "standard") not in ("standard", "hd"):
         raise bad_value("quality")
+    if body.get("quality") == "hd" and state.switches.hd_images == "refuse":
+        raise bad_value("quality")
     if not isinstance(body.get("watermark_enabled", True), bool):
         raise bad_value("watermark_enabled")
     state.enter(model, exchange.entry)
@@ -98,19 +103,20 @@ async def answer(
     name, created = new_id()
     file = f"{name}_0.png"
     state.keep_file(file, data, fault)
+    b64 = fault is not None and fault.kind == "image_b64"
+    place = f"http://{exchange.header('host')}{FILES}{file}"
     reply = {
         "created": created,
-        "data": [{"url": f"http://{exchange.header('host')}{FILES}{file}"}],
+        "data": [{"b64_json": base64.b64encode(data).decode()} if b64 else {"url": place}],
         "id": name,
         "request_id": body.get("request_id") or name,
         "content_filter": [{"role": "assistant", "level": 3}],
     }
-    slow = fault.seconds if fault is not None and fault.kind == "slow_first_byte" else 0.0
-    if not await exchange.connection.pause(slow + state.switches.first_byte_s):
+    seconds = state.switches.first_byte_s + before_first_byte(fault, stream=False)
+    if not await exchange.connection.pause(seconds):
         await exchange.stop("hang")
         return
-    content_type = HTML if fault is not None and fault.kind == "wrong_content_type" else JSON
-    await exchange.give(200, body_steps(fault, dumps(reply)), content_type)
+    await exchange.give(200, body_steps(fault, dumps(reply)), content_type(fault, JSON))
 
 
 async def give_file(exchange: Exchange, state: State) -> None:
@@ -126,6 +132,11 @@ async def give_file(exchange: Exchange, state: State) -> None:
         await exchange.page(404)
     elif kind == "image_not_image":
         await exchange.give(200, [Send(b"This is no image.\n")], "image/png")
+    elif kind == "image_cut":
+        await exchange.give(200, [Send(data[: len(data) // 2])], "image/png")
+    elif kind == "image_garbled":
+        half = len(data) // 2
+        await exchange.give(200, [Send(data[:half] + bytes(_HOLE) + data[half + _HOLE :])], "image/png")
     elif fault is not None and kind == "image_redirect" and not name.startswith("moved-"):
         place = fault.location or f"http://{exchange.header('host')}{FILES}moved-{name}"
         await exchange.give(302, [Send(b"")], HTML, {"location": place})

@@ -61,6 +61,10 @@ def _inspect(item: Item, model: Model, switches: Switches, web: Web) -> Media:
     found = facts(blob.data, switches)
     if found is None or (blob.mime not in _NEUTRAL and blob.mime not in found.mimes):
         raise unreadable(item.kind)
+    if item.kind == "video" and (found.duration_s or 0) >= chosen(
+        switches.longest_film_s, model.id, model.film_s
+    ):
+        raise Refusal("1261")
     return Media(
         kind=item.kind,
         form=blob.form,
@@ -93,7 +97,7 @@ def _load(item: Item, model: Model, switches: Switches, web: Web) -> Blob:
         return Blob(_decode(value[match.end() :], item.kind), "data", _alias(mime))
     if item.kind != "image":
         raise unreadable(item.kind)
-    if chosen(switches.raw_base64_images, model.id, model.base64) == "refuse":
+    if chosen(switches.raw_base64_images, model.id, model.raw_base64) == "refuse":
         raise _refused(item.kind)
     return Blob(_decode(value, item.kind), "raw", "")
 
@@ -105,9 +109,9 @@ def _refused(kind: str) -> Refusal:
 
 def _data_urls(item: Item, model: Model, switches: Switches) -> Choice:
     if item.kind == "image":
-        return chosen(switches.data_url_images, model.id, model.base64)
+        return chosen(switches.data_url_images, model.id, "accept")
     if item.kind == "video":
-        return switches.data_url_videos
+        return chosen(switches.data_url_videos, model.id, "accept")
     return "accept" if item.source == "file_data" else "refuse"
 
 

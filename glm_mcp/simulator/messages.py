@@ -60,7 +60,7 @@ def read_messages(body: dict[str, Any], model: Model, switches: Switches) -> Con
 
 
 def _check_role(role: str, talk: Conversation, model: Model, switches: Switches) -> None:
-    if role == "tool" and model.vision and switches.vision_tool_role == "refuse":
+    if role == "tool" and not model.tool_role and switches.vision_tool_role == "refuse":
         raise bad_value("messages")
     if role == "system" and model.id == "glm-4v-flash" and switches.system_on_4v_flash == "refuse":
         raise bad_value("messages")

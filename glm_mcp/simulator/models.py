@@ -1,7 +1,7 @@
 """The models the simulated service has, and what each can do.
 
-Figures: the vendor's model and parameter pages and recorded probes of autumn 2026. Where a page and a probe differ, the
-smaller figure stands.
+Figures: the vendor's model and parameter pages, recorded probes of autumn 2026, and for `concurrency` the console's
+tables as users show them. Where a page and a probe differ, the smaller figure stands.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Limits in tokens and counts; `thinking` is where the reasoning appears."""
+    """Limits in tokens, counts and seconds; `thinking` is where the reasoning appears."""
 
     id: str
     kind: Literal["chat", "image"] = "chat"
@@ -22,8 +22,16 @@ class Model:
     max_tokens: int = 0
     default_max_tokens: int = 0
     images: int = 0
-    base64: Literal["accept", "refuse"] = "accept"
+    # What a picture costs; None: by its pixels.
+    image_tokens: int | None = None
+    # A prompt beyond it is refused with 1210 instead of 1261; None: the window is the only limit.
+    most_input: int | None = None
+    # A film as long as this is refused with 1261.
+    film_s: float = 0.0
+    raw_base64: Literal["accept", "refuse"] = "accept"
     thinking: Literal["field", "inline", "none"] = "none"
+    always_thinks: bool = False
+    tool_role: bool = True
     tools: Literal["all", "function", "none"] = "none"
     tool_stream: bool = False
     json_object: bool = False
@@ -49,7 +57,7 @@ MODELS: dict[str, Model] = {
             tool_stream=True,
             json_object=True,
             usage_details=True,
-            concurrency=1,  # users' reports, as the next ones are
+            concurrency=1,
         ),
         Model(
             id="glm-4.6v-flash",
@@ -58,22 +66,25 @@ MODELS: dict[str, Model] = {
             max_tokens=32_768,
             default_max_tokens=16_384,
             images=50,
+            film_s=90,  # its window at the rate of the next model; no probe found the limit
             thinking="field",
+            tool_role=False,
             tools="function",
             usage_details=True,
-            concurrency=5,
+            concurrency=1,
         ),
         Model(
             id="glm-4.1v-thinking-flash",
-            inputs=frozenset(
-                {"text", "image", "video"}
-            ),  # its page claims files, the schema does not list them
+            inputs=frozenset({"text", "image", "video"}),  # its page claims files, the schema lists none
             context=65_536,
             max_tokens=16_384,  # probed; the parameter page says 32,768
             default_max_tokens=16_384,
             images=50,
+            film_s=42,  # probed: 40 s pass, 42 to 44 s are flaky, 45 s are refused
             thinking="inline",
-            concurrency=2,
+            always_thinks=True,
+            tool_role=False,
+            concurrency=5,
         ),
         Model(
             id="glm-4v-flash",
@@ -82,10 +93,38 @@ MODELS: dict[str, Model] = {
             max_tokens=1_024,
             default_max_tokens=1_024,
             images=1,
-            base64="refuse",
+            image_tokens=244,  # probed, as the next one is
+            most_input=15_246,
+            raw_base64="refuse",  # data URLs were seen to pass, raw base64 was not
+            tool_role=False,
+            concurrency=10,
+        ),
+        Model(
+            id="glm-4-flash-250414",
+            context=131_072,
+            max_tokens=16_384,
+            default_max_tokens=16_384,
+            tools="function",
+            json_object=True,
+            concurrency=200,
+        ),
+        Model(
+            id="glm-5.3-flash",  # costs money: the simulated account has some
+            inputs=frozenset({"text", "image", "video", "file"}),
+            context=1_048_576,
+            max_tokens=131_072,
+            default_max_tokens=65_536,
+            images=50,
+            film_s=700,
+            thinking="field",
+            always_thinks=True,
+            tools="all",
+            tool_stream=True,
+            json_object=True,
+            usage_details=True,
             concurrency=5,
         ),
-        Model(id="cogview-3-flash", kind="image", concurrency=2),
+        Model(id="cogview-3-flash", kind="image", concurrency=1),
     )
 }
 

@@ -1,20 +1,23 @@
 """Scripted answers and scripted misbehaviour, as plain values that can also travel as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 FaultKind = Literal[
     # instead of an answer
     "error",  # a business code: code, status, message, retry_after, language
+    "gone",  # the model is not there: `code` is one of GONE, 1211 if none is given
     "html",  # the gateway's page: status 502 or 503
     "body",  # any status (200), body (`message`; a surrogate escape is a byte that is no UTF-8) and `content_type`
     "refuse",  # RST before any header
     "hang",  # nothing at all, until the client or the simulator goes
-    "error_in_200",  # {"error": {...}} with status 200
+    "error_in_200",  # {"error": {...}} with status 200; as a stream's only frame: error_frame with chunks=0
     "flat_error_in_200",  # {"code": 1000, "msg": ..., "success": false} with status 200
     # the right answer, badly delivered
-    "slow_first_byte",  # after `seconds`
+    "slow_first_byte",  # after `seconds`, in which not even a header comes: a hang that ends
+    "slow_first_frame",  # the header at once, the body after `seconds`
+    "slow_answer",  # begun after `delay_s`, written in `seconds` more
     "trickle",  # one byte every `seconds`
     "reset",  # RST after `chunks` frames (half of a body that is no stream)
     "close",  # FIN without the end of the body, at the same place
@@ -22,6 +25,8 @@ FaultKind = Literal[
     "glued_frames",  # a truncated frame with the next `data:` in the same line
     "truncated_frame",  # a frame cut in its middle; the rest is right
     "wrong_content_type",  # text/html
+    "plain_content_type",  # text/plain
+    "no_content_type",
     "error_frame",  # data: {"error": {...}} after `chunks` frames, then the end
     "no_done",  # no [DONE]
     "no_finish",  # no finish_reason, but [DONE]
@@ -38,13 +43,28 @@ FaultKind = Literal[
     "big_frame",  # one frame of `size` bytes
     "endless_line",  # `size` bytes after `chunks` frames, without a line's end
     "think_leak",  # a bare </think> in the content
-    # generated images
+    "loop",  # the answer, then one sentence (`message`) over and over up to max_tokens; finish_reason length
+    "endless_thinking",  # a thought every `seconds`, until the client goes
+    "cut_thinking",  # thoughts up to max_tokens and no answer; finish_reason length
+    "finish_reason",  # one that nobody listed: `message`, else content_filter
+    "text_calls",  # tool calls as <tool_call> text with finish_reason stop
+    "one_index",  # every tool call of a stream with index 0
+    "no_index",  # tool calls of a stream without an index
+    "envelope",  # what was asked for, wrapped in an object with the one key `message`, else answer
+    "far_boxes",  # boxes that reach beyond 1000
+    # generated images; a refused size or hd is a switch
+    "image_b64",  # b64_json instead of a URL
+    "image_cut",  # the URL gives the first half of the picture, as if it were all
+    "image_garbled",  # the URL gives a PNG whose pixels cannot be decoded
     "image_lost",  # the image is made, then the connection is reset within the answer
     "image_404",  # the URL is not found
     "image_not_image",  # the URL gives a text
     "image_redirect",  # the URL redirects, to `location` or else to the image
 ]
 KINDS: tuple[str, ...] = get_args(FaultKind)
+# How a model can be gone, closed or paid: business codes, and the gateway's page.
+GONE = ("1211", "1214", "1220", "1221", "1222", "1311", "1113", "404")
+Calls = Literal["native", "text_calls", "one_index", "no_index"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +73,8 @@ class Fault:
 
     A fault meets requests that the service would otherwise have answered: a request that breaks a rule is refused for
     that, and the fault waits. Without `path` it meets chat and image requests only; `path` is looked for in the path of
-    any request. `after` requests that match go by first.
+    any request, and `media` (image, video, file) among what the request carries. `after` requests that match go by
+    first. `delay_s` goes by before anything is sent.
     """
 
     kind: FaultKind
@@ -69,6 +90,8 @@ class Fault:
     location: str = ""
     model: str | None = None
     path: str | None = None
+    media: str | None = None
+    delay_s: float = 0.0
     after: int = 0
     times: int = 1
 
@@ -76,8 +99,10 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"no fault {self.kind!r}; there are {', '.join(KINDS)}")
 
-    def matches(self, path: str, model: str) -> bool:
+    def matches(self, path: str, model: str, media: Collection[str] = ()) -> bool:
         if self.model is not None and self.model != model:
+            return False
+        if self.media is not None and self.media not in media:
             return False
         if self.path is not None:
             return self.path in path
@@ -91,23 +116,27 @@ class Reply:
     """A scripted answer of a chat request; it is given as it is, whatever max_tokens says.
 
     `chunks`, when given, are the stream's deltas: a text is a content delta, an object a delta of its own. `tool_calls`
-    hold objects of name and arguments, or whole items of the API. `boxed` wraps the text in box tokens.
+    hold objects of name and arguments, or whole items of the API; `calls` is the form they take, as the faults of these
+    names. `boxed` wraps the text in box tokens. `finish_reason` may be any text. `answered_as` is the model that the
+    answer names, where it is not the one that was asked.
     """
 
     text: str = ""
     reasoning: str = ""
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    calls: Calls = "native"
     finish_reason: str | None = None
     usage: Mapping[str, Any] | None = None
     chunks: tuple[str | Mapping[str, Any], ...] = ()
     boxed: bool = False
+    answered_as: str | None = None
     delay_s: float = 0.0
     model: str | None = None
     path: str | None = None
     after: int = 0
     times: int = 1
 
-    def matches(self, path: str, model: str) -> bool:
+    def matches(self, path: str, model: str, media: Collection[str] = ()) -> bool:  # noqa: ARG002 - as a fault's
         if self.model is not None and self.model != model:
             return False
         return path.endswith("/chat/completions") and (self.path is None or self.path in path)

@@ -4,6 +4,7 @@ import ipaddress
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from glm_mcp.simulator.received import Received
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.state import State
 from glm_mcp.simulator.switches import Switches
+from glm_mcp.simulator.weather import Weather
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,9 +43,12 @@ class Simulator:
         keys: Sequence[str] = (DEFAULT_KEY,),
         port: int = 0,
         host: str = "127.0.0.1",
+        weather: Weather | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host, self._port = host, port
-        self._state = State(switches or Switches(), tuple(keys), control=_loopback(host))
+        self._state = State(switches or Switches(), tuple(keys), control=_loopback(host), clock=clock)
+        self._state.weather = weather
         self._connections: set[Connection] = set()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -154,6 +159,15 @@ class Simulator:
     def switches(self, value: Switches) -> None:
         self._state.switches = value
 
+    @property
+    def weather(self) -> Weather | None:
+        """What requests meet that no script meets. Its time begins when it is set."""
+        return self._state.weather
+
+    @weather.setter
+    def weather(self, value: Weather | None) -> None:
+        self._state.weather = value
+
     def queue(self, *items: Fault | Reply) -> None:
         """Script what the next matching requests meet, in order."""
         self._state.queue(*items)
@@ -177,7 +191,7 @@ class Simulator:
         return self._state.ledger.wait(predicate, timeout)
 
     def clear(self) -> None:
-        """Forget requests, script, used request ids and cached prefixes; keep switches, web and pictures."""
+        """Forget requests, script, used request ids and cached prefixes; keep switches, weather, web and pictures."""
         self._state.clear()
 
 
@@ -224,6 +238,7 @@ def serve(
     switches: Switches | None = None,
     keys: Sequence[str] = (DEFAULT_KEY,),
     ready: Callable[[Simulator], None] | None = None,
+    weather: Weather | None = None,
 ) -> None:
     """Run a simulator until SIGINT or SIGTERM; `ready` is called with it once it answers. Prints nothing.
 
@@ -242,7 +257,7 @@ def serve(
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Simulator(switches or Switches(whole_bodies=False), keys, port, host) as simulator:
+        with Simulator(switches or Switches(whole_bodies=False), keys, port, host, weather) as simulator:
             if ready is not None:
                 ready(simulator)
             while not over.wait(0.5):  # a wait without end keeps signals from a Windows process

@@ -66,7 +66,7 @@ def whole(answer: Answer, question: Question) -> dict[str, Any]:
         "id": question.id,
         "request_id": question.body.get("request_id") or question.id,
         "created": question.created,
-        "model": question.model.id,
+        "model": question.named,
         "object": "chat.completion",
         "choices": [] if answer.empty else [choice],
         "usage": usage(answer, question),
@@ -86,7 +86,12 @@ def chunks(answer: Answer, question: Question, size: int) -> list[dict[str, Any]
         deltas += [{"content": piece} for piece in _cut(answer.content, size)]
     streamed = question.model.tool_stream and bool(question.body.get("tool_stream"))
     for index, call in enumerate(answer.tool_calls):
-        deltas += [{"tool_calls": [fragment]} for fragment in _fragments(index, call, streamed=streamed)]
+        for fragment in _fragments(index, call, streamed=streamed):
+            if answer.calls == "no_index":
+                del fragment["index"]
+            elif answer.calls == "one_index":
+                fragment["index"] = 0
+            deltas.append({"tool_calls": [fragment]})
     frames = [_chunk(question, delta) for delta in deltas]
     last = _chunk(question, {"content": ""}, answer.finish_reason)
     last["usage"] = usage(answer, question)
@@ -118,7 +123,7 @@ def _head(question: Question) -> dict[str, Any]:
         "id": question.id,
         "created": question.created,
         "object": "chat.completion.chunk",
-        "model": question.model.id,
+        "model": question.named,
     }
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection
 
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import Model, chosen
@@ -9,6 +10,7 @@ from glm_mcp.simulator.received import Ledger, Received
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.switches import Switches
 from glm_mcp.simulator.tokens import PrefixCache
+from glm_mcp.simulator.weather import Weather
 
 _KEPT_FILES = 64
 _KEPT_IDS = 10_000
@@ -17,7 +19,9 @@ _KEPT_IDS = 10_000
 class State:
     """Counters and files belong to the server's thread; the script and the ledger may be touched by any."""
 
-    def __init__(self, switches: Switches, keys: tuple[str, ...], *, control: bool) -> None:
+    def __init__(
+        self, switches: Switches, keys: tuple[str, ...], *, control: bool, clock: Callable[[], float]
+    ) -> None:
         self.switches = switches
         self.keys = keys
         self.control = control
@@ -29,16 +33,36 @@ class State:
         self._request_ids: OrderedDict[str, None] = OrderedDict()
         self._script: list[tuple[Fault | Reply, list[int]]] = []
         self._lock = threading.Lock()
+        self._clock = clock
+        self._weather: tuple[Weather, float] | None = None
+
+    @property
+    def weather(self) -> Weather | None:
+        return self._weather[0] if self._weather else None
+
+    @weather.setter
+    def weather(self, weather: Weather | None) -> None:
+        """Its time begins now."""
+        self._weather = (weather, self._clock()) if weather else None
+
+    @property
+    def weather_s(self) -> float:
+        """Seconds since the weather began."""
+        return self._clock() - self._weather[1] if self._weather else 0.0
+
+    def fate(self, model: str) -> Fault | None:
+        """What the weather has for a request of this model now; None without weather."""
+        return self.weather.fate(model, self.weather_s) if self.weather else None
 
     def queue(self, *items: Fault | Reply) -> None:
         with self._lock:
             self._script += [(item, [item.after, item.times]) for item in items]
 
-    def next_script(self, path: str, model: str) -> Fault | Reply | None:
+    def next_script(self, path: str, model: str, media: Collection[str] = ()) -> Fault | Reply | None:
         """The first item that matches and whose turn it is; those before it let one more request by."""
         with self._lock:
             for index, (item, left) in enumerate(self._script):
-                if not item.matches(path, model):
+                if not item.matches(path, model, media):
                     continue
                 if left[0] > 0:
                     left[0] -= 1

@@ -1,7 +1,7 @@
 """What nobody could verify about the service, and how fast and how wide the simulated one is.
 
-Each unverified behaviour is a switch whose default is the strict side: a client that passes with the defaults and with
-their opposites works whatever the service does.
+Each unverified behaviour is a switch. Its default is what was seen of the service, and the strict side where nothing was:
+a client that passes with the defaults and with their opposites works whatever the service does.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,13 @@ class Switches:
     coding_keys: tuple[str, ...] = ()
     # ... except for glm-4.7-flash when this is on, as users report.
     coding_key_free_flash: bool = False
-    # Base64 images; {} is the table's figure: only glm-4v-flash refuses both forms.
-    data_url_images: Mapping[str, Choice] | Choice = field(default_factory=dict)
+    # Base64 images; {} is the table's figure: glm-4v-flash takes data URLs alone, the others both forms.
+    data_url_images: Mapping[str, Choice] | Choice = "accept"
     raw_base64_images: Mapping[str, Choice] | Choice = field(default_factory=dict)
-    # The specification knows only URLs; one vendor script sends data URLs.
-    data_url_videos: Choice = "refuse"
+    # The specification knows only URLs; the vendor's own server sends data URLs, and glm-4.1v-thinking-flash takes them.
+    data_url_videos: Mapping[str, Choice] | Choice = "accept"
+    # Seconds from which on a film is refused; {} is the table's figure. 45 lets glm-4.1v-thinking-flash take the flaky ones.
+    longest_film_s: Mapping[str, float] | float = field(default_factory=dict)
     # WebM and GIF as video_url worked for one user.
     more_video_formats: bool = False
     # {} is the table's figure: 50, 50 and 1.
@@ -47,9 +49,13 @@ class Switches:
     mixing_code: Literal["1210", "1215"] = "1210"
     # The code for a GIF picture: users saw an internal error of the 1234 family.
     gif_code: Literal["1210", "1234"] = "1234"
+    # glm-4.6v-flash was seen to refuse the role `tool`; the other free vision models are taken to do the same.
     vision_tool_role: Choice = "refuse"
     system_on_4v_flash: Choice = "refuse"
-    vision_response_format: Literal["refuse", "ignore"] = "refuse"
+    # {} is the table's figure: text models know it, the free vision models refuse it.
+    response_format: (
+        Mapping[str, Literal["accept", "refuse", "ignore"]] | Literal["accept", "refuse", "ignore"]
+    ) = field(default_factory=dict)
     unsupported_tools: Literal["refuse", "ignore"] = "refuse"
     # temperature and top_p out of range or with more than two decimals.
     strict_sampling: bool = True
@@ -58,7 +64,11 @@ class Switches:
     # One project reports 1214 for neighbours of one role; common usage contradicts it.
     same_role_turns: Choice = "accept"
     repeated_request_ids: Choice = "refuse"
+    # The specification allows both, a user speaks of seven fixed sizes.
     custom_image_sizes: Choice = "accept"
+    hd_images: Choice = "accept"
+    # Model asked for → model that answers, and says so: what is retired is routed in silence.
+    routing: Mapping[str, str] = field(default_factory=lambda: {"glm-4.5-flash": "glm-4.7-flash"})
     # Answer with a tool call even when the message names no function.
     call_tools: bool = False
     # The language of messages; auto follows Accept-Language, else Chinese.

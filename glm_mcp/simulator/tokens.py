@@ -11,7 +11,10 @@ CHARACTERS_PER_TOKEN = 1.5
 # lets fifty of the largest pictures fit into 128K.
 PIXELS_PER_TOKEN = 28
 IMAGE_CAP = 2_048
-VIDEO_TOKENS = 8_192
+# A second of film: 45 s overflow a window of 64K, 40 s do not.
+FILM_TOKENS_S = 1_400
+# A film whose length is not known.
+FILM_TOKENS = 8_192
 FILE_TOKENS = 2_048
 # A shorter prefix is not cached.
 CACHE_FROM = 500
@@ -40,6 +43,10 @@ def cut(text: str, budget: int) -> str:
         else:
             high = middle - 1
     return text[:low]
+
+
+def film(seconds: float | None) -> int:
+    return FILM_TOKENS if seconds is None else math.ceil(seconds * FILM_TOKENS_S)
 
 
 def image(width: int, height: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -97,7 +98,7 @@ async def _local(
     card = deps.glm.models("vision", args.get("model"))[0]
     sidecar = await subtitles_beside(deps, source)
     deps.progress.say(f"preparing {source.name}")
-    whole = task not in FRAMED and most is None and card.id not in deps.glm.refuses_video
+    whole = task not in FRAMED and most is None and not deps.glm.refused_films.takes_none(card.id)
     if whole:
         limit = min(int(deps.settings.max_video_mb * 1024 * 1024), card.body_bytes * 3 // 4)
         clip = await prepare_video(
@@ -122,15 +123,18 @@ async def _local(
                         *origin(source),
                     ],
                 )
-            except InvalidRequest as error:
-                if error.code != "1210":
+            except GLMError as error:
+                if error.about != "film":
                     raise
-                # Nobody documents whether a video may come as bytes; this service says no.
-                deps.glm.refuses_video.add(card.id)
-                deps.progress.say("the service takes no video as bytes: sending frames")
+                deps.glm.refused_films.add(card.id, _digest(clip.video))
+                deps.progress.say("the service refused the film whole: sending frames")
         elif clip.frames and len(even_parts(clip.duration, clip.start, clip.end)) == 1:
             return await _of_frames(deps, args, source, words, lang, [clip])
     return await _framed(deps, args, source, words, lang, (start, end), sidecar)
+
+
+def _digest(film: Video) -> str:
+    return hashlib.sha256(film.data or (film.url or "").encode()).hexdigest()
 
 
 async def _framed(

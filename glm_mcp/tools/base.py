@@ -200,9 +200,8 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     text = plain(str(error))
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _plain(error.as_meta())}
-    attempts = error.meta.get("attempts")
-    if attempts and len(attempts) > 1:
-        meta["attempts"] = attempts[-6:]
+    if len(error.attempts) > 1:
+        meta["attempts"] = list(error.attempts[-6:])
     if partial:
         budget = deps.client.budget if deps else McpClient().budget
         room = max(LEAST, budget - RESERVE - _length(text) - _length(meta) - 100)

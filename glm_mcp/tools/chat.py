@@ -127,20 +127,20 @@ def _sources(found: Any) -> str:
 
 async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], list[str]]:
     """One of `of` files as parts of the user's turn, and what a careful reader must know."""
-    if source.family in {"video", "audio"}:
+    if source.kind.family in {"video", "audio"}:
         raise InvalidRequest(
-            f"{source.name} is {source.family}",
+            f"{source.name} is {source.kind.family}",
             "Use analyze_video for a video; sound is not heard by these models.",
         )
     if is_remote(source):
-        if source.family == "image" and source.fragment == Fragment():
+        if source.kind.family == "image" and source.fragment == Fragment():
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
-        if source.family in {"video", "audio"}:
+        if source.kind.family in {"video", "audio"}:
             return await _attached(deps, source, of)
     deps.progress.say(f"preparing {source.name}")
     card = deps.glm.models("vision")[0]
-    if source.family == "image":
+    if source.kind.family == "image":
         share = replace(card, images=max(1, card.images // of))
         pictures = await prepare_images([source], share, budget=card.body_bytes // of)
         labelled: list[Part] = []

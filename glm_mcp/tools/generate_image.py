@@ -22,7 +22,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.calls import Job
-from glm_mcp.media.formats import sniff
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
@@ -145,9 +145,9 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
         body, Job("image", deps.deadline, model=args.get("model")), deps.progress
     )
     deps.progress.say("downloading the picture")
-    data = await _fetched(deps, drawing.url)
-    family, _ = sniff(data[:4096])
-    if family != "image":
+    data = drawing.data if drawing.url is None else await _fetched(deps, drawing.url)
+    data = data or b""
+    if detect(data).family != "image":
         raise UpstreamError(
             "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
         )
@@ -156,7 +156,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     try:
         saved = await in_thread(_save, deps, output, target, finished)
     except ConfigError as error:
-        error.hint = f"{_made(drawing.url)} {error.hint}"
+        error.hint = f"{_made(drawing.url)} {error.hint}" if drawing.url else error.hint
         raise
     data, drawn = saved.data, saved.size
     notes = [
@@ -241,7 +241,7 @@ def _looks_like_suffix(suffix: str) -> bool:
 
 
 async def _finished(
-    data: bytes, output: str, target: Path, size: Size, url: str, *, preview: bool
+    data: bytes, output: str, target: Path, size: Size, url: str | None, *, preview: bool
 ) -> Finished:
     """In the format that `output` names, else in the one it came in; its address stays told when that fails."""
     from glm_mcp.media.images.convert import Wanted
@@ -257,7 +257,7 @@ async def _finished(
     try:
         return await finish_image(data, wanted)
     except (UnsupportedMedia, MediaTooLarge) as error:
-        error.hint = f"{_made(url)} {error.hint}"
+        error.hint = f"{_made(url)} {error.hint}" if url else error.hint
         raise
 
 

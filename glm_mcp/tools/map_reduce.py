@@ -86,8 +86,7 @@ async def each(
             + "More time: GLM_DEADLINE_S and the host's own limit.",
         )
         error.partial = "\n\n".join(a.text for a in done) or None
-        error.meta.update(late.meta if late else {})
-        raise error
+        raise error.but(attempts=late.attempts if late else ())
     if total > 1:
         done[0].seconds = anyio.current_time() - now
     return done

@@ -12,6 +12,7 @@ from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Part, Text
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.types import LEAVABLE, Document, Page, Picture, Source
+from glm_mcp.outputs import is_kept
 from glm_mcp.text import plain
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import COMMON, MODEL, Arg
@@ -51,7 +52,6 @@ ARGS = (
     MODEL,
 )
 UNSEEN: dict[Lang, str] = {"en": "[no text: scanned]", "zh": "[无文字：扫描页]"}
-KEPT = "glm://outputs/"
 
 
 async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
@@ -63,7 +63,7 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
             "read_document: cursor goes with the document itself, not with a question",
             "Leave out cursor, or prompt, task and output_format. A long answer goes on under its own glm://outputs/ID.",
         )
-    if len(args["documents"]) == 1 and args["documents"][0].strip().startswith(KEPT) and not asked:
+    if len(args["documents"]) == 1 and is_kept(args["documents"][0]) and not asked:
         kept = await _kept(deps, args)
         if kept is not None:
             return kept
@@ -107,15 +107,18 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
 
 async def _kept(deps: Deps, args: dict[str, Any]) -> ToolResult | None:
     """The next piece of a long result; None when what is kept under this name is not text."""
-    ident = args["documents"][0].strip()[len(KEPT) :]
-    _, data = await in_thread(deps.outputs.kept, ident)
+    path, data = await in_thread(deps.outputs.kept, args["documents"][0])
     try:
         text = plain(data.decode("utf-8"))
     except UnicodeDecodeError:
         return None
     at = _cursor(args, len(text))
     return ToolResult(
-        text[at:], max_chars=args.get("max_chars"), kept=ident, offset=at, meta={"total_chars": len(text)}
+        text[at:],
+        max_chars=args.get("max_chars"),
+        kept=path.name.partition(".")[0],
+        offset=at,
+        meta={"total_chars": len(text)},
     )
 
 

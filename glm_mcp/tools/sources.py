@@ -10,21 +10,15 @@ import anyio
 
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.messages import Image, Part
+from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
-from glm_mcp.media.sources.resolve import Want, check_fits, resolve_source
+from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Source
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
 MIB = 1024 * 1024
-# Of a local file. Each is far beyond what a model sees of it: the work is bounded by time and memory, not by these.
-LOCAL_BYTES: dict[str, int] = {
-    "image": 500 * MIB,
-    "video": 20 * 1024 * MIB,
-    "document": 500 * MIB,
-    "any": 500 * MIB,
-}
 DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
@@ -39,7 +33,7 @@ async def resolve(
         want,
         sandbox=deps.sandbox,
         outputs=deps.outputs,
-        max_bytes=LOCAL_BYTES[want],
+        max_bytes=largest(want),
         left_out=left_out,
     )
     # A name goes into notes and prompts, where a line break in it would speak for itself.
@@ -72,7 +66,7 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
     here = await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=deps.sandbox.own_host)
-    check_fits(here.family, here.mime, here.name, want)
+    check_fits(here.kind, here.size, here.name, want)
     return here
 
 

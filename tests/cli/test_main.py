@@ -9,13 +9,15 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from support.processes import COMMAND, LIMIT_S, Process, environment, ran
 
 from glm_mcp import __version__
 from glm_mcp.registry import CARDS
 from glm_mcp.samples import FOLDER
-from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.simulator import Fault, Reply, Simulator, Switches, Weather
+from glm_mcp.simulator.weather import PRESETS
 
 
 @pytest.fixture
@@ -199,6 +201,19 @@ def test_simulate_serves_other_processes_until_it_is_told_to_end(tmp_path: Path)
         assert "cannot be used" in taken.stderr
         assert process.signal(signal.SIGTERM) < 4
         assert process.popen.returncode == 0
+
+
+def test_simulate_has_the_weather_that_is_asked_for(tmp_path: Path) -> None:
+    options = ("simulate", "--port", "0", "--weather", "bad", "--seed", "6")
+    with Process(environment(tmp_path / "home"), tmp_path, *options) as process:
+        url = (process.err.next() or "").removeprefix("simulated GLM API at ").strip()
+        told = httpx.get(url.removesuffix("/api/paas/v4") + "/_simulator/weather", timeout=5).json()
+        weather = Weather.preset("bad", seed=6)
+        overloaded = [name for name in PRESETS["bad"] if weather.state(name, told["seconds"]).overloaded]
+        assert sorted(told["overloaded"]) == sorted(overloaded)
+        process.signal(signal.SIGTERM)
+    refused = run(environment(tmp_path / "home"), tmp_path, "simulate", "--weather", "mild")
+    assert all(f"'{name}'" in refused.stderr for name in PRESETS)
 
 
 def test_serve_without_http_is_stdio(env: dict[str, str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from support.calls import KEY, V6, T, answering, ask, client_of, counted, fresh,
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
+from glm_mcp.glm.client import Pace
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,10 @@ def sim(shared: Simulator) -> Simulator:
     return fresh(shared)
 
 
-async def failure(sim: Simulator, *, model: str | None = T, within: float = 10) -> GLMError:
+SHORT_S = 1.5  # within which a call with the waits of tests is tried again some ten times
+
+
+async def failure(sim: Simulator, *, model: str | None = T, within: float = SHORT_S) -> GLMError:
     async with client_of(sim) as client:
         with pytest.raises(GLMError) as caught:
             await ask(client, model=model, within=within)
@@ -44,7 +48,8 @@ async def test_a_code_is_repeated_as_its_class_says_and_named_in_the_end(
     sim.queue(Fault("error", code=code, times=0))
     error = await failure(sim)
     assert (error.kind, error.code) == (kind, code)
-    assert counted(sim) == {T: 1 if again == "never" else 3}
+    (tries,) = counted(sim).values()
+    assert tries == 1 if again == "never" else tries > 3
     assert error.hint
     assert sim.key not in str(error)
 
@@ -52,12 +57,12 @@ async def test_a_code_is_repeated_as_its_class_says_and_named_in_the_end(
 @pytest.mark.parametrize(
     ("code", "asked"),
     [
-        ("1302", [T, T, T, V6]),
-        ("1303", [T, T, T, V6]),
-        ("1234", [T, T, T, V6]),
-        ("1120", [T, T, T, V6]),
-        ("500", [T, T, T, V6]),
-        ("1305", [T, T, V6]),
+        ("1302", [T, V6]),
+        ("1303", [T, V6]),
+        ("1234", [T, V6]),
+        ("1120", [T, V6]),
+        ("500", [T, V6]),
+        ("1305", [T, V6]),
     ],
 )
 async def test_the_next_model_answers_when_the_first_stays_in_trouble(
@@ -78,7 +83,7 @@ async def test_the_next_model_answers_when_the_first_stays_in_trouble(
 @pytest.mark.parametrize("code", ["1302", "1305", "500"])
 async def test_a_trouble_that_passes_is_not_noticed(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code))
-    async with client_of(sim) as client:
+    async with client_of(sim, GLM_FALLBACK="0") as client:
         answer = await ask(client)
     assert models_asked(sim) == [T, T]
     assert (answer.model, answer.fallback) == (T, None)
@@ -92,59 +97,59 @@ async def test_what_no_model_can_mend_asks_no_other_model(sim: Simulator, code: 
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "kind", "requests"),
+    ("code", "status", "kind", "again"),
     [
-        ("1113", 500, QuotaError, 1),
-        ("1113", 429, QuotaError, 1),
-        ("1302", 400, RateLimited, 3),
-        ("1302", 200, RateLimited, 3),
-        ("1305", 503, Overloaded, 3),
-        ("1234", 401, UpstreamError, 3),
-        ("8888", 500, UpstreamError, 3),
-        ("8888", 429, RateLimited, 3),
+        ("1113", 500, QuotaError, False),
+        ("1113", 429, QuotaError, False),
+        ("1302", 400, RateLimited, True),
+        ("1302", 200, RateLimited, True),
+        ("1305", 503, Overloaded, True),
+        ("1234", 401, UpstreamError, True),
+        ("8888", 500, UpstreamError, True),
+        ("8888", 429, RateLimited, True),
     ],
 )
 async def test_the_code_decides_and_not_the_status(
-    sim: Simulator, code: str, status: int, kind: type[GLMError], requests: int
+    sim: Simulator, code: str, status: int, kind: type[GLMError], again: bool
 ) -> None:
     sim.queue(Fault("error", code=code, status=status, message="so it is", times=0))
     error = await failure(sim)
     assert type(error) is kind
     assert "so it is" in str(error)
-    assert len(sim.received) == requests
+    assert (len(sim.received) > 1) == again
 
 
 @pytest.mark.parametrize("form", ["error_in_200", "flat_error_in_200"])
-@pytest.mark.parametrize(("code", "requests"), [("1000", 1), ("1113", 1), ("1302", 3), ("1234", 3)])
+@pytest.mark.parametrize(
+    ("code", "again"), [("1000", False), ("1113", False), ("1302", True), ("1234", True)]
+)
 async def test_an_error_inside_a_success_is_an_error(
-    sim: Simulator, form: str, code: str, requests: int
+    sim: Simulator, form: str, code: str, again: bool
 ) -> None:
     sim.queue(Fault(form, code=code, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
     assert (await failure(sim)).code == code
-    assert len(sim.received) == requests
+    assert (len(sim.received) > 1) == again
 
 
-@pytest.mark.parametrize(("code", "requests"), [("1234", 3), ("1301", 1)])
-async def test_an_error_in_the_middle_of_a_stream_is_an_error(
-    sim: Simulator, code: str, requests: int
-) -> None:
+@pytest.mark.parametrize(("code", "again"), [("1234", True), ("1301", False)])
+async def test_an_error_in_the_middle_of_a_stream_is_an_error(sim: Simulator, code: str, again: bool) -> None:
     sim.queue(Fault("error_frame", code=code, chunks=2, times=0))
     error = await failure(sim)
     assert error.code == code
-    assert len(sim.received) == requests
+    assert (len(sim.received) > 1) == again
     assert (error.partial is None) == (code == "1301")
 
 
-@pytest.mark.parametrize(("status", "requests"), [(502, 3), (503, 3)])
+@pytest.mark.parametrize("status", [502, 503])
 async def test_a_page_of_the_gateway_is_repeated_and_shown_without_its_markup(
-    sim: Simulator, status: int, requests: int
+    sim: Simulator, status: int
 ) -> None:
     sim.queue(Fault("html", status=status, times=0))
     error = await failure(sim)
     assert error.kind == "upstream"
     assert f"HTTP {status}" in str(error)
     assert "<" not in str(error)
-    assert len(sim.received) == requests
+    assert len(sim.received) > 1
 
 
 async def test_a_path_that_is_no_api_names_the_setting(sim: Simulator) -> None:
@@ -188,7 +193,7 @@ async def test_the_request_id_is_shown(sim: Simulator) -> None:
 
 async def test_a_wait_that_the_service_asks_for_is_kept(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", retry_after="1"))
-    async with client_of(sim) as client:
+    async with client_of(sim, GLM_FALLBACK="0") as client:
         await ask(client)
     first, second = sim.received
     assert second.started - first.started >= 0.95
@@ -197,7 +202,7 @@ async def test_a_wait_that_the_service_asks_for_is_kept(sim: Simulator) -> None:
 async def test_a_wait_may_be_a_date(sim: Simulator) -> None:
     when = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     sim.queue(Fault("error", code="1302", retry_after=format_datetime(when, usegmt=True)))
-    async with client_of(sim) as client:
+    async with client_of(sim, GLM_FALLBACK="0") as client:
         await ask(client)
     assert datetime.now(UTC) >= when
     assert len(sim.received) == 2
@@ -224,7 +229,7 @@ async def test_a_wait_beyond_the_deadline_fails_at_once_when_there_is_no_other_m
 @pytest.mark.parametrize("wait", ["", "soon", "-5", "nan", "inf", "1e400"])
 async def test_a_wait_that_makes_no_sense_is_left_alone(sim: Simulator, wait: str) -> None:
     sim.queue(Fault("error", code="1302", retry_after=wait))
-    async with client_of(sim) as client:
+    async with client_of(sim, GLM_FALLBACK="0") as client:
         assert (await ask(client)).model == T
     assert len(sim.received) == 2
 
@@ -280,8 +285,8 @@ async def test_any_body_is_an_error_of_ours(body: bytes, kind: str, status: int)
     transport = answering(
         lambda _: httpx.Response(status, content=content, headers={"content-type": kind} if kind else {})
     )
-    async with client_of(transport=transport, waits=(0, 0)) as client:
+    async with client_of(transport=transport, pace=Pace(waits=(0, 0))) as client:
         with pytest.raises(GLMError) as caught:
-            await ask(client, model=T)
+            await ask(client, model=T, within=1.2)
     assert caught.value.kind in {"upstream", "invalid_request"}
     assert caught.value.hint

@@ -37,7 +37,7 @@ async def failure(base: str) -> GLMError:
 
 
 def tries(error: GLMError) -> int:
-    return len(error.meta["attempts"])
+    return len(error.attempts)
 
 
 async def test_a_closed_port_names_the_host_and_is_tried_three_times(closed: int) -> None:
@@ -133,8 +133,9 @@ async def test_a_connection_that_keeps_breaking_names_the_host_and_asks_no_other
     sim.queue(Fault(fault, chunks=2, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
         with pytest.raises(NetworkError, match=r"127\.0\.0\.1 broke") as caught:
-            await ask(client)
-    assert models_asked(sim) == [T, T, T]
+            await ask(client, within=1.5)
+    assert set(models_asked(sim)[:4]) == {T}
+    assert len(sim.received) > (2 if fault == "refuse" else 3), "a host that was reached is tried to the end"
     assert bool(caught.value.partial) == (fault == "reset")
 
 
@@ -148,7 +149,7 @@ async def main():
         try:
             print(json.dumps(["ok", (await ask(client)).text, 1]))
         except GLMError as error:
-            print(json.dumps([error.kind, str(error), len(error.meta["attempts"])]))
+            print(json.dumps([error.kind, str(error), len(error.attempts)]))
 anyio.run(main)
 """
 

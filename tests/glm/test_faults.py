@@ -15,7 +15,7 @@ from support.connect import Connect
 from support.paths import ROOT
 from support.toolkit import fresh_simulator
 
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.error_codes import CODES
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
@@ -77,7 +77,7 @@ async def test_a_fault_ends_as_it_should_and_the_next_call_works(
     limit = deadline(row)
     settings = Settings(GLM_API_KEY=sim.key, GLM_BASE_URL=sim.url, GLM_LANG="en", GLM_DEADLINE_S=limit)
     wait = OWN_WAIT_S if row.asked == OWN_WAIT else WAIT_S
-    app = App(settings, glm=GLMClient(settings, waits=(wait, 2 * wait)), folders=folders)
+    app = App(settings, glm=GLMClient(settings, pace=Pace(waits=(wait, 2 * wait))), folders=folders)
     found = await seen(connect, app, sim, row, limit)
     assert not faults.judge(row, found, wait), found
 
@@ -88,7 +88,9 @@ async def test_a_service_that_is_not_there_is_an_error_that_says_so(
 ) -> None:
     with service(row, sim, tmp_path) as (env, met):
         limit = deadline(row)
-        app = app_of(GLM_BASE_URL=env["GLM_BASE_URL"], GLM_DEADLINE_S=limit, waits=(WAIT_S, 2 * WAIT_S))
+        app = app_of(
+            GLM_BASE_URL=env["GLM_BASE_URL"], GLM_DEADLINE_S=limit, pace=Pace(waits=(WAIT_S, 2 * WAIT_S))
+        )
         sim.clear()
         found = await seen(connect, app, sim, row, limit, met)
     assert not faults.judge(row, found, WAIT_S), found

@@ -22,6 +22,7 @@ from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.ole import ole
 from support.pictures import corners, photo, png_claiming, save
 from support.toolkit import call as called
 from support.toolkit import chats, fail, fresh_simulator, glm, say, text_of
@@ -31,7 +32,6 @@ from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}">{}</svg>'
 LAUGHS = (
     '<!DOCTYPE svg [<!ENTITY l0 "aaaaaaaaaa">'
@@ -197,14 +197,14 @@ BAD: list[Bad] = [
     (
         "read_document",
         "locked.xlsx",
-        lambda: OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600,
-        "invalid_request",
+        lambda: ole(["EncryptionInfo", "EncryptedPackage"]),
+        "unsupported_media",
         "encrypted",
     ),
     (
         "read_document",
         "old.doc",
-        lambda: OLE + b"\0" * 600 + "WordDocument".encode("utf-16-le") + b"\0" * 600,
+        lambda: ole(["WordDocument"]),
         "unsupported_media",
         "DOCX or PDF",
     ),

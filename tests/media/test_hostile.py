@@ -20,7 +20,7 @@ from support.connect import Connect
 from support.toolkit import call, fresh_simulator, png, say, text_of
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.formats import sniff_bytes
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.types import Source
 from glm_mcp.registry import CARDS
@@ -46,10 +46,10 @@ def prepared(data: bytes) -> None:
     """A picture made ready as a call would; a refusal must be one of ours."""
 
     async def prepare_it() -> None:
-        family, mime = sniff_bytes(data, "a.png")
-        if family != "image":
+        kind = detect(data, "a.png")
+        if kind.family != "image":
             return
-        source = Source("a.png", family, mime, len(data), data=data)
+        source = Source("a.png", kind, len(data), data=data)
         with anyio.fail_after(20), suppress(UnsupportedMedia, MediaTooLarge):
             await prepare_image(source, CARDS["glm-4.6v-flash"], max_parts=4, budget=5_000_000)
 

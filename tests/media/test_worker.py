@@ -15,8 +15,9 @@ from support.paths import TESTS
 
 from glm_mcp import errors
 from glm_mcp.errors import GLMError, InternalError, MediaTooLarge, MissingExtra, TimedOut, UnsupportedMedia
+from glm_mcp.media.formats import UNKNOWN
 from glm_mcp.media.types import Source
-from glm_mcp.media.worker import JOBS, run_job
+from glm_mcp.media.worker import run_job
 
 pytestmark = pytest.mark.anyio
 
@@ -190,7 +191,7 @@ async def test_two_jobs_on_one_open_file_do_not_disturb_each_other(tmp_path: Pat
     path.write_bytes(data)
     results: list[bytes] = []
     with path.open("rb") as handle:
-        source = Source("big.bin", "unknown", "", len(data), path=path, handle=handle)
+        source = Source("big.bin", UNKNOWN, len(data), path=path, handle=handle)
 
         async def one() -> None:
             results.append((await run_job("support.worker_jobs:halves", source, {}))[1][0])
@@ -201,7 +202,3 @@ async def test_two_jobs_on_one_open_file_do_not_disturb_each_other(tmp_path: Pat
                 tasks.start_soon(one)
         assert source.read() == data
     assert results == [data, data]
-
-
-async def test_every_short_name_is_a_dotted_function() -> None:
-    assert all(":" in dotted and dotted.startswith("glm_mcp.media.") for dotted in JOBS.values())

@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from support.films import Film, make, regular
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.errors import ERRORS
-from glm_mcp.simulator.script import KINDS
+from glm_mcp.simulator.script import GONE, KINDS
 
 # One client, because a new one for each request would load the certificates again.
 HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
@@ -373,7 +374,8 @@ def test_a_request_that_breaks_a_rule_leaves_the_fault_for_the_next(sim: Simulat
 
 
 @pytest.mark.parametrize(
-    ("switch", "model", "limit"), [({}, T, 1), ({}, V6, 5), ({T: 3}, T, 3), (2, V6, 2), ({V6: 1}, T, 1)]
+    ("switch", "model", "limit"),
+    [({}, T, 1), ({}, "glm-4.1v-thinking-flash", 5), ({T: 3}, T, 3), (2, V6, 2), ({V6: 4}, T, 1)],
 )
 def test_one_request_too_many_is_refused_at_once(sim: Simulator, switch: Any, model: str, limit: int) -> None:
     sim.switches = Switches(concurrency=switch)
@@ -397,6 +399,90 @@ def test_a_client_that_leaves_a_stream_is_noticed(sim: Simulator) -> None:
         next(response.iter_raw())
     [entry] = sim.wait(lambda seen: seen[0].ended)
     assert entry.disconnected
+
+
+@pytest.mark.parametrize("way", GONE)
+@pytest.mark.parametrize("path", ["/chat/completions", "/images/generations"])
+def test_a_model_may_be_gone_in_each_way(sim: Simulator, way: str, path: str) -> None:
+    sim.queue(Fault("gone", code=way, times=0))
+    wish = request(sim, stream=True)
+    if path == "/images/generations":
+        wish |= {"url": sim.url + path, "json": {"model": "cogview-3-flash", "prompt": "a hill"}}
+    for _ in range(2):
+        response = HTTP.post(**wish, timeout=5)
+        if way == "404":
+            assert (response.status_code, response.headers["content-type"]) == (404, "text/html")
+        else:
+            assert response.status_code == ERRORS[way].status
+            assert response.json()["error"]["code"] == way
+            assert (response.json()["error"]["message"] == "modelCode：不存在") is (way == "1214")
+
+
+def test_a_model_that_is_gone_leaves_the_others(sim: Simulator) -> None:
+    sim.queue(Fault("gone", model=T, times=0))
+    assert ask(sim).json()["error"]["code"] == "1211"
+    assert ask(sim, model=V6).status_code == 200
+
+
+def test_an_error_may_take_its_time(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1305", delay_s=0.2), Fault("error_in_200", code="1305", delay_s=30))
+    assert ask(sim).json()["error"]["code"] == "1305"
+    [entry] = sim.received
+    assert (entry.ended or 0) - entry.started >= 0.2
+    with pytest.raises(httpx.ReadTimeout):
+        HTTP.post(**request(sim, stream=True), timeout=0.1)
+    entry = sim.wait(lambda seen: seen[-1].ended)[-1]
+    assert (entry.status, entry.disconnected) == (None, True)
+    assert ask(sim).status_code == 200
+
+
+def test_an_overload_may_be_a_streams_only_frame(sim: Simulator) -> None:
+    sim.queue(Fault("error_frame", code="1305", chunks=0))
+    got, _ = received_bytes(sim)
+    assert [json.loads(frame)["error"]["code"] for frame in frames(got)] == ["1305"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_header_may_come_long_before_its_body(sim: Simulator, stream: bool) -> None:
+    sim.queue(Fault("slow_first_frame", seconds=0.05), Fault("slow_first_frame", seconds=30))
+    assert "simulated" in ask(sim, stream=stream).text
+    with HTTP.stream("POST", **request(sim, stream=stream), timeout=0.2) as response:
+        assert response.status_code == 200
+        with pytest.raises(httpx.ReadTimeout):
+            response.read()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_may_take_its_time_to_begin_and_to_be_written(sim: Simulator, stream: bool) -> None:
+    sim.queue(Fault("slow_answer", delay_s=0.1, seconds=0.1))
+    assert "simulated" in ask(sim, stream=stream).text
+    [entry] = sim.received
+    assert (entry.ended or 0) - entry.started >= 0.15
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "content_type"), [("plain_content_type", "text/plain"), ("no_content_type", None)]
+)
+def test_a_content_type_may_be_plain_or_missing(
+    sim: Simulator, stream: bool, kind: Any, content_type: str | None
+) -> None:
+    sim.queue(Fault(kind))
+    response = ask(sim, stream=stream)
+    assert response.headers.get("content-type") == content_type
+    assert response.text.startswith("data: {" if stream else "{")
+    assert "simulated" in response.text
+
+
+def test_a_fault_may_wait_for_what_a_request_carries(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1213", message="未正常接收到video_url参数。", media="video"))
+    sim.web["https://a.example/a.mp4"] = make(Film(regular(1, 2), size=(64, 48))), "video/mp4"
+    assert ask(sim, model=V6).status_code == 200
+    with_film = request(sim, stream=False, model=V6)
+    part = {"type": "video_url", "video_url": {"url": "https://a.example/a.mp4"}}
+    with_film["json"]["messages"][0]["content"] = [part, {"type": "text", "text": "what?"}]
+    assert HTTP.post(**with_film, timeout=5).json()["error"]["code"] == "1213"
+    assert HTTP.post(**with_film, timeout=5).status_code == 200
 
 
 def test_an_unknown_kind_is_named_with_those_there_are() -> None:

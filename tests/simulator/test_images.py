@@ -1,5 +1,6 @@
 """Generated pictures: what may be asked for, and that the file is one of the asked size."""
 
+import base64
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -88,6 +89,13 @@ def test_custom_sizes_are_a_switch(sim: Simulator) -> None:
     assert order(sim, size="768x1344").status_code == 200
 
 
+def test_hd_is_a_switch(sim: Simulator) -> None:
+    assert order(sim, quality="hd").status_code == 200
+    sim.switches = Switches(hd_images="refuse")
+    assert order(sim, quality="hd").json()["error"]["message"] == "quality 参数非法。请检查文档。"
+    assert order(sim, quality="standard").status_code == 200
+
+
 def test_the_same_prompt_paints_the_same_picture_and_another_one_another(sim: Simulator) -> None:
     prompts = ("a lake", "a lake", "湖上的黎明")
     files = [
@@ -111,6 +119,33 @@ def test_a_picture_may_be_no_picture(sim: Simulator) -> None:
     file = HTTP.get(url_of(order(sim)), timeout=5)
     assert file.headers["content-type"] == "image/png"
     assert file.content == b"This is no image.\n"
+
+
+@pytest.mark.parametrize("kind", ["image_cut", "image_garbled"])
+def test_a_picture_may_be_cut_or_impossible_to_decode(sim: Simulator, kind: Any) -> None:
+    sim.queue(Fault(kind))
+    file = HTTP.get(url_of(order(sim, size="512x512")), timeout=5)
+    assert (file.status_code, file.headers["content-type"]) == (200, "image/png")
+    assert int(file.headers["content-length"]) == len(file.content)
+    with Image.open(io.BytesIO(file.content)) as picture:
+        assert picture.size == (512, 512)
+        with pytest.raises((OSError, SyntaxError)):
+            picture.load()
+
+
+def test_a_picture_may_come_in_the_answer_itself(sim: Simulator) -> None:
+    sim.queue(Fault("image_b64"))
+    [item] = order(sim, size="512x512").json()["data"]
+    assert list(item) == ["b64_json"]
+    with Image.open(io.BytesIO(base64.b64decode(item["b64_json"]))) as picture:
+        assert picture.size == (512, 512)
+
+
+def test_a_picture_may_be_long_in_the_making(sim: Simulator) -> None:
+    sim.queue(Fault("slow_answer", delay_s=0.05, seconds=0.05))
+    assert order(sim, size="512x512").status_code == 200
+    [entry] = sim.received
+    assert (entry.ended or 0) - entry.started >= 0.1
 
 
 def test_a_picture_may_have_moved_here_or_elsewhere(sim: Simulator) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.films import Film, flip_bits, make, regular
 
 from glm_mcp.simulator import Simulator, Switches
 
@@ -27,11 +28,18 @@ def picture(kind: str, size: tuple[int, int] = (40, 30), colour: str = "#204060"
 
 
 PNG, JPEG = picture("PNG"), picture("JPEG")
-MP4 = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(64)
-MOV = b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(64)
-MKV = b"\x1a\x45\xdf\xa3\xa3\x42\x82\x88matroska" + bytes(64)
-WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm" + bytes(64)
-AVI = b"RIFF\x10\0\0\0AVI LIST" + bytes(64)
+
+
+def film(seconds: float = 1, form: str = "mp4", codec: str = "libx264") -> bytes:
+    return make(Film(regular(seconds, 2), size=(64, 48), form=form, codec=codec))
+
+
+MP4, MOV, MKV = film(), film(form="mov"), film(form="matroska")
+WEBM, GIF, AVI = (
+    film(form="webm", codec="libvpx"),
+    film(form="gif", codec="gif"),
+    film(form="avi", codec="mpeg4"),
+)
 PDF = b"%PDF-1.7\n" + bytes(16)
 DOCX = b"PK\x03\x04" + bytes(26) + b"word/document.xml"
 WEB = {
@@ -45,7 +53,9 @@ WEB = {
     "a.mkv": (MKV, "video/x-matroska"),
     "a.webm": (WEBM, "video/webm"),
     "a.avi": (AVI, "video/x-msvideo"),
-    "a.gif": (b"GIF89a" + bytes(20), "image/gif"),
+    "a.gif": (GIF, "image/gif"),
+    "cut.mp4": (MP4[: len(MP4) // 2], "video/mp4"),
+    "damaged.mp4": (flip_bits(MP4, (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)), "video/mp4"),
     "a.pdf": (PDF, "application/pdf"),
     "a.docx": (DOCX, ""),
     "a.txt": ("第一行\n".encode(), "text/plain; charset=utf-8"),
@@ -134,7 +144,7 @@ def test_a_picture_must_be_reachable_whole_and_what_it_says(sim: Simulator, valu
         (V1, raw(PNG), "", "1210"),
         (V1, data_url(PNG), "", "1210"),
         (V4, raw(PNG), "1210", ""),
-        (V4, data_url(PNG), "1210", ""),
+        (V4, data_url(PNG), "", "1210"),
     ],
 )
 def test_base64_pictures_depend_on_the_model_and_its_switch(
@@ -190,18 +200,67 @@ def test_a_gif_picture_is_an_internal_error_unless_the_switch_says_otherwise(sim
         (SITE + "a.avi", "1210"),
         (SITE + "a.png", "1210"),
         (SITE + "nowhere.mp4", "1210"),
-        (data_url(MP4, "video/mp4"), "1210"),
+        (SITE + "cut.mp4", "1210"),
+        (SITE + "damaged.mp4", "1210"),
+        (data_url(MP4, "video/mp4"), ""),
+        (data_url(MOV, "video/mp4"), ""),
+        (data_url(WEBM, "video/webm"), "1210"),
         (raw(MP4), "1210"),
         ("/videos/a.mp4", "1210"),
     ],
 )
-def test_a_video_comes_by_url_in_one_of_three_formats(sim: Simulator, value: str, code: str) -> None:
-    assert ask(sim, V6, part("video", value))[0] == code
-    assert ask(sim, V1, part("video", value))[0] == code
+def test_a_video_comes_by_url_or_as_bytes_in_one_of_three_formats(
+    sim: Simulator, value: str, code: str
+) -> None:
+    wanted = ("1210", "视频输入格式/解析错误") if code else ("", "")
+    assert ask(sim, V6, part("video", value)) == wanted
+    assert ask(sim, V1, part("video", value)) == wanted
 
 
-def test_a_data_url_video_and_more_formats_are_switches(sim: Simulator) -> None:
-    sim.switches = Switches(data_url_videos="accept", more_video_formats=True)
+def test_a_video_of_eight_megabytes_and_more_comes_as_bytes(sim: Simulator) -> None:
+    large = MP4 + (12_000_000).to_bytes(4) + b"free" + bytes(12_000_000 - 8)
+    assert ask(sim, V6, part("video", data_url(large, "video/mp4"))) == ("", "")
+    assert ask(sim, V1, part("video", data_url(large, "video/mp4"))) == ("", "")
+    assert [entry.media[0].size for entry in sim.received] == [len(large)] * 2
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "switch", "code"),
+    [
+        (V1, 40, {}, ""),
+        (V1, 43, {}, "1261"),
+        (V1, 43, {V1: 45}, ""),
+        (V1, 46, {V1: 45}, "1261"),
+        (V1, 5, 4, "1261"),
+        (V6, 60, {}, ""),
+        (V6, 91, {}, "1261"),
+    ],
+)
+def test_a_film_counts_by_its_length(
+    sim: Simulator, model: str, seconds: int, switch: Any, code: str
+) -> None:
+    sim.switches = Switches(longest_film_s=switch)
+    assert ask(sim, model, part("video", data_url(film(seconds), "video/mp4")))[0] == code
+
+
+def test_a_second_of_film_costs_1400_tokens(sim: Simulator) -> None:
+    used = []
+    for seconds in (10, 30):
+        content = [part("video", data_url(film(seconds), "video/mp4")), {"type": "text", "text": "what?"}]
+        body = {"model": V1, "messages": [{"role": "user", "content": content}]}
+        headers = {"Authorization": f"Bearer {sim.key}"}
+        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=20)
+        used.append(response.json()["usage"]["prompt_tokens"])
+    assert (used[1] - used[0]) / 20 == pytest.approx(1_400, rel=0.02)
+
+
+def test_videos_as_bytes_and_more_formats_are_switches(sim: Simulator) -> None:
+    sim.switches = Switches(data_url_videos={V1: "refuse"})
+    item = part("video", data_url(MP4, "video/mp4"))
+    assert ask(sim, V6, item)[0] == ""
+    assert ask(sim, V1, item) == ("1210", "视频输入格式/解析错误")
+    assert ask(sim, V1, part("video", SITE + "a.mp4"))[0] == ""
+    sim.switches = Switches(more_video_formats=True)
     for value in (data_url(MP4, "video/mp4"), SITE + "a.webm", SITE + "a.gif"):
         assert ask(sim, V6, part("video", value))[0] == ""
     assert ask(sim, V6, part("video", data_url(MP4, "video/webm"))) == ("1210", "视频输入格式/解析错误")

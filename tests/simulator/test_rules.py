@@ -12,6 +12,9 @@ from glm_mcp.simulator import Simulator, Switches
 HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1, V4 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"
+T4, V5 = "glm-4-flash-250414", "glm-5.3-flash"
+OFF = {"type": "disabled"}
+ALWAYS = "该模型始终思考，不支持关闭思考；请使用 low、high 或 max"
 USER = {"role": "user", "content": "hello"}
 CALLS = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 CALLED = {"role": "assistant", "content": None, "tool_calls": CALLS}
@@ -55,7 +58,9 @@ def tool(**changes: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(("model", "cap"), [(T, 131_072), (V6, 32_768), (V1, 16_384), (V4, 1_024)])
+@pytest.mark.parametrize(
+    ("model", "cap"), [(T, 131_072), (V6, 32_768), (V1, 16_384), (V4, 1_024), (T4, 16_384)]
+)
 def test_max_tokens_has_a_range_that_its_refusal_names(sim: Simulator, model: str, cap: int) -> None:
     message = f"max_tokens参数非法：限制数值范围[1,{cap}]"
     assert ask(sim, model, max_tokens=cap) == ("", "")
@@ -72,6 +77,7 @@ def test_max_tokens_has_a_range_that_its_refusal_names(sim: Simulator, model: st
         ({"temperature": 1.1}, "1210"),
         ({"temperature": -0.1}, "1210"),
         ({"temperature": 0.123}, "1210"),
+        ({"temperature": float("9" * 30)}, "1210"),
         ({"temperature": "0.5"}, "1214"),
         ({"top_p": 0.01}, ""),
         ({"top_p": 1}, ""),
@@ -117,7 +123,7 @@ def test_a_field_of_a_chat_request_has_its_range(sim: Simulator, fields: dict[st
     [
         (Switches(strict_sampling=False), T, {"temperature": 1.5}, "1210"),
         (Switches(max_stop=4), T, {"stop": ["a", "b", "c", "d"]}, "1210"),
-        (Switches(vision_response_format="ignore"), V6, {"response_format": {"type": "json_object"}}, "1210"),
+        (Switches(response_format={V6: "ignore"}), V6, {"response_format": {"type": "json_object"}}, "1210"),
         (Switches(unsupported_tools="ignore"), V4, {"tools": tool()}, "1210"),
         (Switches(unsupported_tools="ignore"), V1, {"tools": tool()}, "1210"),
         (Switches(vision_tool_role="accept"), V6, {"messages": [USER, CALLED, TOOL]}, "1214"),
@@ -135,6 +141,56 @@ def test_what_nobody_could_verify_is_refused_until_its_switch_allows_it(
     assert ask(sim, model, **fields)[0] == strict
     sim.switches = switches
     assert ask(sim, model, **fields)[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"temperature": 1.5}, "temperature参数非法：限制数值范围[0,1]"),
+        ({"temperature": 0.123}, "temperature参数非法：限制小数点[2]位"),
+        ({"top_p": 0}, "top_p参数非法：限制数值范围[0.01,1]"),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_in_the_services_words(
+    sim: Simulator, fields: dict[str, Any], message: str
+) -> None:
+    assert ask(sim, T, **fields) == ("1210", message)
+
+
+def test_a_model_that_always_thinks_cannot_be_told_not_to(sim: Simulator) -> None:
+    assert ask(sim, V5, thinking=OFF) == ("1210", ALWAYS)
+    assert ask(sim, V5, reasoning_effort="none") == ("1210", ALWAYS)
+    for effort in ("low", "high", "max"):
+        assert ask(sim, V5, thinking=OFF, reasoning_effort=effort) == ("", "")
+    assert ask(sim, V5, reasoning_effort="low") == ("", "")
+    for model in (T, V6, V1, V4, T4):
+        assert ask(sim, model, thinking=OFF) == ("", "")
+
+
+@pytest.mark.parametrize(("model", "code"), [(T, ""), (T4, ""), (V5, ""), (V6, "1214"), (V1, "1214")])
+def test_a_tools_reply_is_a_role_that_some_models_lack(sim: Simulator, model: str, code: str) -> None:
+    assert ask(sim, model, messages=[USER, CALLED, TOOL])[0] == code
+
+
+def test_a_retired_model_is_routed_in_silence(sim: Simulator) -> None:
+    assert ask(sim, "glm-4.4-flash")[0] == "1211"
+    sim.switches = Switches(routing={"glm-4.4-flash": T, T: "glm-5.3"})
+    for asked, answers in (("glm-4.4-flash", T), (T, "glm-5.3")):
+        body = {"model": asked, "messages": [USER]}
+        headers = {"Authorization": f"Bearer {sim.key}"}
+        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=5)
+        assert response.json()["model"] == answers
+        frames = HTTP.post(sim.url + "/chat/completions", json={**body, "stream": True}, headers=headers).text
+        assert f'"model":"{answers}"' in frames
+        assert f"[simulated {answers}]" in response.text
+    assert [entry.model for entry in sim.received][1:] == ["glm-4.4-flash"] * 2 + [T] * 2
+
+
+def test_a_response_format_may_be_refused_or_ignored(sim: Simulator) -> None:
+    form = {"type": "json_object"}
+    assert [ask(sim, model, response_format=form)[0] for model in (T, T4, V5)] == [""] * 3
+    sim.switches = Switches(response_format={T: "refuse", V6: "accept"})
+    assert [ask(sim, model, response_format=form)[0] for model in (T, T4, V6)] == ["1210", "", ""]
 
 
 def test_neighbours_of_one_role_are_refused_only_by_switch(sim: Simulator) -> None:
@@ -281,10 +337,15 @@ def test_a_body_that_is_no_json_object_is_refused(sim: Simulator, content: bytes
 @pytest.mark.parametrize(
     ("model", "words", "fields", "code"),
     [
-        (V4, 11_000, {}, ""),
-        (V4, 12_000, {}, "1261"),
-        (V4, 11_600, {}, "1261"),
-        (V4, 11_600, {"max_tokens": 100}, ""),
+        (V1, 36_000, {}, ""),
+        (V1, 37_500, {}, "1261"),
+        (V1, 37_500, {"max_tokens": 100}, ""),
+        (V4, 11_400, {}, ""),
+        (V4, 11_500, {}, "1210"),
+        (V4, 11_500, {"max_tokens": 100}, "1210"),
+        (T4, 80_000, {}, ""),
+        (T4, 90_000, {}, "1261"),
+        (V5, 600_000, {}, ""),
     ],
 )
 def test_a_prompt_must_leave_room_for_the_answer(
@@ -294,9 +355,14 @@ def test_a_prompt_must_leave_room_for_the_answer(
     assert ask(sim, model, messages=messages, **fields)[0] == code
 
 
+def test_the_smallest_vision_model_has_words_of_its_own_for_too_long(sim: Simulator) -> None:
+    messages = [{"role": "user", "content": "word " * 12_000}]
+    assert ask(sim, V4, messages=messages) == ("1210", "输入过长")
+
+
 def test_a_chinese_prompt_counts_by_characters(sim: Simulator) -> None:
-    assert ask(sim, V4, messages=[{"role": "user", "content": "水" * 23_000}])[0] == ""
-    assert ask(sim, V4, messages=[{"role": "user", "content": "水" * 23_100}])[0] == "1261"
+    assert ask(sim, V4, messages=[{"role": "user", "content": "水" * 22_850}])[0] == ""
+    assert ask(sim, V4, messages=[{"role": "user", "content": "水" * 22_900}])[0] == "1210"
 
 
 def test_a_sensitive_prompt_is_refused_with_a_content_filter(sim: Simulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,20 +12,22 @@ import anyio
 import httpx
 
 from glm_mcp.glm.calls import Answer, Drawing, Inline, Job
-from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.messages import ChatRequest, Image, Message, Part, Text
 from glm_mcp.glm.transport import Transport
 from glm_mcp.progress import Progress
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator, Switches
 
-T, V6, V1, V4, C3 = (
+T, L, V6, V1, V4, C3 = (
     "glm-4.7-flash",
+    "glm-4-flash-250414",
     "glm-4.6v-flash",
     "glm-4.1v-thinking-flash",
     "glm-4v-flash",
     "cogview-3-flash",
 )
+PACE = Pace(waits=(0.01, 0.05), rest=(0.05, 0.2))
 KEY = "0123456789abcdef0123456789abcdef.CanaryCanary1234"
 
 
@@ -33,14 +36,17 @@ async def client_of(
     sim: Simulator | None = None,
     *,
     transport: Transport | None = None,
-    waits: tuple[float, float] = (0.01, 0.05),
+    pace: Pace = PACE,
+    chance: Callable[[], float] = random.random,
     **variables: Any,
 ) -> AsyncIterator[GLMClient]:
     """A client of the simulator, or of the transport given."""
     given = {"GLM_API_KEY": KEY, "GLM_BASE_URL": "http://127.0.0.1:1/api/paas/v4"}
     if sim is not None:
         given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url}
-    client = GLMClient(Settings(_env_file=None, **(given | variables)), transport=transport, waits=waits)
+    client = GLMClient(
+        Settings(_env_file=None, **(given | variables)), transport=transport, pace=pace, chance=chance
+    )
     try:
         yield client
     finally:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from glm_mcp.media.detect import detect
 from glm_mcp.media.types import Fragment, Source
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 
 def source(name: str, data: bytes, page: str | None = None) -> Source:
-    return Source(name, "document", "", len(data), Fragment(page=page), data=data)
+    return Source(name, detect(data, name), len(data), Fragment(page=page), data=data)
 
 
 # ── PDF ─────────────────────────────────────────────────────────────────────────────────────────────────────────

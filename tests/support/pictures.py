@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from glm_mcp.media.detect import detect
 from glm_mcp.media.types import Fragment, Picture, Source
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 200, 20), (20, 20, 230), (230, 220, 20)
@@ -71,7 +72,7 @@ def save(image: Image.Image, fmt: str, **options: Any) -> bytes:
 
 
 def source(data: bytes, name: str = "shot.png", **fragment: Any) -> Source:
-    return Source(name, "image", "", len(data), Fragment(**fragment), data=data)
+    return Source(name, detect(data, name), len(data), Fragment(**fragment), data=data)
 
 
 def shown(picture: Picture) -> Image.Image:

@@ -84,50 +84,41 @@ class Readers:
 def handle(want: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
     """As far as a file goes before a model is asked. `tell`: where the work is done now, "server" or "child"."""
     from glm_mcp.errors import UnsupportedMedia
-    from glm_mcp.media.documents.plaintext import needs_worker
-    from glm_mcp.media.formats import sniff_file
-    from glm_mcp.media.sources.resolve import check_fits
+    from glm_mcp.media.detect import detect
+    from glm_mcp.media.formats import check_fits
 
     tell("server")
     if not data:
         raise UnsupportedMedia(f"{name} is empty", "Check it.")
-    family, mime = sniff_file(io.BytesIO(data), name)
-    check_fits(family, mime, name, want)
+    kind = detect(data, name)
+    check_fits(kind, len(data), name, want)
     if want == "image":
-        _picture(name, data, tell)
+        _picture(kind, name, data, tell)
     elif want == "video":
         tell("child")
         _video(name, data)
     else:
-        light = (
-            data[:2] != b"PK"
-            and b"%PDF-" not in data[:1024]
-            and not needs_worker(data[:4096], name, len(data))
-        )
-        if not light:
+        if kind.child:
             tell("child")
-        _document(name, data, tell)
+        _document(kind, name, data, tell)
 
 
-def _picture(name: str, data: bytes, tell: Callable[[str], None]) -> None:
+def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
     from glm_mcp.media.images import decode, pipeline
     from glm_mcp.media.images.options import Options
-    from glm_mcp.media.images.svg.draw import svg_job
+    from glm_mcp.media.worker_child import load as load_job
 
-    kind = decode.kind_of(data, name)
-    options = Options(name, kind, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
-    if not kind.startswith(("image/svg", "image/hei", "image/tiff", "image/jp2", "image/j2k")):
+    options = Options(name, kind.name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
+    if not kind.child:
         try:
-            image = decode.open_lazily(data, name, kind)
-            light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
-            if light and image.format in decode.IN_THREAD:
+            image = decode.open_lazily(data, name, kind.name)
+            if pipeline.decoded_pixels(data, image, options) <= 16_000_000:
                 pipeline.make(data, options)
                 return
         except decode.Damaged:
             pass
     tell("child")
-    job = svg_job if kind == "image/svg+xml" else pipeline.image_job
-    job(io.BytesIO(data), asdict(options))
+    load_job(kind.reader)(io.BytesIO(data), asdict(options))
 
 
 def _video(name: str, data: bytes) -> None:
@@ -145,24 +136,25 @@ def _video(name: str, data: bytes) -> None:
         job(io.BytesIO(data), {"name": name, **params})
 
 
-def _document(name: str, data: bytes, tell: Callable[[str], None]) -> None:
-    from glm_mcp.media.documents.office import OLE, office_job
-    from glm_mcp.media.documents.pages import pieces, to_markdown
-    from glm_mcp.media.documents.pdf import pdf_job, render_job
-    from glm_mcp.media.documents.plaintext import refuse_media, text_job
-    from glm_mcp.media.types import Document, Page
+def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:
 
-    params = {"name": name, "pages": None, "password": None, "figures": True}
-    if b"%PDF-" in data[:1024]:
-        facts, _ = pdf_job(io.BytesIO(data), params)
-        numbers = [row[0] for row in facts["pages"]][:2]
-        if numbers:
-            render_job(io.BytesIO(data), {"name": name, "numbers": numbers, "password": None, "max_bytes": 5_000_000, "max_side": 6_000})  # fmt: skip
-    elif data[:2] == b"PK" or data[:8] == OLE:
-        facts, _ = office_job(io.BytesIO(data), params)
-    else:
-        refuse_media(data[:4096], name)
-        facts, _ = text_job(io.BytesIO(data), {**params, "encoding": None})
+    from glm_mcp.media.documents.pages import pieces, to_markdown
+    from glm_mcp.media.documents.pdf import render_job
+    from glm_mcp.media.types import Document, Page
+    from glm_mcp.media.worker_child import load as load_job
+
+    params = {
+        "name": name,
+        "kind": kind.name,
+        "pages": None,
+        "password": None,
+        "figures": True,
+        "encoding": None,
+    }
+    facts, _ = load_job(kind.reader)(io.BytesIO(data), params)
+    numbers = [row[0] for row in facts["pages"]][:2]
+    if kind.name == "pdf" and numbers:
+        render_job(io.BytesIO(data), {"name": name, "numbers": numbers, "password": None, "max_bytes": 5_000_000, "max_side": 6_000})  # fmt: skip
     facts = json.loads(json.dumps(facts))
     tell("server")
     document = Document(name, facts["kind"], tuple(Page(*row) for row in facts["pages"]), facts["total"], ())

@@ -16,6 +16,7 @@ from support.document_kinds import KINDS as DOCUMENTS
 from support.films import Film, make, only_sound, regular
 from support.image_kinds import FORMATS as PICTURES
 from support.made_documents import docx, lines, mail, noise, odt, para, pdf, word_table, zipped
+from support.ole import ole
 from support.paths import DATA, SAMPLES
 from support.pictures import corners, exif, photo, save, screenshot
 from support.video_kinds import KINDS as VIDEOS
@@ -110,8 +111,8 @@ def slides() -> bytes:
 
 
 def old(stream: str) -> bytes:
-    """The head and the name of a stream of an Office 97 file, as far as anybody looks at it."""
-    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + stream.encode("utf-16-le") + bytes(600)
+    """A file of the container of Office 97, as far as anybody looks at it."""
+    return ole([stream, "\x05SummaryInformation"])
 
 
 def scan() -> bytes:
@@ -169,7 +170,7 @@ _DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "mail.eml": lambda: mail(html=True),
     "old.xls": lambda: old("Workbook"),
     "old.doc": lambda: old("WordDocument"),
-    "letter.msg": lambda: old("__substg1.0_"),
+    "letter.msg": lambda: old("__properties_version1.0"),
     "subtitles.srt": SRT.encode,
     "subtitles.vtt": lambda: b"WEBVTT\n\n" + SRT.replace(",", ".").encode(),
     "wide.txt": lambda: "说明 text\n".encode("utf-16"),

@@ -86,6 +86,7 @@ async def test_a_video_goes_whole_where_the_service_takes_bytes(
 async def test_frames_go_where_the_service_refuses_bytes_and_that_is_remembered(
     connect: Connect, sim: Simulator, film: Path
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     async with connect() as client:
         text = await say(client, "analyze_video", video="film.mp4", prompt="What happens?")
         await say(client, "analyze_video", video="film.mp4", prompt="Again?")
@@ -337,7 +338,7 @@ async def test_what_is_no_video_names_the_tool_for_it(
         picture = await fail(client, "analyze_video", video="a.png")
         broken = await fail(client, "analyze_video", video="broken.mp4")
         several = await fail(client, "analyze_video", video="[ab].mp4")
-    assert picture.startswith("unsupported_media: a.png is a picture")
+    assert picture.startswith("unsupported_media: a.png is a PNG picture")
     assert "describe_image" in picture
     assert broken.startswith("unsupported_media: ")
     assert "2 files fit. It reads one video a call; name one." in several

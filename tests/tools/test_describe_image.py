@@ -390,7 +390,7 @@ async def test_a_folder_a_missing_file_and_a_document_are_told_apart(
     assert missing.startswith("not_found: ")
     assert text.startswith("unsupported_media: notes.txt is text")
     assert "Use read_document for it." in text
-    assert "its name says a picture" in liar
+    assert "its name says a PNG picture" in liar
     assert outside.startswith("forbidden_path: ")
     assert "GLM_ALLOWED_DIRS" in outside
     assert not sim.received
@@ -484,6 +484,7 @@ async def test_a_busy_model_is_the_reason_given_when_the_last_of_the_chain_canno
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     picture(folders.cwd / "a.png")
+    sim.switches = Switches(data_url_images={"glm-4v-flash": "refuse"})
     sim.queue(
         Fault("error", code="1305", model="glm-4.6v-flash", times=0),
         Fault("error", code="1305", model="glm-4.1v-thinking-flash", times=0),

@@ -355,7 +355,7 @@ async def test_a_picture_is_sent_to_the_tool_for_pictures(
     picture(folders.cwd / "a.png")
     async with connect() as client:
         text = await fail(client, "read_document", documents="a.png")
-    assert text.startswith("unsupported_media: a.png is a picture (image/png), not a document.")
+    assert text.startswith("unsupported_media: a.png is a PNG picture, not a document.")
     assert "describe_image" in text
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import GLMError, MissingExtra, UnsupportedMedia
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import one_text
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse, refuse_entities_in, xml
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse, refuse_entities_in, xml
 
 _STYLES = "\n".join(
     [
@@ -161,3 +161,8 @@ def _linear(node: ET.Element) -> str:
                 + "]"
             )
     return "".join(_linear(child) for child in node)
+
+
+def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name = params["name"]
+    return read_docx(open_zip(file, name), file, params.get("pages"), name), []

@@ -6,7 +6,7 @@ import email
 import email.policy
 from collections.abc import Iterator
 from email.message import EmailMessage, Message
-from typing import Any
+from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.html import decode_html, html_markdown
@@ -59,3 +59,7 @@ def _header(message: EmailMessage, title: str) -> str:
     except (ValueError, LookupError, AttributeError, ArithmeticError):
         value = next((str(raw) for key, raw in message.raw_items() if key.lower() == title.lower()), "")
     return " ".join(value.split())
+
+
+def mail_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    return read_mail(file.read(), params.get("pages"), params["name"], params.get("encoding")), []

@@ -6,14 +6,14 @@ import posixpath
 import urllib.parse
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.pages import choose, one_text, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
 
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
 
@@ -166,3 +166,13 @@ def _text(node: ET.Element) -> str:
                 pieces.append(_text(child))
         pieces.append(child.tail or "")
     return "".join(pieces)
+
+
+def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name = params["name"]
+    return read_epub(open_zip(file, name), params.get("pages"), name), []
+
+
+def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name = params["name"]
+    return read_open_document(open_zip(file, name), params.get("pages"), name, params["kind"]), []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import Decoded, decode
 from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.pages import one_text
 
 _GONE = (
     "script",
@@ -180,3 +181,10 @@ def _cell(cell: Any) -> str:
         inner.replace_with(" / ".join(rows))
     cell.name = "div"  # the converter would write a table's pipe
     return re.sub(r"\n+", "\n", _markdown(cell))
+
+
+def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    decoded = decode_html(file.read(), params["name"], params.get("encoding"))
+    text = html_markdown(decoded.text, what="reading HTML")
+    notes = [decoded.note] if decoded.note else []
+    return one_text("html", text, params.get("pages"), params["name"], notes), []

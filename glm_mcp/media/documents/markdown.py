@@ -6,9 +6,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import one_text
 
 _DELIMITERS = ",;\t|"
@@ -85,3 +86,9 @@ def _delimiter(text: str, name: str) -> str:
         if score > best_score:
             best, best_score = delimiter, score
     return best
+
+
+def table_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name = params["name"]
+    decoded = decode(file.read(), name, params.get("encoding"))
+    return read_csv(decoded.text, name, params.get("pages"), [decoded.note] if decoded.note else []), []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import clean_text, one_text
 
 _OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
@@ -84,3 +85,8 @@ def _joined(value: Any) -> str:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def notebook_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    decoded = decode(file.read(), params["name"], params.get("encoding"))
+    return read_notebook(decoded.text, params.get("pages"), params["name"]), []

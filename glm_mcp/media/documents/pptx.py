@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import GLMError, MissingExtra, UnsupportedMedia
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.pages import choose, result
-from glm_mcp.media.documents.zip_xml import local, refuse_entities_in, xml
+from glm_mcp.media.documents.zip_xml import local, open_zip, refuse_entities_in, xml
 
 _DEEP = 20  # groups within groups
 
@@ -127,3 +127,8 @@ def _diagram(shape: Any) -> str:
     points = [e for e in tree.iter() if local(e) == "pt"]
     texts = ["".join(t.text or "" for t in p.iter() if local(t) == "t").strip() for p in points]
     return "\n".join(f"- {t}" for t in texts if t)
+
+
+def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name = params["name"]
+    return read_pptx(open_zip(file, name), file, params.get("pages"), name), []

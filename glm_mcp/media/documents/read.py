@@ -1,15 +1,13 @@
 """Documents: from a source to pages of Markdown, and from pages to pictures.
 
-read      Source → Document    which reader: by content; parsing runs in the worker, light text in a thread
+read      Source → Document    by the reader of its kind: in the worker, light text in a thread
 render    Source → [Picture]   pages of a PDF as pictures
 pieces, to_markdown            what is done with a Document afterwards
 """
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import io
 import os
 import shutil
 import stat
@@ -18,29 +16,25 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 
-from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
-from glm_mcp.media.documents.office import OLE, not_a_document
-from glm_mcp.media.documents.plaintext import needs_worker, refuse_media, text_job
-from glm_mcp.media.formats import ZIP, is_tar, pdf_at
-from glm_mcp.media.text_kinds import text_mime
+from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import Document, Page, Picture, Source
-from glm_mcp.media.worker import run_job
+from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
-from glm_mcp.threads import in_thread
 
 _MB = 1024 * 1024
-TEXT_BYTES, OFFICE_BYTES, PDF_BYTES = 50 * _MB, 100 * _MB, 500 * _MB
+_RENDER = "glm_mcp.media.documents.pdf:render_job"
+_LIGHT = 1_000_000  # bytes of text that are read in a thread
 _SECONDS = 120  # for one document; the call's own deadline usually comes first
 _LARGE = 16 * _MB
 _FOLDER, _LINK = "glm-mcp-pdf-", "input.pdf"
 _STALE_S = 3600.0  # no call takes as long
-_TEXT = "glm_mcp.media.documents.plaintext:text_job"
 
 
 async def read_document(
@@ -57,24 +51,21 @@ async def read_document(
     all. `figures`: also mark PDF pages that hold figures or formulas.
     Raises InvalidRequest (pages, password, encoding), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut.
     """
-    head = await _head(source)
-    spec = pages if pages is not None else source.fragment.page
-    params: dict[str, Any] = {"name": source.name, "pages": spec}
-    if _is_pdf(head, source.name):
-        _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
+    kind = _kind(source)
+    params: dict[str, Any] = {
+        "name": source.name,
+        "kind": kind.name,
+        "pages": pages if pages is not None else source.fragment.page,
+        "encoding": encoding,
+    }
+    if kind.name == "pdf":
         params |= {"password": password, "figures": figures}
-        return _document(source, (await _pdf_job("pdf", source, params))[0])
-    if head.startswith((*ZIP, OLE)):
-        _within(source, OFFICE_BYTES, "Save it without its pictures, or as PDF.")
-        return _document(source, await _job("office", source, params))
-    if is_tar(head):
-        raise not_a_document(source.name)
-    refuse_media(head, source.name)
-    _within(source, TEXT_BYTES, "Send a part of it.")
-    params["encoding"] = encoding
-    if needs_worker(head, source.name, source.size):
-        return _document(source, await _job(_TEXT, source, params))
-    return _document(source, await in_thread(_light, source, params))
+        facts, _ = await _pdf_job(kind.reader, source, params)
+    elif kind.child or source.size > _LIGHT:
+        facts, _ = await run_job(kind.reader, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
+    else:
+        facts, _ = await run_here(kind.reader, source, params)
+    return _document(source, facts)
 
 
 async def render_pages(
@@ -84,11 +75,10 @@ async def render_pages(
 
     Raises UnsupportedMedia (not a PDF, or damaged), InvalidRequest (page, password), MediaTooLarge, TimedOut.
     """
-    if not _is_pdf(await _head(source), source.name):
+    if _kind(source).name != "pdf":
         raise UnsupportedMedia(
             f"{source.name} has no pages that can be drawn", "Only PDF pages become pictures; save it as PDF."
         )
-    _within(source, PDF_BYTES, "Send the pages needed as a file of their own.")
     params = {
         "name": source.name,
         "numbers": list(dict.fromkeys(numbers)),
@@ -98,7 +88,7 @@ async def render_pages(
     }
     if not numbers:
         return []
-    facts, blobs = await _pdf_job("render", source, params)
+    facts, blobs = await _pdf_job(_RENDER, source, params)
     rows = facts["rows"]
     pictures: list[Picture] = []
     for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):
@@ -118,59 +108,18 @@ async def render_pages(
     return pictures
 
 
-def _is_pdf(head: bytes, name: str) -> bool:
-    """Whether it is a PDF, perhaps with junk before its header, and no text that only mentions one."""
-    at = pdf_at(head)
-    if at < 0:
-        return False
-    suffix = PurePosixPath(name).suffix.lower()
-    if not head[:at].strip() or suffix == ".pdf" or not text_mime(head, name):
-        return True
-    # Source code may hold a whole PDF; a PDF of text alone may come without a name.
-    return b" obj" in head[at:] and not (suffix and _is_utf8(head))
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut inside a character
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-async def _head(source: Source) -> bytes:
+def _kind(source: Source) -> Kind:
     if source.data is None and source.handle is None:
         raise InvalidRequest(f"{source.name} was not downloaded", "Pass a local copy of it.")
     if source.size == 0:
         raise UnsupportedMedia(f"{source.name} is empty", "Send a file with contents.")
-    return await in_thread(_read_head, source)
-
-
-def _read_head(source: Source) -> bytes:
-    if source.data is not None:
-        return source.data[:4096]
-    assert source.handle is not None  # noqa: S101 - _head has looked
-    if hasattr(os, "pread"):
-        return os.pread(source.handle.fileno(), 4096, 0)
-    source.handle.seek(0)
-    return source.handle.read(4096)
-
-
-def _within(source: Source, limit: int, mend: str) -> None:
-    if source.size > limit:
-        raise MediaTooLarge(
-            f"{source.name} has {source.size // _MB} MB, more than the {limit // _MB} MB that are read", mend
-        )
+    check_fits(source.kind, source.size, source.name, "document")
+    return source.kind
 
 
 def _memory(source: Source) -> int:
     # The file itself, the copy that the parser keeps, and the work on it.
     return 1500 + 3 * (source.size // _MB)
-
-
-async def _job(job: str, source: Source, params: dict[str, Any]) -> dict[str, Any]:
-    facts, _ = await run_job(job, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
-    return facts
 
 
 async def _pdf_job(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -193,17 +142,13 @@ def _link_to_stdin() -> Path:
     oldest = time.time() - _STALE_S
     for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):  # gone
-            found = left.lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mtime < oldest:
+            status = left.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mtime < oldest:
                 (left / _LINK).unlink(missing_ok=True)
                 left.rmdir()
     link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK
     link.symlink_to("/proc/self/fd/0")
     return link
-
-
-def _light(source: Source, params: dict[str, Any]) -> dict[str, Any]:
-    return text_job(io.BytesIO(source.read()), params)[0]
 
 
 def _document(source: Source, facts: dict[str, Any]) -> Document:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
 
 from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.pages import one_text
 
 _TOKEN = re.compile(
     r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<sign>[^a-zA-Z])|(?P<brace>[{}])|(?P<text>[^\\{}]+)",
@@ -293,3 +295,7 @@ def _without_binary(data: bytes) -> bytes:
 def rtf_text(data: bytes) -> str:
     """Markdown of an RTF file; control words that mean nothing for text are passed over."""
     return _Reader().read(_without_binary(data).decode("latin-1"))
+
+
+def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    return one_text("rtf", rtf_text(file.read()), params.get("pages"), params["name"]), []

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import GLMError, InvalidRequest, MissingExtra, UnsupportedMedia
 from glm_mcp.media.documents.markdown import table, trim
 from glm_mcp.media.documents.pages import choose, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse, refuse_entities_in
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse, refuse_entities_in
 
 Cells = dict[tuple[int, int], str]  # by row and column from 0
 
@@ -147,3 +147,9 @@ def _column(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number - 1
+
+
+def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    name, kind = params["name"], params["kind"]
+    archive = None if kind == "xls" else open_zip(file, name)
+    return read_sheets(archive, file, params.get("pages"), name, kind), []

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageOps
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images import decode, metadata
 from glm_mcp.media.images.flatten import flattener, on_white
 from glm_mcp.media.raster import jpeg_within
@@ -76,7 +77,7 @@ def is_light(data: bytes, wanted: Wanted) -> bool:
 
     Raises UnsupportedMedia (a drawing), MediaTooLarge.
     """
-    if decode.kind_of(data, wanted.name) == "image/svg+xml":
+    if detect(data).name == "svg":
         raise UnsupportedMedia(
             f"{wanted.name} is an SVG drawing, which is not saved as a picture",
             "Ask for it again, or fetch it yourself and open it in a browser.",

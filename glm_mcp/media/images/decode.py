@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.images import heif, metadata
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
@@ -22,12 +23,6 @@ FORMATS = (
     *("ICNS", "QOI", "PSD", "DDS", "SGI", "PCX"),
     "TGA",  # has no magic: the last to be tried
 )
-# Read in the server's own process: the rest goes through code in C that few people use and test.
-IN_THREAD = frozenset(
-    ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "DIB", "ICO", "CUR", "PPM", "QOI", "TGA")
-)
-_HEIF = "image/hei"  # heic, heif, and their sequences
-
 # Pixels a file may claim, looked at before anything is decoded.
 CAPS = {
     "JPEG": 300
@@ -90,41 +85,40 @@ def unreadable(name: str, why: str = "") -> UnsupportedMedia:
     )
 
 
-def kind_of(data: bytes, name: str = "") -> str:
-    """The MIME type that the bytes speak of; "" for what is no image."""
-    from glm_mcp.media.formats import sniff_bytes  # not for a child process, which is told: it starts faster
-
-    family, mime = sniff_bytes(data, name)
-    return mime if family == "image" else ""
-
-
 def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
-    """The image with its header read and its pixels counted, not decoded. `kind`: its MIME type, where that is known.
+    """The image with its header read and its pixels counted, not decoded. `kind`: its row of `formats`, where known.
 
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, Damaged.
     """
-    kind = kind_of(data, name) if kind is None else kind
-    heic = kind.startswith(_HEIF)
+    if kind is None:
+        from glm_mcp.media.detect import detect  # not for a child process, which is told: it starts faster
+
+        kind = detect(data, name).name
+    heic = kind == "heic"
     readers = [heif.register(name)] if heic else list(FORMATS)
-    if (heic or kind == "image/avif") and metadata.boxes_cut(data):
+    if kind in {"heic", "avif"} and metadata.boxes_cut(data):
         raise unreadable(name, "the file is truncated")
     with decoding(name):
         try:
             image = _opened(data, kind, readers)
         except UnidentifiedImageError:
-            raise unreadable(name, "the file is damaged" if kind.startswith("image/") else "") from None
+            raise unreadable(name, "the file is damaged" if _is_image(kind) else "") from None
         check_pixels(image, name)
     return image
 
 
+def _is_image(kind: str) -> bool:
+    return KINDS.get(kind, UNKNOWN).family == "image"
+
+
 def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
     """Damage in what says nothing of how it looks costs nothing more than that."""
-    if kind == "image/png":
+    if kind == "png":
         return Image.open(io.BytesIO(metadata.sound_png(data)), formats=readers)
     try:
         return Image.open(io.BytesIO(data), formats=readers)
     except Exception:
-        plain = metadata.plain(data) if kind == "image/jpeg" else None
+        plain = metadata.plain(data) if kind == "jpeg" else None
         if plain is None or plain.data is data:
             raise
         return Image.open(io.BytesIO(plain.data), formats=readers)

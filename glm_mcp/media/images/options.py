@@ -15,7 +15,7 @@ _WHOLE = Fragment()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`kind`: the MIME type of the file; `side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
+    """`kind`: the name of its row of `formats`; `side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
     file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units.
     """
 

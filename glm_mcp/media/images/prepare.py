@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,6 +12,7 @@ from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
+from glm_mcp.media.formats import check_fits
 from glm_mcp.media.images.budget import shares
 from glm_mcp.media.images.options import Options
 from glm_mcp.media.types import LEAVABLE, Picture, Source
@@ -31,9 +32,6 @@ _AT_ONCE = 2
 _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
 _CONVERT = "glm_mcp.media.images.convert:convert_job"
-_SVG = frozenset(("image/svg+xml", "application/gzip"))  # gzip: a packed drawing, or damaged
-# Not even their headers are read here.
-_CHILD_KINDS = ("image/hei", "image/tiff", "image/jp2", "image/j2k")
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
@@ -107,10 +105,11 @@ async def prepare_image(
                 "Send the whole picture, or its file.",
             )
         return [Picture(Image(source.name, url=source.url), 0, 0, (0, 0))]
+    check_fits(source.kind, source.size, source.name, "image")
     room = max(1, budget * 3 // 4 - 64 * max_parts)
     options = Options(
         source.name,
-        "",
+        source.kind.name,
         side=card.image_side,
         limit=min(card.image_bytes, room),
         budget=room,
@@ -121,29 +120,26 @@ async def prepare_image(
     made = await anyio.to_thread.run_sync(
         _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
     )
-    if isinstance(made, Options):
+    if made is None:
         from glm_mcp.media.images.pipeline import unpack
 
-        job = "svg" if made.kind in _SVG else "image"
-        return unpack(*await run_job(job, source, asdict(made), timeout_s=_TIME_S))
+        return unpack(*await run_job(source.kind.reader, source, asdict(options), timeout_s=_TIME_S))
     return made
 
 
-def _in_thread(source: Source, options: Options) -> list[Picture] | Options:
-    """The pictures; or the options, the kind of the file among them, for a child process that must make them."""
-    from glm_mcp.media.formats import sniff_bytes
+def _in_thread(source: Source, options: Options) -> list[Picture] | None:
+    """None: for a child process."""
     from glm_mcp.media.images import decode, pipeline
 
+    if source.kind.child:
+        return None
     data = source.read()
-    options = replace(options, kind=sniff_bytes(data, source.name)[1])
-    if options.kind in _SVG or options.kind.startswith(_CHILD_KINDS):
-        return options
     try:
         image = decode.open_lazily(data, source.name, options.kind)
         heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
-        return options if heavy or image.format not in decode.IN_THREAD else pipeline.make(data, options)
+        return None if heavy else pipeline.make(data, options)
     except decode.Damaged:
-        return options  # to be read tolerantly, which Pillow can only be told for a whole process
+        return None  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 async def _side_by_side(

@@ -15,7 +15,7 @@ import anyio.to_thread
 from glm_mcp.errors import MediaTooLarge, NotFound, TimedOut, UnsupportedMedia
 
 _LIMIT_S = 5.0  # a clipboard whose owner does not answer blocks its readers for ever
-_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
+_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _COPY = "Copy a picture first (a screenshot, or a file in the file manager), then call again."
 _INSTEAD = "Save the picture to a file and pass its path."
 
@@ -31,7 +31,7 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
     tool = _tool(env)
     shown = await _run([*tool, *_listing(tool)], env, max_bytes)
     types = shown.decode("utf-8", "replace").split()
-    for mime in _TYPES:
+    for mime in _IMAGE_TYPES:
         if mime in types:
             data = await _run([*tool, *_reading(tool, mime)], env, max_bytes)
             if data:
@@ -56,25 +56,25 @@ def _grab() -> bytes | list[Path]:
     from PIL import ImageGrab
 
     try:
-        found = ImageGrab.grabclipboard()
+        clip = ImageGrab.grabclipboard()
     except (OSError, NotImplementedError) as error:
         raise NotFound("the clipboard cannot be read here", _INSTEAD) from error
-    if found is None:
+    if clip is None:
         raise NotFound("the clipboard holds no picture", _COPY)
-    if isinstance(found, list):
-        return [Path(name) for name in found]
+    if isinstance(clip, list):
+        return [Path(name) for name in clip]
     held = io.BytesIO()
-    found.save(held, "PNG")
+    clip.save(held, "PNG")
     return held.getvalue()
 
 
 def _tool(env: Mapping[str, str]) -> list[str]:
     path = env.get("PATH")
     wayland, x11 = env.get("WAYLAND_DISPLAY"), env.get("DISPLAY")
-    if wayland and (found := shutil.which("wl-paste", path=path)):
-        return [found]
-    if x11 and (found := shutil.which("xclip", path=path)):
-        return [found, "-selection", "clipboard"]
+    if wayland and (program := shutil.which("wl-paste", path=path)):
+        return [program]
+    if x11 and (program := shutil.which("xclip", path=path)):
+        return [program, "-selection", "clipboard"]
     if wayland or x11:
         name = "wl-clipboard" if wayland else "xclip"
         raise NotFound(

@@ -8,11 +8,12 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge
-from glm_mcp.media.formats import HEAD, sniff
+from glm_mcp.media.detect import detect
 from glm_mcp.sandbox import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}")  # possessive: no second look at a long argument
+_HEAD = 16_384  # bytes that tell what it is
 _STEP = 1 << 18  # characters decoded at a time
 
 
@@ -50,12 +51,12 @@ def read_base64(argument: str, max_bytes: int) -> bytes | None:
     """
     if len(argument) < _SHORTEST or not _BASE64.fullmatch(argument):
         return None
-    start = "".join(argument[: 2 * HEAD].split())
+    start = "".join(argument[: 2 * _HEAD].split())
     if start.startswith("/") and not start.startswith("/9j/") and len(start) <= PATH_MAX:
         return None  # "/workspace/…" happens to decode to the two bytes of a JPEG XL; of pictures only JPEG begins so
-    head = _decode(start[: HEAD // 3 * 4])
+    head = _decode(start[: _HEAD // 3 * 4])
     # Text is not taken: too many names and words would decode to some.
-    if head is None or sniff(head)[0] not in ("image", "video", "document", "audio"):
+    if head is None or detect(head).family not in ("image", "video", "document", "audio"):
         return None if not start.startswith("UEsDB") else _whole(argument, max_bytes)
     return _whole(argument, max_bytes)
 

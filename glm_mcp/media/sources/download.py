@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
-from glm_mcp.media.formats import sniff_bytes
+from glm_mcp.media.detect import detect
 from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.types import Source
 from glm_mcp.text import clean
@@ -64,10 +64,10 @@ async def download(
         with anyio.fail_after(timeout_s):
             hop = parse_public_url(url, own_host=own_host)
             for _ in range(REDIRECTS + 1):
-                found = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
-                if isinstance(found, tuple):
-                    return (*found, str(hop))
-                target = urljoin(str(hop), found)
+                answer = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
+                if isinstance(answer, tuple):
+                    return (*answer, str(hop))
+                target = urljoin(str(hop), answer)
                 # Only the endpoint itself may send us to the endpoint.
                 hop = parse_public_url(target, own_host=own_host if hop.own else None)
     except TimeoutError as error:
@@ -91,7 +91,7 @@ async def fetched(
     resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
 ) -> Source:
-    """A URL source with its bytes, sniffed; any other source as it is. Whether it fits is `check_fits`'s business.
+    """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
 
     Raises what `download` raises, and UnsupportedMedia for an empty answer.
     """
@@ -108,8 +108,7 @@ async def fetched(
     )
     if not data:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
-    family, mime = sniff_bytes(data, source.name)
-    return replace(source, family=family, mime=mime, size=len(data), data=data)
+    return replace(source, kind=detect(data, source.name), size=len(data), data=data)
 
 
 def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
@@ -120,8 +119,8 @@ def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
             bare and (url.host == bare or url.host.endswith("." + bare) or f"{url.host}:{url.port}" == bare)
         ):
             return None
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return None if not found else found if "://" in found else f"http://{found}"
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return None if not proxy else proxy if "://" in proxy else f"http://{proxy}"
 
 
 async def _fetch(
@@ -164,7 +163,7 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
     if url.literal is not None:
         return url.host  # checked when it was parsed
     try:
-        found = await anyio.to_thread.run_sync(
+        resolved = await anyio.to_thread.run_sync(
             # A name server that hangs holds a thread of its own and not those that others wait for.
             resolver,
             url.host,
@@ -176,7 +175,7 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
         if proxied:
             return url.host
         raise NetworkError(f"the name {url.host} was not found", "Check the address.") from error
-    addresses = [address.partition("%")[0] for address in found]
+    addresses = [address.partition("%")[0] for address in resolved]
     if not addresses and not proxied:
         raise NetworkError(f"the name {url.host} was not found", "Check the address.")
     if not url.own and not all(address_allowed(address) for address in addresses):
@@ -189,8 +188,8 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
 
 
 def _resolve(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 async def _network(url: PublicURL, proxy: str | None) -> httpx.AsyncBaseTransport:

@@ -28,7 +28,7 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Files:
     """The files of one argument. `matched`: by a pattern. `loose`: by one such as `shots/*`, which also meets what was
     not meant.
     """
@@ -39,7 +39,7 @@ class Found:
     loose: bool = False
 
 
-def find_files(argument: str, sandbox: Sandbox) -> Found:
+def find_files(argument: str, sandbox: Sandbox) -> Files:
     """The files that an argument names, existing and in readable places; opening them is the sandbox's business.
 
     A file that has the name exactly as written wins over every reading of `#`, `*`, `[`, `@` and backslashes in it.
@@ -47,20 +47,20 @@ def find_files(argument: str, sandbox: Sandbox) -> Found:
     """
     for text in _spellings(argument):
         if _exists(Path(text), sandbox):
-            return Found((Path(text),), Fragment())
+            return Files((Path(text),), Fragment())
     base, fragment = split_fragment(argument)
     spellings = _spellings(base)
     for text in spellings:
         if fragment != Fragment() and _exists(Path(text), sandbox):
-            return Found((Path(text),), fragment)
+            return Files((Path(text),), fragment)
     for text in spellings:
         matched = expand(text, sandbox) if _MAGIC.search(text) else []
         if matched:
-            return Found(tuple(matched), fragment, matched=True, loose=Path(text).name in ("*", "**", "*.*"))
+            return Files(tuple(matched), fragment, matched=True, loose=Path(text).name in ("*", "**", "*.*"))
     for text in spellings:
         twin = _twin(Path(text), sandbox)
         if twin is not None:
-            return Found((twin,), fragment)
+            return Files((twin,), fragment)
     if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]", base):
         inside = f"/mnt/{base[0].lower()}/{base[3:]}".replace("\\", "/")
         raise NotFound(
@@ -123,12 +123,12 @@ def _spellings(argument: str) -> list[str]:
     """The ways to read an argument as a path, the most literal first, the most likely last."""
     if re.match(r"file:", argument, re.IGNORECASE):
         return [unquote(file_url_path(argument))]
-    found = [argument]
+    spellings = [argument]
     if argument.startswith("@") and len(argument) > 1:  # how chat windows mention a file
-        found.append(argument[1:])
+        spellings.append(argument[1:])
     if os.name != "nt" and "\\" in argument:  # "a\\ b.png", as a shell needs it
-        found += [re.sub(r"\\(.)", r"\1", text) for text in list(found)]
-    return list(dict.fromkeys(found))
+        spellings += [re.sub(r"\\(.)", r"\1", text) for text in list(spellings)]
+    return list(dict.fromkeys(spellings))
 
 
 def _exists(path: Path, sandbox: Sandbox) -> bool:
@@ -140,14 +140,14 @@ def _exists(path: Path, sandbox: Sandbox) -> bool:
 
 
 def _braces(pattern: str) -> list[str]:
-    found = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
-    if found is None:
+    braces = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
+    if braces is None:
         return [pattern]
     if math.prod(group.count(",") + 1 for group in re.findall(r"\{([^{}]*)\}", pattern)) > GLOB_MAX:
         raise InvalidRequest(
             f"the pattern {pattern[:80]} has too many braces", "Write it in several arguments."
         )
-    whole = [pattern[: found.start()] + word + pattern[found.end() :] for word in found[1].split(",")]
+    whole = [pattern[: braces.start()] + word + pattern[braces.end() :] for word in braces[1].split(",")]
     return [single for each in whole for single in _braces(each)]
 
 
@@ -189,15 +189,15 @@ def _kind(entry: os.DirEntry[str]) -> str:
 def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            listed = sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []
-    visited[0] += len(found)
+    visited[0] += len(listed)
     if visited[0] > _VISITED:
         raise InvalidRequest(
             f"the pattern covers more than {_VISITED} files and folders", "Begin it in a deeper folder."
         )
-    return found
+    return listed
 
 
 def _twin(path: Path, sandbox: Sandbox) -> Path | None:

@@ -22,6 +22,8 @@ from glm_mcp.threads import in_thread
 _START = 10.0  # seconds for the process to start, open the file and hand its result over
 _BODY_SHARE = 0.72  # of a request's body for frames: base64 takes a third more, the rest is text
 SILENT = "sound was not heard"
+_FRAMES, _PROBE = "glm_mcp.media.video.frames:frames_job", "glm_mcp.media.video.frames:probe_job"
+_WHOLE = "glm_mcp.media.video.transcode:video_job"
 
 
 async def prepare_video(  # noqa: PLR0913 - each one is an argument of the tool
@@ -78,7 +80,7 @@ async def _whole(
     """The clip as one file, or why that cannot be."""
     params = {"max_bytes": max_bytes, "start": start, "end": end, "subtitles": sidecar is None}
     facts, blobs = await run_job(
-        "video",
+        _WHOLE,
         source,
         {"name": source.name, "seconds": transcode.SECONDS, **params},
         timeout_s=transcode.SECONDS + subtitles.SECONDS + _START,
@@ -142,7 +144,7 @@ def _picture(name: str, data: bytes, frame: dict[str, Any], original: tuple[int,
 
 async def _frames(source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     return await run_job(
-        "frames",
+        _FRAMES,
         source,
         {"name": source.name, "seconds": frames.SECONDS, **params},
         timeout_s=frames.SECONDS + subtitles.SECONDS + _START,
@@ -183,7 +185,7 @@ async def probe(source: Source) -> dict[str, Any]:
 
     Raises: UnsupportedMedia (no video, only sound, damaged beyond reading), MissingExtra, TimedOut.
     """
-    facts, _ = await run_job("probe", source, {"name": source.name}, timeout_s=_START + 20)
+    facts, _ = await run_job(_PROBE, source, {"name": source.name}, timeout_s=_START + 20)
     return facts
 
 

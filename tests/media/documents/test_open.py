@@ -6,14 +6,14 @@ import io
 from typing import Any
 
 import pytest
+from support.jobs import document_job
 from support.made_documents import epub, odt, zipped
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
-from glm_mcp.media.documents.office import office_job
 
 
 def pages(data: bytes, **params: Any) -> list[list[Any]]:
-    facts, _ = office_job(io.BytesIO(data), {"name": "file", **params})
+    facts, _ = document_job(io.BytesIO(data), {"name": "file", **params})
     return [list(row) for row in facts["pages"]]
 
 

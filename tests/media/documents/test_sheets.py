@@ -10,18 +10,18 @@ import zipfile
 from typing import Any
 
 import pytest
+from support.jobs import document_job
 from support.made_documents import odt, zipped
 from support.paths import DATA
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.markdown import read_csv
-from glm_mcp.media.documents.office import office_job
 
 xlsxwriter: Any = pytest.importorskip("xlsxwriter")
 
 
 def job(data: bytes, **params: Any) -> dict[str, Any]:
-    return office_job(io.BytesIO(data), {"name": "file", **params})[0]
+    return document_job(io.BytesIO(data), {"name": "file", **params})[0]
 
 
 def text(data: bytes) -> str:

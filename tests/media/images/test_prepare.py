@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from support.pictures import RED, corners, exif, photo, save, screenshot, seen, shown, source
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import decode
 from glm_mcp.media.images.prepare import prepare_image, prepare_images
 from glm_mcp.media.types import Picture, Source
@@ -443,7 +444,7 @@ async def test_long_screenshots_share_the_number_of_pictures_the_model_takes() -
 
 
 async def test_a_url_that_was_not_fetched_goes_as_it_is() -> None:
-    remote = Source("cat.png", "image", "image/png", 0, url="https://example.org/cat.png")
+    remote = Source("cat.png", KINDS["png"], 0, url="https://example.org/cat.png")
     pictures = await prepare_images([remote], CARD)
     assert pictures[0].part.url == "https://example.org/cat.png"
 
@@ -452,7 +453,7 @@ async def test_an_open_file_is_read_by_its_handle(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(save(corners(), "TIFF"))
     with path.open("rb") as handle:
-        opened = Source("a.tif", "image", "image/tiff", path.stat().st_size, path=path, handle=handle)
+        opened = Source("a.tif", KINDS["tiff"], path.stat().st_size, path=path, handle=handle)
         pictures = await prepare_images([opened, opened], CARD)
     assert [seen(shown(p)) for p in pictures] == ["RGBY", "RGBY"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from support.pictures import corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.images import metadata
+from glm_mcp.media.images import decode, metadata
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
@@ -63,10 +63,10 @@ async def test_a_format_that_few_programs_write_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PDF", "MSP", "XBM"])
-async def test_a_format_that_is_not_on_the_list_is_not_opened(kind: str) -> None:
+def test_a_format_that_is_not_on_the_list_is_not_opened(kind: str) -> None:
     image = corners() if kind in {"EPS", "PDF"} else corners().convert("1")
     with pytest.raises(UnsupportedMedia, match="Readable: PNG, JPEG"):
-        await one(save(image, kind), "a.x")
+        decode.open_lazily(save(image, kind), "a.x")
 
 
 # ── Damage in what says nothing of how it looks ─────────────────────────────────────────────────────────────────

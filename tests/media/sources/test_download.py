@@ -22,6 +22,7 @@ from glm_mcp.errors import (
     TimedOut,
     UnsupportedMedia,
 )
+from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import download, fetched, proxy_for
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import Fragment, Source
@@ -355,17 +356,17 @@ async def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(
 
 async def test_a_url_source_is_fetched_and_looked_at(server: Server) -> None:
     url = f"http://{server.host}/claims.pdf"
-    source = Source("claims.pdf", "document", "application/pdf", 0, Fragment(xywh=(1, 2, 3, 4)), url=url)
+    source = Source("claims.pdf", KINDS["pdf"], 0, Fragment(xywh=(1, 2, 3, 4)), url=url)
     with anyio.fail_after(10):
         found = await fetched(source, max_bytes=1000, timeout_s=5, own_host=server.host, proxies={})
-        assert (found.family, found.mime, found.size, found.data) == ("image", "image/png", len(PNG), PNG)
+        assert (found.kind.name, found.size, found.data) == ("png", len(PNG), PNG)
         assert found.fragment == source.fragment
         assert await fetched(found, max_bytes=1000, timeout_s=5) is found
-        local = Source("a", "text", "text/plain", 1, data=b"x")
+        local = Source("a", KINDS["text"], 1, data=b"x")
         assert await fetched(local, max_bytes=1000, timeout_s=5) is local
         with pytest.raises(UnsupportedMedia, match="empty"):
             await fetched(
-                Source("e", "unknown", "", 0, url=f"http://{server.host}/empty"),
+                Source("e", UNKNOWN, 0, url=f"http://{server.host}/empty"),
                 max_bytes=1000,
                 timeout_s=5,
                 own_host=server.host,

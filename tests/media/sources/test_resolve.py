@@ -26,8 +26,9 @@ from glm_mcp.errors import (
     TimedOut,
     UnsupportedMedia,
 )
+from glm_mcp.media.formats import KINDS, UNKNOWN, Want
 from glm_mcp.media.sources.paths import natural
-from glm_mcp.media.sources.resolve import Want, resolve_source, tidy
+from glm_mcp.media.sources.resolve import resolve_source, tidy
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
@@ -112,7 +113,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 async def test_a_local_file_comes_opened_with_its_kind_size_and_name(world: World) -> None:
     path = world.put("shots/a.png")
     source = await world.one("shots/a.png", "image")
-    assert (source.name, source.family, source.mime, source.size) == ("a.png", "image", "image/png", len(PNG))
+    assert (source.name, source.kind.name, source.size) == ("a.png", "png", len(PNG))
     assert source.path == path.resolve()
     path.unlink()
     assert source.read() == PNG
@@ -262,16 +263,26 @@ async def test_a_text_with_a_private_key_is_refused_wherever_it_stands(
 @pytest.mark.parametrize(
     ("name", "data", "want", "said"),
     [
-        ("notes.txt", b"hello", "image", "notes.txt is text.*not a picture.*read_document"),
-        ("shot.png", b"hello", "image", "its name says a picture, its bytes do not"),
-        ("a.png", PNG, "video", "a.png is a picture.*not a video.*describe_image"),
-        ("a.png", PNG, "document", "a.png is a picture.*not a document.*describe_image.*ocr"),
-        ("a.pdf", PDF, "image", "a.pdf is a document.*read_document"),
-        ("a.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "image", "a.mp4 is a video.*analyze_video"),
-        ("a.mp3", b"ID3\x04\0\0\0\0", "any", "a.mp3 is a sound file.*transcript"),
+        ("notes.txt", b"hello", "image", "notes.txt is text, not a picture.*read_document"),
+        ("shot.png", b"hello", "image", "its name says a PNG picture, its bytes do not"),
+        ("a.png", PNG, "video", "a.png is a PNG picture, not a video.*describe_image"),
+        ("a.png", PNG, "document", "a.png is a PNG picture, not a document.*describe_image.*ocr"),
+        ("a.pdf", PDF, "image", "a.pdf is a PDF, not a picture.*read_document"),
+        (
+            "a.mp4",
+            b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+            "image",
+            "a.mp4 is an MP4 video, not a picture.*analyze_video",
+        ),
+        ("a.mp3", b"ID3\x04\0\0\0\0", "any", "a.mp3 is an MP3 sound file.*transcript"),
         ("a.zip", b"PK\x05\x06" + bytes(18), "any", "a.zip is an archive.*Unpack"),
         ("a.bin", bytes(range(64)), "document", "a.bin is of a kind that no tool here reads"),
-        ("a.m3u8", b"#EXTM3U\n#EXT-X-VERSION:3\n", "video", "live streams are not read.*Record"),
+        (
+            "a.m3u8",
+            b"#EXTM3U\n#EXT-X-VERSION:3\n",
+            "video",
+            "a.m3u8 is a list of stream parts, not a video.*Record",
+        ),
     ],
 )
 async def test_what_does_not_fit_is_named_with_the_tool_that_takes_it(
@@ -287,9 +298,9 @@ async def test_kinds_that_serve_two_purposes_are_taken(world: World) -> None:
     world.put("a.svg", b"<svg/>")
     world.put("a.py", b"print(1)")
     for want in ("image", "video", "any"):
-        assert (await world.one("a.gif", want)).mime == "image/gif"
-    assert (await world.one("a.svg", "image")).mime == "image/svg+xml"
-    assert (await world.one("a.py", "document")).family == "text"
+        assert (await world.one("a.gif", want)).kind.name == "gif"
+    assert (await world.one("a.svg", "image")).kind.name == "svg"
+    assert (await world.one("a.py", "document")).kind.name == "code"
 
 
 # Patterns
@@ -367,7 +378,7 @@ async def test_a_small_picture_in_base64_is_no_name_however_long(world: World) -
     coded = base64.b64encode(held.getvalue() + bytes(400)).decode()
     assert "/" not in coded[:300]
     assert len(coded) < 1024
-    assert (await world.one(coded, "image")).mime == "image/gif"
+    assert (await world.one(coded, "image")).kind.name == "gif"
 
 
 @pytest.mark.parametrize("argument", ["a" + " " * 500_000 + "!", "A" * 500_000 + "!", "*" * 2000, "{" * 500, "#t=" * 5000, "data:" + "#" * 500_000])  # fmt: skip
@@ -447,7 +458,7 @@ async def test_bytes_in_the_argument_are_decoded_and_looked_at(world: World, for
         url=base64.urlsafe_b64encode(PNG).decode(),
     )
     source = await world.one(argument, "image")
-    assert (source.data, source.mime, source.name) == (PNG, "image/png", "pasted.png")
+    assert (source.data, source.kind.name, source.name) == (PNG, "png", "pasted.png")
 
 
 async def test_a_data_url_may_be_percent_encoded_and_have_a_fragment(world: World) -> None:
@@ -485,12 +496,12 @@ async def test_bytes_over_the_limit_are_refused_before_decoding(world: World) ->
 async def test_a_jpeg_in_base64_is_no_absolute_path(world: World) -> None:
     argument = base64.b64encode(picture("JPEG")).decode()
     assert argument.startswith("/9j/")
-    assert (await world.one(argument)).mime == "image/jpeg"
+    assert (await world.one(argument)).kind.name == "jpeg"
 
 
 async def test_a_word_or_path_in_the_alphabet_is_a_path(world: World) -> None:
     world.put("abcd/efgh", b"hello")
-    assert (await world.one("abcd/efgh")).family == "text"
+    assert (await world.one("abcd/efgh")).kind.name == "text"
     for argument in ("abce", "a" * 64, "src/components/" * 6 + "x", f"{world.home}/work/" + "o" * 80):
         with pytest.raises(NotFound):
             await world.one(argument)
@@ -513,11 +524,11 @@ async def test_very_long_names_are_an_error(world: World, argument: str) -> None
 async def test_a_url_is_checked_and_not_fetched(world: World) -> None:
     source = await world.one("https://example.com/pics/my%20shot.PNG?key=1#xywh=1,2,3,4", "image")
     assert source.url == "https://example.com/pics/my%20shot.PNG?key=1"
-    assert (source.name, source.family, source.mime) == ("my shot.PNG", "image", "image/png")
+    assert (source.name, source.kind.name) == ("my shot.PNG", "png")
     assert source.fragment == Fragment(xywh=(1, 2, 3, 4))
     assert (await world.one("https://example.com/a b.pdf#toc")).url == "https://example.com/a%20b.pdf"
     bare = await world.one("https://example.com/")
-    assert (bare.name, bare.family, bare.mime) == ("example.com", "unknown", "")
+    assert (bare.name, bare.kind) == ("example.com", UNKNOWN)
 
 
 @pytest.mark.parametrize("argument", ["http://127.0.0.1/a.png", "http://10.0.0.1/a.png", "https://u:p@example.com/", "ftp://example.com/a.png", "s3://bucket/a.png", "javascript:alert(1)", "blob:https://x", "http://localhost:8000/a"])  # fmt: skip
@@ -536,7 +547,10 @@ async def test_the_endpoints_own_files_may_be_named(world: World) -> None:
     ["rtsp://cam/1", "RTMP://x/y", "https://example.com/live.m3u8?x=1", "https://example.com/a.mpd"],
 )
 async def test_live_streams_are_refused_with_the_way_out(world: World, argument: str) -> None:
-    with pytest.raises(UnsupportedMedia, match=r"live streams are not read.*Record"):
+    with pytest.raises(
+        UnsupportedMedia,
+        match=r"(live streams are not read|is a list of stream parts, not a video).*Record a piece",
+    ):
         await world.one(argument, "video")
 
 
@@ -556,7 +570,7 @@ async def test_a_page_that_shows_a_video_is_not_a_video(world: World, argument: 
 async def test_a_kept_result_is_read_by_its_uri(world: World) -> None:
     ident = world.outputs.keep("a long text", ".md", name="Long answer")
     source = await world.one(f"glm://outputs/{ident}#page=2", "document")
-    assert (source.data, source.name, source.mime) == (b"a long text", "Long answer.md", "text/markdown")
+    assert (source.data, source.name, source.kind.name) == (b"a long text", "Long answer.md", "markdown")
     assert source.fragment.page == "2"
     for wrong in ("glm://outputs/../../etc/passwd", "glm://outputs/" + "0" * 24, "glm://outputs/"):
         with pytest.raises(NotFound, match="call the tool again"):
@@ -625,7 +639,7 @@ async def test_a_picture_in_the_clipboard_is_read(
     )
     env = {"PATH": fake(world.top / "bin", tool, body), display: ":0"}
     (source,) = await clip(world, env)
-    assert (source.data, source.name, source.mime) == (PNG, "clipboard.png", "image/png")
+    assert (source.data, source.name, source.kind.name) == (PNG, "clipboard.png", "png")
     with pytest.raises(MediaTooLarge):
         await clip(world, env, max_bytes=10)
 
@@ -695,4 +709,4 @@ def tidy_or_none(text: str) -> str | None:
 
 def test_an_address_that_was_not_fetched_has_no_bytes() -> None:
     with pytest.raises(ValueError, match="not fetched"):
-        Source("a.png", "image", "", 0, url="https://example.com/a.png").read()
+        Source("a.png", KINDS["png"], 0, url="https://example.com/a.png").read()

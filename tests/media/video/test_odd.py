@@ -16,6 +16,7 @@ from support.films import Film, make, read_mark, regular
 from support.pictures import photo
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.formats import KINDS
 from glm_mcp.media.types import Source
 from glm_mcp.media.video.contact_sheet import sheet
 from glm_mcp.media.video.frames import encode, frames_job
@@ -228,7 +229,7 @@ def test_a_turned_video_of_an_odd_size_is_re_encoded_upright() -> None:
 @pytest.mark.anyio
 async def test_a_subtitle_file_without_words_for_this_part_says_so() -> None:
     data = make(SHORT)
-    film = Source("film.mp4", "video", "video/mp4", len(data), data=data)
+    film = Source("film.mp4", KINDS["mp4"], len(data), data=data)
     given: dict[str, Any] = {"whole": False, "max_bytes": 1, "start": 3.0, "end": 5.0, "max_frames": 1}
     clip = await prepare_video(film, CARD, sidecar="1\n00:00:01,0 --> 00:00:02,0\nearly\n", **given)
     assert clip.subtitles == ""

@@ -15,6 +15,7 @@ from PIL import Image
 from support.films import Film, flip_bits, make, only_sound, read_mark, regular
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.formats import KINDS
 from glm_mcp.media.types import Clip, Fragment, Source
 from glm_mcp.media.video import orientation
 from glm_mcp.media.video.contact_sheet import grid, sheet
@@ -40,7 +41,7 @@ SHORT = Film(regular(6))
 
 
 def source(data: bytes, **more: Any) -> Source:
-    return Source(more.pop("name", "film.mp4"), "video", "video/mp4", len(data), data=data, **more)
+    return Source(more.pop("name", "film.mp4"), KINDS["mp4"], len(data), data=data, **more)
 
 
 async def prepare(data: bytes | Source, **more: Any) -> Clip:
@@ -218,7 +219,7 @@ async def test_files_that_are_no_video_are_refused_by_name() -> None:
 
 @pytest.mark.anyio
 async def test_a_public_address_is_passed_on_whole_but_never_cut() -> None:
-    link = Source("film.mp4", "video", "video/mp4", 0, url="https://example.com/film.mp4")
+    link = Source("film.mp4", KINDS["mp4"], 0, url="https://example.com/film.mp4")
     clip = await prepare(link, whole=True)
     assert clip.video is not None
     assert clip.video.url == link.url
@@ -245,7 +246,7 @@ async def test_two_parts_of_one_opened_file_are_read_at_once(tmp_path: Path) -> 
     path = tmp_path / "film.mp4"
     path.write_bytes(make(Film(regular(20))))
     with path.open("rb") as handle:
-        film = Source("film.mp4", "video", "video/mp4", path.stat().st_size, path=path, handle=handle)
+        film = Source("film.mp4", KINDS["mp4"], path.stat().st_size, path=path, handle=handle)
         clips: dict[float, Clip] = {}
 
         async def read(start: float) -> None:

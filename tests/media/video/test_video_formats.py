@@ -77,6 +77,7 @@ async def test_frames_of_every_kind_carry_the_time_at_which_they_are_shown(
 async def test_a_video_that_the_service_refuses_as_bytes_goes_as_frames_now_and_at_once_the_next_time(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = Film(SIX, sound=True)
     put(folders.cwd / "a.mp4", make(film))
     async with connect() as client:
@@ -144,6 +145,7 @@ async def test_more_frames_than_a_call_takes_are_read_in_parts_and_combined(
 async def test_a_long_video_is_read_in_parts_of_at_most_fifty_frames(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = Film(tuple(range(700)), size=(160, 96), gop=50)
     put(folders.cwd / "long.mp4", make(film))
     async with connect() as client:
@@ -436,6 +438,7 @@ async def test_an_address_goes_to_the_service_as_it_is(connect: Connect, sim: Si
 async def test_what_the_service_cannot_fetch_is_downloaded_here_and_goes_as_frames(
     connect: Connect, sim: Simulator
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     film = KINDS["a.mp4"]
     # A file of the endpoint's own host: the one private address that may be fetched from.
     sim._state.keep_file("film.mp4", make(film), None)  # noqa: SLF001 - the service serves only what it made

@@ -22,7 +22,7 @@ def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
     options = Options.of(params)
     png, size, factor, notes = render(file.read(), options.name)
-    pictures = pipeline.make(png, replace(options, kind="image/png", units=factor))
+    pictures = pipeline.make(png, replace(options, kind="png", units=factor))
     return pipeline.pack(pipeline.with_notes([replace(p, original=size) for p in pictures], notes))
 
 

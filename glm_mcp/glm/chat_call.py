@@ -1,0 +1,292 @@
+"""One chat: what is sent to each model, what is changed after a refusal, and whether what came is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.glm.adjust import after_refusal, names_film, refused_image_form
+from glm_mcp.glm.calls import Answer, Cut, Inline, Job, Post
+from glm_mcp.glm.function_calls import written_as_text
+from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Message, Video, write_body
+from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
+from glm_mcp.glm.stream import Draft, Repetition, boxed, strip_boxes
+from glm_mcp.progress import Progress
+from glm_mcp.registry import Card, Endpoint
+from glm_mcp.text import ID_CHARS, clean
+from glm_mcp.threads import in_thread
+
+GUESS = 1.05  # how far a guessed number of tokens may be from the service's own
+WORTH_KEEPING = 200  # characters said before a loop that are an answer of their own
+FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
+_KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What of an answer has arrived, and from which model."""
+
+    draft: Draft
+    model: str
+
+
+class ChatCall:
+    """The attempts of one chat. `dialects`: what the process has learnt of each model; what this call learns is added."""
+
+    beside = True
+
+    def __init__(
+        self,
+        post: Post,
+        request: ChatRequest,
+        job: Job,
+        progress: Progress,
+        *,
+        dialects: dict[str, Dialect],
+        compatible: bool,
+    ) -> None:
+        self.post, self.request, self.job, self.progress = post, request, job, progress
+        self.known, self.dialects = dialects, dict(dialects)
+        self.compatible = compatible
+        self.arrived: Arrived | None = None
+        self._refused_forms: dict[str, set[str]] = {}
+        self._inlined = False
+        self._film_failures = 0
+
+    def weight(self, card: Card) -> tuple[int, int]:
+        media = sum(len(getattr(p, "data", None) or b"") for p in self.request.media())
+        return size_for(card, self.request), media
+
+    async def attempt(self, card: Card, where: Endpoint, on_begin: Callable[[], None]) -> Answer:
+        dialect = self.dialects.setdefault(card.id, Dialect.of(card))
+        tokens = self._tokens(card, dialect)
+
+        def write() -> bytes:
+            return write_body(self.request, card, dialect, max_tokens=tokens, compatible=self.compatible)
+
+        heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
+        body = await in_thread(write) if heavy else write()
+        size = f"uploading {len(body) / 1e6:.1f} MB to" if len(body) > 100_000 else "waiting for"
+        self.progress.say(f"{size} {card.id}")
+        reader = _Reader(self, card, on_begin)
+        try:
+            await self.post(where, "/chat/completions", body, reader.on_event)
+        except Repetition as loop:
+            return self._cut_loop(reader.draft, card, loop)
+        answer = self._judge(reader.draft, card, reader.broken, tokens)
+        self.known[card.id] = dialect
+        return answer
+
+    def begins(self, draft: Draft, model: str) -> None:
+        """An answer has begun: what was written by a try before does not count any more."""
+        self.progress.start_text()
+        self._earlier, self.arrived = self.arrived, Arrived(draft, model)
+
+    _earlier: Arrived | None = None
+
+    def partial(self) -> Arrived | None:
+        """As much of an answer as there is: of the last attempt that had any."""
+        for arrived in (self.arrived, self._earlier):
+            if arrived and arrived.draft.text:
+                return arrived
+        return None
+
+    def _tokens(self, card: Card, dialect: Dialect) -> int | None:
+        """max_tokens for a model: what was asked for, within what it named; by default what its window leaves."""
+        asked = self.request.max_tokens
+        if asked is None and not self.compatible and card.context:
+            room = card.context - int(GUESS * size_for(card, self.request))
+            asked = max(MINIMUM_ANSWER, room) if room < card.default_tokens else None
+        maximum = dialect.maximum_tokens
+        return maximum if maximum and (asked is None or asked > maximum) else asked
+
+    def _judge(self, draft: Draft, card: Card, broken: int, tokens: int | None) -> Answer:
+        """The answer, or the reason why what came is none."""
+        ident = draft.request_id
+        if draft.finish == "sensitive":
+            self.arrived = self._earlier = None
+            raise _blocked(
+                "the service's safety filter stopped the answer; what had come was discarded", ident
+            )
+        if draft.finish == "network_error":
+            raise UpstreamError(
+                "the model failed while answering",
+                "Call again.",
+                code="network_error",
+                again=Again.RETRY,
+                request_id=ident,
+            )
+        if draft.finish is None or broken:
+            what = (
+                "the answer broke off"
+                if draft.finish is None
+                else f"{broken} piece{'s' if broken > 1 else ''} of the answer arrived damaged"
+            )
+            raise UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+        if not draft.text and not draft.tool_calls:
+            raise _empty(draft, card, tokens)
+        answer = self.answer(draft, card.id)
+        cuts: dict[str, tuple[Cut, str]] = {
+            "length": ("max_tokens", "cut off by max_tokens"),
+            "model_context_window_exceeded": ("window", "cut off by the model's window"),
+        }
+        if draft.finish not in _KNOWN_ENDS:
+            cuts[draft.finish] = ("service", f"cut by the service ({clean(draft.finish, ID_CHARS)})")
+        if draft.finish in cuts:
+            answer.cut, note = cuts[draft.finish]
+            answer.notes.append(note)
+        return answer
+
+    def _cut_loop(self, draft: Draft, card: Card, loop: Repetition) -> Answer:
+        """What was said before a loop with the loop's words once; another try where that is nothing of its own."""
+        if loop.start < WORTH_KEEPING and not draft.tool_calls:
+            raise UpstreamError(
+                f"{card.id} repeated the same words without end",
+                "Call again, or name another model.",
+                code="repetition",
+                again=Again.RETRY,
+                request_id=draft.request_id,
+            )
+        draft.cut_text(loop.end)
+        answer = self.answer(draft, card.id)
+        answer.cut = "repetition"
+        answer.notes.append("cut: the model repeated the last words without end")
+        return answer
+
+    def answer(self, draft: Draft, model: str) -> Answer:
+        text, written = written_as_text(draft.text, self.request.functions)
+        other = draft.model and draft.model.lower() not in {model.lower(), model.rpartition("/")[2].lower()}
+        return Answer(
+            strip_boxes(text),
+            model,
+            draft.reasoning,
+            draft.tool_calls or written,
+            "tool_calls" if written else clean(draft.finish or "", ID_CHARS) or None,
+            draft.usage,
+            clean(draft.request_id or "", ID_CHARS) or None,
+            answered_as=clean(draft.model, ID_CHARS) if other else None,
+            boxed=boxed(text),
+            extras=draft.extras,
+        )
+
+    async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
+        """Each change is made once: the model's dialect, a URL's bytes in its place, the other form of its pictures."""
+        if self._film_is_to_blame(error):
+            return error.but(again=Again.NEVER, about="film")
+        dialect = self.dialects.get(card.id, Dialect.of(card))
+        changed = after_refusal(dialect, error, self.request)
+        if changed:
+            self.dialects[card.id] = changed
+            return None
+        if error.again is not Again.NEVER or error.code != "1210":
+            return error
+        if (
+            any(isinstance(p, Image) and p.url for p in self.request.media())
+            and self.job.inline
+            and not self._inlined
+        ):
+            self._inlined = True
+            self.progress.say("the service cannot fetch a picture: downloading it here")
+            self.request = await _with_bytes(self.request, self.job.inline)
+            return None
+        if not refused_image_form(error, self.request):
+            return error
+        refused = self._refused_forms.setdefault(card.id, set())
+        refused.add(dialect.image_form)
+        other = next((f for f in card.image_forms if f not in refused), None)
+        if other is None:  # another model may take these bytes
+            names = ", ".join(dict.fromkeys(p.name for p in self.request.media() if isinstance(p, Image)))
+            return error.but(again=Again.NEXT, hint=f"{error.hint} It was sent in every form: check {names}.")
+        self.dialects[card.id] = replace(dialect, image_form=other)
+        return None
+
+    def _film_is_to_blame(self, error: GLMError) -> bool:
+        """Whether the film of a request is what cannot be taken: its frames may pass, which only the caller can make."""
+        if not any(isinstance(p, Video) for p in self.request.media()):
+            return False
+        if (error.status or 0) >= 500 or error.code in {"500", "1200", "1230", "1234"}:
+            self._film_failures += 1
+        return names_film(error) or self._film_failures >= FAILURES_OF_A_FILM
+
+
+class _Reader:
+    """Reads one attempt's events into its draft, and tells when the answer begins."""
+
+    def __init__(self, call: ChatCall, card: Card, on_begin: Callable[[], None]) -> None:
+        self.call, self.card, self.on_begin = call, card, on_begin
+        self.draft = Draft()
+        self.broken = 0
+        self.begun = False
+        self.thought = 0
+
+    def on_event(self, event: dict[str, object]) -> None:
+        if "_broken" in event:
+            self.broken += 1
+            return
+        draft, progress = self.draft, self.call.progress
+        piece = draft.feed(event)
+        if not self.begun and (piece or draft.thought_chars or draft.calls):
+            self.begun = True
+            self.on_begin()
+            self.call.begins(draft, self.card.id)
+        if piece:
+            progress.text(piece)
+            draft.look_for_repetition()
+        elif draft.thought_chars != self.thought:
+            self.thought = draft.thought_chars
+            progress.thinking(self.thought)
+
+
+def _blocked(what: str, ident: str | None) -> ContentBlocked:
+    return ContentBlocked(
+        what,
+        "Rephrase the request or leave out the picture or passage that the service objects to.",
+        code="1301",
+        request_id=ident,
+    )
+
+
+def _empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
+    """Why an answer that ended has no words."""
+    ident = draft.request_id
+    if draft.finish == "model_context_window_exceeded":
+        return TooLong(
+            "the request fills the model's window",
+            "Send less: fewer pages, a shorter history, or a part of the text.",
+            again=Again.NEXT,
+            request_id=ident,
+        )
+    if draft.finish == "length":
+        used = draft.usage.completion or min(tokens or card.default_tokens, card.max_tokens)
+        advice = "Call again with a larger max_tokens (at least 1024)"
+        switch = card.thinking == "switch"
+        return InvalidRequest(
+            f"{card.id} used all {used} tokens for thinking and wrote no answer",
+            f"{advice} or thinking=false." if switch else f"{advice}.",
+            again=Again.NEVER if switch else Again.NEXT,
+            request_id=ident,
+        )
+    if draft.finish not in _KNOWN_ENDS:
+        what = f"the service cut the answer before its first word ({clean(draft.finish, ID_CHARS)})"
+        if draft.finish == "content_filter":
+            return _blocked(what, ident)
+        return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+    what = "the model thought but wrote no answer" if draft.reasoning else "the service sent an empty answer"
+    return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+
+
+async def _with_bytes(request: ChatRequest, inline: Inline) -> ChatRequest:
+    messages: list[Message] = []
+    for message in request.messages:
+        if isinstance(message.content, tuple):
+            parts = [await inline(p) if isinstance(p, Image) and p.url else p for p in message.content]
+            messages.append(replace(message, content=tuple(parts)))
+        else:
+            messages.append(message)
+    return replace(request, messages=tuple(messages))
+
+
+async def counted(request: ChatRequest) -> ChatRequest:
+    """The request with its tokens counted, in a thread: long texts take some milliseconds."""
+    return replace(request, tokens=await in_thread(text_tokens, request))

@@ -1,0 +1,96 @@
+"""One drawing: what is sent, what is changed after a refusal, and the picture in the answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any
+
+from glm_mcp.errors import Again, GLMError, UpstreamError
+from glm_mcp.glm.calls import Drawing, Post
+from glm_mcp.glm.stream import raise_if_error
+from glm_mcp.registry import SIZES, Card, Endpoint
+from glm_mcp.text import ID_CHARS, clean
+
+LOST = "The picture may have been made; it is not asked for twice. "
+
+
+class DrawCall:
+    """The attempts of one picture. Never asked for twice: each picture that is made counts."""
+
+    beside = False
+
+    def __init__(self, post: Post, body: dict[str, Any]) -> None:
+        self.post, self.body = post, dict(body)
+        self.notes: list[str] = []
+
+    def weight(self, card: Card) -> tuple[int, int]:  # noqa: ARG002 - the protocol's signature
+        return len(str(self.body.get("prompt", ""))), 0
+
+    async def attempt(self, card: Card, where: Endpoint, on_begin: Callable[[], None]) -> Drawing:
+        drawings: list[Drawing] = []
+
+        def on_event(event: dict[str, Any]) -> None:
+            on_begin()
+            drawings.append(_drawing(event, card))
+
+        body = json.dumps({"model": card.id, **self.body}, ensure_ascii=False).encode()
+        try:
+            await self.post(where, "/images/generations", body, on_event)
+        except GLMError as error:
+            if error.sent and error.code is None:
+                raise error.but(again=Again.NEVER, hint=LOST + error.hint) from error
+            raise
+        if not drawings:
+            raise UpstreamError("the service sent an empty answer", LOST + "Call again for another.")
+        drawings[0].notes = self.notes
+        return drawings[0]
+
+    async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:  # noqa: ARG002 - the protocol's signature
+        """Without hd where quality is refused, at the nearest of the seven sizes where a size is. Each once."""
+        if error.code not in {"1210", "1214"}:
+            return error
+        said = error.message.lower()
+        if "quality" in said and self.body.get("quality", "standard") != "standard":
+            self.notes.append(f"quality {self.body['quality']} was refused: drawn in standard")
+            self.body["quality"] = "standard"
+            return None
+        size = str(self.body.get("size") or "")
+        if "size" in said and size and size not in SIZES:
+            self.body["size"] = nearest_size(size)
+            self.notes.append(f"the size {size} was refused: drawn at {self.body['size']}")
+            return None
+        return error
+
+
+def nearest_size(size: str) -> str:
+    """The one of the seven sizes whose proportions are nearest, by the ratio of the sides."""
+    width, height = (int(side) for side in size.split("x"))
+
+    def distance(name: str) -> float:
+        wide, high = (int(side) for side in name.split("x"))
+        return max(wide * height, width * high) / min(wide * height, width * high)
+
+    return min(SIZES, key=distance)
+
+
+def _drawing(event: dict[str, Any], card: Card) -> Drawing:
+    if "_broken" in event:
+        raise UpstreamError("the answer is not JSON", "Call again.")
+    raise_if_error(event)
+    data = event.get("data")
+    first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+    ident = clean(event.get("request_id") or event.get("id") or "", ID_CHARS) or None
+    url, packed = first.get("url"), first.get("b64_json")
+    if isinstance(url, str) and url:
+        return Drawing(url, card.id, ident)
+    if isinstance(packed, str) and packed:
+        try:
+            return Drawing(None, card.id, ident, data=base64.b64decode(packed, validate=True))
+        except (binascii.Error, ValueError):
+            raise UpstreamError(
+                "the picture in the answer is damaged", LOST + "Call again for another.", request_id=ident
+            ) from None
+    raise UpstreamError("the answer holds no picture", "Call again.", request_id=ident)

@@ -1,0 +1,118 @@
+"""What a process remembers of each model: whether it refused or hung a moment ago, is gone, and how soon it begins to answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import anyio
+
+from glm_mcp.registry import Card
+
+REST_S = (
+    10.0,
+    300.0,
+)  # behind the healthy ones after a refusal or a hang: first, doubled each time, and longest
+PAUSE = 0.2  # of the first rest: how long no call asks a model that has just refused one
+GONE_S = 3_600.0  # a model that is not there is not asked for so long
+REMEMBERED = 20  # first bytes and answers
+SHORTEST_S = 3.0  # no model is called late sooner, however fast it has been
+PATIENCE = 3.0  # times the middle of its last first bytes
+GROWTH = 1.25  # of the time of a model that was silent to its end
+LONGEST = 1.5  # times the card's figure, however slow it has been
+USUAL_S = 1.0  # what an answer takes while none was seen
+
+
+@dataclass(slots=True)
+class Model:
+    """One model's health. Times on anyio's clock."""
+
+    rests: int = 0
+    rests_until: float = 0.0
+    pauses_until: float = 0.0
+    gone_until: float = 0.0
+    gone: str = ""
+    first_bytes: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    answers: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+
+class Health:
+    """All models' health, fed by the client after every attempt."""
+
+    def __init__(
+        self, rest: tuple[float, float] = REST_S, clock: Callable[[], float] = anyio.current_time
+    ) -> None:
+        self._rest, self._clock = rest, clock
+        self._pause = rest[0] * PAUSE
+        self._models: dict[str, Model] = {}
+
+    def of(self, model: str) -> Model:
+        return self._models.setdefault(model, Model())
+
+    def refused(self, model: str, wait: float = 0.0) -> None:
+        """It refused, failed or hung; the call waits so long before it asks again, and so do the others, within a bound.
+
+        Refusals of one spell count once: those that come while it rests already do not.
+        """
+        known, now = self.of(model), self._clock()
+        known.pauses_until = max(known.pauses_until, now + min(wait, self._pause))
+        if now < known.rests_until:
+            return
+        first, longest = self._rest
+        known.rests_until = now + min(longest, first * 2.0 ** min(known.rests, 20))
+        known.rests += 1
+
+    def hung(self, model: str, silent_s: float) -> None:
+        """It was silent for so long, and another answered meanwhile."""
+        # It may just be slow: where most are silent to the end of their time, that time grows.
+        self.of(model).first_bytes.append(GROWTH * silent_s / PATIENCE)
+        self.refused(model)
+
+    def spoke(self, model: str, after_s: float) -> None:
+        """Its answer began after so long."""
+        known = self.of(model)
+        known.first_bytes.append(after_s)
+        known.rests, known.rests_until = 0, 0.0
+
+    def answered(self, model: str, took_s: float) -> None:
+        self.of(model).answers.append(took_s)
+
+    def lost(self, model: str, why: str) -> None:
+        """It is gone, closed or paid."""
+        known = self.of(model)
+        known.gone_until, known.gone = self._clock() + GONE_S, why
+
+    def gone(self, model: str) -> str:
+        """Why it is not asked at present; empty when it may be."""
+        known = self.of(model)
+        return known.gone if self._clock() < known.gone_until else ""
+
+    def first_byte_s(self, card: Card) -> float:
+        """How long a model may be silent before another is asked as well: from its card, then from what it took."""
+        known = self.of(card.id)
+        took = known.first_bytes
+        learnt = PATIENCE * median(took) if len(took) > 2 else card.first_byte_s
+        if known.rests:  # it has not answered since it refused or hung
+            learnt /= 2
+        return min(LONGEST * card.first_byte_s, max(SHORTEST_S, learnt))
+
+    def usual_s(self, model: str) -> float:
+        took = self.of(model).answers
+        return median(took) if took else USUAL_S
+
+    def report(self) -> dict[str, Any]:
+        """By model: seconds that it still rests or is left alone, and what its first bytes and answers take."""
+        now = self._clock()
+        return {
+            name: {
+                "rests_s": round(max(0.0, m.rests_until - now), 1),
+                "gone_s": round(max(0.0, m.gone_until - now)),
+                "gone": self.gone(name),
+                "first_byte_s": round(median(m.first_bytes), 2) if m.first_bytes else None,
+                "answer_s": round(median(m.answers), 2) if m.answers else None,
+            }
+            for name, m in self._models.items()
+        }

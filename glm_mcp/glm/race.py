@@ -1,0 +1,195 @@
+"""One call on its way: how each model stands in it, which of them is heard first, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+from glm_mcp.errors import Again, GLMError, TimedOut
+from glm_mcp.glm.health import Health
+from glm_mcp.glm.policy import Phase, Standing
+from glm_mcp.glm.stream import Usage
+from glm_mcp.glm.usage import Meter
+from glm_mcp.progress import Progress
+
+T = TypeVar("T")
+
+
+class Race(Generic[T]):
+    """The models of one call, asked one after another and, where one is silent too long, beside each other."""
+
+    def __init__(
+        self, models: Sequence[Standing], *, deadline: float, health: Health, meter: Meter, progress: Progress
+    ) -> None:
+        self.models = models
+        self.started, self.deadline = anyio.current_time(), deadline
+        self.health, self.meter, self.progress = health, meter, progress
+        self.attempts: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.unreached = 0
+        self.result: T | None = None
+        self.failure: GLMError | None = None
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._changed = anyio.Event()
+
+    @property
+    def over(self) -> bool:
+        return self.result is not None or self.failure is not None
+
+    async def change(self, until: float) -> None:
+        """Until something happens to one of the models, or that time has come."""
+        with anyio.move_on_at(until):
+            await self._changed.wait()
+        self._changed = anyio.Event()
+
+    def starts(self, model: Standing) -> None:
+        """It is about to be asked."""
+        silent = [m for m in self.models if m.phase is Phase.SILENT]
+        if silent:
+            said = f"{silent[0].card.id} has not begun after {anyio.current_time() - silent[0].since:.0f} s"
+            self.progress.say(f"{said}; asking {model.card.id} too")
+        model.phase, model.since = Phase.QUEUED, anyio.current_time()
+
+    @contextmanager
+    def asking(self, model: Standing) -> Iterator[None]:
+        """While a model is being asked: until its answer, its refusal, or the first word of another."""
+        with anyio.CancelScope() as self._scopes[model.card.id]:
+            try:
+                yield
+            except GLMError as error:  # what was to mend the request failed
+                self.failure = error
+            finally:
+                if model.phase in {Phase.SILENT, Phase.SPEAKING}:
+                    self._cut_off(model)
+                model.phase = Phase.IDLE
+                del self._scopes[model.card.id]
+                self._changed.set()
+
+    def _cut_off(self, model: Standing) -> None:
+        """It is cancelled while it was asked: at the deadline, because another spoke first, or by the caller."""
+        now = anyio.current_time()
+        silent = model.phase is Phase.SILENT
+        if now >= self.deadline:
+            self._note(model, "timeout")
+        elif any(m.phase is Phase.SPEAKING for m in self.models if m is not model):
+            self._note(model, "silent")
+        else:
+            self.meter.count(self._record(model, "cancelled"))
+            return
+        if silent and now >= model.late_at:
+            self.health.hung(model.card.id, now - model.since)
+
+    def queues(self, place: int) -> None:
+        self.progress.say(f"queued: place {place}")
+        self._changed.set()
+
+    def goes_out(self, model: Standing) -> bool:
+        """Whether a model that has its place is asked now: not while another is, within its time, nor while it pauses."""
+        now = anyio.current_time()
+        asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
+        paused = self.health.of(model.card.id).pauses_until > now
+        if paused or any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
+            return False
+        model.phase, model.since = Phase.SILENT, now
+        model.tries += 1
+        self._changed.set()
+        return True
+
+    def speaks(self, model: Standing) -> None:
+        """Its answer begins: it is the answer, and the others are cancelled at once."""
+        if model.phase is not Phase.SILENT:
+            return
+        model.phase = Phase.SPEAKING
+        self.health.spoke(model.card.id, anyio.current_time() - model.since)
+        for name, scope in self._scopes.items():
+            if name != model.card.id:
+                scope.cancel()
+        self._changed.set()
+
+    def answers(self, model: Standing, result: T) -> None:
+        self.result = result
+        self.health.answered(model.card.id, anyio.current_time() - model.since)
+        self._note(model, "ok", getattr(result, "usage", None))
+        model.phase = Phase.IDLE
+
+    def fails(self, model: Standing, error: GLMError) -> None:
+        """One try has failed; what follows is decided once it is known whether the request can be changed."""
+        self._note(model, error.kind + (f" {error.code}" if error.code else ""))
+
+    def refuses(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
+        """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`."""
+        model.phase, model.error = Phase.IDLE, error
+        model.refusals += 1
+        model.ready_at = anyio.current_time() + wait
+        model.out = ends
+        if error.kind == "too_long":  # a longer window alone helps
+            for other in self.models:
+                other.out = other.out or other.card.context <= model.card.context
+        if error.again is Again.NEVER:
+            self.failure = error
+        elif error.again is Again.GONE:
+            self.health.lost(model.card.id, error.message)
+            self.notes.append(
+                f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
+            )
+        elif error.again is Again.RETRY:
+            self.health.refused(model.card.id, wait)
+        if not self.over:
+            after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"
+            self.progress.say(f"{model.card.id}: {error.kind}{after}")
+
+    def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
+        """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""
+        self.unreached += 1
+        model.phase, model.error = Phase.IDLE, error
+        for other in self.models:
+            other.ready_at = max(other.ready_at, anyio.current_time() + wait)
+        if ends:
+            self.failure = error
+        else:
+            self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
+
+    def _record(self, model: Standing, outcome: str) -> dict[str, Any]:
+        took = anyio.current_time() - model.since
+        return {"model": model.card.id, "s": round(took, 2), "outcome": outcome}
+
+    def _note(self, model: Standing, outcome: str, usage: Usage | None = None) -> None:
+        self.attempts.append(self._record(model, outcome))
+        self.meter.count(self.attempts[-1], usage)
+
+    def error(self) -> GLMError:
+        """Why there is no result: which models were asked, how often and for how long."""
+        if self.failure:
+            return self.failure.but(attempts=tuple(self.attempts))
+        took = anyio.current_time() - self.started
+        asked = (
+            ", ".join(f"{m.card.id} {_times(m.tries)}" for m in self.models if m.tries)
+            or "none: all were busy"
+        )
+        errors = [m.error for m in self.models if m.error]
+        # A stand-in that cannot do the job does not hide that the right model was busy.
+        error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
+        silent = any(a["outcome"] == "timeout" for a in self.attempts)
+        if error is None or silent:
+            last = (
+                f"; last: {self.attempts[-1]['model']} {self.attempts[-1]['outcome']}"
+                if self.attempts
+                else ""
+            )
+            return TimedOut(
+                f"no complete answer within {self.deadline - self.started:.0f} s; asked: {asked}{last}",
+                "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
+                attempts=self.attempts,
+            )
+        if sum(m.tries for m in self.models) == 1:
+            return error.but(attempts=tuple(self.attempts))
+        return error.but(
+            message=f"{error.message}; asked for {took:.0f} s: {asked}", attempts=tuple(self.attempts)
+        )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,145 @@
+"""A file of every row of the formats."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+
+from PIL import Image
+from support.made_documents import odt, zipped
+from support.ole import ole
+from support.pictures import corners, save
+from support.specimens import SPECIMENS
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+
+
+def ftyp(brand: bytes) -> bytes:
+    return b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0isommp42" + bytes(64)
+
+
+def cursor() -> bytes:
+    icon = save(corners(32, 32), "ICO", bitmap_format="bmp")
+    return icon[:2] + b"\2" + icon[3:]
+
+
+def tar() -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        entry = tarfile.TarInfo("a.txt")
+        entry.size = 5
+        archive.addfile(entry, io.BytesIO(b"hello"))
+    return out.getvalue()
+
+
+def at(offset: int, magic: bytes) -> bytes:
+    return bytes(range(1, offset + 1)) + magic + bytes(200)
+
+
+def _specimen(name: str) -> Callable[[], bytes]:
+    return lambda: SPECIMENS[name].data
+
+
+# By the name of the row: the name of the file, and what makes it. What is read is a whole file that its reader opens.
+READ: dict[str, tuple[str, Callable[[], bytes]]] = {
+    **{
+        row: (name, _specimen(f"image-{name}"))
+        for row, name in (
+            ("png", "a.png"), ("jpeg", "a.jpg"), ("webp", "a.webp"), ("gif", "a.gif"), ("heic", "a.heic"), ("avif", "a.avif"),
+            ("tiff", "a.tif"), ("bmp", "a.bmp"), ("ico", "a.ico"), ("icns", "icon.icns"), ("jp2", "a.jp2"), ("pnm", "a.ppm"),
+            ("tga", "a.tga"), ("qoi", "a.qoi"), ("pcx", "a.pcx"), ("svg", "a.svg"),
+        )
+    },
+    "dib": ("a.dib", lambda: save(corners(), "DIB")),
+    "cur": ("a.cur", cursor),
+    "psd": ("a.psd", lambda: b"8BPS\0\1" + bytes(6) + b"\0\1" + b"\0\0\0\2\0\0\0\2\0\x08\0\1" + bytes(14) + b"\0\x40\x80\xff"),
+    **{
+        row: (name, _specimen(f"video-{name}"))
+        for row, name in (
+            ("mp4", "a.mp4"), ("mov", "a.mov"), ("mkv", "a.mkv"), ("webm", "a.webm"), ("avi", "a.avi"), ("flv", "a.flv"),
+            ("wmv", "a.wmv"), ("mpg", "a.mpg"), ("ts", "a.ts"), ("3gp", "a.3gp"),
+        )
+    },
+    "m4v": ("a.m4v", lambda: SPECIMENS["video-a.mp4"].data.replace(b"ftypisom", b"ftypM4V ", 1)),
+    **{
+        row: (name, _specimen(f"document-{name}"))
+        for row, name in (
+            ("pdf", "report.pdf"), ("docx", "letter.docx"), ("pptx", "deck.pptx"), ("xlsx", "book.xlsx"), ("xls", "excel97.xls"),
+            ("ods", "book.ods"), ("odt", "text.odt"), ("odp", "slides.odp"), ("epub", "novel.epub"), ("rtf", "old.rtf"),
+            ("html", "page.html"), ("mail", "note.eml"), ("ipynb", "study.ipynb"), ("csv", "list.csv"), ("tsv", "list.tsv"),
+            ("markdown", "readme.md"), ("text", "bare"), ("json", "data.json"), ("code", "code.py"), ("subrip", "subtitles.srt"),
+            ("vtt", "subtitles.vtt"),
+        )
+    },
+    "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
+    "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),
+    "hls": ("a.m3u8", lambda: b"#EXTM3U\n#EXT-X-VERSION:3\n"),
+    "dash": ("a.mpd", lambda: b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'),
+}  # fmt: skip
+
+# Files that only detection looks at: of kinds that no tool reads, or that no library here writes.
+REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "ogv": ("a.ogv", lambda: b"OggS\0\2" + bytes(22) + b"\x80theora" + bytes(60)),
+    "rm": ("a.rm", lambda: at(0, b".RMF\0\0\0\x12")),
+    "xlsb": ("a.xlsb", lambda: zipped({"[Content_Types].xml": '<Override ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/>', "xl/workbook.bin": "x"})),
+    "m4a": ("a.m4a", lambda: ftyp(b"M4A ")),
+    "mp3": ("a.mp3", lambda: at(0, b"ID3\4")),
+    "aac": ("a.aac", lambda: at(0, b"\xff\xf1P")),
+    "wav": ("a.wav", lambda: at(0, b"RIFF\0\0\0\0WAVEfmt ")),
+    "flac": ("a.flac", lambda: at(0, b"fLaC\0")),
+    "ogg": ("a.ogg", lambda: b"OggS\0\2" + bytes(22) + b"\1vorbis" + bytes(60)),
+    "amr": ("a.amr", lambda: at(0, b"#!AMR\n")),
+    "midi": ("a.mid", lambda: at(0, b"MThd\0\0\0\6")),
+    "caf": ("a.caf", lambda: at(0, b"caff\0\1")),
+    "aiff": ("a.aiff", lambda: at(0, b"FORM\0\0\0\0AIFF")),
+    "jxl": ("a.jxl", lambda: at(0, b"\xff\x0a")),
+    "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
+    "dds": ("a.dds", lambda: save(Image.new("RGBA", (8, 8)), "DDS")),
+    "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
+    "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
+    "jxr": ("a.jxr", lambda: at(0, b"II\xbc\1")),
+    "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0")),
+    "dicom": ("a.dcm", lambda: bytes(128) + b"DICM" + bytes(60)),
+    "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
+    "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+    "doc": ("a.doc", lambda: ole(["WordDocument"])),
+    "ppt": ("a.ppt", lambda: ole(["PowerPoint Document"])),
+    "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
+    "msg": ("a.msg", lambda: ole(["__properties_version1.0"])),
+    "pst": ("a.pst", lambda: at(0, b"!BDN")),
+    "pages": ("a.pages", lambda: zipped({"Index/Document.iwa": "x"})),
+    "numbers": ("a.numbers", lambda: zipped({"Index/Document.iwa": "x"})),
+    "keynote": ("slides", lambda: zipped({"Index/Document.iwa": "x", "Index/Slide-1.iwa": "x"})),
+    "visio": ("a.vsdx", lambda: zipped({"visio/document.xml": "x"})),
+    "publisher": ("a.pub", lambda: ole([("Quill", ["CONTENTS"])])),
+    "hwp": ("a.hwp", lambda: ole(["FileHeader", ("BodyText", ["Section0"])])),
+    "xps": ("a.xps", lambda: zipped({"FixedDocSeq.fdseq": "x"})),
+    "mobi": ("a.mobi", lambda: at(60, b"BOOKMOBI")),
+    "djvu": ("a.djvu", lambda: at(0, b"AT&TFORM\0\0\0\0DJVU")),
+    "chm": ("a.chm", lambda: at(0, b"ITSF\3\0\0\0")),
+    "onenote": ("a.one", lambda: at(0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d")),
+    "ole": ("a.bin", lambda: ole(["Something"])),
+    "lfs": ("photo.png", LFS.encode),
+    "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
+    "tar": ("a.tar", tar),
+    "gzip": ("a.gz", _specimen("document-pack.gz")),
+    "7z": ("a.7z", _specimen("document-pack.7z")),
+    "rar": ("a.rar", lambda: at(0, b"Rar!\x1a\x07\1\0")),
+    "xz": ("a.xz", lambda: at(0, b"\xfd7zXZ\0")),
+    "bzip2": ("a.bz2", lambda: at(0, b"BZh91AY&SY")),
+    "zstd": ("a.zst", lambda: at(0, b"\x28\xb5\x2f\xfd")),
+    "lz4": ("a.lz4", lambda: at(0, b"\x04\x22\x4d\x18")),
+    "cab": ("a.cab", lambda: at(0, b"MSCF\0\0\0\0")),
+    "ar": ("a.deb", lambda: b"!<arch>\ndebian-binary   1 0 0 100644 4 `\n2.0\n"),
+    "rpm": ("a.rpm", lambda: at(0, b"\xed\xab\xee\xdb\3")),
+    "sqlite": ("a.sqlite", lambda: at(0, b"SQLite format 3\0")),
+    "access": ("a.mdb", lambda: at(0, b"\0\1\0\0Standard Jet DB\0")),
+    "parquet": ("a.parquet", lambda: at(0, b"PAR1\x15")),
+    "plist": ("a.plist", lambda: at(0, b"bplist00")),
+    "dwg": ("a.dwg", lambda: at(0, b"AC1032\0")),
+    "font": ("a.ttf", lambda: at(0, b"\0\1\0\0\0")),
+    "program": ("a.exe", lambda: at(0, b"MZ\x90\0")),
+    "unknown": ("a.bin", lambda: bytes(range(256)) * 4),
+}  # fmt: skip
