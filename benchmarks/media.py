@@ -38,7 +38,8 @@ from watch import Memory, Ticks
 
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.resolve import resolve_source
-from glm_mcp.media.video.timecode import evenly, parse_time
+from glm_mcp.media.video.sampling import evenly
+from glm_mcp.media.video.timecode import parse_time
 from glm_mcp.outputs import Outputs
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox

@@ -1,6 +1,6 @@
 """Everything that can go wrong, in one tree.
 
-GLMError               kind, message, hint, code, status, request_id, again
+GLMError               kind, message, hint, code, status, request_id, again, partial
 ├── ConfigError        config             a setting is missing or wrong
 ├── AuthError          auth               the key is not accepted
 ├── QuotaError         quota              no balance, plan or allowance left
@@ -23,12 +23,11 @@ GLMError               kind, message, hint, code, status, request_id, again
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
-from glm_mcp.text import ID_CHARS, clean, one_line
+from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
 
 class Again(StrEnum):
@@ -45,7 +44,8 @@ class Again(StrEnum):
 
 
 class GLMError(Exception):
-    """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows.
+    """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows,
+    without our keys, which a service may repeat.
 
     `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
     blame, where another form of it may pass ("film"). `sent`: the request had gone out.
@@ -82,28 +82,32 @@ class GLMError(Exception):
         self.sent = sent
 
     def but(self, **changes: Any) -> Self:
-        """The same failure with what is known of it a level up; raise it from this one."""
-        other = copy.copy(self)
-        vars(other).update(changes)
-        return other
+        """The same failure said with more of what is known where it is passed on: a new error; this one stays."""
+        made = type(self).__new__(type(self), changes.get("message", self.message))
+        made.__dict__.update(self.__dict__ | changes)
+        return made
 
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
-        what = one_line(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}. {one_line(self.hint)}".rstrip()
+        what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
+        return f"{self.kind}: {what}. {_shown(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""
         whole = {
             "kind": self.kind,
-            "message": one_line(self.message),
-            "hint": one_line(self.hint),
+            "message": _shown(self.message),
+            "hint": _shown(self.hint),
             "code": self.code,
             "request_id": clean(self.request_id or "", ID_CHARS),
         }
         return {name: value for name, value in whole.items() if value}
+
+
+def _shown(text: str) -> str:
+    return one_line(without_secrets(text))
 
 
 class ConfigError(GLMError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,8 +17,10 @@ from support.calls import PACE
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Connect
 from support.toolkit import fresh_simulator
+from support.web_server import Server
 
 from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.log import allow_content
 from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator
@@ -46,6 +49,25 @@ def anyio_backend() -> str:
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
     yield from fresh_simulator()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server that misbehaves when asked to."""
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The logging of the tests themselves, afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level = before[:2]
+    ours.setLevel(before[2])
+    allow_content(allowed=False)
 
 
 @pytest.fixture

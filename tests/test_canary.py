@@ -22,6 +22,7 @@ from mcp.shared.exceptions import MCPError
 from support import canary
 from support.processes import Process, environment, ran
 
+from glm_mcp.tools.arguments import ModelArgs
 from glm_mcp.tools.base import Tool, ToolResult
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +30,7 @@ PRINTS = "import sys; print(sys.stdin.read())"
 
 
 async def call(connect, app, run, **more):
-    app.tools = [Tool("leak", "Leak", "Leaks.", (), run)]
+    app.tools = [Tool("leak", "Leak", "Leaks.", ModelArgs, run)]
     async with connect(app=app) as client:
         with anyio.fail_after(10):
             await client.call_tool("leak", {}, **more)

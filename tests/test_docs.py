@@ -20,14 +20,14 @@ from support.toolkit import text_of
 from glm_mcp import clients, errors, outputs
 from glm_mcp.cli import main
 from glm_mcp.media import formats
-from glm_mcp.media.video import timecode
+from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, may_be, variable
 from glm_mcp.simulator import Reply, Simulator
 from glm_mcp.tools import sources
-from glm_mcp.tools.arguments import COMMON, MODEL, Arg, read
+from glm_mcp.tools.arguments import AnswerArgs, Arg, arguments_of, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
 
 PAGES = ("README.md", "README.zh-CN.md")
@@ -78,10 +78,12 @@ def takes(arg: Arg, lang: int) -> str:
     if arg.choices:
         return ", ".join(f"`{c}`" for c in arg.choices)
     words = KINDS[arg.kind][lang]
-    if arg.least is None or arg.most is None:
+    if arg.minimum is None or arg.maximum is None:
         return words
     return (
-        f"{words}, {arg.least:g}–{arg.most:,.0f}" if lang == 0 else f"{words}，{arg.least:g}–{arg.most:,.0f}"
+        f"{words}, {arg.minimum:g}–{arg.maximum:,.0f}"
+        if lang == 0
+        else f"{words}，{arg.minimum:g}–{arg.maximum:,.0f}"
     )
 
 
@@ -196,7 +198,7 @@ def test_every_setting_tool_argument_error_command_model_and_task_is_named(name:
         *map(variable, Settings.model_fields),
         *KEY_NAMES,
         *TOOLS,
-        *(a.name for t in TOOLS.values() for a in t.args),
+        *(a.name for t in TOOLS.values() for a in arguments_of(t.args)),
         *kinds,
         *CARDS,
         *(task for tasks in tables for task in tasks),
@@ -235,8 +237,8 @@ def test_the_chinese_settings_table_has_the_same_variables_and_defaults() -> Non
 def test_the_argument_table_of_a_tool_is_that_of_the_code(
     tool: str, name: str, header: str, lang: int
 ) -> None:
-    shared = {a.name for a in (*COMMON, MODEL)}
-    own = [a for a in TOOLS[tool].args if a.name not in shared]
+    shared = {a.name for a in arguments_of(AnswerArgs)}
+    own = [a for a in arguments_of(TOOLS[tool].args) if a.name not in shared]
     assert_rows(table(section(page(name), f"`{tool}`"), header), own, lang)
 
 
@@ -247,7 +249,7 @@ def test_the_argument_table_of_a_tool_is_that_of_the_code(
 def test_the_table_of_common_arguments_is_that_of_the_code(
     name: str, heading: str, header: str, lang: int
 ) -> None:
-    assert_rows(table(section(page(name), heading), header), [*COMMON, MODEL], lang)
+    assert_rows(table(section(page(name), heading), header), arguments_of(AnswerArgs), lang)
 
 
 def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -> None:
@@ -302,10 +304,10 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
         f"{sources.DOWNLOAD_BYTES // sources.MIB} MB",
         f"{formats.KINDS['docx'].limit_mb} MB",
         f"{formats.KINDS['text'].limit_mb} MB",
-        str(timecode.MOST_FRAMES),
+        str(sampling.MAXIMUM_FRAMES),
     }
     assert not [figure for figure in sorted(figures) if figure not in text]
-    assert (timecode.MOST_PARTS, timecode.LONG) == (4, 600)  # in words there
+    assert (sampling.MAXIMUM_PARTS, sampling.LONG) == (4, 600)  # in words there
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])

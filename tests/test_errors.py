@@ -166,3 +166,16 @@ def test_any_answer_becomes_an_error_with_a_mend(
 @pytest.mark.parametrize("piece", ["<script>", "<", "<style ", "Bearer ", "0123456789abcdef.", "sk-", " \n"])
 def test_a_hostile_body_takes_no_time(piece: str) -> None:
     assert len(clean(piece * 100_000)) <= 300
+
+
+def test_an_error_said_with_more_is_a_new_one_of_its_kind_that_knows_the_rest() -> None:
+    first = RateLimited(
+        "busy", "Call again.", code="1302", request_id="r-1", again=Again.RETRY, attempts=[{"model": "m"}]
+    )
+    more = first.but(message="busy; 2 of 3 parts are done", partial="two parts")
+    assert (type(more), more.code, more.again) == (RateLimited, "1302", Again.RETRY)
+    assert more.attempts == ({"model": "m"},)
+    assert str(more) == "rate_limited: busy; 2 of 3 parts are done (code 1302, request id r-1). Call again."
+    assert more.partial == "two parts"
+    assert (first.message, first.partial) == ("busy", None)
+    assert str(MissingExtra("video", "film.mp4").but(hint="Ask.")).endswith("which is not installed. Ask.")

@@ -6,13 +6,13 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.connect import Connect
-from support.toolkit import call, fresh_simulator, png, text_of
+from support.toolkit import call, png, text_of
 
 from glm_mcp.atomic_files import write_here
 from glm_mcp.errors import GLMError
@@ -58,11 +58,6 @@ PATHS = (
     *("concat:/etc/passwd|a.txt", "subfile:,,start,0,end,9,,:/etc/passwd", "pipe:0", "cache:/etc/passwd", "jar:file:///etc/passwd!/"),
     *("glm://outputs/../../outside/secret.txt", "glm://outputs/%2e%2e", "glm://outputs/", "GLM://OUTPUTS/x", "clipboard "),
 )  # fmt: skip
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import signal
-from collections.abc import Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -20,16 +19,6 @@ from glm_mcp.text import hide
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
 log = logging.getLogger("glm_mcp.test")
-
-
-@pytest.fixture
-def restored() -> Iterator[None]:
-    """The logging of the tests themselves, afterwards."""
-    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
-    before = root.handlers[:], root.level, ours.level
-    yield
-    root.handlers[:], root.level, ours.level = before
-    ours.setLevel(before[2])
 
 
 def fail(text: str) -> None:

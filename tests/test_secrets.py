@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from support import canary
 from support.calls import answering, ask, client_of
 from support.connect import Connect
 from support.processes import Stdio, environment, said, stuck_reader, until
-from support.toolkit import call, fail, fresh_simulator, say, text_of
+from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.log import allow_content, configure
@@ -35,22 +35,6 @@ pytestmark = pytest.mark.anyio
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 PROMPT, ANSWER, CONTENT = "PromptCanary7", "AnswerCanary8", "FileCanary9"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
-
-
-@pytest.fixture
-def restored() -> Iterator[None]:
-    """The logging of the tests themselves, afterwards."""
-    root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
-    before = root.handlers[:], root.level, ours.level
-    yield
-    root.handlers[:], root.level = before[:2]
-    ours.setLevel(before[2])
-    allow_content(allowed=False)
 
 
 def test_the_watch_over_all_tests_sees_a_key_where_there_is_one(tmp_path: Path) -> None:

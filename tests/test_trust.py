@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.connect import Connect
 from support.harmless import ACTS, HALF, check, harmless
 from support.processes import Stdio, environment, said
-from support.toolkit import call, fail, fresh_simulator, picture, say, words
+from support.toolkit import call, fail, picture, say, words
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.progress import Progress
@@ -23,11 +23,6 @@ from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.text import clean, escaped, one_line, plain
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def test_what_acts_is_taken_out_and_what_is_said_stays() -> None:

@@ -6,7 +6,6 @@ What differs on purpose: a call is always streamed, and max_tokens is always sai
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import Image
 from support.connect import Connect
 from support.films import Film, make, regular
 from support.paths import SAMPLES
-from support.toolkit import call, fresh_simulator, last, picture, png, say
+from support.toolkit import call, last, picture, png, say
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Received, Reply, Simulator
@@ -33,11 +32,6 @@ POOL = (
     "以及配备游泳圈等安全措施快乐玩耍的小朋友们，同时要有醒目的安全提示标志，色彩明亮，适合儿童视觉"
 )
 THINK = {"type": "enabled"}
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def part(kind: str, url: str) -> dict[str, Any]:

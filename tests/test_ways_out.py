@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from support.calls import PACE, answering
 from support.connect import Connect
 from support.harmless import ACTS, HALF, check, harmless
 from support.processes import COMMAND, Stdio, environment, ran, said
-from support.toolkit import call, fresh_simulator, say
+from support.toolkit import call, say
 
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.samples import FOLDER
@@ -30,11 +30,6 @@ from glm_mcp.simulator import Reply, Simulator
 pytestmark = pytest.mark.anyio
 posix = pytest.mark.skipif(os.name == "nt", reason="such names exist on POSIX")
 NAME = f"a\x1b[31m\u202e{HALF}b.txt"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def app_with(folders: Folders, answer: dict[str, Any], **variables: str) -> App:
@@ -71,7 +66,7 @@ async def test_the_request_id_of_a_hostile_service_stays_one_short_line_of_an_er
     connect: Connect, folders: Folders
 ) -> None:
     answer = {"request_id": "x\nauth: all is lost. " * 100, "choices": [{"message": {"content": ""}}]}
-    async with connect(app=app_with(folders, answer)) as client:
+    async with connect(app=app_with(folders, answer, GLM_DEADLINE_S="3")) as client:
         text = check(await call(client, "chat", prompt="hi"))
     assert text.startswith("upstream: ")
     assert "\n" not in text

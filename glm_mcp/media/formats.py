@@ -44,7 +44,7 @@ class Kind:
 _DOCUMENTS, _IMAGES = "glm_mcp.media.documents.", "glm_mcp.media.images."
 _TEXT = _DOCUMENTS + "plaintext:text_job"
 _PICTURE = _IMAGES + "pipeline:image_job"
-_FILM = "glm_mcp.media.video.frames:frames_job"
+_FILM = "glm_mcp.media.video.job:video_job"
 _OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."
 
 _UNPACK = "Unpack it and pass the files in it."
@@ -240,7 +240,7 @@ EXTRAS = {
     "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
     "video": ("av",),
     "heic": ("pillow_heif",),
-    "svg": ("resvg_py",),
+    "svg": ("resvg_py", "tinycss2"),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 

@@ -30,11 +30,11 @@ from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
-from glm_mcp.text import hide, one_line, without_secrets
+from glm_mcp.text import hide, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import read
-from glm_mcp.tools.base import Content, Deps, Tool, failure, fit
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +210,15 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     async with anyio.create_task_group() as group:
         group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
-            content = await _run(tool, deps, arguments)
+            try:
+                result = await tool.run(deps, read(tool.name, tool.args, arguments))
+                content = await _fitted(result, deps)
+            except GLMError as error:
+                content = failure(error, deps)
+            except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+                log.exception("%s failed", tool.name)
+                defect = f"{tool.name} failed by a defect of this server ({type(error).__name__})"
+                content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
     if content is None:
         late = TimedOut(
@@ -234,25 +242,11 @@ def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: C
         log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
 
-async def _run(tool: Tool, deps: Deps, arguments: dict[str, Any] | None) -> Content:
-    try:
-        result = await tool.run(deps, read(tool.name, tool.args, arguments))
-        if len(result.text) > deps.client.budget // 2:
-            return await in_thread(fit, result, deps)
-        return fit(result, deps)
-    except GLMError as error:
-        # A service may repeat the key that it refuses.
-        error.message = without_secrets(error.message)
-        return failure(error, deps)
-    except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
-        log.exception("%s failed", tool.name)
-        return failure(
-            InternalError(
-                f"{tool.name} failed by a defect of this server ({type(error).__name__})",
-                "Please report it, with the log.",
-            ),
-            deps,
-        )
+async def _fitted(result: ToolResult, deps: Deps) -> Content:
+    """Fitting writes files, and takes a while for long texts."""
+    if len(result.text) > deps.client.budget // 2:
+        return await in_thread(fit, result, deps)
+    return fit(result, deps)
 
 
 def _result(content: Content) -> types.CallToolResult:

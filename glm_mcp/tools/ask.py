@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from glm_mcp.errors import UpstreamError
 from glm_mcp.glm.calls import Answer, Job
-from glm_mcp.glm.messages import ChatRequest, Message, Part, Text
+from glm_mcp.glm.messages import ChatRequest, Message, Text
 from glm_mcp.text import escaped
+from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
 from glm_mcp.tools.sources import downloaded
-from glm_mcp.tools.structured import Wanted, check, check_schema
+from glm_mcp.tools.structured import ResponseFormat, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
+INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,79 +32,80 @@ class Question:
     deadline: float | None = None
 
 
-async def ask(deps: Deps, args: dict[str, Any], question: Question) -> Answer:
+async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
     """The answer; when `json` is wanted, its text is checked JSON.
 
     Raises GLMError; UpstreamError carrying the text in `partial` when it is not the JSON asked for, after one repair.
     """
-    wanted = args.get("json") or False
     messages = question.messages
-    if wanted:
-        check_schema(wanted)
-        messages = (*messages[:-1], _append(messages[-1], _json_wish(wanted)))
+    if args.json:
+        check_schema(args.json)
+        messages = (*messages[:-1], _append(messages[-1], _json_wish(args.json)))
     request = ChatRequest(
         messages,
         thinking=thinking(deps, args) != "false",
-        max_tokens=args.get("max_tokens"),
-        temperature=args.get("temperature"),
-        json_mode=bool(wanted),
+        max_tokens=args.max_tokens,
+        temperature=args.temperature,
+        json_mode=bool(args.json),
         functions=question.functions,
     )
-
-    async def inline(part: Part) -> Part:
-        return await downloaded(deps, part)
-
     job = Job(
         question.role,
         question.deadline or deps.deadline,
-        model=args.get("model"),
+        model=args.model,
         task=question.task,
-        free_text=not (wanted or question.exact or question.functions),
-        inline=inline,
+        free_text=not (args.json or question.exact or question.functions),
+        inline=partial(downloaded, deps),
     )
     answer = await deps.glm.chat(request, job, deps.progress)
-    if not wanted or answer.tool_calls:
-        return answer
-    value, problem = await check(answer.text, wanted)
+    if args.json and not answer.tool_calls:
+        return await _as_json(deps, request, job, answer, args.json)
+    return answer
+
+
+async def _as_json(
+    deps: Deps, request: ChatRequest, job: Job, answer: Answer, form: ResponseFormat
+) -> Answer:
+    """The answer with its JSON alone as text; one that is not what was asked for is asked for once more."""
+    value, problem = await check(answer.text, form)
     if problem:
         deps.progress.say("the answer is not the JSON asked for: asking once more")
         again = Message("user", f"That is not valid: {problem}. Answer again with the corrected JSON alone.")
-        history = (*messages, Message("assistant", answer.text), again)
+        history = (*request.messages, Message("assistant", answer.text), again)
         first = answer
         answer = await deps.glm.chat(
             replace(request, messages=history), replace(job, model=first.model), deps.progress
         )
         answer.notes.append("JSON repaired")
         answer.seconds += first.seconds
-        value, problem = await check(answer.text, wanted)
+        value, problem = await check(answer.text, form)
     if problem:
-        error = UpstreamError(
+        raise UpstreamError(
             f"{answer.model} did not give the JSON asked for: {problem}",
             "Ask for less at once, simplify the schema, or call without json.",
             request_id=answer.request_id,
+            partial=answer.text,
         )
-        error.partial = answer.text
-        raise error
-    answer.text = escaped(
-        json.dumps(value, ensure_ascii=False, indent=1 if len(answer.text) < 4_000 else None)
-    )
+    indent = 1 if len(answer.text) < INDENTED_CHARS else None
+    answer.text = escaped(json.dumps(value, ensure_ascii=False, indent=indent))
     return answer
 
 
-def thinking(deps: Deps, args: dict[str, Any]) -> str:
-    return str(args.get("thinking") or deps.settings.thinking)
+def thinking(deps: Deps, args: AnswerArgs) -> str:
+    return str(args.thinking or deps.settings.thinking)
 
 
-def result(deps: Deps, args: dict[str, Any], answer: Answer, notes: list[str] | None = None) -> ToolResult:
+def result(deps: Deps, args: AnswerArgs, answer: Answer, notes: list[str] | None = None) -> ToolResult:
     """An answer as a result, with its closing line, and the reasoning when that was asked for."""
     text = answer.text
-    if thinking(deps, args) == "show" and answer.reasoning:
-        cut = answer.reasoning[:REASONING_CHARS]
-        text += "\n\nReasoning:\n" + cut + ("…" if len(answer.reasoning) > REASONING_CHARS else "")
+    reasoning = answer.reasoning if thinking(deps, args) == "show" else ""
+    if reasoning:
+        cut = reasoning[:REASONING_CHARS] + ("…" if len(reasoning) > REASONING_CHARS else "")
+        text += f"\n\nReasoning:\n{cut}"
     line = closing(answer, notes or [], simulated=deps.settings.simulate)
-    meta = meta_of(answer)
     data = {
         "model": answer.model,
+        "answered_as": answer.answered_as,
         "finish_reason": answer.finish,
         "request_id": answer.request_id,
         "usage": {
@@ -116,12 +120,11 @@ def result(deps: Deps, args: dict[str, Any], answer: Answer, notes: list[str] | 
         "partial": answer.partial,
         "notes": list(dict.fromkeys(answer.notes + (notes or []))),
         "tool_calls": answer.tool_calls,
-        "reasoning": answer.reasoning if thinking(deps, args) == "show" else "",
+        "reasoning": reasoning,
         **answer.extras,
     }
-    return ToolResult(
-        text, notes=[line], meta=meta, data={k: v for k, v in data.items() if v not in (None, [], "")}
-    )
+    present = {k: v for k, v in data.items() if v not in (None, [], "")}
+    return ToolResult(text, notes=[line], meta=meta_of(answer), data=present)
 
 
 def _append(message: Message, words: str) -> Message:
@@ -130,8 +133,8 @@ def _append(message: Message, words: str) -> Message:
     return replace(message, content=f"{message.content or ''}\n\n{words}".strip())
 
 
-def _json_wish(wanted: Wanted) -> str:
-    if isinstance(wanted, dict):
-        shape = json.dumps(wanted, ensure_ascii=False, separators=(",", ":"))
+def _json_wish(form: ResponseFormat) -> str:
+    if isinstance(form, dict):
+        shape = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
         return f"Answer with one JSON value alone, no other words, that fits this JSON Schema: {shape}"
     return "Answer with one JSON value alone, no other words."

@@ -1,4 +1,4 @@
-"""What every tool shares: what it is given, what it gives back, and how that fits a host's budget."""
+"""What every tool shares: what it is given, what it gives back, and how that fits a client's budget."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from glm_mcp.clients import McpClient
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.outputs import Outputs
+from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
-from glm_mcp.tools.arguments import Arg, schema
+from glm_mcp.tools.arguments import ModelArgs, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
 ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
-LEAST = 400  # a result shorter than this helps nobody
+MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,15 @@ class Content:
     error: bool = False
 
 
-Run = Callable[[Deps, dict[str, Any]], Awaitable[ToolResult]]
-
-
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool is data and a function of (deps, arguments)."""
+    """A tool is data and a function of (deps, arguments): `run` is given an instance of `args`."""
 
     name: str
     title: str
     description: str
-    args: tuple[Arg, ...]
-    run: Run
+    args: type[ModelArgs]
+    run: Callable[[Deps, Any], Awaitable[ToolResult]]
     reads_only: bool = True
     hint: str = ""
 
@@ -97,6 +94,8 @@ def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
     """The one line that says where an answer comes from and what a careful reader must know."""
     usage = answer.usage
     facts = [answer.model]
+    if answer.answered_as:
+        facts.append(f"the service says that {answer.answered_as} answered")
     if usage.prompt or usage.completion:
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
         facts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens")
@@ -120,7 +119,7 @@ def noted(facts: list[str]) -> str:
 
 
 def meta_of(answer: Answer) -> dict[str, Any]:
-    """What a program may want to know of an answer; small, since some hosts show it to their model."""
+    """What a program may want to know of an answer; small, since some clients show it to their model."""
     usage = answer.usage
     tokens = {
         "in": usage.prompt,
@@ -130,6 +129,7 @@ def meta_of(answer: Answer) -> dict[str, Any]:
     }
     whole: dict[str, Any] = {
         "model": answer.model,
+        "answered_as": answer.answered_as,
         "tokens": {k: v for k, v in tokens.items() if v},
         "finish": answer.finish,
         "request_id": answer.request_id,
@@ -142,8 +142,8 @@ def meta_of(answer: Answer) -> dict[str, Any]:
 
 
 def fit(result: ToolResult, deps: Deps) -> Content:
-    """The result within the host's budget. What does not fit is kept whole, and the text says how to read on."""
-    meta = {"glm": _plain(result.meta)} if result.meta else {}
+    """The result within the client's budget. What does not fit is kept whole, and the text says how to read on."""
+    meta = {"glm": _cleaned(result.meta)} if result.meta else {}
     result.text = plain(result.text)
     closing_line = "\n\n" + "\n".join(map(one_line, result.notes)) if result.notes else ""
     head = plain(result.head) + ("\n\n" if result.head and result.text else "")
@@ -152,7 +152,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
     if fixed + linked > deps.client.budget // 2:
         links, linked = (), 0  # the head names the same files
-    room = max(LEAST, deps.client.budget - fixed - linked)
+    room = max(MINIMUM_CHARS, deps.client.budget - fixed - linked)
     size: Callable[[str], int] = _length
     if result.max_chars is not None:
         room, size = result.max_chars, len
@@ -170,7 +170,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     # What a model wants a function called with is data for a program, byte for byte.
     exact = {k: _keyless(v) for k, v in result.data.items() if k in {"tool_calls", "message"}}
     structured = (
-        _plain({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
+        _cleaned({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
     )
     return Content(text, meta, links, tuple(result.previews), structured)
 
@@ -187,35 +187,39 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
     place = f" The whole is in {path}." if path and len(path) < deps.client.budget // 20 else ""
     return (
         f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
-        f'Go on with read_document(documents="glm://outputs/{ident}", cursor="{at}").{place}]'
+        f'Go on with read_document(documents="{SCHEME}{ident}", cursor="{at}").{place}]'
     )
 
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
-    for part in ("message", "hint"):
-        said = getattr(error, part)
-        if len(said) > ERROR_CHARS:
-            setattr(error, part, said[: ERROR_CHARS - 1] + "…")
-    text = plain(str(error))
+    shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
+    text = str(shown)
     partial = plain(error.partial or "")
-    meta: dict[str, Any] = {"error": _plain(error.as_meta())}
+    meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
     if len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])
     if partial:
         budget = deps.client.budget if deps else McpClient().budget
-        room = max(LEAST, budget - RESERVE - _length(text) - _length(meta) - 100)
+        room = max(MINIMUM_CHARS, budget - RESERVE - _length(text) - _length(meta) - 100)
         end = _cut(partial, room, _length)
         text += "\n\nWhat had arrived (not complete):\n" + partial[:end] + ("…" if end < len(partial) else "")
     return Content(text, {"glm": meta}, structured=None, error=True)
 
 
-def _plain(value: Any) -> Any:
+def _bearable(text: str) -> str:
+    """What an error says, of a length that can be shown. Keys first: a cut would leave the half of one."""
+    text = without_secrets(text)
+    return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
+
+
+def _cleaned(value: Any) -> Any:
+    """A value without control characters, terminal escapes, or our key."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
-        return {_plain(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
+        return {_cleaned(k): _cleaned(v) for k, v in value.items()}
+    return [_cleaned(v) for v in value] if isinstance(value, list) else value
 
 
 def _keyless(value: Any) -> Any:
@@ -244,7 +248,7 @@ def _cut(text: str, room: int, size: Callable[[str], int]) -> int:
         else:
             high = middle - 1
     for mark in ("\n\n", "\n", " ", "。"):
-        found = text.rfind(mark, 0, low)
-        if found > low * 0.8:
-            return found + len(mark)
+        border = text.rfind(mark, 0, low)
+        if border > low * 0.8:
+            return border + len(mark)
     return max(1, low)

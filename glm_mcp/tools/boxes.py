@@ -1,4 +1,4 @@
-"""Boxes in a model's answer: found in any of its spellings, turned into pixels, drawn. Pure functions.
+"""Boxes in a model's answer, read in any of its spellings. Pure functions; `locate.py` has what is done with them.
 
 A vision model answers with integers from 0 to 1000 of width and height, origin top left: `[[x1,y1,x2,y2]]`, one
 list, answer-box tokens round it, JSON with `bbox_2d` and `label`, points `[x,y]`, an object keyed by video frame.
@@ -10,8 +10,6 @@ import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from glm_mcp.media.types import Picture
 
 _OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
 _LABEL = 80
@@ -124,48 +122,48 @@ class Box:
 
 def parse_boxes(text: str) -> list[Box]:
     """Every box and point in an answer, in order. Never raises; lists that cannot be boxes are left alone."""
-    plain = text.translate(_PLAIN)
+    ascii_text = text.translate(_PLAIN)
     code = [
         (m.start(2), m.end(2))
-        for m in _FENCE.finditer(plain)
+        for m in _FENCE.finditer(ascii_text)
         if m[1].lower() not in {"", "json", "json5", "jsonc", "text", "txt"}
     ]
-    tokens = [(m.start(1), m.end(1)) for m in _TOKEN.finditer(plain)]
-    nest = _braces(plain)
-    found: list[Box] = []
+    tokens = [(m.start(1), m.end(1)) for m in _TOKEN.finditer(ascii_text)]
+    nest = _braces(ascii_text)
+    boxes: list[Box] = []
     key = ""
-    for match in _LIST.finditer(plain):
+    for match in _LIST.finditer(ascii_text):
         start, end = match.span()
         if _within(code, start):
             continue
         # A list right after another one belongs to the same key or word: "dog": [[1,2,3,4],[5,6,7,8]]
-        follows = bool(found) and plain[found[-1].span[1] : start].strip() == ","
-        key = key if follows else _key_before(plain, start)
-        box = _read(plain, match, key.lower(), trusted=follows or _within(tokens, start) is not None)
+        follows = bool(boxes) and ascii_text[boxes[-1].span[1] : start].strip() == ","
+        key = key if follows else _key_before(ascii_text, start)
+        box = _read(ascii_text, match, key.lower(), trusted=follows or _within(tokens, start) is not None)
         if box is None:
             continue
         if follows:
-            label, at = found[-1].label, found[-1].at
+            label, at = boxes[-1].label, boxes[-1].at
         else:
-            label, at = _name(text, plain, start, key, nest, found[-1].span[1] if found else 0)
-        found.append(Box(label, *box, span=(start, end), at=at))
-    return found
+            label, at = _name(text, ascii_text, start, key, nest, boxes[-1].span[1] if boxes else 0)
+        boxes.append(Box(label, *box, span=(start, end), at=at))
+    return boxes
 
 
 def _read(
-    plain: str, match: re.Match[str], key: str, *, trusted: bool
+    ascii_text: str, match: re.Match[str], key: str, *, trusted: bool
 ) -> tuple[float, float, float, float] | None:
     """The corners in order, from 0 to 1000; None when the list is something else. `trusted`: surely coordinates."""
     words = re.split(r"[,;\s]+", match[1].strip())
     numbers = [float(w) for w in words]
-    before = plain[max(0, match.start() - 60) : match.start()]
+    before = ascii_text[max(0, match.start() - 60) : match.start()]
     if key in _OTHER_KEYS or any(v < -10 or v > _OVER for v in numbers):
         return None
     if all(abs(v) <= 1.05 for v in numbers) and any("." in w for w in words):
         numbers = [v * 1000 for v in numbers]
     x, y, *rest = (min(max(v, 0.0), 1000.0) for v in numbers)
     if not rest:
-        alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", plain)
+        alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", ascii_text)
         if trusted or alone or key in _POINT_KEYS or _frame(key) or _POINT_WORD.search(before):
             return x, y, x, y
         return None
@@ -177,30 +175,30 @@ def _read(
     return min(x, rest[0]), min(y, rest[1]), max(x, rest[0]), max(y, rest[1])
 
 
-def _key_before(plain: str, start: int) -> str:
+def _key_before(ascii_text: str, start: int) -> str:
     """The key of the object member whose value the list at `start` is or begins, else nothing."""
-    head = plain[max(0, start - 120) : start]
-    found = re.search(
+    head = ascii_text[max(0, start - 120) : start]
+    match = re.search(
         r"""["']([^"'\n]{1,80})["']\s*:\s*(?:\[\s*)*$|[{,]\s*(\w{1,40})\s*:\s*(?:\[\s*)*$""", head
     )
-    return (found[1] or found[2]).strip() if found else ""
+    return (match[1] or match[2]).strip() if match else ""
 
 
 def _frame(key: str) -> str:
-    found = _FRAME.fullmatch(key.strip())
-    return found[1] if found else ""
+    match = _FRAME.fullmatch(key.strip())
+    return match[1] if match else ""
 
 
-def _braces(plain: str) -> list[tuple[int, int]]:
+def _braces(ascii_text: str) -> list[tuple[int, int]]:
     """Spans of all objects `{…}`, by their start; an object that was cut off ends with the text."""
     spans: list[tuple[int, int]] = []
     open_at: list[int] = []
-    for match in re.finditer(r"[{}]", plain):
+    for match in re.finditer(r"[{}]", ascii_text):
         if match[0] == "{":
             open_at.append(match.start())
         elif open_at:
             spans.append((open_at.pop(), match.end()))
-    spans += [(at, len(plain)) for at in open_at]
+    spans += [(at, len(ascii_text)) for at in open_at]
     return sorted(spans)
 
 
@@ -214,7 +212,7 @@ def _within(spans: Sequence[tuple[int, int]], at: int) -> tuple[int, int] | None
 
 
 def _name(
-    text: str, plain: str, start: int, key: str, nest: list[tuple[int, int]], since: int
+    text: str, ascii_text: str, start: int, key: str, nest: list[tuple[int, int]], since: int
 ) -> tuple[str, str]:
     """(label, frame) of the list at `start`: from its JSON object, its key, or the words before it on its line.
 
@@ -227,7 +225,7 @@ def _name(
     if obj is not None:
         # Looked for nearby only, so that a long answer costs its length.
         outer = _within(nest, obj[0] - 1)
-        above = plain[max(outer[0], obj[0] - 2000) : obj[0] + 1] if outer else ""
+        above = ascii_text[max(outer[0], obj[0] - 2000) : obj[0] + 1] if outer else ""
         frame = next((f for k in reversed(_LIST_KEY.findall(above)) if (f := _frame(k))), "")
         inside = _LABEL_IN.search(text[max(obj[0], start - 2000) : min(obj[1], start + 2000)])
         if inside:
@@ -246,28 +244,3 @@ def _name(
 
 def _tidy(words: str) -> str:
     return re.sub(r"\s+", " ", words.replace("\\n", " ").replace('\\"', '"')).strip(" \"'“”")[:_LABEL]
-
-
-def to_pixels(box: Box, picture: Picture) -> tuple[int, int, int, int]:
-    """The box in pixels of the original upright picture, whatever part of it, at whatever scale, was sent."""
-    width, height = picture.original
-
-    def place(v: float, sent: int, start: float, most: int) -> int:
-        return min(max(round(start + v * sent / 1000 / picture.scale), 0), most)
-
-    return (
-        place(box.x1, picture.width, picture.left, width),
-        place(box.y1, picture.height, picture.top, height),
-        place(box.x2, picture.width, picture.left, width),
-        place(box.y2, picture.height, picture.top, height),
-    )
-
-
-def draw_boxes(data: bytes, boxes: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
-    """A copy of a picture with boxes (pixels of the upright picture) and their numbers and labels drawn in.
-
-    PNG for graphics, JPEG for photos. A point (no extent) becomes a cross. Blocking. Raises UnsupportedMedia.
-    """
-    from glm_mcp.media.images import annotate
-
-    return annotate.draw(data, boxes)

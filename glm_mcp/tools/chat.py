@@ -3,112 +3,86 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.images.prepare import prepare_images
-from glm_mcp.media.types import LEAVABLE, Fragment, Source
+from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
-from glm_mcp.tools.arguments import COMMON, MODEL, Arg
+from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.sources import fetch, is_remote, missed, origin, resolve
+from glm_mcp.tools.sources import fetch, is_remote, opened, origin
 
-ARGS = (
-    Arg(
-        "prompt",
-        "text",
-        "The question; may be empty after function results",
-        required=True,
-        also=("message", "question", "query", "text", "input"),
-    ),
-    Arg("system", "text", "Instructions for the model", also=("system_prompt", "instructions")),
-    Arg("history", "dicts", "Earlier API messages, as they are", also=("messages",)),
-    Arg(
-        "files",
-        "texts",
-        "Paths or URLs of documents, code, pictures",
-        also=("file", "images", "image", "documents", "attachments", "path", "paths"),
-    ),
-    Arg("functions", "dicts", "Function definitions the model may call", also=("tools",)),
-    *COMMON,
-    MODEL,
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatArgs(AnswerArgs):
+    prompt: Annotated[
+        str,
+        Arg(
+            "text",
+            "The question; may be empty after function results",
+            also=("message", "question", "query", "text", "input"),
+        ),
+    ]
+    system: Annotated[
+        str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"))
+    ] = ""
+    history: Annotated[
+        tuple[dict[str, Any], ...],
+        Arg("dicts", "Earlier API messages, as they are", also=("messages",)),
+    ] = ()
+    files: Annotated[
+        tuple[str, ...],
+        Arg(
+            "texts",
+            "Paths or URLs of documents, code, pictures",
+            also=("file", "images", "image", "documents", "attachments", "path", "paths"),
+        ),
+    ] = ()
+    functions: Annotated[
+        tuple[dict[str, Any], ...],
+        Arg("dicts", "Function definitions the model may call", also=("tools",)),
+    ] = ()
+
+
 ROLES = ("system", "user", "assistant", "tool")
 FUNCTIONS_MAX = 128  # the platform's limit
 
 
-async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
-    prompt: str = args["prompt"]
-    history = [_message(n, raw) for n, raw in enumerate(args.get("history") or [])]
-    functions = _functions(args.get("functions") or [])
-    files = args.get("files") or []
-    if not prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
+async def run(deps: Deps, args: ChatArgs) -> ToolResult:
+    history = [_message(n, raw) for n, raw in enumerate(args.history)]
+    functions = _functions(args.functions)
+    if not args.prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
         raise InvalidRequest(
             "chat: prompt is empty",
             "Give the question in prompt; it may be empty only after function results in history.",
         )
-    parts: list[Part] = []
-    notes: list[str] = []
-    found: list[Source] = []
-    left_out: list[GLMError] = []
-    try:
-        for argument in files:
-            found += await resolve(deps, argument, "any", left_out)
-        for source in found:
-            try:
-                more, said = await _attached(deps, source, len(found))
-            except LEAVABLE as error:
-                if not source.matched:
-                    raise
-                left_out.append(error)
-                continue
-            parts += more
-            notes += said
-        if left_out and not parts:
-            raise left_out[0]
-        notes += missed(left_out)
-    finally:
-        for source in found:
-            source.close()
-    messages = [Message("system", args["system"])] if args.get("system") else []
+    parts, notes = await _all_attached(deps, args.files)
+    messages = [Message("system", args.system)] if args.system else []
     messages += history
-    if prompt.strip() or parts:
-        # The API wants words beside pictures; after function results the caller has none.
-        words = prompt if prompt.strip() or any(isinstance(p, Text) for p in parts) else "Go on."
-        content: str | tuple[Part, ...] = (
-            (*parts, Text(words)) if parts and words.strip() else (tuple(parts) or words)
-        )
-        messages.append(Message("user", content))
-    seen = any(not isinstance(p, Text) for m in messages for p in m.parts())
-    answer = await ask(
-        deps,
-        args,
-        Question(
-            tuple(messages),
-            "vision" if seen else "chat",
-            task="chat",
-            exact=bool(functions),
-            functions=functions,
-        ),
+    if args.prompt.strip() or parts:
+        messages.append(Message("user", _content(args.prompt, parts)))
+    vision = any(not isinstance(p, Text) for m in messages for p in m.parts())
+    question = Question(
+        tuple(messages),
+        "vision" if vision else "chat",
+        task="chat",
+        exact=bool(functions),
+        functions=functions,
     )
-    sources = _sources(answer.extras.get("web_search"))
-    answer.text += sources
-    notes += ["with pages of a web search"] * bool(sources)
+    answer = await ask(deps, args, question)
+    pages = _web_pages(answer.extras.get("web_search"))
+    answer.text += pages
+    notes += ["with pages of a web search"] * bool(pages)
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
-        turn: dict[str, Any] = {
-            "role": "assistant",
-            "content": answer.text or None,
-            "tool_calls": answer.tool_calls,
-        }
-        if answer.reasoning and thinking(deps, args) != "false":
-            # The API wants it back unmodified.
-            turn["reasoning_content"] = answer.reasoning
+        turn = _turn(answer, thought=thinking(deps, args) != "false")
         finished.head = (
             "The model asks for function calls. Append this message to history, then one "
             '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
@@ -118,11 +92,41 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     return finished
 
 
-def _sources(found: Any) -> str:
-    """What a web search of the model found, as lines to cite; empty when there was none."""
-    entries = [e for e in found if isinstance(e, dict) and e.get("link")] if isinstance(found, list) else []
+def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
+    """The user's turn. The API wants words beside images; after function results the caller has none."""
+    if not parts:
+        return prompt
+    if prompt.strip():
+        return (*parts, Text(prompt))
+    return tuple(parts) if any(isinstance(p, Text) for p in parts) else (*parts, Text("Go on."))
+
+
+def _turn(answer: Answer, *, thought: bool) -> dict[str, Any]:
+    """The assistant's message with its calls, as the API wants it back: the thoughts unmodified."""
+    turn = {"role": "assistant", "content": answer.text or None, "tool_calls": answer.tool_calls}
+    return turn | ({"reasoning_content": answer.reasoning} if answer.reasoning and thought else {})
+
+
+def _web_pages(raw: Any) -> str:
+    """What a web search of the model brought, as lines to cite; empty when there was none."""
+    entries = [e for e in raw if isinstance(e, dict) and e.get("link")] if isinstance(raw, list) else []
     lines = [f"- {clean(e.get('title') or e['link'], 120)}: {clean(e['link'], 300)}" for e in entries[:10]]
     return "\n\nSources:\n" + "\n".join(lines) if lines else ""
+
+
+async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part], list[str]]:
+    """The files as parts of the user's turn, and what a careful reader must know of them."""
+    parts: list[Part] = []
+    notes: list[str] = []
+    async with opened(deps, files, "any") as held:
+        for source in held.sources:
+            with held.leaving_out(source):
+                more, said = await _attached(deps, source, len(held.sources))
+                parts += more
+                notes += said
+        if held.left_out and not parts:
+            raise held.left_out[0]
+    return parts, notes + held.missed()
 
 
 async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], list[str]]:
@@ -151,11 +155,10 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
     document = await read_document(source)
     text = f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
     pages = [p.number for p in document.pages if p.as_image]
-    drawn = await render_pages(source, pages, card) if pages else []
-    shown: list[Part] = []
-    for picture in drawn:
-        shown += [Text(f"[{picture.label}]"), picture.part]
-    return [Text(text), *shown], [*document.notes, *origin(source)]
+    attached: list[Part] = [Text(text)]
+    for picture in await render_pages(source, pages, card) if pages else ():
+        attached += [Text(f"[{picture.label}]"), picture.part]
+    return attached, [*document.notes, *origin(source)]
 
 
 def _message(position: int, raw: dict[str, Any]) -> Message:
@@ -234,17 +237,17 @@ def _mime(url: str) -> str:
     return url[5:].partition(";")[0] if url.startswith("data:image/") else "image/png"
 
 
-def _functions(raw: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+def _functions(raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
     """Definitions as the API wants them: plain ones are wrapped; entries with a type of their own pass unchanged.
 
     Raises InvalidRequest naming the entry.
     """
     import re
 
-    found: list[dict[str, Any]] = []
+    functions: list[dict[str, Any]] = []
     for position, entry in enumerate(raw):
         if entry.get("type", "function") != "function" and entry.get("type") != "object":
-            found.append(entry)
+            functions.append(entry)
             continue
         inner = (
             entry.get("function")
@@ -261,17 +264,17 @@ def _functions(raw: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
         schema = function.pop("input_schema", None) or function.pop("inputSchema", None)
         function.setdefault("description", name)
         function.setdefault("parameters", schema or {"type": "object", "properties": {}})
-        found.append({"type": "function", "function": function})
-    if len(found) > FUNCTIONS_MAX:
-        raise InvalidRequest(f"chat: {len(found)} functions", f"At most {FUNCTIONS_MAX}.")
-    return tuple(found)
+        functions.append({"type": "function", "function": function})
+    if len(functions) > FUNCTIONS_MAX:
+        raise InvalidRequest(f"chat: {len(functions)} functions", f"At most {FUNCTIONS_MAX}.")
+    return tuple(functions)
 
 
 TOOL = Tool(
     "chat",
     "Chat with GLM",
     "Ask a second model (GLM) for a draft, review, translation or another opinion. Reads files; can call your functions and search the web.",
-    ARGS,
+    ChatArgs,
     run,
     hint="second opinion, ask another LLM, GLM, Zhipu, translate, brainstorm",
 )

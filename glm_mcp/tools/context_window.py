@@ -10,15 +10,15 @@ from glm_mcp.media.documents.pages import pieces
 from glm_mcp.media.types import Page, Picture
 from glm_mcp.registry import Card
 from glm_mcp.tools.ask import Question
-from glm_mcp.tools.language import Lang
+from glm_mcp.tools.tasks import Lang
 
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
-PAGE_TOKENS = 1_500  # of a page picture, as in policy.IMAGE_TOKENS
+PAGE_TOKENS = 1_500  # of a page image, as in policy.IMAGE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A page as it goes to a model: text, or pictures, or both."""
+    """A page as it goes to a model: text, or images, or both."""
 
     label: str
     text: str
@@ -26,7 +26,7 @@ class Unit:
 
 
 def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) -> list[list[Unit]]:
-    """Units in order, in as few packs as the model's window and its number of pictures allow. A text larger than the
+    """Units in order, in as few packs as the model's window and its number of images allow. A text larger than the
     window is cut. Blocking: counting takes a second for some million characters.
     """
     answer = min(max_tokens or card.default_tokens, card.max_tokens)

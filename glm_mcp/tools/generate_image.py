@@ -1,4 +1,4 @@
-"""generate_image: a picture from words, saved where the user wants it."""
+"""generate_image: an image from words, saved where the user wants it."""
 
 from __future__ import annotations
 
@@ -7,56 +7,65 @@ import re
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 
 from glm_mcp.errors import (
     ConfigError,
-    GLMError,
+    ForbiddenURL,
     InvalidRequest,
     MediaTooLarge,
     NetworkError,
+    NotFound,
     TimedOut,
     UnsupportedMedia,
     UpstreamError,
 )
-from glm_mcp.glm.calls import Job
+from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
+from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread
-from glm_mcp.tools.arguments import MODEL, Arg
+from glm_mcp.tools import saving
+from glm_mcp.tools.arguments import Arg, ModelArgs
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 
 if TYPE_CHECKING:
     from glm_mcp.media.images.convert import Finished
 
-ARGS = (
-    Arg("prompt", "text", "What to draw", required=True, also=("description", "text", "query")),
-    Arg(
-        "size",
-        "text",
-        "1024x1024 (default), WxH or a ratio such as 16:9",
-        also=("aspect_ratio", "ratio", "resolution", "dimensions"),
-    ),
-    Arg("quality", "text", choices=("standard", "hd")),
-    Arg(
-        "output",
-        "text",
-        "File or folder; the suffix sets the format",
-        also=("output_path", "path", "file", "filename", "save_path"),
-    ),
-    Arg("preview", "flag", "Show a small copy"),
-    MODEL,
-)
-IMAGE_BYTES = 30 * 1024 * 1024  # of one generated picture; real ones are under 5 MB
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawArgs(ModelArgs):
+    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"))]
+    size: Annotated[
+        str | None,
+        Arg(
+            "text",
+            "1024x1024 (default), WxH or a ratio such as 16:9",
+            also=("aspect_ratio", "ratio", "resolution", "dimensions"),
+        ),
+    ] = None
+    quality: Annotated[str | None, Arg("text", choices=("standard", "hd"))] = None
+    output: Annotated[
+        str,
+        Arg(
+            "text",
+            "File or folder; the suffix sets the format",
+            also=("output_path", "path", "file", "filename", "save_path"),
+        ),
+    ] = ""
+    preview: Annotated[bool | None, Arg("flag", "Show a small copy")] = None
+
+
+IMAGE_BYTES = 30 * 1024 * 1024  # of one generated image; real ones are under 5 MB
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
-OWN = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}  # what a service may draw in
+LARGER_MAX = 10  # times the pixels asked for; a service that draws more than that drew something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +92,10 @@ def plan_size(text: str | None) -> Size:
     forms = (
         f"It may be one of {', '.join(SIZES)}, another WxH up to {SIDE_ASKED_MAX}, or a ratio such as 16:9."
     )
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([x×*,:/])\s*(\d{1,9}(?:\.\d{1,9})?)(?:\s*px)?", word)
-    if not found:
+    pair = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([x×*,:/])\s*(\d{1,9}(?:\.\d{1,9})?)(?:\s*px)?", word)
+    if not pair:
         raise InvalidRequest(f"generate_image: size is {text!r}", forms)
-    first, mark, second = float(found[1]), found[2], float(found[3])
+    first, mark, second = float(pair[1]), pair[2], float(pair[3])
     if mark in ":/" or max(first, second) < 25:  # 16x9 is a shape, 32x32 an icon
         if not second > 0 or not 1 / 4 <= first / second <= 4:
             raise InvalidRequest(
@@ -129,60 +138,32 @@ def _ratio(ratio: float) -> tuple[int, int]:
     return min(legal, key=lambda s: (round(abs(log(s[0] / s[1] / ratio)), 3), abs(s[0] * s[1] - MEGAPIXEL)))
 
 
-async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
-    prompt = args["prompt"].strip()
+async def run(deps: Deps, args: DrawArgs) -> ToolResult:
+    prompt = args.prompt.strip()
     if not prompt:
         raise InvalidRequest("generate_image: prompt is empty", "Say what to draw.")
-    size = plan_size(args.get("size"))
-    # Where it goes is settled before anything is asked for: a picture that cannot be saved is a picture lost.
-    output = args.get("output", "").strip().strip("'\"`")
+    size = plan_size(args.size)
+    # Where it goes is settled before anything is asked for: an image that cannot be saved is an image lost.
+    output = args.output.strip().strip("'\"`")
     target = await in_thread(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
-    if args.get("quality"):
-        body["quality"] = args["quality"]
+    if args.quality:
+        body["quality"] = args.quality
     deps.progress.say("drawing")
-    drawing = await deps.glm.generate_image(
-        body, Job("image", deps.deadline, model=args.get("model")), deps.progress
-    )
-    deps.progress.say("downloading the picture")
-    data = drawing.data if drawing.url is None else await _fetched(deps, drawing.url)
-    data = data or b""
-    if detect(data).family != "image":
-        raise UpstreamError(
-            "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
-        )
-    shown = bool(args.get("preview", True)) and deps.client.previews
-    finished = await _finished(data, output, target, size, drawing.url, preview=shown)
+    job = Job("image", deps.deadline, model=args.model)
+    drawing = await deps.glm.generate_image(body, job, deps.progress)
+    data = await _fetched(deps, drawing)
+    previewed = args.preview is not False and deps.client.previews
+    finished = await _finished(drawing, data, output, target, size, preview=previewed)
     try:
         saved = await in_thread(_save, deps, output, target, finished)
     except ConfigError as error:
-        error.hint = f"{_made(drawing.url)} {error.hint}" if drawing.url else error.hint
-        raise
-    data, drawn = saved.data, saved.size
-    notes = [
-        drawing.model,
-        f"{drawn[0]}x{drawn[1]}",
-        f"{len(data) / 1024:,.0f} KB",
-        f"{drawing.seconds:.1f} s",
-    ]
-    if drawn != (size.final or size.api):
-        notes.append(f"the service drew {drawn[0]}x{drawn[1]} instead of {size.api[0]}x{size.api[1]}")
-    elif size.final:
-        notes.append(f"drawn at {size.api[0]}x{size.api[1]}, then scaled and cropped")
-    notes.append("the service puts an 'AI generated' mark on it")
-    if deps.settings.simulate:
-        notes.append("SIMULATED")
-    previews = []
-    if shown:
-        previews = [(finished.preview, "image/jpeg")]
-    elif args.get("preview"):
-        # A host that does not show pictures writes them into the prompt as text, and cuts the result.
-        notes.append("no preview: this host is not known to show pictures")
+        raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
     meta = {
         "model": drawing.model,
         "request_id": drawing.request_id,
         "s": round(drawing.seconds, 2),
-        "size": f"{drawn[0]}x{drawn[1]}",
+        "size": f"{saved.size[0]}x{saved.size[1]}",
     }
     facts = {
         "path": saved.said,
@@ -194,17 +175,67 @@ async def run(deps: Deps, args: dict[str, Any]) -> ToolResult:
     return ToolResult(
         "",
         head=saved.said,
-        notes=["[" + " · ".join(notes) + "]"],
+        notes=["[" + " · ".join(_notes(deps, args, drawing, saved, size)) + "]"],
         meta=meta,
-        data=facts,
+        data={k: v for k, v in facts.items() if v is not None},
         links=[saved.link],
-        previews=previews,
+        previews=[(finished.preview, "image/jpeg")] if previewed else [],
     )
+
+
+def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, saved: Saved, size: Size) -> list[str]:
+    """What the closing line says."""
+    width, height = saved.size
+    notes = [
+        drawing.model,
+        f"{width}x{height}",
+        f"{len(saved.data) / 1024:,.0f} KB",
+        f"{drawing.seconds:.1f} s",
+    ]
+    asked = f"{size.api[0]}x{size.api[1]}"
+    if saved.size != (size.final or size.api):
+        notes.append(f"the service drew {width}x{height} instead of {asked}")
+    elif size.final:
+        notes.append(f"drawn at {asked}, then scaled and cropped")
+    notes += [*drawing.notes, "the service puts an 'AI generated' mark on it"]
+    if deps.settings.simulate:
+        notes.append("SIMULATED")
+    if args.preview and not deps.client.previews:
+        # A client that does not show images writes them into the prompt as text, and cuts the result.
+        notes.append("no preview: this host is not known to show pictures")
+    return notes
+
+
+async def _finished(
+    drawing: Drawing, data: bytes, output: str, target: Path, size: Size, *, preview: bool
+) -> Finished:
+    """The image in the format that `output` names, else in the one it came in.
+
+    Raises UpstreamError for what is no image, UnsupportedMedia for one that is not whole, MediaTooLarge for one far
+    larger than was asked for: with its address.
+    """
+    from glm_mcp.media.images.convert import Wanted
+
+    if detect(data).family != "image":
+        raise UpstreamError(
+            "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
+        )
+    wanted = Wanted(
+        "the picture that the service drew",
+        target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else "",
+        size.final,
+        PREVIEW_SIDE if preview else 0,
+        LARGER_MAX * size.api[0] * size.api[1],
+    )
+    try:
+        return await finish_image(data, wanted)
+    except (UnsupportedMedia, MediaTooLarge) as error:
+        raise error.but(hint=f"{_made(drawing)} {error.hint}", request_id=drawing.request_id) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A written picture: `said` is the first line of the result, `size` in pixels."""
+    """A written image: `said` is the first line of the result, `size` in pixels."""
 
     said: str
     link: Link
@@ -216,7 +247,7 @@ def _target(deps: Deps, output: str, prompt: str) -> Path:
     """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
     from glm_mcp.media.images.convert import FORMATS
 
-    default = _name(prompt) + ".png"
+    default = saving.stem_of(prompt.lower(), "image") + ".png"
     if not deps.client.local and not output:
         return Path(default)
     target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
@@ -240,73 +271,53 @@ def _looks_like_suffix(suffix: str) -> bool:
     return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
 
 
-async def _finished(
-    data: bytes, output: str, target: Path, size: Size, url: str | None, *, preview: bool
-) -> Finished:
-    """In the format that `output` names, else in the one it came in; its address stays told when that fails."""
-    from glm_mcp.media.images.convert import Wanted
-
-    named = target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else ""
-    wanted = Wanted(
-        "the picture that the service drew",
-        named,
-        size.final,
-        PREVIEW_SIDE if preview else 0,
-        10 * size.api[0] * size.api[1],
-    )
-    try:
-        return await finish_image(data, wanted)
-    except (UnsupportedMedia, MediaTooLarge) as error:
-        error.hint = f"{_made(url)} {error.hint}" if url else error.hint
-        raise
-
-
 def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
-    data, mime = finished.data, finished.mime
+    """Writes it; where `output` names no format, under the suffix of the one it has."""
+    data, mime, size = finished.data, finished.mime, finished.size
     if not output.lower().endswith(target.suffix.lower()):
         target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = f"glm://outputs/{deps.outputs.keep(data, target.suffix.lower(), name=target.name)}"
-        return Saved(uri, Link(uri, target.name, mime), data, finished.size)
+        uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
+        return Saved(uri, Link(uri, target.name, mime), data, size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
-    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, finished.size)
+    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 
 
-async def _fetched(deps: Deps, url: str) -> bytes:
-    """The picture's bytes; the URL stays valid for 30 days, so that a failure here loses nothing."""
-    for tries in range(1, DOWNLOAD_TRIES + 1):
+async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
+    """The image's bytes; an address stays valid for 30 days, so that a failure here loses nothing."""
+    if drawing.data is not None:
+        return drawing.data
+    deps.progress.say("downloading the picture")
+    url = drawing.url or ""
+    tries = 0
+    while True:
+        tries += 1
         left = deps.deadline - anyio.current_time()
         try:
             data, _, _ = await download(
                 url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
             )
-        except GLMError as error:
+            return data
+        except (NetworkError, TimedOut, MediaTooLarge) as error:
             if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:
                 continue
-            if isinstance(error, NetworkError | TimedOut):
-                error.hint = f"{_made(url)} {error.hint}"
-            else:
-                error.hint = "The service's own address of the picture leads to none: call again for another."
-            raise
-        return data
-    raise AssertionError  # the loop returns or raises
+            raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
+        except (NotFound, ForbiddenURL, UnsupportedMedia) as error:
+            lost = "The service's own address of the picture leads to none: call again for another."
+            raise error.but(hint=lost) from error
 
 
-def _made(url: str) -> str:
-    return f"The picture was made and is kept for 30 days at {url} . Download it there."
-
-
-def _name(prompt: str) -> str:
-    """A short file name from the prompt: letters of any script, digits and hyphens."""
-    words = re.sub(r"[^\w]+", "-", prompt.lower(), flags=re.UNICODE).strip("-_")
-    return words[:40].rstrip("-_") or "image"
+def _made(drawing: Drawing) -> str:
+    if drawing.url:
+        return f"The picture was made and is kept for 30 days at {drawing.url} . Download it there."
+    return "The picture was made, but without an address: call again for another."
 
 
 TOOL = Tool(
     "generate_image",
     "Generate an image",
     "Draw a picture from words (CogView) and save it to a file. The first line of the answer is the path. 5-20 s. A visible 'AI generated' mark stays on it.",
-    ARGS,
+    DrawArgs,
     run,
     reads_only=False,
     hint="draw, illustration, icon, logo, background, picture from text, CogView",

@@ -6,11 +6,26 @@ A full disk must not cost the answer that the file belongs to: then what to say 
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable
 
 from glm_mcp.errors import ConfigError
+from glm_mcp.outputs import SCHEME
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
+
+STEM_CHARS = 40  # of a file's name that is made from another's, or from words
+
+
+def stem_of(words: str, default: str) -> str:
+    """A short file name from a path, an address or words: letters of any script, digits, _ and hyphens."""
+    return re.sub(r"[^\w]+", "-", words).strip("-_")[:STEM_CHARS].rstrip("-_") or default
+
+
+def stem_of_source(name: str, default: str) -> str:
+    """The same from a source's name, without its folders and its suffix."""
+    last = name.rpartition("/")[2]
+    return stem_of(last.rpartition(".")[0] or last, default)
 
 
 async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
@@ -48,7 +63,7 @@ def _tried(write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
 
 def _keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
     dot = name.rfind(".")
-    uri = f"glm://outputs/{deps.outputs.keep(data, name[dot:] if dot > 0 else '', name=name)}"
+    uri = SCHEME + deps.outputs.keep(data, name[dot:] if dot > 0 else "", name=name)
     return uri, Link(uri, name, _mime(name))
 
 

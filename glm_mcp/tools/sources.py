@@ -1,34 +1,81 @@
-"""From an argument to sources, with this call's sandbox, limits and time."""
+"""From arguments to sources, with this call's sandbox, limits and time; they are closed when the call ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
 
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.messages import Image, Part
+from glm_mcp.media.charset import decode
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.resolve import resolve_source
-from glm_mcp.media.types import Source
+from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps
 
 MIB = 1024 * 1024
 DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
+SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
+# After the video's own name.
+SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Opened:
+    """The sources of one call, and what is wrong with those files of a pattern that it goes without."""
+
+    sources: list[Source] = field(default_factory=list)
+    left_out: list[GLMError] = field(default_factory=list)
+
+    @contextmanager
+    def leaving_out(self, source: Source) -> Iterator[None]:
+        """What is wrong with a file that a pattern named is noted, and the block ends; of any other it is raised."""
+        try:
+            yield
+        except LEAVABLE as error:
+            if not source.matched:
+                raise
+            self.left_out.append(error)
+
+    def missed(self) -> list[str]:
+        """A note that names the files of a pattern that were left out, the first few with the reason."""
+        if not self.left_out:
+            return []
+        reasons = "; ".join(one_line(error.message)[:REASON_CHARS] for error in self.left_out[:REASONS])
+        more = "; …" if len(self.left_out) > REASONS else ""
+        return [f"{len(self.left_out)} left out: {reasons}{more}"]
+
+
+@asynccontextmanager
+async def opened(deps: Deps, arguments: Sequence[str], want: Want) -> AsyncIterator[Opened]:
+    """The sources that arguments name, open for as long as the block lasts. Raises as `resolve_source`."""
+    held = Opened()
+    try:
+        for argument in arguments:
+            held.sources += await resolve(deps, argument, want, held.left_out)
+        yield held
+    finally:
+        for source in held.sources:
+            source.close()
 
 
 async def resolve(
     deps: Deps, argument: str, want: Want, left_out: list[GLMError] | None = None
 ) -> list[Source]:
     """The sources that an argument names; `left_out` and errors as of `resolve_source`."""
-    found = await resolve_source(
+    sources = await resolve_source(
         argument,
         want,
         sandbox=deps.sandbox,
@@ -37,15 +84,7 @@ async def resolve(
         left_out=left_out,
     )
     # A name goes into notes and prompts, where a line break in it would speak for itself.
-    return [replace(source, name=one_line(source.name)) for source in found]
-
-
-def missed(left_out: Sequence[GLMError]) -> list[str]:
-    """A note that names the files of a pattern that were left out, the first few with the reason."""
-    if not left_out:
-        return []
-    said = "; ".join(one_line(error.message)[:REASON_CHARS] for error in left_out[:REASONS])
-    return [f"{len(left_out)} left out: {said}" + ("; …" if len(left_out) > REASONS else "")]
+    return [replace(source, name=one_line(source.name)) for source in sources]
 
 
 def is_remote(source: Source) -> bool:
@@ -54,7 +93,7 @@ def is_remote(source: Source) -> bool:
 
 
 def origin(source: Source) -> list[str]:
-    """A note that says where a text or picture of somebody else's came from: a download, or what an answer before kept."""
+    """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
         return [f"{source.name} from {urlsplit(source.url).hostname}"]
     # Bytes that have a path are our own cache's.
@@ -71,12 +110,37 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
-    """A picture by URL turned into bytes, for a service that cannot fetch it."""
+    """An image by URL turned into bytes, for a service that cannot fetch it; any other part as it is."""
     if not isinstance(part, Image) or part.url is None:
         return part
-    found = await resolve(deps, part.url, "image")
+    (source,) = await resolve(deps, part.url, "image")
     card = deps.glm.models("vision")[0]
     pictures = await prepare_image(
-        await fetch(deps, found[0], "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
+        await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part
+
+
+async def subtitles_beside(deps: Deps, source: Source) -> str | None:
+    """The text of a subtitle file beside a local video, where it may be read."""
+    if source.path is None:
+        return None
+    for beside in await in_thread(_beside, source.path):
+        try:
+            async with opened(deps, [str(beside)], "any") as held:
+                file = held.sources[0]
+                if file.size <= SIDECAR_BYTES:
+                    return decode(await in_thread(file.read), beside.name).text
+        except GLMError:
+            continue
+    return None
+
+
+def _beside(video: Path) -> list[Path]:
+    """Subtitle files of a video: its name, perhaps a language, and the suffix; the plainest name first."""
+    try:
+        names = [p for p in video.parent.iterdir() if p.name.casefold().startswith(video.stem.casefold())]
+    except OSError:
+        return []
+    fit = [p for p in names if SIDECAR.fullmatch(p.name[len(video.stem) :])]
+    return sorted(fit, key=lambda p: (len(p.name), p.name.casefold()))

@@ -6,36 +6,37 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, BinaryIO
+import string
+from typing import Any, BinaryIO, NamedTuple
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.worker import run_job
 
-Wanted = bool | dict[str, Any]  # true, or a JSON Schema
+ResponseFormat = bool | dict[str, Any]  # true, or a JSON Schema
 CHECK_S = 10.0  # for one check; an honest one takes milliseconds beside the start of a process
 SCHEMA_BYTES = 60_000  # of a schema; what is larger is no instruction for a model
-_MEND = "Mend the schema, or give json=true."
+_FIX = "Mend the schema, or give json=true."
 
 
-def check_schema(wanted: Wanted) -> None:
+def check_schema(form: ResponseFormat) -> None:
     """Raises InvalidRequest for a JSON Schema that is none, or that refers to anything but itself."""
     import jsonschema
 
-    if not isinstance(wanted, dict):
+    if not isinstance(form, dict):
         return
-    size = len(json.dumps(wanted))
+    size = len(json.dumps(form))
     if size > SCHEMA_BYTES:
         raise InvalidRequest(
-            f"json is a schema of {size:,} characters, at most {SCHEMA_BYTES:,} are taken", _MEND
+            f"json is a schema of {size:,} characters, at most {SCHEMA_BYTES:,} are taken", _FIX
         )
     try:
-        jsonschema.validators.validator_for(wanted).check_schema(wanted)
+        jsonschema.validators.validator_for(form).check_schema(form)
     except jsonschema.SchemaError as error:
-        raise InvalidRequest(f"json is not a valid JSON Schema: {error.message[:200]}", _MEND) from None
+        raise InvalidRequest(f"json is not a valid JSON Schema: {error.message[:200]}", _FIX) from None
     except RecursionError:
-        raise InvalidRequest("json is nested too deeply for a JSON Schema", _MEND) from None
-    outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(wanted))
-    if outside and outside[1] not in json.dumps(_ids(wanted)):
+        raise InvalidRequest("json is nested too deeply for a JSON Schema", _FIX) from None
+    outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(form))
+    if outside and outside[1] not in json.dumps(_ids(form)):
         raise InvalidRequest(
             f"json refers to {outside[1][:100]}, which is not fetched",
             "Put all of the schema into json itself.",
@@ -49,17 +50,17 @@ def _ids(value: Any) -> list[str]:
     return own + [i for v in inner for i in _ids(v)]
 
 
-async def check(text: str, wanted: Wanted) -> tuple[Any, str | None]:
+async def check(text: str, form: ResponseFormat) -> tuple[Any, str | None]:
     """(value, None) when the text is the JSON asked for, else (None, what is wrong with it).
 
     Raises InvalidRequest for a schema that cannot be checked in time.
     """
     value, problem = parse(text)
-    if problem or not isinstance(wanted, dict):
+    if problem or not isinstance(form, dict):
         return value, problem
     # A few lines of schema can keep a validator busy for years, and Python's regular expressions hold the interpreter
     # meanwhile: a schema of somebody else's is checked where it can be ended.
-    params = {"schema": wanted, "name": "the JSON Schema"}
+    params = {"schema": form, "name": "the JSON Schema"}
     try:
         facts, _ = await run_job(
             "glm_mcp.tools.structured:fit_job", json.dumps(value).encode(), params, timeout_s=CHECK_S
@@ -75,7 +76,8 @@ async def check(text: str, wanted: Wanted) -> tuple[Any, str | None]:
 def parse(text: str) -> tuple[Any, str | None]:
     """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not)."""
     problem = "empty"
-    for candidate in (text.strip(), _fenced(text)):
+    fence = first_fence(text)
+    for candidate in (text.strip(), fence.body.strip() if fence else ""):
         if candidate:
             try:
                 return json.loads(candidate, parse_constant=_no_constant), None
@@ -90,14 +92,38 @@ def parse(text: str) -> tuple[Any, str | None]:
     return None, f"not JSON ({problem})"
 
 
-def _fenced(text: str) -> str:
-    """What stands in the first code fence, without its language; found without patterns, which white space slows down."""
+class Fence(NamedTuple):
+    """A code fence of an answer; `alone`: there is nothing else."""
+
+    language: str
+    body: str
+    alone: bool
+
+
+def first_fence(text: str) -> Fence | None:
+    """The first code fence; one that is never closed reaches to the end. Without patterns, which white space slows down."""
+    text = text.strip()
     start = text.find("```")
     if start < 0:
-        return ""
-    end = text.find("```", start + 3)
-    inner = text[start + 3 : end if end >= 0 else len(text)]
-    return inner.removeprefix("json").strip()
+        return None
+    line = text.find("\n", start)
+    head = text[start + 3 : line if line >= 0 else len(text)]
+    language = head[: len(head) - len(head.lstrip(string.ascii_letters))]
+    if "```" in head:  # all on one line
+        start += 3 + len(language)
+        end = text.find("```", start)
+    else:
+        start = line + 1 if line >= 0 else len(text)
+        end = text.find("\n```", start - 1)
+        end = end if end >= 0 else text.find("```", start)
+    body = text[start : max(start, end) if end >= 0 else len(text)]
+    return Fence(language, body, text.startswith("```") and (end < 0 or end >= len(text) - 4))
+
+
+def unfenced(text: str) -> str:
+    """A text without the code fence that holds all of it."""
+    fence = first_fence(text)
+    return fence.body if fence and fence.alone else text
 
 
 def _no_constant(name: str) -> None:

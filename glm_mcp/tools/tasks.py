@@ -1,8 +1,17 @@
-"""The short instructions behind `task`, in English and Chinese. A given prompt always comes first."""
+"""The short instructions behind `task`, in English and Chinese, and in which of the two an answer is wanted.
+
+A given prompt always comes first.
+"""
 
 from __future__ import annotations
 
-from glm_mcp.tools.language import Lang
+import locale
+import re
+from typing import Literal
+
+from glm_mcp.settings import Settings
+
+Lang = Literal["zh", "en"]
 
 UNREADABLE = {
     "en": "Mark what you cannot read as [unreadable]; never guess.",
@@ -128,6 +137,7 @@ LAYOUT: dict[str, dict[Lang, str]] = {
         "zh": "把文档版式还原为一个 HTML 片段：标题、段落、列表、含合并单元格的表格、对齐方式，文字逐字保留。只输出 HTML。",
     },
 }
+UNSEEN: dict[Lang, str] = {"en": "[no text: scanned]", "zh": "[无文字：扫描页]"}  # in place of a page
 COMBINE: dict[Lang, str] = {
     "en": "These are the results from {count} parts of the whole, in order. Combine them into one answer to the request; keep times, pages and figures exactly; do not mention the parts.",
     "zh": "以下是整体的 {count} 个部分各自的结果，按顺序排列。请合并为对请求的一个完整回答；时间、页码和数字保持准确；不要提及分部分处理。",
@@ -143,3 +153,19 @@ def instruction(table: dict[str, dict[Lang, str]], task: str, prompt: str, lang:
     if prompt:
         return f"{prompt}\n\n{words}"
     return words if task == "ocr" else f"{words} {IN[lang]}"
+
+
+def language(prompt: str, settings: Settings) -> Lang:
+    """The prompt's language; without one GLM_LANG, else the system's."""
+    if re.search("[\u3040-\u30ff\uac00-\ud7af]", prompt):
+        return "en"  # Japanese and Korean have Chinese characters too; we have words in neither
+    # Paths and names from code say nothing of the language around them.
+    prose = re.sub(r"\S+[/\\._]\w\S*|\b[a-z]+[A-Z]\w*", " ", prompt)
+    letters = [c for c in prose if c.isalpha()] or [c for c in prompt if c.isalpha()]
+    if letters:
+        chinese = ["\u4e00" <= c <= "\u9fff" for c in letters]
+        return "zh" if chinese[0] or sum(chinese) * 4 >= len(letters) else "en"
+    if settings.lang:
+        return settings.lang
+    name = (locale.getlocale()[0] or "").lower()
+    return "zh" if name.startswith(("zh", "chinese")) else "en"

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from support.calls import C3, V1, V4, V6, L, T, answering, ask, client_of, draw, models_asked, png, spoken
-from support.toolkit import fresh_simulator
 
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 FUNCTION = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import anyio
 import httpx
 import pytest
-from support.calls import KEY, V6, T, answering, ask, client_of, counted, fresh, models_asked
+from support.calls import KEY, V6, T, answering, ask, client_of, counted, models_asked
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
@@ -18,17 +17,6 @@ from glm_mcp.glm.client import Pace
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
 
 
 SHORT_S = 1.5  # within which a call with the waits of tests is tried again some ten times

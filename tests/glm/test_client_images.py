@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from support.calls import C3, answering, client_of, draw
-from support.toolkit import fresh_simulator
 
 from glm_mcp.errors import GLMError, NetworkError, QuotaError, UpstreamError
 from glm_mcp.simulator import Fault, Simulator
@@ -15,14 +12,10 @@ from glm_mcp.simulator import Fault, Simulator
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
-
-
 async def test_a_picture_is_an_address_with_its_model_and_request_id(sim: Simulator) -> None:
     async with client_of(sim) as client:
         drawing = await draw(client)
+    assert drawing.url
     assert drawing.url.startswith(sim.origin)
     assert (drawing.model, len(drawing.attempts)) == (C3, 1)
     assert drawing.request_id

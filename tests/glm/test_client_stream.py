@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from support.calls import V1, V6, T, answering, ask, client_of, fresh, models_asked
+from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.glm.transport import Transport
@@ -18,17 +18,6 @@ from glm_mcp.progress import Progress
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
 
 
 def said(text: str) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import gc
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -29,17 +28,6 @@ pytestmark = pytest.mark.anyio
 
 MANY = 500
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(shared: Simulator) -> Simulator:
-    return fresh(shared)
 
 
 def number(request: Received) -> int:

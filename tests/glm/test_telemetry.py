@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 from support.calls import answering, ask, client_of
 from support.connect import Connect
 from support.processes import ran
-from support.toolkit import call, fail, fresh_simulator, say, text_of
+from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ContentBlocked
 from glm_mcp.simulator import Fault, Reply, Simulator
@@ -102,11 +102,6 @@ def spans() -> Iterator[list[Kept]]:
     tracer.kept = found
     yield found
     tracer.kept = None
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def ours(spans: list[Kept]) -> list[Kept]:

@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from support.made_documents import docx, lines, noise, para, pdf, zipped
 from support.ole import ole
 from support.pictures import corners, photo, png_claiming, save
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, glm, say, text_of
+from support.toolkit import chats, fail, glm, say, text_of
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
@@ -40,11 +40,6 @@ LAUGHS = (
 )
 # The header of a PEM file, in two pieces, so that no scanner takes this file for one.
 KEY = "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIEow==\n"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from support.films import Film, make, regular
 from support.mutants import cut, flip, inside, rearrange, renumber
 from support.reading import SENSIBLE, Outcome, Readers
 from support.specimens import ARGUMENTS, SPECIMENS, TOOLS, Specimen, drawing
-from support.toolkit import call, fail, fresh_simulator, say, text_of
+from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
@@ -25,11 +25,6 @@ from glm_mcp.simulator import Simulator
 pytestmark = pytest.mark.anyio
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a process that forks for each file")
 SORTS = [f"{want}-{half}" for want in TOOLS for half in (0, 1)]
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.connect import Connect
-from support.toolkit import call, fresh_simulator, png, say, text_of
+from support.toolkit import call, png, say, text_of
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.detect import detect
@@ -35,11 +35,6 @@ SAMPLES = {
 }
 PICTURES = ("photo.jpg", "chart.png")
 HIDDEN = "HiddenTextOfSomebody"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def prepared(data: bytes) -> None:

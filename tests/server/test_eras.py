@@ -11,17 +11,17 @@ import pytest
 from mcp import StdioServerParameters, types
 from mcp.shared.exceptions import MCPError
 from support.canary import Watched
-from support.connect import Connect
+from support.connect import ERAS, Connect
 from support.processes import COMMAND, VERSIONS, Stdio, environment, said
 from support.toolkit import text_of
 
 from glm_mcp.server.app import App
 from glm_mcp.settings import TOOLS
 from glm_mcp.simulator import Fault, Simulator
+from glm_mcp.tools.arguments import ModelArgs
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 
 pytestmark = pytest.mark.anyio
-ERAS = ("legacy", "2026-07-28")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -86,11 +86,11 @@ def test_wrong_parameters_of_the_protocol_are_invalid_params(sim: Simulator, tmp
         assert "Did you mean 'prompt'?" in said(result)
 
 
-async def _broken(deps: Deps, args: dict[str, Any]) -> ToolResult:
+async def _broken(deps: Deps, args: ModelArgs) -> ToolResult:
     raise ZeroDivisionError("secret detail")
 
 
-async def _host(deps: Deps, args: dict[str, Any]) -> ToolResult:
+async def _host(deps: Deps, args: ModelArgs) -> ToolResult:
     return ToolResult(
         f"{deps.client.deadline_s:.0f} s, previews {deps.client.previews}, local {deps.client.local}"
     )
@@ -101,7 +101,7 @@ async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_lo
     mode: str, connect: Connect, app_of: Callable[..., App], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = app_of()
-    app.tools = [Tool("broken", "Broken", "Always fails.", (), _broken)]
+    app.tools = [Tool("broken", "Broken", "Always fails.", ModelArgs, _broken)]
     with anyio.fail_after(10):
         async with connect(app=app, mode=mode) as client:
             result = await client.call_tool("broken", {})
@@ -128,7 +128,7 @@ async def test_a_host_is_known_by_its_name_in_every_era(
     mode: str, name: str, expected: str, connect: Connect, app_of: Callable[..., App]
 ) -> None:
     app = app_of()
-    app.tools = [Tool("host", "Host", "Tells.", (), _host)]
+    app.tools = [Tool("host", "Host", "Tells.", ModelArgs, _host)]
     with anyio.fail_after(10):
         async with connect(app=app, mode=mode, host=name) as client:
             assert text_of(await client.call_tool("host", {})).startswith(expected)

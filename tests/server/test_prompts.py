@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from support.connect import Connect
+from support.connect import ERAS, Connect
 
 from glm_mcp.media.formats import suffixes
 from glm_mcp.server.app import TOOLS, Folders
@@ -17,7 +17,6 @@ from glm_mcp.server.prompts import PROMPTS
 from glm_mcp.tools.arguments import read
 
 pytestmark = pytest.mark.anyio
-ERAS = ("legacy", "2026-07-28")
 GIVEN = {
     "image": 'shots/a "b".png',
     "before": "old.png",

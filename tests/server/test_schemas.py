@@ -6,7 +6,6 @@ After a change that is meant: `python tests/test_schemas.py` writes the snapshot
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,14 @@ import jsonschema
 import pytest
 from support.connect import Connect
 from support.paths import DATA
-from support.toolkit import fresh_simulator
 
 from glm_mcp.server.app import TOOLS, describe
-from glm_mcp.simulator import Simulator
+from glm_mcp.tools.arguments import arguments_of
 
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = DATA / "schemas.json"
 MOST_BYTES = 6_000
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def definitions() -> list[dict[str, Any]]:
@@ -56,8 +49,9 @@ async def test_each_definition_is_a_plain_object_schema_with_every_argument(name
     assert schema["type"] == "object"
     # A host that checks before it calls must not refuse what we forgive.
     assert "additionalProperties" not in schema
-    assert list(schema["properties"]) == [a.name for a in TOOLS[name].args]
-    assert schema["required"] == [TOOLS[name].args[0].name]
+    rows = arguments_of(TOOLS[name].args)
+    assert list(schema["properties"]) == [a.name for a in rows]
+    assert schema["required"] == [rows[0].name]
 
 
 async def test_four_tools_only_read_and_one_writes_a_file() -> None:

@@ -122,18 +122,13 @@ def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> 
 
 
 def _video(name: str, data: bytes) -> None:
-    from glm_mcp.media.video.frames import frames_job, probe_job
-    from glm_mcp.media.video.transcode import video_job
+    from glm_mcp.media.video.job import stills_job, video_job
 
-    for job, params in (
-        (probe_job, {}),
-        (frames_job, {"max_frames": 3, "subtitles": True, "seconds": 10}),
-        (
-            video_job,
-            {"max_bytes": 20_000, "start": 0.1, "end": 0.5, "subtitles": True, "seconds": 10},
-        ),
-    ):
-        job(io.BytesIO(data), {"name": name, **params})
+    file = {"name": name}
+    frames, _ = video_job(io.BytesIO(data), {**file, "max_frames": 3, "subtitles": True, "frames_time": 10})
+    part = {"start": 0.1, "end": 0.5, "whole_bytes": 20_000, "whole_time": 10}
+    video_job(io.BytesIO(data), {**file, **part, "subtitles": True})
+    stills_job(io.BytesIO(data), {**file, "times": [0.2], "facts": frames["facts"]})
 
 
 def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> None:

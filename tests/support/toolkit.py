@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from PIL import Image
 from support import canary
 
 from glm_mcp.simulator import Received, Simulator, Switches
+
+# What a result that was cut says: characters shown, of how many, the document and the cursor to go on with.
+NEXT = re.compile(
+    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
+)
 
 
 def text_of(result: types.CallToolResult) -> str:

@@ -6,7 +6,6 @@ import base64
 import io
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -20,7 +19,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     kinds,
     last,
     links,
@@ -40,11 +38,6 @@ pytestmark = pytest.mark.anyio
 URL = "https://example.com/a/film.mp4"
 # One scene a second, so that every second is worth a frame.
 SCENES = Film(regular(6, 10), size=(320, 192), cuts=(10, 20, 30, 40, 50))
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture
@@ -83,16 +76,18 @@ async def test_a_video_goes_whole_where_the_service_takes_bytes(
     assert "0:00–0:06 sent whole" in text
 
 
-async def test_frames_go_where_the_service_refuses_bytes_and_that_is_remembered(
+async def test_frames_go_where_the_service_refuses_bytes_and_two_films_say_so_for_all(
     connect: Connect, sim: Simulator, film: Path
 ) -> None:
     sim.switches = Switches(data_url_videos="refuse")
+    (film.parent / "other.mp4").write_bytes(make(Film(regular(8))))
     async with connect() as client:
         text = await say(client, "analyze_video", video="film.mp4", prompt="What happens?")
+        await say(client, "analyze_video", video="other.mp4", prompt="And here?")
         await say(client, "analyze_video", video="film.mp4", prompt="Again?")
-    assert [r.status for r in sim.received] == [400, 200, 200]
-    refused, first, second = sim.received
-    assert kinds(refused) == ["video_url", "text"]
+    assert [r.status for r in sim.received] == [400, 200, 400, 200, 200]
+    assert kinds(sim.received[0]) == kinds(sim.received[2]) == ["video_url", "text"]
+    first, second = sim.received[1], sim.received[4]
     assert "video_url" not in kinds(first) + kinds(second)
     assert frame_times(first) == frame_times(second)
     assert re.search(r"\d+ frames of 0:00–0:06 read, the video has 0:06", text)
@@ -398,10 +393,10 @@ async def test_a_video_that_the_service_objects_to_is_not_sent_again_as_frames(
 ) -> None:
     sim.switches = Switches(data_url_videos="accept")
     sim.web[URL] = (film.read_bytes(), "video/mp4")
-    sim.queue(Fault("error", code="1211"))
+    sim.queue(Fault("error", code="1301"))
     async with connect() as client:
         text = await fail(client, "analyze_video", video=URL if by == "address" else "film.mp4")
-    assert text.startswith("invalid_request: the model does not exist")
+    assert text.startswith("content_blocked: ")
     assert len(sim.received) == 1
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.connect import Connect
 from support.paths import ROOT
-from support.toolkit import chats, fail, fresh_simulator, last, picture, png, say, words
+from support.toolkit import chats, fail, last, picture, png, say, words
 
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
+from glm_mcp.tools.arguments import arguments_of
 from glm_mcp.tools.tasks import IMAGE
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.mark.parametrize(
@@ -264,7 +259,7 @@ async def test_the_value_in_a_message_is_cut_so_that_it_cannot_fill_the_result(c
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
 async def test_no_argument_has_the_name_of_another(tool: str) -> None:
-    names = [n for arg in TOOLS[tool].args for n in (arg.name, *arg.also)]
+    names = [n for arg in arguments_of(TOOLS[tool].args) for n in (arg.name, *arg.also)]
     assert len(names) == len(set(names))
 
 

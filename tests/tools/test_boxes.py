@@ -14,8 +14,10 @@ from support.pictures import save, screenshot
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
+from glm_mcp.media.images import annotate
 from glm_mcp.media.types import Picture
-from glm_mcp.tools.boxes import Box, draw_boxes, parse_boxes, to_pixels
+from glm_mcp.tools.boxes import Box, parse_boxes
+from glm_mcp.tools.locate import to_pixels
 
 
 def found(text: str) -> list[tuple[Any, ...]]:
@@ -172,7 +174,7 @@ def test_boxes_are_drawn_with_their_numbers() -> None:
     data = save(screenshot(400, 300), "PNG")
     image = Image.open(
         io.BytesIO(
-            draw_boxes(
+            annotate.draw(
                 data,
                 [((100, 100, 200, 180), "Save"), ((250, 50, 250, 50), "按钮"), ((-20, -5, 500, 320), "")],
             )
@@ -182,4 +184,4 @@ def test_boxes_are_drawn_with_their_numbers() -> None:
     assert image.convert("RGB").getpixel((100, 140)) == (0xE6, 0x19, 0x4B)
     assert image.convert("RGB").getpixel((250, 46)) == (0x00, 0x72, 0xD6)
     with pytest.raises(UnsupportedMedia):
-        draw_boxes(b"nothing", [])
+        annotate.draw(b"nothing", [])

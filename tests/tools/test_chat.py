@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     glm,
     kinds,
     last,
@@ -42,11 +41,6 @@ PERSON = {
     "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
     "required": ["name", "age"],
 }
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 async def test_a_prompt_goes_to_the_text_model_streamed_without_thinking(
@@ -220,6 +214,7 @@ async def test_reasoning_comes_back_with_a_call_so_that_it_can_be_passed_on(
 async def test_function_results_go_to_a_vision_model_in_words_when_it_knows_no_role_for_them(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
+    sim.switches = Switches(vision_tool_role="refuse")
     picture(folders.cwd / "a.png")
     history = [
         {"role": "user", "content": "Weather?"},
@@ -234,7 +229,7 @@ async def test_function_results_go_to_a_vision_model_in_words_when_it_knows_no_r
     ]
     async with connect() as client:
         await say(client, "chat", prompt="And this picture?", history=history, files="a.png")
-    assert [r.status for r in sim.received] == [400, 200]
+    assert [r.status for r in sim.received] == [200]
     assert "[result of call c1]\nclear" in last(sim).text
 
 
@@ -285,11 +280,7 @@ async def test_any_picture_takes_the_call_down_the_vision_chain_and_patterns_wor
     sim.queue(Fault("error", code="1305", model="glm-4.6v-flash", times=0))
     async with connect() as client:
         text = await say(client, "chat", prompt="Compare.", files=["shots/*.png", "notes.md"])
-    assert [r.model for r in sim.received] == [
-        "glm-4.6v-flash",
-        "glm-4.6v-flash",
-        "glm-4.1v-thinking-flash",
-    ]
+    assert [r.model for r in sim.received] == ["glm-4.6v-flash", "glm-4.1v-thinking-flash"]
     assert [m.width for m in last(sim).media] == [50, 60]
     assert "# Notes" in last(sim).text
     assert [p["text"] for p in parts(last(sim)) if p["type"] == "text"][:2] == ["[1.png]", "[2.png]"]
@@ -435,7 +426,7 @@ async def test_max_tokens_bounds_the_answer_and_a_cut_is_said(connect: Connect, 
 
 async def test_a_named_model_is_asked_and_never_replaced(connect: Connect, sim: Simulator) -> None:
     sim.queue(Fault("error", code="1305", model="glm-4.6v-flash", times=0))
-    async with connect() as client:
+    async with connect(GLM_DEADLINE_S="3") as client:
         text = await fail(client, "chat", prompt="hi", model="glm-4.6v-flash")
     assert {r.model for r in sim.received} == {"glm-4.6v-flash"}
     assert text.startswith("overloaded: ")
@@ -543,7 +534,7 @@ async def test_the_model_of_the_settings_is_asked_first(connect: Connect, sim: S
 
 async def test_without_fallback_no_other_model_is_asked(connect: Connect, sim: Simulator) -> None:
     sim.queue(Fault("error", code="1305", times=0))
-    async with connect(GLM_FALLBACK="0") as client:
+    async with connect(GLM_FALLBACK="0", GLM_DEADLINE_S="3") as client:
         await fail(client, "chat", prompt="hi")
     assert {r.model for r in sim.received} == {"glm-4.7-flash"}
 

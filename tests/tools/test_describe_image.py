@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from support.toolkit import (
     call,
     chats,
     fail,
-    fresh_simulator,
     kinds,
     last,
     links,
@@ -42,11 +40,6 @@ URL = "https://example.com/a.png"
 BOXES = (
     '[{"label": "left", "bbox_2d": [0, 0, 500, 1000]}, {"label": "right", "bbox_2d": [500, 0, 1000, 1000]}]'
 )
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def boxes_in(text: str) -> list[list[int]]:
@@ -303,7 +296,7 @@ async def test_a_model_of_one_picture_is_asked_once_for_each(
     assert compare.startswith("invalid_request: glm-4v-flash takes one picture a call and cannot compare.")
 
 
-async def test_the_smallest_model_is_the_last_resort_of_describe_alone(
+async def test_the_smallest_model_is_the_last_resort_where_boxes_and_code_are_not_asked_for(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     sim.switches = Switches(raw_base64_images="accept")
@@ -312,15 +305,16 @@ async def test_the_smallest_model_is_the_last_resort_of_describe_alone(
         Fault("error", code="1305", model=m, times=0) for m in ("glm-4.6v-flash", "glm-4.1v-thinking-flash")
     ]
     sim.queue(*busy)
-    async with connect() as client:
+    async with connect(GLM_DEADLINE_S="3") as client:
         text = await say(client, "describe_image", images="a.png")
-        other = await fail(client, "describe_image", images="a.png", task="ocr")
-        named = await fail(client, "describe_image", images="a.png", task="ocr", model="glm-4v-flash")
+        await say(client, "describe_image", images="a.png", task="ocr")
+        other = await fail(client, "describe_image", images="a.png", task="ui_to_code")
+        named = await fail(client, "describe_image", images="a.png", task="ui_to_code", model="glm-4v-flash")
     assert "[glm-4v-flash · " in text
     assert "instead of glm-4.6v-flash (overloaded 1305)" in text
     assert other.startswith("overloaded: ")
-    assert "glm-4v-flash is not used for ocr" in named
-    assert [r.model for r in chats(sim)].count("glm-4v-flash") == 1
+    assert "glm-4v-flash is not used for ui_to_code" in named
+    assert [r.model for r in chats(sim)].count("glm-4v-flash") == 2
 
 
 async def test_pictures_by_address_pass_as_they_are(connect: Connect, sim: Simulator) -> None:
@@ -489,11 +483,11 @@ async def test_a_busy_model_is_the_reason_given_when_the_last_of_the_chain_canno
         Fault("error", code="1305", model="glm-4.6v-flash", times=0),
         Fault("error", code="1305", model="glm-4.1v-thinking-flash", times=0),
     )
-    async with connect() as client:
+    async with connect(GLM_DEADLINE_S="3") as client:
         text = await fail(client, "describe_image", images="a.png")
     assert text.startswith("overloaded: ")
     assert "1305" in text
-    assert chats(sim)[-1].model == "glm-4v-flash"
+    assert "glm-4v-flash" in {r.model for r in chats(sim)}
 
 
 async def test_the_click_point_on_a_wide_screen_is_in_its_own_pixels(
@@ -513,7 +507,7 @@ async def test_parts_that_are_refused_for_too_many_calls_say_so(
     for name in ("a.png", "b.png"):
         picture(folders.cwd / name)
     sim.queue(Fault("error", code="1302", times=0))
-    async with connect() as client:
+    async with connect(GLM_DEADLINE_S="3") as client:
         text = await fail(client, "describe_image", images=["a.png", "b.png"], prompt="x", task="locate")
     assert text.startswith("rate_limited: ")
     assert "code 1302" in text

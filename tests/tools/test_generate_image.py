@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
+from support.calls import answering
 from support.connect import Connect
-from support.toolkit import call, chats, fail, fresh_simulator, glm, images, last, links, say, text_of
+from support.toolkit import call, chats, fail, glm, images, last, links, png, say, text_of
+from support.web_server import Server
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.calls import Drawing
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.registry import SIZES
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.tools.generate_image import plan_size
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -372,12 +372,15 @@ async def test_a_named_model_must_draw(connect: Connect, sim: Simulator) -> None
     assert not chats(sim)
 
 
-async def test_a_service_without_custom_sizes_says_what_it_refused(connect: Connect, sim: Simulator) -> None:
+async def test_a_service_without_custom_sizes_draws_the_nearest_it_has_and_that_is_said(
+    connect: Connect, sim: Simulator
+) -> None:
     sim.switches = Switches(custom_image_sizes="refuse")
     async with connect() as client:
-        text = await fail(client, "generate_image", prompt="a hill", size="1280x960")
-    assert text.startswith("invalid_request: ")
-    assert "code 1214" in text
+        text = await say(client, "generate_image", prompt="a hill", size="1280x960")
+    assert [r.body["size"] for r in sim.received if r.body] == ["1280x960", "1152x864"]
+    assert size_of(Path(text.splitlines()[0])) == (1152, 864)
+    assert "the size 1280x960 was refused: drawn at 1152x864" in text
 
 
 async def test_a_link_in_the_working_folder_does_not_lead_a_picture_elsewhere(
@@ -405,3 +408,100 @@ async def test_small_sides_are_an_icon_and_the_smallest_a_shape(connect: Connect
     assert size_of(Path(icon.splitlines()[0])) == (32, 32)
     width, height = size_of(Path(shape.splitlines()[0]))
     assert width / height == pytest.approx(16 / 9, rel=0.03)
+
+
+def served(app: App, server: Server, drawn: bytes) -> str:
+    """The service draws this picture; its address."""
+    server.words = drawn
+    address = f"http://{server.host}/drawn.txt"
+    answer = {"created": 1, "id": "drawn-1", "data": [{"url": address}]}
+    app.glm = GLMClient(app.settings, transport=answering(lambda _: httpx.Response(200, json=answer)))
+    return address
+
+
+def noise(size: tuple[int, int], form: str) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(out, form)
+    return out.getvalue()
+
+
+def half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def garbled(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(64) + data[middle + 64 :]
+
+
+@pytest.mark.parametrize("output", ["hill.png", "hill.jpg", ""])
+@pytest.mark.parametrize(("form", "harm"), [("PNG", half), ("PNG", garbled), ("JPEG", half)])
+async def test_a_drawn_picture_that_came_cut_or_damaged_is_not_saved_and_its_address_is_said(
+    connect: Connect,
+    app_of: Callable[..., App],
+    folders: Folders,
+    server: Server,
+    form: str,
+    harm: Callable[[bytes], bytes],
+    output: str,
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    address = served(app, server, harm(noise((512, 512), form)))
+    async with connect(app=app) as client:
+        text = await fail(client, "generate_image", prompt="a hill", size="512x512", output=output)
+    assert text.startswith("unsupported_media: the picture that the service drew cannot be read as a picture")
+    assert f"is kept for 30 days at {address} ." in text
+    assert [r["path"] for r in server.seen] == ["/drawn.txt"]
+    assert not list(folders.cwd.rglob("*hill*"))
+
+
+async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_said(
+    connect: Connect, app_of: Callable[..., App], folders: Folders, server: Server
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    address = served(app, server, png((1632, 1632)))
+    async with connect(app=app) as client:
+        text = await fail(client, "generate_image", prompt="a hill", size="512x512")
+    assert text.startswith(
+        "media_too_large: the picture that the service drew has 1632 x 1632 pixels, far more"
+    )
+    assert f"is kept for 30 days at {address} ." in text
+    assert not list(folders.cwd.rglob("*hill*"))
+
+
+async def test_a_picture_drawn_somewhat_larger_is_saved_and_said(
+    connect: Connect, app_of: Callable[..., App], server: Server
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    served(app, server, png((1024, 1024)))
+    async with connect(app=app) as client:
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (1024, 1024)
+    assert "the service drew 1024x1024 instead of 512x512" in text
+
+
+class Inline(GLMClient):
+    """A service that answers with the picture itself instead of an address."""
+
+    drawn = b""
+
+    async def generate_image(self, *_: object) -> Drawing:
+        return Drawing(None, "cogview-3-flash", "drawn-1", data=self.drawn)
+
+
+async def test_a_picture_that_comes_without_an_address_is_saved_or_said_to_be_damaged(
+    connect: Connect, app_of: Callable[..., App], folders: Folders
+) -> None:
+    app = app_of()
+    app.glm = inline = Inline(app.settings)
+    async with connect(app=app) as client:
+        inline.drawn = png((512, 512))
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+        inline.drawn = half(noise((512, 512), "PNG"))
+        damaged = await fail(client, "generate_image", prompt="a lake", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (512, 512)
+    assert damaged.startswith(
+        "unsupported_media: the picture that the service drew cannot be read as a picture"
+    )
+    assert "The picture was made, but without an address: call again for another." in damaged
+    assert not list(folders.cwd.rglob("*lake*"))

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import locale
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.connect import Connect
-from support.toolkit import fresh_simulator, last, picture, say, words
+from support.toolkit import last, picture, say, words
 
 from glm_mcp.server.app import Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools import tasks
-from glm_mcp.tools.language import language
+from glm_mcp.tools.tasks import language
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def settings(**variables: Any) -> Settings:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from support.connect import Connect
 from support.made_documents import docx, lines, noise, para, pdf
 from support.paths import DATA, SAMPLES
 from support.toolkit import (
+    NEXT,
     call,
     chats,
     fail,
-    fresh_simulator,
     glm,
     kinds,
     last,
@@ -39,14 +38,6 @@ from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 pytestmark = pytest.mark.anyio
 
 LOCAL = "[read on this machine, no model asked"
-NEXT = re.compile(
-    r'\[([\d,]+) of ([\d,]+) characters shown\. Go on with read_document\(documents="([^"]+)", cursor="(\d+)"\)'
-)
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

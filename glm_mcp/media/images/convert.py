@@ -111,6 +111,8 @@ def finish(data: bytes, wanted: Wanted) -> Finished:
         _check(decode.open_lazily(data, wanted.name), wanted)
     except decode.Damaged as error:
         raise decode.unreadable(wanted.name, "the file is damaged") from error
+    if metadata.has_wrong_sum(data):
+        raise decode.unreadable(wanted.name, "the file is damaged")
     image = decode.upright(data, wanted.name)
     drawn = image.size
     came_in = "JPEG" if image.format == "MPO" else image.format or ""

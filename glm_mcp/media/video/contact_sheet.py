@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from glm_mcp.media.types import Frame
 from glm_mcp.media.video.timecode import stamp
-from glm_mcp.threads import in_thread
 
 WIDTH = 1600  # pixels; a page that fits a screen and stays under 1 MB
 CELL = 400  # pixels, the widest cell
@@ -17,7 +16,7 @@ _STRIP = 22
 _QUALITY = 82
 
 
-def sheet(frames: Sequence[Frame]) -> bytes:
+def contact_sheet(frames: Sequence[Frame]) -> bytes:
     """A JPEG of all frames in rows, in the given order, each time written below its picture. Blocking.
 
     Raises: ValueError without frames.
@@ -52,8 +51,3 @@ def grid(count: int, aspect: float) -> tuple[int, tuple[int, int]]:
     columns = max(1, min(count, max(wanted, 2 if count > 1 else 1), 8))
     width = min(CELL, (WIDTH - _GAP) // columns - _GAP)
     return columns, (width, max(24, round(width / min(max(aspect, 0.2), 5.0))))
-
-
-async def make_sheet(frames: Sequence[Frame]) -> bytes:
-    """`sheet`, off the event loop."""
-    return await in_thread(sheet, frames)

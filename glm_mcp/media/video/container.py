@@ -18,44 +18,9 @@ if TYPE_CHECKING:
 _VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm"
 _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
+TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 
 AGAIN = "Play it in a player; if it plays, save it again as MP4 (H.264) and call again."
-
-
-def open_container(file: BinaryIO, name: str) -> InputContainer:
-    """Raises: UnsupportedMedia, which says whether the file is damaged or no video at all; MissingExtra."""
-    av = library()
-    file.seek(0)
-    first = file.read(12)
-    file.seek(0)
-    try:
-        opened: InputContainer = av.open(
-            file, mode="r", container_options=dict(_OPTIONS), metadata_errors="replace"
-        )
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _unopened(file, first, name) from error
-    return opened
-
-
-def pick_stream(container: InputContainer, name: str) -> VideoStream:
-    """The video proper: not the cover picture of a song; of several the default one, then the largest.
-
-    Raises: UnsupportedMedia when there is none, or none that can be decoded.
-    """
-    from av.stream import Disposition
-
-    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    known = [s for s in films if s.codec_context is not None]
-    if known:
-        return max(known, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-    if films:
-        raise UnsupportedMedia(f"{name} holds video in a format that is not known here", AGAIN)
-    if container.streams.audio:
-        raise UnsupportedMedia(
-            f"{name} holds only sound, no pictures",
-            "The models here see and do not hear: send a video, or a transcript as text.",
-        )
-    raise UnsupportedMedia(f"{name} holds no video", AGAIN)
 
 
 def library() -> Any:
@@ -69,11 +34,67 @@ def library() -> Any:
     return av
 
 
+def library_errors() -> tuple[type[Exception], ...]:
+    """What the library raises at damaged or odd data: its own errors, and Python's from where it meets a value that it
+    has no name for.
+    """
+    return (library().error.FFmpegError, ValueError, IndexError, OverflowError, NotImplementedError)
+
+
+def open_container(file: BinaryIO, name: str) -> InputContainer:
+    """Raises: UnsupportedMedia, which says whether the file is damaged or no video at all; MissingExtra."""
+    av = library()
+    file.seek(0)
+    first = file.read(12)
+    file.seek(0)
+    try:
+        opened: InputContainer = av.open(
+            file, mode="r", container_options=dict(_OPTIONS), metadata_errors="replace"
+        )
+    except library_errors() as error:
+        raise _unopened(file, first, name) from error
+    return opened
+
+
+def video_streams(container: InputContainer, name: str) -> list[VideoStream]:
+    """The video proper, not the cover picture of a song, best guess first: the default one, then the largest.
+
+    Raises: UnsupportedMedia when there is none that can be decoded.
+    """
+    films = [s for s in container.streams.video if not is_marked(s, "attached_pic")]
+    known = [s for s in films if codec(s)]
+    if known:
+        return sorted(known, key=lambda s: (is_marked(s, "default"), s.width * s.height), reverse=True)
+    if films:
+        raise UnsupportedMedia(f"{name} holds video in a format that is not known here", AGAIN)
+    if container.streams.audio:
+        raise UnsupportedMedia(
+            f"{name} holds only sound, no pictures",
+            "The models here see and do not hear: send a video, or a transcript as text.",
+        )
+    raise UnsupportedMedia(f"{name} holds no video", AGAIN)
+
+
+def codec(stream: Any) -> str:
+    """The codec's name as FFmpeg has it; "" for a track that nothing here decodes."""
+    context = stream.codec_context
+    return str(context.name) if context is not None else ""
+
+
+def is_marked(stream: Any, disposition: str) -> bool:
+    """Whether the file gives the stream this disposition: default, forced, attached_pic …"""
+    from av.stream import Disposition
+
+    try:
+        return bool(stream.disposition & Disposition[disposition])
+    except ValueError:  # a disposition newer than the library's list
+        return False
+
+
 def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
     """Why the library would not open it."""
     if first[4:8] in {b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"}:
-        boxes = _boxes(file)
-        if b"moov" not in boxes:
+        if b"moov" not in _boxes(file):
             return UnsupportedMedia(
                 f"{name} is damaged: no index (its moov box is missing; the recording or download was cut off)",
                 "Download or record it again; the pictures cannot be found without the index.",
@@ -88,18 +109,18 @@ def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
 
 def _boxes(file: BinaryIO) -> set[bytes]:
     """Names of the boxes at the top of an MP4 or MOV file."""
-    found: set[bytes] = set()
+    names: set[bytes] = set()
     at = 0
-    while len(found) < 64:
+    while len(names) < 64:
         file.seek(at)
         start = file.read(16)
         if len(start) < 8:
             break
         size = int.from_bytes(start[:4], "big")
-        found.add(start[4:8])
+        names.add(start[4:8])
         if size == 1 and len(start) == 16:
             size = int.from_bytes(start[8:], "big")
         if size < 8:
             break
         at += size
-    return found
+    return names

@@ -1,4 +1,4 @@
-"""Decoded frames as pictures: upright, with square pixels, in the right colours."""
+"""Decoded frames as images: upright, with square pixels, in the right colours."""
 
 from __future__ import annotations
 
@@ -25,21 +25,33 @@ _TURNS = {
 }
 
 
-def orientation(frame: VideoFrame) -> str:
+def transposition(frame: VideoFrame) -> str:
     """Pillow's name of the transposition that sets the frame upright; "" when it is."""
-    for data in frame.side_data:
-        raw: Any = data
-        if raw.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = struct.unpack("=5i", bytes(raw)[:20])
-            most = max(abs(a), abs(b), abs(c), abs(d), 1)
-            signs = tuple(0 if abs(v) * 2 < most else (1 if v > 0 else -1) for v in (a, b, c, d))
-            return _TURNS.get(signs, "")  # type: ignore[arg-type]  # always four
+    try:
+        side_data: Any = frame.side_data
+        matrices = [data for data in side_data if data.type.name == "DISPLAYMATRIX"]
+    except (
+        ValueError
+    ):  # the library refuses all side data of a frame that has a kind it does not know, such as EXIF
+        return _by_degrees(frame.rotation)
+    for matrix in matrices:
+        a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+        largest = max(abs(a), abs(b), abs(c), abs(d), 1)
+        signs = tuple(0 if abs(v) * 2 < largest else (1 if v > 0 else -1) for v in (a, b, c, d))
+        return _TURNS.get(signs, "")  # type: ignore[arg-type]  # always four
     return ""
 
 
-def picture(frame: VideoFrame, turn: str, sar: float, side: int | None = None) -> Image.Image:
-    """The frame in RGB, upright (`turn` is its `orientation`), with square pixels (`sar`: how wide one is), its longer
+def _by_degrees(counterclockwise: int) -> str:
+    quarters = round(counterclockwise / 90) % 4
+    return f"ROTATE_{quarters * 90}" if quarters else ""
+
+
+def upright(frame: VideoFrame, turn: str, sar: float, side: int | None = None) -> Image.Image:
+    """The frame in RGB, upright (`turn` is its `transposition`), with square pixels (`sar`: how wide one is), its longer
     side at most `side` pixels; what is transparent becomes white.
+
+    Raises: ValueError or an error of the library for a pixel format that cannot be converted.
     """
     from PIL import Image
 

@@ -9,16 +9,17 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from glm_mcp.media.video.reader import TEXT_TRACKS, Reel
-from glm_mcp.media.video.timecode import stamp
+from glm_mcp.media.video.container import TEXT_TRACKS, codec, is_marked, library_errors
+from glm_mcp.media.video.reader import VideoReader
+from glm_mcp.media.video.timecode import clock_seconds, stamp
 
 Cue = tuple[float, float, str]  # from, to (seconds), text
 
-MOST_CHARS = 20_000  # some 7,000 tokens: an hour of dense speech is about 60,000 characters
+MAXIMUM_CHARS = 20_000  # some 7,000 tokens: an hour of dense speech is about 60,000 characters
 SECONDS = 6.0  # time to read a track; it lies scattered over the whole file
-_MOST_CUES = 50_000
+_MAXIMUM_CUES = 50_000
 
-_TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2})(?:[.,:](\d{1,6}))?"
+_TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,:]\d{1,6})?)"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}")
 _MARKUP = re.compile(r"</?[A-Za-z0-9][^<>\n]{0,200}>|\{\\[^{}]{0,200}\}|\{[yY]:[^{}]{0,20}\}")
 
@@ -30,23 +31,22 @@ def parse_subtitles(text: str) -> list[Cue]:
     lines = text.lstrip("\ufeff").replace("\x00", "").splitlines()
     raw: list[tuple[float, float, list[str]]] = []
     for line in lines:
-        found = _ARROW.match(line)
-        if found:
+        arrow = _ARROW.match(line)
+        if arrow:
             if raw:
                 _drop_number(raw[-1][2])
-            marks = found.groups()
-            raw.append((_clock(marks[:4]), _clock(marks[4:]), []))
+            begin, end = arrow.groups()[:3], arrow.groups()[3:]
+            raw.append((_seconds(*begin), _seconds(*end), []))
         elif raw:
             raw[-1][2].append(line)
-        if len(raw) > _MOST_CUES:
+        if len(raw) > _MAXIMUM_CUES:
             break
     cues = [(start, max(start, end), _body(body)) for start, end, body in raw]
     return tidy(cues)
 
 
-def _clock(marks: Iterable[str | None]) -> float:
-    hours, minutes, seconds, fraction = marks
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction or 0}")
+def _seconds(hours: str | None, minutes: str, seconds: str) -> float:
+    return clock_seconds(hours, minutes, re.sub("[,:]", ".", seconds))
 
 
 def _drop_number(body: list[str]) -> None:
@@ -91,9 +91,9 @@ def tidy(cues: Iterable[Cue]) -> list[Cue]:
 
 
 def format_subtitles(
-    cues: Iterable[Cue], start: float, end: float, most: int = MOST_CHARS
+    cues: Iterable[Cue], start: float, end: float, maximum: int = MAXIMUM_CHARS
 ) -> tuple[str, str]:
-    """Lines "[0:12–0:15] text" of the cues that touch `start` to `end`, at most `most` characters; and a note when
+    """Lines "[0:12–0:15] text" of the cues that touch `start` to `end`, at most `maximum` characters; and a note when
     some had to be left out, else "".
     """
     lines: list[str] = []
@@ -102,59 +102,67 @@ def format_subtitles(
         if until < start or begin >= end:
             continue
         line = f"[{stamp(begin)}–{stamp(until)}] {' '.join(text.split())}"
-        if size + len(line) + 1 > most:
-            return "\n".join(
-                lines
-            ), f"subtitles are given up to {stamp(begin)}; ask for a later part to read on"
+        if size + len(line) + 1 > maximum:
+            note = f"subtitles are given up to {stamp(begin)}; ask for a later part to read on"
+            return "\n".join(lines), note
         lines.append(line)
         size += len(line) + 1
     return "\n".join(lines), ""
 
 
-def embedded(reel: Reel, start: float, end: float, seconds: float = SECONDS) -> tuple[list[Cue], str, bool]:
-    """Cues of the text track inside a video that has one, between `start` and `end`; the track's language ("" unknown);
-    and whether time ran out before the end.
-
-    The default track, else the first one. Leaves the reel at another place: frames are read before.
+def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue], list[str]]:
+    """Cues of the text track inside the video, the default one, else the first, between `start` and `end`; and what to
+    note on it. Leaves the reader at another place: frames are read before.
     """
-    tracks = [s for s in reel.container.streams.subtitles if s.codec_context.name in TEXT_TRACKS]
-    import av.error
-    from av.stream import Discard, Disposition
+    if not reader.facts.text_tracks:
+        other = (
+            "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
+        )
+        return [], [other] if reader.facts.other_tracks else []
+    tracks = [s for s in reader.container.streams.subtitles if codec(s) in TEXT_TRACKS]
+    track = min(tracks, key=lambda s: (is_marked(s, "forced"), not is_marked(s, "default")))
+    language = track.language or ""
+    cues, late = _read_track(reader, track.index, start, end)
+    known = f" ({language})" if language not in {"", "und"} else ""
+    notes = [f"subtitles come from the track inside the video{known}"] if cues else []
+    if late:
+        reached = stamp(cues[-1][1] if cues else start)
+        notes.append(f"for want of time, subtitles were read only up to {reached}")
+    return cues, notes
 
-    forced = Disposition.forced
-    tracks.sort(key=lambda s: (bool(s.disposition & forced), not s.disposition & Disposition.default))
-    track = tracks[0]
-    deadline = time.monotonic() + seconds
+
+def _read_track(reader: VideoReader, index: int, start: float, end: float) -> tuple[list[Cue], bool]:
+    """The cues of the track with this number, and whether time ran out before the end."""
+    from av.stream import Discard
+
+    deadline = time.monotonic() + SECONDS
     cues: list[Cue] = []
     late = False
     # Some seconds earlier: a cue that began before `start` may still be on the screen.
-    reel.seek(max(0.0, start - 15))
-    track = reel.container.streams[track.index]  # type: ignore[assignment]  # seeking may have opened the file anew
-    for other in reel.container.streams:
-        if other.index != track.index:
+    reader.seek(max(0.0, start - 15))
+    for other in reader.container.streams:
+        if other.index != index:
             other.discard = Discard.all
-    with contextlib.suppress(av.error.FFmpegError, ValueError, IndexError):
-        for packet in reel.container.demux(track):
+    with contextlib.suppress(*library_errors()):
+        for packet in reader.container.demux(reader.container.streams[index]):
             if packet.pts is None or packet.time_base is None:
                 continue
-            begin = float(packet.pts * packet.time_base) - reel.origin
+            begin = float(packet.pts * packet.time_base) - reader.origin
             late = time.monotonic() > deadline
-            if begin >= end or len(cues) > _MOST_CUES or late:
+            if begin >= end or len(cues) > _MAXIMUM_CUES or late:
                 break
-            length = float((packet.duration or 0) * packet.time_base)
+            until = begin + float((packet.duration or 0) * packet.time_base)
             text = _text(packet)
             if text:
-                cues.append((max(0.0, begin), max(0.0, begin + length), text))
-    return tidy(cues), track.language or "", late
+                cues.append((max(0.0, begin), max(0.0, until), text))
+    return [cue for cue in tidy(cues) if cue[1] >= start], late
 
 
 def _text(packet: Any) -> str:
     """The words of one subtitle packet."""
-    import av.error
-
     try:
         decoded = packet.decode()
-    except (av.error.FFmpegError, ValueError):
+    except library_errors():
         return ""
     words = []
     for piece in decoded:
@@ -165,19 +173,3 @@ def _text(packet: Any) -> str:
             fields = text.split(",", 8)
             words.append(fields[8] if len(fields) == 9 and fields[0].isdigit() else text)
     return plain("\n".join(words))
-
-
-def track_text(reel: Reel, start: float, end: float) -> tuple[str, list[str]]:
-    """The lines of the text track inside the video between `start` and `end`, and what to note on it."""
-    if not reel.facts.text_tracks:
-        pictures = "its subtitles are pictures, not text, and were not read separately"
-        return "", [pictures] if reel.facts.picture_tracks else []
-    cues, language, late = embedded(reel, start, end)
-    text, cut = format_subtitles(cues, start, end)
-    known = f" ({language})" if language not in {"", "und"} else ""
-    notes = [f"subtitles come from the track inside the video{known}"] if text else []
-    if late:
-        notes.append(
-            f"for want of time, subtitles were read only up to {stamp(cues[-1][1] if cues else start)}"
-        )
-    return text, notes + ([cut] if cut else [])

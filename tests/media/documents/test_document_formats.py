@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
 
 import anyio
 import pytest
@@ -24,7 +23,7 @@ from support.made_documents import (
 )
 from support.paths import DATA
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, kinds, last, parts, say, text_of, words
+from support.toolkit import chats, fail, kinds, last, parts, say, text_of, words
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -35,11 +34,6 @@ xlsxwriter = pytest.importorskip("xlsxwriter")
 
 SCAN = noise(0, 0, 595, 842)
 ALL = 1_000_000
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def in_order(text: str, wanted: list[str]) -> None:

@@ -8,7 +8,6 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,12 @@ from support.formats import Got, all_pictures, chats_done, near, one_picture, pi
 from support.image_kinds import FORMATS, FOUR, HEAD, heif
 from support.pictures import BLUE, GREEN, RED, corners, exif, photo, save, screenshot, seen
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, last, links, say, words
+from support.toolkit import chats, fail, last, links, say, words
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 GRAY = {"fax.tiff", "a.pgm"}

@@ -291,10 +291,10 @@ def test_a_missing_library_names_the_extra_to_install() -> None:
         "import io, sys\n"
         "for name in ('pillow_heif', 'resvg_py', 'av'): sys.modules[name] = None\n"
         "from glm_mcp.errors import MissingExtra\n"
-        "from glm_mcp.media.images import decode\nfrom glm_mcp.media.images.svg import draw\nfrom glm_mcp.media.video import frames\n"
+        "from glm_mcp.media.images import decode\nfrom glm_mcp.media.images.svg import draw\nfrom glm_mcp.media.video import job\n"
         "heic = b'\\0\\0\\0\\x18ftypheic\\0\\0\\0\\0mif1heic'\n"
         "for read in (lambda: decode.flat(heic, 'a.heic'), lambda: draw.render(b'<svg/>', 'a.svg'),\n"
-        "             lambda: frames.probe_job(io.BytesIO(b'x'), {'name': 'a.mp4'})):\n"
+        "             lambda: job.video_job(io.BytesIO(b'x'), {'name': 'a.mp4'})):\n"
         "    try: read()\n"
         "    except MissingExtra as error: print(error.extra, 'pip install' in str(error))\n"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.connect import Connect
-from support.toolkit import call, fresh_simulator, text_of
+from support.toolkit import call, text_of
 
 from glm_mcp.simulator import Simulator
 
@@ -34,11 +34,6 @@ URLS = (
 SCHEMES = (
     "ftp", "gopher", "dict", "ldap", "jar", "netdoc", "sftp", "tftp", "smb", "ws", "javascript", "vbscript", "blob", "view-source",
 )  # fmt: skip
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 @pytest.fixture

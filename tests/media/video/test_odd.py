@@ -7,6 +7,7 @@ import itertools
 import re
 import struct
 import time
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -14,29 +15,22 @@ import pytest
 from PIL import Image
 from support.films import Film, make, read_mark, regular
 from support.pictures import photo
+from support.video_jobs import framed, packed, shots
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.types import Source
-from glm_mcp.media.video.contact_sheet import sheet
-from glm_mcp.media.video.frames import encode, frames_job
-from glm_mcp.media.video.prepare import prepare_video, stills
-from glm_mcp.media.video.reader import Reel
+from glm_mcp.media.video.contact_sheet import contact_sheet
+from glm_mcp.media.video.frames import jpeg
+from glm_mcp.media.video.prepare import VideoFile
+from glm_mcp.media.video.reader import VideoReader
+from glm_mcp.media.video.sampling import Look, choose
 from glm_mcp.media.video.subtitles import parse_subtitles
-from glm_mcp.media.video.timecode import Look, choose
-from glm_mcp.media.video.transcode import sendable, video_job
+from glm_mcp.media.video.transcode import sendable
 from glm_mcp.registry import CARDS
 
 SHORT = Film(regular(6))
 CARD = CARDS["glm-4.6v-flash"]
-
-
-def take(data: bytes, **params: Any) -> tuple[dict[str, Any], list[bytes]]:
-    return frames_job(io.BytesIO(data), {"name": "film", **params})
-
-
-def packed(data: bytes, **params: Any) -> tuple[dict[str, Any], list[bytes]]:
-    return video_job(io.BytesIO(data), {"name": "film", "max_bytes": 8_000_000, **params})
 
 
 # ── Opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -45,7 +39,7 @@ def packed(data: bytes, **params: Any) -> tuple[dict[str, Any], list[bytes]]:
 def test_a_video_in_an_unknown_format_is_refused_as_that() -> None:
     data = make(SHORT).replace(b"avc1", b"zzz1")
     with pytest.raises(UnsupportedMedia, match="film holds video in a format that is not known here"):
-        take(data)
+        framed(data)
 
 
 def test_a_file_of_subtitles_alone_holds_no_video() -> None:
@@ -60,30 +54,30 @@ def test_a_file_of_subtitles_alone_holds_no_video() -> None:
                 packet.stream = made
                 copy.mux(packet)
     with pytest.raises(UnsupportedMedia, match="film holds no video"):
-        take(out.getvalue())
+        framed(out.getvalue())
 
 
 def test_an_index_that_cannot_be_read_is_told_from_one_that_is_missing() -> None:
     first = make(Film(regular(6), mux=(("movflags", "faststart"),)))
     with pytest.raises(UnsupportedMedia, match="damaged: its index cannot be read"):
-        take(first[: first.index(b"moov") + 1000])
+        framed(first[: first.index(b"moov") + 1000])
     box = b"\0\0\0\x18ftypisom\0\0\x02\0isommp41"
     long = b"\0\0\0\1mdat" + (24).to_bytes(8, "big") + bytes(8)
     with pytest.raises(UnsupportedMedia, match="damaged: no index"):
-        take(box + long + b"\0\0\0\2free")
+        framed(box + long + b"\0\0\0\2free")
 
 
 @pytest.mark.parametrize("data", [b"\x1aE\xdf\xa3" + bytes(40), b"RIFF\x10\0\0\0AVI LIST", b"GIF89a"])
 def test_a_file_cut_off_in_its_head_is_damaged(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match="film is damaged: it breaks off before its first frame"):
-        take(data)
+        framed(data)
 
 
 def test_a_video_of_too_large_frames_is_refused_before_it_is_decoded() -> None:
     data = bytearray(make(Film(regular(0.4), form="gif", codec="gif")))
     data[6:10] = struct.pack("<HH", 9000, 9000)
     with pytest.raises(MediaTooLarge, match="film has frames of 9000x9000 pixels"):
-        take(bytes(data))
+        framed(bytes(data))
 
 
 # ── Damage ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -99,16 +93,16 @@ def test_frames_without_a_time_follow_the_one_before() -> None:
 
     data = head.sub(untimed, make(Film(regular(6), form="mpegts")))
     assert next(count) > 100
-    facts, blobs = take(data, times=[0.1, 1.0, 3.0, 5.9])
-    assert len(blobs) == 4
-    for frame, blob in zip(facts["frames"], blobs, strict=True):
-        assert frame["time"] == pytest.approx(read_mark(blob) / 25, abs=0.05)
+    taken = shots(data, [0.1, 1.0, 3.0, 5.9]).shots
+    assert len(taken) == 4
+    for shot in taken:
+        assert shot.time == pytest.approx(read_mark(shot.jpeg) / 25, abs=0.05)
 
 
 def test_an_index_with_one_wrong_entry_costs_what_follows_it_and_not_the_call() -> None:
     data = bytearray(make(Film(regular(6), mux=(("movflags", "faststart"),))))
     data[data.index(b"stsz") + 16 + 4 * 80] = 45  # the length of frame 80
-    facts, blobs = take(bytes(data), times=[0.1, 2.0])
+    facts, blobs = framed(bytes(data), start=0.1, end=2.0, max_frames=2)
     assert [read_mark(blob) for blob in blobs] == [2, 50]
     assert facts["notes"] == ["damaged: readable up to 3.3 s of 6.0 s"]
 
@@ -117,13 +111,11 @@ def test_a_file_that_cannot_be_searched_is_read_from_its_start() -> None:
     data = bytearray(make(Film(regular(6), form="avi", codec="mpeg4")))
     start, end = data.index(b"JUNK", 4000), data.index(b"movi") + 1200
     data[start:end] = bytes(end - start)
-    facts, blobs = take(bytes(data), times=[1.0, 3.0, 5.0])
-    assert len(blobs) == 3
-    assert [round(f["time"]) for f in facts["frames"]] == [1, 3, 5]
+    assert [round(shot.time) for shot in shots(bytes(data), [1.0, 3.0, 5.0]).shots] == [1, 3, 5]
 
 
 def test_a_frame_that_takes_too_long_is_given_up_for_the_one_reached() -> None:
-    with Reel(io.BytesIO(make(Film(regular(6), gop=1000))), "film") as reel:
+    with VideoReader(io.BytesIO(make(Film(regular(6), gop=1000))), "film") as reel:
         found = reel.show(5.0, deadline=time.monotonic() - 1)
     assert found is not None
     assert found[1] < 1
@@ -134,35 +126,35 @@ def test_a_frame_that_takes_too_long_is_given_up_for_the_one_reached() -> None:
 
 def test_a_frame_is_made_to_fit_by_quality_first_and_then_by_size() -> None:
     image = photo(800, 600)
-    best, size = encode(image, 80, 1 << 30)
+    best, size = jpeg(image, 80, 1 << 30)
     assert size == (800, 600)
-    lower, size = encode(image, 80, len(best) * 2 // 3)
+    lower, size = jpeg(image, 80, len(best) * 2 // 3)
     assert (size, len(lower) <= len(best) * 2 // 3) == ((800, 600), True)
-    small, size = encode(image, 60, len(best) // 10)
+    small, size = jpeg(image, 60, len(best) // 10)
     assert len(small) <= len(best) // 10
     assert size[0] < 800
-    _, size = encode(image, 80, 10)
+    _, size = jpeg(image, 80, 10)
     assert max(size) <= 256
 
 
 def test_a_long_video_is_looked_at_here_and_there() -> None:
-    film = Film(tuple(5.0 * i for i in range(200)), form="matroska", gop=10, cuts=(60, 140))
-    facts, blobs = take(make(film), most=6)
+    film = Film(tuple(2.5 * i for i in range(200)), (640, 352), "matroska", gop=10, cuts=(60, 140))
+    facts, blobs = framed(make(film), images=6)
     assert 3 <= len(blobs) <= 6
     for frame, blob in zip(facts["frames"], blobs, strict=True):
-        assert read_mark(blob) * 5 == pytest.approx(frame["time"], abs=0.1)
+        assert read_mark(blob) * 2.5 == pytest.approx(frame["time"], abs=0.1)
 
 
 def test_a_long_video_that_goes_black_says_so() -> None:
-    film = Film(tuple(5.0 * i for i in range(200)), form="matroska", gop=1000, look="flash")
-    facts, blobs = take(make(film), most=6)
+    film = Film(tuple(2.5 * i for i in range(200)), (640, 352), "matroska", gop=1000, look="flash")
+    facts, blobs = framed(make(film), images=6)
     assert len(blobs) == 1
     assert "the rest of this part is black" in facts["notes"]
 
 
 def test_subtitles_after_the_part_asked_for_are_not_read() -> None:
     words = ((1.0, 2.0, "early"), (5.0, 6.0, "late"))
-    facts, _ = take(make(Film(regular(8), subtitles=words)), subtitles=True, end=3.0)
+    facts, _ = framed(make(Film(regular(8), subtitles=words)), subtitles=True, end=3.0)
     assert facts["subtitles"] == "[0:01–0:02] early"
 
 
@@ -200,9 +192,9 @@ def test_what_the_service_takes_is_told_by_the_first_bytes(first: bytes, mime: s
 
 
 def test_re_encoding_that_takes_too_long_is_given_up() -> None:
-    facts, blobs = packed(make(Film(regular(6), form="avi", codec="mpeg4")), seconds=1e-6)
-    assert facts["reason"] == "re-encoding it would take too long"
-    assert blobs == []
+    facts, blobs = packed(make(Film(regular(6), form="avi", codec="mpeg4")), whole_time=1e-6)
+    assert (facts["whole"], facts["reason"]) == (None, "re-encoding it would take too long")
+    assert len(facts["parts"][0]["frames"]) == len(blobs)
 
 
 def test_what_comes_out_too_large_is_squeezed_once_more() -> None:
@@ -214,14 +206,14 @@ def test_what_comes_out_too_large_is_squeezed_once_more() -> None:
             picture = Image.effect_noise((320, 192), 90).convert("RGB")
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]
         container.mux(stream.encode(None))
-    facts, (blob,) = packed(out.getvalue(), max_bytes=36_000)
-    assert facts["mime"] == "video/mp4"
+    facts, (blob,) = packed(out.getvalue(), whole_bytes=36_000)
+    assert facts["whole"]["mime"] == "video/mp4"
     assert len(blob) <= 36_000
 
 
 def test_a_turned_video_of_an_odd_size_is_re_encoded_upright() -> None:
     facts, (blob,) = packed(make(Film(regular(2), size=(1000, 566), rotate=90)), start=1.0)
-    assert facts["sent"] == [484, 854]
+    assert (facts["whole"]["width"], facts["whole"]["height"]) == (484, 854)
     with av.open(io.BytesIO(blob), "r") as made:
         assert (made.streams.video[0].width, made.streams.video[0].height) == (484, 854)
 
@@ -230,14 +222,87 @@ def test_a_turned_video_of_an_odd_size_is_re_encoded_upright() -> None:
 async def test_a_subtitle_file_without_words_for_this_part_says_so() -> None:
     data = make(SHORT)
     film = Source("film.mp4", KINDS["mp4"], len(data), data=data)
-    given: dict[str, Any] = {"whole": False, "max_bytes": 1, "start": 3.0, "end": 5.0, "max_frames": 1}
-    clip = await prepare_video(film, CARD, sidecar="1\n00:00:01,0 --> 00:00:02,0\nearly\n", **given)
+    sidecar = "1\n00:00:01,0 --> 00:00:02,0\nearly\n"
+    video = VideoFile(film, start=3.0, end=5.0, sidecar=sidecar)
+    (clip,) = await video.prepare(CARD, max_frames=1)
     assert clip.subtitles == ""
     assert "the subtitle file has nothing for this part" in clip.notes
     with pytest.raises(InvalidRequest, match="51 stills were asked for"):
-        await stills(film, [float(i) for i in range(51)])
+        await video.stills([float(i) for i in range(51)])
 
 
 def test_a_contact_sheet_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
-        sheet([])
+        contact_sheet([])
+
+
+# ── One odd thing never costs the film ──────────────────────────────────────────────────────────────────────────
+
+
+def camera_film(orientation: int) -> bytes:
+    """JPEGs with EXIF one after the other, as cameras and dash cams write them; a white upper half, a black lower one."""
+    picture = Image.new("RGB", (160, 96))
+    picture.paste("white", (0, 0, 160, 48))
+    exif, jpeg_file, out = Image.Exif(), io.BytesIO(), io.BytesIO()
+    exif[0x0112] = orientation
+    picture.save(jpeg_file, "JPEG", exif=exif, subsampling=2)
+    with av.open(out, "w", format="mov") as container:
+        stream: Any = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuvj420p"
+        for at in range(10):
+            packet = av.Packet(jpeg_file.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, at, at, Fraction(1, 10)
+            container.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "white"),
+    [(1, (160, 96), (80, 10)), (6, (96, 160), (86, 80)), (8, (96, 160), (10, 80)), (3, (160, 96), (80, 86))],
+)
+def test_a_film_of_jpegs_with_exif_is_read_upright(
+    orientation: int, size: tuple[int, int], white: tuple[int, int]
+) -> None:
+    data = camera_film(orientation)
+    first = next(av.open(io.BytesIO(data), "r").decode(video=0))
+    with pytest.raises(ValueError, match="is not a valid Type"):
+        _ = first.side_data  # what the library makes of a frame with EXIF
+    (shot,) = shots(data, [0.5]).shots
+    picture = Image.open(io.BytesIO(shot.jpeg)).convert("L")
+    assert picture.size == size
+    assert picture.getpixel(white) > 200  # type: ignore[operator]
+    assert picture.getpixel((size[0] - 1 - white[0], size[1] - 1 - white[1])) < 50  # type: ignore[operator]
+
+
+def test_a_video_track_that_cannot_be_decoded_gives_way_to_the_next() -> None:
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(make(Film(regular(3), form="matroska"))), "r") as film,
+        av.open(out, "w", format="matroska") as both,
+    ):
+        kept = film.streams.video[0]
+        bad, good = both.add_stream_from_template(kept), both.add_stream_from_template(kept)
+        for packet in film.demux(kept):
+            if packet.dts is None:
+                continue
+            broken = av.Packet(bytes(range(256)))
+            broken.stream, broken.time_base = bad, packet.time_base
+            broken.pts, broken.dts = packet.pts, packet.dts
+            packet.stream = good
+            both.mux([broken, packet])
+    facts, (blob,) = framed(out.getvalue(), start=1.0, max_frames=1)
+    assert read_mark(blob) == 50
+    assert "a video track (h264) could not be decoded: another one was read" in facts["notes"]
+
+
+def test_a_subtitle_track_of_an_unknown_kind_costs_only_itself() -> None:
+    words = ((1.0, 2.0, "Hello"),)
+    data = make(Film(regular(3), form="matroska", subtitles=words, subtitle_codec="ass"))
+    odd = data.replace(b"S_TEXT/ASS", b"S_TEXT/XYZ")
+    assert odd != data
+    facts, blobs = framed(odd, subtitles=True, max_frames=2)
+    assert (len(blobs), facts["subtitles"]) == (2, "")
+    assert (
+        "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
+        in facts["notes"]
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 from support.films import Film, make, regular
+from support.video_jobs import framed
 
-from glm_mcp.media.video.frames import frames_job
 from glm_mcp.media.video.subtitles import format_subtitles, parse_subtitles
 
 SRT = """\ufeff1\r
@@ -87,7 +86,7 @@ def test_lines_carry_their_times_and_only_the_part_asked_for() -> None:
 
 def test_a_long_text_is_cut_and_says_where_to_read_on() -> None:
     cues = [(float(i), i + 1.0, "words " * 10) for i in range(100)]
-    text, note = format_subtitles(cues, 0, 100, most=1000)
+    text, note = format_subtitles(cues, 0, 100, maximum=1000)
     assert len(text) <= 1000
     assert text.endswith("words")
     assert "subtitles are given up to 0:" in note
@@ -106,9 +105,9 @@ def test_a_long_text_is_cut_and_says_where_to_read_on() -> None:
 def test_a_track_inside_the_video_is_read(form: str, codec: str) -> None:
     words = ((1.0, 2.5, "Hello, you"), (4.0, 6.0, "Second"))
     film = Film(regular(8), form=form, subtitles=words, subtitle_codec=codec)
-    facts, blobs = frames_job(io.BytesIO(make(film)), {"name": "film", "subtitles": True, "max_frames": 2})
+    facts, blobs = framed(make(film), subtitles=True, max_frames=2)
     assert facts["subtitles"] == "[0:01–0:02] Hello, you\n[0:04–0:06] Second"
     assert "subtitles come from the track inside the video" in facts["notes"]
     assert len(blobs) == 2
-    params = {"name": "film", "subtitles": True, "max_frames": 1, "start": 3, "end": 5}
-    assert frames_job(io.BytesIO(make(film)), params)[0]["subtitles"] == "[0:04–0:06] Second"
+    facts, _ = framed(make(film), subtitles=True, max_frames=1, start=3, end=5)
+    assert facts["subtitles"] == "[0:04–0:06] Second"

@@ -6,7 +6,6 @@ import hashlib
 import io
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from support.connect import Connect
 from support.films import Film, flip_bits, make, read_mark, regular
 from support.formats import chats_done, film_of, pictures, put, said, shades, timed
 from support.toolkit import call as called
-from support.toolkit import chats, fail, fresh_simulator, kinds, last, links, say, text_of, words
+from support.toolkit import chats, fail, kinds, last, links, say, text_of, words
 from support.video_kinds import KINDS, SIX
 
 from glm_mcp.server.app import Folders
@@ -26,11 +25,6 @@ from glm_mcp.simulator import Received, Reply, Simulator, Switches
 pytestmark = pytest.mark.anyio
 
 WHOLE = Switches(data_url_videos="accept")
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    yield from fresh_simulator()
 
 
 def exact(film: Film, request: Received) -> list[float]:

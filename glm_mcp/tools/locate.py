@@ -1,0 +1,132 @@
+"""Boxes of an answer in the pixels of the image: placed, told apart, drawn into a copy, and written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glm_mcp.errors import GLMError
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.types import Picture, Source
+from glm_mcp.threads import in_thread
+from glm_mcp.tools import saving
+from glm_mcp.tools.base import Deps, Link
+from glm_mcp.tools.boxes import Box, parse_boxes
+from glm_mcp.tools.sources import fetch
+
+Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that a model pointed out: where it lies in pixels of the upright original of `picture`."""
+
+    label: str
+    picture: Picture
+    box: Pixels
+
+    @property
+    def centre(self) -> tuple[int, int]:
+        left, top, right, bottom = self.box
+        return (left + right) // 2, (top + bottom) // 2
+
+    @property
+    def thousandths(self) -> list[int]:
+        sides = self.picture.original * 2
+        return [round(v * 1000 / side) for v, side in zip(self.box, sides, strict=True)]
+
+    def repeats(self, other: Item) -> bool:
+        """Whether both are one thing, seen in two parts of an image that overlap."""
+        return (
+            self.picture is not other.picture
+            and _overlap(self.picture, other.picture)
+            and _mostly_shared(self.box, other.box)
+        )
+
+    def line(self, number: int, wanted: str) -> str:
+        centre = f"centre ({self.centre[0]}, {self.centre[1]})"
+        return f"{number}. {self.label or wanted}: {list(self.box)} px, {centre}, 0-1000 {self.thousandths}"
+
+    def data(self, picture: str) -> dict[str, Any]:
+        """The same for a program; `picture`: what it is called in the result."""
+        return {
+            "label": self.label,
+            "picture": picture,
+            "box_px": list(self.box),
+            "centre_px": list(self.centre),
+            "box_1000": self.thousandths,
+        }
+
+
+def _overlap(one: Picture, other: Picture) -> bool:
+    """Whether these are two parts of one image: frames and pages are of one name too, but lie at one place."""
+    return (
+        one.part.name == other.part.name
+        and one.original == other.original
+        and (one.left, one.top) != (other.left, other.top)
+    )
+
+
+def _mostly_shared(a: Pixels, b: Pixels) -> bool:
+    """Whether two boxes share more than half of what they cover together."""
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return False
+    shared = across * down
+    return 2 * shared > (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+
+
+def to_pixels(box: Box, picture: Picture) -> Pixels:
+    """The box in pixels of the original upright image, whatever part of it, at whatever scale, was sent."""
+    width, height = picture.original
+
+    def place(v: float, sent: int, start: float, side: int) -> int:
+        return min(max(round(start + v * sent / 1000 / picture.scale), 0), side)
+
+    return (
+        place(box.x1, picture.width, picture.left, width),
+        place(box.y1, picture.height, picture.top, height),
+        place(box.x2, picture.width, picture.left, width),
+        place(box.y2, picture.height, picture.top, height),
+    )
+
+
+async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
+    """A copy of the image with the boxes drawn, kept; where it is, and its link."""
+    from glm_mcp.media.images import annotate
+
+    # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
+    sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
+    marked = [(to_pixels(b, sent), b.label) for b in boxes]
+    copy = await in_thread(annotate.draw, picture.part.data or b"", marked)
+    suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
+    stem = saving.stem_of_source(picture.part.name, "picture")
+    return await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
+
+
+async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
+    """Boxes of an answer about one image, in its pixels; empty when there are none."""
+    boxes = parse_boxes(text) if "[" in text else []
+    if not boxes:
+        return ""
+    if len(pictures) > 1:
+        return (
+            "\n\n(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
+        )
+    picture = pictures[0]
+    if not picture.width:
+        try:
+            card = deps.glm.models("vision")[0]
+            source = next(s for s in sources if s.url == picture.part.url)
+            picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
+        except GLMError:
+            return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+    width, height = picture.original
+    rows = []
+    for box in boxes:
+        left, top, right, bottom = to_pixels(box, picture)
+        place = f"({left}, {top})" if box.is_point else f"[{left}, {top}, {right}, {bottom}]"
+        rows.append(f"{box.label}: {place}" if box.label else place)
+    return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
