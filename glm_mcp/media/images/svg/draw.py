@@ -50,9 +50,7 @@ def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[
     svg = ET.tostring(drawing.root, encoding="unicode")
     try:
         png = resvg_py.svg_to_bytes(svg_string=svg, width=pixels[0], height=pixels[1], **chosen)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:  # a panic of the renderer is no Exception, and its class is in no module
+    except ValueError as error:
         raise tree.bad(name) from error
     size = max(1, round(width)), max(1, round(height))
     return bytes(png), size, factor, [*drawing.notes(), *said]
