@@ -101,6 +101,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "jxl": ("a.jxl", lambda: at(0, b"\xff\x0a")),
     "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
     "dds": ("a.dds", lambda: save(Image.new("RGBA", (8, 8)), "DDS")),
+    "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
     "jxr": ("a.jxr", lambda: at(0, b"II\xbc\1")),
     "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0")),

@@ -32,9 +32,6 @@ _AT_ONCE = 2
 _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
 _CONVERT = "glm_mcp.media.images.convert:convert_job"
-_SVG = frozenset(("image/svg+xml", "application/gzip"))  # gzip: a packed drawing, or damaged
-# Not even their headers are read here.
-_CHILD_KINDS = ("image/hei", "image/tiff", "image/jp2", "image/j2k")
 
 
 async def prepare_images(
@@ -110,6 +107,7 @@ async def prepare_image(
     room = max(1, budget * 3 // 4 - 64 * max_parts)
     options = Options(
         source.name,
+        source.kind.name,
         side=card.image_side,
         limit=min(card.image_bytes, room),
         budget=room,
@@ -120,27 +118,26 @@ async def prepare_image(
     made = await anyio.to_thread.run_sync(
         _in_thread, source, options, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
-    if isinstance(made, str):
+    if made is None:
         from glm_mcp.media.images.pipeline import unpack
 
-        return unpack(*await run_job(made, source, asdict(options), timeout_s=_TIME_S))
+        return unpack(*await run_job(source.kind.reader, source, asdict(options), timeout_s=_TIME_S))
     return made
 
 
-def _in_thread(source: Source, options: Options) -> list[Picture] | str:
-    """The pictures, or the name of the job that a child process must do instead."""
+def _in_thread(source: Source, options: Options) -> list[Picture] | None:
+    """None: for a child process."""
     from glm_mcp.media.images import decode, pipeline
 
     if source.kind.child:
-        return source.kind.reader
+        return None
     data = source.read()
     try:
-        image = decode.open_lazily(data, source.name)
+        image = decode.open_lazily(data, source.name, options.kind)
         heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
-        light = not heavy and image.format in decode.IN_THREAD
-        return pipeline.make(data, options) if light else source.kind.reader
+        return None if heavy else pipeline.make(data, options)
     except decode.Damaged:
-        return source.kind.reader  # to be read tolerantly, which Pillow can only be told for a whole process
+        return None  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 async def _side_by_side(

@@ -1,4 +1,4 @@
-"""A font that this computer has, for drawings whose own fonts it may lack. Reads file names, opens the one chosen."""
+"""A font that this computer has, for drawings and labels. Reads file names, opens the one chosen. Blocking."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from PIL import ImageFont
 
-_FILES_MOST = 20_000  # looked at, however large the folders are
-_OPENED_MOST = 20  # files that are no fonts after all, before it is given up
+_MAX_FILES = 20_000  # looked at, however large the folders are
+_MAX_OPENED = 20  # files that are no fonts after all, before it is given up
 _SANS = ("arial", "helvetica", "liberationsans", "dejavusans", "notosans", "segoeui", "roboto", "opensans", "ubuntu", "freesans")  # fmt: skip
 _MONO = ("couriernew", "cour", "menlo", "liberationmono", "dejavusansmono", "notosansmono", "ubuntumono", "freemono")  # fmt: skip
 _CJK = ("notosanscjk", "notosanssc", "sourcehansans", "wqy", "pingfang", "msyh", "hiragino", "stheiti", "simhei", "simsun", "droidsansfallback")  # fmt: skip
@@ -39,13 +39,19 @@ def system_folders() -> list[Path]:
     return [Path(p) for p in system] + [h / p for h in home for p in (".local/share/fonts", ".fonts")]
 
 
+def font_files(folders: list[Path]) -> list[str]:
+    """The font files of the folders, the plainest first."""
+    files = list(islice(_files(folders), _MAX_FILES))
+    return sorted(files, key=lambda file: (bool(_NO_LETTERS.search(_stem(file))), len(_stem(file)), file))
+
+
 def choose(text: str, folders: list[Path]) -> tuple[Font, Font] | None:
     """The font for this text and one of equal widths (the same where there is none); None where there is no font."""
-    found = list(islice(_files(folders), _FILES_MOST))
-    plain = _best(found, (_CJK + _SANS) if _IS_CJK.search(text) else _SANS)
+    files = font_files(folders)
+    plain = _best(files, (_CJK + _SANS) if _IS_CJK.search(text) else _SANS)
     if plain is None:
         return None
-    mono = [file for file in found if _stem(file).startswith(_MONO)]
+    mono = [file for file in files if _stem(file).startswith(_MONO)]
     return plain, _best(mono, _MONO) or plain
 
 
@@ -67,7 +73,7 @@ def _best(files: list[str], wanted: tuple[str, ...]) -> Font | None:
         other = at == len(wanted) or (stem != wanted[at] and wanted[at] not in _CJK)
         return bool(_NO_LETTERS.search(stem)), other, at, len(stem), file
 
-    for file in sorted(files, key=rank)[:_OPENED_MOST]:
+    for file in sorted(files, key=rank)[:_MAX_OPENED]:
         try:
             family = ImageFont.truetype(file).getname()[0]
         except (OSError, ImportError, ValueError):
