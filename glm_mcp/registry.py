@@ -182,7 +182,7 @@ def endpoint(base: str) -> Endpoint:
     """The endpoint for GLM_BASE_URL: one of the four names, one of their URLs, or any compatible URL."""
     if base in ENDPOINTS:
         return ENDPOINTS[base]
-    url = base.rstrip("/")
+    url = base.rstrip("/").removesuffix("/chat/completions")  # as some guides have it
     for known in ENDPOINTS.values():
         if known.url == url:
             return known

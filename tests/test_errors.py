@@ -70,7 +70,7 @@ def test_the_tree_has_one_class_for_each_kind() -> None:
         (401, AuthError, Again.NEVER),
         (402, QuotaError, Again.NEVER),
         (403, AuthError, Again.NEVER),
-        (404, ConfigError, Again.NEVER),
+        (404, ConfigError, Again.GONE),
         (405, ConfigError, Again.NEVER),
         (413, MediaTooLarge, Again.NEVER),
         (418, InvalidRequest, Again.NEVER),
@@ -93,6 +93,29 @@ def test_the_status_decides_where_no_code_is_known(
     assert error.hint
     assert f"HTTP {status}" in str(error)
     assert (error.code or "") == str(code or "")
+
+
+@pytest.mark.parametrize("code", ["1210", "1214"])
+@pytest.mark.parametrize(
+    ("said", "kind", "again"),
+    [
+        ("modelCode：不存在", "invalid_request", Again.GONE),
+        ("模型不存在，请检查模型代码", "invalid_request", Again.GONE),
+        ("输入过长", "too_long", Again.NEXT),
+        ("图片数量超过限制", "invalid_request", Again.NEXT),
+        ("temperature：限制数值范围[0,1]", "invalid_request", Again.NEVER),
+        ("图片输入格式/解析错误", "invalid_request", Again.NEVER),
+    ],
+)
+def test_a_refused_parameter_is_read_by_its_words(code: str, said: str, kind: str, again: Again) -> None:
+    error = from_response(400, code, said)
+    assert (error.kind, error.again) == (kind, again)
+    assert said in str(error)
+
+
+@pytest.mark.parametrize("code", ["1213", "1305", "9999", None])
+def test_no_other_code_is_read_by_its_words(code: str | None) -> None:
+    assert from_response(400, code, "modelCode：不存在").again is from_response(400, code, "").again
 
 
 def test_a_wait_that_the_service_asks_for_is_part_of_the_mend() -> None:

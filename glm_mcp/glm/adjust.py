@@ -10,6 +10,7 @@ from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 
 _MAX_TOKENS = re.compile(r"\[\s*1\s*,\s*(\d{1,9})\s*\]")
 _ALWAYS_THINKS = re.compile(r"始终思考|不支持关闭思考|reasoning_effort")
+_NAMES_NOTHING = re.compile(r"check the documentation|请检查文档")  # the words of a 1210 without a reason
 _FILM = re.compile(r"视频|video", re.IGNORECASE)
 
 
@@ -23,10 +24,10 @@ def after_refusal(dialect: Dialect, error: GLMError, request: ChatRequest) -> Di
     limit = _MAX_TOKENS.search(said)
     if limit and int(limit[1]) < (dialect.maximum_tokens or float("inf")):
         return replace(dialect, maximum_tokens=int(limit[1]))
-    if "response_format" in said and request.json_mode and dialect.json_mode:
-        return replace(dialect, json_mode=False)
     if _ALWAYS_THINKS.search(said) and not dialect.effort:
         return replace(dialect, effort=True)
+    if request.json_mode and dialect.json_mode and ("response_format" in said or _NAMES_NOTHING.search(said)):
+        return replace(dialect, json_mode=False)
     return None
 
 

@@ -19,6 +19,7 @@ from glm_mcp.threads import in_thread
 
 GUESS = 1.05  # how far a guessed number of tokens may be from the service's own
 WORTH_KEEPING = 200  # characters said before a loop that are an answer of their own
+LARGE_BODY = 100_000  # bytes whose way is worth a word
 FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
 _KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
 
@@ -67,8 +68,8 @@ class ChatCall:
 
         heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
         body = await in_thread(write) if heavy else write()
-        size = f"uploading {len(body) / 1e6:.1f} MB to" if len(body) > 100_000 else "waiting for"
-        self.progress.say(f"{size} {card.id}")
+        if len(body) > LARGE_BODY:
+            self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
         reader = _Reader(self, card, on_begin)
         try:
             await self.post(where, "/chat/completions", body, reader.on_event)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import anyio
@@ -188,9 +188,16 @@ class GLMClient:
             race.unreaches(model, error, wait=wait, ends=ends)
             return
         if len(race.models) == 1 and error.again is Again.GONE:
-            error = error.but(again=Again.NEVER)  # nothing stands in for it
+            # Nothing stands in for it but by the caller's own wish.
+            error = error.but(again=Again.NEVER, hint=f"{self._another(model.card)}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
         race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries))
+
+    def _another(self, gone: Card) -> str:
+        """A model to name in the place of one that is gone."""
+        role = "image" if gone.draws else "vision" if gone.images else "chat"
+        others = [m for m in CHAINS[role] if m != gone.id and not self.health.gone(m) and place(m, self.home)]
+        return f"Try {others[0]}. " if others and not self.home.compatible else ""
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
@@ -226,7 +233,10 @@ class GLMClient:
         # A server of somebody's own has the models that somebody named, not ours.
         chain = () if own and self.home.compatible else CHAINS[role]
         ids = list(dict.fromkeys(([own] if own else []) + list(chain)))
-        return [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
+        cards = [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
+        if own:  # whoever chose it wants it first
+            cards[0] = replace(cards[0], last_resort=False)
+        return cards
 
     def card(self, model: str) -> Card:
         return card(model, compatible=self.home.compatible)

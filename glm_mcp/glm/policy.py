@@ -129,7 +129,9 @@ def _strong_refused(models: Sequence[Standing], now: float) -> bool:
 
 def _not_to_be_had(model: Standing, now: float) -> bool:
     """Whether it refused, in this call or a moment ago, or is too busy to answer in its time."""
-    busy = model.queue_s > model.first_byte_s or (model.phase is Phase.QUEUED and model.late_at <= now)
+    # Where this very call has the place, the queue behind it says nothing.
+    full = model.phase is not Phase.SILENT and model.queue_s > model.first_byte_s
+    busy = full or (model.phase is Phase.QUEUED and model.late_at <= now)
     return model.out or model.refusals > 0 or model.rests_until > now or busy
 
 

@@ -33,6 +33,7 @@ class Race(Generic[T]):
         self.result: T | None = None
         self.failure: GLMError | None = None
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._unheard: set[str] = set()  # cancelled because another spoke first
         self._changed = anyio.Event()
 
     @property
@@ -47,10 +48,7 @@ class Race(Generic[T]):
 
     def starts(self, model: Standing) -> None:
         """It is about to be asked."""
-        silent = [m for m in self.models if m.phase is Phase.SILENT]
-        if silent:
-            said = f"{silent[0].card.id} has not begun after {anyio.current_time() - silent[0].since:.0f} s"
-            self.progress.say(f"{said}; asking {model.card.id} too")
+        self._unheard.discard(model.card.id)
         model.phase, model.since = Phase.QUEUED, anyio.current_time()
 
     @contextmanager
@@ -74,7 +72,7 @@ class Race(Generic[T]):
         silent = model.phase is Phase.SILENT
         if now >= self.deadline:
             self._note(model, "timeout")
-        elif any(m.phase is Phase.SPEAKING for m in self.models if m is not model):
+        elif model.card.id in self._unheard:
             self._note(model, "silent")
         else:
             self.meter.count(self._record(model, "cancelled"))
@@ -93,6 +91,8 @@ class Race(Generic[T]):
         paused = self.health.of(model.card.id).pauses_until > now
         if paused or any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
             return False
+        late = f"{asked[0].card.id} has not begun after {now - asked[0].since:.0f} s; " if asked else ""
+        self.progress.say(f"{late}asking {model.card.id} too" if late else f"waiting for {model.card.id}")
         model.phase, model.since = Phase.SILENT, now
         model.tries += 1
         self._changed.set()
@@ -106,6 +106,7 @@ class Race(Generic[T]):
         self.health.spoke(model.card.id, anyio.current_time() - model.since)
         for name, scope in self._scopes.items():
             if name != model.card.id:
+                self._unheard.add(name)
                 scope.cancel()
         self._changed.set()
 

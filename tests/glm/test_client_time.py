@@ -146,7 +146,7 @@ async def test_tries_and_waits_together_stay_within_the_deadline(sim: Simulator)
 
 async def test_no_wait_is_begun_that_the_deadline_would_cut(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", times=0))
-    async with client_of(sim, pace=Pace(waits=(30, 30))) as client:
+    async with client_of(sim, pace=Pace(waits=(30, 30)), chance=lambda: 1.0) as client:
         with anyio.fail_after(3), pytest.raises(RateLimited):
             await ask(client, model=T)
     assert len(sim.received) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import math
 from collections.abc import Callable
 
 import anyio
@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_mcp.errors import Again, RateLimited
-from glm_mcp.glm.limiter import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, Limiter
-
-NEVER = float("inf")
+from glm_mcp.glm.limiter import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Limiter
 
 
 class Clock:
@@ -36,20 +33,16 @@ class Caller:
         self.inside = anyio.Event()
         self.leave = anyio.Event()
         self.scope = anyio.CancelScope()
-        self.error: RateLimited | None = None
 
-    def told(self, place: int) -> None:
+    def on_position(self, place: int) -> None:
         self.hear(place)
 
-    async def run(self, limiter: Limiter, deadline: float = NEVER, *, last: bool = False) -> None:
+    async def run(self, limiter: Limiter, since: float = 0.0) -> None:
         with self.scope:
-            try:
-                async with limiter.slot(deadline, self.told, last=last):
-                    self.order.append(self.name)
-                    self.inside.set()
-                    await self.leave.wait()
-            except RateLimited as error:
-                self.error = error
+            async with limiter.slot(self.on_position, since=since):
+                self.order.append(self.name)
+                self.inside.set()
+                await self.leave.wait()
 
 
 async def settled() -> None:
@@ -68,32 +61,35 @@ def refuse(limiter: Limiter) -> None:
     limiter.refused(limiter.grant)
 
 
-async def one(limiter: Limiter, clock: Clock, seconds: float, error: RateLimited | None = None) -> None:
+async def one(limiter: Limiter, clock: Clock, seconds: float, *, fails: bool = False) -> None:
     """An attempt that took so long."""
-    async with limiter.slot(NEVER, lambda _: None):
+    async with limiter.slot(lambda _: None, since=clock.now):
         clock.now += seconds
-        if error:
-            raise error
+        if fails:
+            raise ZeroDivisionError
 
 
-def grown(limiter: Limiter, most: int = 200) -> int:
+def grown(limiter: Limiter, times: int = 20 * RUN) -> int:
     """The level after a long run of successes."""
-    serve(limiter, most)
+    serve(limiter, times)
     return limiter.limit
 
 
 def test_it_grows_by_one_after_a_run_of_successes() -> None:
     limiter = Limiter(2, clock=Clock())
-    serve(limiter, 2)
-    assert limiter.limit == 2
+    for level in (2, 3, 4):
+        serve(limiter, RUN - 1)
+        assert limiter.limit == level
+        serve(limiter, 1)
+        assert limiter.limit == level + 1
+
+
+def test_a_run_is_at_least_one_of_each_place() -> None:
+    limiter = Limiter(RUN + 8, clock=Clock())
+    serve(limiter, RUN + 7)
+    assert limiter.limit == RUN + 8
     serve(limiter, 1)
-    assert limiter.limit == 3
-    serve(limiter, 3)
-    assert limiter.limit == 4
-    serve(limiter, 3)
-    assert limiter.limit == 4
-    serve(limiter, 1)
-    assert limiter.limit == 5
+    assert limiter.limit == RUN + 9
 
 
 def test_it_grows_no_further_than_its_ceiling() -> None:
@@ -120,9 +116,9 @@ def test_a_refusal_ends_the_run_of_successes_also_a_late_one_of_a_burst() -> Non
     limiter = Limiter(4, clock=Clock())
     burst = limiter.grant
     limiter.refused(burst)
-    serve(limiter, 2)
+    serve(limiter, RUN - 1)
     limiter.refused(burst)
-    serve(limiter, 2)
+    serve(limiter, RUN - 1)
     assert limiter.limit == 2
     serve(limiter, 1)
     assert limiter.limit == 3
@@ -132,7 +128,7 @@ def test_successes_of_another_level_say_nothing_about_this_one() -> None:
     limiter = Limiter(8, clock=Clock())
     before = limiter.grant
     refuse(limiter)
-    for _ in range(20):
+    for _ in range(2 * RUN):
         limiter.succeeded(before)
     assert limiter.limit == 4
 
@@ -140,7 +136,7 @@ def test_successes_of_another_level_say_nothing_about_this_one() -> None:
 def test_a_refusal_closes_the_level_it_was_sent_under_though_the_limit_has_grown_since() -> None:
     limiter = Limiter(3, clock=Clock())
     slow = limiter.grant
-    serve(limiter, 3)
+    serve(limiter, RUN)
     assert limiter.limit == 4
     limiter.refused(slow)
     assert limiter.limit == 1
@@ -157,7 +153,7 @@ def test_a_refused_level_is_tried_again_after_a_wait_that_doubles() -> None:
         clock.now += wait - 0.1
         assert grown(limiter) == 1
         clock.now += 0.2
-        serve(limiter, 3)
+        serve(limiter, RUN)
         assert limiter.limit == 2
         wait = min(LONGEST_PROBE_S, wait * 2)
 
@@ -168,13 +164,13 @@ def test_a_refusal_at_another_level_is_not_forgotten_over_one() -> None:
     refuse(limiter)
     refuse(limiter)
     clock.now += FIRST_PROBE_S + 1
-    serve(limiter, 3)
+    serve(limiter, RUN)
     assert limiter.limit == 2
     refuse(limiter)
     clock.now += FIRST_PROBE_S + 1
     assert grown(limiter) == 1
     clock.now += FIRST_PROBE_S
-    serve(limiter, 3)
+    serve(limiter, RUN)
     assert limiter.limit == 2
 
 
@@ -184,7 +180,9 @@ def test_levels_below_the_refused_one_are_open_at_once() -> None:
     assert grown(limiter) == 7
 
 
-@given(st.lists(st.sampled_from(["served", "refused", "late", "time"]), max_size=200), st.integers(1, 20))
+@given(
+    st.lists(st.sampled_from(["served", "run", "refused", "late", "time"]), max_size=200), st.integers(1, 20)
+)
 def test_the_level_stays_between_one_and_the_ceiling_whatever_happens(events: list[str], start: int) -> None:
     clock = Clock()
     limiter = Limiter(start, 20, clock=clock)
@@ -192,6 +190,8 @@ def test_the_level_stays_between_one_and_the_ceiling_whatever_happens(events: li
     for event in events:
         if event == "served":
             serve(limiter, 1)
+        elif event == "run":
+            serve(limiter, 20)
         elif event == "refused":
             refuse(limiter)
         elif event == "late":
@@ -247,7 +247,7 @@ async def test_growth_lets_the_next_one_in_at_once() -> None:
             for caller in callers:
                 tasks.start_soon(caller.run, limiter)
             await settled()
-            serve(limiter, 3)
+            serve(limiter, RUN)
             await settled()
             assert order == ["a", "b"]
             assert callers[2].places == [2, 1]
@@ -278,29 +278,18 @@ async def test_after_a_refusal_those_inside_finish_and_fewer_follow() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("limit", [1, 2, 5])
-async def test_a_last_try_goes_out_alone_and_those_behind_it_wait_as_long(limit: int) -> None:
-    limiter, order = Limiter(limit, clock=Clock()), list[str]()
-    inside = [Caller(f"{n}", order) for n in range(limit)]
-    careful, behind = Caller("careful", order), Caller("behind", order)
+async def test_a_call_that_was_refused_comes_before_those_that_began_after_it() -> None:
+    limiter, order = Limiter(1, clock=Clock()), list[str]()
+    inside, third, fifth, second = (Caller(name, order) for name in ("first", "third", "fifth", "second"))
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            for caller in inside:
-                tasks.start_soon(caller.run, limiter)
+            for caller, since in ((inside, 1.0), (third, 3.0), (fifth, 5.0), (second, 2.0)):
+                tasks.start_soon(caller.run, limiter, since)
                 await settled()
-            tasks.start_soon(functools.partial(careful.run, limiter, last=True))
-            await settled()
-            tasks.start_soon(behind.run, limiter)
-            await settled()
-            for caller in inside:
-                assert len(order) == limit
+            assert [c.places for c in (second, third, fifth)] == [[1], [1, 2], [2, 3]]
+            for caller in (inside, second, third, fifth):
                 caller.leave.set()
-                await settled()
-            assert order[limit] == "careful"
-            for caller in (careful, behind):
-                caller.leave.set()
-    assert order[limit:] == ["careful", "behind"]
-    assert limiter.running == 0
+    assert order == ["first", "second", "third", "fifth"]
 
 
 @pytest.mark.anyio
@@ -349,89 +338,92 @@ async def test_a_failing_caller_gives_its_slot_back() -> None:
     limiter = Limiter(1, clock=Clock())
     for _ in range(3):
         with anyio.fail_after(5), pytest.raises(ZeroDivisionError):
-            async with limiter.slot(NEVER, lambda _: None):
+            async with limiter.slot(lambda _: None, since=0.0):
                 raise ZeroDivisionError
     assert limiter.running == 0
 
 
+# How long the queue is going to take
+
+
 @pytest.mark.anyio
-async def test_a_caller_that_cannot_be_served_in_time_hears_so_at_once() -> None:
+async def test_where_there_is_a_place_nobody_waits() -> None:
     clock = Clock()
-    limiter = Limiter(1, clock=clock)
+    limiter = Limiter(2, clock=clock)
     await one(limiter, clock, 10)
-    order: list[str] = []
-    first, patient, hurried = (Caller(name, order) for name in "abc")
-    with anyio.fail_after(5):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(first.run, limiter)
-            tasks.start_soon(patient.run, limiter, clock.now + 11)
-            await settled()
-            tasks.start_soon(hurried.run, limiter, clock.now + 15)
-            await settled()
-            assert hurried.error is not None
-            assert hurried.error.again is Again.NEXT
-            assert "2 calls wait" in str(hurried.error)
-            assert "10.0 s each" in str(hurried.error)
-            assert "GLM_DEADLINE_S" in str(hurried.error)
-            assert patient.error is None
-            first.leave.set()
-            patient.leave.set()
-    assert order == ["a", "b"]
+    async with limiter.slot(lambda _: None, since=0.0):
+        assert limiter.queue_s() == 0
 
 
 @pytest.mark.anyio
-async def test_a_first_short_answer_turns_nobody_away() -> None:
+@pytest.mark.parametrize(
+    ("limit", "waiting", "seconds"),
+    [
+        (1, 0, 14),
+        (1, 1, 24),
+        (1, 2, 34),
+        (2, 0, 4),
+        (2, 1, 14),
+        (2, 2, 14),
+        (2, 3, 24),
+        (5, 3, 4),
+        (5, 4, 14),
+    ],
+)
+async def test_a_queue_takes_what_is_left_of_the_oldest_and_an_answer_for_each_round_before(
+    limit: int, waiting: int, seconds: float
+) -> None:
     clock = Clock()
-    limiter, order = Limiter(1, clock=clock), list[str]()
-    await one(limiter, clock, 0.6)
-    callers = [Caller(f"{n}", order) for n in range(30)]
+    limiter, order = Limiter(limit, clock=clock), list[str]()
+    for _ in range(3):
+        await one(limiter, clock, 10)
+    callers = [Caller(f"{n}", order) for n in range(limit + waiting)]
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             for caller in callers:
-                tasks.start_soon(caller.run, limiter, clock.now + 4)
+                tasks.start_soon(caller.run, limiter)
             await settled()
-            assert not any(caller.error for caller in callers)
-            clock.now += 0.6  # the second took as long: now it counts
-            callers[0].leave.set()
-            await settled()
-            assert sum(caller.error is not None for caller in callers) == 30 - 2 - 5, (
-                "one was served, one is, five wait"
-            )
+            clock.now += 6
+            assert limiter.queue_s() == seconds
             for caller in callers:
                 caller.leave.set()
+    assert limiter.queue_s() == 0
 
 
 @pytest.mark.anyio
-async def test_a_waiting_caller_hears_when_its_turn_will_come_too_late() -> None:
+@pytest.mark.parametrize(("usual", "stuck_after"), [(0.2, 3.0), (1.0, 3.0), (4.0, 12.0)])
+async def test_an_attempt_that_takes_far_longer_than_usual_may_take_for_ever(
+    usual: float, stuck_after: float
+) -> None:
     clock = Clock()
     limiter = Limiter(1, clock=clock)
-    await one(limiter, clock, 10)
-    order: list[str] = []
-    first, second, third = (Caller(name, order) for name in "abc")
-    with anyio.fail_after(5):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(first.run, limiter)
-            tasks.start_soon(second.run, limiter)
-            await settled()
-            tasks.start_soon(third.run, limiter, clock.now + 25)
-            await settled()
-            assert third.places == [2]
-            clock.now += 60
-            first.leave.set()
-            await settled()
-            assert third.error is not None
-            second.leave.set()
-    assert (order, limiter.running) == (["a", "b"], 0)
+    for _ in range(3):
+        await one(limiter, clock, usual)
+    async with limiter.slot(lambda _: None, since=0.0):
+        clock.now += stuck_after - 0.01
+        assert limiter.queue_s() < math.inf
+        clock.now += 0.02
+        assert limiter.queue_s() == math.inf
 
 
 @pytest.mark.anyio
-async def test_only_answers_tell_how_long_an_answer_takes() -> None:
+async def test_one_stuck_attempt_among_several_does_not_close_the_queue() -> None:
+    clock = Clock()
+    limiter = Limiter(2, clock=clock)
+    await one(limiter, clock, 1)
+    async with limiter.slot(lambda _: None, since=0.0):
+        clock.now += 100
+        async with limiter.slot(lambda _: None, since=0.0):
+            assert limiter.queue_s() < 5
+
+
+@pytest.mark.anyio
+async def test_neither_a_failed_nor_a_single_slow_attempt_tells_how_long_one_takes() -> None:
     clock = Clock()
     limiter = Limiter(1, clock=clock)
-    await one(limiter, clock, 2)
-    with pytest.raises(RateLimited):
-        await one(limiter, clock, 300, RateLimited("x"))
-    assert limiter.seconds == 2
-    await one(limiter, clock, 7)
-    await one(limiter, clock, 3)
-    assert limiter.seconds == 3, "the middle one: a slow answer turns nobody away"
+    for seconds in (2, 3, 300):
+        await one(limiter, clock, seconds)
+    with pytest.raises(ZeroDivisionError):
+        await one(limiter, clock, 900, fails=True)
+    async with limiter.slot(lambda _: None, since=0.0):
+        assert limiter.queue_s() == 2 * 3, "the middle one, for the one that runs and for its follower"

@@ -1,4 +1,4 @@
-"""Decisions: what to do after a failure, how long to wait, which model can do a job."""
+"""Decisions: which model is asked next and when, how long to wait, which model can do a job."""
 
 from __future__ import annotations
 
@@ -9,81 +9,297 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.calls import C3, V1, V4, V6, T
+from support.calls import C3, V1, V4, V6, L, T
 
-from glm_mcp.errors import Again, GLMError, NetworkError, RateLimited, UpstreamError
+from glm_mcp.errors import Again, GLMError, NetworkError, Overloaded, RateLimited, UpstreamError
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Text, Video
-from glm_mcp.glm.policy import TRIES, Step, decide, delay, retry_after, size_of, unable
+from glm_mcp.glm.policy import (
+    LAST_RESORT_SHARE,
+    UNREACHED_TRIES,
+    UNUSABLE_TRIES,
+    Ask,
+    End,
+    Phase,
+    Standing,
+    Wait,
+    delay,
+    ends_call,
+    ends_model,
+    first_byte_s,
+    next_step,
+    retry_after,
+    size_for,
+    unable,
+    unable_to_draw,
+)
 from glm_mcp.registry import ENDPOINTS, card, endpoint, place
 
 ZHIPU, ZAI = ENDPOINTS["zhipu"], ENDPOINTS["zai"]
-RETRY, NEXT, FAIL = Step.RETRY, Step.NEXT, Step.FAIL
+DEADLINE = 60.0
+
+
+# Which model is asked next, and when. Every call of these tables began at 0; a model may be silent for 5 s and answers
+# in 2 s where nothing else is said.
+
+
+def standing(model: str, **known: Any) -> Standing:
+    return Standing(card(model), **{"first_byte_s": 5.0, "usual_s": 2.0, **known})
+
+
+def silent(model: str, since: float, **known: Any) -> Standing:
+    return standing(model, phase=Phase.SILENT, since=since, tries=1, **known)
+
+
+def queued(model: str, since: float, queue_s: float, **known: Any) -> Standing:
+    return standing(model, phase=Phase.QUEUED, since=since, queue_s=queue_s, **known)
+
+
+def speaking(model: str, since: float) -> Standing:
+    return standing(model, phase=Phase.SPEAKING, since=since, tries=1)
+
+
+def refused(model: str, ready_at: float, times: int = 1, **known: Any) -> Standing:
+    return standing(model, refusals=times, tries=times, ready_at=ready_at, **known)
+
+
+def step(*models: Standing, now: float, beside: bool = True, deadline: float = DEADLINE) -> str:
+    match next_step(models, started=0.0, now=now, deadline=deadline, beside=beside):
+        case Ask(model):
+            return f"ask {model.card.id}"
+        case Wait(until):
+            return f"wait {until:g}"
+        case End():
+            return "end"
 
 
 @pytest.mark.parametrize(
-    ("again", "tries", "wait", "more", "step"),
+    ("now", "models", "expected"),
     [
-        (Again.NEVER, 1, 0, True, FAIL),
-        (Again.NEVER, 1, 0, False, FAIL),
-        (Again.RETRY, 1, 1, True, RETRY),
-        (Again.RETRY, 2, 1, True, RETRY),
-        (Again.RETRY, 3, 1, True, NEXT),
-        (Again.RETRY, 3, 1, False, FAIL),
-        (Again.ONCE, 1, 1, True, RETRY),
-        (Again.ONCE, 2, 1, True, NEXT),
-        (Again.ONCE, 2, 1, False, RETRY),
-        (Again.ONCE, 3, 1, False, FAIL),
-        (Again.NEXT, 1, 0, True, NEXT),
-        (Again.NEXT, 1, 0, False, FAIL),
-        # a wait that the time left does not allow
-        (Again.RETRY, 1, 10, True, NEXT),
-        (Again.RETRY, 1, 10, False, FAIL),
-        (Again.ONCE, 1, 11, True, NEXT),
-        (Again.ONCE, 1, 11, False, FAIL),
+        (0, [standing(T), standing(V6), standing(L)], f"ask {T}"),
+        (3, [silent(T, 0), standing(V6), standing(L)], "wait 5"),
+        (5, [silent(T, 0), standing(V6), standing(L)], f"ask {V6}"),
+        (6, [silent(T, 0), silent(V6, 5), standing(L)], "wait 10"),
+        (6, [speaking(T, 0), silent(V6, 5), standing(L)], "wait 60"),
+        (50, [speaking(T, 0), standing(V6), standing(L)], "wait 60"),
+        # the slowest of those that are within their time is waited for
+        (7, [silent(T, 0), silent(V6, 5, first_byte_s=9.0), standing(V1)], "wait 14"),
+        # nobody is left to be asked beside
+        (9, [silent(T, 0)], "wait 60"),
+        (12, [silent(T, 0), silent(V6, 5)], "wait 60"),
     ],
 )
-def test_what_follows_a_failure(again: Again, tries: int, wait: float, more: bool, step: Step) -> None:
-    error = UpstreamError("x", again=again)
-    assert decide(error, tries=tries, wait=wait, time_left=10, more_models=more) is step
-
-
-def test_another_model_is_no_help_when_the_host_is_not_reached() -> None:
-    error = NetworkError("x", again=Again.RETRY)
-    assert decide(error, tries=1, wait=1, time_left=10, more_models=True) is RETRY
-    assert decide(error, tries=3, wait=1, time_left=10, more_models=True) is FAIL
-
-
-@given(
-    st.sampled_from(list(Again)),
-    st.sampled_from([RateLimited, UpstreamError, NetworkError]),
-    st.integers(1, 10),
-    st.floats(0, 1e6),
-    st.floats(-10, 1e3),
-    st.booleans(),
-)
-def test_nothing_is_repeated_beyond_its_tries_or_its_time(
-    again: Again, cls: type[GLMError], tries: int, wait: float, left: float, more: bool
+def test_a_model_is_asked_and_when_it_is_silent_too_long_the_next_beside_it(
+    now: float, models: list[Standing], expected: str
 ) -> None:
-    step = decide(cls("x", again=again), tries=tries, wait=wait, time_left=left, more_models=more)
-    if step is RETRY:
-        assert again in {Again.RETRY, Again.ONCE}
-        assert tries < TRIES
-        assert wait < left
-    if step is NEXT:
-        assert more
-        assert again is not Again.NEVER
+    assert step(*models, now=now) == expected
 
 
-@given(st.integers(1, 8), st.floats(0, 1, exclude_max=True))
-def test_the_wait_is_within_its_bounds_and_doubles_them(tries: int, chance: float) -> None:
-    found = delay(tries, None, lambda: chance)
-    assert 1.0 <= found <= min(8.0, 2.0**tries)
-    assert delay(tries, None, lambda: 0.0) == 1.0
+@pytest.mark.parametrize(
+    ("now", "models", "expected"),
+    [
+        (1, [refused(T, 2), standing(V6), standing(L)], f"ask {V6}"),
+        (3, [refused(T, 2), standing(V6), standing(L)], f"ask {V6}"),
+        (3, [refused(T, 2), refused(V6, 4), refused(L, 5)], f"ask {T}"),
+        (4, [refused(T, 9, 2), refused(V6, 4), refused(L, 4)], f"ask {V6}"),
+        (4, [refused(T, 4, 2), refused(V6, 4, 2), refused(L, 4)], f"ask {L}"),
+        (3, [refused(T, 9, 2), refused(V6, 7), refused(L, 8)], "wait 7"),
+        (57, [refused(T, 57.5), standing(V6, out=True), standing(L, out=True)], "wait 57.5"),
+    ],
+)
+def test_after_the_last_model_the_round_begins_again(
+    now: float, models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        ([standing(T, rests_until=9.0), standing(V6), standing(L)], f"ask {V6}"),
+        ([standing(T, rests_until=3.0), standing(V6), standing(L)], f"ask {T}"),
+        ([standing(T, rests_until=9.0), standing(V6, rests_until=9.0), standing(L)], f"ask {L}"),
+        ([standing(T, rests_until=9.0), standing(V6, rests_until=9.0)], f"ask {T}"),
+        ([standing(T, rests_until=9.0), refused(V6, 3)], f"ask {T}"),
+        # one that has just refused another call is left in peace for a moment
+        ([standing(T, pauses_until=4.0), standing(V6), standing(L)], f"ask {V6}"),
+        ([standing(T, pauses_until=4.0)], "wait 4"),
+        # too busy to begin within its time
+        ([standing(T, queue_s=6.0), standing(V6), standing(L)], f"ask {V6}"),
+        ([standing(T, queue_s=4.0), standing(V6), standing(L)], f"ask {T}"),
+        ([standing(T, queue_s=6.0), standing(V6, queue_s=6.0), standing(L)], f"ask {L}"),
+        ([standing(T, queue_s=6.0), standing(V6, queue_s=6.0)], f"ask {T}"),
+        ([standing(T, queue_s=6.0), standing(V6, rests_until=9.0)], f"ask {T}"),
+    ],
+)
+def test_who_refused_other_calls_or_is_busy_goes_behind_the_others(
+    models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "models", "expected"),
+    [
+        (12, [silent(T, 0), silent(V6, 5), standing(L)], "wait 20"),
+        # a place that this very call has taken is no queue
+        (12, [silent(T, 0, queue_s=float("inf")), silent(V6, 5, queue_s=7.0), standing(L)], "wait 20"),
+        (20, [silent(T, 0), silent(V6, 5), standing(L)], f"ask {L}"),
+        (6, [silent(T, 0), refused(V6, 8), standing(L)], f"ask {L}"),
+        (6, [silent(T, 0), standing(V6, rests_until=9.0), standing(L)], f"ask {L}"),
+        (1, [refused(T, 2), refused(V6, 2), standing(L)], f"ask {L}"),
+        (1, [standing(T, out=True), standing(V6, out=True), standing(L)], f"ask {L}"),
+        (1, [standing(T, out=True), silent(V6, 0), standing(L)], "wait 5"),
+        (6, [queued(T, 0, 4), queued(V6, 0, 4), standing(L)], f"ask {L}"),
+        (0, [standing(L)], f"ask {L}"),
+    ],
+)
+def test_a_last_resort_is_asked_once_the_others_are_not_to_be_had_or_a_third_of_the_time_is_gone(
+    now: float, models: list[Standing], expected: str
+) -> None:
+    assert DEADLINE * LAST_RESORT_SHARE == 20
+    assert step(*models, now=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "models", "expected"),
+    [
+        (0, [queued(T, 0, 1), standing(V6)], "wait 1"),
+        (4.5, [queued(T, 0, 1), standing(V6)], "wait 5"),
+        (5, [queued(T, 0, 1), standing(V6)], f"ask {V6}"),
+        (0, [queued(T, 0, 6), standing(V6)], f"ask {V6}"),
+        (0, [queued(T, 0, float("inf")), standing(V6)], f"ask {V6}"),
+        (57, [queued(T, 57, 2), standing(V6)], f"ask {V6}"),  # its answer would come after the deadline
+        (0, [queued(T, 0, 6), queued(V6, 0, 1), standing(L)], "wait 1"),
+        (0, [queued(T, 0, 6), queued(V6, 0, 6), standing(L)], f"ask {L}"),
+    ],
+)
+def test_nobody_waits_in_a_queue_that_outlasts_its_time_while_another_is_free(
+    now: float, models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "models", "expected"),
+    [
+        (1, [standing(T, out=True), standing(V6, out=True)], "end"),
+        (58, [refused(T, 58)], "end"),
+        (57, [refused(T, 57)], f"ask {T}"),
+        (50, [refused(T, 58.5)], "end"),
+        (59.9, [standing(T)], f"ask {T}"),  # a first try is always made
+        (58, [refused(T, 58), refused(V6, 50, usual_s=1.0)], f"ask {V6}"),
+        (58, [refused(T, 58), silent(V6, 50)], "wait 60"),
+    ],
+)
+def test_a_call_ends_early_only_when_no_answer_can_come_in_time(
+    now: float, models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=now) == expected
+
+
+@pytest.mark.parametrize("now", [1, 31, 59])
+def test_a_drawing_is_never_asked_for_beside_another(now: float) -> None:
+    other = standing("cogview-4")
+    assert step(silent(C3, 0), other, now=now, beside=False) == "wait 60"
+    assert step(refused(C3, 70), other, now=now, beside=False) == "ask cogview-4"
+
+
+TIMES = st.floats(0, 70)
+STANDINGS = st.builds(
+    standing,
+    st.sampled_from([T, V6, L]),
+    phase=st.sampled_from(Phase),
+    since=TIMES,
+    first_byte_s=st.floats(0.1, 30),
+    usual_s=st.floats(0, 30),
+    rests_until=TIMES,
+    pauses_until=TIMES,
+    queue_s=TIMES | st.just(float("inf")),
+    ready_at=TIMES,
+    tries=st.integers(0, 5),
+    refusals=st.integers(0, 5),
+    out=st.booleans(),
+)
+
+
+@given(st.lists(STANDINGS, min_size=1, max_size=4), st.floats(0, 59.9), st.booleans())
+def test_whatever_happened_only_who_may_be_asked_is_and_no_wait_is_over_before_it_began(
+    models: list[Standing], now: float, beside: bool
+) -> None:
+    busy = [m for m in models if m.phase is not Phase.IDLE]
+    match next_step(models, started=0.0, now=now, deadline=DEADLINE, beside=beside):
+        case Ask(model):
+            assert model in models
+            assert model.phase is Phase.IDLE
+            assert not model.out
+            assert max(model.ready_at, model.pauses_until) <= now
+            assert not any(m.phase is Phase.SPEAKING for m in models)
+            assert beside or not busy
+            assert all(m.late_at <= now for m in busy if m.phase is Phase.SILENT)
+        case Wait(until):
+            assert now < until
+        case End():
+            assert not busy
+            assert all(m.out or (m.tries and max(now, m.ready_at) + m.usual_s >= DEADLINE) for m in models)
+
+
+@given(st.integers(1, 40), st.floats(0, 1, exclude_max=True))
+def test_the_wait_doubles_with_each_refusal_within_its_bounds(refusals: int, chance: float) -> None:
+    longest = min(8.0, 2.0 ** (refusals - 1))
+    assert longest / 4 <= delay(refusals, None, lambda: chance, (1.0, 8.0)) <= longest
+    assert delay(refusals, None, lambda: 1.0, (1.0, 8.0)) == longest
 
 
 @given(st.floats(0, 1e9), st.integers(1, 8))
-def test_a_wait_that_the_service_names_is_taken_as_it_is(seconds: float, tries: int) -> None:
-    assert delay(tries, seconds, lambda: 0.5) == seconds
+def test_a_wait_that_the_service_names_is_taken_as_it_is(seconds: float, refusals: int) -> None:
+    assert delay(refusals, seconds, lambda: 0.5, (1.0, 8.0)) == seconds
+
+
+EMPTY = UpstreamError("no words", again=Again.RETRY)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "ends"),
+    [
+        (UpstreamError("x", again=Again.NEVER), 1, True),
+        (UpstreamError("x", again=Again.NEXT), 1, True),
+        (UpstreamError("x", again=Again.GONE), 1, True),
+        (Overloaded("x", code="1305", again=Again.RETRY), 100, False),
+        (RateLimited("x", code="1302", again=Again.RETRY), 100, False),
+        (UpstreamError("x", code="1234", again=Again.RETRY), 100, False),
+        (UpstreamError("x", status=502, again=Again.RETRY), 100, False),
+        # answers that came and were none are paid for
+        (EMPTY, UNUSABLE_TRIES - 1, False),
+        (EMPTY, UNUSABLE_TRIES, True),
+        (EMPTY.but(code="repetition"), UNUSABLE_TRIES, True),
+    ],
+)
+def test_what_may_pass_is_asked_again_to_the_deadline_and_what_is_paid_for_a_few_times(
+    error: GLMError, tries: int, ends: bool
+) -> None:
+    assert ends_model(error, tries) is ends
+
+
+@pytest.mark.parametrize(
+    ("again", "tries", "reached", "ends"),
+    [
+        (Again.NEVER, 1, True, True),
+        (Again.RETRY, UNREACHED_TRIES - 1, False, False),
+        (Again.RETRY, UNREACHED_TRIES, False, True),
+        (Again.RETRY, 100, True, False),
+    ],
+)
+def test_a_host_that_was_never_reached_ends_a_call_sooner_than_one_that_was(
+    again: Again, tries: int, reached: bool, ends: bool
+) -> None:
+    assert ends_call(NetworkError("x", again=again), tries, reached=reached) is ends
+
+
+@pytest.mark.parametrize(
+    ("tokens", "size", "seconds"), [(0, 0, 6), (10_000, 0, 7), (0, 8_000_000, 14), (50_000, 2_000_000, 13)]
+)
+def test_a_large_request_may_be_silent_longer(tokens: int, size: int, seconds: float) -> None:
+    assert first_byte_s(6.0, tokens, size) == seconds
 
 
 def header(value: str | None) -> float | None:
@@ -132,6 +348,7 @@ def test_any_retry_after_is_a_number_of_seconds_or_nothing(value: str) -> None:
 
 # Which model can do a job
 
+PAID = "glm-5.3-flash"
 PIC, VID, FIL = Image("i", url="https://i"), Video("v", url="https://v"), File("f", "https://f")
 FUNCTION = {"type": "function", "function": {"name": "f"}}
 SEARCH = {"type": "web_search", "web_search": {}}
@@ -145,41 +362,70 @@ def asked(*parts: Any, **wishes: Any) -> ChatRequest:
 @pytest.mark.parametrize(
     ("request_", "task", "able"),
     [
-        (asked(), None, {T, V6, V1, V4}),
-        (asked(PIC), None, {V6, V1, V4}),
-        (asked(PIC), "describe", {V6, V1, V4}),
-        (asked(PIC), "ocr", {V6, V1}),
-        (asked(PIC, PIC), "describe", {V6, V1}),
-        (asked(*[PIC] * 40), None, {V6, V1}),
-        (asked(*[PIC] * 50), None, {V6}),
+        (asked(), None, {T, V6, V1, V4, L, PAID}),
+        (asked(PIC), None, {V6, V1, V4, PAID}),
+        (asked(PIC), "ocr", {V6, V1, V4, PAID}),
+        (asked(PIC), "locate", {V6, V1, PAID}),
+        (asked(PIC), "ui_action", {V6, V1, PAID}),
+        (asked(PIC), "ui_to_code", {V6, V1, PAID}),
+        (asked(PIC, PIC), "describe", {V6, V1, PAID}),
+        (asked(*[PIC] * 40), None, {V6, V1, PAID}),
+        (asked(*[PIC] * 50), None, {V6, PAID}),
         (asked(*[PIC] * 51), None, set()),
-        (asked(VID), None, {V6, V1}),
-        (asked(FIL), None, {V6}),
-        (asked(functions=(FUNCTION,)), None, {T, V6}),
+        (asked(VID), None, {V6, V1, PAID}),
+        (asked(FIL), None, {V6, PAID}),
+        (asked(functions=(FUNCTION,)), None, {T, V6, L, PAID}),
         (asked(functions=(SEARCH,)), None, {T}),
-        (asked(PIC, functions=(FUNCTION,)), None, {V6}),
+        (asked(PIC, functions=(FUNCTION,)), None, {V6, PAID}),
         (asked(PIC, functions=(SEARCH,)), None, set()),
-        (ChatRequest(TOLD), None, {T, V6}),
-        (asked(Text("汉" * 30_000)), None, {T, V6, V1}),
-        (asked(Text("汉" * 120_000)), None, {T, V6}),
-        (asked(Text("汉" * 250_000)), None, {T}),
-        (asked(Text("汉" * 310_000)), None, set()),
-        (asked(Text("汉" * 150_000), max_tokens=131_072), None, set()),
+        (ChatRequest(TOLD), None, {T, V6, L, PAID}),
+        (asked(Text("汉" * 22_000)), None, {T, V6, V1, V4, L, PAID}),
+        (asked(Text("汉" * 23_000)), None, {T, V6, V1, L, PAID}),  # above 15,246 tokens
+        (asked(Text("汉" * 120_000)), None, {T, V6, L, PAID}),
+        (asked(Text("汉" * 250_000)), None, {T, PAID}),
+        (asked(Text("汉" * 310_000)), None, {PAID}),
+        (asked(Text("汉" * 1_600_000)), None, set()),
+        (asked(Text("汉" * 150_000), max_tokens=131_072), None, {L, PAID}),
     ],
 )
 def test_which_models_can_do_a_job(request_: ChatRequest, task: str | None, able: set[str]) -> None:
-    reasons = {m: unable(card(m), ZHIPU, request_, task) for m in (T, V6, V1, V4, C3)}
-    assert {m for m, reason in reasons.items() if reason is None} == able
-    assert all(m in reason for m, reason in reasons.items() if reason)
+    reasons = {m: unable(card(m), ZHIPU, request_, task) for m in (T, V6, V1, V4, L, PAID, C3)}
+    assert {m for m, why in reasons.items() if why is None} == able
+    assert all(m in why.reason for m, why in reasons.items() if why)
 
 
-@pytest.mark.parametrize("model", [V1, V4, C3])
-def test_a_model_that_the_platform_lacks_is_named_with_the_platform(model: str) -> None:
-    assert unable(card(model), ZAI, asked(), None) == f"{model} is not offered at zai"
+@pytest.mark.parametrize(
+    ("model", "request_", "kind"),
+    [
+        (V1, asked(), "place"),
+        (V4, asked(), "place"),
+        (C3, asked(), "place"),
+        (T, asked(PIC), "ability"),
+        (T, asked(Text("汉" * 310_000)), "window"),
+    ],
+)
+def test_why_a_model_cannot_is_a_kind_for_programs_and_a_reason_for_people(
+    model: str, request_: ChatRequest, kind: str
+) -> None:
+    why = unable(card(model), ZAI, request_, None)
+    assert why is not None
+    assert why.kind == kind
+    if kind == "place":
+        assert why.reason == f"{model} is not offered at zai"
 
 
-def test_media_count_towards_the_window() -> None:
-    assert size_of(asked(PIC)) - size_of(asked()) >= 1_000
+def test_only_a_model_that_draws_is_asked_for_a_drawing() -> None:
+    assert unable_to_draw(card(C3), ZHIPU) is None
+    away, other = unable_to_draw(card(C3), ZAI), unable_to_draw(card(T), ZHIPU)
+    assert away is not None
+    assert other is not None
+    assert (away.kind, other.kind) == ("place", "ability")
+
+
+@pytest.mark.parametrize("model", [V6, V1, V4, PAID])
+def test_media_count_towards_the_window_as_the_model_counts_them(model: str) -> None:
+    more = size_for(card(model), asked(PIC, PIC)) - size_for(card(model), asked())
+    assert more == 2 * card(model).image_tokens > 0
 
 
 # Where a model lives
@@ -219,6 +465,9 @@ def test_each_model_goes_to_the_endpoint_of_the_same_platform_that_has_it(
         ("https://api.z.ai/api/coding/paas/v4", "zai-coding", False),
         ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1", True),
         ("http://proxy.example/api/paas/v4", "http://proxy.example/api/paas/v4", False),
+        # the address of one method instead of the base of all
+        ("https://open.bigmodel.cn/api/paas/v4/chat/completions", "zhipu", False),
+        ("http://127.0.0.1:8000/v1/chat/completions/", "http://127.0.0.1:8000/v1", True),
     ],
 )
 def test_an_address_is_one_of_the_four_or_a_compatible_server(base: str, name: str, compatible: bool) -> None:

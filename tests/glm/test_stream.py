@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.calls import V1, V4, V6, T
+from support.calls import V1, V4, V6, L, T
 
 from glm_mcp.errors import GLMError, QuotaError
 from glm_mcp.glm.messages import (
     ChatRequest,
+    Dialect,
     File,
     Image,
     Message,
@@ -26,17 +28,21 @@ from glm_mcp.glm.messages import (
     write_body,
 )
 from glm_mcp.glm.stream import (
+    LONGEST_UNIT,
+    LOOK_EVERY,
+    LOOP,
     Draft,
+    Repetition,
     Usage,
     boxed,
     raise_if_error,
     read_error,
+    repeated,
     split_thinking,
     strip_boxes,
-    whole,
 )
 from glm_mcp.registry import card
-from glm_mcp.text import plain
+from glm_mcp.text import plain, whole
 
 PNG = b"\x89PNG fake"
 B64 = base64.b64encode(PNG).decode()
@@ -61,12 +67,14 @@ JSON = st.recursive(
 
 
 def body(
-    *messages: Message, model: str = T, form: str = "raw", compatible: bool = False, **wishes: Any
+    *messages: Message, model: str = T, compatible: bool = False, dialect: Any = (), **wishes: Any
 ) -> dict[str, Any]:
+    """What is sent; `dialect`: what is known of the model beside its card."""
     tokens = wishes.get("max_tokens")
     request = ChatRequest(messages or (Message("user", "hi"),), **wishes)
     chosen = card(model, compatible=compatible)
-    raw = write_body(request, chosen, form=form, max_tokens=tokens, compatible=compatible)
+    known = replace(Dialect.of(chosen), **dict(dialect))
+    raw = write_body(request, chosen, known, max_tokens=tokens, compatible=compatible)
     found: dict[str, Any] = json.loads(raw)
     return found
 
@@ -99,10 +107,9 @@ def chunk(delta: dict[str, Any], **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_part_is_written_as_the_platform_wants_it(part: Any, form: str, written: dict[str, Any]) -> None:
-    content = body(Message("user", (part, Image("x", url="https://x"))), model=V6, form=form)["messages"][0][
-        "content"
-    ]
-    assert content[0] == written
+    turn = Message("user", (part, Image("x", url="https://x")))
+    turns = body(turn, model=V6, dialect={"image_form": form})["messages"]
+    assert turns[0]["content"][0] == written
 
 
 def test_a_part_without_content_is_a_defect_and_says_so() -> None:
@@ -173,9 +180,36 @@ def test_thinking_is_switched_where_there_is_a_switch(model: str, switch: bool) 
     assert body(model=model, thinking=True).get("thinking") == ({"type": "enabled"} if switch else None)
 
 
+@pytest.mark.parametrize(("model", "dialect"), [("glm-5.3-flash", {}), (T, {"effort": True})])
+def test_a_model_that_always_thinks_is_told_to_think_little(model: str, dialect: dict[str, Any]) -> None:
+    found = body(model=model, dialect=dialect)
+    assert found["reasoning_effort"] == "low"
+    assert "thinking" not in found
+    assert not {"thinking", "reasoning_effort"} & set(body(model=model, dialect=dialect, thinking=True))
+
+
 def test_json_mode_is_asked_for_only_where_the_model_has_it() -> None:
     assert body(json_mode=True)["response_format"] == {"type": "json_object"}
     assert "response_format" not in body(model=V6, json_mode=True)
+    assert "response_format" not in body(json_mode=True, dialect={"json_mode": False})
+
+
+@pytest.mark.parametrize(
+    ("model", "form", "json_mode", "effort", "tool_role"),
+    [
+        (T, "raw", True, False, True),
+        (V6, "raw", False, False, False),
+        (V1, "data", False, False, True),
+        (V4, "data", False, False, True),
+        (L, "raw", True, False, True),
+        ("glm-5.3-flash", "raw", True, True, True),
+    ],
+)
+def test_a_model_is_spoken_to_as_its_card_says(
+    model: str, form: str, json_mode: bool, effort: bool, tool_role: bool
+) -> None:
+    known = Dialect(form, json_mode=json_mode, effort=effort, tool_role=tool_role)
+    assert Dialect.of(card(model)) == known
 
 
 def test_functions_are_passed_on_unchanged_with_the_one_choice_there_is() -> None:
@@ -188,7 +222,6 @@ def test_a_compatible_server_gets_data_urls_usage_and_the_template_switch_and_no
     found = body(
         Message("user", (Image("i", data=PNG), Text("x"))),
         model=V6,
-        form="data",
         compatible=True,
         thinking=True,
     )
@@ -249,18 +282,12 @@ def test_a_stream_is_put_together() -> None:
     assert draft.extras == {"web_search": [{"title": "t"}]}
 
 
-def test_function_calls_are_put_together_from_texts_objects_and_pieces() -> None:
+def test_the_model_that_answers_is_read() -> None:
     draft = Draft()
-    draft.feed(
-        chunk({"tool_calls": [{"index": 1, "id": "b", "function": {"name": "g", "arguments": {"x": 1}}}]})
-    )
-    draft.feed(
-        chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"y"'}}]})
-    )
-    draft.feed(chunk({"tool_calls": [{"index": 0, "function": {"arguments": ":2}"}}]}))
-    assert [
-        (c["id"], c["function"]["name"], json.loads(c["function"]["arguments"])) for c in draft.tool_calls
-    ] == [("a", "f", {"y": 2}), ("b", "g", {"x": 1})]
+    assert draft.model == ""
+    draft.feed(chunk({"content": "a"}) | {"model": "glm-5.3-flash"})
+    draft.feed(chunk({"content": "b"}))
+    assert draft.model == "glm-5.3-flash"
 
 
 @pytest.mark.parametrize(
@@ -399,6 +426,65 @@ def test_a_longer_text_never_counts_fewer_tokens(text: str, more: str) -> None:
 )
 def test_tokens_are_guessed_as_the_platform_counts_them(text: str, least: int, most: int) -> None:
     assert least <= count_tokens(text) <= most
+
+
+# An answer without end
+
+SENTENCE = "It is as I said before, and so it stays. "
+
+
+def fed(text: str, piece: int = 100) -> Draft:
+    draft = Draft()
+    for at in range(0, len(text), piece):
+        draft.feed(chunk({"content": text[at : at + piece]}))
+        draft.look_for_repetition()
+    return draft
+
+
+@pytest.mark.parametrize("unit", ["ab", "。", SENTENCE, "".join(f"line {n}\n" for n in range(120))])
+def test_words_that_are_repeated_and_repeated_are_found_with_their_first_time(unit: str) -> None:
+    text = "The answer is 42. " + unit * (1 + (LOOP + 2 * LONGEST_UNIT) // len(unit))
+    found = repeated(text)
+    assert found is not None
+    start, end = found
+    assert text[:end] == "The answer is 42. "[:start] + text[start:end]
+    assert (end - start) % len(unit) == 0 or len(unit) % (end - start) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SENTENCE * (LOOP // len(SENTENCE)),  # not long enough to be sure
+        "".join(f"{n}. It is as I said.\n" for n in range(1_000)),
+        SENTENCE * 200 + "But now for something else.",
+        "".join(f"| row {n} | 0.00 | 0.00 |\n" for n in range(500)),
+        ("x" * (LONGEST_UNIT + 100) + "\n") * 10,
+    ],
+)
+def test_what_changes_or_ends_is_no_repetition(text: str) -> None:
+    assert repeated(text) is None
+
+
+def test_a_loop_is_stopped_when_it_goes_on_from_one_look_to_the_next() -> None:
+    with pytest.raises(Repetition) as caught:
+        fed("The answer is 42: " + SENTENCE * 1_000)
+    draft = fed("The answer is 42: " + SENTENCE)
+    draft.cut_text(caught.value.end)
+    assert draft.text == ("The answer is 42: " + SENTENCE).strip()
+
+
+def test_a_table_of_zeros_that_comes_to_its_end_is_not_cut() -> None:
+    zeros = "0, " * ((LOOP + LOOK_EVERY // 2) // 3) + "done."
+    assert fed(zeros).text == zeros
+
+
+@given(st.text("ab \n", min_size=200, max_size=400), st.text("xy.", min_size=1, max_size=200))
+def test_no_loop_survives_and_nothing_before_it_is_lost(before: str, unit: str) -> None:
+    with pytest.raises(Repetition) as caught:
+        fed(before + unit * (2 + (LOOP + 3 * LOOK_EVERY) // len(unit)))
+    assert len(before) - len(unit) <= caught.value.start <= len(before)
+    assert 0 < caught.value.end - caught.value.start <= len(unit)
 
 
 # Errors

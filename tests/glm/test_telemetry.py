@@ -113,7 +113,7 @@ async def test_each_attempt_is_a_span_below_the_call_with_model_usage_and_reques
 ) -> None:
     sim.queue(Fault("error", code="1302"), Reply("fine"))
     async with connect() as client:
-        result = await call(client, "chat", prompt="a secret question")
+        result = await call(client, "chat", prompt="a secret question", model="glm-4.7-flash")
     first, second = ours(spans)
     assert first.name == second.name == "chat glm-4.7-flash"
     assert first.attributes["error.type"] == "1302"

@@ -1,0 +1,207 @@
+"""Function calls as models write them: in pieces, with one index or none, or as text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from glm_mcp.glm.function_calls import Calls, written_as_text
+
+
+def piece(
+    name: str | None = None, arguments: Any = None, *, index: int | None = None, ident: str | None = None
+) -> dict[str, Any]:
+    whole = {"index": index, "id": ident, "function": {"name": name, "arguments": arguments}}
+    function = {k: v for k, v in whole.pop("function").items() if v is not None}  # type: ignore[union-attr]
+    return {k: v for k, v in whole.items() if v is not None} | {"function": function}
+
+
+def read(*events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    calls = Calls()
+    for event in events:
+        calls.feed(event)
+    return [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls.whole()]
+
+
+PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"Rome"}')
+
+
+@pytest.mark.parametrize(
+    ("events", "calls"),
+    [
+        # as the specification has it
+        (
+            [
+                [piece("weather", '{"city":', index=0, ident="a")],
+                [piece(None, '"Paris"}', index=0)],
+                [piece("weather", '{"city":', index=1, ident="b")],
+                [piece(None, '"Rome"}', index=1)],
+            ],
+            [PARIS, ROME],
+        ),
+        # pieces of both calls by turns
+        (
+            [
+                [piece("weather", '{"city":', index=0, ident="a")],
+                [piece("weather", '{"city":', index=1, ident="b")],
+                [piece(None, '"Paris"}', index=0), piece(None, '"Rome"}', index=1)],
+            ],
+            [PARIS, ROME],
+        ),
+        # one index for all
+        (
+            [
+                [piece("weather", '{"city":"Paris"}', index=0, ident="a")],
+                [piece("weather", '{"city":', index=0, ident="b")],
+                [piece(None, '"Rome"}', index=0)],
+            ],
+            [PARIS, ROME],
+        ),
+        # no index
+        (
+            [
+                [piece("weather", '{"city":', ident="a")],
+                [piece(None, '"Paris"}')],
+                [piece("weather", '{"city":"Rome"}', ident="b")],
+            ],
+            [PARIS, ROME],
+        ),
+        # no index, all in one piece
+        (
+            [[piece("weather", '{"city":"Paris"}', ident="a"), piece("weather", '{"city":"Rome"}', ident="b")]],
+            [PARIS, ROME],
+        ),
+        # neither index nor id
+        (
+            [[piece("weather", '{"city":"Paris"}')], [piece("weather", '{"city":"Rome"}')]],
+            [("", *PARIS[1:]), ("", *ROME[1:])],
+        ),
+        # id and name with every piece
+        (
+            [
+                [piece("weather", '{"city":', index=0, ident="a")],
+                [piece("weather", '"Paris"}', index=0, ident="a")],
+            ],
+            [PARIS],
+        ),
+        # the name with every piece, and no id
+        ([[piece("weather", '{"city":')], [piece("weather", '"Paris"}')]], [("", *PARIS[1:])]),
+        # the name before its id, the arguments as an object
+        ([[piece("f", index=0)], [piece(None, {"x": 1}, index=0, ident="a")]], [("a", "f", '{"x": 1}')]),
+        # no arguments at all
+        ([[piece("now", index=0, ident="a")], [piece("today", index=0, ident="b")]], [("a", "now", ""), ("b", "today", "")]),
+    ],
+)  # fmt: skip
+def test_each_call_gets_its_own_arguments(
+    events: list[list[dict[str, Any]]], calls: list[tuple[str, str, str]]
+) -> None:
+    assert read(*events) == calls
+
+
+@pytest.mark.parametrize("raw", [None, 5, "x", {}, [None, 5, []], [{"function": 5}], [{"index": "0"}]])
+def test_what_is_no_list_of_calls_does_no_harm(raw: Any) -> None:
+    calls = Calls()
+    calls.feed(raw)
+    assert json.dumps(calls.whole())
+
+
+ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=8), max_size=3).map(
+    json.dumps
+)
+
+
+@given(st.lists(ARGUMENTS, min_size=1, max_size=4), st.sampled_from(["own", "one", "none"]), st.data())
+def test_calls_arrive_whole_from_any_cutting_and_any_numbering(
+    arguments: list[str], numbering: str, data: st.DataObject
+) -> None:
+    events = []
+    for n, text in enumerate(arguments):
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
+        index = {"own": n, "one": 0, "none": None}[numbering]
+        for at, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(text)], strict=True)):
+            first = at == 0
+            name, ident = ("f", f"call_{n}") if first else (None, None)
+            events.append([piece(name, text[a:b], index=index, ident=ident)])
+    assert read(*events) == [(f"call_{n}", "f", text) for n, text in enumerate(arguments)]
+
+
+# Written as text
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "days": {"type": "integer"},
+                "units": {"type": "array"},
+            },
+        },
+    },
+}
+
+
+def said(text: str, *functions: dict[str, Any]) -> tuple[str, list[tuple[str, Any]]]:
+    rest, calls = written_as_text(text, functions or (WEATHER,))
+    assert [c["id"] for c in calls] == [f"call_{n}" for n in range(len(calls))]
+    return rest, [(c["function"]["name"], json.loads(c["function"]["arguments"])) for c in calls]
+
+
+def pairs(**values: str) -> str:
+    return "".join(f"<arg_key>{k}</arg_key>\n<arg_value>{v}</arg_value>\n" for k, v in values.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "calls"),
+    [
+        (f"<tool_call>weather\n{pairs(city='Paris')}</tool_call>", "", [("weather", {"city": "Paris"})]),
+        (
+            f"Let me look.\n<tool_call>weather{pairs(city='Paris', days='3', units='[1, 2]')}</tool_call>",
+            "Let me look.",
+            [("weather", {"city": "Paris", "days": 3, "units": [1, 2]})],
+        ),
+        (
+            f"<tool_call>weather{pairs(city='Paris')}</tool_call><tool_call>weather{pairs(city='Rome')}</tool_call>",
+            "",
+            [("weather", {"city": "Paris"}), ("weather", {"city": "Rome"})],
+        ),
+        # a text that looks like a number stays a text where the schema says so, and is kept as it is where it is none
+        (f"<tool_call>weather{pairs(city='75001', days='few')}</tool_call>", "", [("weather", {"city": "75001", "days": "few"})]),
+        ('<tool_call>{"name": "weather", "arguments": {"city": "Rome"}}</tool_call>', "", [("weather", {"city": "Rome"})]),
+        ("<tool_call>weather</tool_call>", "", [("weather", {})]),
+        # the end of the answer ends a call
+        (f"<tool_call>weather{pairs(city='Paris')}", "", [("weather", {"city": "Paris"})]),
+        # nothing that was not offered is called
+        ("<tool_call>rm</tool_call>", "<tool_call>rm</tool_call>", []),
+        ("Write <tool_call> to call a tool.", "Write <tool_call> to call a tool.", []),
+        ("<tool_call>{not json</tool_call>", "<tool_call>{not json</tool_call>", []),
+        ('<tool_call>{"name": "weather", "arguments": 5}</tool_call>', '<tool_call>{"name": "weather", "arguments": 5}</tool_call>', []),
+        ("sunny", "sunny", []),
+    ],
+)  # fmt: skip
+def test_calls_written_into_the_text_are_taken_out_of_it(
+    text: str, rest: str, calls: list[tuple[str, Any]]
+) -> None:
+    assert said(text) == (rest, calls)
+
+
+def test_without_functions_a_text_stays_as_it_is() -> None:
+    text = f" <tool_call>weather{pairs(city='Paris')}</tool_call> "
+    assert written_as_text(text, ()) == (text, [])
+    assert written_as_text(text, ({"type": "web_search", "web_search": {}},)) == (text, [])
+
+
+@given(st.text('<>/tol_carg{}key"value weather[]:5\n'))
+@example("<tool_call>{" + "[" * 5_000 + "</tool_call>")
+def test_any_text_gives_a_text_and_calls_that_can_be_sent(text: str) -> None:
+    rest, calls = written_as_text(text, (WEATHER,))
+    assert len(rest) <= len(text)
+    for call in calls:
+        assert call["function"]["name"] == "weather"
+        assert isinstance(json.loads(call["function"]["arguments"]), dict)
