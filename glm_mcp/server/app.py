@@ -149,13 +149,14 @@ def build(app: App) -> Server[App]:
         )
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = next((t for t in app.tools if t.name == params.name), None)
-        if tool is None:
-            names = ", ".join(t.name for t in app.tools)
-            raise MCPError(
-                types.INVALID_PARAMS, f"Unknown tool: {one_line(params.name[:80])}. The tools are: {names}."
-            )
-        return _result(await call(app, tool, context, params.arguments))
+        with app.redactor.applied():
+            tool = next((t for t in app.tools if t.name == params.name), None)
+            if tool is None:
+                said = f"Unknown tool: {one_line(params.name[:80])}"
+                raise MCPError(
+                    types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(t.name for t in app.tools)}."
+                )
+            return _result(await call(app, tool, context, params.arguments))
 
     handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
@@ -165,7 +166,7 @@ def build(app: App) -> Server[App]:
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         on_list_tools=app.redacted(list_tools),
-        on_call_tool=app.redacted(call_tool),
+        on_call_tool=call_tool,
         on_list_resources=app.redacted(handlers.list_resources),
         on_list_resource_templates=app.redacted(handlers.list_templates),
         on_read_resource=app.redacted(handlers.read_resource),
