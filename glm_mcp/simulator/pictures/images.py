@@ -10,7 +10,7 @@ from glm_mcp.simulator.exchange import HTML, JSON, Exchange
 from glm_mcp.simulator.faults import Send, before_first_byte, body_steps, content_type
 from glm_mcp.simulator.fields import check_ids, find_model
 from glm_mcp.simulator.models import Model
-from glm_mcp.simulator.painting import paint
+from glm_mcp.simulator.pictures.painting import paint
 from glm_mcp.simulator.script import Fault
 from glm_mcp.simulator.shapes import dumps, new_id
 from glm_mcp.simulator.state import State

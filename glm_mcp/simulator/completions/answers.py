@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glm_mcp.simulator import tokens, wording
-from glm_mcp.simulator.messages import Conversation
+from glm_mcp.simulator.completions import tokens, wording
+from glm_mcp.simulator.completions.messages import Conversation
 from glm_mcp.simulator.models import Model
+from glm_mcp.simulator.pictures.samples import find_schema, sample
 from glm_mcp.simulator.received import Media
-from glm_mcp.simulator.samples import find_schema, sample
 from glm_mcp.simulator.script import Calls, Reply
 
 # Models keep to this wish without `response_format` too.

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from glm_mcp.simulator import tokens
-from glm_mcp.simulator.answers import Answer, Question, compose, scripted
+from glm_mcp.simulator.completions import tokens
+from glm_mcp.simulator.completions.answers import Answer, Question, compose, scripted
+from glm_mcp.simulator.completions.messages import Conversation, read_messages
+from glm_mcp.simulator.completions.toolrules import check_tools
+from glm_mcp.simulator.completions.wrong_answers import other_answer
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.exchange import JSON, SSE, Exchange
 from glm_mcp.simulator.faults import (
@@ -15,15 +18,12 @@ from glm_mcp.simulator.faults import (
     stream_steps,
 )
 from glm_mcp.simulator.fields import check_fields, find_model
-from glm_mcp.simulator.media import inspect
-from glm_mcp.simulator.messages import Conversation, read_messages
 from glm_mcp.simulator.models import Model
+from glm_mcp.simulator.pictures.media import inspect
 from glm_mcp.simulator.received import Media
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.shapes import chunks, dumps, new_id, usage, whole
 from glm_mcp.simulator.state import State
-from glm_mcp.simulator.toolrules import check_tools
-from glm_mcp.simulator.wrong_answers import other_answer
 
 # Texts longer than this are counted in a thread.
 _INLINE = 200_000

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from glm_mcp.simulator.decode import file_facts, image_facts, video_facts
+from glm_mcp.simulator.completions.parts import Item
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import Model, chosen
-from glm_mcp.simulator.parts import Item
+from glm_mcp.simulator.pictures.decode import file_facts, image_facts, video_facts
 from glm_mcp.simulator.received import Media
 from glm_mcp.simulator.switches import Choice, Switches
 

@@ -4,8 +4,8 @@ import json
 import re
 from dataclasses import replace
 
-from glm_mcp.simulator import tokens
-from glm_mcp.simulator.answers import Answer, Question, with_calls
+from glm_mcp.simulator.completions import tokens
+from glm_mcp.simulator.completions.answers import Answer, Question, with_calls
 from glm_mcp.simulator.script import Fault
 
 THOUGHT = "Let me think about this once more. "

@@ -8,7 +8,7 @@ import textwrap
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from glm_mcp.simulator.tokens import HAN
+from glm_mcp.simulator.completions.tokens import HAN
 
 MARK = "AI generated · simulator"
 _SMALL = 96

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.simulator.completions.parts import Item, check_items, read_part
 from glm_mcp.simulator.errors import Refusal, bad_value
 from glm_mcp.simulator.models import Model
-from glm_mcp.simulator.parts import Item, check_items, read_part
 from glm_mcp.simulator.switches import Switches
 
 _ROLES = ("system", "user", "assistant", "tool")
