@@ -25,9 +25,14 @@ def after_refusal(dialect: Dialect, error: GLMError, request: ChatRequest) -> Di
         return replace(dialect, maximum_tokens=int(limit[1]))
     if "response_format" in said and request.json_mode and dialect.json_mode:
         return replace(dialect, json_mode=False)
-    if _ALWAYS_THINKS.search(said) and not dialect.effort:
+    if always_thinks(error) and not dialect.effort:
         return replace(dialect, effort=True)
     return None
+
+
+def always_thinks(error: GLMError) -> bool:
+    """Whether a refusal says that the model's thinking cannot be switched off."""
+    return bool(_ALWAYS_THINKS.search(error.message))
 
 
 def names_film(error: GLMError) -> bool:

@@ -244,6 +244,8 @@ def _lacks(card: Card, request: ChatRequest, task: str | None) -> str | None:
         return f"takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
     if any(isinstance(p, Video) for p in media) and not card.video:
         return "takes no video"
+    if any(isinstance(p, Video) and p.data for p in media) and not card.video_data:
+        return "takes a video only by its address"
     if any(isinstance(p, File) for p in media) and not card.files:
         return "takes no files"
     own = any(f.get("type", "function") != "function" for f in request.functions)

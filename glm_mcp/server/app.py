@@ -22,6 +22,7 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp import __version__, clients
 from glm_mcp.clients import McpClient
 from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.log import allow_content
 from glm_mcp.media.sources.urls import host_of
@@ -102,7 +103,7 @@ class App:
         self.settings = settings
         self.remote = remote
         self.on_text = on_text
-        self.glm = glm or GLMClient(settings)
+        self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
