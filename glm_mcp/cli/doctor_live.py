@@ -24,6 +24,8 @@ from glm_mcp.registry import Endpoint, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.text import ID_CHARS, clean, without_secrets
 
+MOOT = Reading(None, "")  # of a fact that nobody asked for, as its model is gone
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -155,26 +157,28 @@ class _Asking:
         self.said_gone: set[str] = set()
         self.efforts: set[str] = set()
         for question in probes.questions():
-            self.left.setdefault(question.model, []).append(question)
+            if place(question.model, home) is not None:
+                self.left.setdefault(question.model, []).append(question)
         for model, questions in self.left.items():
             for fact in (f for q in questions for f in q.facts):
-                self.rows.setdefault((model, fact.name), Row(model, fact, Reading(None, "not asked")))
-        report.rows = list(self.rows.values())
+                self.rows.setdefault((model, fact.name), Row(model, fact, MOOT))
 
     async def run(self) -> None:
-        for model in [m for m in self.left if place(m, self.home) is None]:
-            self._leave(model, "not offered here")
         with anyio.move_on_after(self.limits.whole_s) as time:
             while self.left:
                 model = min(self.left, key=lambda m: self.ready.get(m, 0.0))
-                wait = self.ready.get(model, 0.0) - anyio.current_time()
-                if wait > 0:
-                    self.say(f"waiting {wait:.0f} s: {model} refused a moment ago")
-                    await anyio.sleep(wait)
+                await self._rest(model)
                 await self._go_on(model)
         if time.cancelled_caught:
             for model in list(self.left):
                 self._leave(model, "not known: out of time")
+        self.report.rows = [row for row in self.rows.values() if row.reading is not MOOT]
+
+    async def _rest(self, model: str) -> None:
+        """Until it may be asked: it refused a moment ago."""
+        while (wait := self.ready.get(model, 0.0) - anyio.current_time()) > 0:
+            self.say(f"{model} is asked again in {wait:.0f} s")
+            await anyio.sleep(min(1.0, wait))
 
     async def _go_on(self, model: str) -> None:
         """Asks one model its next questions, as long as it answers."""
@@ -220,14 +224,16 @@ class _Asking:
                 return False
         self.refusals[model] = 0
         if error is not None and error.again is Again.GONE and model != probes.NO_MODEL:
-            self._gone(question, outcomes, error)
-        elif error is not None and always_thinks(error) and model not in self.efforts:
+            self._gone(question, outcomes)
+            return False
+        self.said_gone.discard(model)
+        if error is not None and always_thinks(error) and model not in self.efforts:
             self.efforts.add(model)
             self._settle(question, outcomes, {probes.ANSWERS, probes.THINKING})
         else:
             self._settle(question, outcomes, set(question.facts))
             self._done(question)
-        return model not in self.said_gone
+        return True
 
     def _busy(self, question: Question, error: GLMError) -> None:
         """It is asked again later, as long as there are calls to spare. A drawing may have been made: it is not."""
@@ -244,12 +250,12 @@ class _Asking:
             self._leave(model, why)
         self.ready[model] = anyio.current_time() + self.limits.rests[min(self.refusals[model], 2) - 1]
 
-    def _gone(self, question: Question, outcomes: list[Outcome], error: GLMError) -> None:
+    def _gone(self, question: Question, outcomes: list[Outcome]) -> None:
         """A model is left out of every call for good once it is found gone: only what it says twice counts."""
         model = question.model
         if model in self.said_gone:
             self._settle(question, outcomes, {probes.ANSWERS})
-            self._leave(model, "not asked")
+            del self.left[model]
         elif self._spare():
             self.said_gone.add(model)
             self.ready[model] = anyio.current_time() + self.limits.rests[0]

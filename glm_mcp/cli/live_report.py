@@ -24,8 +24,8 @@ from glm_mcp.settings import Settings
 
 WIDTH = 80
 COST = (
-    "At most 25 small calls with your key: some 4,000 tokens and two small drawings, of six\n"
-    "models that are free of charge. One to five minutes, by how busy they are."
+    "At most 25 small calls with your key, some 4,000 tokens and two small drawings,\n"
+    "to six models that are free of charge. It takes one to five minutes."
 )
 _FIRST, _EXPECTED, _DID = 31, 13, 26  # columns; the rest is the cost
 
@@ -64,10 +64,8 @@ def _ask_person(settings: Settings) -> None:
         raise click.UsageError(
             f"--live makes calls with your key, and there is no terminal to ask you on: add --yes.\n\n{COST}"
         )
-    click.echo(
-        f"This asks {endpoint(settings.base_url).name} which models and forms of request it takes.", err=True
-    )
-    click.echo(COST, err=True)
+    click.echo("This asks the service which models and which forms of request it takes:", err=True)
+    click.echo(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
     click.confirm("Ask now?", abort=True, err=True)
 
 
@@ -152,10 +150,12 @@ def _kept(path: Path | None) -> str:
     """What becomes of the findings."""
     if path is None:
         return "Nothing is kept: the answers were simulated."
+    home = Path.home()
+    shown = Path("~") / path.relative_to(home) if path.is_relative_to(home) else path
     return (
-        "Servers that start from now on use what is known. It is kept, without the key, in\n"
-        f"{path}\n"
-        "Attach that file to a bug report; `glm-mcp doctor --forget` deletes it."
+        "Servers that start from now on use what is known; it is kept, without your key:\n"
+        f"{shown}\n"
+        "Attach that file to a bug report. `glm-mcp doctor --forget` deletes it."
     )
 
 

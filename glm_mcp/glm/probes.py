@@ -13,7 +13,18 @@ from typing import Any
 
 import anyio
 
-from glm_mcp.errors import Again, ContentBlocked, GLMError, RateLimited, TimedOut, UpstreamError
+from glm_mcp.errors import (
+    Again,
+    ContentBlocked,
+    GLMError,
+    InvalidRequest,
+    MediaTooLarge,
+    RateLimited,
+    TimedOut,
+    TooLong,
+    UnsupportedMedia,
+    UpstreamError,
+)
 from glm_mcp.glm.adjust import always_thinks
 from glm_mcp.glm.findings import Value
 from glm_mcp.glm.stream import Draft
@@ -36,7 +47,9 @@ CHAT_S, DRAW_S = (
     25.0,
     60.0,
 )  # for one call; an overloaded model may be silent for longer, and then nothing is known
-TOGETHER_S = 1.0  # both still unanswered so long after the second was sent: they were there together, handshakes and all
+TOGETHER_S = (
+    0.3  # an answer has begun so long before another ends: they were there together, whatever the network did
+)
 ODD_SIZE = "512x768"  # legal by the specification, and not among the seven
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -89,8 +102,7 @@ class Question:
 
     @property
     def label(self) -> str:
-        """What is asked, in a few words: the last fact that people are told."""
-        return [f.label for f in self.facts if not f.quiet][-1]
+        return ", ".join(f.label for f in self.facts if not f.quiet)
 
 
 async def ask(
@@ -124,13 +136,13 @@ async def ask(
 
 def says_nothing(outcomes: Sequence[Outcome]) -> GLMError | None:
     """The error after which nothing is known of what was asked, such as an overload; None where the answer counts."""
-    together = len(outcomes) > 1 and any(o.error is None for o in outcomes)
-    for error in (o.error for o in outcomes if o.error):
-        if together and isinstance(error, RateLimited):
-            continue  # one too many beside those that were answered: that is the answer
-        if error.again is Again.RETRY or isinstance(error, TimedOut | ContentBlocked):
-            return error
-    return None
+    errors = [o.error for o in outcomes if o.error is not None]
+    if len(outcomes) > 1:
+        # One too many beside those that were answered: that is the answer.
+        counts = len(errors) < len(outcomes) and all(isinstance(e, RateLimited) for e in errors)
+        return None if counts else errors[0]
+    silent = (e for e in errors if e.again is Again.RETRY or isinstance(e, TimedOut | ContentBlocked))
+    return next(silent, None)
 
 
 def short(error: GLMError) -> str:
@@ -156,7 +168,11 @@ def _refused(error: GLMError) -> str:
 
 def _accepted(outcomes: Sequence[Outcome]) -> Reading:
     error = outcomes[0].error
-    return Reading(True, "yes") if error is None else Reading(False, _refused(error))
+    if error is None:
+        return Reading(True, "yes")
+    # Only what blames the request is a no.
+    blames = isinstance(error, InvalidRequest | TooLong | UnsupportedMedia | MediaTooLarge)
+    return Reading(False, _refused(error)) if blames else Reading(None, f"not known: {short(error)}")
 
 
 def _answers(outcomes: Sequence[Outcome]) -> Reading:
@@ -188,11 +204,9 @@ def _together(outcomes: Sequence[Outcome]) -> Reading:
     answered = [o for o in outcomes if o.error is None]
     if len(answered) < len(outcomes):
         return Reading(len(answered), str(len(answered)))
-    first_end, last_sent = min(o.ended for o in answered), max(o.sent for o in answered)
-    last_begin = max(o.began or o.ended for o in answered)
-    if last_begin < first_end or first_end - last_sent > TOGETHER_S:
+    if max(o.began or o.ended for o in answered) + TOGETHER_S < min(o.ended for o in answered):
         return Reading(len(outcomes), f"{len(outcomes)} or more")
-    return Reading(None, "not known: too quick")
+    return Reading(None, "not known: one by one")
 
 
 def _not_there(outcomes: Sequence[Outcome]) -> Reading:
