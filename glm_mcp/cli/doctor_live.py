@@ -43,11 +43,14 @@ class Limits:
 
 @dataclass(slots=True)
 class Row:
-    """A fact of a model: what its card expects, and what the service did. `tokens`: of the calls behind it."""
+    """A fact of a model: what its card expects, and what the service did. `calls`, `tokens`, `pictures`: what it cost; facts
+    of one call stand together, and the first has its cost.
+    """
 
     model: str
     fact: Fact
     reading: Reading
+    calls: int = 0
     tokens: int = 0
     pictures: int = 0
 
@@ -207,6 +210,10 @@ class _Asking:
             for _ in range(question.copies):
                 calls.start_soon(once)
         self.report.calls += [_call(question, outcome) for outcome in outcomes]
+        row = self.rows[question.model, question.facts[0].name]
+        row.calls += question.copies
+        row.tokens += sum(_tokens(o) for o in outcomes)
+        row.pictures += sum(o.error is None for o in outcomes) if question.path == probes.DRAW else 0
         return outcomes
 
     def _takes(self, question: Question, outcomes: list[Outcome]) -> bool:
@@ -274,9 +281,6 @@ class _Asking:
             row, reading = self.rows[question.model, fact.name], fact.read(outcomes)
             if reading.value is not None or not row.known:
                 row.reading = reading
-        row = self.rows[question.model, question.facts[0].name]
-        row.tokens += sum(_tokens(o) for o in outcomes)
-        row.pictures += sum(o.error is None for o in outcomes) if question.path == probes.DRAW else 0
 
     def _unknown(self, question: Question, why: str) -> None:
         for fact in question.facts:

@@ -117,7 +117,7 @@ def _shown(row: Row) -> bool:
 
 def _of_row(row: Row) -> str:
     mark = "?" if not row.known else "•" if row.differs else "✓"
-    cost = f"{row.pictures} picture" if row.pictures else f"{row.tokens:,}" if row.tokens else ""
+    cost = f"{row.pictures} picture" if row.pictures else f"{row.tokens:,}" if row.calls else ""
     return _line(f"{mark} {row.fact.label}", _words(row.expected), row.reading.said, cost)
 
 
@@ -182,4 +182,6 @@ def _row(row: Row) -> dict[str, Any]:
         "found": row.reading.value,
         "said": row.reading.said,
         "differs": row.differs,
+        "calls": row.calls,
+        "tokens": row.tokens,
     }

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ async def test_what_is_switched_is_found_and_nothing_else(
 
 @pytest.mark.parametrize(("width", "found"), [(1, 1), (2, 2), (3, 3)])
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:
-    sim.switches = Switches(concurrency={T: width}, chunk_s=0.02, chunk_chars=2)
+    sim.switches = Switches(concurrency={T: width}, chunk_s=0.02, chunk_chars=4)
     report = await asked(sim)
     assert values(report)[T, "concurrency"] == found
     assert max(r.in_flight for r in sim.received if r.model == T) == min(width + 1, 3)
@@ -286,7 +287,7 @@ async def test_a_picture_is_asked_for_as_the_model_draws_it(
 async def test_as_many_calls_go_out_at_once_as_the_model_takes(
     sim: Simulator, after: Callable[..., Any]
 ) -> None:
-    sim.switches = Switches(concurrency={T: 3}, chunk_s=0.02, chunk_chars=2)
+    sim.switches = Switches(concurrency={T: 3}, chunk_s=0.02, chunk_chars=4)
     report = await asked(sim)
     sim.switches = Switches(concurrency={T: 3}, first_byte_s=0.5)
     async with after(report) as client, anyio.create_task_group() as calls:
@@ -391,13 +392,61 @@ def test_without_a_terminal_and_without_yes_nothing_is_asked(sim: Simulator, tmp
     assert "At most 25 small calls" in err
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX")
+def test_a_person_is_asked_first_and_may_say_no(sim: Simulator, tmp_path: Path) -> None:
+    code, out, shown = at_a_terminal(sim, tmp_path, "n\n")
+    assert (code, out, sim.received) == (1, "", [])
+    assert "At most 25 small calls" in shown
+    assert "Ask now? [y/N]" in shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX")
+def test_a_terminal_shows_the_call_under_way_in_one_line_and_clears_it(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    code, out, shown = at_a_terminal(sim, tmp_path, "y\n")
+    assert (code, len(sim.received)) == (0, 18)
+    lines = shown.partition("Ask now?")[2].split("\r\x1b[K")
+    assert f"… call 4 of at most 25: {V6}, answers, thinking ca" in [line[:60] for line in lines]
+    assert max(map(len, lines[1:])) < 80
+    assert lines[-1] == "", "nothing stays behind"
+    assert out.splitlines()[-1].endswith("`glm-mcp doctor --forget` deletes it.")
+
+
+def at_a_terminal(sim: Simulator, tmp_path: Path, typed: str) -> tuple[int, str, str]:
+    """Exit status, standard output, and what a terminal of 80 columns shows beside it."""
+    import pty
+
+    controller, terminal = pty.openpty()
+    try:
+        os.write(controller, typed.encode())
+        done = ran(
+            [*COMMAND, "doctor", "--live"],
+            environment(tmp_path / "home", sim, COLUMNS="80"),
+            tmp_path,
+            limit_s=40,
+            capture_output=False,
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+        )
+        os.write(terminal, b"END\n")  # so that the read ends
+        shown = b""
+        while not shown.endswith(b"END\r\n"):
+            shown += os.read(controller, 65_536)
+    finally:
+        os.close(terminal)
+        os.close(controller)
+    return done.returncode, done.stdout, shown.decode().removesuffix("END\r\n")
+
+
 def test_the_table_is_80_columns_wide_and_says_what_differs(sim: Simulator, tmp_path: Path) -> None:
     sim.switches = Switches(raw_base64_images="refuse")
     code, out, err = run(sim, tmp_path, "--live", "--yes")
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert "• picture as raw base64        yes          no (1210)" in lines
+    assert "• picture as raw base64        yes          no (1210)                          0" in lines
     assert "• 1 differs from what this version expects." in lines
     (kept,) = (tmp_path / "home" / ".local" / "share" / "glm-mcp" / "findings").iterdir()
     assert f"~/.local/share/glm-mcp/findings/{kept.name}" in lines
@@ -414,6 +463,8 @@ def test_the_report_as_json_holds_every_call_and_no_key(sim: Simulator, tmp_path
     assert {c["outcome"] for c in report["calls"]} == {"ok", "invalid_request"}
     raw = next(f for f in report["facts"] if (f["model"], f["fact"]) == (V6, "raw"))
     assert (raw["expected"], raw["found"], raw["differs"]) == (True, True, False)
+    assert sum(f["calls"] for f in report["facts"]) == len(report["calls"])
+    assert sum(f["tokens"] for f in report["facts"]) == report["tokens"] > 1_000
     assert sim.key not in out
     assert sim.key.partition(".")[2] not in out
 
