@@ -18,9 +18,9 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
-from glm_mcp.glm import findings
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
@@ -242,7 +242,7 @@ async def _accepts(url: str, key: str | None) -> bool:
 
 def _kept(settings: Settings) -> list[Finding]:
     """What `--live` found for this endpoint and key: which models are gone."""
-    kept = findings.load(Folders.here().data, settings)
+    kept = load_findings(Folders.here().data, settings)
     if not kept.asked:
         return []
     gone = [f"{model} is gone: {why}" for model in kept.facts if (why := kept.gone(model))]
