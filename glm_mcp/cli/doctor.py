@@ -19,6 +19,7 @@ import anyio.to_thread
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
@@ -27,7 +28,7 @@ from glm_mcp.outputs import home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.app import working_folder
+from glm_mcp.server.app import Folders, working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, variable
 from glm_mcp.text import Redactor, without_secrets
 
@@ -75,6 +76,7 @@ async def examine(
     findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
     with Redactor(settings.key).applied():
         findings += await _service(settings, endpoints)
+    findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
     return [*findings, *_extras(installed)]
 
@@ -244,6 +246,19 @@ async def _accepts(url: str, key: str | None) -> bool:
     finally:
         await transport.close()
     return True
+
+
+def _kept(settings: Settings) -> list[Finding]:
+    """What `--live` found for this endpoint and key: which models are gone."""
+    kept = load_findings(Folders.here().data, settings)
+    if not kept.asked:
+        return []
+    gone = [f"{model} is gone: {why}" for model in kept.facts if (why := kept.gone(model))]
+    said = f"asked on {kept.asked[:10]}"
+    if not gone:
+        return [_ok("live", f"{said}, and used by the model cards since")]
+    mend = "They are left out. `glm-mcp doctor --live` asks again; --forget deletes what it found."
+    return [_note("live", f"{said}; {'; '.join(gone)}", mend)]
 
 
 def _folders(settings: Settings) -> list[Finding]:

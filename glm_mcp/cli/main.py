@@ -188,10 +188,22 @@ def demo(ctx: click.Context) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--live", is_flag=True, help="Ask the service what it takes, in at most 25 small calls.")
+@click.option("--yes", is_flag=True, help="With --live: do not ask me first.")
+@click.option("--forget", is_flag=True, help="Delete what --live has kept for this endpoint and key.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, without secrets.")
 @click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1."""
+def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: bool) -> None:
+    """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1.
+
+    With --live: ask the service itself, show what differs from what this version expects, and go by that from then on.
+    """
+    if live or forget:
+        from glm_mcp.cli import live_report
+        from glm_mcp.server.app import simulated
+
+        live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
+        return
     import anyio
 
     from glm_mcp.cli.doctor import Finding, examine

@@ -20,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
@@ -95,7 +96,7 @@ class App:
         self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
         self.remote = remote
         self.on_text = on_text
-        self.glm = glm or GLMClient(settings)
+        self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
