@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
 from fault_places import service
-from fault_rows import AT_ONE_GO, IN_5_S, MODEL, TEXT, Row, rows
+from fault_rows import AT_ONE_GO, BESIDE, IN_5_S, MODEL, ROUNDS, TEXT, Row, rows
 from stdio import Server, ours
 
 from glm_mcp.simulator import Received, Reply, Simulator
@@ -34,9 +34,11 @@ from glm_mcp.simulator.completions import tokens
 
 GRACE_S = 1.5  # over the deadline: the server's own half second, and a busy machine
 AT_ONCE_S = 2.0 + GRACE_S
-HANGING_S = 4.0  # the deadline of a row that is expected to reach it
-WAIT_S = 1.0  # the shortest wait between two tries
+HANGING_S = 4.0  # the deadline of a row that is expected to use it up
+WAITS_S = (0.25, 8.0)  # between two tries: the shortest, and the longest
+USUAL_S = 1.0  # an answer's time while none was seen: with less left, nobody is asked again
 AT_ONCE = 6
+LASTING = {"hang", "slow_first_byte", "slow_first_frame", "hang_mid", "trickle", "endless_thinking"}
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,21 @@ class Told:
         )
 
 
-def judge(row: Row, seen: Seen, wait: float = WAIT_S) -> list[str]:
-    """What is wrong with a row; empty when it is as it should be. `wait`: our shortest wait between two tries."""
-    wrong = []
-    if seen.seconds > seen.limit + GRACE_S:
-        wrong.append(f"{seen.seconds:.1f} s passed the deadline")
-    if row.asked == AT_ONE_GO and seen.seconds > AT_ONCE_S:
-        wrong.append(f"{seen.seconds:.1f} s are not at once")
-    least = row.floor + row.own_waits * wait
-    if seen.seconds < least:
-        wrong.append(f"{least:.1f} s were to be waited")
+def to_deadline(row: Row) -> bool:
+    """Whether a row is expected to use up its time."""
+    return row.want in {"timeout", "partial"} or row.asked == ROUNDS
+
+
+def judge(row: Row, seen: Seen, waits: tuple[float, float] = WAITS_S) -> list[str]:
+    """What is wrong with a row; empty when it is as it should be. `waits`: our shortest between two tries, and longest."""
+    wrong = _untimely(row, seen, waits)
+    models = tuple(dict.fromkeys(seen.models)) if row.asked == ROUNDS else seen.models
+    if models != row.models:
+        wrong.append(f"asked {' '.join(seen.models) or 'nobody'}")
+    elif row.asked == ROUNDS and len(seen.models) == len(models):
+        wrong.append("not asked again while there was time")
     if seen.kind != row.want:
         wrong.append(f"{row.want} was to come")
-    if seen.models != row.models:
-        wrong.append(f"asked {' '.join(seen.models) or 'nobody'}")
     wrong += [f"does not say '{word}'" for word in row.says if word not in seen.text]
     if TEXT in row.says and not seen.text.startswith(TEXT):
         wrong.append("something stands before the answer")
@@ -105,6 +108,21 @@ def judge(row: Row, seen: Seen, wait: float = WAIT_S) -> list[str]:
         wrong.append("the server died")
     if not seen.next_works:
         wrong.append("the next call failed")
+    return wrong
+
+
+def _untimely(row: Row, seen: Seen, waits: tuple[float, float]) -> list[str]:
+    """What is too late or too soon."""
+    wrong = []
+    if seen.seconds > seen.limit + GRACE_S:
+        wrong.append(f"{seen.seconds:.1f} s passed the deadline")
+    if row.asked == AT_ONE_GO and seen.seconds > AT_ONCE_S:
+        wrong.append(f"{seen.seconds:.1f} s are not at once")
+    minimum = row.floor + row.own_waits * waits[0]
+    if row.asked == ROUNDS:
+        minimum = seen.limit - USUAL_S - waits[1]
+    if seen.seconds < minimum:
+        wrong.append(f"{minimum:.1f} s were to be waited")
     return wrong
 
 
@@ -133,8 +151,8 @@ def unproven(row: Row, simulator: Simulator) -> str:
     met = [r for r in asked(simulator) if r.fault == row.fault.kind]
     if met != due:
         return f"the fault met {len(met)} of {len(due)} requests"
-    if row.fault.kind in {"hang", "slow_first_byte", "hang_mid", "trickle"} and row.want != "ok":
-        # Left by us, at the deadline: the service had not finished.
+    if row.fault.kind in LASTING and (row.want != "ok" or row.asked == BESIDE):
+        # Left by us: the service had not finished.
         simulator.wait(lambda received: all(r.ended for r in received))
         return "" if all(r.disconnected for r in met) else "the service ended by itself"
     return ""
@@ -144,7 +162,7 @@ def arguments(row: Row, *, following: bool = False) -> dict[str, Any]:
     """`following`: of the next call, which names its model, so that no other can stand in for it."""
     if row.tool == "generate_image":
         return {"prompt": "a hill", "size": "512x512"}
-    return {"prompt": "hello", **({"model": MODEL} if row.named or following else {})}
+    return {"prompt": "hello", **({"model": MODEL} if row.named or following else {}), **row.given}
 
 
 def arm(simulator: Simulator, row: Row) -> None:
@@ -182,7 +200,7 @@ def goes_on(row: Row, told: Told, following: Told, simulator: Simulator) -> bool
 def measure(row: Row, deadline: float) -> Seen:
     """One row at a server process of its own."""
     folder = Path(tempfile.mkdtemp(prefix="glm-faults-"))
-    limit = min(deadline, HANGING_S) if row.want in {"timeout", "partial"} else deadline
+    limit = min(deadline, HANGING_S) if to_deadline(row) else deadline
     try:
         with Simulator() as simulator, service(row, simulator, folder) as (env, met):
             own = {"HOME": str(folder), "GLM_OUTPUT_DIR": str(folder), "GLM_DEADLINE_S": str(limit)}

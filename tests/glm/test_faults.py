@@ -25,7 +25,7 @@ from glm_mcp.simulator.script import KINDS
 sys.path.append(str(ROOT / "benchmarks"))
 import faults
 from fault_places import service
-from fault_rows import AT_ONE_GO, MODEL, OWN_WAIT, Row, rows
+from fault_rows import AT_ONE_GO, BESIDE, MODEL, OWN_WAIT, ROUNDS, Row, rows
 from faults import Seen, Told
 
 pytestmark = pytest.mark.anyio
@@ -34,8 +34,11 @@ ROWS = [r for r in rows() if not r.way]
 # A proxy is of a process's environment; test_client_network.py starts one for it.
 PLACES = [r for r in rows() if r.way and "proxy" not in r.way]
 HANGING_S = 1.0
-WAIT_S = 0.001
-OWN_WAIT_S = 0.25  # long enough to tell that it was kept
+ROUNDS_S = 1.5  # of which half a second goes by with tries
+WAITS_S = (0.02, 0.1)
+RESTS_S = (1.0, 4.0)  # a fifth of it is what the next call waits for a model that was refused
+OWN_WAITS_S = (1.0, 2.0)  # long enough to tell that it was kept
+PATIENCE = 0.05  # of the rows in which another is asked beside: a third of a second
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,18 @@ def sim() -> object:
 
 
 def deadline(row: Row) -> float:
-    return HANGING_S if row.want in {"timeout", "partial"} else 15.0
+    return ROUNDS_S if row.asked == ROUNDS else HANGING_S if faults.to_deadline(row) else 15.0
+
+
+def pace(row: Row) -> Pace:
+    waits = OWN_WAITS_S if row.asked == OWN_WAIT else WAITS_S
+    return Pace(waits=waits, rest=RESTS_S, patience=PATIENCE if row.asked == BESIDE else 1.0)
+
+
+def judge(row: Row, found: Seen) -> list[str]:
+    """By a quarter of the first wait: that much of it is never left to chance."""
+    first, longest = pace(row).waits
+    return faults.judge(row, found, (first / 4, longest))
 
 
 async def seen(
@@ -76,10 +90,9 @@ async def test_a_fault_ends_as_it_should_and_the_next_call_works(
     faults.arm(sim, row)
     limit = deadline(row)
     settings = Settings(GLM_API_KEY=sim.key, GLM_BASE_URL=sim.url, GLM_LANG="en", GLM_DEADLINE_S=limit)
-    wait = OWN_WAIT_S if row.asked == OWN_WAIT else WAIT_S
-    app = App(settings, glm=GLMClient(settings, pace=Pace(waits=(wait, 2 * wait))), folders=folders)
+    app = App(settings, glm=GLMClient(settings, pace=pace(row)), folders=folders)
     found = await seen(connect, app, sim, row, limit)
-    assert not faults.judge(row, found, wait), found
+    assert not judge(row, found), found
 
 
 @pytest.mark.parametrize("row", PLACES, ids=lambda row: row.name)
@@ -88,12 +101,10 @@ async def test_a_service_that_is_not_there_is_an_error_that_says_so(
 ) -> None:
     with service(row, sim, tmp_path) as (env, met):
         limit = deadline(row)
-        app = app_of(
-            GLM_BASE_URL=env["GLM_BASE_URL"], GLM_DEADLINE_S=limit, pace=Pace(waits=(WAIT_S, 2 * WAIT_S))
-        )
+        app = app_of(GLM_BASE_URL=env["GLM_BASE_URL"], GLM_DEADLINE_S=limit, pace=pace(row))
         sim.clear()
         found = await seen(connect, app, sim, row, limit, met)
-    assert not faults.judge(row, found, WAIT_S), found
+    assert not judge(row, found), found
 
 
 def test_the_matrix_marks_what_is_wrong() -> None:
@@ -113,7 +124,7 @@ def test_the_matrix_marks_what_is_wrong() -> None:
     assert faults.judge(row, good) == []
     for bad in (
         replace(good, seconds=12.0),
-        replace(good, seconds=2.4),
+        replace(good, seconds=0.9),
         replace(good, kind="ok"),
         replace(good, models=("m", "m")),
         replace(good, models=("m", "m", "n")),
@@ -126,6 +137,17 @@ def test_the_matrix_marks_what_is_wrong() -> None:
         replace(good, alive=False),
     ):
         assert len(faults.judge(row, bad)) == 1, bad
+    tired = replace(row, models=("m", "n"), asked=ROUNDS, floor=0.0)
+    patient = replace(good, limit=4.0, seconds=3.5, models=("m", "n", "m", "n"))
+    waits = (0.25, 1.0)
+    assert faults.judge(tired, patient, waits) == []
+    for bad in (
+        replace(patient, models=("m", "n")),
+        replace(patient, models=("n", "m", "n")),
+        replace(patient, models=("m", "m", "m")),
+        replace(patient, seconds=1.9),
+    ):
+        assert len(faults.judge(tired, bad, waits)) == 1, bad
     late = replace(good, models=("m",), seconds=4.0)
     assert len(faults.judge(replace(row, models=("m",), asked=AT_ONE_GO), late)) == 1
 
