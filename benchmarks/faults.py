@@ -31,7 +31,8 @@ from fault_refusals import refusals
 from fault_rows import AT_ONE_GO, BESIDE, IN_5_S, MODEL, ROUNDS, TEXT, Row
 from stdio import Server, ours
 
-from glm_mcp.simulator import Received, Reply, Simulator, tokens
+from glm_mcp.simulator import Received, Reply, Simulator
+from glm_mcp.simulator.completions import tokens
 
 GRACE_S = 1.5  # over the deadline: the server's own half second, and a busy machine
 AT_ONCE_S = 2.0 + GRACE_S

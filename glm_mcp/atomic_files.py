@@ -1,4 +1,4 @@
-"""Files made so that nobody sees half of one and nothing is overwritten. Blocking."""
+"""Files made so that nobody sees half of one and nothing is overwritten, and told apart once they are open. Blocking."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -42,14 +43,14 @@ def safe_name(name: str, *, limit: int = 200) -> str:
 
 def list_files(folder: Path) -> list[FoundFile]:
     """The regular files directly in a folder; none when it cannot be read."""
-    found = []
+    files = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):  # gone since
                 if entry.is_file(follow_symlinks=False):
-                    stat = entry.stat(follow_symlinks=False)
-                    found.append(FoundFile(Path(entry.path), entry.name, stat.st_size, stat.st_mtime))
-    return found
+                    info = entry.stat(follow_symlinks=False)
+                    files.append(FoundFile(Path(entry.path), entry.name, info.st_size, info.st_mtime))
+    return files
 
 
 def private_folder(folder: Path) -> Path:
@@ -57,10 +58,10 @@ def private_folder(folder: Path) -> Path:
     # `mode` goes for the last folder only: the one above is private too.
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    stat = folder.lstat()
-    if folder.is_symlink() or (hasattr(os, "getuid") and stat.st_uid != os.getuid()):
+    info = folder.lstat()
+    if folder.is_symlink() or (hasattr(os, "getuid") and info.st_uid != os.getuid()):
         raise PermissionError(errno.EACCES, "it belongs to another user")
-    if os.name == "posix" and stat.st_mode & 0o077:
+    if os.name == "posix" and info.st_mode & 0o077:
         folder.chmod(0o700)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "it cannot be written")
@@ -147,3 +148,27 @@ def _claim(temporary: Path, target: Path) -> bool:
         return False
     temporary.replace(target)
     return True
+
+
+def same_file(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether two looks were at the same file of the same kind; a change of its contents does not matter."""
+    return (before.st_dev, before.st_ino, stat.S_IFMT(before.st_mode)) == (
+        *(after.st_dev, after.st_ino),
+        stat.S_IFMT(after.st_mode),
+    )
+
+
+def opened_path(descriptor: int) -> Path | None:
+    """Where the system says an opened file lies now; None where it does not say."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which keeps an opened file's folders from being renamed
+        return None
+    try:
+        if hasattr(fcntl, "F_GETPATH"):  # macOS
+            return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0")))
+        # Linux. A file replaced since is shown with " (deleted)" behind its name; it was let in and may be read.
+        shown = os.fspath(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return Path(shown.removesuffix(" (deleted)"))
+    except OSError:
+        return None

@@ -1,45 +1,318 @@
-"""What each host does with results, by the name that its client gives. Measured with the real clients."""
+"""Every MCP client that this project knows, a row each: what it does with results, and how it is configured.
+
+The running server looks a caller up by the name that its client gives; `install` and the manifests by the row's name.
+What a client does with results was measured with the real ones. A new client is one row of `CLIENTS`.
+"""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 from glm_mcp.settings import Settings
+
+KEY, TOKEN = "GLM_API_KEY", "GLM_HTTP_TOKEN"
+USUAL_S = 55  # under the 60 s of a client whose configuration has no time limit
+LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: ours ends before it
 
 
 @dataclass(frozen=True, slots=True)
 class McpClient:
-    """What the calling host does with results. `budget`: characters of a serialised result. `previews`: it shows
+    """What the client of a call does with results. `budget`: characters of a serialised result. `previews`: it shows
     images to its model. `local`: it sees this machine's files, so that a path means something to it.
     """
 
     budget: int = 7_800
     previews: bool = False
     local: bool = True
-    deadline_s: float = 55.0
+    deadline_s: float = USUAL_S
 
 
-# Hosts cut at 8,000 characters (Cline) or about 11,000 (Codex); a host that we do not know may be as strict.
+# Cline cuts at 8,000 characters, Codex at about 11,000; a client that we do not know may be as strict.
 UNKNOWN = McpClient()
-# Claude Code takes 150,000 characters in one result when told, has no time limit of its own, and shows pictures.
-PATIENT = McpClient(budget=50_000, previews=True, deadline_s=300.0)
 
-PROFILES: tuple[tuple[str, McpClient], ...] = (
-    # the start of the client's name, lower case: the first that fits
-    ("claude-code", PATIENT),
-    ("claude-ai", McpClient(previews=True)),
-    ("claude", McpClient(previews=True)),
-    ("codex", McpClient(previews=True)),
-    ("cursor", McpClient(previews=True)),
-    ("visual studio code", McpClient(previews=True)),
-    ("vscode", McpClient(previews=True)),
-    ("cline", UNKNOWN),  # writes base64 into the prompt as text: never a picture
-    ("glm-mcp", McpClient(budget=10_000_000, deadline_s=300.0)),  # this project's own commands
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine as `install` sees it. `platform`: as `sys.platform`; `cwd`: the project of `--scope project`."""
+
+    env: Mapping[str, str]
+    platform: str
+    home: Path
+    cwd: Path
+
+    def settings(self) -> Path:
+        """Where programs of this platform keep their settings."""
+        if self.platform == "win32":
+            return Path(self.env.get("APPDATA") or self.home / "AppData" / "Roaming")
+        if self.platform == "darwin":
+            return self.home / "Library" / "Application Support"
+        return self.dot_config()
+
+    def dot_config(self) -> Path:
+        named = Path(self.env.get("XDG_CONFIG_HOME", ""))
+        return named if named.is_absolute() else self.home / ".config"  # a relative one counts as none
+
+    def vscode(self) -> Path:
+        """The user's folder of VS Code, which its extensions share."""
+        return self.settings() / "Code" / "User"
+
+    def unix_like(self) -> Path:
+        """Where programs that keep to ~/.config on macOS too have their settings."""
+        return self.settings() if self.platform == "win32" else self.dot_config()
+
+    def folder(self, variable: str, below_home: str = "") -> Path:
+        """The folder that a variable names, else one below home."""
+        return Path(self.env.get(variable) or self.home / below_home)
+
+    def which(self, command: str) -> str | None:
+        return shutil.which(command, path=self.env.get("PATH", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownClient:
+    """One MCP client.
+
+    Of a call: `announces`, the starts of the names it gives, lower case; `budget`, `previews`, `deadline_s` as in
+    `McpClient`.
+
+    Of its configuration: `files` for the user and `project` for a folder, in `form`, the servers in the field `under`.
+    `stdio`, `http`: the `type` of an entry, empty where it has none, None where it cannot be. `url`: the field of an
+    address; `old_url`, (folder, field), what an older version wants below that folder. `token`: the field that takes the
+    name of a token's variable, where a header is not written. `limit`: its time limit for a call, in which unit of a
+    second; `limit_s` what we ask for, `written_s` the deadline of ours that goes with it. `refer`: how an entry refers to
+    a variable, NAME or name; empty where nothing is replaced; `asks`: it asks its user for what is referred to.
+    `more`, `more_stdio`: fields that every entry, or one with a command, has. `commands`: programs that show that it is
+    here; `own_command`: the one that edits the file itself. `link`: the start of a link by which it takes entries into a
+    database of its own, in place of a file.
+    """
+
+    name: str
+    title: str
+    announces: tuple[str, ...] = ()
+    budget: int = UNKNOWN.budget
+    previews: bool = UNKNOWN.previews
+    deadline_s: float = UNKNOWN.deadline_s
+
+    files: Callable[[Machine], list[Path]] = lambda _: []
+    project: str | None = None
+    form: Literal["json", "toml"] = "json"
+    under: str = "mcpServers"
+    stdio: str = ""
+    http: str | None = ""
+    url: str = "url"
+    old_url: tuple[str, str] | None = None
+    token: str = ""
+    limit: tuple[str, int] | None = None
+    limit_s: int = CLIENT_LONG_S
+    written_s: int = USUAL_S
+    refer: str = ""
+    asks: bool = False
+    more: tuple[tuple[str, Any], ...] = ()
+    more_stdio: tuple[tuple[str, Any], ...] = ()
+    commands: tuple[str, ...] = ()
+    own_command: str = ""
+    link: str = ""
+    where_key: str = "The settings file is the one place for the key: this host hands nothing on."
+    check: str = ""
+
+    def reference(self, variable: str) -> str:
+        return self.refer.replace("NAME", variable).replace("name", variable.lower().replace("_", "-"))
+
+    def url_field(self, file: Path | None) -> str:
+        old = self.old_url is not None and file is not None and self.old_url[0] in file.parts
+        return self.old_url[1] if self.old_url and old else self.url
+
+    def is_here(self, machine: Machine) -> bool:
+        """Whether this machine seems to have it."""
+        files = self.files(machine)
+        return (
+            any(f.parent.is_dir() for f in files if f.parent != machine.home)
+            or any(f.is_file() for f in files)
+            or any(machine.which(c) for c in self.commands)
+        )
+
+
+def _cline(machine: Machine) -> list[Path]:
+    own = machine.env.get("CLINE_MCP_SETTINGS_PATH")
+    if own:
+        return [Path(own)]
+    name = "cline_mcp_settings.json"
+    command_line = machine.home / ".cline" / "data" / "settings" / name
+    editor = machine.vscode() / "globalStorage" / "saoudrizwan.claude-dev" / "settings" / name
+    return [command_line, editor] if editor.parent.parent.is_dir() else [command_line]
+
+
+def _windsurf(machine: Machine) -> list[Path]:
+    new = machine.unix_like() / "devin" / "mcp_config.json"
+    old = machine.home / ".codeium" / "windsurf" / "mcp_config.json"
+    if old.parent.is_dir():
+        return [new, old] if new.parent.is_dir() else [old]
+    return [new]
+
+
+CLIENTS: dict[str, KnownClient] = {
+    client.name: client
+    for client in (
+        KnownClient(
+            name="claude-code",
+            title="Claude Code",
+            announces=("claude-code",),
+            # It takes 150,000 characters in one result when told, and has no time limit of its own.
+            budget=50_000,
+            previews=True,
+            deadline_s=300,
+            files=lambda m: [m.folder("CLAUDE_CONFIG_DIR") / ".claude.json"],
+            project=".mcp.json",
+            commands=("claude",),
+            # It writes this file all the time it runs; its own command knows how to share it.
+            own_command="claude",
+            stdio="stdio",
+            http="http",
+            limit=("timeout", 1000),
+            limit_s=600,
+            written_s=300,
+            # With its default: an unset variable is then empty, which counts as not set, and no error.
+            refer="${NAME:-}",
+            where_key="Claude Code passes GLM_API_KEY on from the environment in which it starts.",
+            check="claude mcp list    shows the server and “Connected”",
+        ),
+        KnownClient(
+            name="claude-desktop",
+            title="Claude Desktop",
+            announces=("claude",),
+            previews=True,
+            files=lambda m: [m.settings() / "Claude" / "claude_desktop_config.json"],
+            http=None,
+            check="Quit and start Claude Desktop; Settings → Developer shows the server as running",
+        ),
+        KnownClient(
+            name="cline",
+            title="Cline",
+            announces=("cline",),  # writes base64 into the prompt as text: never a picture
+            files=_cline,
+            commands=("cline",),
+            stdio="stdio",
+            http="streamableHttp",
+            limit=("timeout", 1),
+            written_s=LONG_S,
+            more=(("disabled", False), ("autoApprove", [])),
+            where_key="Cline hands its own environment on: GLM_API_KEY where Cline starts is enough.",
+            check="In Cline: MCP Servers → Configured shows a green dot and five tools",
+        ),
+        KnownClient(
+            name="codex",
+            title="Codex",
+            announces=("codex",),
+            previews=True,
+            files=lambda m: [m.folder("CODEX_HOME", ".codex") / "config.toml"],
+            project=".codex/config.toml",
+            form="toml",
+            under="mcp_servers",
+            commands=("codex",),
+            token="bearer_token_env_var",  # noqa: S106 - the name of a field
+            limit=("tool_timeout_sec", 1),
+            written_s=LONG_S,
+            # It hands no variable on that is not named here, and waits 10 s for a server by itself.
+            more_stdio=(("env_vars", [KEY]), ("startup_timeout_sec", 20)),
+            where_key="Codex passes GLM_API_KEY on from the environment in which it starts (env_vars).",
+            check="codex mcp get {name}    shows the entry; /mcp inside Codex shows five tools",
+        ),
+        KnownClient(
+            name="cursor",
+            title="Cursor",
+            announces=("cursor",),
+            previews=True,
+            files=lambda m: [m.home / ".cursor" / "mcp.json"],
+            project=".cursor/mcp.json",
+            stdio="stdio",
+            refer="${env:NAME}",
+            where_key="Cursor puts in GLM_API_KEY from the environment in which it starts; without that variable, the settings file is used.",
+            check="Settings → MCP shows the server with a green dot and five tools",
+        ),
+        KnownClient(
+            name="vscode",
+            title="VS Code",
+            announces=("visual studio code", "vscode"),
+            previews=True,
+            files=lambda m: [m.vscode() / "mcp.json"],
+            project=".vscode/mcp.json",
+            under="servers",
+            commands=("code",),
+            stdio="stdio",
+            http="http",
+            refer="${input:name}",
+            asks=True,
+            where_key="VS Code asks for the key at the first start and keeps it in its own secret storage.",
+            check="Command “MCP: List Servers” shows the server as running",
+        ),
+        KnownClient(
+            name="gemini-cli",
+            title="Gemini CLI",
+            announces=("gemini-cli",),
+            files=lambda m: [m.home / ".gemini" / "settings.json"],
+            project=".gemini/settings.json",
+            commands=("gemini",),
+            url="httpUrl",
+            limit=("timeout", 1000),
+            written_s=LONG_S,
+            refer="$NAME",
+            where_key="Gemini CLI puts in GLM_API_KEY from the environment in which it starts.",
+            check="gemini mcp list    shows the server and “Connected” (in a folder that it trusts)",
+        ),
+        KnownClient(
+            name="windsurf",
+            title="Windsurf (Devin Desktop)",
+            announces=("windsurf",),
+            files=_windsurf,
+            project=".devin/mcp_config.json",
+            commands=("windsurf",),
+            old_url=(".codeium", "serverUrl"),
+            check="The MCP list of the agent panel shows the server with five tools, after its refresh button",
+        ),
+        KnownClient(
+            name="zed",
+            title="Zed",
+            announces=("zed",),
+            files=lambda m: [m.unix_like() / ("Zed" if m.platform == "win32" else "zed") / "settings.json"],
+            project=".zed/settings.json",
+            under="context_servers",
+            commands=("zed",),
+            where_key="Zed hands on the environment of your shell: GLM_API_KEY there is enough.",
+            check="The agent panel's settings show the server with a green dot",
+        ),
+        KnownClient(
+            name="cherry-studio",
+            title="Cherry Studio",
+            files=lambda m: [m.settings() / "CherryStudio" / "config.json"],
+            link="cherrystudio://mcp/install?servers=",
+            stdio="stdio",
+            http="streamableHttp",
+            url="baseUrl",
+            limit=("timeout", 1),
+            written_s=LONG_S,
+            where_key="Add GLM_API_KEY among the server's environment variables in Cherry Studio, or use the settings file.",
+            check="Settings → MCP Servers: switch the server on; its Tools page lists five",
+        ),
+    )
+}
+# `glm-mcp install print`: an entry for whatever client takes the usual form.
+ANY = KnownClient(
+    name="print",
+    title="any host",
+    where_key="Set GLM_API_KEY in the entry's `env`, or use the settings file, which works with every host.",
+    check="glm-mcp doctor    looks at key, endpoint, models and folders",
 )
+# This project's own commands.
+OWN = KnownClient(name="glm-mcp", title="glm-mcp", announces=("glm-mcp",), budget=10_000_000, deadline_s=300)
 
 
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
-    """The profile for a client's name. `remote`: over HTTP, where this machine's paths mean nothing."""
+    """The client of a call by the name that it gives. `remote`: over HTTP, where this machine's paths mean nothing."""
     folded = name.strip().lower()
-    found = next((profile for start, profile in PROFILES if folded.startswith(start)), UNKNOWN)
-    return replace(found, local=not remote, deadline_s=settings.deadline_s or found.deadline_s)
+    row = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), None)
+    known = McpClient(row.budget, row.previews, deadline_s=row.deadline_s) if row else UNKNOWN
+    return replace(known, local=not remote, deadline_s=settings.deadline_s or known.deadline_s)

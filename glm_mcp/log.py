@@ -1,8 +1,13 @@
-"""Logging to stderr. Stdout belongs to the protocol."""
+"""Logging to stderr. Stdout belongs to the protocol.
+
+The handlers of `logging` and the hook of `warnings` belong to the process: `configure` sets them, and a command calls it,
+never an application.
+"""
 
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import logging
 import sys
@@ -11,32 +16,28 @@ import warnings
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from glm_mcp.text import clean, without_secrets
+from glm_mcp.text import clean, without_any_secret
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 LINE_CHARS = 2_000
-_allowed = {"content": False}
-
-
-def allow_content(*, allowed: bool) -> None:
-    """Whether an exception's own words, which may quote a prompt or a file, go into a traceback."""
-    _allowed["content"] = allowed
 
 
 class _Plain(logging.Formatter):
-    """One line a record, cleaned of anything that looks like a key; a traceback only at debug level."""
+    """One line a record, cleaned of anything that looks like a key; a traceback only at debug level. `content`: with the
+    words of an exception, which may quote a prompt or a file.
+    """
 
-    def __init__(self, *, tracebacks: bool) -> None:
+    def __init__(self, *, tracebacks: bool, content: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
-        self.tracebacks = tracebacks
+        self.tracebacks, self.content = tracebacks, content
 
     def format(self, record: logging.LogRecord) -> str:
         info, bare = record.exc_info, copy.copy(record)
         bare.exc_info = bare.exc_text = bare.stack_info = None
-        line = clean(super().format(bare), LINE_CHARS)
+        line = _line(super().format(bare))
         if info and self.tracebacks:
-            line += "\n" + _trace(info)
+            line += "\n" + _trace(info, content=self.content)
         elif info and info[0]:
             line += f" [{info[0].__name__}; --log-level debug shows where]"
         return line
@@ -45,37 +46,37 @@ class _Plain(logging.Formatter):
 class _JSON(logging.Formatter):
     """One JSON object a record, cleaned as `_Plain` is."""
 
-    def __init__(self, *, tracebacks: bool) -> None:
+    def __init__(self, *, tracebacks: bool, content: bool) -> None:
         super().__init__()
-        self.tracebacks = tracebacks
+        self.tracebacks, self.content = tracebacks, content
 
     def format(self, record: logging.LogRecord) -> str:
-        found = {
+        shown = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": clean(record.getMessage(), LINE_CHARS),
+            "message": _line(record.getMessage()),
         }
         info = record.exc_info
         if info and info[0]:
-            found["error"] = info[0].__name__
+            shown["error"] = info[0].__name__
         if info and self.tracebacks:
-            found["traceback"] = _trace(info)
-        return json.dumps(found, ensure_ascii=False)
+            shown["traceback"] = _trace(info, content=self.content)
+        return json.dumps(shown, ensure_ascii=False)
 
 
-def _trace(info: Any) -> str:
+def _line(text: str) -> str:
+    return clean(without_any_secret(text), LINE_CHARS)
+
+
+def _trace(info: Any, *, content: bool) -> str:
     """Where it happened, and the kind of each error in the chain."""
     lines: list[str] = []
     whole = traceback.TracebackException(*info)
     for part in _chain(whole):
         lines += ["Traceback (most recent call last):", *part.stack.format()]
-        lines += (
-            part.format_exception_only()
-            if _allowed["content"]
-            else [getattr(part.exc_type, "__name__", "error")]
-        )
-    text = without_secrets("\n".join(line.rstrip("\n") for line in lines))
+        lines += part.format_exception_only() if content else [getattr(part.exc_type, "__name__", "error")]
+    text = without_any_secret("\n".join(line.rstrip("\n") for line in lines))
     return "\n".join(_indented(part) for part in text.splitlines())
 
 
@@ -89,29 +90,34 @@ def _indented(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + clean(line, LINE_CHARS)
 
 
-def _warned(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,  # noqa: ARG001 - the library's signature
-    line: str | None = None,  # noqa: ARG001 - as above
-) -> None:
-    """A library's warning as a record; its words may quote a file."""
-    words = f": {message}" if _allowed["content"] else ""
-    logging.getLogger("py.warnings").warning("%s at %s:%s%s", category.__name__, filename, lineno, words)
-
-
-def configure(level: str = "warning", form: str = "text") -> None:
-    """Sends this package's and the protocol library's records to stderr."""
+def configure(level: str = "warning", form: str = "text", *, content: bool = False) -> None:
+    """Sends this package's and the protocol library's records, and the warnings of libraries, to stderr. `content`:
+    whether the words of exceptions and warnings, which may quote a prompt or a file, go along.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter((_JSON if form == "json" else _Plain)(tracebacks=level == "debug"))
+    formatter = _JSON if form == "json" else _Plain
+    handler.setFormatter(formatter(tracebacks=level == "debug", content=content))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    warnings.showwarning = _warned
+    warnings.showwarning = functools.partial(_warned, content=content)
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("glm_mcp").setLevel(level.upper())
     if level == "debug":
         # The HTTP libraries log headers at this level; a key travels in one.
         for name in ("httpx", "httpcore", "httpx2"):
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - as above
+    line: str | None = None,  # noqa: ARG001 - as above
+    *,
+    content: bool,
+) -> None:
+    """A library's warning as a record."""
+    words = f": {message}" if content else ""
+    logging.getLogger("py.warnings").warning("%s at %s:%s%s", category.__name__, filename, lineno, words)

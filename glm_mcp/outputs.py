@@ -16,12 +16,15 @@ import logging
 import os
 import re
 import secrets
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from platformdirs import PlatformDirs
 
 from glm_mcp.atomic_files import list_files, private_folder, safe_name, write_here, write_new, write_part
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
@@ -33,7 +36,7 @@ SCHEME = "glm://outputs/"
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
 _STALE_S = 3600.0  # a temporary file of a process that died
-_SWEEP_S = 600.0  # least time between two sweeps of one process
+_SWEEP_S = 600.0  # shortest time between two sweeps of one process
 _NAME_BYTES = 120  # of a kept file's own name
 
 _log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ def is_kept(argument: str) -> bool:
     return argument.strip()[: len(SCHEME)].lower() == SCHEME
 
 
-def _bare(ident: str) -> str:
+def kept_id(ident: str) -> str:
     """The id alone, of an id or an address."""
     text = ident.strip()
     return (text[len(SCHEME) :] if is_kept(text) else text).strip("/")
@@ -78,8 +81,8 @@ class Outputs:
         max_age_days: float = MAX_AGE_DAYS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`folder`: GLM_OUTPUT_DIR. `cwd`: the working folder, None when it does not count. `data`, `cache`: as
-        `data_folder` and `cache_folder` give them; nothing is made before it is needed.
+        """`folder`: GLM_OUTPUT_DIR. `cwd`: the working folder, None when it does not count. `data`, `cache`: as in
+        `UserFolders`; nothing is made before it is needed.
         """
         self.folder = folder
         self.cwd = cwd
@@ -160,7 +163,7 @@ class Outputs:
 
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
-        plain = _bare(ident)
+        plain = kept_id(ident)
         if _ID.fullmatch(plain):
             for item in self.list():
                 if item.id == plain:
@@ -169,13 +172,13 @@ class Outputs:
 
     def list(self) -> list[Kept]:
         """What is kept and has not expired, newest first."""
-        found = []
+        kept = []
         oldest = self._clock() - self.max_age_s
         for entry in list_files(self._folder("outputs")):
             ident, _, name = entry.name.partition(".")
             if _ID.fullmatch(ident) and name and entry.modified >= oldest:
-                found.append(Kept(ident, name, entry.size, entry.modified))
-        return sorted(found, key=lambda item: (-item.modified, item.id))
+                kept.append(Kept(ident, name, entry.size, entry.modified))
+        return sorted(kept, key=lambda item: (-item.modified, item.id))
 
     def remember(self, key: str, value: dict[str, Any]) -> None:
         """Keeps a finished part of long work under a key made by the caller from content, prompt and model.
@@ -198,9 +201,9 @@ class Outputs:
     def sweep(self) -> None:
         """Removes what is older than the limit, then the oldest until the rest fits. A listing of two folders."""
         self._swept, self._since = self._clock(), 0
-        found = [entry for name in ("outputs", "parts") for entry in list_files(self._folder(name))]
-        total = sum(entry.size for entry in found)
-        for entry in sorted(found, key=lambda entry: entry.modified):
+        files = [entry for name in ("outputs", "parts") for entry in list_files(self._folder(name))]
+        total = sum(entry.size for entry in files)
+        for entry in sorted(files, key=lambda entry: entry.modified):
             age = self._clock() - entry.modified
             stale = entry.name.endswith(".part") and age > _STALE_S
             if not stale and age <= self.max_age_s and total <= self.max_bytes:
@@ -236,38 +239,52 @@ class Outputs:
         if known is not None and known.is_dir():
             return known
         try:
-            found = private_folder(self._cache / name)
+            folder = private_folder(self._cache / name)
         except OSError as error:
-            found = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            folder = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
             _log.warning(
-                "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, found
+                "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, folder
             )
-        self._checked[name] = found
-        return found
+        self._checked[name] = folder
+        return folder
 
 
-def cache_folder(env: Mapping[str, str], platform: str, home: Path) -> Path:
-    """The private cache of this server. `platform`: as `sys.platform`."""
-    if platform == "win32":
-        return _base(env, "LOCALAPPDATA", home / "AppData" / "Local") / "glm-mcp" / "Cache"
-    if platform == "darwin":
-        return home / "Library" / "Caches" / "glm-mcp"
-    return _base(env, "XDG_CACHE_HOME", home / ".cache") / "glm-mcp"
+@dataclass(frozen=True, slots=True)
+class UserFolders:
+    """The folders of this user where this program keeps its settings, its cache, and results without a better place."""
+
+    config: Path
+    cache: Path
+    data: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "env"
 
 
-def data_folder(env: Mapping[str, str], platform: str, home: Path) -> Path:
-    """Where results go when there is no better place. `platform`: as `sys.platform`."""
-    if platform == "win32":
-        return _base(env, "APPDATA", home / "AppData" / "Roaming") / "glm-mcp" / "output"
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "glm-mcp" / "output"
-    return _base(env, "XDG_DATA_HOME", home / ".local" / "share") / "glm-mcp"
+def home_folder() -> Path:
+    """The home folder. Raises ConfigError where it is relative: it would then be whatever folder a client starts us in."""
+    name = "USERPROFILE" if sys.platform == "win32" else "HOME"
+    try:
+        home = Path.home()
+    except RuntimeError:  # no variable, and a user without an account
+        raise ConfigError("the home folder is not known", f"Set {name} to an absolute path.") from None
+    if not home.is_absolute():
+        raise ConfigError(f"{name} is {str(home)!r}, a relative path", "Set it to an absolute path.")
+    return home
 
 
-def _base(env: Mapping[str, str], name: str, default: Path) -> Path:
-    # The XDG rules: a relative path is invalid and ignored.
-    found = env.get(name, "")
-    return Path(found) if found and (Path(found).is_absolute() or ":" in found[:3]) else default
+def user_folders(platform: str = sys.platform) -> UserFolders:
+    """Raises ConfigError as `home_folder` does."""
+    home = home_folder()
+    if (
+        platform == "darwin"
+    ):  # where the library would let the variables of XDG, which has no say there, move them
+        support = home / "Library" / "Application Support" / "glm-mcp"
+        return UserFolders(support, home / "Library" / "Caches" / "glm-mcp", support / "output")
+    known = PlatformDirs("glm-mcp", appauthor=False, roaming=True)
+    data = known.user_data_path / "output" if platform == "win32" else known.user_data_path
+    return UserFolders(known.user_config_path, known.user_cache_path, data)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
@@ -286,6 +303,6 @@ def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
 
 def _gone(ident: str) -> NotFound:
     return NotFound(
-        f"nothing is kept under {SCHEME}{_bare(ident)[:60]}",
+        f"nothing is kept under {SCHEME}{kept_id(ident)[:60]}",
         "Kept results last 7 days or 500 MB: call the tool again to make it anew, or check the id.",
     )

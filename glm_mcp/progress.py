@@ -1,4 +1,4 @@
-"""What a call is doing at the moment, told to the host: at a change, and at least every five seconds."""
+"""What a call is doing at the moment, told to the client: at a change, and at least every five seconds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from glm_mcp.text import plain
 EVERY_S = 5.0
 PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
 TAIL = 80
-AGAIN = "\n[the answer broke off; asking again]\n"  # told to `on_text` before the pieces of another try
+AGAIN = "\n[the answer broke off; asking again]\n"  # given to `on_text` before the pieces of another try
 
 Send = Callable[[float, str], Awaitable[None]]
 
 
 class Progress:
-    """Stages are said synchronously and cost nothing; `run` sends them on while a host listens."""
+    """Stages are said synchronously and cost nothing; `run` sends them on while a client listens."""
 
     def __init__(self, send: Send | None = None, on_text: Callable[[str], None] | None = None) -> None:
         self._send = send

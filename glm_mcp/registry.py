@@ -30,6 +30,7 @@ class Card:
     image_forms: tuple[str, ...] = ("raw", "data")  # order to try; [spec] the SDK sends raw base64
     video: bool = False
     video_seconds: float | None = None  # the longest film taken whole; None: no limit known
+    video_data: bool = True  # takes a whole film as a data URL; else only by its address
     files: bool = False
     functions: bool = False
     own_functions: bool = False  # web_search, retrieval, mcp entries
@@ -39,6 +40,8 @@ class Card:
     thinking: Literal["switch", "effort", "always", "none"] = "none"  # effort: always thinks, told how much
     draws: bool = False
     free: bool = True
+    any_size: bool = True  # [spec] draws at other sizes than the seven; [user] does not
+    hd: bool = True  # [spec] draws with quality hd
     concurrency: int = 1
     first_byte_s: float = 6.0  # [guess] before another model is asked as well; learnt from its answers
     last_resort: bool = False  # weaker: asked beside others only when these refused or time runs out

@@ -1,4 +1,4 @@
-"""Which paths may be touched. What may be fetched is decided in `addresses`, which secrets stay closed in `secret_names`.
+"""Which paths may be touched. What may be fetched is decided in `media/sources`, which secrets stay closed in `secret_paths`.
 
     readable   regular files below the working folder, home, the temporary folders and GLM_ALLOWED_DIRS
     hidden     below these, anything in a folder or with a name that begins with a dot (and AppData, Library): only
@@ -15,42 +15,24 @@ and secrets in ordinary files. It keeps an agent from reading what it was not me
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from glm_mcp.atomic_files import opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.secret_paths import fold, is_secret, windows_trouble
+from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_secret
 
-PATH_MAX = 4096  # characters; what Linux takes
-NAME_MAX = 255  # bytes of one component, on every file system in common use
-DEEPEST = 100  # folders of a new file's path, which are made one within the other
 HEAD = 16_384  # bytes shown to `suited`
 
-_SYSTEM = (
-    "/etc",
-    "/proc",
-    "/sys",
-    "/dev",
-    "/boot",
-    "/bin",
-    "/sbin",
-    "/run",
-)  # no host starts a server there to read it
+# No client starts a server there to read it.
+_SYSTEM = ("/etc", "/proc", "/sys", "/dev", "/boot", "/bin", "/sbin", "/run")
 _NEVER = ("/proc", "/sys", "/dev")  # what looks like a file there is the kernel speaking
-_TURNING = frozenset(
-    ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-)  # show a name as another
 _HIDDEN_AT_HOME = {"win32": "appdata", "darwin": "library"}
-_OPEN_IN_LIBRARY = (
-    "mobile documents",
-    "cloudstorage",
-)  # iCloud Drive and other clouds keep ordinary files there
+_OPEN_IN_LIBRARY = ("mobile documents", "cloudstorage")  # where iCloud Drive and others keep ordinary files
 _KINDS = (
     (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {name}/*.png."),
     (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
@@ -58,15 +40,6 @@ _KINDS = (
     (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
     (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
 )
-
-
-def same_file(before: os.stat_result, after: os.stat_result) -> bool:
-    """Whether two looks were at the same file of the same kind; a change of its contents does not matter."""
-    return (before.st_dev, before.st_ino, stat.S_IFMT(before.st_mode)) == (
-        after.st_dev,
-        after.st_ino,
-        stat.S_IFMT(after.st_mode),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +104,11 @@ class Sandbox:
 
     def absolute(self, path: Path) -> Path:
         """`path` with `~` and the base folder put in; nothing is looked up. Raises InvalidRequest, ForbiddenPath."""
-        _check_spelling(str(path))
-        found = self.base() / _expand(path, self.home)
-        if len(os.fsencode(found)) >= PATH_MAX:
-            raise InvalidRequest(f"a path of {len(str(found))} characters is too long", "Check the path.")
-        return found
+        check_spelling(str(path))
+        whole = self.base() / _expand(path, self.home)
+        if len(os.fsencode(whole)) >= PATH_MAX:
+            raise InvalidRequest(f"a path of {len(str(whole))} characters is too long", "Check the path.")
+        return whole
 
     def check(self, path: Path) -> Path:
         """Where a path leads, in a readable place; nothing need be there. Raises ForbiddenPath, InvalidRequest."""
@@ -194,7 +167,7 @@ class Sandbox:
         """Whether what was opened is what was checked; its size."""
         after = os.fstat(file.fileno())
         _check_kind(after, path.name)
-        now = _opened_path(file.fileno()) or place.path
+        now = opened_path(file.fileno()) or place.path
         if not same_file(before, after) or not self.contains(now) or self._place(now).hidden != place.hidden:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
         if place.hidden and not suited(file.read(HEAD)):
@@ -214,7 +187,7 @@ class Sandbox:
             raise ForbiddenPath(
                 "over HTTP a file is not written to a path of the caller's", "Leave `output` out."
             )
-        _check_new_name(path)
+        check_new_name(path)
         asked = self.absolute(path)
         resolved = _resolve(asked)
         roots = [self.cwd] if self.working_folder_counts() else []
@@ -233,12 +206,12 @@ class Sandbox:
         return resolved
 
     def _find_roots(self) -> list[Path]:
-        found = list(self._allowed)
+        roots = list(self._allowed)
         if not self.remote:
-            found += [self.cwd] if self.working_folder_counts() else []
-            found += [p for p in (self.home, *self._temp, *self._own) if not _is_top(p)]
-            found += [self._output] if self._output else []
-        return list(dict.fromkeys(found))
+            roots += [self.cwd] if self.working_folder_counts() else []
+            roots += [p for p in (self.home, *self._temp, *self._own) if not _is_top(p)]
+            roots += [self._output] if self._output else []
+        return list(dict.fromkeys(roots))
 
     def _place(self, path: Path) -> _Place:
         """Where `path` leads, if that may be read. Raises ForbiddenPath, InvalidRequest."""
@@ -310,50 +283,12 @@ class Sandbox:
         return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
 
 
-def _check_spelling(text: str) -> None:
-    if "\0" in text or any(0xD800 <= ord(c) < 0xDC80 or 0xDCFF < ord(c) <= 0xDFFF for c in text):
-        raise InvalidRequest("a path must not hold NUL or half a character", "Check the path.")
-    if len(text) > PATH_MAX or any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
-        raise InvalidRequest(f"a path of {len(text)} characters is too long: {text[:60]}…", "Check the path.")
-    trouble = windows_trouble(text) if os.name == "nt" else ""
-    if trouble:
-        raise ForbiddenPath(
-            f"{text} cannot be used: {trouble}", "Give an ordinary path such as C:\\pictures\\a.png."
-        )
-
-
-def _check_new_name(path: Path) -> None:
-    """Raises InvalidRequest for what nobody means as the name of a new file, though a file system may take it."""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:|data:.*", path.parts[0] if path.parts else "", re.DOTALL):
-        raise InvalidRequest(f"{path} is an address, and a file is written to a path", "Give a path.")
-    if len(path.parts) > DEEPEST:
-        raise InvalidRequest(f"a file {len(path.parts)} folders deep is not written", "Give a shorter path.")
-    if any(unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _TURNING for c in str(path)):
-        raise InvalidRequest("the name of the file holds control characters", "Give it without them.")
-
-
-def _check_kind(found: os.stat_result, name: str) -> None:
+def _check_kind(info: os.stat_result, name: str) -> None:
     for test, what, hint in _KINDS:
-        if test(found.st_mode):
+        if test(info.st_mode):
             raise InvalidRequest(f"{name or 'the path'} {what}", hint.format(name=name))
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(info.st_mode):
         raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")
-
-
-def _opened_path(descriptor: int) -> Path | None:
-    """Where the system says an opened file lies now; None where it does not say."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which keeps an opened file's folders from being renamed
-        return None
-    try:
-        if hasattr(fcntl, "F_GETPATH"):  # macOS
-            return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0")))
-        # Linux. A file replaced since is shown with " (deleted)" behind its name; it was let in and may be read.
-        shown = os.fspath(Path(f"/proc/self/fd/{descriptor}").readlink())
-        return Path(shown.removesuffix(" (deleted)"))
-    except OSError:
-        return None
 
 
 def _resolve(path: Path) -> Path:

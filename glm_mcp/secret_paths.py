@@ -1,13 +1,23 @@
-"""What stays closed whatever the settings say: places and names that hold secrets, private keys, odd Windows paths.
+"""What stays closed whatever the settings say: places and names that hold secrets, private keys, what is no usable path.
 
 Pure functions on text; nothing here touches a disk.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
+
+from glm_mcp.errors import ForbiddenPath, InvalidRequest
+
+PATH_MAX = 4096  # characters; what Linux takes
+NAME_MAX = 255  # bytes of one component, on every file system in common use
+DEEPEST = 100  # folders of a new file's path, which are made one within the other
+# They show a name as another one.
+_TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 
 # Folders, as runs of path components, compared folded (see `fold`). A run that begins with a dot counts anywhere in a
 # path; the others, plain words elsewhere, only directly below the home folder.
@@ -131,3 +141,26 @@ def windows_trouble(path: str) -> str:
         if _DEVICE.fullmatch(part):
             return f"{part} is the name of a device"
     return ""
+
+
+def check_spelling(text: str) -> None:
+    """Raises InvalidRequest, and ForbiddenPath for what already acts when Windows looks at it."""
+    if "\0" in text or any(0xD800 <= ord(c) < 0xDC80 or 0xDCFF < ord(c) <= 0xDFFF for c in text):
+        raise InvalidRequest("a path must not hold NUL or half a character", "Check the path.")
+    if len(text) > PATH_MAX or any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
+        raise InvalidRequest(f"a path of {len(text)} characters is too long: {text[:60]}…", "Check the path.")
+    trouble = windows_trouble(text) if os.name == "nt" else ""
+    if trouble:
+        raise ForbiddenPath(
+            f"{text} cannot be used: {trouble}", "Give an ordinary path such as C:\\pictures\\a.png."
+        )
+
+
+def check_new_name(path: Path) -> None:
+    """Raises InvalidRequest for what nobody means as the name of a new file, though a file system may take it."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+:|data:.*", path.parts[0] if path.parts else "", re.DOTALL):
+        raise InvalidRequest(f"{path} is an address, and a file is written to a path", "Give a path.")
+    if len(path.parts) > DEEPEST:
+        raise InvalidRequest(f"a file {len(path.parts)} folders deep is not written", "Give a shorter path.")
+    if any(unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _TURNING for c in str(path)):
+        raise InvalidRequest("the name of the file holds control characters", "Give it without them.")

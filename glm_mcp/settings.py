@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from glm_mcp.errors import ConfigError
+from glm_mcp.outputs import user_folders
 from glm_mcp.registry import ENDPOINTS
-from glm_mcp.text import clean
+from glm_mcp.text import clean, is_placeholder, unquoted
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
 KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
-# A reference that a host was to replace by its value, and did not.
-_REFERENCE = re.compile(r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}")
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
-# The words of an example in the place of a key.
-_EXAMPLE = re.compile(r"<[^<>]*>|your[\w.-]*key[\w.-]*|x{3,}(?:\.x{3,})?", re.IGNORECASE)
 
 
 def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
@@ -139,44 +145,44 @@ class Settings(BaseModel):
     http_token: SecretStr | None = _setting(
         "GLM_HTTP_TOKEN",
         None,
-        "a word of 16 or more characters",
+        "a word of 16 or more letters, digits and -._~+/",
         "Bearer token that `serve --http` asks for; needed beyond loopback.",
     )
 
-    @field_validator("api_key", "http_token", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _trim_secret(cls, value: Any) -> Any:
-        # A pasted newline is rejected by the service like a revoked key.
-        return value.strip() or None if isinstance(value, str) else value
+    def _as_pasted(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        value = unquoted(value)
+        secret = info.field_name in ("api_key", "http_token")
+        if info.field_name != "api_key" and is_placeholder(value):
+            # Anybody could guess it as a token; as anything else it is a mistake.
+            raise ValueError("a placeholder")
+        return value or None if secret else value
 
     @field_validator("thinking", "lang", mode="before")
     @classmethod
     def _fold(cls, value: Any) -> Any:
-        return value.strip().lower() if isinstance(value, str) else value
+        return unquoted(value).lower() if isinstance(value, str) else value
 
     @field_validator("output_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        # A host's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
+        # A client's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
         return value.expanduser().absolute() if value else value
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
     def _split_dirs(cls, value: Any) -> Any:
-        return (
-            tuple(d.strip() for d in value.split(os.pathsep) if d.strip())
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        return tuple(d for part in unquoted(value).split(os.pathsep) if (d := unquoted(part)))
 
     @field_validator("tools", mode="before")
     @classmethod
     def _split_tools(cls, value: Any) -> Any:
-        names = (
-            tuple(t.strip() for t in value.replace(",", " ").split())
-            if isinstance(value, str)
-            else tuple(value)
-        )
+        names = tuple(unquoted(value).replace(",", " ").split() if isinstance(value, str) else value)
         wrong = [n for n in names if n not in TOOLS]
         if wrong or not names:
             raise ValueError(f"no tool is called {wrong[0]!r}" if wrong else "no tool is named")
@@ -184,14 +190,19 @@ class Settings(BaseModel):
 
     @field_validator("base_url")
     @classmethod
-    def _known_base(cls, value: str) -> str:
-        value = value.strip().rstrip("/")
-        value = value.lower() if value.lower() in ENDPOINTS else value
-        if value not in ENDPOINTS and not value.startswith(("http://", "https://")):
+    def _usable_base(cls, value: str) -> str:
+        # The whole address of a call is what a page of documentation shows.
+        value = re.sub(r"/+(?:chat/completions/*)?$", "", value, flags=re.IGNORECASE)
+        if value.lower() in ENDPOINTS:
+            return value.lower()
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or " " in value:
             raise ValueError("no such endpoint")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("a login, or what may be one, would be shown wherever the endpoint is named")
         return value
 
-    @field_validator("api_key", "http_token")
+    @field_validator("api_key")
     @classmethod
     def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
         # It travels in a header, which takes nothing else.
@@ -202,11 +213,11 @@ class Settings(BaseModel):
 
     @field_validator("http_token")
     @classmethod
-    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("too short")
-        if value is not None and value.get_secret_value().startswith("${"):
-            raise ValueError("a reference that was not replaced: anybody could guess it")
+    def _bearer_token(cls, value: SecretStr | None) -> SecretStr | None:
+        # RFC 6750, section 2.1: what a client can send in the header.
+        word = value.get_secret_value() if value else "-" * 16
+        if len(word) < 16 or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", word):
+            raise ValueError("no token")
         return value
 
     @property
@@ -216,17 +227,9 @@ class Settings(BaseModel):
 
     @property
     def placeholder(self) -> str | None:
-        """What stands where the key should, such as `${GLM_API_KEY}` that the host did not replace."""
+        """What stands where the key should, such as `${GLM_API_KEY}` that the client did not replace."""
         word = self.api_key.get_secret_value() if self.api_key else ""
         return word if is_placeholder(word) else None
-
-
-def is_reference(value: str) -> bool:
-    return _REFERENCE.fullmatch(value.strip()) is not None
-
-
-def is_placeholder(key: str) -> bool:
-    return is_reference(key) or _EXAMPLE.fullmatch(key) is not None
 
 
 def variable(field: str) -> str:
@@ -241,19 +244,6 @@ def may_be(field: str) -> str:
     return str(extra["may_be"]) if isinstance(extra, dict) else ""
 
 
-def config_file() -> Path:
-    """`glm-mcp/env` in the user's configuration folder."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-        if not base.is_absolute():  # it would be below the working folder
-            base = Path.home() / ".config"
-    return base / "glm-mcp" / "env"
-
-
 def load(env_file: Path | None = None, **given: Any) -> Settings:
     """The settings from the environment, then one file; `given` (by variable) goes before both.
 
@@ -264,28 +254,28 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
             f"the settings file {env_file} does not exist",
             "Give --env-file the path of a file with lines NAME=value.",
         )
-    path = env_file or config_file()
+    path = env_file or user_folders().settings_file
     names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
-    # An empty variable is how a host's form says "not set".
+    # An empty variable is how a client's form says "not set".
     given_here = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
     layers = (_lines(path) if path.is_file() else {}, given_here)
-    # So is a reference that the host left as it was; the settings file or another name may have the value.
-    found: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
-    if not found.keys() & set(KEY_NAMES):
+    # So is a reference that the client left as it was; the settings file or another name may have the value.
+    values: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
+    if not values.keys() & set(KEY_NAMES):
         # Kept when there is no key at all: the error then tells what stood there.
-        found |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
+        values |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
     try:
-        return Settings(**{**found, **given})
+        return Settings(**{**values, **given})
     except ValidationError as error:
-        mend = "Change it in the host's configuration or the environment, then start again."
-        raise ConfigError(_explain(error), mend) from None
+        hint = "Change it in the host's configuration or the environment, then start again."
+        raise ConfigError(_explain(error), hint) from None
 
 
 def _says_nothing(name: str, value: str) -> bool:
-    """Whether a host left it empty in its own way. Not where the default would send a key elsewhere or open a server."""
-    if name in KEY_NAMES:
-        return is_placeholder(value.strip())
-    return value.strip() == _FORM.get(name) or (name in _HARMLESS and is_reference(value))
+    """Whether a client left it empty in its own way. Not where the default would send a key elsewhere or open a server."""
+    value = unquoted(value)
+    may_be_left = name in KEY_NAMES or name in _HARMLESS
+    return not value or value == _FORM.get(name) or (may_be_left and is_placeholder(value))
 
 
 def _lines(path: Path) -> dict[str, str]:
@@ -296,26 +286,23 @@ def _lines(path: Path) -> dict[str, str]:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
         return {k: v for k, v in values.items() if v and v.strip()}
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(
-            f"the settings file {path} cannot be read ({type(error).__name__})",
-            "It is UTF-8 text of lines NAME=value.",
+            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
         ) from None
 
 
 def _explain(error: ValidationError) -> str:
+    known = {variable(f): f for f in Settings.model_fields} | dict.fromkeys(KEY_NAMES, "api_key")
     lines = []
-    fields = (
-        {variable(f): f for f in Settings.model_fields}
-        | {f: f for f in Settings.model_fields}
-        | dict.fromkeys(KEY_NAMES, "api_key")
-    )
     for item in error.errors():
         name = str(item["loc"][0]) if item["loc"] else ""
-        field = fields.get(name, "")
-        if not field:
+        field = known.get(name, name)
+        if field not in Settings.model_fields:
             continue
+        # A key or a login may stand in the wrong variable: `clean` takes the one out, this the other.
+        shown = re.sub(r"//.*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
         secret = field in {"api_key", "http_token"}
-        # A key may stand in the wrong variable: `clean` takes it out.
-        was = "not usable" if secret else repr(clean(item["input"], 80))
+        was = "not usable" if secret else repr(clean(shown if field == "base_url" else item["input"], 80))
         lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"

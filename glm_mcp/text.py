@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from weakref import WeakSet
 
 SHORTEST = 8  # a "key" such as EMPTY, which some servers of one's own want, is a word that may stand anywhere
 CERTAIN = 24  # from here on no honest text holds it by chance; dummies such as "no-key-required" are shorter
 
-_hidden: set[str] = set()
+
+class Redactor:
+    """The secrets of one application, or of one call: they stand in nothing that is said while it is applied."""
+
+    def __init__(self, *secrets: str | None) -> None:
+        # The longest first: one may begin another.
+        self._secrets = sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True)
+        _alive.add(self)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """In this task, in those that it starts, and in their threads."""
+        token = _applied.set(self)
+        try:
+            yield
+        finally:
+            _applied.reset(token)
+
+    def without(self, text: str, shortest: int = SHORTEST) -> str:
+        for secret in self._secrets:
+            if len(secret) >= shortest:
+                text = text.replace(secret, "[key]")
+        return text
 
 
-def hide(*secrets: str | None) -> None:
-    """Keeps these out of what is said from now on, whatever they look like."""
-    _hidden.update(s for s in secrets if s and len(s) >= SHORTEST)
+_applied: ContextVar[Redactor | None] = ContextVar("glm_mcp_redactor", default=None)
+# The one list for the whole process: its stderr, and what is said outside every call, belong to all applications in it.
+_alive: WeakSet[Redactor] = WeakSet()
 
 
 def without_secrets(text: str, shortest: int = SHORTEST) -> str:
-    """For what we say ourselves; with CERTAIN for what a model or a document says."""
-    for secret in sorted(_hidden, key=len, reverse=True):  # one may begin another
-        if len(secret) >= shortest:
-            text = text.replace(secret, "[key]")
+    """For what we say ourselves; with CERTAIN for what a model or a document says. The secrets are those of the redactor
+    that is applied, or of all where none is.
+    """
+    applied = _applied.get()
+    return applied.without(text, shortest) if applied else without_any_secret(text, shortest)
+
+
+def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
+    """Without those of any application of this process: for what all of them write to."""
+    for redactor in list(_alive):
+        text = redactor.without(text, shortest)
     return text
 
 
@@ -39,6 +72,34 @@ def clean(text: object, limit: int = 300) -> str:
     plain = "".join(c if c.isprintable() else " " for c in plain)
     plain = re.sub(r"\s+", " ", plain).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+
+
+# A value as a person or a client's form gave it
+
+# What stands where a value should: a reference that a client was to replace, or the words of an example.
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}"
+    r"|<[^<>]*>|your[\w.-]*(?:key|token|secret)[\w.-]*|x{3,}(?:[.-]x{3,})*",
+    re.IGNORECASE,
+)
+_QUOTES = ('""', "''", "“”", "‘’", "``")  # that come along with what is copied
+_UNSEEN = "\u200b\u2060\ufeff"  # as _QUOTES; `str.strip` leaves them
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether something stands there that only holds the place of a value."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+def unquoted(value: str) -> str:
+    """A value without the quotes and blanks that were copied along with it."""
+    value = value.strip().strip(_UNSEEN).strip()
+    for pair in _QUOTES:
+        first, last = pair[0], pair[1]
+        inner = value[1:-1]
+        if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
+            return unquoted(inner)
+    return value
 
 
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
@@ -75,7 +136,7 @@ def plain(text: str) -> str:
 
 def escaped(written: str) -> str:
     """JSON that `plain` would change, with the same content: such characters as JSON escapes."""
-    return _ACTS.sub(lambda found: json.dumps(found[0])[1:-1], written)
+    return _ACTS.sub(lambda match: json.dumps(match[0])[1:-1], written)
 
 
 def one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Blocking work in a thread, without waiting for it once nobody wants its result."""
+"""Blocking work in a thread, without waiting for it once nobody wants its result; and how much of it at once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 
 T = TypeVar("T")
 
 _HEAPS = 2
 _M_ARENA_MAX = -8  # of glibc's malloc.h
+# The one state that applications in a process share: they share its cores and memory too. A limiter belongs to the
+# event loop that it was made in.
+_limiters: RunVar[dict[str, anyio.CapacityLimiter]] = RunVar("glm_mcp_limiters")
 
 
 def few_heaps() -> None:
@@ -30,3 +35,13 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
     hold it for ever. The thread then ends on its own, and what it gives is dropped.
     """
     return await anyio.to_thread.run_sync(work, *args, abandon_on_cancel=True)
+
+
+def limiter(work: str, at_once: int) -> anyio.CapacityLimiter:
+    """The limiter of one kind of work, that may be done `at_once` times in this process."""
+    try:
+        known = _limiters.get()
+    except LookupError:
+        known = {}
+        _limiters.set(known)
+    return known.setdefault(work, anyio.CapacityLimiter(at_once))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ from support.toolkit import fresh_simulator
 from support.web_server import Server
 
 from glm_mcp.glm.client import GLMClient, Pace
-from glm_mcp.log import allow_content
 from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator
@@ -63,11 +63,11 @@ def server() -> Iterator[Server]:
 def restored() -> Iterator[None]:
     """The logging of the tests themselves, afterwards."""
     root, ours = logging.getLogger(), logging.getLogger("glm_mcp")
-    before = root.handlers[:], root.level, ours.level
+    before = root.handlers[:], root.level, ours.level, warnings.showwarning
     yield
     root.handlers[:], root.level = before[:2]
     ours.setLevel(before[2])
-    allow_content(allowed=False)
+    warnings.showwarning = before[3]
 
 
 @pytest.fixture

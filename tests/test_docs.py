@@ -291,9 +291,9 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
     small = CARDS["glm-4v-flash"]
     figures = {
         f"{clients.UNKNOWN.budget:,}",
-        f"{clients.PATIENT.budget:,}",
+        f"{clients.CLIENTS['claude-code'].budget:,}",
         f"{clients.UNKNOWN.deadline_s:.0f}",
-        f"{clients.PATIENT.deadline_s:.0f}",
+        f"{clients.CLIENTS['claude-code'].deadline_s:.0f}",
         f"{small.context:,}",
         f"{small.max_tokens:,}",
         f"{small.image_bytes // 10**6} MB",

@@ -15,7 +15,7 @@ from support.processes import Process, Stdio, environment
 
 from glm_mcp.log import LEVELS, configure
 from glm_mcp.simulator import Simulator
-from glm_mcp.text import hide
+from glm_mcp.text import Redactor
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
 log = logging.getLogger("glm_mcp.test")
@@ -75,8 +75,7 @@ def test_what_looks_like_a_key_is_taken_out(text: str, restored: None) -> None:
 
 def test_the_key_that_is_set_is_taken_out_whatever_it_looks_like(restored: None) -> None:
     found = io.StringIO()
-    hide("my own pass phrase", None, "EMPTY")
-    with redirect_stderr(found):
+    with redirect_stderr(found), Redactor("my own pass phrase", None, "EMPTY").applied():
         configure("debug")
         log.warning("sent my own pass phrase, which is not EMPTY")
         fail("my own pass phrase")

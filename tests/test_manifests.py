@@ -19,20 +19,20 @@ import pytest
 from starlette.routing import Route
 from support.paths import ROOT
 
-from glm_mcp import __version__, clients
+from glm_mcp import __version__
 from glm_mcp.cli import main
-from glm_mcp.install.hosts import AGENTS
+from glm_mcp.clients import CLIENTS, client_named
 from glm_mcp.server.app import App
 from glm_mcp.server.http.app import application
 from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, variable
 
 FOLDER = ROOT / "manifests"
-HOSTS = {**{("codex.toml" if n == "codex" else f"{n}.json"): n for n in AGENTS}, "generic.json": "print"}
+HOSTS = {**{f"{c.name}.{c.form}": c.name for c in CLIENTS.values()}, "generic.json": "print"}
 VARIABLES = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 USUAL_LIMIT_S = 60.0  # of a host whose configuration has no time limit
-# The name by which the host's client makes itself known.
-CLIENTS = {
+# The name by which the client makes itself known.
+ANNOUNCED = {
     "claude-code": "claude-code",
     "cline": "Cline",
     "codex": "codex-mcp-client",
@@ -107,7 +107,7 @@ def whole(name: str) -> dict[str, Any]:
 
 
 def entries(name: str) -> list[dict[str, Any]]:
-    under = AGENTS[HOSTS[name]].under if HOSTS[name] in AGENTS else "mcpServers"
+    under = CLIENTS[HOSTS[name]].under if HOSTS[name] in CLIENTS else "mcpServers"
     found = whole(name)
     assert set(found) <= {"inputs", under}
     assert all(re.fullmatch(r"[a-z-]{1,20}", server) for server in found[under])
@@ -163,14 +163,14 @@ def test_every_variable_named_is_a_setting_and_no_secret_stands_there(name: str)
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
-    agent = AGENTS.get(HOSTS[name])
+    row = CLIENTS.get(HOSTS[name])
     for entry in entries(name):
         given = {k: v for k, v in entry.get("env", {}).items() if k == "GLM_DEADLINE_S"}
-        host = clients.client_named(
-            CLIENTS.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry
+        caller = client_named(
+            ANNOUNCED.get(HOSTS[name], ""), Settings(**given), remote="command" not in entry
         )
-        limit = agent.limit if agent else None
-        assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > host.deadline_s
+        limit = row.limit if row else None
+        assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > caller.deadline_s
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.outputs import Outputs, cache_folder, data_folder
+from glm_mcp.outputs import Outputs, UserFolders, user_folders
 from glm_mcp.sandbox import Sandbox
 
 DAY = 86_400.0
@@ -260,27 +261,49 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
     path.parent.rmdir()
 
 
+@posix
 @pytest.mark.parametrize(
-    ("env", "platform", "cache", "data"),
+    ("env", "platform", "config", "cache", "data"),
     [
-        ({}, "linux", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
-        ({"XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"}, "linux", "/c/glm-mcp", "/d/glm-mcp"),
-        ({"XDG_CACHE_HOME": "relative"}, "linux", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
+        ({}, "linux", "/h/.config/glm-mcp", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
         (
-            {"XDG_CACHE_HOME": "/c"},
+            {"XDG_CONFIG_HOME": "/x", "XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"},
+            *("linux", "/x/glm-mcp", "/c/glm-mcp", "/d/glm-mcp"),
+        ),
+        (
+            {"XDG_CONFIG_HOME": "a/b", "XDG_CACHE_HOME": "relative", "XDG_DATA_HOME": "."},
+            *("linux", "/h/.config/glm-mcp", "/h/.cache/glm-mcp", "/h/.local/share/glm-mcp"),
+        ),
+        (
+            {"XDG_CONFIG_HOME": "/x", "XDG_CACHE_HOME": "/c", "XDG_DATA_HOME": "/d"},
             "darwin",
+            "/h/Library/Application Support/glm-mcp",
             "/h/Library/Caches/glm-mcp",
             "/h/Library/Application Support/glm-mcp/output",
         ),
-        ({"LOCALAPPDATA": "/l", "APPDATA": "/r"}, "win32", "/l/glm-mcp/Cache", "/r/glm-mcp/output"),
-        ({}, "win32", "/h/AppData/Local/glm-mcp/Cache", "/h/AppData/Roaming/glm-mcp/output"),
     ],
 )
 def test_the_folders_are_those_of_the_platform(
-    env: dict[str, str], platform: str, cache: str, data: str
+    env: dict[str, str],
+    platform: str,
+    config: str,
+    cache: str,
+    data: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert cache_folder(env, platform, Path("/h")) == Path(cache)
-    assert data_folder(env, platform, Path("/h")) == Path(data)
+    if platform == "linux" and sys.platform != platform:
+        pytest.skip("the library looks at the system it runs on")
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/h", **env}.items():
+        monkeypatch.setenv(name, value)
+    assert user_folders(platform) == UserFolders(Path(config), Path(cache), Path(data))
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="the library looks at the system it runs on")
+def test_the_folders_of_windows_are_its_known_ones() -> None:
+    local, roaming = (Path(os.environ[n]) / "glm-mcp" for n in ("LOCALAPPDATA", "APPDATA"))
+    assert user_folders() == UserFolders(roaming, local / "Cache", roaming / "output")
 
 
 @given(st.text(max_size=300))

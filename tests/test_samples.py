@@ -49,7 +49,7 @@ def test_each_sample_is_small_enough_to_ship(name: str, most: int) -> None:
 
 def test_the_folder_holds_the_samples_and_nothing_else() -> None:
     held = {path.name for path in FOLDER.iterdir() if path.name != "__pycache__"}
-    assert held == {"__init__.py", "photo.jpg", "chart.png", "clip.mp4", "report.pdf"}
+    assert held == {"__init__.py", "photo.jpg", "chart.png", "clip.mp4", "second.mp4", "report.pdf"}
 
 
 def test_the_photo_is_stored_on_its_side_and_says_so() -> None:
@@ -88,6 +88,13 @@ def test_the_clip_is_six_seconds_of_h264_that_any_player_shows() -> None:
         assert (stream.width, stream.height, float(stream.average_rate or 0)) == (640, 360, 15.0)
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert not container.streams.audio
+
+
+def test_the_shortest_film_lasts_a_second_and_is_small() -> None:
+    assert (FOLDER / "second.mp4").stat().st_size < 5_000
+    with av.open(FOLDER / "second.mp4") as container:
+        assert container.duration == av.time_base
+        assert container.streams.video[0].codec_context.name == "h264"
 
 
 def test_the_clip_starts_before_it_is_all_there() -> None:

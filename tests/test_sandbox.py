@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from glm_mcp.atomic_files import same_file
 from glm_mcp.errors import ForbiddenPath, GLMError, InvalidRequest, NotFound
 from glm_mcp.media.detect import is_media
-from glm_mcp.sandbox import Sandbox, same_file
+from glm_mcp.sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")

@@ -25,10 +25,10 @@ from support.processes import Stdio, environment, said, stuck_reader, until
 from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import allow_content, configure
+from glm_mcp.log import configure
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
-from glm_mcp.text import clean, hide
+from glm_mcp.text import Redactor, clean
 from glm_mcp.tools.base import Deps
 
 pytestmark = pytest.mark.anyio
@@ -163,10 +163,10 @@ def test_the_log_may_be_json_a_line(sim: Simulator, tmp_path: Path) -> None:
 def test_a_trace_shows_places_and_kinds_and_an_errors_own_words_only_when_wished(
     form: str, restored: None
 ) -> None:
-    def written() -> str:
+    def written(*, content: bool = False) -> str:
         found = io.StringIO()
         with redirect_stderr(found):
-            configure("debug", form)
+            configure("debug", form, content=content)
             try:
                 try:
                     int(CONTENT)
@@ -180,17 +180,16 @@ def test_a_trace_shows_places_and_kinds_and_an_errors_own_words_only_when_wished
     assert CONTENT not in text.replace("int(CONTENT)", "").replace("RuntimeError(CONTENT)", "")
     for word in ("failed", "ValueError", "RuntimeError", "test_secrets.py"):
         assert word in text
-    allow_content(allowed=True)
-    assert CONTENT in written()
+    assert CONTENT in written(content=True)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_warning_of_a_library_is_a_record_as_any_other(form: str, restored: None) -> None:
-    def written() -> str:
+    def written(*, content: bool = False) -> str:
         found = io.StringIO()
         with redirect_stderr(found), warnings.catch_warnings():
             warnings.simplefilter("always")
-            configure("warning", form)
+            configure("warning", form, content=content)
             warnings.warn(f"odd cell: {CONTENT}\n\x1b[31m", stacklevel=1)
         return found.getvalue()
 
@@ -198,9 +197,8 @@ def test_a_warning_of_a_library_is_a_record_as_any_other(form: str, restored: No
     assert "UserWarning at " in line
     assert "test_secrets.py" in line
     assert CONTENT not in line
-    allow_content(allowed=True)
-    assert CONTENT in written()
-    assert "\x1b" not in written()
+    assert CONTENT in written(content=True)
+    assert "\x1b" not in written(content=True)
 
 
 async def test_a_service_that_answers_with_the_key_tells_it_nobody(
@@ -221,9 +219,44 @@ async def test_a_service_that_answers_with_the_key_tells_it_nobody(
 @given(st.integers(0, 400), st.sampled_from(["", "<p>", " \n"]))
 def test_no_cut_leaves_a_half_of_a_key(before: int, filler: str) -> None:
     own = "an-own-service's-pass_phrase"
-    hide(own)
-    for text in ("x" * before + own, filler * (8_000 // max(1, len(filler))) + "x" * (before % 40) + own):
-        assert own[:10] not in clean(text)
+    with Redactor(own).applied():
+        for text in ("x" * before + own, filler * (8_000 // max(1, len(filler))) + "x" * (before % 40) + own):
+            assert own[:10] not in clean(text)
+
+
+async def test_two_applications_in_a_process_each_take_out_their_own_key_alone(
+    app_of: Callable[..., App], connect: Connect
+) -> None:
+    """An application that took out another one's key would tell its callers which word that is."""
+    keys = "feedface01234567feedface01234567.OfOneTenant", "deadbeef01234567deadbeef01234567.OfTheOtherOne"
+    with Simulator(keys=keys) as service:
+        apps = [app_of(GLM_API_KEY=key, GLM_BASE_URL=service.url) for key in keys]
+        for app, own, other in zip(apps, keys, reversed(keys), strict=True):
+            service.queue(Reply(f"{other} and {own}"))
+            async with connect(app=app) as client:
+                assert (await say(client, "chat", prompt="hi")).startswith(f"{other} and [key]")
+
+
+def test_the_log_of_a_process_holds_no_key_of_any_application_in_it(restored: None) -> None:
+    words = "the first pass phrase", "the second pass phrase"
+    first, second = (Redactor(word) for word in words)
+    shown = io.StringIO()
+    with redirect_stderr(shown), first.applied():
+        configure("debug")
+        logging.getLogger("glm_mcp.test").warning("%s and %s", *words)
+    assert "[key] and [key]" in shown.getvalue()
+    with first.applied():
+        assert clean(" and ".join(words)) == f"[key] and {words[1]}"
+    assert clean(" and ".join(words)) == "[key] and [key]", "outside every call"
+    del second
+
+
+def test_the_key_of_an_application_that_has_gone_is_kept_nowhere() -> None:
+    assert clean("a phrase of one application") == "a phrase of one application"
+    gone = Redactor("a phrase of one application")
+    assert clean("a phrase of one application") == "[key]"
+    del gone
+    assert clean("a phrase of one application") == "a phrase of one application"
 
 
 @linux

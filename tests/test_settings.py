@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, config_file, load, may_be, variable
+from glm_mcp.outputs import user_folders
+from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, may_be, variable
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"
 GOOD: dict[str, tuple[str, Any]] = {
@@ -36,6 +37,9 @@ GOOD: dict[str, tuple[str, Any]] = {
 WRONG = [
     ("GLM_BASE_URL", "openai"),
     ("GLM_BASE_URL", "ftp://example.org"),
+    ("GLM_BASE_URL", "http://[::1"),
+    ("GLM_BASE_URL", "https:///v1"),
+    ("GLM_BASE_URL", "http://example.org:port/v1"),
     ("GLM_FALLBACK", "maybe"),
     ("GLM_THINKING", "sometimes"),
     ("GLM_LANG", "fr"),
@@ -231,15 +235,15 @@ def test_a_file_in_the_working_folder_is_never_read(
 def test_the_users_own_file_is_read_and_the_environment_goes_before_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(config_file(), f"GLM_API_KEY={KEY}\nGLM_LANG=zh\nGLM_TOOLS=chat\n")
-    assert config_file().is_relative_to(home)
+    write(user_folders().settings_file, f"GLM_API_KEY={KEY}\nGLM_LANG=zh\nGLM_TOOLS=chat\n")
+    assert user_folders().settings_file.is_relative_to(home)
     monkeypatch.setenv("GLM_LANG", "en")
     settings = load()
     assert (settings.key, settings.lang, settings.tools) == (KEY, "en", ("chat",))
 
 
 def test_a_file_that_is_named_replaces_the_users_own(tmp_path: Path) -> None:
-    write(config_file(), "GLM_LANG=zh\nGLM_TOOLS=chat\n")
+    write(user_folders().settings_file, "GLM_LANG=zh\nGLM_TOOLS=chat\n")
     settings = load(write(tmp_path / "other.env", "GLM_LANG=en\n"))
     assert (settings.lang, settings.tools) == ("en", TOOLS)
 
@@ -264,8 +268,21 @@ def test_settings_do_not_change_after_the_start() -> None:
 
 PLACEHOLDERS = [
     *("${GLM_API_KEY}", "${GLM_API_KEY:-}", "${env:GLM_API_KEY}", "${input:glm-api-key}", "$GLM_API_KEY"),
-    *("$env:GLM_API_KEY", "%GLM_API_KEY%", "{{GLM_API_KEY}}", "${user_config.api_key}"),
-    *("<your-key>", "<your key>", "YOUR_API_KEY", "your-zhipu-api-key", "your.key.here", "xxxx", "xxx.xxxx"),
+    *("$env:GLM_API_KEY", "%GLM_API_KEY%", "{{GLM_API_KEY}}", "{{ secrets.key }}", "${user_config.api_key}"),
+    *(
+        "<your-key>",
+        "<your key>",
+        "YOUR_API_KEY",
+        "your-zhipu-api-key",
+        "your.key.here",
+        "your-token-goes-here",
+    ),
+    *("xxxx", "xxx.xxxx", "XXXXXXXXXXXXXXXXXXXX", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
+]
+OF_A_TOKEN = [p for p in PLACEHOLDERS if len(p) >= 16]
+# What a default in place of what was meant would do harm with, or mislead.
+NEVER_LEFT = [
+    variable(f) for f in Settings.model_fields if f not in ("api_key", "lang", "allowed_dirs", "output_dir")
 ]
 
 
@@ -278,7 +295,7 @@ def test_what_only_holds_the_place_of_a_key_is_none(word: str, monkeypatch: pyte
 
 
 def test_a_placeholder_gives_way_to_the_key_in_the_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    write(config_file(), f"GLM_API_KEY={KEY}\n")
+    write(user_folders().settings_file, f"GLM_API_KEY={KEY}\n")
     monkeypatch.setenv("GLM_API_KEY", "${GLM_API_KEY}")
     assert load().key == KEY
 
@@ -325,8 +342,106 @@ def test_a_reference_is_an_error_where_the_default_could_do_harm(
         load()
 
 
-def test_a_token_may_begin_with_a_dollar_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLM_HTTP_TOKEN", "$Tr0ubadour_secret_token_1")
-    token = load().http_token
-    assert token is not None
-    assert token.get_secret_value() == "$Tr0ubadour_secret_token_1"
+@pytest.mark.parametrize("value", OF_A_TOKEN)
+def test_what_only_holds_the_place_of_a_token_opens_no_server(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_HTTP_TOKEN", value)
+    with pytest.raises(ConfigError, match="GLM_HTTP_TOKEN is not usable"):
+        load()
+
+
+@pytest.mark.parametrize("name", NEVER_LEFT)
+@pytest.mark.parametrize("value", PLACEHOLDERS)
+def test_no_other_setting_takes_a_placeholder_for_its_value(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (name, value) == ("GLM_BASE_URL", "${user_config.base_url}"):
+        return
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{name} is "):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("token", "good"),
+    [
+        ("abcXYZ019-._~+/abc==", True),
+        ("a-token-of-enough-characters", True),
+        ("$Tr0ubadour_secret_token_1", False),
+        ("with:colons:and,commas:in", False),
+        ("equals=in-the-middle-of-it", False),
+        ('"quoted-in-the-middle"of-it', False),
+        ("================", False),
+    ],
+)
+def test_a_token_is_one_that_a_client_can_send(
+    token: str, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_HTTP_TOKEN", token)
+    if good:
+        assert plain(load(), "http_token") == token
+        return
+    with pytest.raises(ConfigError, match="GLM_HTTP_TOKEN is not usable"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://someone:hunter2@glm.example/v1",
+        "https://hunter2@glm.example/v1",
+        "https://someone:hunter2/x@glm.example/v1",
+        "https://someone:hunter2@glm.example/v1/chat/completions",
+        "https://glm.example/v1?key=hunter2",
+        "https://glm.example/v1#hunter2",
+    ],
+)
+def test_a_login_in_the_address_is_refused_and_not_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", value)
+    with pytest.raises(ConfigError, match="GLM_BASE_URL is 'https:") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/chat/completions", "/chat/completions/", "//chat/completions"])
+@pytest.mark.parametrize("base", ["https://open.bigmodel.cn/api/paas/v4", "http://127.0.0.1:8000/v1"])
+def test_the_address_of_a_call_is_understood_as_its_base(
+    base: str, rest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", base + rest)
+    assert load().base_url == base
+
+
+@pytest.mark.parametrize(
+    "form", ['"{}"', "'{}'", "“{}”", "`{}`", ' "{} " ', "\ufeff{}", "\u00a0{}\u200b", "\n{}\n"]
+)
+@pytest.mark.parametrize("field", [f for f in Settings.model_fields if f != "allowed_dirs"])
+def test_quotes_and_blanks_that_were_copied_along_are_no_part_of_a_value(
+    field: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value, expected = GOOD[variable(field)]
+    monkeypatch.setenv(variable(field), form.format(value))
+    assert plain(load(), field) == expected
+
+
+def test_each_allowed_folder_may_be_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ('"/a b":"/c"', '"/a b:/c"', " '/a b' : /c ", '"/a b":/c'):
+        monkeypatch.setenv("GLM_ALLOWED_DIRS", value.replace(":", os.pathsep))
+        assert load().allowed_dirs == ("/a b", "/c")
+
+
+def test_quotes_around_nothing_set_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.setenv(variable(field), '""')
+    assert load() == Settings()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+@pytest.mark.parametrize("value", [".", "here", "./here/..", "~"])
+def test_a_relative_home_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its settings file would be one of the folder that a client starts the server in."""
+    write(Path.cwd() / ".config" / "glm-mcp" / "env", "GLM_BASE_URL=http://evil.example/v1\n")
+    monkeypatch.setenv("HOME", value)
+    with pytest.raises(ConfigError, match=r"HOME is .* a relative path|home folder is not known"):
+        load()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,17 +19,18 @@ import anyio.to_thread
 from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
 from glm_mcp.media import formats
-from glm_mcp.outputs import cache_folder, data_folder
+from glm_mcp.outputs import home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.app import working_folder
-from glm_mcp.settings import KEY_PAGE, Settings, config_file, variable
-from glm_mcp.text import hide, without_secrets
+from glm_mcp.server.app import Folders, working_folder
+from glm_mcp.settings import KEY_PAGE, Settings, variable
+from glm_mcp.text import Redactor, without_secrets
 
 PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
 PROBE_MODEL = "glm-4.7-flash"
@@ -39,7 +39,7 @@ NOT_SERVED = {"1211", "1212", "1311"}
 # The optional parts and the modules that each brings.
 EXTRAS = {**formats.EXTRAS, "http": ("uvicorn",)}
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
-# Which other endpoint a refused key may belong to.
+# Which other endpoint a refused key may belong to, the likeliest first.
 RELATED = {
     "zhipu": ("zhipu-coding", "zai"),
     "zai": ("zai-coding", "zhipu"),
@@ -73,11 +73,12 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
-    hide(settings.key)
-    found = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
-    found += await _service(settings, endpoints)
-    found += await anyio.to_thread.run_sync(_folders, settings)
-    return [*found, *_extras(installed)]
+    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
+    with Redactor(settings.key).applied():
+        findings += await _service(settings, endpoints)
+    findings += await anyio.to_thread.run_sync(_kept, settings)
+    findings += await anyio.to_thread.run_sync(_folders, settings)
+    return [*findings, *_extras(installed)]
 
 
 def _ok(what: str, said: str) -> Finding:
@@ -93,7 +94,7 @@ def _wrong(what: str, said: str, mend: str) -> Finding:
 
 
 def _sources(env_file: Path | None) -> Finding:
-    path = env_file or config_file()
+    path = env_file or user_folders().settings_file
     return _ok(
         "settings", f"environment and {path}" if path.is_file() else f"environment ({path} does not exist)"
     )
@@ -101,12 +102,12 @@ def _sources(env_file: Path | None) -> Finding:
 
 def _misspelt() -> list[Finding]:
     known = [variable(f) for f in Settings.model_fields]
-    found = []
+    findings = []
     for name in sorted(n for n in os.environ if n.startswith("GLM_") and n not in known):
         near = difflib.get_close_matches(name, known, 1)
         mend = f"Did you mean {near[0]}?" if near else "Take it out."
-        found.append(_note("settings", f"{name} is no setting and has no effect", mend))
-    return found
+        findings.append(_note("settings", f"{name} is no setting and has no effect", mend))
+    return findings
 
 
 def _key(settings: Settings) -> Finding:
@@ -158,7 +159,7 @@ def _proxies() -> list[Finding]:
 
 
 async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
-    """Whether the service answers with this key; when it refuses the key, where that key belongs."""
+    """Whether the service answers with this key. It is sent to the configured service alone."""
     home = endpoints.get(settings.base_url) or GLMClient(settings).home
     host = urlsplit(home.url).hostname or home.url
     if not settings.key and not home.compatible:
@@ -169,18 +170,7 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
     if error is None:
         return [_ok("service", f"{host} answers with this key")]
     if isinstance(error, AuthError | QuotaError):
-        if home.general and await _accepts(home.url, settings.key):
-            return [_ok("service", f"{host} takes the key as one of the coding plan"), _plan_only(error)]
-        for name in RELATED.get(home.name, ()):
-            if name not in endpoints or not await _accepts(endpoints[name].url, settings.key):
-                continue
-            said = f"{host} refuses the key ({_short(error)})"
-            if endpoints[name].general:
-                mend = f"Set GLM_BASE_URL={name}, or use an ordinary key, which is free: {KEY_PAGE}"
-                said += "; the key belongs to the coding plan"
-                return [_wrong("service", said, mend), _plan_only(error)]
-            mend = f"Set GLM_BASE_URL={name}: the key works there."
-            return [_wrong("service", f"{said}; the key belongs to another platform or plan", mend)]
+        return await _refused(error, home, settings.key, endpoints)
     if isinstance(error, NetworkError):
         proxies = [n for n in PROXIES if os.environ.get(n)]
         mend = error.hint
@@ -189,6 +179,31 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
         return [_wrong("service", _short(error), mend)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
     return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
+
+
+async def _refused(
+    error: GLMError, home: Endpoint, key: str | None, endpoints: Mapping[str, Endpoint]
+) -> list[Finding]:
+    """What a key is good for that the service refuses for its free models."""
+    host = urlsplit(home.url).netloc
+    if home.general and await _accepts(home.url, key):
+        said = f"{urlsplit(home.url).hostname} takes the key as one of the coding plan"
+        return [_ok("service", said), _plan_only(error)]
+    said = f"{urlsplit(home.url).hostname or host} refuses the key ({_short(error)})"
+    related = [endpoints[name] for name in RELATED.get(home.name, ()) if name in endpoints]
+    for other in (e for e in related if urlsplit(e.url).netloc == host):
+        if not await _accepts(other.url, key):
+            continue
+        if not other.general:
+            return [_wrong("service", said, f"Set GLM_BASE_URL={other.name}: the key works there.")]
+        mend = f"Set GLM_BASE_URL={other.name}, or use an ordinary key, which is free: {KEY_PAGE}"
+        return [_wrong("service", f"{said}; the key belongs to the coding plan", mend), _plan_only(error)]
+    # A key is somebody's secret: another company is not shown it before its owner says so.
+    elsewhere = " or ".join(f"GLM_BASE_URL={e.name}" for e in related if urlsplit(e.url).netloc != host)
+    try_it = (
+        f" If the key is of another platform, ask it with `{elsewhere} glm-mcp doctor`." if elsewhere else ""
+    )
+    return [_wrong("service", said, error.hint + try_it)]
 
 
 def _plan_only(error: GLMError) -> Finding:
@@ -233,36 +248,44 @@ async def _accepts(url: str, key: str | None) -> bool:
     return True
 
 
+def _kept(settings: Settings) -> list[Finding]:
+    """What `--live` found for this endpoint and key: which models are gone."""
+    kept = load_findings(Folders.here().data, settings)
+    if not kept.asked:
+        return []
+    gone = [f"{model} is gone: {why}" for model in kept.facts if (why := kept.gone(model))]
+    said = f"asked on {kept.asked[:10]}"
+    if not gone:
+        return [_ok("live", f"{said}, and used by the model cards since")]
+    mend = "They are left out. `glm-mcp doctor --live` asks again; --forget deletes what it found."
+    return [_note("live", f"{said}; {'; '.join(gone)}", mend)]
+
+
 def _folders(settings: Settings) -> list[Finding]:
-    home, cwd = Path.home(), working_folder()
+    home, cwd, own = home_folder(), working_folder(), user_folders()
     sandbox = Sandbox(
         cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
     )
     counts = sandbox.working_folder_counts()
     if counts:
-        found = [_ok("working folder", str(cwd))]
+        findings = [_ok("working folder", str(cwd))]
     else:
         said = f"{cwd} does not count: it is too wide to be opened to a model"
-        found = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
-    found += [
+        findings = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
+    findings += [
         _wrong("GLM_ALLOWED_DIRS", f"{folder} is not a folder", "Correct it or take it out.")
         for folder in settings.allowed_dirs
         if not Path(folder).expanduser().is_dir()
     ]
-    env = dict(os.environ)
-    output = settings.output_dir or (cwd / "glm-output" if counts else data_folder(env, sys.platform, home))
+    output = settings.output_dir or (cwd / "glm-output" if counts else own.data)
     places = (
         ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
-        (
-            "cache folder",
-            cache_folder(env, sys.platform, home),
-            "Give yourself write access, or set XDG_CACHE_HOME.",
-        ),
+        ("cache folder", own.cache, "Give yourself write access, or set XDG_CACHE_HOME."),
     )
     for what, folder, mend in places:
         problem = _unwritable(folder)
-        found.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
-    return found
+        findings.append(_wrong(what, f"{folder}: {problem}", mend) if problem else _ok(what, str(folder)))
+    return findings
 
 
 def _unwritable(folder: Path) -> str | None:
@@ -281,7 +304,7 @@ def _unwritable(folder: Path) -> str | None:
 
 def _extras(installed: Callable[[str], object]) -> list[Finding]:
     missing = {extra: [m for m in modules if not installed(m)] for extra, modules in EXTRAS.items()}
-    found = [
+    findings = [
         _wrong(
             f"extra {extra}",
             f"not installed ({', '.join(lack)})",
@@ -290,4 +313,4 @@ def _extras(installed: Callable[[str], object]) -> list[Finding]:
         for extra, lack in missing.items()
         if lack
     ]
-    return found or [_ok("extras", ", ".join(EXTRAS))]
+    return findings or [_ok("extras", ", ".join(EXTRAS))]

@@ -56,7 +56,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level, log_format)
-    ctx.obj = {"env_file": env_file, "log_level": log_level}
+    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
 
@@ -72,7 +72,10 @@ def _settings(ctx: click.Context) -> Any:
     from glm_mcp.settings import load
 
     _collect_again()
-    return load(ctx.obj["env_file"])
+    settings = load(ctx.obj["env_file"])
+    if settings.log_content:
+        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    return settings
 
 
 def _stdio(ctx: click.Context) -> None:
@@ -97,7 +100,7 @@ def _stdio(ctx: click.Context) -> None:
     code = 0
     try:
         anyio.run(serve_stdio, app)
-    except Exception:  # the outer boundary of a server: most often its host has gone without closing stdin
+    except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
         logging.getLogger(__name__).exception("the server ended")
         code = EXIT_FAILED
     sys.stderr.flush()
@@ -153,12 +156,12 @@ def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if as_json is not None:
         try:
-            found = json.loads(as_json)
+            read = json.loads(as_json)
         except ValueError as error:
             raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(read, dict):
             raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = found
+        given = read
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals or not name.strip():
@@ -177,7 +180,7 @@ def demo(ctx: click.Context) -> None:
     """Run all five tools over real stdio on sample media; on the simulator unless a key is set."""
     import anyio
 
-    from glm_mcp.cli.call import run_demo
+    from glm_mcp.cli.demo import run_demo
 
     settings, env_file = _settings(ctx), ctx.obj["env_file"]
     # The demo works in a folder of its own.
@@ -185,10 +188,22 @@ def demo(ctx: click.Context) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--live", is_flag=True, help="Ask the service what it takes, in at most 25 small calls.")
+@click.option("--yes", is_flag=True, help="With --live: do not ask me first.")
+@click.option("--forget", is_flag=True, help="Delete what --live has kept for this endpoint and key.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, without secrets.")
 @click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1."""
+def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: bool) -> None:
+    """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1.
+
+    With --live: ask the service itself, show what differs from what this version expects, and go by that from then on.
+    """
+    if live or forget:
+        from glm_mcp.cli import live_report
+        from glm_mcp.server.app import simulated
+
+        live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
+        return
     import anyio
 
     from glm_mcp.cli.doctor import Finding, examine
@@ -230,14 +245,14 @@ def install(host: str | None, scope: str, url: str | None, name: str, *, show: b
     from glm_mcp.install import install as installer
 
     _collect_again()
-    place = installer.here()
+    machine = installer.this_machine()
     if host is None:
-        lines = [*installer.machine(place, name), "", "To add it to one: glm-mcp install HOST"]
+        lines = [*installer.found_here(machine, name), "", "To add it to one: glm-mcp install HOST"]
     elif host not in installer.NAMES:
         raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
     else:
         wish = installer.Wish(scope, url, name, remove, show)
-        lines = installer.install(host, wish, place, installer.own_command())
+        lines = installer.install(host, wish, machine, installer.own_command())
     for line in lines:
         click.echo(line)
 

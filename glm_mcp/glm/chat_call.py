@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
-from glm_mcp.glm.adjust import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.calls import Answer, Cut, Inline, Job, Post
+from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.function_calls import written_as_text
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Message, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens

@@ -21,13 +21,13 @@ from glm_mcp.errors import (
     NetworkError,
     RateLimited,
     TimedOut,
-    TooLong,
 )
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
-from glm_mcp.glm.health import REST_S, Health
+from glm_mcp.glm.findings import UNASKED, Findings
+from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
 from glm_mcp.glm.policy import (
@@ -40,6 +40,7 @@ from glm_mcp.glm.policy import (
     ends_model,
     first_byte_s,
     next_step,
+    no_model,
     unable,
     unable_to_draw,
 )
@@ -48,7 +49,7 @@ from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
-from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
+from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class GLMClient:
         settings: Settings,
         *,
         transport: Transport | None = None,
+        findings: Findings = UNASKED,
         pace: Pace = Pace(),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -84,7 +86,8 @@ class GLMClient:
         self.home = endpoint(settings.base_url)
         self.meter = Meter()
         self.health = Health(pace.rest)
-        self.refused_films = RefusedFilms()
+        self.findings = findings
+        self.refused_films = RefusedFilms(self.card)
         self._pace, self._chance = pace, chance
         self._limiters: dict[str, Limiter] = {}
         self._dialects: dict[str, Dialect] = {}
@@ -108,7 +111,8 @@ class GLMClient:
         answer = race.result or _partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
-        answer.fallback = _instead_of(self.models(job.role, job.model)[0].id, answer)
+        first = self.models(job.role, job.model)[0].id
+        answer.fallback = _instead_of(first, answer, "gone" if self.gone(first) else "busy")
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
@@ -217,7 +221,7 @@ class GLMClient:
     def limiter(self, model: str) -> Limiter:
         if model not in self._limiters:
             ceiling = self.settings.max_concurrency
-            self._limiters[model] = Limiter(ceiling or card(model).concurrency, ceiling)
+            self._limiters[model] = Limiter(ceiling or self.card(model).concurrency, ceiling)
         return self._limiters[model]
 
     def models(self, role: str, named: str | None = None) -> list[Card]:
@@ -239,7 +243,12 @@ class GLMClient:
         return cards
 
     def card(self, model: str) -> Card:
-        return card(model, compatible=self.home.compatible)
+        """Its card, corrected by what the service did when it was asked."""
+        return self.findings.corrected(card(model, compatible=self.home.compatible))
+
+    def gone(self, model: str) -> str:
+        """Why a model is not asked: the service has just said so, or did when it was asked; empty where it is."""
+        return self.health.gone(model) or self.findings.gone(model)
 
     def _candidates(self, job: Job, unable: Callable[[Card], Unable | None]) -> list[Card]:
         """The models of the chain that can do this; those that are gone only where no other can."""
@@ -249,42 +258,23 @@ class GLMClient:
                 "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
                 f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the client's configuration, or set GLM_SIMULATE=1 to try without one.",
             )
+        if job.model and self.findings.gone(job.model):
+            raise _found_gone(job.model, self.findings)
         chain = self.models(job.role, job.model)
         reasons = {c.id: unable(c) for c in chain}
         able = [c for c in chain if reasons[c.id] is None]
         if not able:
-            raise _no_model(chain[0], [r for r in reasons.values() if r])
-        return [c for c in able if not self.health.gone(c.id)] or able
+            raise no_model(chain[0], [r for r in reasons.values() if r])
+        return [c for c in able if not self.gone(c.id)] or able
 
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
         await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
 
 
-class RefusedFilms:
-    """Which models refused whole films. One odd film says little: only two different ones speak for all."""
-
-    def __init__(self) -> None:
-        self._films: dict[str, set[str]] = {}
-
-    def add(self, model: str, digest: str) -> None:
-        self._films.setdefault(model, set()).add(digest)
-
-    def takes_none(self, model: str) -> bool:
-        return len(self._films.get(model, ())) > 1
-
-
-def _no_model(first: Card, reasons: Sequence[Unable]) -> GLMError:
-    """Why no model of the chain can do a job."""
-    said = "; ".join(r.reason for r in reasons)
-    if all(r.kind == "place" for r in reasons):
-        homes = [e.name for e in ENDPOINTS.values() if e.models and first.id in e.models]
-        return ConfigError(
-            said, f"GLM_BASE_URL={' or '.join(homes)} offers {first.id}; it needs a key of that platform."
-        )
-    if any(r.kind == "window" for r in reasons):
-        return TooLong(said, "Send less: fewer pages or pictures, a shorter history, or a part of the text.")
+def _found_gone(model: str, findings: Findings) -> InvalidRequest:
     return InvalidRequest(
-        said, "Change the request or name another model; `glm-mcp models` lists what each can do."
+        f"{model} is not there for this endpoint and key: {findings.gone(model)}, as `glm-mcp doctor --live` found on {findings.asked[:10]}",
+        "Name another model; `glm-mcp models` lists them. `glm-mcp doctor --live` asks for it again.",
     )
 
 
@@ -313,9 +303,9 @@ def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
     return error
 
 
-def _instead_of(first: str, answer: Answer) -> str | None:
-    """The model that should have answered, and why it did not; None when it did."""
+def _instead_of(first: str, answer: Answer, unasked: str) -> str | None:
+    """The model that should have answered, and why it did not, `unasked` where it was not asked; None when it did."""
     if answer.model == first:
         return None
-    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), "busy")
+    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), unasked)
     return f"{first} ({outcome})"

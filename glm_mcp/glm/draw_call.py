@@ -36,6 +36,10 @@ class DrawCall:
             on_begin()
             drawings.append(_drawing(event, card))
 
+        if not card.hd:
+            self._without_hd()
+        if not card.any_size:
+            self._at_nearest_size()
         body = json.dumps({"model": card.id, **self.body}, ensure_ascii=False).encode()
         try:
             await self.post(where, "/images/generations", body, on_event)
@@ -53,16 +57,26 @@ class DrawCall:
         if error.code not in {"1210", "1214"}:
             return error
         said = error.message.lower()
-        if "quality" in said and self.body.get("quality", "standard") != "standard":
-            self.notes.append(f"quality {self.body['quality']} was refused: drawn in standard")
-            self.body["quality"] = "standard"
-            return None
+        changed = ("quality" in said and self._without_hd()) or ("size" in said and self._at_nearest_size())
+        return None if changed else error
+
+    def _without_hd(self) -> bool:
+        """Asks for standard quality; whether another was asked for."""
+        quality = self.body.get("quality", "standard")
+        if quality == "standard":
+            return False
+        self.body["quality"] = "standard"
+        self.notes.append(f"quality {quality} was refused: drawn in standard")
+        return True
+
+    def _at_nearest_size(self) -> bool:
+        """Asks for one of the seven sizes; whether another was asked for."""
         size = str(self.body.get("size") or "")
-        if "size" in said and size and size not in SIZES:
-            self.body["size"] = nearest_size(size)
-            self.notes.append(f"the size {size} was refused: drawn at {self.body['size']}")
-            return None
-        return error
+        if not size or size in SIZES:
+            return False
+        self.body["size"] = nearest_size(size)
+        self.notes.append(f"the size {size} was refused: drawn at {self.body['size']}")
+        return True
 
 
 def nearest_size(size: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 
+from glm_mcp.errors import GLMError
 from glm_mcp.registry import Card
 
 REST_S = (
@@ -116,3 +117,23 @@ class Health:
             }
             for name, m in self._models.items()
         }
+
+
+class RefusedFilms:
+    """Which models take no whole films: by their card, or refused here. One odd film says little: only two different
+    ones speak for all.
+    """
+
+    def __init__(self, card: Callable[[str], Card]) -> None:
+        self._card = card
+        self._films: dict[str, dict[str, GLMError]] = {}
+
+    def add(self, model: str, digest: str, why: GLMError) -> None:
+        self._films.setdefault(model, {})[digest] = why
+
+    def refusal(self, model: str, digest: str) -> GLMError | None:
+        """Why this very film was refused before."""
+        return self._films.get(model, {}).get(digest)
+
+    def takes_none(self, model: str) -> bool:
+        return not self._card(model).video_data or len(self._films.get(model, ())) > 1

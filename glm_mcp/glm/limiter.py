@@ -14,7 +14,7 @@ import anyio
 FIRST_PROBE_S = 20.0  # wait before trying again a level that was refused; doubles with each refusal there
 LONGEST_PROBE_S = 1_800.0
 CEILING = 64
-RUN = 16  # attempts served in a row before one more at once is tried: a refusal costs a request and a wait
+RUN = 50  # attempts served in a row before one more at once is tried: a refusal costs a request and a wait
 REMEMBERED = 9  # attempts whose time is remembered
 STUCK = 3.0  # an attempt that takes so many times what it usually does may take for ever
 

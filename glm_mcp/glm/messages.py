@@ -33,12 +33,13 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video: `data` (whole file) or an http(s) `url`."""
+    """A video: `data` (whole file) or an http(s) `url`. `seconds`: its length, None where nobody has looked."""
 
     name: str
     data: bytes | None = None
     mime: str = "video/mp4"
     url: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

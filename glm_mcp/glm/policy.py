@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from glm_mcp.errors import Again, GLMError
+from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, TooLong
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
-from glm_mcp.registry import Card, Endpoint, place
+from glm_mcp.registry import ENDPOINTS, Card, Endpoint, place
 
 MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
 # Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
@@ -244,8 +244,13 @@ def _lacks(card: Card, request: ChatRequest, task: str | None) -> str | None:
     images = sum(isinstance(p, Image) for p in media)
     if images > card.images:
         return f"takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
-    if any(isinstance(p, Video) for p in media) and not card.video:
+    videos = [p for p in media if isinstance(p, Video)]
+    if videos and not card.video:
         return "takes no video"
+    if card.video_seconds and any((v.seconds or 0) > card.video_seconds for v in videos):
+        return f"takes videos of up to {card.video_seconds:.0f} s"
+    if any(v.data for v in videos) and not card.video_data:
+        return "takes a video only by its address"
     if any(isinstance(p, File) for p in media) and not card.files:
         return "takes no files"
     own = any(f.get("type", "function") != "function" for f in request.functions)
@@ -260,3 +265,18 @@ def unable_to_draw(card: Card, home: Endpoint) -> Unable | None:
     if place(card.id, home) is None:
         return Unable("place", f"{card.id} is not offered at {home.name}")
     return None if card.draws else Unable("ability", f"{card.id} does not draw")
+
+
+def no_model(first: Card, reasons: Sequence[Unable]) -> GLMError:
+    """Why no model of the chain can do a job."""
+    said = "; ".join(r.reason for r in reasons)
+    if all(r.kind == "place" for r in reasons):
+        homes = [e.name for e in ENDPOINTS.values() if e.models and first.id in e.models]
+        return ConfigError(
+            said, f"GLM_BASE_URL={' or '.join(homes)} offers {first.id}; it needs a key of that platform."
+        )
+    if any(r.kind == "window" for r in reasons):
+        return TooLong(said, "Send less: fewer pages or pictures, a shorter history, or a part of the text.")
+    return InvalidRequest(
+        said, "Change the request or name another model; `glm-mcp models` lists what each can do."
+    )

@@ -1,4 +1,6 @@
-"""`glm-mcp install`: this server into a host's own file. Everything else in that file keeps every byte, and a backup is left."""
+"""`glm-mcp install`: this server into a client's own file. Everything else in that file keeps every byte. A copy of the
+file as it was is left beside it, but in no project or repository, where it could be committed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import json
 import logging
 import os
 import re
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -16,15 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from glm_mcp.atomic_files import write_new, write_part
+from glm_mcp.atomic_files import write_part
+from glm_mcp.clients import ANY, CLIENTS, KEY, TOKEN, KnownClient, Machine
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.config_file import drop, dump, is_ours, merged, present, put
-from glm_mcp.install.hosts import AGENTS, BY_HAND, GENERIC, KEY, TOKEN, Agent, Place, document, entry
-from glm_mcp.settings import config_file
+from glm_mcp.install.entry import document, entry
+from glm_mcp.outputs import home_folder, user_folders
 
-NAMES = (*AGENTS, "print")
+NAMES = (*CLIENTS, ANY.name)
+REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 OWN = ("glm-mcp", "glm-flash-mcp")
-TOOL_S = 60.0  # for a host's own command
+TOOL_S = 60.0  # for a client's own command
 
 _log = logging.getLogger(__name__)
 
@@ -40,149 +45,163 @@ class Wish:
     show: bool = False
 
 
-def here() -> Place:
-    return Place(dict(os.environ), sys.platform, Path.home(), Path.cwd())
+def this_machine() -> Machine:
+    return Machine(dict(os.environ), sys.platform, home_folder(), Path.cwd())
 
 
 def own_command(folders: Sequence[Path] = ()) -> list[str]:
-    """The absolute path of the installed command, as a host must start it. `folders`: where to look for it."""
+    """The absolute path of the installed command, as a client must start it. `folders`: where to look for it."""
     suffix = ".exe" if sys.platform == "win32" else ""
     for folder in folders or (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
-        found = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
-        if found:
-            return [str(found[0].absolute())]
-    # -P: a host starts it in the project's folder, whose modules are a stranger's.
+        commands = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
+        if commands:
+            return [str(commands[0].absolute())]
+    # -P: a client starts it in the project's folder, whose modules are a stranger's.
     return [sys.executable, "-P", "-m", "glm_mcp"]
 
 
-def install(host: str, wish: Wish, place: Place, command: list[str]) -> list[str]:
-    """Writes (or takes out) the entry; what was done, a line each. Raises ConfigError; a refused file is as it was."""
+def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list[str]:
+    """Writes (or takes out) the entry; what was done, a line each. `name`: of `NAMES`. Raises ConfigError; a refused file
+    is as it was.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,31}", wish.name):
         raise ConfigError(f"{wish.name!r} is no name for a server", "Use letters, digits, - and _.")
-    agent = AGENTS.get(host, GENERIC)
+    client = CLIENTS.get(name, ANY)
     url = _address(wish.url) if wish.url else None
-    if url and agent.http is None:
+    if url and client.http is None:
         raise ConfigError(
-            f"{agent.title} starts servers from this file and takes no address in it",
+            f"{client.title} starts servers from this file and takes no address in it",
             "Install without --http, or add the address in its Connectors settings.",
         )
-    files = _files(agent, wish.scope, place)
-    token = bool(place.env.get(TOKEN))
-    made = {f: entry(agent, command, url=url, token=token, file=f) for f in files}
-    if not files or host in BY_HAND or wish.show:
-        return _shown(agent, wish, list(made.items()), entry(agent, command, url=url, token=token))
+    files = _files(client, wish.scope, machine)
+    token = bool(machine.env.get(TOKEN))
+    made = {f: entry(client, command, url=url, token=token, file=f) for f in files}
+    if client.link:
+        return _linked(client, wish, entry(client, command, url=url, token=token))
+    if not files:
+        return [_shown(client, wish, entry(client, command, url=url, token=token))]
+    if wish.show:
+        return [line for file in files for line in (f"{file}:", _shown(client, wish, made[file]))]
     if wish.remove:
-        return [line for file in files for line in _remove(agent, wish, file, made[file], place)]
-    lines = [line for file in files for line in _add(agent, wish, file, made[file], place)]
-    return [*lines, *_closing(agent, wish.name, url, token=token)]
+        return [line for file in files for line in _remove(client, wish, file, made[file], machine)]
+    lines = [line for file in files for line in _add(client, wish, file, made[file], machine)]
+    return [*lines, *_closing(client, wish.name, url, token=token)]
 
 
-def _closing(agent: Agent, name: str, url: str | None, *, token: bool) -> list[str]:
-    check = f"Check: {agent.check.format(name=name)}"
+def _closing(client: KnownClient, name: str, url: str | None, *, token: bool) -> list[str]:
+    check = f"Check: {client.check.format(name=name)}"
     if not url:
-        return [f"Key: {agent.where_key} The settings file: {config_file()} ({KEY}=…)", check]
-    need = agent.name != "codex" and not agent.refer and token
-    said = (
-        f"Add the header 'Authorization: Bearer …' yourself: {agent.title} takes no reference."
-        if need
-        else ""
-    )
-    return [*([said] if said else []), check]
+        return [f"Key: {client.where_key} The settings file: {user_folders().settings_file} ({KEY}=…)", check]
+    if token and not client.refer and not client.token:
+        said = f"Add the header 'Authorization: Bearer …' yourself: {client.title} takes no reference."
+        return [said, check]
+    return [check]
 
 
-def machine(place: Place, name: str = "glm") -> list[str]:
-    """Every host that seems to be here, its file, and whether the server is in it."""
-    lines = []
-    for agent in AGENTS.values():
-        if not agent.found(place):
-            continue
-        lines += [f"{agent.name:<15} {_state(agent, f, name):<14} {f}" for f in agent.files(place)]
-    return lines or ["No host was found on this machine. Hosts: " + ", ".join(AGENTS)]
+def found_here(machine: Machine, name: str = "glm") -> list[str]:
+    """Every client that seems to be here, its file, and whether the server is in it."""
+    lines = [
+        f"{client.name:<15} {_state(client, f, name):<14} {f}"
+        for client in CLIENTS.values()
+        if client.is_here(machine)
+        for f in client.files(machine)
+    ]
+    return lines or ["No host was found on this machine. Hosts: " + ", ".join(CLIENTS)]
 
 
-def _state(agent: Agent, file: Path, name: str) -> str:
-    if agent.name in BY_HAND:
+def _state(client: KnownClient, file: Path, name: str) -> str:
+    if client.link:
         return "by hand"
     try:
-        return "installed" if present(agent, _read(file), name) is not None else "not installed"
+        return "installed" if present(client, _read(file), name) is not None else "not installed"
     except (ConfigError, ValueError):
         return "unreadable"
 
 
-def _files(agent: Agent, scope: str, place: Place) -> list[Path]:
+def _files(client: KnownClient, scope: str, machine: Machine) -> list[Path]:
     if scope == "user":
-        return agent.files(place)
-    file = agent.path_in(place)
-    if file is None and agent is not GENERIC:
-        raise ConfigError(f"{agent.title} has no file in a project", "Use --scope user.")
-    return [file] if file else []
+        return client.files(machine)
+    if client.project is None:
+        if client is ANY:
+            return []
+        raise ConfigError(f"{client.title} has no file in a project", "Use --scope user.")
+    file = machine.cwd / client.project
+    # A stranger's repository must not choose which file of this user is read and changed.
+    if not file.resolve().is_relative_to(machine.cwd.resolve()):
+        raise ConfigError(
+            f"{file} leads, by a link, out of the project", "Remove the link, or use --scope user."
+        )
+    return [file]
 
 
 def _address(url: str) -> str:
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ConfigError(f"{url!r} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        shown = "an address with a login" if "@" in url else repr(url)
+        raise ConfigError(f"{shown} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
     return url.strip() if parts.path.strip("/") else url.strip().rstrip("/") + "/mcp"
 
 
-def _shown(
-    agent: Agent, wish: Wish, made: list[tuple[Path, dict[str, Any]]], whole: dict[str, Any]
-) -> list[str]:
-    lines: list[str] = []
-    if agent.name in BY_HAND:
-        if wish.remove:
-            return [f"{agent.title} keeps its servers in its own database: take it out there."]
-        packed = json.dumps(document(agent, {wish.name: whole}), separators=(",", ":")).encode()
-        link = "cherrystudio://mcp/install?servers=" + quote(base64.b64encode(packed).decode(), safe="")
-        lines = [
-            f"{agent.title} keeps its servers in its own database. Open this link, or paste the JSON below",
-            "at Settings → MCP Servers → Add → Import from JSON:",
-            link,
-        ]
-        lines += [dump(agent, document(agent, {wish.name: whole}))]
-        return [*lines, f"Key: {agent.where_key}", f"Check: {agent.check}"]
-    for file, one in made:
-        lines += [f"{file}:", dump(agent, document(agent, {wish.name: one}))]
-    return lines or [dump(agent, document(agent, {wish.name: whole}))]
+def _linked(client: KnownClient, wish: Wish, made: dict[str, Any]) -> list[str]:
+    """For a client that keeps its servers in a database of its own."""
+    if wish.remove:
+        return [f"{client.title} keeps its servers in its own database: take it out there."]
+    whole = document(client, {wish.name: made})
+    packed = base64.b64encode(json.dumps(whole, separators=(",", ":")).encode()).decode()
+    return [
+        f"{client.title} keeps its servers in its own database. Open this link, or paste the JSON below",
+        "at Settings → MCP Servers → Add → Import from JSON:",
+        client.link + quote(packed, safe=""),
+        dump(client, whole),
+        f"Key: {client.where_key}",
+        f"Check: {client.check}",
+    ]
 
 
-def _add(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
+def _shown(client: KnownClient, wish: Wish, made: dict[str, Any]) -> str:
+    return dump(client, document(client, {wish.name: made}))
+
+
+def _add(client: KnownClient, wish: Wish, file: Path, made: dict[str, Any], machine: Machine) -> list[str]:
     text = _read(file)
-    before = _guard(file, lambda: present(agent, text, wish.name))
+    before = _guard(file, lambda: present(client, text, wish.name))
     if before is not None and not is_ours(before, made):
         raise ConfigError(
-            f"{file} already has another server called {wish.name!r}",
-            "Choose a name of your own with --name.",
+            f"{file} already has another server called {wish.name!r}, which this command did not write",
+            "Choose a name of your own with --name, or take that one out by hand.",
         )
-    wanted = merged(agent, before, made)
-    new = _guard(file, lambda: put(agent, text, wish.name, wanted))
+    wanted = merged(client, before, made)
+    new = _guard(file, lambda: put(client, text, wish.name, wanted))
     if new == text:
         return [f"{file}: {wish.name} is there already; nothing changed."]
-    kept = _back_up(file)
+    kept = _back_up(file, wish.scope)
     said = f"{file}: {wish.name} {'renewed' if before is not None else 'added'}."
-    tool = place.which("claude") if agent.name == "claude-code" and wish.scope == "user" else None
-    # Claude Code writes this file all the time it runs; its own command knows how to share it.
-    if not (tool and _by_tool(tool, wish.name, wanted, file, place, renew=before is not None)):
+    tool = _own_command(client, wish, machine)
+    if not (tool and _by_tool(tool, client, wish.name, wanted, file, machine, renew=before is not None)):
         _write(file, new, private=wish.scope == "user")
-    return [said, *([f"The file as it was: {kept}"] if kept else [])]
+    return [said, *kept]
 
 
-def _remove(agent: Agent, wish: Wish, file: Path, made: dict[str, Any], place: Place) -> list[str]:
+def _remove(client: KnownClient, wish: Wish, file: Path, made: dict[str, Any], machine: Machine) -> list[str]:
     text = _read(file)
-    before = _guard(file, lambda: present(agent, text, wish.name))
+    before = _guard(file, lambda: present(client, text, wish.name))
     if before is None:
         return [f"{file}: there is no {wish.name}; nothing changed."]
     if not is_ours(before, made):
         raise ConfigError(
-            f"{wish.name!r} in {file} is not this server",
+            f"{wish.name!r} in {file} was not written by this command",
             "Give the right --name; for one that was added by its address, --http URL too. Or take it out by hand.",
         )
-    new = _guard(file, lambda: drop(agent, text, wish.name))
-    kept = _back_up(file)
-    tool = place.which("claude") if agent.name == "claude-code" and wish.scope == "user" else None
-    if not (tool and _tool(tool, place, "mcp", "remove", wish.name, "-s", "user")):
+    new = _guard(file, lambda: drop(client, text, wish.name))
+    kept = _back_up(file, wish.scope)
+    tool = _own_command(client, wish, machine)
+    if not (tool and _tool(tool, machine, "mcp", "remove", wish.name, "-s", "user")):
         _write(file, new, private=wish.scope == "user")
-    return [f"{file}: {wish.name} taken out.", f"The file as it was: {kept}"]
+    return [f"{file}: {wish.name} taken out.", *kept]
+
+
+def _own_command(client: KnownClient, wish: Wish, machine: Machine) -> str | None:
+    return machine.which(client.own_command) if client.own_command and wish.scope == "user" else None
 
 
 def _guard(file: Path, work: Any) -> Any:
@@ -199,18 +218,38 @@ def _read(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read ({type(error).__name__})", "Nothing was changed.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.") from None
 
 
-def _back_up(file: Path) -> Path | None:
+def _back_up(file: Path, scope: str) -> list[str]:
+    """Leaves a copy of the file as it was, in place of the one before, and says where. It never has more readers than the
+    file, and there is none in a project or repository.
+    """
     try:
-        if not file.is_file():
-            return None
-        kept = write_new(file.with_name(f"{file.name}.glm-mcp.bak"), file.read_bytes())
-        kept.chmod(file.stat().st_mode & 0o777)
-        return kept
+        if not file.is_file() or scope == "project" or _in_repository(file):
+            return []
+        kept, mode = file.with_name(f"{file.name}.glm-mcp.bak"), stat.S_IMODE(file.stat().st_mode)
+        _put_in_place(kept, file.read_bytes(), mode)
     except OSError as error:
         raise _refused(file, error) from None
+    return [f"The file as it was: {kept}"]
+
+
+def _in_repository(file: Path) -> bool:
+    folder = file.parent.resolve()
+    return any((f / name).exists() for f in (folder, *folder.parents) for name in REPOSITORIES)
+
+
+def _put_in_place(path: Path, data: bytes, mode: int) -> None:
+    """The file whole or not at all, of this mode from its first moment on. Raises OSError."""
+    temporary = write_part(path, data, mode)
+    try:
+        temporary.chmod(mode)  # the user's umask may have taken something off
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _write(file: Path, text: str, *, private: bool) -> None:
@@ -220,10 +259,8 @@ def _write(file: Path, text: str, *, private: bool) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         old = file.is_file()
         mark = b"\xef\xbb\xbf" if old and file.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
-        mode = file.stat().st_mode & 0o777 if old else 0o600 if private else 0o644
-        temporary = write_part(file, mark + text.encode("utf-8"), mode)
-        temporary.chmod(mode)
-        temporary.replace(file)
+        mode = stat.S_IMODE(file.stat().st_mode) if old else 0o600 if private else 0o644
+        _put_in_place(file, mark + text.encode("utf-8"), mode)
     except OSError as error:
         raise _refused(file, error) from None
 
@@ -234,23 +271,32 @@ def _refused(file: Path, error: OSError) -> ConfigError:
     )
 
 
-def _by_tool(tool: str, name: str, made: dict[str, Any], file: Path, place: Place, *, renew: bool) -> bool:
-    """Claude Code's own command. False when it did not do it, and the file is to be written here."""
+def _by_tool(
+    tool: str,
+    client: KnownClient,
+    name: str,
+    made: dict[str, Any],
+    file: Path,
+    machine: Machine,
+    *,
+    renew: bool,
+) -> bool:
+    """The client's own command. False when it did not do it, and the file is to be written here."""
     if renew:
-        _tool(tool, place, "mcp", "remove", name, "-s", "user")
-    _tool(tool, place, "mcp", "add-json", name, json.dumps(made), "-s", "user")
+        _tool(tool, machine, "mcp", "remove", name, "-s", "user")
+    _tool(tool, machine, "mcp", "add-json", name, json.dumps(made), "-s", "user")
     try:
-        return present(AGENTS["claude-code"], _read(file), name) == made
+        return present(client, _read(file), name) == made
     except ValueError:
         return False
 
 
-def _tool(tool: str, place: Place, *words: str) -> bool:
+def _tool(tool: str, machine: Machine, *words: str) -> bool:
     try:
-        done = subprocess.run(  # noqa: S603 - the host's own command, found on the user's PATH, with words of ours
+        done = subprocess.run(  # noqa: S603 - the client's own command, found on the user's PATH, with words of ours
             [tool, *words],
-            env=dict(place.env),
-            cwd=place.home,
+            env=dict(machine.env),
+            cwd=machine.home,
             capture_output=True,
             timeout=TOOL_S,
             check=False,

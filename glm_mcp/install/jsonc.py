@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,13 +37,17 @@ def load(text: str) -> Any:
     return _parse(text).value if text.strip() else {}
 
 
+def dump(whole: Mapping[str, Any]) -> str:
+    return json.dumps(whole, ensure_ascii=False, indent=2)
+
+
 def put(text: str, path: Sequence[Key], value: Any) -> str:
     """The text with `value` at `path`; objects on the way are made. An array is lengthened by its length as the key."""
     if not text.strip():
         text = "{}\n"
     node, depth = _parse(text), 0
-    while depth < len(path) and (found := node.find(path[depth])) is not None:
-        node, depth = found, depth + 1
+    while depth < len(path) and (inner := node.find(path[depth])) is not None:
+        node, depth = inner, depth + 1
     rest = path[depth:]
     for key in reversed(rest[1:]):
         value = {key: value}
@@ -62,10 +66,10 @@ def drop(text: str, path: Sequence[Key]) -> str:
         return text
     node = _parse(text)
     for key in path[:-1]:
-        found = node.find(key)
-        if found is None:
+        inner = node.find(key)
+        if inner is None:
             return text
-        node = found
+        node = inner
     at = next((n for n, (key, _, _) in enumerate(node.items) if key == path[-1]), None)
     if at is None:
         return text
@@ -113,8 +117,8 @@ def _shown(text: str, value: Any, indent: str) -> str:
 
 
 def _unit(text: str) -> str:
-    found = re.search(r"^([ \t]+)\S", text, re.MULTILINE)
-    return found[1] if found else "  "
+    match = re.search(r"^([ \t]+)\S", text, re.MULTILINE)
+    return match[1] if match else "  "
 
 
 def _indent(text: str, place: int) -> str:
@@ -136,21 +140,21 @@ def _parse(text: str) -> _Node:
 
 
 def _skip(text: str, at: int) -> int:
-    found = _GAP.match(text, at)
-    return found.end() if found else at
+    match = _GAP.match(text, at)
+    return match.end() if match else at
 
 
 def _value(text: str, at: int, depth: int) -> _Node:
     first = text[at : at + 1]
-    if first in ("{", "[") and first:
+    if first in ("{", "["):
         if depth > _DEEPEST:
             raise _wrong(text, at, "it is nested too deeply")
         return _container(text, at, depth)
-    found = (_STRING if first == '"' else _WORD).match(text, at)
-    if not found:
+    match = (_STRING if first == '"' else _WORD).match(text, at)
+    if not match:
         raise _wrong(text, at, "a value is missing")
     try:
-        return _Node(at, found.end(), json.loads(found[0]))
+        return _Node(at, match.end(), json.loads(match[0]))
     except ValueError:
         raise _wrong(text, at, "a value is not JSON") from None
 
@@ -164,11 +168,11 @@ def _container(text: str, at: int, depth: int) -> _Node:
         key: Key = len(node.items)
         start = at
         if named:
-            found = _STRING.match(text, at)
-            if not found:
+            match = _STRING.match(text, at)
+            if not match:
                 raise _wrong(text, at, "a name in quotes is missing")
-            key = str(json.loads(found[0]))
-            at = _skip(text, found.end())
+            key = str(json.loads(match[0]))
+            at = _skip(text, match.end())
             if text[at : at + 1] != ":":
                 raise _wrong(text, at, "a colon is missing")
             at = _skip(text, at + 1)

@@ -79,17 +79,18 @@ _IMAGE_KINDS = (
     Kind("dib", "image", "image/x-ms-dib", "a DIB picture", (".dib",), reader=_PICTURE),
     Kind("ico", "image", "image/x-icon", "a Windows icon", (".ico",), reader=_PICTURE),
     Kind("cur", "image", "image/x-win-bitmap", "a Windows cursor", (".cur",), reader=_PICTURE),
-    Kind("icns", "image", "image/x-icns", "a macOS icon", (".icns",), ((0, b"icns\0"),), _PICTURE),
+    Kind("icns", "image", "image/x-icns", "a macOS icon", (".icns",), ((0, b"icns\0"),), _PICTURE, child=True),
     Kind("jp2", "image", "image/jp2", "a JPEG 2000 picture", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), ((0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xff\x4f\xff\x51")), _PICTURE, child=True),
     Kind("pnm", "image", "image/x-portable-anymap", "a PNM picture", (".ppm", ".pgm", ".pbm", ".pnm"), reader=_PICTURE),
     Kind("tga", "image", "image/x-tga", "a Targa picture", (".tga", ".icb", ".vda", ".vst"), reader=_PICTURE),
     Kind("qoi", "image", "image/qoi", "a QOI picture", (".qoi",), ((0, b"qoif\0"),), _PICTURE),
-    Kind("psd", "image", "image/vnd.adobe.photoshop", "a Photoshop picture", (".psd",), ((0, b"8BPS\0\1"),), _PICTURE),
-    Kind("pcx", "image", "image/x-pcx", "a PCX picture", (".pcx",), reader=_PICTURE),
-    Kind("svg", "image", "image/svg+xml", "an SVG drawing", (".svg", ".svgz"), reader=_IMAGES + "svg:svg_job", extra="svg", child=True),
+    Kind("psd", "image", "image/vnd.adobe.photoshop", "a Photoshop picture", (".psd",), ((0, b"8BPS\0\1"),), _PICTURE, child=True),
+    Kind("pcx", "image", "image/x-pcx", "a PCX picture", (".pcx",), reader=_PICTURE, child=True),
+    Kind("dds", "image", "image/vnd-ms.dds", "a DDS texture", (".dds",), ((0, b"DDS \x7c\0\0\0"),), _PICTURE, child=True),
+    Kind("sgi", "image", "image/sgi", "an SGI picture", (".sgi", ".rgba", ".bw"), ((0, b"\1\xda\0\1\0"), (0, b"\1\xda\1\1\0"), (0, b"\1\xda\0\2\0"), (0, b"\1\xda\1\2\0")), _PICTURE, child=True),
+    Kind("svg", "image", "image/svg+xml", "an SVG drawing", (".svg", ".svgz"), reader=_IMAGES + "svg.draw:svg_job", extra="svg", child=True),
     Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), fix=_AS_PICTURE),
     Kind("exr", "image", "image/x-exr", "an OpenEXR picture", (".exr",), ((0, b"\x76\x2f\x31\x01"),), fix=_AS_PICTURE),
-    Kind("dds", "image", "image/vnd-ms.dds", "a DDS texture", (".dds",), ((0, b"DDS \x7c\0\0\0"),), fix=_AS_PICTURE),
     Kind("xcf", "image", "image/x-xcf", "a GIMP picture", (".xcf",), ((0, b"gimp xcf "),), fix=_AS_PICTURE),
     Kind("jxr", "image", "image/jxr", "a JPEG XR picture", (".jxr", ".wdp", ".hdp"), ((0, b"II\xbc\1"),), fix=_AS_PICTURE),
     Kind("dicom", "image", "application/dicom", "a DICOM picture", (".dcm",), ((128, b"DICM"),), fix="Export it as PNG from a DICOM viewer."),
@@ -136,25 +137,26 @@ _VIDEO_KINDS = (
 _DOCUMENT_KINDS = (
     Kind("pdf", "document", "application/pdf", "a PDF", (".pdf",), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
     *(
-        Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, "office", 100, child=True)
-        for name, mime, title, suffixes, reader in (
-            ("docx", _OOXML + "wordprocessingml.document", "a Word document", (".docx", ".docm", ".dotx", ".dotm"), "docx:docx_job"),
-            ("pptx", _OOXML + "presentationml.presentation", "a PowerPoint presentation", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx:pptx_job"),
-            ("xlsx", _OOXML + "spreadsheetml.sheet", "an Excel workbook", (".xlsx", ".xlsm", ".xltx", ".xltm"), "spreadsheet:sheets_job"),
-            ("xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12", "a binary Excel workbook", (".xlsb",), "spreadsheet:sheets_job"),
-            ("xls", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt"), "spreadsheet:sheets_job"),
-            ("ods", _ODF + "spreadsheet", "an OpenDocument spreadsheet", (".ods", ".ots"), "spreadsheet:sheets_job"),
-            ("odt", _ODF + "text", "an OpenDocument text", (".odt", ".ott"), "epub:open_document_job"),
-            ("odp", _ODF + "presentation", "an OpenDocument presentation", (".odp", ".otp"), "epub:open_document_job"),
-            ("odg", _ODF + "graphics", "an OpenDocument drawing", (".odg",), "epub:open_document_job"),
-            ("epub", "application/epub+zip", "an EPUB book", (".epub",), "epub:epub_job"),
+        Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 100, child=True)
+        for name, mime, title, suffixes, reader, extra in (
+            ("docx", _OOXML + "wordprocessingml.document", "a Word document", (".docx", ".docm", ".dotx", ".dotm"), "docx:docx_job", ""),
+            ("pptx", _OOXML + "presentationml.presentation", "a PowerPoint presentation", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx:pptx_job", ""),
+            ("xlsx", _OOXML + "spreadsheetml.sheet", "an Excel workbook", (".xlsx", ".xlsm", ".xltx", ".xltm"), "spreadsheet:sheets_job", ""),
+            ("xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12", "a binary Excel workbook", (".xlsb",), "spreadsheet:sheets_job", "office"),
+            ("xls", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt"), "spreadsheet:sheets_job", "office"),
+            ("ods", _ODF + "spreadsheet", "an OpenDocument spreadsheet", (".ods", ".ots"), "spreadsheet:sheets_job", ""),
+            ("odt", _ODF + "text", "an OpenDocument text", (".odt", ".ott"), "opendocument:open_document_job", ""),
+            ("odp", _ODF + "presentation", "an OpenDocument presentation", (".odp", ".otp"), "opendocument:open_document_job", ""),
+            ("odg", _ODF + "graphics", "an OpenDocument drawing", (".odg",), "opendocument:open_document_job", ""),
+            ("epub", "application/epub+zip", "an EPUB book", (".epub",), "epub:epub_job", "office"),
         )
     ),
     Kind("rtf", "document", "application/rtf", "an RTF document", (".rtf",), ((0, b"{\\rtf"),), _DOCUMENTS + "rtf:rtf_job", limit_mb=50, child=True),
     Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), fix="Save it as DOCX or PDF."),
     Kind("ppt", "document", "application/vnd.ms-powerpoint", "a PowerPoint presentation of the old format", (".ppt", ".pps", ".pot"), fix="Save it as PPTX or PDF."),
     Kind("encrypted", "document", "application/x-encrypted-ooxml", "an encrypted Office file", fix="Save it without a password, or as a PDF with one."),
-    Kind("msg", "document", "application/vnd.ms-outlook", "an Outlook message", (".msg",), fix="Save it as .eml or HTML: from Outlook, or by dragging it into another mail program."),
+    Kind("msg", "document", "application/vnd.ms-outlook", "an Outlook message", (".msg",), reader=_DOCUMENTS + "containers.outlook:msg_job", extra="office", limit_mb=100, child=True),
+    Kind("zip", "document", "application/zip", "an archive (zip)", (".zip", ".jar", ".apk", ".ipa", ".whl", ".kmz"), reader=_DOCUMENTS + "containers.archive:zip_job", child=True),
     Kind("pst", "document", "application/vnd.ms-outlook-pst", "an Outlook mailbox", (".pst", ".ost"), ((0, b"!BDN"),), fix="Save the messages needed as .eml."),
     Kind("pages", "document", "application/vnd.apple.pages", "a Pages document", (".pages",), fix="In Pages export it as PDF or Word (File > Export To)."),
     Kind("numbers", "document", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), fix="In Numbers export it as Excel, CSV or PDF (File > Export To)."),
@@ -175,6 +177,7 @@ _TEXT_KINDS = (
         Kind(name, "text", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 50, child)
         for name, mime, title, suffixes, reader, extra, child in (
             ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht"), "html:html_job", "office", True),
+            ("feed", "application/rss+xml", "a feed", (".rss", ".atom"), "web.feed:feed_job", "office", True),
             ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),
             ("ipynb", "application/x-ipynb+json", "a Jupyter notebook", (".ipynb",), "notebook:notebook_job", "", True),
             ("csv", "text/csv", "a CSV table", (".csv",), "markdown:table_job", "", False),
@@ -187,7 +190,7 @@ _TEXT_KINDS = (
             ("markdown", "text/markdown", "a Markdown text", (".md", ".markdown", ".mdx", ".mkd", ".rst", ".adoc", ".org")),
             ("text", "text/plain", "text", (".txt", ".text", ".log")),
             ("json", "application/json", "JSON", (".json", ".geojson")),
-            ("xml", "application/xml", "XML", (".xml", ".xsl", ".xsd", ".plist", ".rss", ".atom")),
+            ("xml", "application/xml", "XML", (".xml", ".xsl", ".xsd", ".plist")),
             ("subrip", "application/x-subrip", "a subtitle file", (".srt",)),
             ("vtt", "text/vtt", "a subtitle file", (".vtt",)),
             ("code", "text/x-source", "source code", _CODE),
@@ -206,7 +209,6 @@ _OTHER_KINDS = (
     *(
         Kind(name, "unknown", mime, title, suffixes, magic, fix=_UNPACK)
         for name, mime, title, suffixes, magic in (
-            ("zip", "application/zip", "an archive (zip)", (".zip", ".jar", ".apk", ".ipa", ".whl", ".kmz"), ()),
             ("tar", "application/x-tar", "an archive (tar)", (".tar",), ()),
             ("gzip", "application/gzip", "an archive (gzip)", (".gz", ".tgz"), ((0, b"\x1f\x8b\x08"),)),
             ("7z", "application/x-7z-compressed", "an archive (7z)", (".7z",), ((0, b"7z\xbc\xaf\x27\x1c"),)),
@@ -236,10 +238,10 @@ KINDS: dict[str, Kind] = {
 }
 # The optional parts that readers need, and the modules that each brings.
 EXTRAS = {
-    "office": ("python_calamine", "mammoth", "pptx", "markdownify", "lxml"),
+    "office": ("python_calamine", "olefile", "markdownify", "lxml"),
     "video": ("av",),
     "heic": ("pillow_heif",),
-    "svg": ("resvg_py",),
+    "svg": ("resvg_py", "tinycss2"),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 

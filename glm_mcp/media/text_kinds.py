@@ -15,6 +15,8 @@ _MAIL_NAMES = re.compile(
     r"^(?:from|to|subject|date|received|message-id|mime-version|return-path|delivered-to):",
     re.IGNORECASE | re.MULTILINE,
 )
+_FEED = re.compile(r"(?:rss|(?:\w+:)?(?:feed|rdf))\Z")
+_FEED_SPACES = ("http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/atom/")
 _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
 _CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
@@ -50,8 +52,11 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
         "text",
         "xml",
         "html",
+        "feed",
     )  # what the bytes may say better
     root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
+    if free and _FEED.match(root) and (root == "rss" or any(space in text for space in _FEED_SPACES)):
+        return KINDS["feed"]
     by_root = {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2])
     if by_root:
         return KINDS[by_root]

@@ -19,14 +19,13 @@ from typing import IO, Any
 
 import anyio
 from anyio.abc import Process
-from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_child import load
 from glm_mcp.text import clean
-from glm_mcp.threads import in_thread
+from glm_mcp.threads import in_thread, limiter
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
@@ -47,7 +46,6 @@ _BOOT = (
     "from glm_mcp.media.worker_child import main; main()"
 )
 
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_workers")
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +75,7 @@ async def run_job(
             f"the arguments for reading {name} are too long",
             "Give fewer pages, or a shorter password or text.",
         )
-    async with _workers():
+    async with limiter("children", max(2, os.cpu_count() or 2)):
         file = await in_thread(_as_file, source)
         try:
             return await _run(job, name, file, spec, timeout_s)
@@ -89,15 +87,6 @@ async def run_job(
 async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """The same in a thread of this process, for what is small and cannot do harm. Raises whatever the job raises."""
     return await in_thread(lambda: load(job)(io.BytesIO(source.read()), params))
-
-
-def _workers() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(max(2, os.cpu_count() or 2))
-        _limiter.set(limiter)
-        return limiter
 
 
 def _as_file(source: Source | bytes) -> IO[bytes]:

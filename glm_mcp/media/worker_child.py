@@ -61,11 +61,11 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
                 f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
             )
         ), []
-    except Exception as error:  # noqa: BLE001 - the outer boundary of the child; the trace goes along for the log
+    except BaseException as error:  # noqa: BLE001 - the outer boundary of the child, and a panic in Rust is no Exception
         import traceback
 
         broken = UnsupportedMedia(
-            f"{name} could not be read ({type(error).__name__})",
+            f"{name} could not be read: its reader failed on it",
             "The file may be damaged: open and save it again with another program, or send it in another format.",
         )
         trace = [*traceback.format_tb(error.__traceback__), type(error).__name__]

@@ -1,4 +1,4 @@
-"""Sample media for the demo, made by scripts/make-samples."""
+"""Sample media for the demo, drawn for this project: they carry its licence."""
 
 from pathlib import Path
 

@@ -1,17 +1,15 @@
-"""The MCP server: list, call, result, error, progress. Everything that knows the protocol is here and in `http/` and `local.py`."""
+"""The MCP server: list, call, result, error, progress. Everything that knows the protocol is in this folder."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import os
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from mcp import types
@@ -19,18 +17,18 @@ from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
-from glm_mcp import __version__, clients
-from glm_mcp.clients import McpClient
+from glm_mcp import __version__
+from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.log import allow_content
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, cache_folder, data_folder
+from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
-from glm_mcp.text import hide, one_line
+from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import read
@@ -47,11 +45,13 @@ INSTRUCTIONS = (
     "An error says what to do next. A result cut short says how to read on."
 )
 LONG_RESULT = (
-    60_000  # characters that Claude Code is asked to show whole, a little over its budget in profiles
+    60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
 )
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
 Context = ServerRequestContext[Any, Any]
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,8 @@ class Folders:
 
     @classmethod
     def here(cls) -> Folders:
-        env, home = dict(os.environ), Path.home()
-        return cls(
-            working_folder(),
-            home,
-            Path(tempfile.gettempdir()),
-            cache_folder(env, sys.platform, home),
-            data_folder(env, sys.platform, home),
-        )
+        own = user_folders()
+        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
 
 
 def working_folder() -> Path:
@@ -81,7 +75,7 @@ def working_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        return Path(Path.home().anchor)
+        return Path(home_folder().anchor)
 
 
 class App:
@@ -97,12 +91,12 @@ class App:
         on_text: Callable[[str], None] | None = None,
     ) -> None:
         folders = folders or Folders.here()
-        hide(settings.key, settings.http_token.get_secret_value() if settings.http_token else None)
-        allow_content(allowed=settings.log_content)
         self.settings = settings
+        token = settings.http_token
+        self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
         self.remote = remote
         self.on_text = on_text
-        self.glm = glm or GLMClient(settings)
+        self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -124,9 +118,16 @@ class App:
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
-        return clients.client_named(
-            params.client_info.name if params else "", self.settings, remote=self.remote
-        )
+        return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+
+    def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
+        """The handler of a request, in whose answers this application's secrets do not stand."""
+
+        async def run(context: Context, params: P) -> R:
+            with self.redactor.applied():
+                return await handle(context, params)
+
+        return run
 
     async def close(self) -> None:
         await self.glm.transport.close()
@@ -149,13 +150,14 @@ def build(app: App) -> Server[App]:
         )
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = next((t for t in app.tools if t.name == params.name), None)
-        if tool is None:
-            names = ", ".join(t.name for t in app.tools)
-            raise MCPError(
-                types.INVALID_PARAMS, f"Unknown tool: {one_line(params.name[:80])}. The tools are: {names}."
-            )
-        return _result(await call(app, tool, context, params.arguments))
+        with app.redactor.applied():
+            tool = next((t for t in app.tools if t.name == params.name), None)
+            if tool is None:
+                said = f"Unknown tool: {one_line(params.name[:80])}"
+                raise MCPError(
+                    types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(t.name for t in app.tools)}."
+                )
+            return _result(await call(app, tool, context, params.arguments))
 
     handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
@@ -164,19 +166,19 @@ def build(app: App) -> Server[App]:
         title="GLM tools",
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
-        on_list_tools=list_tools,
+        on_list_tools=app.redacted(list_tools),
         on_call_tool=call_tool,
-        on_list_resources=handlers.list_resources,
-        on_list_resource_templates=handlers.list_templates,
-        on_read_resource=handlers.read_resource,
-        on_list_prompts=handlers.list_prompts,
-        on_get_prompt=handlers.get_prompt,
-        on_completion=handlers.complete,
+        on_list_resources=app.redacted(handlers.list_resources),
+        on_list_resource_templates=app.redacted(handlers.list_templates),
+        on_read_resource=app.redacted(handlers.read_resource),
+        on_list_prompts=app.redacted(handlers.list_prompts),
+        on_get_prompt=app.redacted(handlers.get_prompt),
+        on_completion=app.redacted(handlers.complete),
     )
 
 
 def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as hosts see it."""
+    """A tool as clients see it."""
     reads = tool.reads_only
     return types.Tool(
         name=tool.name,
@@ -201,7 +203,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     async def send(step: float, message: str) -> None:
         await context.session.report_progress(step, None, message)
 
-    # Nothing goes out to a host that gave no token: the SDK sees to that. A client in this process gives none and listens.
+    # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
     progress = Progress(send, app.on_text)
     caller = app.caller(context)
     deadline = anyio.current_time() + caller.deadline_s
@@ -215,9 +217,9 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 content = await _fitted(result, deps)
             except GLMError as error:
                 content = failure(error, deps)
-            except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
-                defect = f"{tool.name} failed by a defect of this server ({type(error).__name__})"
+                defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
     if content is None:

@@ -80,19 +80,21 @@ class Handlers:
             return resources.read(uri, self.outputs, usage, self.glm.home, remote=self.remote)
 
         try:
-            found = await in_thread(find)
+            resource = await in_thread(find)
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
             raise MCPError(code, str(error), {"uri": uri}) from None
-        if found.text is not None:
+        if resource.text is not None:
             return types.ReadResourceResult(
-                contents=[types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))]
+                contents=[
+                    types.TextResourceContents(uri=uri, mime_type=resource.mime, text=plain(resource.text))
+                ]
             )
-        blob = base64.b64encode(found.data or b"").decode("ascii")
+        blob = base64.b64encode(resource.data or b"").decode("ascii")
         return types.ReadResourceResult(
-            contents=[types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)]
+            contents=[types.BlobResourceContents(uri=uri, mime_type=resource.mime, blob=blob)]
         )
 
     async def list_prompts(
@@ -139,8 +141,10 @@ class Handlers:
             sandbox = None if self.remote else self.sandbox
             return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []
 
-        found = await in_thread(values)
-        most = prompts.MOST_VALUES
+        matches = await in_thread(values)
+        maximum = prompts.MAX_VALUES
         return types.CompleteResult(
-            completion=types.Completion(values=found[:most], total=len(found), has_more=len(found) > most)
+            completion=types.Completion(
+                values=matches[:maximum], total=len(matches), has_more=len(matches) > maximum
+            )
         )

@@ -30,7 +30,7 @@ async def in_memory(app: App, *, name: str = NAME) -> AsyncIterator[Client]:
 async def over_stdio(
     env: dict[str, str] | None = None, *, options: Sequence[str] = (), name: str = NAME, mode: str = "auto"
 ) -> AsyncIterator[Client]:
-    """A client of a server started as a host starts it. `env` is added to this process's environment; `options` are those
+    """A client of a server started as a client starts it. `env` is added to this process's environment; `options` are those
     of `glm-mcp`.
     """
     # -P: nothing is imported from the working folder.

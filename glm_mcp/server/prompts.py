@@ -1,4 +1,4 @@
-"""What people start by hand: each prompt becomes one request to the agent, which names the tool to call. Slash commands in some hosts."""
+"""What people start by hand: each prompt becomes one request to the agent, which names the tool to call. Slash commands in some clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glm_mcp.media.formats import Want, suffixes
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import one_line, plain
 
-MOST_VALUES = 100  # of the protocol, for one completion
+MAX_VALUES = 100  # of the protocol, for one completion
 _LOOKED_AT = 2_000  # entries of one folder
 
 
@@ -163,14 +163,14 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 def complete(prompt: Prompt, argument: str, begun: str, sandbox: Sandbox | None) -> list[str]:
     """What an argument that begins so may become. Files of the working folder; none without `sandbox` (over HTTP). Blocks."""
-    found = next((a for a in prompt.arguments if a.name == argument), None)
-    if found is None:
+    wanted = next((a for a in prompt.arguments if a.name == argument), None)
+    if wanted is None:
         return []
-    if found.values:
-        return [v for v in found.values if v.startswith(begun.strip().lower())]
-    if not found.kind or sandbox is None or not sandbox.working_folder_counts():
+    if wanted.values:
+        return [v for v in wanted.values if v.startswith(begun.strip().lower())]
+    if not wanted.kind or sandbox is None or not sandbox.working_folder_counts():
         return []
-    return _files(sandbox.base(), begun, suffixes(found.kind))
+    return _files(sandbox.base(), begun, suffixes(wanted.kind))
 
 
 def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
@@ -179,7 +179,7 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
     folder = base / start
     if begun.startswith(("/", "~")) or ".." in Path(start).parts:
         return []
-    found = []
+    paths = []
     try:
         if not folder.resolve().is_relative_to(base.resolve()):
             return []
@@ -191,10 +191,10 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
                     continue
                 shown = f"{start}/{entry.name}" if start else entry.name
                 if entry.is_dir():
-                    found.append(shown + "/")
+                    paths.append(shown + "/")
                 elif entry.name.lower().endswith(suffixes):
-                    found.append(shown)
+                    paths.append(shown)
     except (OSError, ValueError):
         return []
     # Files first: a folder is only on the way to one.
-    return sorted(found, key=lambda p: (p.endswith("/"), p.lower()))
+    return sorted(paths, key=lambda p: (p.endswith("/"), p.lower()))

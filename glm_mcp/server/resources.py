@@ -84,10 +84,10 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, r
     if uri == MODELS:
         return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
-        found = CARDS.get(uri[len(MODELS) + 1 :])
-        if found is None:
+        card = CARDS.get(uri[len(MODELS) + 1 :])
+        if card is None:
             raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
-        return _json(uri, found.id, _card(found, home))
+        return _json(uri, card.id, _card(card, home))
     if uri == USAGE:
         return _json(uri, "usage", usage)
     if uri == OUTPUTS:

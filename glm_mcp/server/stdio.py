@@ -22,7 +22,7 @@ from glm_mcp.threads import few_heaps
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is
 QUIET_S = 0.4  # after its death, for somebody else to speak
-LINGER_S = 0.7  # after the end of stdin, for answers on their way; hosts expect the exit within a second
+LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
 
 
 async def serve_stdio(app: App) -> None:
@@ -33,12 +33,12 @@ async def serve_stdio(app: App) -> None:
     # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
-    host = _Host()
-    threading.Thread(target=host.watch, name="host", daemon=True).start()
+    client = _Client()
+    threading.Thread(target=client.watch, name="client", daemon=True).start()
     async with stdio_server() as (incoming, outgoing):
         try:
             await server.run(
-                _Watched(incoming, outgoing, host.spoke, _leave_soon),
+                _Watched(incoming, outgoing, client.spoke, _leave_soon),
                 outgoing,
                 server.create_initialization_options(),
             )
@@ -54,11 +54,11 @@ def _leave_soon() -> None:
     timer.start()
 
 
-class _Host:
-    """A host that was killed may leave our stdin open in another child of its own: then its death is all there is to see.
+class _Client:
+    """A client that was killed may leave our stdin open in another child of its own: then its death is all there is to see.
 
-    Our parent need not be the host. A launcher that starts us and leaves on purpose has done so when the first message
-    comes; one that leaves later is told from a host by the messages that still come.
+    Our parent need not be the client. A launcher that starts us and leaves on purpose has done so when the first message
+    comes; one that leaves later is told from a client by the messages that still come.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ def refusal(error: ValidationError) -> JSONRPCError | None:
 
 
 def _refused(code: int, said: str, message: Any) -> JSONRPCError:
-    # What has an id and no method is the host's answer to a request of ours.
+    # What has an id and no method is the client's answer to a request of ours.
     ident = message.get("id") if isinstance(message, dict) and "method" in message else None
     known = type(ident) is int or (isinstance(ident, str) and ident.isascii())
     return JSONRPCError(jsonrpc="2.0", id=ident if known else None, error=ErrorData(code=code, message=said))
@@ -112,9 +112,10 @@ class _Watched:
     """The SDK's read stream, with an answer to lines that cannot be read, and a word when it ends."""
 
     def __init__(
-        self, stream: Any, answers: Any, heard: Callable[[], None], ended: Callable[[], None]
+        self, stream: Any, answers: Any, on_message: Callable[[], None], on_end: Callable[[], None]
     ) -> None:
-        self._stream, self._answers, self._heard, self._ended = stream, answers, heard, ended
+        self._stream, self._answers = stream, answers
+        self._on_message, self._on_end = on_message, on_end
         self._read = True  # whether somebody reads our answers
 
     def __getattr__(self, name: str) -> Any:
@@ -129,13 +130,13 @@ class _Watched:
                 if self._read and (answer := refusal(item)):
                     await self._refuse(answer)
         except StopAsyncIteration:
-            self._ended()
+            self._on_end()
             raise
-        self._heard()
+        self._on_message()
         return item
 
     async def _refuse(self, answer: JSONRPCError) -> None:
-        # A host that sends and does not read must not keep us from seeing the end of stdin.
+        # A client that sends and does not read must not keep us from seeing the end of stdin.
         with anyio.move_on_after(LINGER_S) as patience:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._answers.send(SessionMessage(answer))

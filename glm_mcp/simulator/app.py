@@ -3,12 +3,14 @@
 import logging
 from typing import Any
 
-from glm_mcp.simulator import chat, control, images
+from glm_mcp.simulator import control
 from glm_mcp.simulator.auth import authorise
+from glm_mcp.simulator.completions import chat
 from glm_mcp.simulator.errors import Refusal, gateway_page
 from glm_mcp.simulator.exchange import HTML, JSON, Exchange, Message, Receive, Sender, parse
 from glm_mcp.simulator.faults import Send, broken_200
 from glm_mcp.simulator.models import PAID
+from glm_mcp.simulator.pictures import images
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.shapes import dumps
 from glm_mcp.simulator.state import State

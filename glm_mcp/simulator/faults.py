@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glm_mcp.simulator.completions.wrong_answers import THOUGHT
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.script import Fault
 from glm_mcp.simulator.shapes import dumps
-from glm_mcp.simulator.wrong_answers import THOUGHT
 
 
 @dataclass(frozen=True)

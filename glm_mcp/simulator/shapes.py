@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from glm_mcp.simulator import tokens
-from glm_mcp.simulator.answers import Answer, Question, calls_size
+from glm_mcp.simulator.completions import tokens
+from glm_mcp.simulator.completions.answers import Answer, Question, calls_size
 
 _BEIJING = dt.timezone(dt.timedelta(hours=8))
 # Arguments of a tool call in one fragment of a stream with tool_stream.

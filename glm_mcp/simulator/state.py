@@ -4,12 +4,12 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 
+from glm_mcp.simulator.completions.tokens import PrefixCache
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import Model, chosen
 from glm_mcp.simulator.received import Ledger, Received
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.switches import Switches
-from glm_mcp.simulator.tokens import PrefixCache
 from glm_mcp.simulator.weather import Weather
 
 _KEPT_FILES = 64

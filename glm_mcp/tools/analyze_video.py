@@ -16,6 +16,7 @@ from glm_mcp.media.types import Clip, Frame, Source
 from glm_mcp.media.video.contact_sheet import contact_sheet
 from glm_mcp.media.video.prepare import VideoFile
 from glm_mcp.media.video.timecode import parse_time, stamp
+from glm_mcp.registry import Card
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
@@ -90,34 +91,53 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
 
 async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: Lang) -> ToolResult:
     """The video whole where the service takes it so, else as frames."""
-    task = args.task
     start, end = args.span
     card = deps.glm.models("vision", args.model)[0]
     file = VideoFile(source, start=start, end=end, sidecar=await subtitles_beside(deps, source))
     deps.progress.say(f"preparing {source.name}")
-    whole = task not in FRAMED and args.max_frames is None and not deps.glm.refused_films.takes_none(card.id)
+    whole = (
+        args.task not in FRAMED and args.max_frames is None and not deps.glm.refused_films.takes_none(card.id)
+    )
     clips = await file.prepare(
         card,
         max_bytes=int(deps.settings.max_video_mb * 1024 * 1024) if whole else 0,
         max_frames=args.max_frames,
-        dense_head=task == "teardown",
+        dense_head=args.task == "teardown",
     )
-    clip = clips[0]
+    clip, refusal = clips[0], None
     if clip.video is not None:
-        asked = _with_subtitles(clip, words, lang)
         try:
-            answer = await ask(deps, args, _whole(clip.video, asked, task, offset=clip.start, lang=lang))
-            notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
-            return result(deps, args, answer, notes)
+            return await _sent_whole(deps, args, source, clip, clip.video, card, words, lang)
         except GLMError as error:
             if error.about != "film":
                 raise
-            digest = hashlib.sha256(clip.video.data or b"").hexdigest()
-            deps.glm.refused_films.add(card.id, digest)
+            refusal = error
             deps.progress.say("the service refused the video whole: sending frames")
         clips = await file.prepare(card)
     answer = await _from_frames(deps, args, words, lang, clips)
+    if refusal is not None:
+        answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
+        answer.notes.append(f"the service refused the video whole ({refusal.code or refusal.kind})")
     return await _finished(deps, args, source, file, clips, answer)
+
+
+async def _sent_whole(
+    deps: Deps, args: VideoArgs, source: Source, clip: Clip, film: Video, card: Card, words: str, lang: Lang
+) -> ToolResult:
+    """The answer about the video in one piece. Raises GLMError, about "film" where its frames may pass."""
+    digest = await in_thread(lambda: hashlib.sha256(film.data or b"").hexdigest())
+    refusal = deps.glm.refused_films.refusal(card.id, digest)
+    if refusal is not None:
+        raise refusal.but(attempts=())
+    asked = _with_subtitles(clip, words, lang)
+    try:
+        answer = await ask(deps, args, _whole(film, asked, args.task, offset=clip.start, lang=lang))
+    except GLMError as error:
+        if error.about == "film":
+            deps.glm.refused_films.add(card.id, digest, error)
+        raise
+    notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
+    return result(deps, args, answer, notes)
 
 
 async def _from_frames(deps: Deps, args: VideoArgs, words: str, lang: Lang, clips: list[Clip]) -> Answer:

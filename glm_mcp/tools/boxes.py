@@ -150,6 +150,14 @@ def parse_boxes(text: str) -> list[Box]:
     return boxes
 
 
+def unplaced(text: str) -> list[str]:
+    """A note on the boxes of an answer that lie beyond 1000, so that nobody knows where; none without."""
+    ascii_text = text.translate(_PLAIN)
+    lists = [[float(w) for w in re.split(r"[,;\s]+", m[1].strip())] for m in _LIST.finditer(ascii_text)]
+    outside = sum(len(numbers) == 4 and max(numbers) > _OVER and min(numbers) >= 0 for numbers in lists)
+    return [f"{outside} box{'es' * (outside > 1)} could not be placed: beyond 1000"] if outside else []
+
+
 def _read(
     ascii_text: str, match: re.Match[str], key: str, *, trusted: bool
 ) -> tuple[float, float, float, float] | None:

@@ -16,7 +16,7 @@ from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
-from glm_mcp.tools.boxes import parse_boxes
+from glm_mcp.tools.boxes import parse_boxes, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, to_pixels
 from glm_mcp.tools.map_reduce import add, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
@@ -187,6 +187,7 @@ async def _locate(
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
         boxes = parse_boxes(answer.text)
+        notes = notes + unplaced(answer.text)
         if not boxes and re.search(r"\d", answer.text):
             unread = True
             lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")

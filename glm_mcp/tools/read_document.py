@@ -12,7 +12,7 @@ from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.types import Document, Page, Picture, Source
-from glm_mcp.outputs import is_kept
+from glm_mcp.outputs import is_kept, kept_id
 from glm_mcp.text import plain
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs, Arg
@@ -111,7 +111,8 @@ async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
 
 async def _kept(deps: Deps, args: ReadArgs) -> ToolResult | None:
     """The next piece of a long result; None when what is kept under this name is not text."""
-    _, data = await in_thread(deps.outputs.kept, args.documents[0])
+    ident = kept_id(args.documents[0])
+    _, data = await in_thread(deps.outputs.kept, ident)
     try:
         text = plain(data.decode("utf-8"))
     except UnicodeDecodeError:

@@ -70,7 +70,7 @@ async def check(text: str, form: ResponseFormat) -> tuple[Any, str | None]:
             f"the JSON Schema could not be checked within {CHECK_S:.0f} s",
             "Simplify it: fewer patterns and references.",
         ) from None
-    return value, facts["problem"]
+    return facts.get("inside", value), facts["problem"]
 
 
 def parse(text: str) -> tuple[Any, str | None]:
@@ -151,5 +151,14 @@ def misfit(value: Any, schema: dict[str, Any]) -> str | None:
 
 
 def fit_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """`misfit` in the worker: the value as JSON in `file`, the schema among the parameters."""
-    return {"problem": misfit(json.loads(file.read()), params["schema"])}, []
+    """`misfit` in the worker: the value as JSON in `file`, the schema among the parameters.
+
+    Where a model put what was asked for into an envelope of its own (`{"answer": {…}}`), `inside` is what fits.
+    """
+    value, schema = json.loads(file.read()), params["schema"]
+    problem = misfit(value, schema)
+    if problem and isinstance(value, dict):
+        inside = [v for v in value.values() if isinstance(v, dict | list) and misfit(v, schema) is None]
+        if len(inside) == 1:
+            return {"problem": None, "inside": inside[0]}, []
+    return {"problem": problem}, []

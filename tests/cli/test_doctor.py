@@ -33,10 +33,17 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def platforms() -> Iterator[tuple[dict[str, Endpoint], Simulator]]:
-    """zhipu, with keys of its coding plan, and z.ai, which knows other keys; both here."""
+def zai() -> Iterator[Simulator]:
+    """z.ai, which knows other keys than zhipu."""
+    with Simulator(keys=(OTHER_KEY,)) as other:
+        yield other
+
+
+@pytest.fixture
+def platforms(zai: Simulator) -> Iterator[tuple[dict[str, Endpoint], Simulator]]:
+    """zhipu, with keys of its coding plan, and z.ai; both here."""
     plan = Switches(coding_keys=(PLAN_KEY,))
-    with Simulator(plan) as zhipu, Simulator(keys=(OTHER_KEY,)) as zai:
+    with Simulator(plan) as zhipu:
         places = {
             "zhipu": zhipu.url,
             "zai": zai.url,
@@ -75,13 +82,27 @@ async def test_no_key_is_wrong_and_the_mend_says_where_to_get_one() -> None:
     assert "was not asked" in findings["service"].said
 
 
-async def test_a_key_of_another_platform_is_told_its_platform(
-    platforms: tuple[dict[str, Endpoint], Simulator],
+@pytest.mark.parametrize("base", ["zhipu", "zhipu-coding"])
+async def test_a_refused_key_is_shown_to_no_other_platform_and_the_mend_says_how_to_ask_it(
+    base: str, platforms: tuple[dict[str, Endpoint], Simulator], zai: Simulator
 ) -> None:
-    findings = await found(settings_of(GLM_API_KEY=OTHER_KEY), endpoints=platforms[0])
+    settings = settings_of(GLM_API_KEY=OTHER_KEY, GLM_BASE_URL=base)
+    findings = await found(settings, endpoints=platforms[0])
     assert findings["service"].state == "wrong"
-    assert "belongs to another platform" in findings["service"].said
-    assert "Set GLM_BASE_URL=zai:" in findings["service"].mend
+    assert "code 1000" in findings["service"].said
+    other = "zai-coding" if base == "zhipu-coding" else "zai"
+    assert f"`GLM_BASE_URL={other} glm-mcp doctor`" in findings["service"].mend
+    assert platforms[1].received, "the configured one was asked"
+    assert not zai.received
+
+
+async def test_a_platform_that_is_asked_on_purpose_knows_its_key(
+    platforms: tuple[dict[str, Endpoint], Simulator], zai: Simulator
+) -> None:
+    settings = settings_of(GLM_API_KEY=OTHER_KEY, GLM_BASE_URL="zai")
+    assert (await found(settings, endpoints=platforms[0]))["service"].state == "ok"
+    assert zai.received
+    assert not platforms[1].received
 
 
 async def test_a_key_that_nobody_knows_is_refused_with_the_code(

@@ -108,7 +108,7 @@ async def test_every_error_of_the_library_becomes_ours(error: httpx.HTTPError, w
     assert tries(caught.value) == 3
 
 
-@pytest.mark.parametrize("base", ["http://[::1", "https:///v1"])
+@pytest.mark.parametrize("base", ["http://a..b/v1", "http://.../v1"])
 async def test_an_address_that_is_none_names_the_setting(base: str) -> None:
     with anyio.fail_after(10):
         error = await failure(base)

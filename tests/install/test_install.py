@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from support import canary
-from support.paths import ROOT
 
 from glm_mcp.cli.main import cli
+from glm_mcp.clients import CLIENTS, KnownClient, Machine
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
-from glm_mcp.install.config_file import dump
-from glm_mcp.install.hosts import AGENTS, BY_HAND, GENERIC, Agent, Place, document, entry
-from glm_mcp.install.install import NAMES, Wish, install, machine, own_command
+from glm_mcp.install.entry import entry
+from glm_mcp.install.install import Wish, found_here, install, own_command
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
-WRITTEN = [name for name in AGENTS if name not in BY_HAND]
-IN_PROJECTS = [name for name in WRITTEN if AGENTS[name].project]
+WRITTEN = [name for name in CLIENTS if not CLIENTS[name].link]
+IN_PROJECTS = [name for name in WRITTEN if CLIENTS[name].project]
 
 # What a user's file may hold: other servers, other settings, comments, an odd layout.
 OTHERS = """{
@@ -53,36 +49,34 @@ trust_level = "trusted"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def machine(tmp_path: Path) -> Machine:
     home = tmp_path / "home"
     (home / "project").mkdir(parents=True)
-    return Place({"PATH": ""}, "linux", home, home / "project")
+    return Machine({"PATH": ""}, "linux", home, home / "project")
 
 
-def file_of(name: str, place: Place, scope: str = "user") -> Path:
-    agent = AGENTS[name]
-    found = agent.files(place)[0] if scope == "user" else agent.path_in(place)
-    assert found
-    return found
+def file_of(name: str, machine: Machine, scope: str = "user") -> Path:
+    client = CLIENTS[name]
+    return client.files(machine)[0] if scope == "user" else machine.cwd / str(client.project)
 
 
-def read(agent: Agent, file: Path) -> dict[str, Any]:
+def read(client: KnownClient, file: Path) -> dict[str, Any]:
     text = file.read_text(encoding="utf-8")
-    return tomllib.loads(text) if agent.name == "codex" else dict(jsonc.load(text))
+    return tomllib.loads(text) if client.form == "toml" else dict(jsonc.load(text))
 
 
 def fill(name: str, file: Path) -> str:
-    text = OTHERS_TOML if name == "codex" else OTHERS % AGENTS[name].under
+    text = OTHERS_TOML if name == "codex" else OTHERS % CLIENTS[name].under
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return text
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_the_first_server_of_a_host_makes_its_file(name: str, place: Place) -> None:
-    said = "\n".join(install(name, Wish(), place, COMMAND))
-    file, agent = file_of(name, place), AGENTS[name]
-    assert read(agent, file)[agent.under] == {"glm": entry(agent, COMMAND, file=file)}
+def test_the_first_server_of_a_host_makes_its_file(name: str, machine: Machine) -> None:
+    said = "\n".join(install(name, Wish(), machine, COMMAND))
+    file, client = file_of(name, machine), CLIENTS[name]
+    assert read(client, file)[client.under] == {"glm": entry(client, COMMAND, file=file)}
     assert file.stat().st_mode & 0o777 == 0o600
     assert str(file) in said
     assert "Check: " in said
@@ -90,14 +84,14 @@ def test_the_first_server_of_a_host_makes_its_file(name: str, place: Place) -> N
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_else_is_in_the_file_stays_as_it_was(name: str, place: Place) -> None:
-    file, agent = file_of(name, place), AGENTS[name]
+def test_what_else_is_in_the_file_stays_as_it_was(name: str, machine: Machine) -> None:
+    file, client = file_of(name, machine), CLIENTS[name]
     text = fill(name, file)
     file.chmod(0o640)
-    before = read(agent, file)
-    said = install(name, Wish(), place, COMMAND)
-    after = read(agent, file)
-    assert after[agent.under].pop("glm")["command"] == COMMAND[0]
+    before = read(client, file)
+    said = install(name, Wish(), machine, COMMAND)
+    after = read(client, file)
+    assert after[client.under].pop("glm")["command"] == COMMAND[0]
     assert {k: v for k, v in after.items() if k != "inputs"} == before
     lines = [line.rstrip(",") for line in file.read_text(encoding="utf-8").splitlines()]
     assert [line for line in text.splitlines() if line.strip() and line.rstrip(",") not in lines] == []
@@ -108,41 +102,41 @@ def test_what_else_is_in_the_file_stays_as_it_was(name: str, place: Place) -> No
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_second_time_changes_nothing_and_leaves_no_second_backup(name: str, place: Place) -> None:
-    file = file_of(name, place)
+def test_a_second_time_changes_nothing_and_leaves_no_second_backup(name: str, machine: Machine) -> None:
+    file = file_of(name, machine)
     fill(name, file)
-    install(name, Wish(), place, COMMAND)
+    install(name, Wish(), machine, COMMAND)
     text, beside = file.read_bytes(), sorted(file.parent.iterdir())
-    assert "nothing changed" in install(name, Wish(), place, COMMAND)[0]
+    assert "nothing changed" in install(name, Wish(), machine, COMMAND)[0]
     assert file.read_bytes() == text
     assert sorted(file.parent.iterdir()) == beside
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_taken_out_again_the_servers_of_others_are_left_in_every_byte(name: str, place: Place) -> None:
-    file, agent = file_of(name, place), AGENTS[name]
+def test_taken_out_again_the_servers_of_others_are_left_in_every_byte(name: str, machine: Machine) -> None:
+    file, client = file_of(name, machine), CLIENTS[name]
     text = fill(name, file)
-    install(name, Wish(), place, COMMAND)
-    install(name, Wish(remove=True), place, COMMAND)
+    install(name, Wish(), machine, COMMAND)
+    install(name, Wish(remove=True), machine, COMMAND)
     after = file.read_text(encoding="utf-8")
-    assert set(read(agent, file)[agent.under]) == {"files", "web"} - ({"web"} if name == "codex" else set())
+    assert set(read(client, file)[client.under]) == {"files", "web"} - ({"web"} if name == "codex" else set())
     if name != "vscode":  # which keeps the question for the key
         assert after.strip() == text.strip()
-    assert "nothing changed" in install(name, Wish(remove=True), place, COMMAND)[0]
+    assert "nothing changed" in install(name, Wish(remove=True), machine, COMMAND)[0]
 
 
 @pytest.mark.parametrize("name", IN_PROJECTS)
-def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: str, place: Place) -> None:
-    secret = Place(
-        {**place.env, "GLM_API_KEY": canary.KEY, "GLM_HTTP_TOKEN": "t" * 20},
+def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: str, machine: Machine) -> None:
+    secret = Machine(
+        {**machine.env, "GLM_API_KEY": canary.KEY, "GLM_HTTP_TOKEN": "t" * 20},
         "linux",
-        place.home,
-        place.cwd,
+        machine.home,
+        machine.cwd,
     )
     install(name, Wish(scope="project"), secret, COMMAND)
     install(name, Wish(scope="project", url="http://127.0.0.1:8000/mcp", name="far"), secret, COMMAND)
-    file = file_of(name, place, "project")
-    assert file.is_relative_to(place.cwd)
+    file = file_of(name, machine, "project")
+    assert file.is_relative_to(machine.cwd)
     text = file.read_text(encoding="utf-8")
     assert canary.SECRET not in text
     assert "t" * 20 not in text
@@ -150,45 +144,46 @@ def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: s
 
 
 @pytest.mark.parametrize("name", [n for n in WRITTEN if n not in IN_PROJECTS])
-def test_a_host_without_files_in_projects_says_so(name: str, place: Place) -> None:
+def test_a_host_without_files_in_projects_says_so(name: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no file in a project"):
-        install(name, Wish(scope="project"), place, COMMAND)
+        install(name, Wish(scope="project"), machine, COMMAND)
 
 
-@pytest.mark.parametrize("name", list(AGENTS))
+@pytest.mark.parametrize("name", list(CLIENTS))
 def test_the_server_ends_before_the_host_gives_up(name: str) -> None:
-    made = entry(AGENTS[name], COMMAND)
-    limit = AGENTS[name].limit
+    made = entry(CLIENTS[name], COMMAND)
+    limit = CLIENTS[name].limit
     host_s = made[limit[0]] / limit[1] if limit else 60
     assert 10 <= float(made["env"]["GLM_DEADLINE_S"]) < host_s
 
 
-@pytest.mark.parametrize("name", [n for n in WRITTEN if AGENTS[n].http is not None])
-def test_a_running_server_is_added_by_its_address(name: str, place: Place) -> None:
-    install(name, Wish(url="http://127.0.0.1:8000"), place, COMMAND)
-    agent, file = AGENTS[name], file_of(name, place)
-    made = read(agent, file)[agent.under]["glm"]
+@pytest.mark.parametrize("name", [n for n in WRITTEN if CLIENTS[n].http is not None])
+def test_a_running_server_is_added_by_its_address(name: str, machine: Machine) -> None:
+    install(name, Wish(url="http://127.0.0.1:8000"), machine, COMMAND)
+    client, file = CLIENTS[name], file_of(name, machine)
+    made = read(client, file)[client.under]["glm"]
     assert "http://127.0.0.1:8000/mcp" in made.values()
     assert "command" not in made
     assert "Authorization" not in json.dumps(made)
 
 
-def test_a_server_added_by_its_address_is_taken_out_by_it(place: Place) -> None:
+def test_a_server_added_by_its_address_is_taken_out_by_it(machine: Machine) -> None:
     added = Wish(url="http://127.0.0.1:8000/mcp")
-    install("cursor", added, place, COMMAND)
+    install("cursor", added, machine, COMMAND)
     with pytest.raises(ConfigError, match="--http URL"):
-        install("cursor", Wish(remove=True), place, COMMAND)
-    install("cursor", Wish(url=added.url, remove=True), place, COMMAND)
-    assert read(AGENTS["cursor"], file_of("cursor", place)) == {"mcpServers": {}}
+        install("cursor", Wish(remove=True), machine, COMMAND)
+    install("cursor", Wish(url=added.url, remove=True), machine, COMMAND)
+    assert read(CLIENTS["cursor"], file_of("cursor", machine)) == {"mcpServers": {}}
 
 
-def test_a_token_is_referred_to_where_the_server_asks_for_one(place: Place) -> None:
-    asked = Place({"PATH": "", "GLM_HTTP_TOKEN": "x" * 16}, "linux", place.home, place.cwd)
+def test_a_token_is_referred_to_where_the_server_asks_for_one(machine: Machine) -> None:
+    asked = Machine({"PATH": "", "GLM_HTTP_TOKEN": "x" * 16}, "linux", machine.home, machine.cwd)
     url = "http://127.0.0.1:8000/mcp"
     for name in ("claude-code", "codex", "vscode", "cline"):
         install(name, Wish(url=url), asked, COMMAND)
     shown = {
-        n: json.dumps(read(AGENTS[n], file_of(n, place))) for n in ("claude-code", "codex", "vscode", "cline")
+        n: json.dumps(read(CLIENTS[n], file_of(n, machine)))
+        for n in ("claude-code", "codex", "vscode", "cline")
     }
     assert "Bearer ${GLM_HTTP_TOKEN:-}" in shown["claude-code"]
     assert '"bearer_token_env_var": "GLM_HTTP_TOKEN"' in shown["codex"]
@@ -198,31 +193,31 @@ def test_a_token_is_referred_to_where_the_server_asks_for_one(place: Place) -> N
 
 
 @pytest.mark.parametrize("url", ["8000", "ftp://a/mcp", "http://", "http://user:pw@a/mcp"])
-def test_what_is_no_address_is_refused(url: str, place: Place) -> None:
+def test_what_is_no_address_is_refused(url: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no address"):
-        install("cline", Wish(url=url), place, COMMAND)
+        install("cline", Wish(url=url), machine, COMMAND)
 
 
-def test_claude_desktop_takes_no_address(place: Place) -> None:
+def test_claude_desktop_takes_no_address(machine: Machine) -> None:
     with pytest.raises(ConfigError, match="without --http"):
-        install("claude-desktop", Wish(url="http://127.0.0.1:8000/mcp"), place, COMMAND)
+        install("claude-desktop", Wish(url="http://127.0.0.1:8000/mcp"), machine, COMMAND)
 
 
-def test_another_server_of_that_name_is_neither_replaced_nor_taken_out(place: Place) -> None:
-    file = file_of("cursor", place)
+def test_another_server_of_that_name_is_neither_replaced_nor_taken_out(machine: Machine) -> None:
+    file = file_of("cursor", machine)
     file.parent.mkdir()
     for other in ({"command": "npx", "args": ["glm"]}, {"url": "https://example.org/mcp"}, "odd"):
         file.write_text(json.dumps({"mcpServers": {"glm": other}}), encoding="utf-8")
         for wish in (Wish(), Wish(remove=True), Wish(url="http://127.0.0.1:8000/mcp")):
             with pytest.raises(ConfigError, match="--name"):
-                install("cursor", wish, place, COMMAND)
+                install("cursor", wish, machine, COMMAND)
         assert json.loads(file.read_text(encoding="utf-8")) == {"mcpServers": {"glm": other}}
-        install("cursor", Wish(name="glm-eyes"), place, COMMAND)
+        install("cursor", Wish(name="glm-eyes"), machine, COMMAND)
         assert json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["glm"] == other
 
 
-def test_what_its_user_has_set_in_the_entry_stays_and_the_command_is_renewed(place: Place) -> None:
-    file = file_of("cline", place)
+def test_what_its_user_has_set_in_the_entry_stays_and_the_command_is_renewed(machine: Machine) -> None:
+    file = file_of("cline", machine)
     file.parent.mkdir(parents=True)
     own = {
         "command": "/old/glm-mcp",
@@ -232,7 +227,7 @@ def test_what_its_user_has_set_in_the_entry_stays_and_the_command_is_renewed(pla
         "timeout": 100,
     }
     file.write_text(json.dumps({"mcpServers": {"glm": own}}), encoding="utf-8")
-    install("cline", Wish(), place, COMMAND)
+    install("cline", Wish(), machine, COMMAND)
     made = json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["glm"]
     # No deadline of ours beside a time limit of theirs: the two belong together.
     assert made == {**own, "type": "stdio", "command": COMMAND[0], "disabled": False}
@@ -248,60 +243,60 @@ def test_what_its_user_has_set_in_the_entry_stays_and_the_command_is_renewed(pla
         ("cline", "\xff"),
     ],
 )
-def test_a_file_that_cannot_be_understood_is_left_alone(name: str, text: str, place: Place) -> None:
-    file = file_of(name, place)
+def test_a_file_that_cannot_be_understood_is_left_alone(name: str, text: str, machine: Machine) -> None:
+    file = file_of(name, machine)
     file.parent.mkdir(parents=True)
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"[Nn]othing was changed"):
-        install(name, Wish(), place, COMMAND)
+        install(name, Wish(), machine, COMMAND)
     assert file.read_bytes() == text.encode("latin-1")
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_file_behind_a_link_stays_behind_it(place: Place) -> None:
-    file, real = file_of("cursor", place), place.home / "dotfiles" / "mcp.json"
+def test_a_file_behind_a_link_stays_behind_it(machine: Machine) -> None:
+    file, real = file_of("cursor", machine), machine.home / "dotfiles" / "mcp.json"
     for folder in (file.parent, real.parent):
         folder.mkdir()
     real.write_text("{}", encoding="utf-8")
     file.symlink_to(real)
-    install("cursor", Wish(), place, COMMAND)
+    install("cursor", Wish(), machine, COMMAND)
     assert file.is_symlink()
     assert "glm" in real.read_text(encoding="utf-8")
 
 
-def test_windows_line_ends_and_a_byte_order_mark_stay(place: Place) -> None:
-    file = file_of("vscode", place)
+def test_windows_line_ends_and_a_byte_order_mark_stay(machine: Machine) -> None:
+    file = file_of("vscode", machine)
     file.parent.mkdir(parents=True)
     file.write_bytes(b'\xef\xbb\xbf{\r\n    "servers": {}\r\n}\r\n')
-    install("vscode", Wish(), place, COMMAND)
+    install("vscode", Wish(), machine, COMMAND)
     raw = file.read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf{\r\n")
     assert raw.count(b"\n") == raw.count(b"\r\n")
     assert b'\r\n        "glm": {' in raw
 
 
-def test_the_question_for_the_key_joins_those_that_vs_code_asks_already(place: Place) -> None:
-    file = file_of("vscode", place, "project")
+def test_the_question_for_the_key_joins_those_that_vs_code_asks_already(machine: Machine) -> None:
+    file = file_of("vscode", machine, "project")
     file.parent.mkdir()
     file.write_text('{"inputs": [{"id": "other", "type": "promptString"}], "servers": {}}', encoding="utf-8")
-    install("vscode", Wish(scope="project"), place, COMMAND)
-    install("vscode", Wish(scope="project", name="second"), place, COMMAND)
+    install("vscode", Wish(scope="project"), machine, COMMAND)
+    install("vscode", Wish(scope="project", name="second"), machine, COMMAND)
     asked = [i["id"] for i in json.loads(file.read_text(encoding="utf-8"))["inputs"]]
     assert asked == ["other", "glm-api-key"]
 
 
-def test_codex_servers_in_one_line_are_added_to(place: Place) -> None:
-    file = file_of("codex", place)
+def test_codex_servers_in_one_line_are_added_to(machine: Machine) -> None:
+    file = file_of("codex", machine)
     file.parent.mkdir()
     file.write_text('mcp_servers = { files = { command = "npx" } } # short\n', encoding="utf-8")
-    install("codex", Wish(), place, COMMAND)
+    install("codex", Wish(), machine, COMMAND)
     text = file.read_text(encoding="utf-8")
     assert "# short" in text
     assert set(tomllib.loads(text)["mcp_servers"]) == {"files", "glm"}
     assert tomllib.loads(text)["mcp_servers"]["glm"]["env_vars"] == ["GLM_API_KEY"]
 
 
-def _claude(folder: Path, body: str) -> Place:
+def _claude(folder: Path, body: str) -> Machine:
     home = folder / "home"
     (folder / "bin").mkdir(parents=True)
     home.mkdir(exist_ok=True)
@@ -309,69 +304,71 @@ def _claude(folder: Path, body: str) -> Place:
     script.write_text(f'#!/bin/sh\necho "$@" >> "$HOME/said"\n{body}\n', encoding="utf-8")
     script.chmod(0o755)
     env = {"PATH": f"{script.parent}{os.pathsep}/usr/bin{os.pathsep}/bin", "HOME": str(home)}
-    return Place(env, "linux", home, home)
+    return Machine(env, "linux", home, home)
 
 
 def test_claude_code_s_own_command_edits_its_file(tmp_path: Path) -> None:
-    place = _claude(
+    machine = _claude(
         tmp_path,
         '[ "$2" = add-json ] && printf \'{"mcpServers": {"%s": %s}}\' "$3" "$4" > "$HOME/.claude.json" || true',
     )
-    install("claude-code", Wish(), place, COMMAND)
-    said = (place.home / "said").read_text(encoding="utf-8")
+    install("claude-code", Wish(), machine, COMMAND)
+    said = (machine.home / "said").read_text(encoding="utf-8")
     assert said.startswith("mcp add-json glm {")
     assert said.endswith("-s user\n")
-    assert read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]["glm"]["timeout"] == 600_000
-    install("claude-code", Wish(remove=True), place, COMMAND)
-    assert "mcp remove glm -s user" in (place.home / "said").read_text(encoding="utf-8")
+    assert (
+        read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"]["glm"]["timeout"] == 600_000
+    )
+    install("claude-code", Wish(remove=True), machine, COMMAND)
+    assert "mcp remove glm -s user" in (machine.home / "said").read_text(encoding="utf-8")
 
 
 def test_the_file_is_written_here_when_claude_code_s_command_fails(tmp_path: Path) -> None:
-    place = _claude(tmp_path, "exit 3")
-    install("claude-code", Wish(), place, COMMAND)
-    assert "glm" in read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]
-    install("claude-code", Wish(remove=True), place, COMMAND)
-    assert read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"] == {}
+    machine = _claude(tmp_path, "exit 3")
+    install("claude-code", Wish(), machine, COMMAND)
+    assert "glm" in read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"]
+    install("claude-code", Wish(remove=True), machine, COMMAND)
+    assert read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"] == {}
 
 
 def test_what_claude_code_s_command_spoils_is_written_here(tmp_path: Path) -> None:
-    place = _claude(tmp_path, 'printf "{" > "$HOME/.claude.json"')
-    install("claude-code", Wish(), place, COMMAND)
-    assert set(read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]) == {"glm"}
+    machine = _claude(tmp_path, 'printf "{" > "$HOME/.claude.json"')
+    install("claude-code", Wish(), machine, COMMAND)
+    assert set(read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"]) == {"glm"}
 
 
 def test_a_renewed_entry_is_taken_out_by_claude_code_s_command_first(tmp_path: Path) -> None:
-    place = _claude(tmp_path, "exit 3")
-    install("claude-code", Wish(), place, ["/old/glm-mcp"])
-    install("claude-code", Wish(), place, COMMAND)
-    said = (place.home / "said").read_text(encoding="utf-8").splitlines()
+    machine = _claude(tmp_path, "exit 3")
+    install("claude-code", Wish(), machine, ["/old/glm-mcp"])
+    install("claude-code", Wish(), machine, COMMAND)
+    said = (machine.home / "said").read_text(encoding="utf-8").splitlines()
     assert [line.split()[1] for line in said] == ["add-json", "remove", "add-json"]
-    made = read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]["glm"]
+    made = read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"]["glm"]
     assert made["command"] == COMMAND[0]
 
 
 def test_a_command_that_does_not_start_is_done_without(tmp_path: Path) -> None:
-    place = _claude(tmp_path, "")
+    machine = _claude(tmp_path, "")
     (tmp_path / "bin" / "claude").write_bytes(b"\x7fELF no program")
-    install("claude-code", Wish(), place, COMMAND)
-    assert "glm" in read(AGENTS["claude-code"], place.home / ".claude.json")["mcpServers"]
+    install("claude-code", Wish(), machine, COMMAND)
+    assert "glm" in read(CLIENTS["claude-code"], machine.home / ".claude.json")["mcpServers"]
 
 
-def test_codex_s_entry_is_renewed_in_its_place_with_what_its_user_added(place: Place) -> None:
-    file = file_of("codex", place)
+def test_codex_s_entry_is_renewed_in_its_place_with_what_its_user_added(machine: Machine) -> None:
+    file = file_of("codex", machine)
     file.parent.mkdir()
     file.write_text(
         '[mcp_servers.glm]\ncommand = "/old/glm-mcp" # mine\nenabled = false\n[mcp_servers.glm.env]\nGLM_DEADLINE_S = "30"\n'
         "[tui]\na = 1\n",
         encoding="utf-8",
     )
-    install("codex", Wish(), place, COMMAND)
+    install("codex", Wish(), machine, COMMAND)
     text = file.read_text(encoding="utf-8")
     made = tomllib.loads(text)["mcp_servers"]["glm"]
     assert (made["command"], made["enabled"], made["env"]) == (COMMAND[0], False, {"GLM_DEADLINE_S": "30"})
     assert "tool_timeout_sec" not in made
     assert "# mine" in text
-    install("codex", Wish(url="http://127.0.0.1:8000/mcp"), place, COMMAND)
+    install("codex", Wish(url="http://127.0.0.1:8000/mcp"), machine, COMMAND)
     made = tomllib.loads(file.read_text(encoding="utf-8"))["mcp_servers"]["glm"]
     assert made == {"url": "http://127.0.0.1:8000/mcp", "tool_timeout_sec": 300}
 
@@ -386,50 +383,50 @@ def test_the_command_is_found_beside_python_or_in_the_scripts_or_is_python_itsel
 
 
 @pytest.mark.parametrize("path", ["a-file/x.json", "n" * 250])
-def test_what_cannot_be_written_is_said_and_nothing_is_half_done(path: str, place: Place) -> None:
-    (place.home / "a-file").touch()
-    target = place.home / path
+def test_what_cannot_be_written_is_said_and_nothing_is_half_done(path: str, machine: Machine) -> None:
+    (machine.home / "a-file").touch()
+    target = machine.home / path
     if "/" not in path:
         target.write_text("{}", encoding="utf-8")
-    bad = Place({"PATH": "", "CLINE_MCP_SETTINGS_PATH": str(target)}, "linux", place.home, place.cwd)
+    bad = Machine({"PATH": "", "CLINE_MCP_SETTINGS_PATH": str(target)}, "linux", machine.home, machine.cwd)
     with pytest.raises(ConfigError, match="cannot be written"):
         install("cline", Wish(), bad, COMMAND)
     assert not target.is_file() or target.read_text(encoding="utf-8") == "{}"
 
 
 def test_a_host_is_found_by_its_file_folder_or_command(tmp_path: Path) -> None:
-    place = _claude(tmp_path, "")
-    assert "claude-code" in machine(place)[0]
-    bare = Place({"PATH": ""}, "linux", place.home, place.home)
-    (place.home / ".claude.json").write_text("{}", encoding="utf-8")
-    (place.home / ".config" / "CherryStudio").mkdir(parents=True)
-    assert [line.split()[0] for line in machine(bare)] == ["claude-code", "cherry-studio"]
-    assert "by hand" in machine(bare)[1]
+    machine = _claude(tmp_path, "")
+    assert "claude-code" in found_here(machine)[0]
+    bare = Machine({"PATH": ""}, "linux", machine.home, machine.home)
+    (machine.home / ".claude.json").write_text("{}", encoding="utf-8")
+    (machine.home / ".config" / "CherryStudio").mkdir(parents=True)
+    assert [line.split()[0] for line in found_here(bare)] == ["claude-code", "cherry-studio"]
+    assert "by hand" in found_here(bare)[1]
 
 
-def test_print_shows_the_entry_and_writes_nothing(place: Place) -> None:
+def test_print_shows_the_entry_and_writes_nothing(machine: Machine) -> None:
     assert (
-        json.loads("\n".join(install("print", Wish(), place, COMMAND)))["mcpServers"]["glm"]["command"]
+        json.loads("\n".join(install("print", Wish(), machine, COMMAND)))["mcpServers"]["glm"]["command"]
         == COMMAND[0]
     )
     for name in WRITTEN:
-        shown = "\n".join(install(name, Wish(show=True), place, COMMAND))
-        assert str(file_of(name, place)) in shown
+        shown = "\n".join(install(name, Wish(show=True), machine, COMMAND))
+        assert str(file_of(name, machine)) in shown
         assert COMMAND[0] in shown
-    assert [p for p in place.home.rglob("*") if p.is_file()] == []
+    assert [p for p in machine.home.rglob("*") if p.is_file()] == []
 
 
-def test_cherry_studio_is_given_a_link_and_json(place: Place) -> None:
-    shown = install("cherry-studio", Wish(), place, COMMAND)
+def test_cherry_studio_is_given_a_link_and_json(machine: Machine) -> None:
+    shown = install("cherry-studio", Wish(), machine, COMMAND)
     assert shown[2].startswith("cherrystudio://mcp/install?servers=")
     assert json.loads(shown[3])["mcpServers"]["glm"]["timeout"] == 300
-    assert "database" in install("cherry-studio", Wish(remove=True), place, COMMAND)[0]
+    assert "database" in install("cherry-studio", Wish(remove=True), machine, COMMAND)[0]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 40, "glm.x"])
-def test_a_name_that_a_host_would_not_take_is_refused(name: str, place: Place) -> None:
+def test_a_name_that_a_host_would_not_take_is_refused(name: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no name for a server"):
-        install("cursor", Wish(name=name), place, COMMAND)
+        install("cursor", Wish(name=name), machine, COMMAND)
 
 
 @pytest.mark.parametrize(
@@ -480,30 +477,32 @@ def test_a_name_that_a_host_would_not_take_is_refused(name: str, place: Place) -
 def test_a_host_s_file_is_where_its_platform_has_it(
     platform: str, env: dict[str, str], expected: dict[str, str], tmp_path: Path
 ) -> None:
-    place = Place({k: v.replace("HOME", str(tmp_path)) for k, v in env.items()}, platform, tmp_path, tmp_path)
-    assert {n: AGENTS[n].files(place)[0].relative_to(tmp_path).as_posix() for n in expected} == expected
+    machine = Machine(
+        {k: v.replace("HOME", str(tmp_path)) for k, v in env.items()}, platform, tmp_path, tmp_path
+    )
+    assert {n: CLIENTS[n].files(machine)[0].relative_to(tmp_path).as_posix() for n in expected} == expected
 
 
-def test_both_files_are_written_where_a_host_has_two(place: Place) -> None:
-    editor = place.home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev"
-    old, new = place.home / ".codeium/windsurf", place.home / ".config/devin"
+def test_both_files_are_written_where_a_host_has_two(machine: Machine) -> None:
+    editor = machine.home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev"
+    old, new = machine.home / ".codeium/windsurf", machine.home / ".config/devin"
     for folder in (editor, old, new):
         folder.mkdir(parents=True)
-    install("cline", Wish(), place, COMMAND)
-    install("windsurf", Wish(url="http://127.0.0.1:8000/mcp"), place, COMMAND)
+    install("cline", Wish(), machine, COMMAND)
+    install("windsurf", Wish(url="http://127.0.0.1:8000/mcp"), machine, COMMAND)
     assert (editor / "settings" / "cline_mcp_settings.json").is_file()
-    assert (place.home / ".cline/data/settings/cline_mcp_settings.json").is_file()
+    assert (machine.home / ".cline/data/settings/cline_mcp_settings.json").is_file()
     assert "serverUrl" in (old / "mcp_config.json").read_text(encoding="utf-8")
     assert '"url"' in (new / "mcp_config.json").read_text(encoding="utf-8")
 
 
-def test_the_hosts_of_a_machine_are_listed_with_their_state(place: Place) -> None:
-    assert "No host was found" in machine(place)[0]
-    install("cursor", Wish(), place, COMMAND)
-    (place.home / ".gemini").mkdir()
-    (place.home / ".codex").mkdir()
-    (place.home / ".codex" / "config.toml").write_text("= broken", encoding="utf-8")
-    states = {line.split()[0]: " ".join(line.split()[1:-1]) for line in machine(place)}
+def test_the_hosts_of_a_machine_are_listed_with_their_state(machine: Machine) -> None:
+    assert "No host was found" in found_here(machine)[0]
+    install("cursor", Wish(), machine, COMMAND)
+    (machine.home / ".gemini").mkdir()
+    (machine.home / ".codex").mkdir()
+    (machine.home / ".codex" / "config.toml").write_text("= broken", encoding="utf-8")
+    states = {line.split()[0]: " ".join(line.split()[1:-1]) for line in found_here(machine)}
     assert states == {"cursor": "installed", "codex": "unreadable", "gemini-cli": "not installed"}
 
 
@@ -524,103 +523,3 @@ def test_the_command_lists_installs_and_takes_out(tmp_path: Path) -> None:
     wrong = run(cli, ["install", "notepad"])
     assert wrong.exit_code == 2
     assert "cherry-studio" in wrong.output
-
-
-# The pages about hosts
-
-PAGES = ROOT / "docs" / "hosts"
-
-
-def test_every_host_has_a_page_and_both_languages_lead_to_it() -> None:
-    assert {p.stem for p in PAGES.iterdir()} == set(NAMES)
-    for readme in ("README.md", "README.zh-CN.md"):
-        text = (PAGES.parent.parent / readme).read_text(encoding="utf-8")
-        assert [n for n in NAMES if f"(docs/hosts/{n}.md)" not in text] == []
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_shows_the_entry_of_the_code_and_ends_in_how_to_check(name: str) -> None:
-    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
-    agent = AGENTS.get(name, GENERIC)
-    made = entry(agent, ["/path/to/glm_mcp/.venv/bin/glm-mcp"])
-    assert dump(agent, document(agent, {"glm": made})) in text
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-1] == "How to check"
-    assert "```console" in text.partition("## How to check")[2]
-    shown = re.findall(r"^glm-mcp install (.*)$", text, re.MULTILINE)
-    assert shown
-    for words in shown:
-        context = cli.commands["install"].make_context("install", words.split())
-        assert context.params["host"] == name
-        if context.params["scope"] == "project":
-            assert agent.project
-        if context.params["url"]:
-            assert agent.http is not None
-
-
-# The editor of JSON with comments
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(
-    st.dictionaries(st.text(max_size=4), VALUES, max_size=4),
-    st.text(max_size=4),
-    VALUES,
-    st.sampled_from([None, 1, "\t"]),
-)
-def test_any_member_can_be_put_into_any_object_and_dropped_again(
-    whole: dict[str, Any], key: str, value: Any, indent: Any
-) -> None:
-    text = json.dumps(whole, indent=indent)
-    new = jsonc.put(text, [key], value)
-    assert jsonc.load(new) == {**whole, key: value}
-    left = {k: v for k, v in whole.items() if k != key}
-    assert jsonc.load(jsonc.drop(new, [key])) == left
-    if key not in whole:
-        assert "".join(jsonc.drop(new, [key]).split()) == "".join(text.split())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        '{"a" 1}',
-        '{"a": }',
-        "{a: 1}",
-        '{"a": 1} 2',
-        '{"a": 01}',
-        '{"a": "\n"}',
-        "[" * 200,
-        '{"a": 1 "b": 2}',
-        "/* never closed",
-    ],
-)
-def test_what_is_not_json_is_a_value_error_with_its_line(text: str) -> None:
-    with pytest.raises(ValueError, match="line 1: "):
-        jsonc.load(text)
-
-
-def test_the_comma_before_a_last_member_goes_with_it_and_comments_stay() -> None:
-    text = '{\n  "a": 1, // first\n  // about b\n  "b": 2\n}\n'
-    assert jsonc.drop(text, ["b"]) == '{\n  "a": 1 // first\n  // about b\n}\n'
-    assert jsonc.drop(text, ["a"]) == '{\n   // first\n  // about b\n  "b": 2\n}\n'
-    assert jsonc.drop(text, ["c"]) == text
-    assert jsonc.drop(text, ["a", "x"]) == text
-    assert jsonc.drop("", ["a"]) == ""
-    assert jsonc.drop(text, ["x", "y"]) == text
-    assert jsonc.load(jsonc.put('{"a": 1,}', ["b"], 2)) == {"a": 1, "b": 2}
-    assert jsonc.load(jsonc.drop('{"a": 1, "a": 2}', ["a"])) == {}
-
-
-def test_a_value_is_replaced_in_its_place() -> None:
-    text = '{\n  "a": {\n    "b": 1 /* old */\n  },\n  "c": 3\n}\n'
-    assert (
-        jsonc.put(text, ["a", "b"], [1])
-        == '{\n  "a": {\n    "b": [\n      1\n    ] /* old */\n  },\n  "c": 3\n}\n'
-    )
-    with pytest.raises(ValueError, match="of another kind"):
-        jsonc.put(text, ["c", "d"], 1)

@@ -23,6 +23,7 @@ from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
 from support.ole import ole
+from support.paths import DATA
 from support.pictures import corners, photo, png_claiming, save
 from support.toolkit import call as called
 from support.toolkit import chats, fail, glm, say, text_of
@@ -122,7 +123,7 @@ BAD: list[Bad] = [
     ("read_document", "noise.pdf", lambda: bytes(range(1, 256)) * 40, "unsupported_media", "noise.pdf"),
     ("read_document", "a.png", lambda: save(corners(), "PNG"), "unsupported_media", "describe_image"),
     ("read_document", "film.pdf", lambda: make(Film(regular(1))), "unsupported_media", "analyze_video"),
-    ("read_document", "pack.docx", lambda: zipped({"a.txt": "x"}), "unsupported_media", "archive"),
+    ("read_document", "empty.zip", lambda: zipped({}), "unsupported_media", "empty archive"),
     (
         "read_document",
         "song.mp3",
@@ -404,8 +405,8 @@ READERS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "pillow_heif": ("describe_image", "IMG_1.heic", heic),
     "av": ("analyze_video", "film.mp4", lambda: make(Film(regular(1)))),
     "liteparse": ("read_document", "paper.pdf", lambda: pdf([lines(["Words."])])),
-    "mammoth": ("read_document", "letter.docx", lambda: docx(para("Words."))),
-    "python_calamine": ("read_document", "book.xlsx", lambda: zipped({"xl/workbook.xml": "<workbook/>"})),
+    "markdownify": ("read_document", "page.html", lambda: b"<p>Words.</p>"),
+    "python_calamine": ("read_document", "book.xls", (DATA / "excel97.xls").read_bytes),
 }
 EXPECTED = {"crash": "unsupported_media", "swell": "media_too_large", "hang": "timeout"}
 
@@ -510,7 +511,7 @@ async def test_a_decoder_that_hangs_ends_with_the_time_of_the_call_and_leaves_no
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux")
-@pytest.mark.parametrize("library", ["pillow_heif", "av", "liteparse", "mammoth"])
+@pytest.mark.parametrize("library", ["pillow_heif", "av", "liteparse", "markdownify"])
 async def test_a_cancelled_call_kills_its_decoder_and_what_that_started(
     connect: Connect,
     sim: Simulator,

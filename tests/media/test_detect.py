@@ -282,7 +282,7 @@ def test_a_character_cut_by_the_end_of_the_head_is_no_damage() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\0", b"\x7fELF\x02", packed("a.txt"), b"\x1f\x8b\x08\0", b"SQLite format 3\0", bytes(range(256))],
+    [b"", b"\0", b"\x7fELF\x02", b"\x1f\x8b\x08\0", b"SQLite format 3\0", bytes(range(256))],
 )
 def test_what_no_tool_reads_is_unknown(data: bytes) -> None:
     assert not detect(data).reader

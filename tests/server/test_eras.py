@@ -106,9 +106,7 @@ async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_lo
         async with connect(app=app, mode=mode) as client:
             result = await client.call_tool("broken", {})
     assert result.is_error
-    assert text_of(result).startswith(
-        "internal: broken failed by a defect of this server (ZeroDivisionError)"
-    )
+    assert text_of(result).startswith("internal: broken failed by a defect of this server")
     assert "secret detail" not in text_of(result)
     assert result.meta
     assert result.meta["glm"]["error"]["kind"] == "internal"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from glm_mcp.simulator import Fault, Simulator, Switches
-from glm_mcp.simulator.images import SIZES
+from glm_mcp.simulator.pictures.images import SIZES
 
 # One client, because a new one for each request would load the certificates again.
 HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))

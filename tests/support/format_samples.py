@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from support.made_documents import odt, zipped
+from support.made_outlook import compound, message, text
 from support.ole import ole
 from support.pictures import corners, save
 from support.specimens import SPECIMENS
@@ -74,6 +75,9 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
         )
     },
     "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
+    "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
+    "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
+    "feed": ("a.rss", lambda: b"<rss><channel><title>News</title></channel></rss>"),
     "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),
     "hls": ("a.m3u8", lambda: b"#EXTM3U\n#EXT-X-VERSION:3\n"),
     "dash": ("a.mpd", lambda: b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'),
@@ -97,6 +101,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "jxl": ("a.jxl", lambda: at(0, b"\xff\x0a")),
     "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
     "dds": ("a.dds", lambda: save(Image.new("RGBA", (8, 8)), "DDS")),
+    "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
     "jxr": ("a.jxr", lambda: at(0, b"II\xbc\1")),
     "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0")),
@@ -106,7 +111,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "doc": ("a.doc", lambda: ole(["WordDocument"])),
     "ppt": ("a.ppt", lambda: ole(["PowerPoint Document"])),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
-    "msg": ("a.msg", lambda: ole(["__properties_version1.0"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),
     "pages": ("a.pages", lambda: zipped({"Index/Document.iwa": "x"})),
     "numbers": ("a.numbers", lambda: zipped({"Index/Document.iwa": "x"})),
@@ -121,7 +125,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "onenote": ("a.one", lambda: at(0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d")),
     "ole": ("a.bin", lambda: ole(["Something"])),
     "lfs": ("photo.png", LFS.encode),
-    "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "tar": ("a.tar", tar),
     "gzip": ("a.gz", _specimen("document-pack.gz")),
     "7z": ("a.7z", _specimen("document-pack.7z")),

@@ -231,7 +231,7 @@ def epub(chapters: Mapping[str, str], spine: Sequence[str]) -> bytes:
     )
 
 
-# These have no types; python-pptx brings both.
+# python-pptx brings both.
 xlsxwriter: Any = pytest.importorskip("xlsxwriter")
 
 

@@ -108,12 +108,11 @@ def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> 
     from glm_mcp.media.images.options import Options
     from glm_mcp.media.worker_child import load as load_job
 
-    options = Options(name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
+    options = Options(name, kind.name, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8)
     if not kind.child:
         try:
-            image = decode.open_lazily(data, name)
-            light = pipeline.decoded_pixels(data, image, options) <= 16_000_000
-            if light and image.format in decode.IN_THREAD:
+            image = decode.open_lazily(data, name, kind.name)
+            if pipeline.decoded_pixels(data, image, options) <= 16_000_000:
                 pipeline.make(data, options)
                 return
         except decode.Damaged:
@@ -163,10 +162,9 @@ def load() -> None:
     """Imports what the readers need, before the first fork."""
     import av
     import liteparse  # noqa: F401
-    import mammoth
     import markdownify
+    import olefile
     import pillow_heif
-    import pptx
     import python_calamine
     import resvg_py
     from PIL import Image
@@ -178,9 +176,8 @@ def load() -> None:
     from glm_mcp.media.video import prepare as films
 
     _ = (
-        mammoth,
+        olefile,
         markdownify,
-        pptx,
         python_calamine,
         resvg_py,
         epub,

@@ -42,6 +42,14 @@ def crash(file: BinaryIO, params: dict[str, Any]) -> Result:
     os.abort()
 
 
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+def panic(file: BinaryIO, params: dict[str, Any]) -> Result:
+    raise Panic("called `Option::unwrap()` on a `None` value")
+
+
 def leave(file: BinaryIO, params: dict[str, Any]) -> Result:
     sys.stderr.write("cannot read /home/somebody/private.bin today\n")
     sys.stderr.flush()

@@ -16,7 +16,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
 from glm_mcp.media.images import annotate
 from glm_mcp.media.types import Picture
-from glm_mcp.tools.boxes import Box, parse_boxes
+from glm_mcp.tools.boxes import Box, parse_boxes, unplaced
 from glm_mcp.tools.locate import to_pixels
 
 
@@ -185,3 +185,16 @@ def test_boxes_are_drawn_with_their_numbers() -> None:
     assert image.convert("RGB").getpixel((250, 46)) == (0x00, 0x72, 0xD6)
     with pytest.raises(UnsupportedMedia):
         annotate.draw(b"nothing", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("[[10, 20, 300, 400]]", []),
+        ("[[10, 20, 1300, 400], [1500, 20, 1800, 400]]", ["2 boxes could not be placed: beyond 1000"]),
+        ('{"bbox_2d": [10, 20, 1300, 400]}', ["1 box could not be placed: beyond 1000"]),
+        ("the years 2020, 2021 and [3, 4]", []),
+    ],
+)
+def test_boxes_that_lie_outside_are_told(text: str, notes: list[str]) -> None:
+    assert unplaced(text) == notes

@@ -119,3 +119,17 @@ def test_a_schema_may_refer_to_itself() -> None:
 def test_a_schema_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="not a valid JSON Schema"):
         check_schema({"type": "nothing"})
+
+
+@pytest.mark.anyio
+async def test_an_envelope_that_the_schema_does_not_know_is_taken_off() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    assert await check('{"answer": {"city": "Oslo"}}', schema) == ({"city": "Oslo"}, None)
+    assert await check('{"city": "Oslo"}', schema) == ({"city": "Oslo"}, None)
+    value, problem = await check('{"a": {"city": "Oslo"}, "b": {"city": "Rome"}}', schema)
+    assert problem, f"nobody knows which of two is meant: {value}"

@@ -1,10 +1,11 @@
-"""Mail messages (EML): the headers people read, the text, and what is attached."""
+"""Mail messages (EML, MHTML): the headers people read, the text, the mails attached to it, and what else is attached."""
 
 from __future__ import annotations
 
 import email
 import email.policy
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from typing import Any, BinaryIO
 
@@ -13,46 +14,120 @@ from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Reply-To", "Date")
+_BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
+_MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
+_DEPTH = 5  # mails within mails
+_STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
+_TEXT = 200_000  # characters of an attached text
+
+
+@dataclass(slots=True)
+class Mail:
+    """What one mail says: its bodies in order, what is attached to it by name, and the attached that is text, whole."""
+
+    head: list[str]
+    bodies: list[str] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        listed = "\n".join(["Attachments:", "", *self.attached]) if self.attached else ""
+        return "\n\n".join(filter(None, ["\n".join(self.head), *self.bodies, listed, *self.within]))
 
 
 def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) -> dict[str, Any]:
-    """The plain text where there is one, else the HTML as Markdown. Raises InvalidRequest, MissingExtra."""
-    message = email.message_from_bytes(data, policy=email.policy.default)
-    lines = [f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))]
-    plain: list[str] = []
-    rich: list[str] = []
-    attached: list[str] = []
-    for part in _leaves(message):
-        filename = part.get_filename()
-        kind = part.get_content_type()
-        body = part.get_payload(decode=True)
-        payload = body if isinstance(body, bytes) else b""
+    """Raises InvalidRequest, MissingExtra."""
+    return one_text("eml", mail_text(data, name, encoding), spec, name)
+
+
+def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
+    """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
+    return _read(
+        email.message_from_bytes(data, policy=email.policy.default), name, encoding, depth
+    ).markdown()
+
+
+def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:
+    mail = Mail([f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))])
+    for part in _chosen(message, name, encoding):
+        kind, filename = part.get_content_type(), part.get_filename()
         if kind == "message/rfc822":
-            attached.append(f"- {filename or 'a message'} ({kind})")
-        elif filename or part.get_content_disposition() == "attachment" or not kind.startswith("text/"):
-            attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
-        elif kind == "text/html":
-            rich.append(decode_html(payload, name, encoding, part.get_content_charset()).text)
-        else:
-            plain.append(decode(payload, name, encoding, declared=part.get_content_charset()).text.strip())
-    text = "\n\n".join(filter(None, plain)) or "\n\n".join(
-        html_markdown(h, what="reading a mail in HTML") for h in rich
+            _attached_mail(part, mail, name, encoding, depth)
+            continue
+        payload = _payload(part)
+        is_text = kind in _BODIES
+        if filename or part.get_content_disposition() == "attachment" or not is_text:
+            mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
+            if kind.startswith("text/") and kind not in _MACHINES:
+                shown = _text(part, name, encoding)
+                more = f"\n… ({len(shown) - _TEXT:,} characters more)" if len(shown) > _TEXT else ""
+                mail.within.append(f"[attached: {filename or 'unnamed'}]\n\n{shown[:_TEXT]}{more}")
+        elif text := _text(part, name, encoding):
+            mail.bodies.append(text)
+    return mail
+
+
+def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth: int) -> None:
+    inner = (
+        next((m for m in part.get_payload() if isinstance(m, Message)), None) if part.is_multipart() else None
     )
-    blocks = ["\n".join(lines), text, "\n".join(["Attachments:", "", *attached]) if attached else ""]
-    return one_text("eml", "\n\n".join(filter(None, blocks)), spec, name)
+    title = part.get_filename() or (_header(inner, "Subject") if inner is not None else "") or "a message"
+    mail.attached.append(f"- {title} (message/rfc822)")
+    if inner is not None and depth < _DEPTH:
+        mail.within.append(
+            f"[attached mail: {title}]\n\n{_read(inner, name, encoding, depth + 1).markdown()}"
+        )
 
 
-def _leaves(message: EmailMessage | Message) -> Iterator[Any]:
-    """The parts that hold something; a mail within the mail is one attachment."""
-    if message.get_content_type() != "message/rfc822" and message.is_multipart():
-        for part in message.get_payload():
-            if isinstance(part, Message):
-                yield from _leaves(part)
-    else:
+def _chosen(message: EmailMessage | Message, name: str, encoding: str | None) -> Iterator[Any]:
+    """The parts that hold something, of alternatives one: the plain text, unless it only stands in for the HTML."""
+    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
         yield message
+        return
+    parts = [part for part in message.get_payload() if isinstance(part, Message)]
+    if message.get_content_type() == "multipart/alternative":
+        parts = _alternative(parts, name, encoding)
+    for part in parts:
+        yield from _chosen(part, name, encoding)
 
 
-def _header(message: EmailMessage, title: str) -> str:
+def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[Message]:
+    """One of the forms of a text, and what is none of its forms, such as an invitation to a calendar."""
+    plain = next((p for p in parts if p.get_content_type() == "text/plain"), None)
+    rich = next((p for p in parts if p is not plain and _has_html(p)), None)
+    others = [
+        p for p in parts if p is not plain and p is not rich and not p.get_content_type().startswith("text/")
+    ]
+    if plain is None or rich is None:
+        return [p for p in (plain or rich, *others) if p is not None] or parts[-1:]
+    words = len(_text(plain, name, encoding))
+    html = next((p for p in rich.walk() if p.get_content_type() == "text/html"), rich)
+    is_stub = words < 500 and words < _STUB * len(_text(html, name, encoding))
+    if is_stub:
+        return [rich, *others]
+    # Pictures of the HTML are attachments of the mail, whichever text is read.
+    return [plain, *(p for p in rich.walk() if not p.is_multipart() and p is not html), *others]
+
+
+def _has_html(part: Message) -> bool:
+    return any(p.get_content_type() == "text/html" for p in part.walk())
+
+
+def _text(part: Message, name: str, encoding: str | None) -> str:
+    payload, declared = _payload(part), part.get_content_charset()
+    if part.get_content_type() == "text/html":
+        return html_markdown(
+            decode_html(payload, name, encoding, declared).text, what="reading a mail in HTML"
+        )
+    return decode(payload, name, encoding, declared=declared).text.strip()
+
+
+def _payload(part: Message) -> bytes:
+    body = part.get_payload(decode=True)
+    return body if isinstance(body, bytes) else b""
+
+
+def _header(message: EmailMessage | Message, title: str) -> str:
     """The header as people read it; as it was written where the standard parser fails on a broken address or date."""
     try:
         value = str(message.get(title, ""))

@@ -7,8 +7,10 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import Decoded, decode
-from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.web.layout import fill_in, unwrap_layout
+from glm_mcp.media.documents.web.mathml import formula
 
 _GONE = (
     "script",
@@ -16,9 +18,10 @@ _GONE = (
     "nav",
     "template",
     "noscript",
-    "svg",
     "iframe",
     "input",
+    "textarea",
+    "select",
     "object",
     "embed",
     "canvas",
@@ -31,42 +34,102 @@ _XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]{1,40})""", 
 _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
 _CELLS = 200_000  # of one table after spans are repeated
 _SPAN = 1000
+_BARE = 200  # characters; a page that shows fewer is empty until its script runs
+_INLINE = ("b", "strong", "i", "em", "u", "s", "span", "font", "sup", "sub", "code", "a", "small", "mark")
 _FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table", "sup", "sub")
 
 
 def decode_html(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> Decoded:
     """Its text: the caller's encoding, a byte-order mark, UTF-8, the page's own word, a guess. Raises as `decode`."""
-    found = _META.search(data[:8192]) or _XML.search(data[:1024])
-    return decode(data, name, encoding, declared=found[1].decode("ascii", "replace") if found else declared)
+    said = _META.search(data[:8192]) or _XML.search(data[:1024])
+    return decode(data, name, encoding, declared=said[1].decode("ascii", "replace") if said else declared)
+
+
+def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (parts) of a web page. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
+    decoded = decode_html(file.read(), params["name"], params.get("encoding"))
+    notes = [decoded.note] if decoded.note else []
+    return one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes), []
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:
-    """Markdown of a page or a fragment. Raises MissingExtra."""
+    """Markdown of a page or a fragment. A page that a script would make visible is shown as if it had. Raises MissingExtra."""
     try:
-        from bs4 import Comment
+        import bs4  # noqa: F401 - what is needed below, asked for once
     except ImportError:
         raise MissingExtra("office", what) from None
+    text = _read(html, scripted=False)
+    if len(text) < _BARE <= len(html):
+        shown = _read(html, scripted=True)
+        text = shown if len(shown) > max(_BARE, 5 * len(text)) else text
+    return text
+
+
+def _read(html: str, *, scripted: bool) -> str:
+    """`scripted`: with what a script would show, and what is there for readers without one."""
     soup = _soup(html)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for comment in soup.find_all(string=lambda s: isinstance(s, Comment)):
-        comment.extract()
-    for box in soup.find_all("input"):
-        if str(box.get("type")).lower() == "checkbox" and not _hidden(box):
-            after = box.next_sibling
-            gap = "" if isinstance(after, str) and after[:1].isspace() else " "
-            box.replace_with(("[x]" if box.has_attr("checked") else "[ ]") + gap)
-    for element in soup.find_all(_unseen):
+    _write_formulas(soup)
+    _drop_declarations(soup)
+    hidden = _never if scripted else _hidden
+    fill_in(soup, hidden)
+    for element in soup.find_all(
+        lambda e: (e.name in _GONE and not (scripted and e.name == "noscript")) or hidden(e)
+    ):
         if not element.decomposed:
             element.decompose()
     if soup.head is not None:
         soup.head.decompose()
+    for drawing in soup.find_all("svg"):
+        words = "; ".join(filter(None, (" ".join(t.get_text(" ").split()) for t in drawing.find_all("text"))))
+        drawing.replace_with(f"[drawing: {words}]" if words else "")
     for image in soup.find_all("img"):
         image.replace_with(f"[picture: {alt}]" if (alt := str(image.get("alt") or "").strip()) else "")
+    for element in soup.find_all(_INLINE):
+        if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
+            if element.get_text():
+                element.replace_with(" ")  # a bold space still parts two words
+            else:
+                element.decompose()
     try:
+        soup.smooth()
+        unwrap_layout(soup)
         text = _convert(soup)
     except RecursionError:
         text = soup.get_text("\n", strip=True)  # nested beyond reason: its words without its form
     return f"# {title}\n\n{text}" if title and title not in text[:400] else text
+
+
+def _never(_element: Any) -> bool:
+    return False
+
+
+def _write_formulas(soup: Any) -> None:
+    """Before hidden elements go: pages hide the formula and show a picture of it."""
+    for math in soup.find_all("math"):
+        text = formula(math)
+        wrappers = []
+        for wrapper in math.parents:
+            if wrapper.name != "span" or wrapper.get_text(strip=True) != math.get_text(strip=True):
+                break
+            wrappers.append(wrapper)
+        math.replace_with(f" {text} " if str(math.get("display")) != "block" else f"\n{text}\n")
+        for wrapper in wrappers:
+            wrapper.unwrap()
+    for script in soup.find_all("script", type=re.compile(r"^math/tex")):
+        script.replace_with(f" {' '.join(script.get_text().split())} ")
+
+
+def _drop_declarations(soup: Any) -> None:
+    """Comments, document types, XML declarations and instructions; marked sections are text."""
+    from bs4 import CData
+    from bs4.element import PreformattedString
+
+    for string in soup.find_all(string=lambda s: isinstance(s, PreformattedString)):
+        if isinstance(string, CData):
+            string.replace_with(str(string))
+        else:
+            string.extract()
 
 
 def _soup(html: str) -> Any:
@@ -81,10 +144,6 @@ def _soup(html: str) -> Any:
     return BeautifulSoup(html, "html.parser")
 
 
-def _unseen(element: Any) -> bool:
-    return element.name in _GONE or _hidden(element)
-
-
 def _hidden(element: Any) -> bool:
     return (
         element.has_attr("hidden")
@@ -97,7 +156,7 @@ def _convert(soup: Any) -> str:
     """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
     tables: dict[str, str] = {}
     # All chosen before the first is taken out: with it go those that lie in its cells.
-    for element in [found for found in soup.find_all("table") if found.find_parent("table") is None]:
+    for element in [outer for outer in soup.find_all("table") if outer.find_parent("table") is None]:
         mark = f"GLMTABLE{len(tables)}ELBATMLG"
         tables[mark] = _table(element)
         paragraph = soup.new_tag("p")
@@ -174,17 +233,15 @@ def _cell(cell: Any) -> str:
     if cell.find(_FORMED) is None:
         return " ".join(cell.get_text().split())
     for inner in reversed(cell.find_all("table")):  # the deepest first: each word is written once
-        rows = [
-            " ; ".join(c.get_text(" ", strip=True) for c in r.find_all(("td", "th")))
-            for r in inner.find_all("tr")
-        ]
-        inner.replace_with(" / ".join(rows))
+        rows = [[_inline(c) for c in r.find_all(("td", "th"))] for r in inner.find_all("tr")]
+        inner.replace_with(flat(rows))
     cell.name = "div"  # the converter would write a table's pipe
     return re.sub(r"\n+", "\n", _markdown(cell))
 
 
-def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    decoded = decode_html(file.read(), params["name"], params.get("encoding"))
-    text = html_markdown(decoded.text, what="reading HTML")
-    notes = [decoded.note] if decoded.note else []
-    return one_text("html", text, params.get("pages"), params["name"], notes), []
+def _inline(cell: Any) -> str:
+    """The words of a cell of a table within a cell, with its links."""
+    if cell.find("a") is None:
+        return str(cell.get_text(" ", strip=True))
+    cell.name = "div"
+    return _markdown(cell)

@@ -35,6 +35,12 @@ def cell(value: str) -> str:
     return "<br>".join(value.split("\n")) if "\n" in value else value
 
 
+def flat(rows: Iterable[Sequence[str]]) -> str:
+    """A table within a cell, in one line: its cells apart by semicolons, its rows by slashes."""
+    lines = (" ; ".join(" ".join(value.split()) for value in row if value.strip()) for row in rows)
+    return " / ".join(filter(None, lines))
+
+
 def trim(rows: list[list[str]]) -> list[list[str]]:
     """The rows without empty rows and columns at the end."""
     while rows and not any(rows[-1]):

@@ -10,17 +10,15 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
 from glm_mcp.media.types import Document, Page
+from glm_mcp.text import plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
+SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
-_LONE = re.compile(r"[\ud800-\udfff]")
+_UNSEEN = re.compile("[\ufeff\ufffe\uffff]")  # a byte-order mark within a text, and what is no character
 
 
 def choose(
@@ -74,11 +72,29 @@ def _numbers(piece: str, total: int, name: str, unit: str, names: Sequence[str])
 
 
 def clean_text(text: str) -> str:
-    """The text without terminal escapes and control characters; line ends and form feeds become newlines, tabs stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n").replace("\x0b", "\n")
-    if "\x1b" in text:
-        text = _ESCAPES.sub("", text)
-    return _LONE.sub("\ufffd", _CONTROL.sub("", text))
+    """The text as data: `plain`, without what no reader sees."""
+    return _UNSEEN.sub("", plain(text))
+
+
+class LeftOut:
+    """What could not be read, by kind and place, for the notes of a document."""
+
+    _SHOWN = 8  # places of one kind
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, what: str, place: str) -> None:
+        places = self._places.setdefault(what, [])
+        if place not in places:
+            places.append(place)
+
+    def notes(self) -> list[str]:
+        return [
+            f"left out, {what}: {', '.join(places[: self._SHOWN])}"
+            + (f" and {len(places) - self._SHOWN} more" if len(places) > self._SHOWN else "")
+            for what, places in self._places.items()
+        ]
 
 
 def result(
@@ -88,6 +104,10 @@ def result(
     rows = [
         (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
     ]
+    if (
+        total == 1 and kind in SHEETS
+    ):  # that an only page is the first says nothing, but the name of an only sheet does
+        rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
     return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
 
 

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.page.annotations import annotation_blocks
+from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.sideways import upright
+from glm_mcp.media.documents.page.text_layer import letters_in, why_seen
 from glm_mcp.media.documents.pages import choose, clean_text, result
-from glm_mcp.media.documents.text_layer import letters_in, why_seen
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
 LARGE_BATCH = 10  # of a file that is itself too large for the memory: its pages hold large pictures
+SEARCHED = 100_000_000  # bytes of a file that is searched for the names of files in it
 SIDE = 1568  # pixels of the long side, where small print stays legible and a page stays near 250 KB
 TALL = 3.0  # a page longer than this many times its width is cut into tiles
 _MAX_DPI = 400
@@ -40,11 +44,10 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
-            text = _markdown(page)
+            text = upright(page, _markdown(page))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
-            rows.append(
-                (page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, (text, _form(page)))), why)
-            )
+            blocks = [text, _form(page), *annotation_blocks(page)]
+            rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
     notes = (
         [f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted"]
@@ -52,6 +55,9 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         else []
     )
     size = file.seek(0, io.SEEK_END)
+    if size <= SEARCHED:
+        file.seek(0)
+        notes += attachment_notes(file.read())
     file.seek(max(0, size - 2048))
     if b"%%EOF" not in file.read():
         notes.append("the file is cut off or damaged at its end; pages may be missing")
@@ -148,6 +154,7 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
         "output_format": "markdown",
         "include_complexity": True,
         "extract_form_fields": True,
+        "extract_annotations": isinstance(data, str) or b"/Annots" in data or b"/ObjStm" in data,
         "continue_on_page_error": True,
     }
     size = LARGE_BATCH if isinstance(data, str) else BATCH

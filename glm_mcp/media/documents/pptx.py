@@ -1,134 +1,255 @@
-"""PPTX: slides with titles, bullets, tables, chart data, diagrams and notes, one page a slide."""
+"""PPTX and its kin (PPSX, POTX, PPTM, strict): slides with titles, bullets, tables, charts, diagrams, comments and
+notes, one page a slide, from their own XML: one odd shape costs itself alone.
+"""
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import GLMError, MissingExtra, UnsupportedMedia
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.markdown import table
-from glm_mcp.media.documents.pages import choose, result
-from glm_mcp.media.documents.zip_xml import local, open_zip, refuse_entities_in, xml
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded, hyperlink
+from glm_mcp.media.documents.ooxml.formula import linear
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
+from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
-_DEEP = 20  # groups within groups
-
-
-def read_pptx(archive: zipfile.ZipFile, file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
-    """Raises MissingExtra, UnsupportedMedia, InvalidRequest (pages)."""
-    try:
-        from pptx import Presentation
-    except ImportError:
-        raise MissingExtra("office", "reading a PPTX") from None
-    refuse_entities_in(archive, name)
-    file.seek(0)
-    try:
-        slides = list(Presentation(file).slides)
-        chosen = choose(spec, len(slides), name, unit="slide")
-        return result("pptx", [_slide(slides[n - 1], n) for n in chosen], len(slides))
-    except (GLMError, RecursionError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - a damaged part raises anything, from lxml's errors to KeyError
-        raise UnsupportedMedia(
-            f"{name} is damaged: {type(error).__name__}", "Save it again as PPTX, or as PDF."
-        ) from None
-
-
-def _slide(slide: Any, number: int) -> tuple[int, str, str, str]:
-    title = slide.shapes.title
-    heading = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
-    blocks = [f"# {heading}"] if heading else []
-    own = title.shape_id if heading else None
-    blocks += [b for shape in slide.shapes if shape.shape_id != own for b in _shape(shape, 0) if b]
-    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
-        notes = slide.notes_slide.notes_text_frame.text.strip()
-        if notes:
-            blocks.append(f"Notes: {notes}")
-    # The element's own attribute: the library has no word for a hidden slide.
-    hidden = " (hidden)" if slide._element.get("show") in ("0", "false") else ""  # noqa: SLF001
-    return number, f"slide {number}{hidden}", "\n\n".join(blocks), ""
-
-
-def _shape(shape: Any, depth: int) -> Iterator[str]:
-    from pptx.enum.shapes import MSO_SHAPE_TYPE
-
-    if shape.shape_type == MSO_SHAPE_TYPE.GROUP:
-        if depth < _DEEP:
-            for inner in shape.shapes:
-                yield from _shape(inner, depth + 1)
-    elif getattr(shape, "has_table", False):
-        yield table(
-            [["" if c.is_spanned else c.text_frame.text for c in row.cells] for row in shape.table.rows]
-        )
-    elif getattr(shape, "has_chart", False):
-        yield from _chart(shape.chart)
-    elif shape.shape_type == MSO_SHAPE_TYPE.PICTURE or shape._element.tag.endswith("}pic"):  # noqa: SLF001 - placeholders with a picture
-        alt = " ".join((shape._element.xpath("./p:nvPicPr/p:cNvPr/@descr") or [""])[0].split())  # noqa: SLF001 - alt text has no other way
-        yield f"[picture: {alt}]" if alt else "[picture]"
-    elif shape.has_text_frame:
-        yield _text(shape)
-    else:
-        yield _diagram(shape)
-
-
-def _text(shape: Any) -> str:
-    """Paragraphs; in a body placeholder or at a deeper level they are list items."""
-    bulleted = (
-        shape.is_placeholder
-        and shape.placeholder_format.type is not None
-        and shape.placeholder_format.idx != 0
-    )
-    lines: list[str] = []
-    paragraphs = [
-        p for p in shape.text_frame.paragraphs if "".join(r.text for r in p.runs).strip() or p.text.strip()
-    ]
-    for paragraph in paragraphs:
-        text = " ".join(paragraph.text.replace("\v", " ").split())
-        item = paragraph.level > 0 or (bulleted and len(paragraphs) > 1)
-        lines.append(f"{'  ' * paragraph.level}- {text}" if item else text)
-    return "\n".join(lines) if any(line.lstrip().startswith("- ") for line in lines) else "\n\n".join(lines)
-
-
-def _chart(chart: Any) -> Iterator[str]:
-    title = (
-        chart.chart_title.text_frame.text.strip()
-        if chart.has_title and chart.chart_title.has_text_frame
-        else ""
-    )
-    yield f"Chart: {title}" if title else "Chart:"
-    for plot in chart.plots:
-        series = list(plot.series)
-        categories = [str(c) for c in plot.categories]
-        columns = [[_figure(v) for v in one.values] for one in series]
-        length = max([len(categories), *map(len, columns)], default=0)
-        rows = [["", *(str(one.name or f"series {i}") for i, one in enumerate(series, 1))]]
-        for i in range(length):
-            label = categories[i] if i < len(categories) else str(i + 1)
-            rows.append([label, *(c[i] if i < len(c) else "" for c in columns)])
-        yield table(rows)
-
-
-def _figure(value: Any) -> str:
-    if value is None:
-        return ""
-    return (
-        str(int(value))
-        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15
-        else str(value)
-    )
-
-
-def _diagram(shape: Any) -> str:
-    """The texts of a SmartArt diagram, which lie in a part of their own."""
-    ids = shape._element.xpath('.//*[local-name()="relIds"]/@*[local-name()="dm"]')  # noqa: SLF001 - the library has no word for diagrams
-    if not ids:
-        return ""
-    tree = xml(shape.part.related_part(ids[0]).blob, "the diagram")
-    points = [e for e in tree.iter() if local(e) == "pt"]
-    texts = ["".join(t.text or "" for t in p.iter() if local(t) == "t").strip() for p in points]
-    return "\n".join(f"- {t}" for t in texts if t)
+_TITLES = ("title", "ctrTitle")
+_SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
 
 
 def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     name = params["name"]
-    return read_pptx(open_zip(file, name), file, params.get("pages"), name), []
+    return read_pptx(open_zip(file, name), params.get("pages"), name), []
+
+
+def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
+    left_out = LeftOut()
+    package = Package(archive, name, left_out)
+    slides = _slides(package)
+    if not slides:
+        raise UnsupportedMedia(
+            f"{name} holds no slides that can be read", "Save it again as PPTX, or as PDF."
+        )
+    chosen = choose(spec, len(slides), name, unit="slide")
+    rows = [_page(package, slides[n - 1], n) for n in chosen]
+    return result("pptx", rows, len(slides), left_out.notes())
+
+
+def _slides(package: Package) -> list[str]:
+    """The parts of the slides in the order of the show; in that of their names where no order can be read."""
+    main = package.main("ppt/presentation.xml")
+    tree = package.tree(main)
+    links = package.links(main)
+    numbers = [] if tree is None else [_relation(e) for e in descendants(tree, "p:sldId")]
+    ordered = [links[n].target if n in links else "" for n in numbers]
+    if any(map(package.has, ordered)):
+        return ordered
+    named = [(int(match[1]), path) for path in package.parts() if (match := _SLIDE.fullmatch(path))]
+    return [path for _, path in sorted(named)]
+
+
+def _relation(element: ET.Element) -> str:
+    """The number of its relationship, which has the same name as its own number in another namespace."""
+    return next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
+
+
+def _page(package: Package, part: str, number: int) -> tuple[int, str, str, str]:
+    place = f"slide {number}"
+    tree = package.tree(part)
+    if tree is None:
+        package.left_out.add("slides that the file does not hold or that are damaged", place)
+        return number, place, "", ""
+    slide = _Slide(package, part, place)
+    shapes = child(tree, "p:cSld", "p:spTree")
+    blocks = [] if shapes is None else list(slide.shapes(shapes))
+    if slide.title:
+        blocks.insert(0, f"# {slide.title}")
+    blocks += slide.comments()
+    blocks += slide.notes()
+    hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
+    return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
+
+
+@dataclass(slots=True)
+class _Slide:
+    package: Package
+    part: str
+    place: str
+    title: str = ""
+    counts: dict[int, int] = field(default_factory=dict)  # of numbered paragraphs, by level
+
+    def shapes(self, tree: ET.Element) -> Iterator[str]:
+        for shape in tree:
+            match tag(shape):
+                case "p:sp" | "p:cxnSp" | "wps:wsp" | "?:sp":
+                    yield self._shape(shape)
+                case "p:pic":
+                    yield self._picture(shape)
+                case "p:graphicFrame":
+                    yield from self._frame(shape)
+                case "mc:AlternateContent":  # the newest form that says something
+                    yield from next(filter(any, (list(self.shapes(form)) for form in shape)), [])
+                case "p:grpSp" | "p:contentPart":
+                    yield from self.shapes(shape)
+
+    def _shape(self, shape: ET.Element) -> str:
+        body = child(shape, "p:txBody")
+        holder = next(descendants(shape, "p:ph"), None)
+        kind = "" if holder is None else attribute(holder, "type") or "body"
+        if body is None or kind == "sldNum":
+            return ""
+        if kind in _TITLES and not self.title:
+            self.title = " ".join(" ".join(self.paragraph(p) for p in descendants(body, "a:p")).split())
+            return ""
+        return self._text(body, bulleted=kind not in ("", *_TITLES, "ftr", "dt", "hdr"))
+
+    def _text(self, body: ET.Element, *, bulleted: bool) -> str:
+        """Paragraphs; in a body placeholder or at a deeper level they are list items."""
+        lines: list[str] = []
+        self.counts.clear()
+        written = [(p, " ".join(self.paragraph(p).split())) for p in descendants(body, "a:p")]
+        written = [(p, text) for p, text in written if text]
+        for paragraph, text in written:
+            level = whole(value(paragraph, "a:pPr", name="lvl"))
+            mark = self._mark(paragraph, level, listed=level > 0 or (bulleted and len(written) > 1))
+            lines.append(f"{'  ' * level}{mark} {text}" if mark else text)
+        listed = any(re.match(r"\s*(?:-|\S{1,8}[.)]) ", line) for line in lines)
+        return ("\n" if listed else "\n\n").join(lines)
+
+    def _mark(self, paragraph: ET.Element, level: int, *, listed: bool) -> str:
+        properties = child(paragraph, "a:pPr")
+        numbers = child(properties, "a:buAutoNum")
+        for deeper in [deep for deep in self.counts if deep > level or (deep == level and numbers is None)]:
+            del self.counts[deeper]
+        if numbers is not None:
+            start = whole(attribute(numbers, "startAt"), 1)
+            self.counts[level] = self.counts.get(level, start - 1) + 1
+            return f"{self.counts[level]}."
+        if child(properties, "a:buNone") is not None:
+            return "-" if level else ""
+        return "-" if listed or child(properties, "a:buChar") is not None else ""
+
+    def paragraph(self, paragraph: ET.Element) -> str:
+        """The words of a paragraph; line breaks stay, links and formulas are written out."""
+        out: list[str] = []
+        for run in paragraph:
+            match tag(run):
+                case "a:r" | "a:fld":
+                    words = texts(run, "a:t").replace("\v", "\n").replace("_x000B_", "\n")
+                    number = value(run, "a:rPr", "a:hlinkClick", name="id") or ""
+                    out.append(
+                        hyperlink(self.package, self.part, number, words, self.place) if number else words
+                    )
+                case "a:br":
+                    out.append("\n")
+                case "a14:m" | "?:m" | "m:oMathPara" | "m:oMath":
+                    out.append(f" {linear(run)} ")
+                case "mc:AlternateContent":
+                    out.append(next(filter(None, (self.paragraph(form) for form in run)), ""))
+        return "".join(out)
+
+    def _picture(self, shape: ET.Element) -> str:
+        properties = next(descendants(shape, "p:cNvPr"), None)
+        alt = "" if properties is None else " ".join(attribute(properties, "descr").split())
+        blip = next(descendants(shape, "a:blip"), None)
+        number = "" if blip is None else attribute(blip, "embed") or attribute(blip, "link")
+        link = self.package.links(self.part).get(number)
+        if number and (link is None or not (link.external or self.package.has(link.target))):
+            self.package.left_out.add("pictures that the file does not hold", self.place)
+        return f"[picture: {alt}]" if alt else "[picture]"
+
+    def _frame(self, frame: ET.Element) -> Iterator[str]:
+        for node in descendants(frame, "a:tbl", "c:chart", "cx:chart", "dgm:relIds", "p:oleObj"):
+            match tag(node):
+                case "a:tbl":
+                    yield self._table(node)
+                case "c:chart" | "cx:chart":
+                    yield from chart_blocks(self.package, self._target(_relation(node)), self.place)
+                case "dgm:relIds":
+                    yield diagram_lines(self.package, self._target(attribute(node, "dm")), self.place)
+                case "p:oleObj":
+                    yield embedded(node)
+                    return
+
+    def _target(self, number: str) -> str:
+        link = self.package.links(self.part).get(number)
+        return link.target if link is not None else ""
+
+    def _table(self, node: ET.Element) -> str:
+        """Each place that a merged cell covers holds its text."""
+        grid: list[list[str]] = []
+        for row in (e for e in node if tag(e) == "a:tr"):
+            line: list[str] = []
+            for cell in (e for e in row if tag(e) == "a:tc"):
+                text = "\n".join(filter(None, (self.paragraph(p).strip() for p in descendants(cell, "a:p"))))
+                if not text and attribute(cell, "hMerge") in ("1", "true") and line:
+                    text = line[-1]
+                elif (
+                    not text
+                    and attribute(cell, "vMerge") in ("1", "true")
+                    and grid
+                    and len(line) < len(grid[-1])
+                ):
+                    text = grid[-1][len(line)]
+                line.append(text)
+            grid.append(line)
+        return table(grid)
+
+    def notes(self) -> Iterator[str]:
+        for path in self.package.linked(self.part, "notesSlide"):
+            tree = self.package.tree(path)
+            for shape in () if tree is None else descendants(tree, "p:sp"):
+                holder = next(descendants(shape, "p:ph"), None)
+                kind = "" if holder is None else attribute(holder, "type") or "body"
+                body = child(shape, "p:txBody")
+                lines = (
+                    []
+                    if body is None or kind == "sldNum"
+                    else [self.paragraph(p) for p in descendants(body, "a:p")]
+                )
+                words = "\n".join(lines).strip()
+                if words:
+                    yield f"Notes: {words}"
+
+    def comments(self) -> Iterator[str]:
+        """Comments of both forms, with their answers."""
+        authors = _authors(self.package)
+        for path in self.package.linked(self.part, "comments"):
+            tree = self.package.tree(path)
+            for comment in () if tree is None else tree.iter():
+                if tag(comment).rpartition(":")[2] not in ("cm", "reply"):
+                    continue
+                author = authors.get(attribute(comment, "authorId"), "")
+                said = _said(comment)
+                if said:
+                    yield f"Comment{f', {author}' if author else ''}: {said}"
+
+
+def _said(comment: ET.Element) -> str:
+    """Its own words, without those of the answers below it."""
+    lines: list[str] = []
+    for part in comment:
+        name = tag(part).rpartition(":")[2]
+        if name == "text":
+            lines.append(part.text or "")
+        elif name == "txBody":
+            lines += [texts(p, "a:t") for p in descendants(part, "a:p")]
+    return " ".join(" ".join(lines).split())
+
+
+def _authors(package: Package) -> dict[str, str]:
+    """Number to name, from the list of either form."""
+    names: dict[str, str] = {}
+    for kind in ("commentAuthors", "authors"):
+        for path in package.linked(package.main("ppt/presentation.xml"), kind):
+            tree = package.tree(path)
+            names |= {} if tree is None else {attribute(e, "id"): attribute(e, "name") for e in tree}
+    return names

@@ -42,7 +42,6 @@ _SKIPPED = frozenset(
             "mmathPr",
             "bkmkstart",
             "bkmkend",
-            "pntext",
             "pn",
             "atnid",
             "atnauthor",
@@ -285,10 +284,10 @@ def _code_page(number: int | None) -> str:
 def _without_binary(data: bytes) -> bytes:
     r"""Without the raw bytes that follow a \bin, in which braces mean nothing."""
     kept, start = [], 0
-    for found in re.finditer(rb"\\bin(\d{1,10}) ?", data):
-        if found.start() >= start:
-            kept.append(data[start : found.start()])
-            start = found.end() + int(found[1])
+    for word in re.finditer(rb"\\bin(\d{1,10}) ?", data):
+        if word.start() >= start:
+            kept.append(data[start : word.start()])
+            start = word.end() + int(word[1])
     return b"".join([*kept, data[start:]])
 
 

@@ -43,11 +43,11 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     return archive
 
 
-def member(archive: zipfile.ZipFile, path: str, name: str, limit: int = _PARSED) -> bytes:
+def member(archive: zipfile.ZipFile, path: str | zipfile.ZipInfo, name: str, limit: int = _PARSED) -> bytes:
     """The bytes of one member, b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
-    if path not in archive.NameToInfo:
+    info = archive.NameToInfo.get(path) if isinstance(path, str) else path
+    if info is None:
         return b""
-    info = archive.getinfo(path)
     if info.file_size > limit:
         raise MediaTooLarge(
             f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF."
@@ -55,7 +55,9 @@ def member(archive: zipfile.ZipFile, path: str, name: str, limit: int = _PARSED)
     try:
         return archive.read(info)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError):
-        raise UnsupportedMedia(f"{name} is damaged: its part {path[:60]} cannot be unpacked", _SAVE) from None
+        raise UnsupportedMedia(
+            f"{name} is damaged: its part {info.filename[:60]} cannot be unpacked", _SAVE
+        ) from None
 
 
 def refuse_entities(data: bytes, name: str) -> None:

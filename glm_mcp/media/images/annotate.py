@@ -6,20 +6,10 @@ from collections.abc import Sequence
 
 from PIL import ImageDraw, ImageFont
 
+from glm_mcp.media import fonts, glyphs
 from glm_mcp.media.images import decode, encode
 
 _COLOURS = ("#e6194b", "#0072d6", "#2a9d3a", "#c05a00", "#8a2be2", "#007f7f", "#b8008a", "#5c5c00")
-# Where systems keep a font with Chinese, Japanese and Korean characters.
-_CJK_FONTS = (
-    "NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
-    "/System/Library/Fonts/PingFang.ttc",
-    "/System/Library/Fonts/Hiragino Sans GB.ttc",
-    "msyh.ttc",
-    "simhei.ttf",
-)
 
 
 def draw(data: bytes, boxes: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
@@ -69,12 +59,10 @@ def _tag(
 
 
 def _font(size: int, text: str) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, str]:
-    """A font and what it can write of the text: Pillow's own for Latin, a system font for CJK, else the number alone."""
+    """A font and what it can write of the text: Pillow's own for Latin, else one of the system's, else the number alone."""
     if max(map(ord, text), default=0) < 0x250:
         return ImageFont.load_default(size), text
-    for path in _CJK_FONTS:
-        try:
-            return ImageFont.truetype(path, size), text
-        except OSError:
-            continue
+    chosen = fonts.choose(text, fonts.system_folders())
+    if chosen and not glyphs.cover(glyphs.visible(text), [chosen[0].file])[1]:
+        return ImageFont.truetype(chosen[0].file, size), text
     return ImageFont.load_default(size), text.split(" ", 1)[0]

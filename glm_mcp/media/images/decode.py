@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.detect import detect
+from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.images import heif, metadata
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
@@ -23,12 +23,6 @@ FORMATS = (
     *("ICNS", "QOI", "PSD", "DDS", "SGI", "PCX"),
     "TGA",  # has no magic: the last to be tried
 )
-# Read in the server's own process: the rest goes through code in C that few people use and test.
-IN_THREAD = frozenset(
-    ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "DIB", "ICO", "CUR", "PPM", "QOI", "TGA")
-)
-_HEIF = "image/hei"  # heic, heif, and their sequences
-
 # Pixels a file may claim, looked at before anything is decoded.
 CAPS = {
     "JPEG": 300
@@ -91,55 +85,56 @@ def unreadable(name: str, why: str = "") -> UnsupportedMedia:
     )
 
 
-def kind_of(data: bytes) -> str:
-    """The MIME type that the bytes speak of; "" for what is no image."""
-    kind = detect(data)
-    return kind.mime if kind.family == "image" else ""
-
-
-def open_lazily(data: bytes, name: str) -> Image.Image:
-    """The image with its header read and its pixels counted, not decoded.
+def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
+    """The image with its header read and its pixels counted, not decoded. `kind`: its row of `formats`, where known.
 
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, Damaged.
     """
-    kind = kind_of(data)
-    heic = kind.startswith(_HEIF)
+    if kind is None:
+        from glm_mcp.media.detect import detect  # not for a child process, which is told: it starts faster
+
+        kind = detect(data, name).name
+    heic = kind == "heic"
     readers = [heif.register(name)] if heic else list(FORMATS)
-    if (heic or kind == "image/avif") and metadata.boxes_cut(data):
+    if kind in {"heic", "avif"} and metadata.boxes_cut(data):
         raise unreadable(name, "the file is truncated")
     with decoding(name):
         try:
             image = _opened(data, kind, readers)
         except UnidentifiedImageError:
-            raise unreadable(name, "the file is damaged" if kind else "") from None
+            raise unreadable(name, "the file is damaged" if _is_image(kind) else "") from None
         check_pixels(image, name)
     return image
 
 
+def _is_image(kind: str) -> bool:
+    return KINDS.get(kind, UNKNOWN).family == "image"
+
+
 def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
     """Damage in what says nothing of how it looks costs nothing more than that."""
-    if kind == "image/png":
+    if kind == "png":
         return Image.open(io.BytesIO(metadata.sound_png(data)), formats=readers)
     try:
         return Image.open(io.BytesIO(data), formats=readers)
     except Exception:
-        plain = metadata.plain(data) if kind == "image/jpeg" else None
+        plain = metadata.plain(data) if kind == "jpeg" else None
         if plain is None or plain.data is data:
             raise
         return Image.open(io.BytesIO(plain.data), formats=readers)
 
 
-def count_frames(data: bytes, name: str) -> int:
+def count_frames(data: bytes, name: str, kind: str | None = None) -> int:
     """Frames or pages, on a copy, as a file that breaks off leaves the counting reader unusable.
 
     Of such a file: those that can be reached and the broken one.
     """
-    image = open_lazily(data, name)
+    image = open_lazily(data, name, kind)
     try:
         with decoding(name):
             return int(getattr(image, "n_frames", 1))
     except Damaged:
-        image, count = open_lazily(data, name), 1
+        image, count = open_lazily(data, name, kind), 1
         try:
             with decoding(name):
                 while count < _MAX_FRAMES:
@@ -176,24 +171,22 @@ def turn(image: Image.Image, orient: int) -> Image.Image:
     return image.transpose(_TURNS[orient]) if orient in _TURNS else image
 
 
-def upright(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> Image.Image:
+def upright(data: bytes, name: str, kind: str | None = None) -> Image.Image:
     """Decoded and turned, in whatever mode it has; `format` is kept. Raises UnsupportedMedia, MediaTooLarge."""
     try:
-        image = open_lazily(data, name)
+        image = open_lazily(data, name, kind)
         orient = orientation(image)
-        kind = image.format
+        came_in = image.format
         with decoding(name):
-            if draft:
-                image.draft(image.mode, draft)
             image.load()
             image = turn(image, orient)
-            image.format = kind
+            image.format = came_in
             return image
     except Damaged as error:
         raise unreadable(name, "the file is damaged") from error
 
 
-def flat(data: bytes, name: str, *, draft: tuple[int, int] | None = None) -> Image.Image:
+def flat(data: bytes, name: str) -> Image.Image:
     """Decoded, turned, as RGB or L. Raises UnsupportedMedia, MediaTooLarge."""
-    image = upright(data, name, draft=draft)
+    image = upright(data, name)
     return flattener(image)[0](image)

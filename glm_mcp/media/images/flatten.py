@@ -110,9 +110,17 @@ def _depth(image: Image.Image, high: float) -> tuple[float, float, list[str]]:
     said = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
     if said == (12,):
         return 0.0, 4095.0, []
-    bits = next((b for b in _DEPTHS if high < 1 << b), 16) if high > 0 else 16
-    notes = [f"values up to {high:g} of 65535: shown as {bits} bits"] if bits < 16 else []
-    return 0.0, float((1 << bits) - 1), notes
+    bits = used_bits(high)
+    return 0.0, float((1 << bits) - 1), [few_bits(bits)] if bits < 16 else []
+
+
+def used_bits(high: float) -> int:
+    """How many of 16 bits values up to `high` are meant to fill."""
+    return next((b for b in _DEPTHS if high < 1 << b), 16) if high > 0 else 16
+
+
+def few_bits(bits: int) -> str:
+    return f"only {bits} of its 16 bits are used: shown as {bits} bits"
 
 
 def _range(image: Image.Image) -> tuple[float, float]:

@@ -25,6 +25,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STEP = 1 << 18
+_JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and length
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def boxes_cut(data: bytes) -> bool:
 
 
 def plain(data: bytes) -> Plain | None:
-    """The PNG or JPEG without metadata; None for another kind, or when its structure is not whole."""
+    """The PNG or JPEG without metadata; None for another kind, or when its structure is not whole or a check sum wrong."""
     if data.startswith(_PNG_SIGNATURE):
         return _plain_png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -68,14 +69,11 @@ def _plain_png(data: bytes) -> Plain | None:
     kept = [data[:8]]
     animated = False
     for name, start, end in _chunks(data):
-        if end > len(data):
+        right = _is_right(data, start, end)
+        if end > len(data) or not (right or _is_ancillary(name)):
             return None
         animated = animated or name == b"acTL"
-        if (
-            name in _PNG_KEPT
-            and _PNG_LENGTHS.get(name) in {None, end - start - 12}
-            and _sound(data, start, end)
-        ):
+        if right and name in _PNG_KEPT and _PNG_LENGTHS.get(name) in {None, end - start - 12}:
             kept.append(data[start:end])
         if name == b"IEND":
             depth, colour, interlace = data[24], data[25], data[28]
@@ -85,6 +83,14 @@ def _plain_png(data: bytes) -> Plain | None:
     return None
 
 
+def has_wrong_sum(data: bytes) -> bool:
+    """Whether a PNG's pixels, or what they need, are not those that were written: Pillow does not look."""
+    return data.startswith(_PNG_SIGNATURE) and any(
+        not _is_ancillary(name) and end <= len(data) and not _is_right(data, start, end)
+        for name, start, end in _chunks(data)
+    )
+
+
 def sound_png(data: bytes) -> bytes:
     """The PNG with what decoding needs, and of that no ancillary chunk that is damaged: these cost nothing but
     themselves. The same object where there is nothing to leave out.
@@ -92,7 +98,8 @@ def sound_png(data: bytes) -> bytes:
     kept = [data[:8]]
     end = 8
     for name, start, end in _chunks(data):
-        if name in _PNG_DECODED and _sound(data, start, end):
+        needed = not _is_ancillary(name) or name == b"fdAT"
+        if name in _PNG_DECODED and (needed or _is_right(data, start, end)):
             kept.append(data[start:end])
     kept.append(data[end:])
     return data if sum(map(len, kept)) == len(data) else b"".join(kept)
@@ -110,11 +117,15 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at = end
 
 
-def _sound(data: bytes, start: int, end: int) -> bool:
-    """Whether the chunk is one that a decoder cannot do without, or has the check sum that it should have."""
-    if not data[start + 4] & 0x20 or data[start + 4 : start + 8] == b"fdAT":  # lower case: ancillary
-        return True
-    return zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+def _is_ancillary(name: bytes) -> bool:
+    """Whether a decoder can do without it: its name begins in lower case."""
+    return bool(name[0] & 0x20)
+
+
+def _is_right(data: bytes, start: int, end: int) -> bool:
+    """Whether the check sum of the chunk is that of its bytes."""
+    with memoryview(data) as view:
+        return zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(view[end - 4 : end], "big")
 
 
 def _plain_jpeg(data: bytes) -> Plain | None:
@@ -145,7 +156,7 @@ def _plain_jpeg(data: bytes) -> Plain | None:
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             framed = True
             simple = simple and marker in {0xC0, 0xC1, 0xC2} and data[at + 4] == 8 and data[at + 9] in {1, 3}
-        if _kept_in_jpeg(marker, data[at + 4 : at + 16]):
+        if _kept_in_jpeg(marker, data[at + 4 : min(end, at + 20)]):
             kept.append(data[at:end])
         at = end
     if data[at : at + 2] != b"\xff\xd9":
@@ -164,10 +175,14 @@ def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
     return None
 
 
-def _kept_in_jpeg(marker: int, head: bytes) -> bool:
-    """JFIF, a colour profile and Adobe's colour flag change how it looks; other APPn and comments do not."""
+def _kept_in_jpeg(marker: int, body: bytes) -> bool:
+    """JFIF, a colour profile and Adobe's colour flag change how it looks, where they are whole; other APPn and comments
+    do not.
+    """
     if marker == 0xE0:
-        return head.startswith(b"JFIF\0")
+        return body.startswith(b"JFIF\0") and len(body) >= _JFIF_BYTES
     if marker == 0xE2:
-        return head.startswith(b"ICC_PROFILE\0")
-    return marker == 0xEE or not (0xE1 <= marker <= 0xEF or marker == 0xFE)
+        return body.startswith(b"ICC_PROFILE\0") and len(body) >= _ICC_BYTES
+    if marker == 0xEE:
+        return body.startswith(b"Adobe") and len(body) >= _ADOBE_BYTES
+    return not (0xE1 <= marker <= 0xEF or marker == 0xFE)

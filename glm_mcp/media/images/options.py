@@ -15,11 +15,12 @@ _WHOLE = Fragment()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
+    """`kind`: the name of its row of `formats`; `side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
     file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units.
     """
 
     name: str
+    kind: str
     side: int
     limit: int
     budget: int

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound
 from glm_mcp.glm.messages import Image as Part
-from glm_mcp.media.images import decode, encode, heif, metadata, multiframe, tiling
+from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
@@ -24,6 +24,8 @@ from glm_mcp.media.types import Picture
 SCREEN_PIXELS = 3840 * 2160
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
+_TRUNCATED = "file is truncated: the missing part is grey or black"
+_DAMAGED = "file is damaged: parts may be missing or wrong"
 _MAKE = 0x010F  # of EXIF: who made the camera
 
 
@@ -44,12 +46,7 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
         cut_off = any(
             word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
         )
-        note = (
-            "file is truncated: the missing part is grey or black"
-            if cut_off
-            else "file is damaged: parts may be missing or wrong"
-        )
-        return pack(with_notes(pictures, [note]))
+        return pack(with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED]))
 
 
 def pack(pictures: Sequence[Picture]) -> tuple[dict[str, Any], list[bytes]]:
@@ -91,8 +88,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     Raises UnsupportedMedia, MediaTooLarge, MissingExtra, InvalidRequest, NotFound, ConfigError; Damaged when a tolerant
     second reading may still show something.
     """
-    image = decode.open_lazily(data, options.name)
-    count = frames_of(data, image, options.name)
+    image = decode.open_lazily(data, options.name, options.kind)
+    count = frames_of(data, image, options)
     notes: list[str] = []
     if image.format == "TIFF":
         return with_notes(multiframe.pages(image, count, options, notes), notes)
@@ -109,9 +106,11 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
 
 
-def frames_of(data: bytes, image: Image.Image, name: str) -> int:
+def frames_of(data: bytes, image: Image.Image, options: Options) -> int:
     """Frames of an animation, pages of a TIFF; 1 of any other file, whatever else it holds."""
-    return decode.count_frames(data, name) if image.format in _ANIMATED | {"TIFF"} else 1
+    if image.format not in _ANIMATED | {"TIFF"}:
+        return 1
+    return decode.count_frames(data, options.name, options.kind)
 
 
 def _still(
@@ -121,7 +120,9 @@ def _still(
     original = decode.turned(image.size, orient)
     left, top, right, bottom = region = options.region(original)
     whole = options.fragment.xywh is None and not is_tiled(right - left, bottom - top, options)
-    if whole and not damaged and orient == 1 and max(original) <= options.side:
+    if not damaged and metadata.has_wrong_sum(data):
+        notes.append(_DAMAGED)
+    elif whole and not damaged and orient == 1 and max(original) <= options.side:
         untouched = _untouched(data, image, options)
         if untouched:
             note_shrinking(options.units, notes, text=True)
@@ -135,7 +136,7 @@ def _still(
         elif whole and camera and image.format == "HEIF":
             image = heif.smaller(data, image, tiling.whole(region, side=options.side, photo=True).size)
         image.load()
-        image = decode.turn(image, orient)
+        image = decode.turn(deep.brightened(data, image, notes), orient)
     canvas = canvas_of(image, original, options, notes, photo=camera)
     return cut(canvas, options, notes)
 
@@ -148,7 +149,7 @@ def _untouched(data: bytes, image: Image.Image, options: Options) -> Picture | N
     size = image.size
     with decode.decoding(options.name):
         if plain.mime == "image/jpeg":
-            image = decode.open_lazily(data, options.name)
+            image = decode.open_lazily(data, options.name, options.kind)
             eighth = max(1, image.width // 8), max(1, image.height // 8)
             image.draft(image.mode, eighth)  # all bytes read, few pixels made
         image.load()
@@ -180,7 +181,7 @@ def _drafted(
         return image, camera
     if encode.is_photo(look_at(image, flattener(image)[0]), equal_share=encode.SURELY):
         return image, True
-    return scaled(decode.open_lazily(data, options.name), photo=False), False
+    return scaled(decode.open_lazily(data, options.name, options.kind), photo=False), False
 
 
 def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
@@ -189,7 +190,7 @@ def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
     region = (0, 0, *image.size)
     cut_up = options.fragment.xywh is not None or is_tiled(*image.size, options)
     if image.format not in _JPEGS or cut_up or image.info.get("progressive"):
-        return pixels * frames_of(data, image, options.name)
+        return pixels * frames_of(data, image, options)
     width, height = tiling.whole(region, side=options.side, photo=False).size
     step = max(1, min(image.width // width, image.height // height, 8))
     return pixels // (1 << (step.bit_length() - 1)) ** 2

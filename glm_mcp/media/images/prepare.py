@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
-from anyio.lowlevel import RunVar
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
@@ -18,6 +17,7 @@ from glm_mcp.media.images.options import Options
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.threads import limiter
 
 if TYPE_CHECKING:
     from glm_mcp.media.images.convert import Finished, Wanted
@@ -32,11 +32,6 @@ _AT_ONCE = 2
 _HEAVY_PIXELS = 16_000_000
 _TIME_S = 45.0
 _CONVERT = "glm_mcp.media.images.convert:convert_job"
-_SVG = frozenset(("image/svg+xml", "application/gzip"))  # gzip: a packed drawing, or damaged
-# Not even their headers are read here.
-_CHILD_KINDS = ("image/hei", "image/tiff", "image/jp2", "image/j2k")
-
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("glm_mcp_pictures")
 
 
 async def prepare_images(
@@ -112,6 +107,7 @@ async def prepare_image(
     room = max(1, budget * 3 // 4 - 64 * max_parts)
     options = Options(
         source.name,
+        source.kind.name,
         side=card.image_side,
         limit=min(card.image_bytes, room),
         budget=room,
@@ -120,29 +116,28 @@ async def prepare_image(
         fragment=fragment,
     )
     made = await anyio.to_thread.run_sync(
-        _in_thread, source, options, abandon_on_cancel=True, limiter=_threads()
+        _in_thread, source, options, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
-    if isinstance(made, str):
+    if made is None:
         from glm_mcp.media.images.pipeline import unpack
 
-        return unpack(*await run_job(made, source, asdict(options), timeout_s=_TIME_S))
+        return unpack(*await run_job(source.kind.reader, source, asdict(options), timeout_s=_TIME_S))
     return made
 
 
-def _in_thread(source: Source, options: Options) -> list[Picture] | str:
-    """The pictures, or the name of the job that a child process must do instead."""
+def _in_thread(source: Source, options: Options) -> list[Picture] | None:
+    """None: for a child process."""
     from glm_mcp.media.images import decode, pipeline
 
     if source.kind.child:
-        return source.kind.reader
+        return None
     data = source.read()
     try:
-        image = decode.open_lazily(data, source.name)
+        image = decode.open_lazily(data, source.name, options.kind)
         heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
-        light = not heavy and image.format in decode.IN_THREAD
-        return pipeline.make(data, options) if light else source.kind.reader
+        return None if heavy else pipeline.make(data, options)
     except decode.Damaged:
-        return source.kind.reader  # to be read tolerantly, which Pillow can only be told for a whole process
+        return None  # to be read tolerantly, which Pillow can only be told for a whole process
 
 
 async def _side_by_side(
@@ -187,15 +182,6 @@ def _base64(picture: Picture) -> int:
     return (len(picture.part.data) + 2) // 3 * 4 + 32 if picture.part.data else 0
 
 
-def _threads() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter
-
-
 async def finish_image(data: bytes, wanted: Wanted) -> Finished:
     """A generated image as the file to save, with its preview; in a child process but for a small plain PNG or JPEG.
 
@@ -204,7 +190,7 @@ async def finish_image(data: bytes, wanted: Wanted) -> Finished:
     from glm_mcp.media.images.convert import Finished
 
     done = await anyio.to_thread.run_sync(
-        _finish_light, data, wanted, abandon_on_cancel=True, limiter=_threads()
+        _finish_light, data, wanted, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
     )
     if done is not None:
         return done

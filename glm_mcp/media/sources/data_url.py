@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge
 from glm_mcp.media.detect import detect
-from glm_mcp.sandbox import PATH_MAX
+from glm_mcp.secret_paths import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}")  # possessive: no second look at a long argument

@@ -123,7 +123,8 @@ class VideoFile:
         if not whole["untouched"]:
             size = f"{whole['width']}x{whole['height']}, {_megabytes(len(data))}"
             result["notes"].insert(0, f"{between(part['start'], part['end'])} re-encoded at {size}")
-        video = Video(self._source.name, data=data, mime=whole["mime"])
+        length = part["end"] - part["start"]
+        video = Video(self._source.name, data=data, mime=whole["mime"], seconds=length)
         return [self._clip(result, part, iter(()), video)]
 
     def _clip(

@@ -70,6 +70,10 @@ def span(duration: float, start: float | None, end: float | None, name: str) -> 
     last = duration if end is None else end
     if first < 0 or last < 0:
         raise InvalidRequest("start and end of a video cannot be negative", _FORMS)
+    if start is not None and end is not None and start >= end:
+        raise InvalidRequest(
+            f"start {start:g} s is not before end {end:g} s: {length}", "Choose start before end."
+        )
     if first > 0 and first >= duration:
         raise InvalidRequest(
             f"start {first:g} s is beyond the end: {length}", "Choose a start before the end."

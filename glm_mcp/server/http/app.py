@@ -96,10 +96,10 @@ def serve(
     except ImportError:
         raise MissingExtra("http", "serving over HTTP") from None
     few_heaps()
-    found: Any = application(app, host=host)
+    asgi: Any = application(app, host=host)
     listening = _listen(host, port)
     # A client may hold its stream open for ever; what still runs after the grace is cancelled.
-    config = uvicorn.Config(found, log_level=log_level, timeout_graceful_shutdown=GRACE_S, log_config=None)
+    config = uvicorn.Config(asgi, log_level=log_level, timeout_graceful_shutdown=GRACE_S, log_config=None)
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -26,7 +26,7 @@ from support.made_documents import (
     zipped,
 )
 from support.ole import ole
-from support.paths import TESTS
+from support.paths import DATA, TESTS
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.pages import to_markdown
@@ -114,8 +114,7 @@ async def test_a_docx_keeps_footnotes_formulas_page_headers_and_pictures() -> No
 
 async def test_the_format_is_told_by_content_and_not_by_the_suffix() -> None:
     assert (await opened("report.pdf", docx(para("Words")))).kind == "docx"
-    with pytest.raises(UnsupportedMedia, match=r"is an archive \(zip\), not a document"):
-        await opened("report.docx", zipped({"a.txt": "x"}))
+    assert (await opened("report.docx", zipped({"a.txt": "x"}))).kind == "zip"
 
 
 # ── PPTX ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,7 +184,7 @@ async def test_sixty_thousand_rows_are_all_there() -> None:
         sheet.write_row(n, 0, [n, f"name {n}", n * 0.5])
     book.close()
     document = await opened("big.xlsx", out.getvalue())
-    rows = document.pages[0].text.splitlines()
+    rows = document.pages[0].text.removeprefix("[sheet 'Data']\n\n").splitlines()
     assert len(rows) == 60_001
     assert rows[0] == "| 0 | name 0 | 0 |"
     assert rows[-1] == "| 59999 | name 59999 | 29999.5 |"
@@ -332,9 +331,11 @@ async def test_a_damaged_office_file_is_an_error_with_a_mend(name: str) -> None:
     holed = bytearray(whole)
     for place in range(30, len(holed) // 2, 3):
         holed[place] ^= 0x55
-    with pytest.raises(UnsupportedMedia) as broken:
-        await opened(name, bytes(holed))
-    assert name in str(broken.value)
+    try:  # what is whole in it is read, and the rest is named
+        read = await opened(name, bytes(holed))
+        assert any("cannot be unpacked" in note for note in read.notes)
+    except UnsupportedMedia as broken:
+        assert name in str(broken)  # noqa: PT017 - either is right
 
 
 async def test_a_deeply_nested_document_is_no_crash() -> None:
@@ -348,20 +349,22 @@ async def test_a_deeply_nested_document_is_no_crash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "what"),
-    [("mammoth", "a DOCX"), ("bs4", "a DOCX"), ("pptx", "a PPTX"), ("python_calamine", "an XLSX")],
+    ("library", "what", "name"),
+    [("bs4", "HTML", "page.html"), ("python_calamine", "an XLS", "old.xls")],
 )
-def test_a_missing_library_names_the_extra_to_install(library: str, what: str, tmp_path: Path) -> None:
-    made = {"a DOCX": docx(para("x")), "a PPTX": presentation(), "an XLSX": workbook()}[what]
-    (tmp_path / "file").write_bytes(made)
+def test_a_missing_library_names_the_extra_to_install(
+    library: str, what: str, name: str, tmp_path: Path
+) -> None:
+    made = {"page.html": b"<p>x</p>", "old.xls": (DATA / "excel97.xls").read_bytes()}[name]
+    (tmp_path / name).write_bytes(made)
     code = (
         f"import sys; sys.path.append(sys.argv[2]); sys.modules['{library}'] = None\n"
         "from glm_mcp.errors import MissingExtra\nfrom support.jobs import document_job\n"
-        "try: document_job(open(sys.argv[1], 'rb'), {'name': 'file'})\n"
+        "try: document_job(open(sys.argv[1], 'rb'), {'name': sys.argv[1]})\n"
         "except MissingExtra as error: print(error)\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "file"), str(TESTS)],
+        [sys.executable, "-c", code, str(tmp_path / name), str(TESTS)],
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -21,7 +21,7 @@ def text(data: bytes) -> str:
     return str(pages(data)[0][2])
 
 
-def test_an_odt_keeps_tabs_line_breaks_pictures_and_text_boxes_and_leaves_out_remarks() -> None:
+def test_an_odt_keeps_tabs_line_breaks_pictures_text_boxes_and_comments_and_not_what_was_deleted() -> None:
     body = (
         "<text:tracked-changes><text:p>deleted words</text:p></text:tracked-changes>"
         "<text:h>Without a level</text:h>"
@@ -32,7 +32,7 @@ def test_an_odt_keeps_tabs_line_breaks_pictures_and_text_boxes_and_leaves_out_re
         "<draw:frame><draw:image/></draw:frame>"
     )
     assert text(odt(body)) == (
-        "# Without a level\n\nleft\tright\nbelow\n\n[picture: the logo]\n\n[picture]\n\nboxed\n\n[picture]"
+        "# Without a level\n\nleft\tright\nbelow [comment: a remark]\n\n[picture: the logo]\n\n[picture]\n\nboxed\n\n[picture]"
     )
 
 

@@ -12,10 +12,10 @@ from support.made_documents import grid, lines, noise, pdf, source, text_at
 from support.paths import DATA
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.page.text_layer import is_garbled
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.pdf import pdf_job, render_job
 from glm_mcp.media.documents.read import read_document, render_pages
-from glm_mcp.media.documents.text_layer import is_garbled
 from glm_mcp.media.types import Document
 from glm_mcp.registry import CARDS
 

@@ -49,7 +49,7 @@ def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
         "<p>seen<input value='typed'></p><div hidden>a<span style='display: none'>b</span></div>"
         "<p style='visibility:hidden'>c</p><nav>d<script>e</script></nav><p aria-hidden='true'>f</p>"
     )
-    assert html_markdown(page) == "seen"
+    assert html_markdown(page) == "seen typed"
 
 
 def test_a_table_in_a_cell_becomes_words_and_a_tall_cell_goes_down_all_its_rows() -> None:
@@ -65,13 +65,13 @@ def test_powers_and_indices_are_marked_in_the_text_and_in_cells() -> None:
     assert html_markdown(page) == "10^6^ H~2~O\n\n| m^2^ | x~i~ |\n| --- | --- |"
 
 
-def test_check_boxes_show_whether_they_are_ticked_and_other_fields_nothing() -> None:
+def test_check_boxes_show_whether_they_are_ticked_and_other_fields_what_is_in_them() -> None:
     page = (
         "<ul><li><input type=checkbox checked>Milk</li><li><input type=CHECKBOX> Bread</li></ul>"
         "<p>Name <input value=typed><input type=checkbox hidden></p>"
         "<table><tr><td><input type=checkbox checked></td><td>Paid</td></tr></table>"
     )
-    assert html_markdown(page) == "- [x] Milk\n- [ ] Bread\n\nName\n\n| [x] | Paid |\n| --- | --- |"
+    assert html_markdown(page) == "- [x] Milk\n- [ ] Bread\n\nName typed\n\n| [x] | Paid |\n| --- | --- |"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_html_is_read_without_the_parser_that_is_preferred() -> None:
 # ── Mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_mail_within_a_mail_is_one_attachment() -> None:
+def test_a_mail_within_a_mail_is_named_and_read_below() -> None:
     inner, outer = EmailMessage(), EmailMessage()
     inner["Subject"] = "the first one"
     inner.set_content("secret of the inner mail")
@@ -111,8 +111,10 @@ def test_a_mail_within_a_mail_is_one_attachment() -> None:
     outer.add_attachment(inner)
     text = read_mail(bytes(outer), None, "a.eml", None)["pages"][0][2]
     assert "see below" in text
-    assert "- a message (message/rfc822)" in text
-    assert "secret" not in text
+    assert "- the first one (message/rfc822)" in text
+    assert text.endswith(
+        "[attached mail: the first one]\n\nSubject: the first one  \n\nsecret of the inner mail"
+    )
 
 
 # ── Notebooks ───────────────────────────────────────────────────────────────────────────────────────────────────

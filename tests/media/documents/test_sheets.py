@@ -25,7 +25,8 @@ def job(data: bytes, **params: Any) -> dict[str, Any]:
 
 
 def text(data: bytes) -> str:
-    return str(job(data)["pages"][0][2])
+    """What the only sheet holds, below its name."""
+    return str(job(data)["pages"][0][2]).partition("]\n\n")[2]
 
 
 def test_a_workbook_of_excel_97_is_read() -> None:
@@ -50,7 +51,7 @@ def test_days_times_and_lengths_of_time_are_written_as_such() -> None:
     ):
         sheet.write_datetime(0, column, value, book.add_format({"num_format": form}))
     book.close()
-    assert text(out.getvalue()).splitlines()[0] == "| 2026-01-02 | 2026-01-02 03:04:00 | 1 day, 6:00:00 |"
+    assert text(out.getvalue()).splitlines()[0] == "| 2026-01-02 | 2026-01-02 03:04 | 30:00:00 |"
 
 
 def plain(cells: str, more: dict[str, str] | None = None) -> bytes:
@@ -70,20 +71,26 @@ def plain(cells: str, more: dict[str, str] | None = None) -> bytes:
     )
 
 
-def test_a_formula_without_a_result_is_shown_where_it_stands_unless_that_is_far_out() -> None:
+def test_a_formula_without_a_result_is_shown_where_it_stands() -> None:
     cells = (
         '<row r="1"><c r="A1"><v>2</v></c><c r="B1"><f>A1*2</f></c></row>'
         '<row r="3"><c r="C3"><f>A1&amp;"&lt;"</f><v></v></c></row>'
         '<row r="1000000"><c r="A1000000"><f>A1</f></c></row>'
     )
     facts = job(plain(cells))
-    assert facts["pages"][0][2].splitlines() == [
+    near, far = facts["pages"][0][2].removeprefix("[sheet 'One']\n\n").split("\n\n[A1000000]\n\n")
+    assert near.splitlines() == [
+        "[A1:C3]",
+        "",
         "| 2 | =A1*2 |  |",
         "| --- | --- | --- |",
         "|  |  |  |",
         '|  |  | =A1&"<" |',
     ]
-    assert facts["notes"] == ["sheet 'One': formulas without a stored result, shown as written: 2"]
+    assert far == "| =A1 |\n| --- |"
+    blocks, formulas = facts["notes"]
+    assert "is written by its used blocks: A1:C3, A1000000; the empty area" in blocks
+    assert formulas == "sheet 'One': formulas without a stored result, shown as written: 3"
 
 
 def test_a_cell_with_an_error_shows_the_error() -> None:
@@ -92,7 +99,7 @@ def test_a_cell_with_an_error_shows_the_error() -> None:
         '<c t="e" r="C1"><v>#N/A</v></c></row><row r="2"><c r="A2" t="e"/><c r="B2"><v>4</v></c></row>'
     )
     facts = job(plain(cells))
-    assert facts["pages"][0][2] == "| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
+    assert facts["pages"][0][2] == "[sheet 'One']\n\n| #DIV/0! | 3 | #N/A |\n| --- | --- | --- |\n|  | 4 |  |"
     assert facts["notes"] == []
 
 

@@ -129,13 +129,21 @@ def test_a_page_number_alone_is_no_page_header() -> None:
     assert text(docx(para("Words"), more)) == "Words\n\n[page footer: Draft]"
 
 
-def test_a_docx_with_a_broken_or_missing_part_is_damaged() -> None:
-    with pytest.raises(UnsupportedMedia, match="file is damaged"):
-        text(docx(para("Words"), {"word/styles.xml": "<w:styles"}))
+def test_a_broken_part_of_a_docx_costs_only_itself() -> None:
+    more = {"word/styles.xml": "<w:styles", "word/header1.xml": "<w:hdr", "word/numbering.xml": "no XML"}
+    facts, _ = document_job(io.BytesIO(docx(para("Words", "H1"), more)), {"name": "file"})
+    assert facts["pages"][0][2] == "Words"
+    (note,) = facts["notes"]
+    assert note == (
+        "left out, parts whose XML is damaged: word/numbering.xml, word/styles.xml, word/header1.xml"
+    )
+
+
+def test_a_docx_without_its_text_or_with_a_broken_one_is_refused() -> None:
     with pytest.raises(UnsupportedMedia, match="file holds no text document"):
         text(zipped({"word/styles.xml": "<x/>"}))
-    with pytest.raises(UnsupportedMedia, match="an XML part of it cannot be read"):
-        text(docx(para("Words"), {"word/header1.xml": "<w:hdr"}))
+    with pytest.raises(UnsupportedMedia, match="file is damaged: its main text cannot be read"):
+        text(docx(para("Words"), {"word/document.xml": "<w:document"}))
 
 
 def test_an_archive_under_a_password_says_so() -> None:
@@ -193,18 +201,22 @@ def test_the_words_of_a_diagram_and_of_grouped_shapes_are_read_and_lines_say_not
     slide.notes_slide.notes_text_frame.text = " "
     (row,) = pages(saved(deck))
     assert row[2].startswith("- Plan\n- Do\n\ndepth 1\n\ndepth 2\n\n")
-    assert row[2].endswith("depth 20")
+    assert row[2].endswith("depth 22")
 
 
-def test_a_pptx_without_a_slide_that_it_names_is_damaged() -> None:
+def test_a_slide_that_is_missing_is_named_and_the_others_are_read() -> None:
     import zipfile
 
     deck = pptx.Presentation()
-    deck.slides.add_slide(deck.slide_layouts[6])
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved(deck))) as whole, zipfile.ZipFile(out, "w") as cut:
-        for name in whole.namelist():
-            if name != "ppt/slides/slide1.xml":
-                cut.writestr(name, whole.read(name))
-    with pytest.raises(UnsupportedMedia, match="file is damaged: KeyError"):
-        pages(out.getvalue())
+    for words in ("One", "Two", "Three"):
+        deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = words
+    whole = zipfile.ZipFile(io.BytesIO(saved(deck)))
+    kept = {name: whole.read(name) for name in whole.namelist() if name != "ppt/slides/slide2.xml"}
+    facts, _ = document_job(io.BytesIO(zipped(kept)), {"name": "file"})
+    assert [row[2] for row in facts["pages"]] == ["# One", "", "# Three"]
+    assert facts["notes"] == ["left out, slides that the file does not hold or that are damaged: slide 2"]
+
+
+def test_a_pptx_without_any_slide_is_refused() -> None:
+    with pytest.raises(UnsupportedMedia, match="file holds no slides that can be read"):
+        pages(zipped({"ppt/presentation.xml": "<p/>"}))

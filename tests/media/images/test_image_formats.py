@@ -681,3 +681,59 @@ async def test_reading_a_truncated_picture_makes_no_other_call_tolerant(
         assert (await fail(client, "describe_image", images="broken.png")).startswith(
             "unsupported_media: broken.png"
         )
+
+
+# ── Files that people were refused or shown black ───────────────────────────────────────────────────────────────
+
+
+def png_with_damaged_text() -> bytes:
+    data = save(corners(120, 80), "PNG")
+    text = b"\0\0\0\4tEXta\0bc" + bytes(4)  # its check sum is not that of its bytes
+    return data[:33] + text + data[33:]
+
+
+OKLCH = f'{HEAD} width="120" height="80"><rect width="120" height="80" fill="oklch(0.7 0.2 30)"/></svg>'
+INSIDE = base64.b64encode(
+    f'{HEAD} width="40" height="40"><circle cx="20" cy="20" r="20" fill="red"/></svg>'.encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "colour", "said"),
+    [
+        ("chat.png", png_with_damaged_text(), RED, ""),
+        ("today.svg", OKLCH.encode(), (255, 97, 77), ""),
+        (
+            "icon.svg",
+            f'{HEAD} width="60" height="60"><image width="60" height="60" '
+            f'xlink:href="data:image/svg+xml;base64,{INSIDE.decode()}"/></svg>'.encode(),
+            (255, 0, 0),
+            "",
+        ),
+        (
+            "lost.svg",
+            f'{HEAD} width="60" height="60"><rect width="60" height="60" fill="red" '
+            'style="fill: unheard-of(1)"/></svg>'.encode(),
+            (255, 0, 0),
+            "CSS not drawn: fill: unheard-of(1)",
+        ),
+        (
+            "glyphs.svg",
+            f'{HEAD} width="60" height="60"><rect width="60" height="60" fill="red"/><text x="0" y="9">\uf8f0</text></svg>'.encode(),
+            (255, 0, 0),
+            "1 icon of a font that is not here: export as PNG",
+        ),
+    ],
+)
+async def test_what_others_refuse_or_draw_black_is_read_and_losses_are_said(
+    connect: Connect, sim: Simulator, folders: Folders, name: str, data: bytes, colour: Any, said: str
+) -> None:
+    put(folders.cwd / name, data)
+    async with connect() as client:
+        text = await say(client, "describe_image", images=name)
+    got = one_picture(sim)
+    wide, high = got.image.size
+    place = (wide // 8, high // 8) if name.endswith("png") else (wide // 2, high // 2)
+    assert near(got.pixel(*place), colour)
+    assert said in text
+    assert ("not drawn" in text or "not here" in text) == bool(said)

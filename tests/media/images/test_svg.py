@@ -13,9 +13,10 @@ import pytest
 from support.pictures import corners, save, seen, shown, source
 
 from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.images.fonts import choose, system_folders
+from glm_mcp.media.fonts import choose, system_folders
 from glm_mcp.media.images.prepare import prepare_images
-from glm_mcp.media.images.svg import clean_tree, drawing_size, font_options, render
+from glm_mcp.media.images.svg.draw import font_options, render
+from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
 
@@ -106,12 +107,11 @@ async def test_text_of_every_family_is_drawn(font: str) -> None:
 
 def test_text_without_any_font_is_said_to_be_missing_and_no_text_is_not(tmp_path: Path) -> None:
     (tmp_path / "Arial.ttf").write_bytes(b"no font at all")
-    for body, notes in (
-        ("<text>Hello</text>", ["the text in it may be missing: no fonts found on this computer"]),
-        ("<text> </text><rect width='9' height='9'/>", []),
+    for text, notes in (
+        ("Hello", ["the text in it may be missing: no fonts found on this computer"]),
+        (" ", []),
     ):
-        root, _ = clean_tree(f"{HEAD}>{body}</svg>".encode(), "logo.svg")
-        assert font_options(root, [tmp_path, tmp_path / "none"]) == ({}, notes)
+        assert font_options(text, [tmp_path, tmp_path / "none"]) == ({}, notes)
 
 
 @needs_fonts
@@ -255,7 +255,7 @@ async def test_a_packed_and_a_utf16_drawing_are_read() -> None:
 def test_the_size_is_read_as_browsers_do(attributes: str, expected: tuple[float, float]) -> None:
     import xml.etree.ElementTree as ET
 
-    assert drawing_size(ET.fromstring(f"<svg {attributes}/>")) == pytest.approx(expected)  # noqa: S314 - written here
+    assert size_of(ET.fromstring(f"<svg {attributes}/>")) == pytest.approx(expected)  # noqa: S314 - written here
 
 
 @pytest.mark.parametrize(

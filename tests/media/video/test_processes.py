@@ -12,7 +12,7 @@ from support.formats import chats_done, put
 from support.toolkit import chats, kinds, say
 
 from glm_mcp.server.app import Folders
-from glm_mcp.simulator import Reply, Simulator
+from glm_mcp.simulator import Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +44,7 @@ async def test_a_long_film_too_large_to_go_whole_takes_one_process(
 async def test_a_film_that_the_service_refuses_whole_takes_one_process_more(
     connect: Connect, sim: Simulator, folders: Folders, started: Callable[[], int]
 ) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
     put(folders.cwd / "a.mp4", make(Film(regular(6))))
     async with connect() as client:
         await say(client, "analyze_video", video="a.mp4", prompt="What?")

@@ -20,7 +20,7 @@ from support.toolkit import chats, fail, kinds, last, links, say, text_of, words
 from support.video_kinds import KINDS, SIX
 
 from glm_mcp.server.app import Folders
-from glm_mcp.simulator import Received, Reply, Simulator, Switches
+from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
 
@@ -68,20 +68,40 @@ async def test_frames_of_every_kind_carry_the_time_at_which_they_are_shown(
     assert "sound" not in text.splitlines()[-1]
 
 
-async def test_a_video_that_the_service_refuses_as_bytes_goes_as_frames_now_and_at_once_the_next_time(
+async def test_a_video_that_the_service_refuses_goes_as_frames_and_the_next_one_whole_again(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    sim.switches = Switches(data_url_videos="refuse")
     film = Film(SIX, sound=True)
     put(folders.cwd / "a.mp4", make(film))
+    put(folders.cwd / "b.mp4", make(Film(regular(3))))
+    sim.queue(Fault("error", code="1210", message="视频输入格式/解析错误", media="video"))
     async with connect() as client:
         first = await say(client, "analyze_video", video="a.mp4", prompt="What?")
         await say(client, "analyze_video", video="a.mp4", prompt="And then?")
-    assert [(r.status, kinds(r)[0]) for r in chats(sim)] == [(400, "video_url"), (200, "text"), (200, "text")]
+        await say(client, "analyze_video", video="b.mp4", prompt="What?")
+    assert [(r.status, kinds(r)[0]) for r in chats(sim)] == [
+        (400, "video_url"),
+        (200, "text"),
+        (200, "text"),  # the same film is not tried again
+        (200, "video_url"),
+    ]
     assert hashlib.sha256(film_of(chats(sim)[0])).digest() == hashlib.sha256(make(film)).digest()
     times = exact(film, chats(sim)[1])
     assert 6 <= len(times) <= 12
     assert "sound was not heard" in first
+    assert "the service refused the video whole (1210)" in first
+
+
+async def test_two_different_films_refused_turn_the_process_to_frames(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
+    for number in (2, 3, 4):
+        put(folders.cwd / f"{number}.mp4", make(Film(regular(number))))
+    async with connect() as client:
+        for number in (2, 3, 4):
+            await say(client, "analyze_video", video=f"{number}.mp4", prompt="What?")
+    assert [kinds(r)[0] for r in chats(sim)] == ["video_url", "text", "video_url", "text", "text"]
 
 
 @pytest.mark.parametrize(("degrees", "dark"), [(90, (20, 160)), (-90, (172, 160)), (180, (160, 172))])

@@ -1,0 +1,187 @@
+"""What `glm-mcp doctor --live` shows: its question to the person, the call under way, the table, and the report as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+
+from glm_mcp.cli.doctor_live import Report, Row, ask_service
+from glm_mcp.glm import findings
+from glm_mcp.glm.findings import Value
+from glm_mcp.registry import endpoint
+from glm_mcp.server.app import Folders
+from glm_mcp.settings import Settings
+
+WIDTH = 80
+COST = (
+    "At most 25 small calls with your key, some 4,000 tokens and two small drawings,\n"
+    "to six models that are free of charge. It takes one to five minutes."
+)
+_FIRST, _EXPECTED, _DID = 31, 13, 26  # columns; the rest is the cost
+
+
+def command(settings: Settings, *, live: bool, yes: bool, forget: bool, as_json: bool) -> None:
+    """What --live and --forget do.
+
+    Raises GLMError where nothing can be asked, kept or deleted, UsageError where there is nobody to ask, Abort for a no.
+    """
+    data = Folders.here().data
+    if forget:
+        path = findings.forget(data, settings)
+        click.echo(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)
+    if live:
+        _run(settings, data, as_json=as_json, yes=yes)
+
+
+def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
+    """Asks the person, then the service; shows what came of it and keeps it."""
+    if not yes:
+        _ask_person(settings)
+    with progress() as line:
+        report = anyio.run(lambda: ask_service(settings, say=line.say))
+    path = None
+    if not settings.simulate:
+        known = report.findings(findings.load(data, settings))
+        path = findings.save(data, settings, known, as_dict(report))
+    if as_json:
+        click.echo(json.dumps(as_dict(report), ensure_ascii=False, indent=1))
+    else:
+        click.echo(f"{table(report)}\n{_kept(path)}")
+
+
+def _ask_person(settings: Settings) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"--live makes calls with your key, and there is no terminal to ask you on: add --yes.\n\n{COST}"
+        )
+    click.echo("This asks the service which models and which forms of request it takes:", err=True)
+    click.echo(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
+    click.confirm("Ask now?", abort=True, err=True)
+
+
+class Line:
+    """One line of progress on stderr, where that is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def say(self, message: str) -> None:
+        if sys.stderr.isatty():
+            self.clear()
+            sys.stderr.write(f"… {message}"[: shutil.get_terminal_size().columns - 1])
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
+
+
+@contextmanager
+def progress() -> Iterator[Line]:
+    """A line of progress, gone at the end whatever happens."""
+    line = Line()
+    try:
+        yield line
+    finally:
+        line.clear()
+
+
+def table(report: Report) -> str:
+    """What was expected and what the service did, 80 columns wide, with what the marks mean."""
+    lines = [
+        f"{report.endpoint}, asked with this key on {report.asked.replace('T', ' ').rstrip('Z')} UTC",
+        "",
+    ]
+    lines += [_line("", "this version", "", ""), _line("", "expects", "the service did", "tokens")]
+    for model, rows in groupby((r for r in report.rows if _shown(r)), lambda r: r.model):
+        lines += [model, *(_of_row(row) for row in rows)]
+    return "\n".join([*lines, "", *_summary(report)])
+
+
+def _shown(row: Row) -> bool:
+    return row.differs or not row.fact.quiet
+
+
+def _of_row(row: Row) -> str:
+    mark = "?" if not row.known else "•" if row.differs else "✓"
+    cost = f"{row.pictures} picture" if row.pictures else f"{row.tokens:,}" if row.calls else ""
+    return _line(f"{mark} {row.fact.label}", _words(row.expected), row.reading.said, cost)
+
+
+def _line(first: str, expected: str, did: str, cost: str) -> str:
+    return f"{first:<{_FIRST}}{expected:<{_EXPECTED}}{did:<{_DID}}{cost:>{WIDTH - _FIRST - _EXPECTED - _DID}}".rstrip()
+
+
+def _words(value: Value | None) -> str:
+    """A value that is expected, in a word."""
+    if value is None:
+        return "either"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int) else "yes"
+
+
+def _summary(report: Report) -> list[str]:
+    pictures = f", {report.pictures} picture{'s' * (report.pictures > 1)}" if report.pictures else ""
+    lines = [f"{len(report.calls)} calls, {report.tokens:,} tokens{pictures}, {report.seconds:.0f} s."]
+    differ = sum(r.differs for r in report.rows)
+    unknown = sum(not r.known and _shown(r) for r in report.rows)
+    if differ:
+        lines.append(f"• {differ} differ{'s' * (differ == 1)} from what this version expects.")
+    if unknown:
+        lines.append(f"? {unknown} not known: ask again when the models are less busy.")
+    return lines
+
+
+def _kept(path: Path | None) -> str:
+    """What becomes of the findings."""
+    if path is None:
+        return "Nothing is kept: the answers were simulated."
+    home = Path.home()
+    shown = Path("~") / path.relative_to(home) if path.is_relative_to(home) else path
+    return (
+        "Servers that start from now on use what is known; it is kept, without your key:\n"
+        f"{shown}\n"
+        "Attach that file to a bug report. `glm-mcp doctor --forget` deletes it."
+    )
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """The whole report, for a program or a bug report; it holds no key."""
+    return {
+        "glm_mcp": report.version,
+        "endpoint": report.endpoint,
+        "asked": report.asked,
+        "seconds": round(report.seconds, 1),
+        "tokens": report.tokens,
+        "pictures": report.pictures,
+        "facts": [_row(r) for r in report.rows],
+        "calls": [asdict(c) for c in report.calls],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "fact": row.fact.name,
+        "asked": row.fact.label,
+        "expected": row.expected,
+        "found": row.reading.value,
+        "said": row.reading.said,
+        "differs": row.differs,
+        "calls": row.calls,
+        "tokens": row.tokens,
+    }

@@ -1,0 +1,1 @@
+"""Files that hold other files: Outlook's messages and zip archives."""

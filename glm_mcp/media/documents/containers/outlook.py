@@ -1,0 +1,195 @@
+"""Outlook's messages (.msg): headers, text and attachments out of the properties that they are kept in ([MS-OXMSG])."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import struct
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import MissingExtra, UnsupportedMedia
+from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.eml import Mail
+from glm_mcp.media.documents.html import decode_html, html_markdown
+from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.rtf import rtf_text
+
+_DEPTH = 5  # mails within mails
+# Property numbers ([MS-OXPROPS]).
+_SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
+_SENDER, _SENDER_MAIL, _SENDER_SMTP, _TO, _CC, _BCC = "0C1A", "0C1F", "5D01", "0E04", "0E03", "0E02"
+_LONG_NAME, _SHORT_NAME, _DATA, _MIME, _TITLE = "3707", "3704", "3701", "370E", "3001"
+_SENT, _DELIVERED = 0x0039, 0x0E06
+_CODE_PAGES = (0x3FFD, 0x3FDE)  # of its texts, of its HTML
+_EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
+_LZFU = (
+    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript "
+    b"\\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
+    b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
+)
+_RTF_BYTES = 50_000_000
+_TEXT = 200_000  # bytes of an attached text
+
+
+def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Reads `params["pages"]` (parts) of a .msg. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
+    name = params["name"]
+    try:
+        import olefile
+    except ImportError:
+        raise MissingExtra("office", "reading an Outlook message") from None
+    file.seek(0)
+    data = file.read()
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as container:
+            text = _Message(container, [], name).read(0).markdown()
+    except (OSError, ValueError, IndexError, KeyError, struct.error):
+        raise UnsupportedMedia(
+            f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
+        ) from None
+    return one_text("msg", text, params.get("pages"), name), []
+
+
+class _Message:
+    """One message: the properties in one storage of the container."""
+
+    def __init__(self, container: Any, path: list[str], name: str) -> None:
+        self._container = container
+        self._path = path
+        self._name = name
+        head = 32 if not path else 24
+        self._fixed = _fixed(self._stream("__properties_version1.0")[head:])
+
+    def _stream(self, *path: str) -> bytes:
+        where = [*self._path, *path]
+        return bytes(self._container.openstream(where).read()) if self._container.exists(where) else b""
+
+    def _storages(self, prefix: str) -> list[str]:
+        depth = len(self._path)
+        names = {
+            entry[depth]
+            for entry in self._container.listdir(streams=True, storages=True)
+            if len(entry) > depth and entry[:depth] == self._path and entry[depth].startswith(prefix)
+        }
+        return sorted(names)
+
+    def _text(self, number: str, *path: str) -> str:
+        """A property that is text, in Unicode or in the message's code page."""
+        wide = self._stream(*path, f"__substg1.0_{number}001F")
+        if wide:
+            return wide.decode("utf-16-le", "replace").strip("\0")
+        narrow = self._stream(*path, f"__substg1.0_{number}001E").strip(b"\0")
+        return decode(narrow, self._name, declared=self._code_page(0)).text if narrow else ""
+
+    def _code_page(self, which: int) -> str | None:
+        page = self._fixed.get(_CODE_PAGES[which])
+        number = struct.unpack("<I", page[:4])[0] if page else 0
+        return "utf-8" if number == 65001 else f"cp{number}" if number else None
+
+    def read(self, depth: int) -> Mail:
+        mail = Mail([f"{title}: {value}  " for title, value in self._headers() if value])
+        body = self._body()
+        if body:
+            mail.bodies.append(body)
+        for storage in self._storages("__attach_version1.0_#"):
+            self._attachment(storage, mail, depth)
+        return mail
+
+    def _headers(self) -> list[tuple[str, str]]:
+        address = self._text(_SENDER_SMTP) or self._text(_SENDER_MAIL)
+        sender = self._text(_SENDER)
+        both = f"{sender} <{address}>" if "@" in address and address != sender else sender or address
+        values = [("Subject", self._text(_SUBJECT)), ("From", both)]
+        values += [
+            ("To", self._text(_TO)),
+            ("Cc", self._text(_CC)),
+            ("Bcc", self._text(_BCC)),
+            ("Date", self._date()),
+        ]
+        return [(title, " ".join(value.split())) for title, value in values]
+
+    def _date(self) -> str:
+        raw = self._fixed.get(_SENT) or self._fixed.get(_DELIVERED)
+        if not raw:
+            return ""
+        try:
+            moment = _EPOCH + dt.timedelta(microseconds=struct.unpack("<Q", raw)[0] // 10)
+        except OverflowError:
+            return ""
+        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+    def _body(self) -> str:
+        plain = self._text(_BODY).strip()
+        if plain:
+            return plain.replace("\r\n", "\n")
+        html = self._stream(f"__substg1.0_{_HTML}0102").rstrip(b"\0") or self._text(_HTML).encode()
+        if html:
+            declared = self._code_page(1)
+            return html_markdown(
+                decode_html(html, self._name, None, declared).text, what="reading a mail in HTML"
+            )
+        packed = self._stream(f"__substg1.0_{_RTF}0102")
+        return rtf_text(_unpacked(packed)) if packed else ""
+
+    def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
+        inner = [storage, f"__substg1.0_{_DATA}000D"]
+        name = (
+            self._text(_LONG_NAME, storage) or self._text(_SHORT_NAME, storage) or self._text(_TITLE, storage)
+        )
+        if self._container.exists([*self._path, *inner, "__properties_version1.0"]):
+            title = name or "a message"
+            mail.attached.append(f"- {title} (a mail)")
+            if depth < _DEPTH:
+                read = _Message(self._container, [*self._path, *inner], self._name).read(depth + 1)
+                mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
+            return
+        data = self._stream(storage, f"__substg1.0_{_DATA}0102")
+        kind = self._text(_MIME, storage)
+        mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{len(data):,} bytes)")
+        if data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
+            shown = decode(data[:_TEXT], self._name).text.strip()
+            mail.within.append(f"[attached: {name or 'unnamed'}]\n\n{shown}")
+
+
+def _fixed(table: bytes) -> dict[int, bytes]:
+    """Property number to the eight bytes of those that are no longer than that."""
+    return {
+        struct.unpack_from("<H", table, at + 2)[0]: table[at + 8 : at + 16]
+        for at in range(0, len(table) - 15, 16)
+    }
+
+
+def _unpacked(data: bytes) -> bytes:
+    """RTF as messages hold it, compressed or not ([MS-OXRTFCP])."""
+    if len(data) < 16:
+        return b""
+    size, kind = struct.unpack_from("<I", data, 4)[0], data[8:12]
+    if kind != b"LZFu":
+        return data[16 : 16 + size]
+    window = bytearray(_LZFU.ljust(4096, b"\0"))
+    write, at = len(_LZFU), 16
+    out = bytearray()
+
+    def put(letter: int) -> None:
+        nonlocal write
+        window[write % 4096] = letter
+        write += 1
+        out.append(letter)
+
+    while at < len(data) and len(out) < min(size, _RTF_BYTES):
+        flags = data[at]
+        at += 1
+        for bit in range(8):
+            if not flags >> bit & 1:
+                if at < len(data):
+                    put(data[at])
+                at += 1
+                continue
+            token = int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")
+            at += 2
+            start = token >> 4
+            if start == write % 4096:  # the mark of the end
+                return bytes(out)
+            for i in range((token & 15) + 2):  # what is copied may be what was just written
+                put(window[(start + i) % 4096])
+    return bytes(out)

@@ -1,0 +1,1 @@
+"""What Word, PowerPoint and Excel files share: packages, charts, formulas, diagrams, number formats."""

@@ -1,0 +1,188 @@
+"""Charts as tables, straight from the series that their XML keeps: every kind of chart, also those no library knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.ooxml.number_format import display
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
+from glm_mcp.media.documents.zip_xml import attribute
+
+_POINTS = 100_000  # of one series
+
+
+@dataclass(slots=True)
+class _Series:
+    name: str
+    labels: dict[int, str] = field(default_factory=dict)
+    values: dict[int, str] = field(default_factory=dict)
+    sizes: dict[int, str] = field(default_factory=dict)
+    is_points: bool = False  # x and y of their own, as in scatter and bubble charts
+
+    @property
+    def length(self) -> int:
+        return min(max([-1, *self.labels, *self.values, *self.sizes]) + 1, _POINTS)
+
+
+def chart_blocks(package: Package, path: str, place: str) -> list[str]:
+    """The chart in that part: its title and axes, its data, and any other words in it. [] when it cannot be read."""
+    tree = package.tree(path)
+    if tree is None:
+        package.left_out.add("charts that the file does not hold or that are damaged", place)
+        return []
+    blocks = (
+        _extended(tree)
+        if next(descendants(tree, "cx:chartSpace", "cx:chartData"), None) is not None
+        else _plain(tree)
+    )
+    for drawn in package.linked(path, "chartUserShapes"):
+        shapes = package.tree(drawn)
+        blocks += [] if shapes is None else _paragraphs(shapes)
+    return blocks
+
+
+def _plain(tree: ET.Element) -> list[str]:
+    title = child(tree, "c:chart", "c:title")
+    head = "" if title is None else _words(title)
+    series = [_series(e, i) for i, e in enumerate(descendants(tree, "c:ser"), 1)]
+    rows = _point_rows(series) if any(one.is_points for one in series) else _category_rows(series)
+    axes = [_words(e) for e in descendants(tree, "c:title") if e is not title]
+    labels = [text for e in descendants(tree, "c:dLbl", "c:dispUnitsLbl") for text in _paragraphs(e)]
+    blocks = [f"Chart: {head}" if head else "Chart:"]
+    if any(axes):
+        blocks.append(f"Axes: {'; '.join(filter(None, axes))}")
+    blocks.append(table(rows) if series else "(no data in the file)")
+    if labels:
+        blocks.append(f"Labels: {'; '.join(labels)}")
+    return blocks
+
+
+def _words(element: ET.Element) -> str:
+    """The paragraphs of a title, or the cell that it was taken from."""
+    return " ".join(_paragraphs(element)) or " ".join(texts(element, "c:v").split())
+
+
+def _paragraphs(element: ET.Element) -> list[str]:
+    lines = (" ".join(texts(p, "a:t").split()) for p in descendants(element, "a:p"))
+    return [line for line in lines if line]
+
+
+def _series(element: ET.Element, number: int) -> _Series:
+    name = child(element, "c:tx")
+    one = _Series((" ".join(texts(name, "c:v").split()) if name is not None else "") or f"series {number}")
+    for part in element:
+        match tag(part):
+            case "c:cat" | "c:xVal":
+                one.labels = _cached(part)
+                one.is_points = tag(part) == "c:xVal"
+            case "c:val" | "c:yVal":
+                one.values = _cached(part)
+                one.is_points = one.is_points or tag(part) == "c:yVal"
+            case "c:bubbleSize":
+                one.sizes = _cached(part)
+    return one
+
+
+def _cached(element: ET.Element) -> dict[int, str]:
+    """Place to text of the stored copy of a range; of several levels of categories, the outer before the inner."""
+    levels = list(descendants(element, "c:lvl"))
+    if levels:
+        count = 1 + max(
+            (whole(attribute(p, "idx")) for e in levels for p in descendants(e, "c:pt")), default=-1
+        )
+        joined: dict[int, list[str]] = {i: [] for i in range(min(count, _POINTS))}
+        for level in reversed(levels):
+            points, last = _points(level, ""), ""
+            for i, words in joined.items():
+                last = points.get(i, last if level is not levels[0] else "")
+                words.append(last)
+        return {i: " / ".join(filter(None, words)) for i, words in joined.items()}
+    code = next((e.text or "" for e in descendants(element, "c:formatCode")), "")
+    return _points(element, code)
+
+
+def _points(element: ET.Element, code: str) -> dict[int, str]:
+    points: dict[int, str] = {}
+    for point in descendants(element, "c:pt"):
+        text = texts(point, "c:v").strip()
+        points[whole(attribute(point, "idx"))] = figure(text, attribute(point, "formatCode") or code)
+    return points
+
+
+def figure(text: str, code: str) -> str:
+    """A stored number as its format shows it; other text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return display(number, code or "General", text)
+
+
+def _category_rows(series: list[_Series]) -> list[list[str]]:
+    rows = [["", *(one.name for one in series)]]
+    labels = next((one.labels for one in series if one.labels), {})
+    length = max((one.length for one in series), default=0)
+    return rows + [
+        [labels.get(i, str(i + 1)), *(one.values.get(i, "") for one in series)] for i in range(length)
+    ]
+
+
+def _point_rows(series: list[_Series]) -> list[list[str]]:
+    sized = any(one.sizes for one in series)
+    rows = [["series", "x", "y", *(["size"] if sized else [])]]
+    for one in series:
+        for i in range(one.length):
+            row = [one.name, one.labels.get(i, str(i + 1)), one.values.get(i, "")]
+            rows.append([*row, one.sizes.get(i, "")] if sized else row)
+    return rows
+
+
+def _extended(tree: ET.Element) -> list[str]:
+    """The newer kinds (waterfall, funnel, treemap, sunburst, box and whisker, histogram, map): their dimensions."""
+    blocks = [f"Chart: {' '.join(_paragraphs(t))}" for t in descendants(tree, "cx:title")][:1] or ["Chart:"]
+    for data in descendants(tree, "cx:data"):
+        columns: list[tuple[str, dict[int, str]]] = []
+        for dimension in data:
+            kind = attribute(dimension, "type")
+            columns += [
+                (kind, {whole(attribute(p, "idx")): p.text or "" for p in level if tag(p) == "cx:pt"})
+                for level in descendants(dimension, "cx:lvl")
+            ]
+        length = min(max((max(points, default=-1) for _, points in columns), default=-1) + 1, _POINTS)
+        rows = [[kind for kind, _ in columns]]
+        rows += [[points.get(i, "") for _, points in columns] for i in range(length)]
+        blocks.append(table(rows))
+    names = [texts(e, "cx:v").strip() for e in descendants(tree, "cx:tx")]
+    if any(names):
+        blocks.append(f"Series: {'; '.join(filter(None, names))}")
+    return blocks
+
+
+def diagram_lines(package: Package, path: str, place: str) -> str:
+    """The texts of a SmartArt diagram, which lie in a part of their own, as a list."""
+    tree = package.tree(path)
+    if tree is None:
+        package.left_out.add("diagrams that the file does not hold or that are damaged", place)
+        return ""
+    points = (" ".join(_paragraphs(point)) for point in descendants(tree, "dgm:pt"))
+    return "\n".join(f"- {text}" for text in points if text)
+
+
+def hyperlink(package: Package, part: str, number: str, text: str, place: str) -> str:
+    """Text that leads to an address as a Markdown link; the text alone when it leads to another place of the file."""
+    link = package.links(part).get(number)
+    if number and link is None:
+        package.left_out.add("links whose target the file does not name", place)
+    if link is None or not link.external or not text.strip() or link.target in (text, f"mailto:{text}"):
+        return text
+    lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    address = link.target.replace(" ", "%20").replace(")", "%29")
+    return f"{lead}[{text.strip()}]({address}){trail}"
+
+
+def embedded(element: ET.Element) -> str:
+    """The name of the program whose object is embedded here; "" when it names none."""
+    program = value(element, name="progId") or value(element, name="ProgID") or ""
+    return f"[embedded: {program}]" if program else ""

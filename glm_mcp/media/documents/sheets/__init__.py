@@ -1,0 +1,1 @@
+"""Workbooks: cells as they are shown, written by their used blocks."""

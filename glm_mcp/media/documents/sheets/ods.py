@@ -1,0 +1,133 @@
+"""ODS: each sheet with its cells as they are shown, which the file keeps beside their values, its comments and charts."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.opendocument import Writer, comment, inline, refuse_encrypted, times
+from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
+
+_SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
+_ROWS = 1_048_576
+
+
+@dataclass(slots=True)
+class _Sheet:
+    name: str
+    style: str
+    grid: Grid = field(default_factory=Grid)
+    merged: list[Range] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    row: int = 0
+
+
+def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, encryption)."""
+    refuse_encrypted(archive, name)
+    data = member(archive, "content.xml", name)
+    refuse_entities(data, name)
+    writer = Writer(archive, name, {})
+    hidden: set[str] = set()
+    sheets = list(_sheets(data, writer, hidden))
+    if not sheets:
+        raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
+    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
+    rows, notes = [], []
+    for number in chosen:
+        sheet = sheets[number - 1]
+        sheet.grid.fill(sheet.merged)
+        more = ["\n".join(["Comments:", "", *sheet.comments])] if sheet.comments else []
+        text, said = sheet_text(sheet.grid, [*sheet.beside, *more], sheet.name)
+        notes += said
+        label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in hidden else ''}"
+        rows.append((number, label, text, ""))
+    return result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()])
+
+
+def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
+    """The sheets as far as the file can be read, row by row, so that a large one fits into memory."""
+    sheet: _Sheet | None = None
+    depth = 0  # of tables: those within a cell belong to it
+    try:
+        for event, element in ET.iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - entities are refused before
+            name = local(element)
+            if name == "table":
+                depth += 1 if event == "start" else -1
+                if event == "start" and depth == 1:
+                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"))
+                elif event == "end" and depth == 0 and sheet is not None:
+                    yield sheet
+                    sheet = None
+                    element.clear()
+            elif event == "end" and name == "style":
+                if any(attribute(e, "display") == "false" for e in element if local(e) == "table-properties"):
+                    hidden.add(attribute(element, "name"))
+            elif event == "end" and depth == 1 and sheet is not None:
+                if name == "table-row":
+                    _row(element, sheet, writer)
+                    element.clear()
+                elif name == "shapes":
+                    sheet.beside += writer.blocks(element)
+    except (ET.ParseError, ValueError, LookupError):
+        writer.left_out.add("the rest of a part that is damaged", "content.xml")
+        if sheet is not None:
+            yield sheet
+
+
+def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
+    repeated = max(_number(element, "number-rows-repeated"), 1)
+    column = 0
+    cells: list[tuple[int, str]] = []
+    for cell in (e for e in element if local(e) in ("table-cell", "covered-table-cell")):
+        text = _shown(cell)
+        again = max(_number(cell, "number-columns-repeated"), 1)
+        if text:
+            cells += [(column + i, text) for i in range(min(again, times(cell, "number-columns-repeated")))]
+        wide, deep = (
+            max(_number(cell, "number-columns-spanned"), 1),
+            max(_number(cell, "number-rows-spanned"), 1),
+        )
+        if wide * deep > 1:
+            sheet.merged.append((sheet.row, column, sheet.row + deep - 1, column + wide - 1))
+        for part in cell:
+            if local(part) == "annotation":
+                author_and_words = comment(part).removeprefix("[comment").removesuffix("]")
+                sheet.comments.append(f"- {place(sheet.row, column)}{author_and_words}")
+            elif local(part) not in ("p", "h", "detective"):
+                wrapper = ET.Element("shape")
+                wrapper.append(part)
+                sheet.beside += writer.blocks(wrapper)
+        column += again
+    for i in range(min(repeated, times(element, "number-rows-repeated")) if cells else 0):
+        for at, text in cells:
+            sheet.grid.put(sheet.row + i, at, text)
+    sheet.row = min(sheet.row + repeated, _ROWS)
+
+
+def _number(element: ET.Element, name: str) -> int:
+    value = attribute(element, name)
+    return int(value) if value.isdecimal() and len(value) < 9 else 0
+
+
+def _shown(cell: ET.Element) -> str:
+    """The text that the cell shows; a short date as an ISO date."""
+    text = "\n".join(inline(p) for p in cell if local(p) in ("p", "h")).strip()
+    date = attribute(cell, "date-value")
+    if date and (not text or _SHORT_DATE.fullmatch(text)):
+        return date.removesuffix("T00:00:00").replace("T", " ")
+    if text:
+        return text
+    stored = next((v for n in ("value", "time-value", "string-value") if (v := attribute(cell, n))), "")
+    truth = attribute(cell, "boolean-value")
+    formula = attribute(cell, "formula").partition(":")[2]
+    return stored or truth.upper() or formula

@@ -1,0 +1,91 @@
+"""Tables that lay out a page, as newsletters do, told from tables of data; and forms as they are filled in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BLOCKS = (
+    "table",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "hr",
+    "form",
+    "article",
+    "section",
+    "blockquote",
+)
+_DATA = ("th", "caption", "thead", "colgroup", "tfoot")
+_WIDE = 5  # columns, which no layout has
+_PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
+
+
+def unwrap_layout(soup: Any) -> None:
+    """Turns the tables that only lay out the page into blocks, the outer before the inner."""
+    for element in soup.find_all("table"):
+        if _lays_out(element):
+            own = [part for part in element.find_all(_PARTS) if part.find_parent("table") is element]
+            for part in (element, *(part for part in own if part.name != "table")):
+                part.name = "div"
+                part.attrs = {}
+
+
+def _lays_out(element: Any) -> bool:
+    role = str(element.get("role") or "").lower()
+    if role in ("presentation", "none"):
+        return True
+    if role in ("table", "grid") or element.get("summary"):
+        return False
+    if any(e.find_parent("table") is element for e in element.find_all(_DATA)):
+        return False
+    rows = [row for row in element.find_all("tr") if row.find_parent("table") is element]
+    cells = [[c for c in row.children if c.name == "td"] for row in rows]
+    if any(_number(c.get("rowspan")) > 1 for row in cells for c in row):
+        return False
+    widest = max(map(len, cells), default=0)
+    if widest <= 1:
+        return True
+    return widest < _WIDE and element.find(_BLOCKS) is not None
+
+
+def _number(text: Any) -> int:
+    written = str(text or "")
+    return int(written) if written.isdecimal() and len(written) < 6 else 1
+
+
+def fill_in(soup: Any, is_hidden: Any) -> None:
+    """Fields of a form become what stands in them; check boxes and radio buttons whether they are chosen."""
+    for field in soup.find_all(("input", "textarea", "select")):
+        if is_hidden(field):
+            continue
+        text = _value(field)
+        if text:
+            before, after = field.previous_sibling, field.next_sibling
+            glued = isinstance(before, str) and before[-1:].strip()
+            spaced = isinstance(after, str) and after[:1].isspace()
+            field.replace_with(f"{' ' if glued else ''}{text}{'' if spaced else ' '}")
+    for button in soup.find_all("button"):
+        button.unwrap()
+
+
+def _value(field: Any) -> str:
+    kind = str(field.get("type") or "text").lower()
+    if field.name == "textarea":
+        return str(field.get_text())
+    if field.name == "select":
+        options = field.find_all("option")
+        chosen = [o for o in options if o.has_attr("selected")] or (
+            [] if field.has_attr("multiple") else options[:1]
+        )
+        return ", ".join(" ".join(o.get_text().split()) for o in chosen)
+    if kind in ("checkbox", "radio"):
+        signs = {"checkbox": ("[ ]", "[x]"), "radio": ("( )", "(x)")}[kind]
+        return signs[field.has_attr("checked")]
+    if kind in ("hidden", "password", "submit", "button", "reset", "image", "file"):
+        return ""
+    return str(field.get("value") or "")

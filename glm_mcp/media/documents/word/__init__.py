@@ -1,0 +1,1 @@
+"""Word documents: styles and numbering, runs of text, blocks."""

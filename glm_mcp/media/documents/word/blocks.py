@@ -1,0 +1,197 @@
+"""The blocks of a Word document: paragraphs with their numbers, tables, and whole files within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.ooxml.formula import linear
+from glm_mcp.media.documents.ooxml.package import child, descendants, is_on, tag, value, whole
+from glm_mcp.media.documents.word.chunk import chunk_text
+from glm_mcp.media.documents.word.inline import Inline, Story
+from glm_mcp.media.documents.word.runs import markdown
+from glm_mcp.media.documents.zip_xml import attribute
+
+_WRAPPERS = frozenset(
+    f"w:{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "body", "subDoc")
+)
+_COLUMNS = 1_000  # of one row, spans counted
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`is_item`: a paragraph of a list, which stands close to the next."""
+
+    text: str
+    is_item: bool = False
+
+
+def joined(blocks: list[Block]) -> list[str]:
+    """The texts, with the items of one list as one."""
+    out: list[str] = []
+    for before, block in zip([None, *blocks], blocks, strict=False):
+        if before is not None and before.is_item and block.is_item:
+            out[-1] += f"\n{block.text}"
+        else:
+            out.append(block.text)
+    return out
+
+
+class Blocks:
+    """Reads the blocks of one part of the document."""
+
+    def __init__(self, story: Story, part: str) -> None:
+        self._story = story
+        self._part = part
+
+    def texts(self, element: ET.Element) -> list[str]:
+        return joined(list(self.read(element)))
+
+    def read(self, element: ET.Element) -> Iterator[Block]:
+        for node in element:
+            name = tag(node)
+            if name == "w:p":
+                yield from self._paragraph(node)
+            elif name == "w:tbl":
+                yield from self._table(node)
+            elif name in _WRAPPERS:
+                yield from self.read(node)
+            elif name == "w:altChunk":
+                yield from self._chunk(node)
+            elif name == "mc:AlternateContent":
+                yield from next(filter(None, (list(self.read(form)) for form in node)), [])
+            elif name in ("m:oMath", "m:oMathPara"):
+                yield from filter(lambda block: block.text, [Block(linear(node))])
+
+    def _chunk(self, node: ET.Element) -> Iterator[Block]:
+        link = self._story.package.links(self._part).get(attribute(node, "id"))
+        text = "" if link is None else chunk_text(self._story.package, link.target)
+        if text:
+            yield Block(text)
+        else:
+            self._story.leave_out("files within the document that cannot be read")
+
+    # ── Paragraphs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _paragraph(self, node: ET.Element) -> Iterator[Block]:
+        self._story.paragraphs += 1
+        if self._part == "" or not self._story.place.startswith("page "):
+            self._story.place = f"paragraph {self._story.paragraphs}"
+        properties = child(node, "w:pPr")
+        style = self._story.styles.paragraph(value(properties, "w:pStyle") or "")
+        outline = value(properties, "w:outlineLvl")
+        heading = style.heading if outline is None or style.heading else min(whole(outline, 9) + 1, 10) % 10
+        inline = Inline(self._story, self._part, self.texts)
+        inline.read(node)
+        text = markdown(inline.pieces, heading=heading > 0)
+        label, level = self._label(properties)
+        if text and heading:
+            words = " ".join(filter(None, ("" if label == "-" else label, " ".join(text.split()))))
+            yield Block(f"{'#' * min(heading, 6)} {words}")
+        elif text and label:
+            indent = "  " * level
+            lines = text.replace("\n", f"\n{indent}  ")
+            yield Block(f"{indent}{label} {lines}", is_item=True)
+        elif text:
+            yield Block(text)
+        yield from map(Block, filter(None, inline.anchored))
+
+    def _label(self, properties: ET.Element | None) -> tuple[str, int]:
+        """The number or bullet before a paragraph, counted on; and its level."""
+        name = value(properties, "w:pStyle") or ""
+        style = self._story.styles.paragraph(name)
+        own = value(properties, "w:numPr", "w:numId")
+        number = style.number if own is None else own
+        written = value(properties, "w:numPr", "w:ilvl")
+        if not number or number == "0":
+            return "", 0
+        if written is not None:
+            level = whole(written)
+        elif style.level is not None and own is None:
+            level = style.level
+        else:
+            level = self._story.numbering.level_of_style(number, name)
+        return self._story.numbering.label(number, level) or "", max(min(level, 8), 0)
+
+    # ── Tables ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _table(self, node: ET.Element) -> Iterator[Block]:
+        rows = [list(self._cells(row)) for row in _inside(node, "w:tr") if not is_on(row, "w:trPr", "w:del")]
+        if rows and all(len(row) == 1 for row in rows) and any(len(cell.blocks) > 1 for (cell,) in rows):
+            for (cell,) in rows:  # a frame around text, not a table
+                yield from cell.blocks
+            return
+        text = table(_grid(rows))
+        if text:
+            yield Block(text)
+
+    def _cells(self, row: ET.Element) -> Iterator[_Cell]:
+        before = min(whole(value(row, "w:trPr", "w:gridBefore")), _COLUMNS)
+        yield from (_Cell([]) for _ in range(before))
+        for node in _inside(row, "w:tc"):
+            properties = child(node, "w:tcPr")
+            merge = value(properties, "w:vMerge")
+            beside = value(properties, "w:hMerge")
+            yield _Cell(
+                list(self._cell(node)),
+                wide=min(max(whole(value(properties, "w:gridSpan"), 1), 1), _COLUMNS),
+                from_above=merge in ("", "continue"),
+                from_left=beside in ("", "continue"),
+            )
+
+    def _cell(self, node: ET.Element) -> Iterator[Block]:
+        """A table within a cell becomes words: Markdown has no other place for it."""
+        for inner in node:
+            if tag(inner) == "w:tbl":
+                rows = _grid([list(self._cells(row)) for row in _inside(inner, "w:tr")], repeat=False)
+                yield Block(flat(rows))
+            elif tag(inner) != "w:tcPr":
+                wrapper = ET.Element("w")
+                wrapper.append(inner)
+                yield from self.read(wrapper)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    blocks: list[Block]
+    wide: int = 1
+    from_above: bool = False
+    from_left: bool = False
+
+    @property
+    def text(self) -> str:
+        return "\n".join(block.text for block in self.blocks)
+
+
+def _grid(rows: list[list[_Cell]], *, repeat: bool = True) -> list[list[str]]:
+    """The cells' texts; a place that a merged cell covers holds its text too."""
+    grid: list[list[str]] = []
+    for row in rows:
+        line: list[str] = []
+        above = grid[-1] if grid else []
+        for cell in row:
+            text = cell.text
+            if repeat and not text and cell.from_above and len(line) < len(above):
+                text = above[len(line)]
+            elif repeat and not text and cell.from_left and line:
+                text = line[-1]
+            line += [text] * (cell.wide if repeat else 1)
+        grid.append(line[:_COLUMNS])
+    return grid
+
+
+def _inside(node: ET.Element, name: str) -> Iterator[ET.Element]:
+    """The rows of a table or cells of a row, also those in content controls and tracked insertions."""
+    for inner in node:
+        if tag(inner) == name:
+            yield inner
+        elif tag(inner) in _WRAPPERS:
+            yield from _inside(inner, name)
+
+
+def words_of(element: ET.Element) -> str:
+    """The paragraphs of a comment in one line."""
+    lines = ("".join(e.text or "" for e in descendants(p, "w:t")) for p in descendants(element, "w:p"))
+    return " ".join(" ".join(lines).split())

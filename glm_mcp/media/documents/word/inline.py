@@ -1,0 +1,256 @@
+"""What stands in a paragraph: runs, fields, notes, comments, formulas, pictures, and what is anchored in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
+from glm_mcp.media.documents.ooxml.formula import linear
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
+from glm_mcp.media.documents.word.numbering import Numbering
+from glm_mcp.media.documents.word.runs import Look, Piece, look_of, symbol
+from glm_mcp.media.documents.word.styles import Styles
+from glm_mcp.media.documents.zip_xml import attribute
+
+_TRANSPARENT = frozenset(
+    f"w:{name}"
+    for name in (
+        *("ins", "moveTo", "smartTag", "customXml", "fldSimple", "bdo", "dir", "sdtContent", "subDoc"),
+        *("hyperlink", "r", "rubyBase"),
+    )
+)
+_GONE = frozenset(("w:del", "w:moveFrom", "w:rPr", "w:pPr", "w:sdtPr", "w:sdtEndPr", "w:delText"))
+_SIGNS = {
+    "w:tab": "\t",
+    "w:ptab": "\t",
+    "w:br": "\n",
+    "w:cr": "\n",
+    "w:noBreakHyphen": "\u2011",
+    "w:softHyphen": "",
+}
+_HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?!\\l)"?([^"\s]+)')
+
+
+@dataclass(slots=True)
+class Story:
+    """What all parts of one document share. `place`: where the reader is, for notes on what is left out."""
+
+    package: Package
+    numbering: Numbering
+    styles: Styles
+    footnotes: dict[tuple[str, str], tuple[str, ET.Element]]  # kind and number to part and element
+    comments: dict[str, tuple[str, str]]  # number to author and text
+    cited: list[tuple[str, str]] = field(default_factory=list)  # footnotes in the order of their marks
+    paragraphs: int = 0
+    place: str = ""
+
+    def leave_out(self, what: str) -> None:
+        self.package.left_out.add(what, self.place)
+
+
+@dataclass(slots=True)
+class _Field:
+    """A field that is open: its instruction, whether its result has begun, and what it shows without one."""
+
+    code: str = ""
+    in_result: bool = False
+    shows: str = ""
+
+
+class Inline:
+    """The pieces of one paragraph, and the blocks that are anchored in it (text boxes, charts, diagrams)."""
+
+    def __init__(self, story: Story, part: str, blocks_of: Callable[[ET.Element], list[str]]) -> None:
+        self.pieces: list[Piece] = []
+        self.anchored: list[str] = []
+        self._story = story
+        self._part = part
+        self._blocks_of = blocks_of
+        self._fields: list[_Field] = []
+
+    def read(self, element: ET.Element, look: Look | None = None) -> None:
+        look = look or Look()
+        for node in element:
+            self._node(node, tag(node), look)
+
+    def _write(self, text: str, look: Look) -> None:
+        for field_ in self._fields:
+            link = _HYPERLINK.match(field_.code) if field_.in_result else None
+            look = replace(look, url=link[1]) if link else look
+        self.pieces.append((text, look))
+
+    def _node(self, node: ET.Element, name: str, look: Look) -> None:
+        if name == "w:t":
+            self._write(node.text or "", look)
+        elif name == "w:instrText":
+            if self._fields and not self._fields[-1].in_result:
+                self._fields[-1].code += node.text or ""
+        elif name == "w:r":
+            style = self._story.styles.character(value(node, "w:rPr", "w:rStyle") or "")
+            self.read(node, replace(look_of(child(node, "w:rPr"), style), url=look.url))
+        elif name == "w:hyperlink":
+            self.read(node, replace(look, url=self._address(node)))
+        elif name in _SIGNS:
+            if not (name == "w:br" and attribute(node, "type") in ("page", "column")):
+                self._write(_SIGNS[name], look)
+        elif name in _TRANSPARENT:
+            if name == "w:subDoc":
+                self._story.leave_out("parts that lie in files of their own")
+            self.read(node, look)
+        elif name == "mc:AlternateContent":
+            self._alternatives(node, look)
+        elif name.startswith("m:"):
+            if words := linear(node):
+                self._write(f" {words} ", Look())
+        elif name not in _GONE:
+            self._special(node, name, look)
+
+    def _special(self, node: ET.Element, name: str, look: Look) -> None:
+        match name:
+            case "w:sdt":
+                box = next(descendants(node, "w14:checkbox"), None)
+                if box is not None:
+                    self._write("[x]" if is_on(box, "w14:checked") else "[ ]", look)
+                elif (content := child(node, "w:sdtContent")) is not None:
+                    self.read(content, look)
+            case "w:ruby":
+                base, reading = (
+                    texts(e, "w:t") if (e := child(node, n)) is not None else ""
+                    for n in ("w:rubyBase", "w:rt")
+                )
+                self._write(f"{base}({reading})" if reading else base, look)
+            case "w:sym":
+                sign = symbol(attribute(node, "font"), attribute(node, "char"))
+                if not sign:
+                    self._story.leave_out(f"signs of the font {attribute(node, 'font') or 'of symbols'}")
+                self._write(sign, look)
+            case "w:fldChar":
+                self._field(node, look)
+            case "w:footnoteReference" | "w:endnoteReference":
+                self._footnote(name.removeprefix("w:").removesuffix("Reference"), attribute(node, "id"))
+            case "w:commentReference":
+                self._comment(attribute(node, "id"))
+            case "w:drawing" | "w:pict" | "w:object":
+                self._drawing(node, look)
+            case "w:txbxContent":
+                self.anchored += self._blocks_of(node)
+
+    def _alternatives(self, node: ET.Element, look: Look) -> None:
+        """The first form of it that says something: the newest, else what stands there for older programs."""
+        for form in node:
+            before = len(self.pieces), len(self.anchored)
+            self._read_drawn(form, look) if _is_drawn(form) else self.read(form, look)
+            if (len(self.pieces), len(self.anchored)) != before:
+                return
+
+    def _address(self, node: ET.Element) -> str:
+        number = attribute(node, "id")
+        link = self._story.package.links(self._part).get(number)
+        if number and link is None:
+            self._story.leave_out("links whose target the file does not name")
+        return link.target if link is not None and link.external else ""
+
+    def _field(self, node: ET.Element, look: Look) -> None:
+        match attribute(node, "fldCharType"):
+            case "begin":
+                self._fields.append(_Field(shows=_form_value(node)))
+            case "separate" if self._fields:
+                self._fields[-1].in_result = True
+            case "end" if self._fields:
+                shows = self._fields.pop().shows
+                if shows:
+                    self._write(shows, look)
+
+    def _footnote(self, kind: str, number: str) -> None:
+        key = kind, number
+        if key not in self._story.footnotes:
+            self._story.leave_out(f"{kind}s that the file does not hold")
+            return
+        self._story.cited.append(key)
+        self.pieces.append((f"[^{len(self._story.cited)}]", Look()))
+
+    def _comment(self, number: str) -> None:
+        if number not in self._story.comments:
+            self._story.leave_out("comments that the file does not hold")
+            return
+        author, text = self._story.comments[number]
+        self.pieces.append((f" [comment{f', {author}' if author else ''}: {text}]", Look()))
+
+    # ── Drawings ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _drawing(self, node: ET.Element, look: Look) -> None:
+        self._read_drawn(node, look, next((_alt(e) for e in descendants(node, "wp:docPr")), ""))
+
+    def _read_drawn(self, node: ET.Element, look: Look, alt: str = "") -> None:
+        for part in node:
+            match tag(part):
+                case "w:txbxContent":
+                    self.anchored += self._blocks_of(part)
+                case "mc:AlternateContent":
+                    self._alternatives(part, look)
+                case "w:drawing" | "w:pict" | "w:object":
+                    self._drawing(part, look)
+                case "pic:pic":
+                    self._picture(
+                        part, next(map(_alt, descendants(part, "pic:cNvPr")), "") or alt, "a:blip", look
+                    )
+                case "v:imagedata":
+                    self._picture(part, attribute(part, "title") or alt, "v:imagedata", look)
+                case "v:shape" | "v:rect" | "v:roundrect" | "v:group" | "v:oval":
+                    self._read_drawn(part, look, attribute(part, "alt") or alt)
+                case "v:textpath":
+                    self._write(attribute(part, "string"), look)
+                case "c:chart" | "cx:chart":
+                    self.anchored += chart_blocks(
+                        self._story.package, self._target(part, "id"), self._story.place
+                    )
+                case "dgm:relIds":
+                    self.anchored.append(
+                        diagram_lines(self._story.package, self._target(part, "dm"), self._story.place)
+                    )
+                case "o:OLEObject":
+                    self._write(embedded(part), look)
+                case _:
+                    self._read_drawn(part, look, alt)
+
+    def _target(self, node: ET.Element, name: str) -> str:
+        link = self._story.package.links(self._part).get(attribute(node, name))
+        return link.target if link is not None else ""
+
+    def _picture(self, node: ET.Element, alt: str, holder: str, look: Look) -> None:
+        blip = next(descendants(node, holder), None)
+        number = (
+            ""
+            if blip is None
+            else attribute(blip, "embed") or attribute(blip, "id") or attribute(blip, "link")
+        )
+        link = self._story.package.links(self._part).get(number)
+        if number and (link is None or not (link.external or self._story.package.has(link.target))):
+            self._story.leave_out("pictures that the file does not hold")
+        alt = " ".join(alt.split())
+        self._write(f"[picture: {alt}]" if alt else "[picture]", Look(url=look.url))
+
+
+def _is_drawn(form: ET.Element) -> bool:
+    """Whether an alternative stands among shapes, not among runs."""
+    first = next(iter(form), None)
+    return first is not None and not tag(first).startswith(("w:", "m:"))
+
+
+def _alt(properties: ET.Element) -> str:
+    return attribute(properties, "descr") or attribute(properties, "title")
+
+
+def _form_value(node: ET.Element) -> str:
+    """What a form field of the older kind shows where its text does not say it: a check box, a chosen entry."""
+    box = next(descendants(node, "w:checkBox"), None)
+    if box is not None:
+        holder = "w:checked" if child(box, "w:checked") is not None else "w:default"
+        return "[x]" if is_on(box, holder) else "[ ]"
+    choice = next(descendants(node, "w:ddList"), None)
+    entries = [] if choice is None else [attribute(e, "val") for e in choice if tag(e) == "w:listEntry"]
+    at = whole(value(choice, "w:result") if choice is not None else None)
+    return entries[at] if 0 <= at < len(entries) else ""

@@ -1,0 +1,201 @@
+"""The numbers of paragraphs as Word shows them: several levels, going on after prose, restarted, in any script."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.ooxml.package import child, is_on, tag, value, whole
+from glm_mcp.media.documents.zip_xml import attribute
+
+_LEVELS = 9
+_ROMAN = (
+    *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL")),
+    *((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
+)
+_CHINESE = "〇一二三四五六七八九"
+_ALPHABETS = {
+    "Letter": "abcdefghijklmnopqrstuvwxyz",
+    "russian": "абвгдежзиклмнопрстуфхцчшщэюя",
+    "ganada": "가나다라마바사아자차카타파하",
+    "aiueo": "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン",
+    "heavenlyStem": "甲乙丙丁戊己庚辛壬癸",
+    "earthlyBranch": "子丑寅卯辰巳午未申酉戌亥",
+    "hebrew2": "אבגדהוזחטיכלמנסעפצקרשת",
+    "arabicAlpha": "أبتثجحخدذرزسشصضطظعغفقكلمنهوي",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    form: str = "decimal"
+    text: str | None = None  # such as "%1.%2"
+    start: int = 1
+    restart: int | None = None  # after which level, from 1; 0 for never
+    legal: bool = False  # all numbers in it as 1, 2, 3
+    style: str = ""  # the paragraph style whose paragraphs stand on this level
+
+
+@dataclass(slots=True)
+class _List:
+    """One numbering of the file: the definition whose counters it shares, its levels, and what it starts anew."""
+
+    shared: str
+    levels: dict[int, Level]
+    starts: dict[int, int] = field(default_factory=dict)
+
+
+class Numbering:
+    def __init__(self, tree: ET.Element | None) -> None:
+        abstract: dict[str, ET.Element] = {}
+        self._lists: dict[str, _List] = {}
+        self._counters: dict[str, list[int | None]] = {}
+        if tree is None:
+            return
+        for element in tree:
+            if tag(element) == "w:abstractNum":
+                abstract[attribute(element, "abstractNumId")] = element
+        by_style = {value(e, "w:styleLink") or "": e for e in abstract.values()}
+        for element in tree:
+            if tag(element) == "w:num":
+                shared = value(element, "w:abstractNumId") or ""
+                base = abstract.get(shared)
+                link = value(base, "w:numStyleLink") if base is not None else None
+                if link and link in by_style:
+                    base = by_style[link]
+                    shared = attribute(base, "abstractNumId")
+                self._lists[attribute(element, "numId")] = _list(element, base, shared)
+
+    def level_of_style(self, number: str, style: str) -> int:
+        """The level that a numbering gives to paragraphs of a style."""
+        known = self._lists.get(number)
+        return next((i for i, e in known.levels.items() if e.style == style), 0) if known else 0
+
+    def label(self, number: str, level: int) -> str | None:
+        """What stands before the next paragraph of that list and level: "-" for a bullet, None for no such list."""
+        known = self._lists.get(number)
+        if known is None or not 0 <= level < _LEVELS:
+            return None
+        counters = self._counters.setdefault(known.shared, [None] * _LEVELS)
+        if level in known.starts:  # the first paragraph of a list that starts anew
+            counters[level] = known.starts.pop(level) - 1
+        here = known.levels.get(level, Level())
+        counters[level] = here.start if (count := counters[level]) is None else count + 1
+        for above in range(level):
+            if counters[above] is None:
+                counters[above] = known.levels.get(above, Level()).start
+        for below in range(level + 1, _LEVELS):
+            after = known.levels.get(below, Level()).restart
+            if after is None or (after and level < after):
+                counters[below] = None
+        return _shown(known.levels, here, level, counters)
+
+
+def _list(element: ET.Element, base: ET.Element | None, shared: str) -> _List:
+    levels = {} if base is None else _levels(base)
+    starts: dict[int, int] = {}
+    for change in element:
+        if tag(change) != "w:lvlOverride":
+            continue
+        at = whole(attribute(change, "ilvl"))
+        levels |= dict.fromkeys((at,), level) if (level := next(iter(_levels(change).values()), None)) else {}
+        start = value(change, "w:startOverride")
+        if start is not None:
+            starts[at] = whole(start, 1)
+    return _List(shared, levels, starts)
+
+
+def _levels(element: ET.Element) -> dict[int, Level]:
+    return {whole(attribute(e, "ilvl")): _level(e) for e in element if tag(e) == "w:lvl"}
+
+
+def _level(element: ET.Element) -> Level:
+    restart = value(element, "w:lvlRestart")
+    form = value(element, "w:numFmt")
+    if form is None:  # in a newer form, with the older one beside it
+        form = value(element, "mc:AlternateContent", "mc:Choice", "w:numFmt") or "decimal"
+    picture = child(element, "w:lvlPicBulletId") is not None
+    return Level(
+        form="bullet" if picture else form,
+        text=value(element, "w:lvlText"),
+        start=whole(value(element, "w:start"), 1),
+        restart=None if restart is None else whole(restart),
+        legal=is_on(element, "w:isLgl"),
+        style=value(element, "w:pStyle") or "",
+    )
+
+
+def _shown(levels: dict[int, Level], here: Level, at: int, counters: list[int | None]) -> str:
+    if here.form == "bullet":
+        return "-"
+    text = here.text if here.text is not None else f"%{at + 1}."
+
+    def number(place: re.Match[str]) -> str:
+        level = int(place[1]) - 1
+        form = "decimal" if here.legal else levels.get(level, Level()).form
+        return written(counters[level] or 0, form) if level <= at else ""
+
+    return re.sub(r"%([1-9])", number, text).strip()
+
+
+def written(number: int, form: str) -> str:
+    """A number in one of the forms of the standard; as 1, 2, 3 in those that are not known here."""
+    match form:
+        case "none" | "bullet":
+            return ""
+        case "decimalZero":
+            return f"{number:02}"
+        case "upperRoman" | "lowerRoman":
+            roman = _roman(number)
+            return roman if form == "upperRoman" else roman.lower()
+        case "upperLetter" | "lowerLetter":
+            letters = _repeated(number, _ALPHABETS["Letter"])
+            return letters.upper() if form == "upperLetter" else letters
+        case "ordinal":
+            end = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+            return f"{number}{end}"
+        case "decimalEnclosedCircle" | "decimalEnclosedCircleChinese" if 1 <= number <= 20:
+            return chr(0x2460 + number - 1)
+        case "decimalEnclosedParen":
+            return f"({number})"
+        case "decimalEnclosedFullstop":
+            return f"{number}."
+        case "ideographDigital" | "japaneseDigitalTenThousand" | "taiwaneseDigital":
+            return "".join(_CHINESE[int(digit)] for digit in str(max(number, 0)))
+    if form.startswith(("chinese", "japaneseCounting", "taiwaneseCounting", "ideographTraditional")):
+        return _chinese(number)
+    alphabet = next((letters for name, letters in _ALPHABETS.items() if form.startswith(name)), "")
+    return _repeated(number, alphabet) if alphabet else str(number)
+
+
+def _repeated(number: int, letters: str) -> str:
+    """A … z, aa, bb, as Word counts."""
+    if number < 1:
+        return str(number)
+    times, at = divmod(number - 1, len(letters))
+    return letters[at] * min(times + 1, 20)
+
+
+def _roman(number: int) -> str:
+    if not 0 < number < 4_000:
+        return str(number)
+    out = ""
+    for size, letters in _ROMAN:
+        out += letters * (number // size)
+        number %= size
+    return out
+
+
+def _chinese(number: int) -> str:
+    if not 0 < number < 10_000:
+        return str(number)
+    out, zero = "", False
+    for unit, sign in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit, number = divmod(number, unit)
+        if digit:
+            out += ("〇" if zero and out else "") + _CHINESE[digit] + sign
+            zero = False
+        else:
+            zero = True
+    return out.removeprefix("一") if out.startswith("一十") else out

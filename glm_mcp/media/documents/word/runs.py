@@ -1,0 +1,119 @@
+"""The runs of a paragraph as Markdown: emphasis, links, what stands high or low, and signs of symbol fonts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.ooxml.package import child, is_on, value
+
+# Symbol fonts put their signs at the places of letters; Word writes the place, mostly 0xF000 higher.
+_GREEK = dict(zip("abgdezhqiklmnxoprstufcyw", "αβγδεζηθικλμνξοπρστυφχψω", strict=True))
+_SYMBOL = {
+    **_GREEK,
+    **{latin.upper(): greek.upper() for latin, greek in _GREEK.items()},
+    **dict(zip("£³±´·¹Ö¥¶å", "≤≥±×•≠√∞∂∑", strict=True)),
+    **dict(zip('®¬«ÞÛ"$Î¸òÑ', "→←↔⇒⇔∀∃∈÷∫∇", strict=True)),
+}
+_WINGDINGS = dict(zip("üûþýo¨nlq§Øàßáâ•Jv", "✓✗☑☒☐☐■●❑▪➢→←↑↓•☺❖", strict=True))
+
+
+def symbol(font: str, code: str) -> str:
+    """The sign that a symbol font has at a place given in hexadecimal; "" for one that has no letter."""
+    try:
+        place = int(code, 16)
+    except ValueError:
+        return ""
+    letter = chr(place - 0xF000 if 0xF000 <= place <= 0xF0FF else place) if place <= 0x10FFFF else ""
+    if font.lower().startswith("wingdings"):
+        return _WINGDINGS.get(letter, "")
+    if font.lower() == "symbol":
+        return _SYMBOL.get(letter, letter)
+    return "" if 0xE000 <= place <= 0xF8FF else letter
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a run looks, as far as Markdown can say it."""
+
+    bold: bool = False
+    italic: bool = False
+    struck: bool = False
+    place: str = ""  # "superscript" or "subscript"
+    code: bool = False
+    url: str = ""
+
+
+def look_of(properties: ET.Element | None, style: str) -> Look:
+    """By the run's own properties (<w:rPr>) and the name of its character style."""
+    if properties is None:
+        return Look()
+    place = value(properties, "w:vertAlign") or ""
+    return Look(
+        bold=is_on(properties, "w:b") or (style == "strong" and child(properties, "w:b") is None),
+        italic=is_on(properties, "w:i") or (style == "emphasis" and child(properties, "w:i") is None),
+        struck=is_on(properties, "w:strike") or is_on(properties, "w:dstrike"),
+        place=place if place in ("superscript", "subscript") else "",
+        code=style in ("code", "html code", "verbatim char", "source text"),
+    )
+
+
+Piece = tuple[str, Look]
+
+
+def markdown(pieces: Iterable[Piece], *, heading: bool = False) -> str:
+    """One text; runs that look the same are one. A heading is strong anyway."""
+    kept = [(text, replace(look, bold=False) if heading else look) for text, look in pieces if text]
+    out = []
+    for url, linked in itertools.groupby(kept, key=lambda piece: piece[1].url):
+        text = "".join(_marked(linked))
+        out.append(
+            _around(text, "[", f"]({_address(url)})") if url and url not in (text, f"mailto:{text}") else text
+        )
+    return "".join(out).strip()
+
+
+def _address(url: str) -> str:
+    return url.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+
+
+def _marked(pieces: Iterable[Piece]) -> Iterator[str]:
+    merged: list[Piece] = []
+    for text, look in pieces:
+        if merged and (merged[-1][1] == look or not text.strip()):
+            merged[-1] = merged[-1][0] + text, merged[-1][1]  # spaces take any look
+        else:
+            merged.append((text, look))
+    for text, look in merged:
+        yield _dressed(text, look)
+
+
+def _dressed(text: str, look: Look) -> str:
+    sign = {"superscript": "^", "subscript": "~"}.get(look.place, "")
+    marks = (
+        "`" if look.code else sign,
+        "~~" if look.struck else "",
+        "*" if look.italic else "",
+        "**" if look.bold else "",
+    )
+    for mark in filter(None, marks):
+        text = _around(text, mark, mark)
+    return text
+
+
+def _around(text: str, before: str, after: str) -> str:
+    """Marks close to the words, or Markdown does not see them; a line break ends none of them."""
+    if not text.strip():
+        return text
+    lines = text.split("\n") if after == before else [text]
+    return "\n".join(_one_around(line, before, after) for line in lines)
+
+
+def _one_around(line: str, before: str, after: str) -> str:
+    words = line.strip()
+    if not words:
+        return line
+    start = line.index(words)
+    return f"{line[:start]}{before}{words}{after}{line[start + len(words) :]}"

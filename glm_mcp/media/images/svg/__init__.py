@@ -1,0 +1,1 @@
+"""SVG into pixels: the tree cleaned, its CSS resolved, the fonts chosen, drawn."""

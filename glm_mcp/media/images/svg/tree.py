@@ -1,0 +1,164 @@
+"""The tree of a drawing without anything that points outside of it; drawings inside it cleaned in the same way."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import io
+import math
+import re
+import xml.etree.ElementTree as ET
+import zlib
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.images.svg.needs import Losses, has_css
+
+_TEXT_BYTES = 20_000_000
+_MAX_DEPTH = 3  # drawings within drawings; the renderer draws no more
+# The renderer reads absolute hrefs from the disk. Pictures inside the file stay.
+_INLINE = re.compile(r"\s*(#|data:image/(png|jpe?g|gif|webp)\b)", re.IGNORECASE)
+_DRAWING = re.compile(r"\s*data:image/svg\+xml(?P<parameters>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
+_HREFS = frozenset(("href", "src", "base"))
+_UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+
+
+@dataclass(slots=True)
+class Drawing:
+    """`text`: all that is written in it; `labels`, `linked`: how many pieces of HTML and pictures of other files are
+    not drawn; `losses`: what its CSS asks for and does not get.
+    """
+
+    root: ET.Element
+    text: list[str] = field(default_factory=list)
+    labels: int = 0
+    linked: int = 0
+    losses: Losses = field(default_factory=Losses)
+
+    def notes(self) -> list[str]:
+        counts = [(self.labels, "HTML label"), (self.linked, "linked picture")]
+        left_out = [f"{count} {what}{'s' if count > 1 else ''}" for count, what in counts if count]
+        verb = "is" if self.linked + self.labels == 1 else "are"
+        notes = [f"{' and '.join(left_out)} {verb} not drawn: export as PNG"] if left_out else []
+        said = self.losses.note()
+        return [*notes, said] if said else notes
+
+
+def read(data: bytes, name: str) -> Drawing:
+    """Raises UnsupportedMedia, MediaTooLarge."""
+    drawing = Drawing(_root(data, name))
+    drawing.losses.imports += data.count(b"<?xml-stylesheet")
+    _clean(drawing, drawing.root, name, 1)
+    return drawing
+
+
+def _root(data: bytes, name: str) -> ET.Element:
+    try:
+        root = ET.fromstring(_unpacked(data, name))  # noqa: S314 - expat refuses entity bombs and opens no other file
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise bad(name) from error
+    if local(root.tag) != "svg":
+        raise bad(name)
+    return root
+
+
+def _unpacked(data: bytes, name: str) -> bytes:
+    if data[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(io.BytesIO(data)) as packed:
+                data = packed.read(_TEXT_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise bad(name) from error
+    if len(data) > _TEXT_BYTES:
+        raise MediaTooLarge(
+            f"{name} has more than {_TEXT_BYTES // 1_000_000} MB of SVG text", "Save it as PNG and send that."
+        )
+    return data
+
+
+def _clean(drawing: Drawing, root: ET.Element, name: str, depth: int) -> None:
+    for element in root.iter():
+        tag = local(element.tag)
+        for key, value in list(element.attrib.items()):
+            if local(key) not in _HREFS or _INLINE.match(value):
+                continue
+            embedded = _embedded(drawing, value, name, depth) if tag == "image" else None
+            if embedded:
+                element.set(key, embedded)
+                continue
+            del element.attrib[key]
+            drawing.linked += tag in {"image", "feimage"} and local(key) == "href"
+    drawing.labels += _html_labels(root)
+    drawing.text += ["".join(e.itertext()) for e in root.iter() if local(e.tag) == "text"]
+    if has_css(root):
+        from glm_mcp.media.images.svg import css  # most drawings do without, and start faster
+
+        css.resolve(root, size_of(root)[0], drawing.losses)
+
+
+def _embedded(drawing: Drawing, href: str, name: str, depth: int) -> str | None:
+    """A data URL of a drawing with what it holds cleaned; None for anything else, and what cannot be drawn."""
+    inline = _DRAWING.match(href)
+    if inline is None or depth == _MAX_DEPTH:
+        return None
+    raw = unquote_to_bytes(inline["data"])
+    try:
+        if "base64" in inline["parameters"].lower():
+            raw = base64.b64decode(raw)
+        inner = _root(raw, name)
+    except (GLMError, binascii.Error, ValueError):
+        return None
+    _clean(drawing, inner, name, depth + 1)
+    return "data:image/svg+xml;base64," + base64.b64encode(ET.tostring(inner)).decode()
+
+
+def _html_labels(root: ET.Element) -> int:
+    """How many pieces of HTML with text in them have no plain text beside them to be drawn instead."""
+    count = 0
+    for parent in root.iter():
+        instead = local(parent.tag) == "switch" and any(
+            local(child.tag) != "foreignobject" for child in parent
+        )
+        if not instead:
+            count += sum(local(child.tag) == "foreignobject" and _has_text(child) for child in parent)
+    return count
+
+
+def _has_text(element: ET.Element) -> bool:
+    return any(text.strip() for text in element.itertext())
+
+
+def size_of(root: ET.Element) -> tuple[float, float]:
+    """Width and height in CSS pixels: from the attributes, else the viewBox, else 300 x 150 as in browsers."""
+    width, height = _length(root.get("width")), _length(root.get("height"))
+    box = [float(v) for v in re.findall(_NUMBER, root.get("viewBox", ""), re.IGNORECASE)]
+    ratio = box[3] / box[2] if len(box) == 4 and box[2] > 0 and box[3] > 0 else None
+    if width and height:
+        return width, height
+    if ratio is not None and math.isfinite(ratio):
+        if width:
+            return width, width * ratio
+        return (height / ratio, height) if height else (box[2], box[3])
+    return width or 300.0, height or 150.0
+
+
+def _length(text: str | None) -> float | None:
+    match = re.fullmatch(r"\s*\+?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?\s*([a-z]*)\s*", text or "", re.IGNORECASE)
+    if not match or match[3].lower() not in _UNITS:
+        return None
+    value = float(match[1] + (match[2] or "")) * _UNITS[match[3].lower()]
+    return value if 0 < value < 1e9 else None
+
+
+def local(tag: object) -> str:
+    return str(tag).rsplit("}", 1)[-1].lower()
+
+
+def bad(name: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"{name} is not an SVG that can be drawn",
+        "Check that it is whole, well-formed and draws something, or save it as PNG.",
+    )

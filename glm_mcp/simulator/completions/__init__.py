@@ -1,0 +1,1 @@
+"""Chat: what is checked, what is answered, and what is wrong with an answer on purpose."""

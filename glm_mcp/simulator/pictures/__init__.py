@@ -1,0 +1,1 @@
+"""Pictures, films and files: fetched, decoded, measured, and drawn."""

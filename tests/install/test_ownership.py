@@ -1,0 +1,187 @@
+"""`glm-mcp install` touches what it wrote itself: no entry of others, no file elsewhere, no copy where others see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glm_mcp.clients import CLIENTS, Machine
+from glm_mcp.errors import ConfigError
+from glm_mcp.install.install import Wish, found_here, install
+
+COMMAND = ["/opt/glm/bin/glm-mcp"]
+URL = "http://127.0.0.1:8000/mcp"
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions and links")
+IN_PROJECTS = [c.name for c in CLIENTS.values() if c.project]
+
+BY_OTHERS: list[dict[str, Any]] = [
+    {"command": "uvx", "args": ["glm-mcp"]},
+    {"command": "/home/me/.local/bin/uvx", "args": ["--from", "glm-flash-mcp", "glm-mcp"]},
+    {"command": "npx", "args": ["-y", "glm-mcp"]},
+    {"command": "docker", "args": ["run", "-i", "--rm", "glm-mcp"]},
+    {"command": "glm-mcp"},
+    {"command": "/opt/other/run", "args": ["glm_mcp"]},
+    {"command": "/usr/bin/python3", "args": ["-m", "other", "glm_mcp"]},
+    {"url": "https://example.org/mcp"},
+    {"url": "https://example.org/mcp", "headers": {"Authorization": "Bearer ${env:GLM_HTTP_TOKEN}"}},
+    {"url": "https://example.org/glm-http-token"},
+]
+BY_US: list[dict[str, Any]] = [
+    {"command": "/old/venv/bin/glm-mcp", "args": []},
+    {"command": "/old/venv/bin/glm-flash-mcp"},
+    {"command": "C:\\Python\\Scripts\\glm-mcp.exe", "args": []},
+    {"command": "/usr/bin/python3.12", "args": ["-P", "-m", "glm_mcp"]},
+]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    home = tmp_path / "home"
+    (home / "project").mkdir(parents=True)
+    (home / ".cursor").mkdir()
+    return Machine({"PATH": ""}, "linux", home, home / "project")
+
+
+def file_of(machine: Machine) -> Path:
+    return CLIENTS["cursor"].files(machine)[0]
+
+
+def copies(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.bak*"))
+
+
+@pytest.mark.parametrize("entry", BY_OTHERS, ids=json.dumps)
+def test_an_entry_that_somebody_else_wrote_is_neither_renewed_nor_taken_out(
+    entry: dict[str, Any], machine: Machine
+) -> None:
+    text = json.dumps({"mcpServers": {"glm": entry}})
+    file_of(machine).write_text(text, encoding="utf-8")
+    for wish in (Wish(), Wish(remove=True), Wish(url=URL), Wish(url=URL, remove=True)):
+        with pytest.raises(ConfigError, match="--name"):
+            install("cursor", wish, machine, COMMAND)
+    assert file_of(machine).read_text(encoding="utf-8") == text
+    assert copies(machine.home) == []
+
+
+@pytest.mark.parametrize("entry", BY_US, ids=json.dumps)
+def test_an_entry_of_an_earlier_installation_is_renewed_and_taken_out(
+    entry: dict[str, Any], machine: Machine
+) -> None:
+    file = file_of(machine)
+    file.write_text(json.dumps({"mcpServers": {"glm": entry}}), encoding="utf-8")
+    install("cursor", Wish(), machine, COMMAND)
+    assert json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["glm"]["command"] == COMMAND[0]
+    install("cursor", Wish(remove=True), machine, COMMAND)
+    assert json.loads(file.read_text(encoding="utf-8"))["mcpServers"] == {}
+
+
+def test_the_address_of_another_server_does_not_become_ours_by_our_token(machine: Machine) -> None:
+    asked = Machine({"PATH": "", "GLM_HTTP_TOKEN": "x" * 20}, "linux", machine.home, machine.cwd)
+    install("cursor", Wish(url=URL), asked, COMMAND)
+    with pytest.raises(ConfigError, match="--name"):
+        install("cursor", Wish(url="http://127.0.0.1:9000/mcp"), asked, COMMAND)
+    install("cursor", Wish(url=URL, remove=True), asked, COMMAND)
+
+
+_born: list[int] | None = None  # the modes of new files, while a test looks
+
+
+def _look_at_birth(event: str, args: tuple[Any, ...]) -> None:
+    """Before its mode is changed a file still has the one that it was made with."""
+    if _born is not None and event == "os.chmod":
+        _born.append(Path(args[0]).stat().st_mode & 0o777)
+
+
+sys.addaudithook(_look_at_birth)
+
+
+@posix
+def test_a_copy_has_the_mode_of_its_original_from_its_first_moment(machine: Machine) -> None:
+    global _born  # noqa: PLW0603 - a hook cannot be taken away again
+    file = file_of(machine)
+    file.write_text('{"secret": 1}', encoding="utf-8")
+    file.chmod(0o600)
+    previous, _born = os.umask(0), []
+    try:
+        install("cursor", Wish(), machine, COMMAND)
+        assert _born == [0o600, 0o600], "the copy and the new file"
+    finally:
+        os.umask(previous)
+        _born = None
+    (copy,) = copies(machine.home)
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_copy_is_kept_the_last(machine: Machine) -> None:
+    file = file_of(machine)
+    for number in range(3):
+        file.write_text(json.dumps({"theme": number}), encoding="utf-8")
+        install("cursor", Wish(), machine, COMMAND)
+    (copy,) = copies(machine.home)
+    assert json.loads(copy.read_text(encoding="utf-8")) == {"theme": 2}
+    assert [p.name for p in sorted(file.parent.iterdir())] == ["mcp.json", "mcp.json.glm-mcp.bak"]
+
+
+@pytest.mark.parametrize("mark", [".git", ".hg"])
+def test_no_copy_is_left_in_a_repository(mark: str, machine: Machine) -> None:
+    (machine.home / mark).mkdir()
+    file = file_of(machine)
+    file.write_text("{}", encoding="utf-8")
+    said = install("cursor", Wish(), machine, COMMAND)
+    assert "glm" in file.read_text(encoding="utf-8")
+    assert copies(machine.home) == []
+    assert "as it was" not in "\n".join(said)
+
+
+@pytest.mark.parametrize("name", IN_PROJECTS)
+def test_no_copy_is_left_in_a_project(name: str, machine: Machine) -> None:
+    install(name, Wish(scope="project"), machine, COMMAND)
+    install(name, Wish(scope="project", name="second"), machine, COMMAND)
+    install(name, Wish(scope="project", remove=True), machine, COMMAND)
+    assert copies(machine.home) == []
+
+
+@posix
+@pytest.mark.parametrize("name", IN_PROJECTS)
+@pytest.mark.parametrize("link", ["file", "folder"])
+@pytest.mark.parametrize("wish", [Wish(scope="project"), Wish(scope="project", remove=True)])
+def test_no_link_is_followed_out_of_a_project(name: str, link: str, wish: Wish, machine: Machine) -> None:
+    file = machine.cwd / str(CLIENTS[name].project)
+    own = machine.home / "mine" / file.name
+    own.parent.mkdir()
+    own.write_text('{"token": "my own"}', encoding="utf-8")
+    if link == "folder" and file.parent != machine.cwd:
+        file.parent.symlink_to(own.parent)
+    else:
+        file.parent.mkdir(exist_ok=True)
+        file.symlink_to(own)
+    with pytest.raises(ConfigError, match="by a link, out of the project"):
+        install(name, wish, machine, COMMAND)
+    assert own.read_text(encoding="utf-8") == '{"token": "my own"}'
+    assert list(own.parent.iterdir()) == [own]
+
+
+@posix
+def test_a_link_that_stays_in_the_project_is_followed(machine: Machine) -> None:
+    (machine.cwd / "shared").mkdir()
+    (machine.cwd / ".cursor").symlink_to(machine.cwd / "shared")
+    install("cursor", Wish(scope="project"), machine, COMMAND)
+    assert "glm" in (machine.cwd / "shared" / "mcp.json").read_text(encoding="utf-8")
+
+
+def test_a_login_in_an_address_is_refused_and_not_shown(machine: Machine) -> None:
+    with pytest.raises(ConfigError, match="no address of a server") as caught:
+        install("cursor", Wish(url="https://user:hunter2@example.org/mcp"), machine, COMMAND)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_relative_configuration_folder_counts_as_none(machine: Machine) -> None:
+    odd = Machine({"PATH": "", "XDG_CONFIG_HOME": "here"}, "linux", machine.home, machine.cwd)
+    install("zed", Wish(), odd, COMMAND)
+    assert (machine.home / ".config" / "zed" / "settings.json").is_file()
+    assert any(line.startswith("zed ") for line in found_here(odd))

@@ -1,0 +1,172 @@
+"""Outlook messages, zip archives, feeds and mails: what is in them is read, what is not is named."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from support.jobs import document_job
+from support.made_documents import docx, para, pdf, text_at, zipped
+from support.made_outlook import compound, message, text
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.containers.archive import zip_job
+from glm_mcp.media.documents.containers.outlook import msg_job
+from glm_mcp.media.documents.eml import read_mail
+
+
+def msg(tree: Any) -> str:
+    return str(msg_job(io.BytesIO(compound(tree)), {"name": "a.msg"})[0]["pages"][0][2])
+
+
+def test_an_outlook_message_is_read_with_the_mail_attached_to_it_and_names_its_files() -> None:
+    inner = message({**text("0037", "Invoice"), **text("1000", "It is overdue.")}, head=24)
+    tree = message(
+        {
+            **text("0037", "Offer"),
+            **text("0C1A", "Ann"),
+            **text("5D01", "ann@a.example"),
+            **text("0E04", "Bob"),
+            **text("1000", "Hello\r\nBob"),
+            "__attach_version1.0_#00000000": {
+                **text("3707", "报告.pdf"),
+                "__substg1.0_37010102": b"5" * 5_000,
+            },
+            "__attach_version1.0_#00000001": {**text("3001", "Invoice"), "__substg1.0_3701000D": inner},
+        }
+    )
+    assert msg(tree) == (
+        "Subject: Offer  \nFrom: Ann <ann@a.example>  \nTo: Bob  \nDate: 2026-01-05 10:00:00 UTC  \n\nHello\nBob\n\n"
+        "Attachments:\n\n- 报告.pdf (5,000 bytes)\n- Invoice (a mail)\n\n[attached mail: Invoice]\n\n"
+        "Subject: Invoice  \nDate: 2026-01-05 10:00:00 UTC  \n\nIt is overdue."
+    )
+
+
+def test_an_outlook_message_in_html_or_in_packed_rtf_is_read_too() -> None:
+    assert "Pay **now**" in msg(message({"__substg1.0_10130102": b"<p>Pay <b>now</b></p>"}))
+    rtf = b"{\\rtf1 Pay by Friday. Pay by Friday.}"
+    # Flags of zero before each eight bytes: all stand for themselves.
+    whole = b"\0" + b"".join(rtf[i : i + 8] + b"\0" for i in range(0, len(rtf), 8))
+    packed = (
+        (len(whole) + 12).to_bytes(4, "little") + len(rtf).to_bytes(4, "little") + b"LZFu" + bytes(4) + whole
+    )
+    assert "Pay by Friday. Pay by Friday." in msg(message({"__substg1.0_10090102": packed}))
+
+
+def test_a_broken_outlook_message_says_what_to_do() -> None:
+    with pytest.raises(UnsupportedMedia, match=r"a\.msg is damaged.*Save it again from Outlook"):
+        msg_job(io.BytesIO(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900)), {"name": "a.msg"})
+
+
+# ── Archives ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unzip(files: dict[str, str | bytes], **params: Any) -> dict[str, Any]:
+    return zip_job(io.BytesIO(zipped(files)), {"name": "a.zip", **params})[0]
+
+
+def test_the_files_of_an_archive_are_listed_and_read_in_turn() -> None:
+    facts = unzip(
+        {
+            "notes/a.txt": "plain words",
+            "b.docx": docx(para("letter words")),
+            "c.pdf": pdf([text_at(72, 700, "paper words")]),
+            "d.png": b"\x89PNG\r\n\x1a\n" + bytes(40),
+            "__MACOSX/._a.txt": "noise",
+        }
+    )
+    assert [row[1] for row in facts["pages"]] == ["files", "file 'b.docx'", "file 'c.pdf'", "file 'd.png'"]
+    first, *others = (row[2] for row in facts["pages"])
+    assert first.startswith("4 files:\n\n- notes/a.txt (11 bytes)\n- b.docx (")
+    assert first.endswith("[file 'notes/a.txt']\n\nplain words")
+    assert others == ["letter words", "paper words", "(not read here: a PNG picture)"]
+    assert facts["total"] == 4
+
+
+def test_a_file_of_an_archive_is_chosen_by_its_path_or_number() -> None:
+    files: dict[str, str | bytes] = {"a.txt": "first", "b/c.txt": "second"}
+    for spec in ("b/c.txt", "2"):
+        assert [row[2] for row in unzip(files, pages=spec)["pages"]] == ["second"]
+    with pytest.raises(InvalidRequest, match=r"a\.zip has 2 files"):
+        unzip(files, pages="3")
+
+
+def test_an_archive_within_an_archive_is_read_and_one_in_that_is_only_named() -> None:
+    deepest = zipped({"c.txt": "too deep"})
+    facts = unzip({"b.zip": zipped({"b.txt": "one below", "c.zip": deepest})})
+    (row,) = facts["pages"]
+    assert "one below" in row[2]
+    assert "(not read here: an archive (zip))" in row[2]
+    assert "too deep" not in row[2]
+
+
+def test_what_an_archive_holds_beyond_measure_or_broken_is_named_and_the_rest_read() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.txt", bytes(60_000_000))
+        archive.writestr("bad.docx", b"PK\x03\x04 nothing")
+        archive.writestr("good.txt", "words")
+    facts, _ = zip_job(io.BytesIO(out.getvalue()), {"name": "a.zip"})
+    assert facts["pages"][2][2] == "words"
+    bomb, bad = facts["notes"]
+    assert bomb.endswith("packed beyond measure: bomb.txt")
+    assert bad.startswith("left out, files that cannot be read: bad.docx (bad.docx is")
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x05\x06" + bytes(18)])
+def test_a_broken_or_empty_archive_is_refused_with_what_to_do(data: bytes) -> None:
+    with pytest.raises(UnsupportedMedia, match=r"a\.zip is (?:cut off or damaged|an empty archive)"):
+        zip_job(io.BytesIO(data), {"name": "a.zip"})
+
+
+# ── Feeds and mails ─────────────────────────────────────────────────────────────────────────────────────────────
+
+ATOM = (
+    '<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>News</title>'
+    '<link href="https://a.example/"/><entry><title>One</title><link href="https://a.example/1"/>'
+    "<updated>2026-01-01</updated><author><name>Ann</name></author><summary>short</summary>"
+    '<content type="html">&lt;p&gt;the &lt;b&gt;whole&lt;/b&gt; text&lt;/p&gt;</content></entry></feed>'
+)
+RSS = (
+    '<rss version="2.0"><channel><title>News</title><link>https://a.example/</link><item><title>One</title>'
+    "<link>https://a.example/1</link><pubDate>2026-01-01</pubDate><author>Ann</author>"
+    "<description>&lt;p&gt;the &lt;b&gt;whole&lt;/b&gt; text&lt;/p&gt;</description></item></channel></rss>"
+)
+
+
+@pytest.mark.parametrize("feed", [ATOM, RSS])
+def test_a_feed_is_a_list_of_its_entries(feed: str) -> None:
+    facts, _ = document_job(io.BytesIO(feed.encode()), {"name": "news.xml"})
+    assert facts["pages"][0][2] == (
+        "# News\n\nhttps://a.example/\n\n## One\n\n2026-01-01 · Ann · https://a.example/1\n\nthe **whole** text"
+    )
+
+
+def test_xml_that_is_no_feed_stays_as_it_is() -> None:
+    facts, _ = document_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
+    assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
+
+
+def read(mail: EmailMessage) -> str:
+    return str(read_mail(bytes(mail), None, "a.eml", None)["pages"][0][2])
+
+
+def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
+    mail = EmailMessage()
+    mail.set_content("Your program shows no HTML.")
+    mail.add_alternative("<p>" + "The offer in full. " * 20 + "</p>", subtype="html")
+    assert "The offer in full." in read(mail)
+    assert "shows no HTML" not in read(mail)
+
+
+def test_an_attached_text_is_read_below_its_name_and_a_style_sheet_is_not() -> None:
+    mail = EmailMessage()
+    mail.set_content("see the list")
+    mail.add_attachment("tea\ncoffee\n", filename="list.txt")
+    mail.add_attachment("p {}", subtype="css", filename="a.css")
+    shown = read(mail)
+    assert shown.endswith("[attached: list.txt]\n\ntea\ncoffee")
+    assert "- a.css (text/css" in shown

@@ -1,0 +1,251 @@
+"""Numbers, dates and durations as a sheet shows them; what lies on a sheet beside its cells; sideways PDF pages."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from support.jobs import document_job
+from support.made_documents import lines, odt, pdf, text_at, zipped
+
+from glm_mcp.media.documents.html import html_markdown
+from glm_mcp.media.documents.ooxml.number_format import display, display_text
+from glm_mcp.media.documents.pdf import pdf_job
+
+xlsxwriter: Any = pytest.importorskip("xlsxwriter")
+WIKI = (
+    "<p>so <span><span style='display:none'><math><annotation encoding='tex'>x_1</annotation></math></span>"
+    "<img alt='x_1' aria-hidden=true></span></p>"
+)
+ACCOUNT = '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)'
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "shown"),
+    [
+        (0.256, "0.0%", "25.6%"),
+        (0.07, "0%", "7%"),
+        (1234.5, "$#,##0.00", "$1,234.50"),
+        (1234.5, "#,##0.00 [$€-407]", "1,234.50 €"),
+        (1234567.891, "# ##0.00", "1 234 567.89"),
+        (123, "00000", "00123"),
+        (2.675, "0.00", "2.68"),
+        (-0.001, "0.00", "0.00"),
+        (-5.5, "#,##0.00;(#,##0.00)", "(5.50)"),
+        (-1.5, "#,##0.0;[Red]-#,##0.0", "-1.5"),
+        (0.5, ACCOUNT, "0.50"),
+        (0, ACCOUNT, "-"),
+        (0, "0;-0;;@", ""),
+        (1.5, "0.###", "1.5"),
+        (1234567, "0.0,,", "1.2"),
+        (12500, '0.0,"k"', "12.5k"),
+        (12345, "0.00E+00", "1.23E+04"),
+        (0.00012, "0.0E+0", "1.2E-4"),
+        (2.5, "# ?/?", "2 1/2"),
+        (0.5, "?/8", "4/8"),
+        (3, "# ?/?", "3"),
+        (5551234567, "(000) 000-0000", "(555) 123-4567"),
+        (5, '[<10]"low";"high"', "low"),
+        (50, '[<10]"low";"high"', "high"),
+        (50, "[>100]0;[>200]0", "50"),
+        (12, '0" h"', "12 h"),
+        (3, "@", "3"),
+        (4006381333931, "General", "4006381333931"),
+        (1e22, "General", "1e+22"),
+        (44927, "d/m/yyyy", "2023-01-01"),
+        (44927.5, "dd/mm/yyyy hh:mm", "2023-01-01 12:00"),
+        (44927.75, "m/d/yy h:mm AM/PM", "2023-01-01 6:00 PM"),
+        (44927, "mmm-yy", "Jan-23"),
+        (44927, "mmmmm", "J"),
+        (44927, "dddd", "Sunday"),
+        (44927, "d mmm", "1 Jan"),
+        (46022, 'yyyy"年"m"月"d"日"', "2025-12-31"),
+        (44927, "gge", "2023"),
+        (0.6041666667, "h:mm AM/PM", "2:30 PM"),
+        (0.5, "hh:mm:ss", "12:00:00"),
+        (1 + 2.5 / 24, "[h]:mm", "26:30"),
+        (1.5 / 24, "[mm]:ss", "90:00"),
+        (0.0001, "[ss].0", "08.6"),
+        (-1, "[h]:mm", "-24:00"),
+        (-1, "yyyy-mm-dd", "-1"),
+        (9_999_999, "yyyy", "9999999"),
+    ],
+)
+def test_a_number_is_shown_as_its_format_says(number: float, code: str, shown: str) -> None:
+    assert display(number, code) == shown
+
+
+def test_dates_of_a_sheet_that_counts_from_1904_are_right() -> None:
+    assert display(0, "yyyy-mm-dd", since_1904=True) == "1904-01-01"
+
+
+def test_text_is_shown_with_what_its_format_adds() -> None:
+    assert display_text("x", '0;0;0;"<"@">"') == "<x>"
+    assert display_text("x", ";;;") == "x"
+    assert display_text("x", "0.00") == "x"
+
+
+def test_a_sheet_shows_its_text_boxes_charts_merged_cells_and_a_page_of_its_own_for_a_chart_sheet() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet("Data")
+    sheet.merge_range("A1:C1", "A title over all")
+    sheet.merge_range("A2:A3", "both rows")
+    sheet.write("B2", 1)
+    sheet.write("B3", 2)
+    sheet.write("C3", "end")
+    sheet.insert_textbox("E2", "read me first")
+    chart = book.add_chart({"type": "column"})
+    chart.add_series({"name": "Sales", "categories": ["Data", 1, 2, 2, 2], "values": ["Data", 1, 1, 2, 1]})
+    chart.set_title({"name": "By row"})
+    sheet.insert_chart("E6", chart)
+    alone = book.add_chart({"type": "line"})
+    alone.add_series({"values": ["Data", 1, 1, 2, 1]})
+    book.add_chartsheet("Plot").set_chart(alone)
+    book.close()
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.xlsx"})
+    one, two = facts["pages"]
+    assert one[2].startswith(
+        "| A title over all |  |  |\n| --- | --- | --- |\n| both rows | 1 |  |\n| both rows | 2 | end |\n\n"
+    )
+    assert "Text box at E2: read me first" in one[2]
+    assert "Chart: By row" in one[2]
+    assert two[1] == "sheet 'Plot' (chart)"
+    assert two[2].startswith("Chart:")
+
+
+def test_comments_of_both_forms_are_read_each_once() -> None:
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    rels = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
+    one = f'<Relationship Id="{{0}}" Type="{kinds}/{{0}}" Target="{{1}}"/>'
+    thread = "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"
+    data = zipped(
+        {
+            "_rels/.rels": rels.format(one.format("officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{kinds}"><sheets><sheet name="S" r:id="worksheet"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": rels.format(
+                one.format("worksheet", "s.xml") + one.format("person", "p.xml")
+            ),
+            "xl/s.xml": f'<worksheet xmlns="{main}"><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>',
+            "xl/_rels/s.xml.rels": rels.format(
+                one.format("comments", "c.xml") + one.format("threadedComment", "t.xml")
+            ),
+            "xl/c.xml": f'<comments xmlns="{main}"><authors><author>Ann</author></authors><commentList>'
+            '<comment ref="A1" authorId="0"><text><t>[Threaded comment] hm</t></text></comment>'
+            '<comment ref="B2" authorId="0"><text><r><t>Ann:</t></r><r><t> older</t></r></text></comment></commentList></comments>',
+            "xl/t.xml": f'<ThreadedComments xmlns="{thread}"><threadedComment ref="A1" personId="b"><text>newer</text></threadedComment></ThreadedComments>',
+            "xl/p.xml": f'<personList xmlns="{thread}"><person id="b" displayName="Bob"/></personList>',
+        }
+    )
+    (page,) = document_job(io.BytesIO(data), {"name": "a.xlsx"})[0]["pages"]
+    assert page[2].endswith("| 1 |\n| --- |\n\nComments:\n\n- A1, Bob: newer\n- B2, Ann: older")
+
+
+def test_an_ods_shows_what_its_cells_show_its_comments_and_where_cells_lie_far_apart() -> None:
+    cell = '<table:table-cell office:value-type="percentage" office:value="0.256"><text:p>25.6%</text:p></table:table-cell>'
+    date = '<table:table-cell office:date-value="2026-04-03"><text:p>03/04/26</text:p></table:table-cell>'
+    noted = "<table:table-cell><office:annotation><text:p>why so high?</text:p></office:annotation><text:p>9</text:p></table:table-cell>"
+    gap = '<table:table-row table:number-rows-repeated="1000000"><table:table-cell/></table:table-row>'
+    rows = f"<table:table-row>{cell}{date}{noted}</table:table-row>{gap}<table:table-row>{cell}</table:table-row>"
+    data = odt(f'<table:table table:name="One">{rows}</table:table>', kind="spreadsheet")
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.ods"})
+    (page,) = facts["pages"]
+    assert page[2] == (
+        "[sheet 'One']\n\n[A1:C1]\n\n| 25.6% | 2026-04-03 | 9 |\n| --- | --- | --- |\n\n"
+        "[A1000002]\n\n| 25.6% |\n| --- |\n\nComments:\n\n- C1: why so high?"
+    )
+    assert "is written by its used blocks: A1:C1, A1000002" in facts["notes"][0]
+
+
+def test_a_chart_in_an_odt_is_its_table() -> None:
+    chart = (
+        '<d xmlns:chart="c" xmlns:text="t" xmlns:table="b"><chart:chart><chart:title><text:p>Rain</text:p></chart:title>'
+        "<table:table><table:table-rows><table:table-row><table:table-cell><text:p>May</text:p></table:table-cell>"
+        "<table:table-cell><text:p>7</text:p></table:table-cell></table:table-row></table:table-rows></table:table></chart:chart></d>"
+    )
+    frame = '<text:p><draw:frame><draw:object xlink:href="./Object 1" xmlns:xlink="x"/><draw:image/></draw:frame></text:p>'
+    parts = {"Object 1/content.xml": chart, "mimetype": "application/vnd.oasis.opendocument.text"}
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(odt(f"<text:p>before</text:p>{frame}"))) as archive:
+        parts |= {name: archive.read(name).decode() for name in archive.namelist()}
+    facts, _ = document_job(io.BytesIO(zipped(parts)), {"name": "a.odt"})
+    assert facts["pages"][0][2] == "before\n\nChart: Rain\n\n| May | 7 |\n| --- | --- |"
+
+
+# ── PDF ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def upward(x: float, y: float, words: str) -> str:
+    return f"BT /F1 11 Tf 0 1 -1 0 {x} {y} Tm ({words}) Tj ET\n"
+
+
+def read_pdf(data: bytes) -> dict[str, Any]:
+    return pdf_job(io.BytesIO(data), {"name": "a.pdf"})[0]
+
+
+def test_a_sideways_page_is_read_upright_in_its_order() -> None:
+    content = "".join(upward(60 + 16 * i, 60, f"Line {i} of a page that lies on its side.") for i in range(6))
+    content += "".join(upward(300 + 16 * i, 60 + 120 * j, f"c{i}{j}") for i in range(3) for j in range(3))
+    (page,) = read_pdf(pdf([content]))["pages"]
+    assert page[2].splitlines()[:6] == [f"Line {i} of a page that lies on its side." for i in range(6)]
+    assert "| c00 | c01 | c02 |\n| --- | --- | --- |\n| c10 | c11 | c12 |" in page[2]
+
+
+def test_a_sideways_line_on_an_upright_page_is_read_too() -> None:
+    body = lines([f"An upright line, number {i}, with words enough." for i in range(12)])
+    (page,) = read_pdf(pdf([body + upward(40, 200, "In the margin: sierra 5")]))["pages"]
+    assert "number 11" in page[2]
+    assert page[2].endswith("[sideways text]\n\nIn the margin: sierra 5")
+
+
+def test_the_files_that_a_pdf_carries_are_named() -> None:
+    file = "<< /Type /Filespec /F (a\\(1\\).xlsx) /UF <FEFF62A5544A002E0078006C0073> /EF << /F 99 0 R >> >>"
+    facts = read_pdf(pdf([text_at(72, 700, "See the attached files.")], fields=[file]))
+    assert facts["notes"] == ["files attached to the PDF are not read: a(1).xlsx"]
+
+
+# ── HTML ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<p>x <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math> y</p>", "x (a)/(b) y"),
+        (
+            "<p><math><msup><mi>c</mi><mn>2</mn></msup><mo>=</mo><msqrt><mi>d</mi></msqrt></math></p>",
+            "c^2 = sqrt(d)",
+        ),
+        (
+            WIKI,
+            "so x_1",
+        ),
+        ("<p>by <script type='math/tex'>a+b</script></p>", "by a+b"),
+        ("<p>Size <select><option>S<option selected>M</select></p>", "Size M"),
+        ("<p>Say <textarea>hello you</textarea></p>", "Say hello you"),
+        (
+            "<p><input type=radio checked> Yes <input type=radio> No <input type=password value=secret></p>",
+            "(x) Yes ( ) No",
+        ),
+        ("<p>a</p><svg><text>North</text><text>South</text></svg>", "a\n\n[drawing: North; South]"),
+        ("<table role=presentation><tr><td>one</td><td>two</td></tr></table>", "one\n\ntwo"),
+        (
+            "<table border=1><tr><td>a</td><td>b</td></tr><tr><td>1</td><td>2</td></tr></table>",
+            "| a | b |\n| --- | --- |\n| 1 | 2 |",
+        ),
+        (
+            "<table><tr><th>a</th></tr><tr><td><ul><li>x</li></ul></td></tr></table>",
+            "| a |\n| --- |\n| - x |",
+        ),
+    ],
+)
+def test_a_page_is_read_as_its_reader_sees_it(page: str, text: str) -> None:
+    assert html_markdown(page) == text
+
+
+def test_a_page_that_only_a_script_would_show_is_read() -> None:
+    words = "Everything that this page says, which is enough to be believed. " * 5
+    page = f"<body style='display:none'><script>show()</script><p>{words}</p></body>"
+    assert html_markdown(page) == words.strip()

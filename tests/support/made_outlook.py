@@ -1,0 +1,105 @@
+"""Outlook messages made by hand: a compound file with the properties that a reader looks at."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_SECTOR = 512
+_END, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+
+Tree = Mapping[str, Any]  # name to bytes (a stream) or to a tree (a storage)
+
+
+@dataclass
+class _Entry:
+    name: str
+    kind: int  # 5 the root, 1 a storage, 2 a stream
+    data: bytes = b""
+    child: int = _FREE
+    right: int = _FREE
+    start: int = _END
+
+
+def compound(tree: Tree) -> bytes:
+    """A compound file; streams are filled up with zeros to 4,096 bytes, below which they would lie in another place."""
+    entries = [_Entry("Root Entry", 5)]
+
+    def add(children: Tree) -> int:
+        first = previous = _FREE
+        for name, value in children.items():
+            number = len(entries)
+            is_stream = isinstance(value, bytes)
+            entries.append(
+                _Entry(name, 2 if is_stream else 1, value.ljust(4096, b"\0") if is_stream else b"")
+            )
+            if not is_stream:
+                entries[number].child = add(value)
+            if previous == _FREE:
+                first = number
+            else:
+                entries[previous].right = number
+            previous = number
+        return first
+
+    entries[0].child = add(tree)
+    directory_sectors = -(-len(entries) * 128 // _SECTOR)
+    table: list[int] = []
+    body = b""
+
+    def place(data: bytes) -> int:
+        nonlocal body
+        start, count = len(table), -(-len(data) // _SECTOR)
+        table.extend([*range(start + 1, start + count), _END])
+        body += data.ljust(count * _SECTOR, b"\0")
+        return start
+
+    for entry in entries:
+        if entry.data:
+            entry.start = place(entry.data)
+    directory = place(b"".join(map(_written, entries)).ljust(directory_sectors * _SECTOR, b"\0"))
+    count = 1
+    while (len(table) + count) * 4 > count * _SECTOR:
+        count += 1
+    first = len(table)
+    table += [_FAT] * count
+    fat = b"".join(struct.pack("<I", n) for n in table).ljust(count * _SECTOR, b"\xff")
+    places = [first + i for i in range(count)] + [_FREE] * (109 - count)
+    header = struct.pack(
+        "<8s16xHHHHH6xIIIIIIIII109I",
+        *(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0x3E, 3, 0xFFFE, 9, 6),
+        *(0, count, directory, 0, 4096, _END, 0, _END, 0, *places),
+    )
+    return header + body + fat
+
+
+def _written(entry: _Entry) -> bytes:
+    name = entry.name.encode("utf-16-le")
+    return struct.pack(
+        "<64sHBBIII16xI16xIQ",
+        *(
+            name,
+            len(name) + 2,
+            entry.kind,
+            1,
+            _FREE,
+            entry.right,
+            entry.child,
+            0,
+            entry.start,
+            len(entry.data),
+        ),
+    )
+
+
+def text(number: str, words: str) -> dict[str, bytes]:
+    return {f"__substg1.0_{number}001F": words.encode("utf-16-le")}
+
+
+def message(properties: Tree, head: int = 32) -> dict[str, Any]:
+    """A storage with these properties, sent on 5 January 2026 at 10:00 UTC. `head`: 24 for one within another."""
+    sent = 134_120_808_000_000_000  # in tenths of a microsecond since 1601
+    fixed = bytes(head) + struct.pack("<HHIQ", 0x0040, 0x0039, 2, sent)
+    return {"__properties_version1.0": fixed, **properties}

@@ -1,0 +1,81 @@
+"""What is run here, before a commit and by continuous integration: the same scripts, in versions that were tested."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.paths import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NEEDS = [
+    need
+    for needs in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for need in needs
+    if not need.startswith(PROJECT["name"])
+]
+WORKFLOW, PRE_COMMIT = ROOT / ".github" / "workflows" / "ci.yml", ROOT / ".pre-commit-config.yaml"
+TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def test_the_constraints_are_names_and_versions_alone() -> None:
+    for name, version in constraints().items():
+        assert re.fullmatch(r"[a-z0-9.-]+", name)
+        assert re.fullmatch(r"\d[\w.!+]*", version)
+    assert PROJECT["name"] not in constraints()
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_every_library_asked_for_has_a_tested_version_that_is_allowed(need: str) -> None:
+    name, lowest = re.match(r"([\w.-]+)>=([\w.]+)", need).groups()  # type: ignore[union-attr]
+    tested = constraints()[name.lower().replace("_", "-")]
+    assert numbers(tested) >= numbers(lowest)
+    if highest := re.search(r",<([\w.]+)", need):
+        assert numbers(tested) < numbers(highest[1])
+
+
+@pytest.mark.parametrize("path", [WORKFLOW, PRE_COMMIT, ROOT / ".ci" / "run"], ids=lambda p: p.name)
+def test_automation_calls_scripts_that_a_developer_has(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    called = set(re.findall(r"(?:- run: |entry: bash |^\./)(scripts/[\w-]+)", text, re.MULTILINE))
+    assert {"scripts/check", "scripts/test"} <= called
+    assert all((ROOT / script).is_file() for script in called)
+
+
+def test_what_failed_in_continuous_integration_is_not_run_a_second_time() -> None:
+    assert "||" not in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "--last-failed" not in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_workflow_runs_the_tests_on_three_systems() -> None:
+    text = WORKFLOW.read_text(encoding="utf-8")
+    assert "os: [ubuntu-latest, macos-latest, windows-latest]" in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.name)
+def test_a_report_of_a_problem_brings_the_doctor_s(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "`glm-mcp doctor`" in text
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are bash")
+def test_every_script_of_the_shell_can_be_read_by_it() -> None:
+    files = [p for p in (ROOT / "scripts").iterdir() if p.is_file()]
+    scripts = [p for p in files if "bash" in p.read_text(encoding="utf-8").partition("\n")[0]]
+    assert len(scripts) >= 7
+    for script in (*scripts, ROOT / ".ci" / "run"):
+        done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, done.stderr
