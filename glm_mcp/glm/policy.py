@@ -16,6 +16,7 @@ MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when th
 UNREACHED_TRIES = 3
 UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid for
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
+HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
 
 
@@ -128,10 +129,12 @@ def _strong_refused(models: Sequence[Standing], now: float) -> bool:
 
 
 def _not_to_be_had(model: Standing, now: float) -> bool:
-    """Whether it refused, in this call or a moment ago, or is too busy to answer in its time."""
-    # Where this very call has the place, the queue behind it says nothing.
-    full = model.phase is not Phase.SILENT and model.queue_s > model.first_byte_s
-    busy = full or (model.phase is Phase.QUEUED and model.late_at <= now)
+    """Whether it refused, in this call or a moment ago, hangs, or is too busy to answer in its time."""
+    if (
+        model.phase is Phase.SILENT
+    ):  # this very call has the place: what the queue behind it takes says nothing
+        return now - model.since >= HANGS * model.first_byte_s
+    busy = model.queue_s > model.first_byte_s or (model.phase is Phase.QUEUED and model.late_at <= now)
     return model.out or model.refusals > 0 or model.rests_until > now or busy
 
 

@@ -140,10 +140,16 @@ def test_who_refused_other_calls_or_is_busy_goes_behind_the_others(
 @pytest.mark.parametrize(
     ("now", "models", "expected"),
     [
-        (12, [silent(T, 0), silent(V6, 5), standing(L)], "wait 20"),
+        (14, [silent(T, 0, first_byte_s=8.0), silent(V6, 8), standing(L)], "wait 20"),
         # a place that this very call has taken is no queue
-        (12, [silent(T, 0, queue_s=float("inf")), silent(V6, 5, queue_s=7.0), standing(L)], "wait 20"),
-        (20, [silent(T, 0), silent(V6, 5), standing(L)], f"ask {L}"),
+        (
+            14,
+            [silent(T, 0, first_byte_s=8.0, queue_s=9.0), silent(V6, 8, queue_s=7.0), standing(L)],
+            "wait 20",
+        ),
+        # one that is silent for twice its time hangs
+        (14, [silent(T, 0, first_byte_s=7.0), silent(V6, 8), standing(L)], f"ask {L}"),
+        (20, [silent(T, 0, first_byte_s=11.0), silent(V6, 11, first_byte_s=9.0), standing(L)], f"ask {L}"),
         (6, [silent(T, 0), refused(V6, 8), standing(L)], f"ask {L}"),
         (6, [silent(T, 0), standing(V6, rests_until=9.0), standing(L)], f"ask {L}"),
         (1, [refused(T, 2), refused(V6, 2), standing(L)], f"ask {L}"),

@@ -94,7 +94,7 @@ async def test_the_first_that_says_something_is_the_answer_and_the_others_socket
 async def test_a_slow_model_that_speaks_before_its_stand_in_is_the_answer(
     sim: Simulator, connect: Connect
 ) -> None:
-    sim.queue(Fault("slow_first_byte", seconds=0.5, model=T), silent(V6))
+    sim.queue(Fault("slow_first_byte", seconds=0.3, model=T), silent(V6))
     async with connect(pace=QUICK) as client:
         result = await call(client, "chat", prompt="hello")
     assert glm(result)["model"] == T
