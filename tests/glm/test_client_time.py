@@ -13,6 +13,7 @@ from support.calls import V1, V6, T, ask, client_of, draw, models_asked, png
 
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
 from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.limiter import RUN
 from glm_mcp.progress import Progress
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 
@@ -293,7 +294,7 @@ async def test_calls_at_once_overlap_up_to_the_card_and_grow_with_success(sim: S
     sim.switches = Switches(concurrency=20, first_byte_s=0.2)
     async with client_of(sim) as client:
         assert (client.limiter(T).limit, client.limiter(V1).limit) == (1, 5)
-        await together(client, 40, png(), model=V1)
+        await together(client, RUN + 10, png(), model=V1)
         assert client.limiter(V1).limit > 5
         assert client.limiter(T).limit == 1
     assert max(r.in_flight for r in sim.received) >= 5

@@ -69,10 +69,11 @@ async def test_five_hundred_calls_on_a_model_that_takes_one_are_all_answered(
         assert client.limiter(T).running == 0
     assert sorted(answered) == sorted(served) == list(range(MANY))
     assert len(refused) <= MANY // 50
-    # A level tried anew lets two go out together, and these may overtake each other on their way.
+    # A level tried anew lets two go out together, and these may overtake each other on their way; those whose turn comes
+    # while the model is left in peace after a refusal come back together.
     orderly = [n for n in served if n not in refused]
     place = {n: at for at, n in enumerate(sorted(orderly))}
-    assert max(abs(at - place[n]) for at, n in enumerate(orderly)) <= 1
+    assert max(abs(at - place[n]) for at, n in enumerate(orderly)) <= 10
     for n in refused:
         assert served.index(n) < n + 60, "a refused call comes back to its own place once it has waited"
 

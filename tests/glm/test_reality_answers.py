@@ -90,29 +90,38 @@ UNREADABLE = "视频输入格式/解析错误"
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "cause"),
     [
-        refused(UNREADABLE, times=0, media="video"),
-        refused("Prompt 超长", "1261", times=0, media="video"),
-        refused("messages[0].content[0].video_url 不能为空", "1213", times=0, media="video"),
-        refused("messages[0].content[0].video_url 参数非法", "1214", times=0, media="video"),
-        Fault("html", status=413, times=0, media="video"),
-        Fault("error", code="500", times=0, media="video"),
-        Fault("html", status=502, times=0, media="video"),
+        (refused(UNREADABLE, times=0, media="video"), "invalid_request 1210"),
+        (refused("Prompt 超长", "1261", times=0, media="video"), "too_long 1261"),
+        (
+            refused("messages[0].content[0].video_url 不能为空", "1213", times=0, media="video"),
+            "invalid_request 1213",
+        ),
+        (
+            refused("messages[0].content[0].video_url 参数非法", "1214", times=0, media="video"),
+            "invalid_request 1214",
+        ),
+        (Fault("html", status=413, times=0, media="video"), "media_too_large"),
+        (Fault("error", code="500", times=0, media="video"), "upstream 500"),
+        (Fault("html", status=502, times=0, media="video"), "upstream"),
     ],
-    ids=lambda fault: f"{fault.code or fault.status}",
+    ids=lambda value: value if isinstance(value, str) else f"{value.code or value.status}",
 )
 async def test_a_film_that_is_refused_whole_for_any_reason_is_read_as_frames(
-    sim: Simulator, connect: Connect, folders: Folders, fault: Fault
+    sim: Simulator, connect: Connect, folders: Folders, fault: Fault, cause: str
 ) -> None:
     sim.queue(fault)
     async with connect() as client:
-        said = await say(client, "analyze_video", video=film(folders, "a.mp4"))
+        result = await call(client, "analyze_video", video=film(folders, "a.mp4"))
+    assert not result.is_error, text_of(result)
     refusals = [r for r in sim.received if r.fault]
     assert refusals
     assert all(sent(r) == ["video"] for r in refusals)
     assert set(sent(sim.received[-1])) == {"image"}
-    assert re.search(r"\d+ frames of 0:00–0:04 read", said)
+    assert re.search(r"\d+ frames of 0:00–0:04 read", text_of(result))
+    assert "the service refused the video whole" in text_of(result)
+    assert glm(result)["attempts"][0]["outcome"] == cause, "the true cause"
 
 
 async def test_one_odd_film_does_not_turn_the_process_to_frames_and_two_different_ones_do(
@@ -130,7 +139,7 @@ async def test_one_odd_film_does_not_turn_the_process_to_frames_and_two_differen
 
         broken = refused(UNREADABLE, media="video")
         assert await kinds(odd, broken) == ["video", "image"]
-        assert await kinds(odd, broken) == ["video", "image"], "the same one again says nothing new"
+        assert await kinds(odd) == ["image"], "what was refused once is not tried again"
         assert await kinds(another) == ["video"]
         assert await kinds(third, broken) == ["video", "image"]
         assert await kinds(fourth) == ["image"]
@@ -364,6 +373,31 @@ async def test_an_end_that_nobody_listed_is_said_and_not_passed_off_as_whole(
     assert f"cut by the service ({reason})" in text_of(result)
     assert glm(result)["finish"] == reason
     assert [r.fault for r in sim.received] == ["finish_reason"]
+
+
+@pytest.mark.parametrize("key", ["answer", "result"])
+async def test_json_in_an_envelope_is_unwrapped_when_the_inside_fits(
+    sim: Simulator, connect: Connect, key: str
+) -> None:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    sim.queue(Fault("envelope", message=key))
+    async with connect() as client:
+        said = await say(client, "chat", prompt="Where?", json=schema)
+    assert list(json.loads(said.rpartition("[")[0])) == ["city"]
+    assert [r.fault for r in sim.received] == ["envelope"], "and nothing is asked for again"
+
+
+async def test_boxes_beyond_the_picture_are_told(sim: Simulator, connect: Connect, shot: str) -> None:
+    sim.queue(Fault("far_boxes", times=0))
+    async with connect() as client:
+        said = await say(client, "describe_image", images=shot, task="locate", prompt="the button", model=V6)
+    assert [r.fault for r in sim.received] == ["far_boxes"]
+    assert "1 box could not be placed" in said
 
 
 @pytest.mark.parametrize("kind", ["plain_content_type", "no_content_type"])
