@@ -32,7 +32,7 @@ from glm_mcp.server.app import Folders, working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, variable
 from glm_mcp.text import Redactor, without_secrets
 
-PROBE_S = 25.0  # for one tiny call; an overloaded free model may take that long
+PROBE_S = 10.0  # for one tiny call: long enough to ask another model beside one that hangs
 PROBE_MODEL = "glm-4.7-flash"
 # What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
 NOT_SERVED = {"1211", "1212", "1311"}

@@ -93,9 +93,7 @@ class Tool:
 def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
     """The one line that says where an answer comes from and what a careful reader must know."""
     usage = answer.usage
-    facts = [answer.model]
-    if answer.answered_as:
-        facts.append(f"the service says that {answer.answered_as} answered")
+    facts = [f"{answer.answered_as} (asked: {answer.model})" if answer.answered_as else answer.model]
     if usage.prompt or usage.completion:
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
         facts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens")
