@@ -48,9 +48,9 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         facts, blobs = load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
-        # Kinds and places alone: an error's own words may quote the file, and this goes to the log.
-        why = type(error.__cause__).__name__ if error.__cause__ else ""
-        return {**_describe(error), "cause": why}, []
+        # For the log: the cause's kind alone, since its words may quote the file, and what a reader noted for it.
+        kinds = [type(error.__cause__).__name__] if error.__cause__ else []
+        return {**_describe(error), "cause": "; ".join([*kinds, *getattr(error, "__notes__", ())])}, []
     except RecursionError:
         return _describe(
             UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")
