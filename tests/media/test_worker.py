@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -193,7 +194,7 @@ async def test_a_job_dies_with_a_killed_server(tmp_path: Path) -> None:
 
 
 async def test_two_jobs_on_one_open_file_do_not_disturb_each_other(tmp_path: Path) -> None:
-    data = os.urandom(3_000_000)
+    data = random.Random(1).randbytes(3_000_000)
     path = tmp_path / "big.bin"
     path.write_bytes(data)
     results: list[bytes] = []
