@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
 
+STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
+
 
 def main() -> None:
     spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
@@ -25,6 +27,8 @@ def main() -> None:
     _limit(spec["memory_mb"], spec["cpu_s"])
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints and native chatter must not run into the frame
+    out.write(STARTED)
+    out.flush()
     header, blobs = _outcome(spec)
     write_frame(out, header, blobs)
     out.close()
@@ -34,9 +38,9 @@ def main() -> None:
 
 
 def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> None:
-    """One frame: "GLMW", the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
+    """What follows `STARTED`: the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
     head = json.dumps({**header, "blobs": [len(b) for b in blobs]}).encode()
-    out.write(b"GLMW" + struct.pack(">I", len(head)) + head)
+    out.write(struct.pack(">I", len(head)) + head)
     out.writelines(blobs)
 
 
