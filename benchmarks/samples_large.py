@@ -83,12 +83,16 @@ def tall(path: Path) -> None:
     picture.save(path)
 
 
+def _grain(width: int, height: int, spread: float) -> Any:
+    return importlib.import_module("support.pictures").grain(width, height, spread)
+
+
 def _photo(size: tuple[int, int]) -> Any:
     from PIL import Image
 
     with Image.open(HERE.parent / "glm_mcp" / "samples" / "photo.jpg") as sample:
         base = sample.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    tile = Image.effect_noise((1024, 1024), 40).convert("RGB")
+    tile = _grain(1024, 1024, 40).convert("RGB")
     noise = Image.new("RGB", size)
     for x in range(0, size[0], 1024):
         for y in range(0, size[1], 1024):
@@ -147,9 +151,7 @@ def film_200(path: Path) -> None:
 
 
 def _textures(width: int, height: int, count: int, spread: int = 40) -> list[bytes]:
-    from PIL import Image
-
-    whole = Image.effect_noise((width // 4, height // 4 + count), spread).resize((width, height + 4 * count))
+    whole = _grain(width // 4, height // 4 + count, spread).resize((width, height + 4 * count))
     return [whole.crop((0, 4 * n, width, 4 * n + height)).tobytes() for n in range(count)]
 
 
@@ -205,15 +207,13 @@ def pdf_500(path: Path) -> None:
 
 def pdf_200(path: Path) -> None:
     """200 MB: 100 pages of text, each with a photo of 2 MB."""
-    from PIL import Image
-
     made = _documents()
     objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b""]
     objects[2] = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     kids = []
     count = 100
     out = io.BytesIO()
-    Image.effect_noise((2400, 2000), 60).save(out, "JPEG", quality=55)
+    _grain(2400, 2000, 60).save(out, "JPEG", quality=55)
     jpeg = out.getvalue()
     jpeg += bytes(max(0, BIG // count - len(jpeg)))  # readers stop at the picture's own end
     for n in range(1, count + 1):

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from mcp import Client, types
 from support import canary
@@ -30,6 +31,12 @@ for _name in [
     n for n in os.environ if n.startswith("GLM_") or n in KEY_NAMES or n.lower().endswith("_proxy")
 ]:
     del os.environ[_name]
+
+# The same examples each time, however busy the machine is; `--hypothesis-seed` tries others.
+hypothesis.settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -23,8 +23,7 @@ from anyio.abc import Process
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
-from glm_mcp.media.worker_child import load
-from glm_mcp.text import clean
+from glm_mcp.media.worker_child import STARTED, load
 from glm_mcp.threads import in_thread, limiter
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
@@ -131,9 +130,8 @@ async def _run(
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
     header, blobs = _unframe(stdout)
     if header is None:
-        last = _last_line(stderr)
-        _log.warning("job %s on %s ended with code %s: %s", job, name, code, last)
-        raise _crash(name, code, last, starved=_starved(stderr))
+        _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
+        raise _crash(name, code, started=stdout.startswith(STARTED), starved=_starved(stderr))
     if "error" in header:
         if header.get("cause"):
             _log.info("job %s on %s: %s", job, name, header["cause"])
@@ -178,9 +176,9 @@ def _kill_group(process: Process) -> None:
 
 
 def _unframe(raw: bytearray) -> tuple[dict[str, Any] | None, list[bytes]]:
-    """A frame as `child.write_frame` makes it; (None, []) when it is not whole."""
+    """A frame as the child writes it; (None, []) when it is not whole."""
     with memoryview(raw) as view:
-        if bytes(view[:4]) != b"GLMW" or len(view) < 8:
+        if bytes(view[:4]) != STARTED or len(view) < 8:
             return None, []
         (length,) = struct.unpack(">I", view[4:8])
         try:
@@ -226,19 +224,13 @@ def _starved(stderr: bytearray) -> bool:
     )
 
 
-def _crash(name: str, code: int, last: str, *, starved: bool) -> GLMError:
-    """What the end of a child without a result means."""
+def _crash(name: str, code: int, *, started: bool, starved: bool) -> GLMError:
+    """What the end of a child without a result means. Native code that panics or exits is as one that crashes."""
     signals = {} if sys.platform == "win32" else {-signal.SIGKILL: "killed", -signal.SIGXCPU: "cpu"}
     if signals.get(code) == "cpu":
         return TimedOut(f"reading {name} took too much computing time", _SMALLER)
     if starved or signals.get(code) == "killed":
         return MediaTooLarge(f"{name} needs more memory to read than is allowed", _SMALLER)
-    if code < 0:
+    if code < 0 or started:
         return UnsupportedMedia(f"the reader of {name} crashed on it", _AGAIN)
-    return InternalError(
-        f"the reader of {name} ended without a result: {clean(_without_paths(last))}", _AGAIN
-    )
-
-
-def _without_paths(text: str) -> str:
-    return " ".join(w if not any(c in w for c in "/\\") else "…" for w in text.split())
+    return InternalError(f"the reader of {name} did not start", "Please report it, with the log.")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
 
+STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
+
 
 def main() -> None:
     spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
@@ -25,6 +27,8 @@ def main() -> None:
     _limit(spec["memory_mb"], spec["cpu_s"])
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints and native chatter must not run into the frame
+    out.write(STARTED)
+    out.flush()
     header, blobs = _outcome(spec)
     write_frame(out, header, blobs)
     out.close()
@@ -34,9 +38,9 @@ def main() -> None:
 
 
 def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> None:
-    """One frame: "GLMW", the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
+    """What follows `STARTED`: the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
     head = json.dumps({**header, "blobs": [len(b) for b in blobs]}).encode()
-    out.write(b"GLMW" + struct.pack(">I", len(head)) + head)
+    out.write(struct.pack(">I", len(head)) + head)
     out.writelines(blobs)
 
 
@@ -48,9 +52,9 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         facts, blobs = load(spec["job"])(_open_stdin(), params)
     except GLMError as error:
-        # Kinds and places alone: an error's own words may quote the file, and this goes to the log.
-        why = type(error.__cause__).__name__ if error.__cause__ else ""
-        return {**_describe(error), "cause": why}, []
+        # For the log: the cause's kind alone, since its words may quote the file, and what a reader noted for it.
+        kinds = [type(error.__cause__).__name__] if error.__cause__ else []
+        return {**_describe(error), "cause": "; ".join([*kinds, *getattr(error, "__notes__", ())])}, []
     except RecursionError:
         return _describe(
             UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")

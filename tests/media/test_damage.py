@@ -89,7 +89,7 @@ def test_a_file_of_any_format_that_is_cut_or_damaged_within_is_an_answer_or_a_pl
 
 
 @POSIX
-@settings(max_examples=90, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=90, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(sorted(SPECIMENS)),
     st.lists(

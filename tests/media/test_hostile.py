@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.connect import Connect
 from support.toolkit import call, png, say, text_of
@@ -58,7 +58,7 @@ def flipped(name: str, places: list[tuple[int, int]]) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(
     st.sampled_from(PICTURES),
     st.lists(
@@ -69,7 +69,7 @@ def test_a_picture_with_flipped_bytes_is_taken_or_refused(name: str, places: lis
     prepared(flipped(name, places))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from(PICTURES), st.integers(0, 3_000), st.binary(max_size=60))
 def test_a_picture_with_foreign_bytes_put_in_is_taken_or_refused(name: str, place: int, more: bytes) -> None:
     data = SAMPLES[name]

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters
-from PIL import Image
+from support.pictures import grain
 from support.processes import COMMAND, Stdio, environment, over_http, said
 from support.toolkit import text_of
 
@@ -47,7 +47,7 @@ def test_over_stdio_a_cancelled_call_with_a_large_body_closes_its_connection(
     sim: Simulator, tmp_path: Path
 ) -> None:
     sim.queue(Fault("hang"))
-    Image.effect_noise((1200, 1200), 60).save(tmp_path / "noise.png")
+    grain(1200, 1200, 60).save(tmp_path / "noise.png")
     with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
         server.initialize()
         ident = server.start_call("describe_image", {"images": "noise.png"})

@@ -27,6 +27,7 @@ T, L, V6, V1, V4, C3 = (
     "glm-4v-flash",
     "cogview-3-flash",
 )
+_CHANCE = random.Random(1)
 PACE = Pace(waits=(0.01, 0.05), rest=(0.05, 0.2))
 KEY = "0123456789abcdef0123456789abcdef.CanaryCanary1234"
 
@@ -37,7 +38,7 @@ async def client_of(
     *,
     transport: Transport | None = None,
     pace: Pace = PACE,
-    chance: Callable[[], float] = random.random,
+    chance: Callable[[], float] = _CHANCE.random,
     **variables: Any,
 ) -> AsyncIterator[GLMClient]:
     """A client of the simulator, or of the transport given."""

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from PIL import Image
+from support.pictures import grain
 
 from glm_mcp.media.detect import detect
 from glm_mcp.media.types import Fragment, Source
@@ -67,7 +67,7 @@ def pdf(
     `garbled`: the font's map to Unicode leads to signs instead of letters, as broken exporters write it.
     """
     jpeg = io.BytesIO()
-    Image.effect_noise((120, 165), 60).convert("RGB").save(jpeg, "JPEG")
+    grain(120, 165, 60).convert("RGB").save(jpeg, "JPEG")
     objects: list[bytes] = []
     first_page = 6
     kids = " ".join(f"{first_page + 2 * i} 0 R" for i in range(len(contents)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,22 +40,72 @@ def halves(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {}, [b"".join(pieces)]
 
 
-def crash(file: BinaryIO, params: dict[str, Any]) -> Result:
+class PanicException(BaseException):
+    """As a library in Rust raises it: no Exception."""
+
+
+def _panic() -> None:
+    raise PanicException(WORDS)
+
+
+def _panic_in_a_thread() -> None:
+    """Of a library that is built to abort on a panic."""
+    sys.stderr.write(f"thread '<unnamed>' panicked at {WORDS}\n")
     os.abort()
 
 
-class Panic(BaseException):
-    """As a library in Rust raises it."""
+def _segfault() -> None:
+    ctypes.string_at(0)
 
 
-def panic(file: BinaryIO, params: dict[str, Any]) -> Result:
-    raise Panic("called `Option::unwrap()` on a `None` value")
-
-
-def leave(file: BinaryIO, params: dict[str, Any]) -> Result:
-    sys.stderr.write("cannot read /home/somebody/private.bin today\n")
+def _leave() -> None:
+    sys.stderr.write(f"{WORDS}\n")
     sys.stderr.flush()
     os._exit(3)
+
+
+def _succeed_without_result() -> None:
+    os._exit(0)
+
+
+def _exit() -> None:
+    sys.exit(WORDS)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt(WORDS)
+
+
+def _group() -> None:
+    raise BaseExceptionGroup(WORDS, [PanicException(WORDS)])
+
+
+def _defect() -> None:
+    raise ValueError(WORDS)
+
+
+def _give_what_cannot_be_sent() -> dict[str, Any]:
+    return {"result": object()}
+
+
+WORDS = "ValueError: secret inner words of /home/somebody/private.bin"
+BREAKS: dict[str, Callable[[], dict[str, Any] | None]] = {
+    "a panic": _panic,
+    "a panic in a thread": _panic_in_a_thread,
+    "a crash": _segfault,
+    "an exit of native code": _leave,
+    "an exit that claims success": _succeed_without_result,
+    "an exit": _exit,
+    "an interrupt": _interrupt,
+    "a group": _group,
+    "a defect": _defect,
+    "a result that cannot be sent": _give_what_cannot_be_sent,
+}
+
+
+def break_off(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """Ends as params["way"] of BREAKS says."""
+    return BREAKS[params["way"]]() or {}, []
 
 
 def hang(file: BinaryIO, params: dict[str, Any]) -> Result:
@@ -80,7 +132,3 @@ def fail(file: BinaryIO, params: dict[str, Any]) -> Result:
     if cls is errors.MissingExtra:
         raise errors.MissingExtra("heic", "reading HEIC")
     raise cls(f"{params['name']} is bad", "Do better.", code="7")
-
-
-def defect(file: BinaryIO, params: dict[str, Any]) -> Result:
-    raise ValueError("secret inner words at /home/somebody")

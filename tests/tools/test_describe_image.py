@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from support.connect import Connect
+from support.pictures import grain
 from support.toolkit import (
     call,
     chats,
@@ -143,7 +144,7 @@ async def test_locate_needs_a_prompt(connect: Connect, sim: Simulator, folders: 
 async def test_boxes_of_a_shrunk_picture_are_in_pixels_of_the_original(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    Image.effect_noise((3600, 2700), 90).convert("RGB").save(folders.cwd / "big.jpg", quality=85)
+    grain(3600, 2700, 90).convert("RGB").save(folders.cwd / "big.jpg", quality=85)
     sim.queue(Reply(text='[{"label": "a", "bbox_2d": [250, 500, 500, 1000]}]'))
     async with connect() as client:
         text = await say(client, "describe_image", images="big.jpg", task="locate", prompt="a")
@@ -413,7 +414,7 @@ async def test_json_about_a_picture_is_checked(connect: Connect, sim: Simulator,
 
 async def test_base64_of_a_picture_is_taken_with_line_breaks_too(connect: Connect, sim: Simulator) -> None:
     out = io.BytesIO()
-    Image.effect_noise((64, 64), 50).save(out, "PNG")
+    grain(64, 64, 50).save(out, "PNG")
     broken = base64.encodebytes(out.getvalue()).decode()
     async with connect() as client:
         await say(client, "describe_image", images=[broken])

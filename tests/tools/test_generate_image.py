@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support.calls import answering
 from support.connect import Connect
+from support.pictures import grain
 from support.toolkit import call, chats, fail, glm, images, last, links, png, say, text_of
 from support.web_server import Server
 
@@ -421,7 +422,7 @@ def served(app: App, server: Server, drawn: bytes) -> str:
 
 def noise(size: tuple[int, int], form: str) -> bytes:
     out = io.BytesIO()
-    Image.effect_noise(size, 80).convert("RGB").save(out, form)
+    grain(*size, 80).convert("RGB").save(out, form)
     return out.getvalue()
 
 

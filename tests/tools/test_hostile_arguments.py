@@ -36,7 +36,7 @@ NAMES = sorted({n for t in TOOLS.values() for a in arguments_of(t.args) for n in
 
 
 @pytest.mark.parametrize("tool", list(TOOLS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=12), ANYTHING, max_size=6))
 def test_any_arguments_are_read_or_refused_by_name(tool: str, arguments: dict[str, Any]) -> None:
     refused = ""
@@ -195,7 +195,7 @@ def test_whatever_fits_a_schema_or_nearly_does_ends_in_a_result(
         portal.wrap_async_context_manager(connect(GLM_DEADLINE_S="5")) as client,
     ):
 
-        @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=40, suppress_health_check=list(HealthCheck))
         @given(whole)
         def ask(arguments: dict[str, Any]) -> None:
             sent = json.loads(json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace"))

@@ -24,6 +24,9 @@ _LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
 
 Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 
+_PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
+_STREAM = re.compile(rb">>\s*stream\r?\n")
+
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
 
@@ -83,9 +86,9 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
     data: Input = params.get("path") or b""
     if not data or file.read(5) != b"%PDF-":
         data = _bytes(file)
-    total, locked = 0, False
+    total, said, locked = 0, "", False
     for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
-        total = _count(data, attempt)
+        total, said = _count(data, attempt)
         if total > 0:
             return data, attempt, total
         locked = locked or total < 0
@@ -97,9 +100,10 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
         )
     data = _bytes(file)
     repaired = _repaired(data)
-    total = _count(repaired, None) if repaired else 0
+    if repaired:
+        total, said = _count(repaired, None)
     if total < 1:
-        raise _unreadable(name, data)
+        raise _unreadable(name, data, said)
     return repaired, None, total
 
 
@@ -110,30 +114,33 @@ def _bytes(file: BinaryIO) -> bytes:
     return data[max(data.find(b"%PDF-", 0, 1024), 0) :]
 
 
-def _count(data: Input, password: str | None) -> int:
-    """How many pages open; 0 for a broken file, -1 for a wrong or missing password."""
+def _count(data: Input, password: str | None) -> tuple[int, str]:
+    """How many pages open, and what the parser said; 0 for a broken file, -1 for a wrong or missing password."""
     from liteparse import ParseError
 
     try:
         # A page that cannot be read must not hide the others.
-        return int(_parser(password, max_pages=1, continue_on_page_error=True).parse(data).total_pages)
+        parsed = _parser(password, max_pages=1, continue_on_page_error=True).parse(data)
     except ParseError as error:
-        return -1 if "password" in str(error).lower() else 0
+        return -1 if "password" in str(error).lower() else 0, str(error)
+    return int(parsed.total_pages), ""
 
 
 def _repaired(data: bytes) -> bytes:
     """A file (of up to 100 MB) cut off before its directory, with a new one of the pages that are there; b"" when none is."""
     if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
         return b""
-    pages = re.findall(
-        rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)(?=.*?endobj)", data, re.DOTALL
-    )
+    end = data.rfind(b"endobj") + len(b"endobj")
+    pages = _PAGE.findall(data, 0, end)
     if not pages:
         return b""
+    # What was cut goes: its open string, dictionary or comment would take in what follows. A cut stream can be read.
+    if not _STREAM.search(data, end):
+        data = data[:end]
     kids = b" ".join(b"%s %s R" % page for page in pages)
     free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
     added = (
-        b"\nendstream\nendobj\n"  # ends what was cut
+        b"\nendstream\nendobj\n"  # of the stream that was cut, if any
         b"%d 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (free, kids, len(pages)),
         b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R >>\nendobj\n" % (free + 1, free),
         b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
@@ -141,10 +148,13 @@ def _repaired(data: bytes) -> bytes:
     return data + b"".join(added)
 
 
-def _unreadable(name: str, data: Input) -> UnsupportedMedia:
+def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
+    """The error; what the parser `said` goes to the log."""
     pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
     what = "is cut off or damaged" if pdf else "is not a PDF"
-    return UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
+    error = UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
+    error.add_note(f"the parser: {said or 'no pages'}")
+    return error
 
 
 def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
@@ -164,8 +174,8 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
         else:
             for i in range(0, len(chosen), size):
                 yield _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
-    except ParseError:
-        raise _unreadable(name, data) from None
+    except ParseError as error:
+        raise _unreadable(name, data, str(error)) from error
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -266,4 +266,4 @@ def _why(error: Exception) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not valid for this machine (SSL_CERT_FILE names another store)"
-    return clean(text or type(error).__name__, 160)
+    return clean(text or "the connection broke", 160)

@@ -96,7 +96,7 @@ def test_a_code_block_that_is_cut_stays_a_code_block_in_each_piece() -> None:
     assert all(p.text.startswith("```python\n") and p.text.endswith("\n```") for p in cut)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text("ab 中\n|#`", max_size=400), min_size=1, max_size=6), st.integers(40, 200))
 def test_no_character_is_lost_when_pages_are_cut(texts: list[str], budget: int) -> None:
     pages = [Page(n, f"page {n}", text) for n, text in enumerate(texts, 1)]

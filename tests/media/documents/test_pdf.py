@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 
 import anyio
 import pytest
@@ -217,11 +218,38 @@ async def test_a_file_cut_off_gives_the_pages_that_are_there_and_says_so() -> No
     assert any("cut off or damaged" in note for note in document.notes)
 
 
+def test_a_file_cut_off_at_any_byte_gives_the_pages_that_are_whole() -> None:
+    text = "<< /Type /Annot /Subtype /Widget /FT /Tx /T (a (nested) \\( name) /V <4142> /F 4 /Rect [50 600 250 620] >>"
+    whole = pdf([lines([f"This is number {n}."]) for n in (1, 2)], fields=[text])
+    page_ends = [whole.index(b"endobj", found.start()) + 6 for found in re.finditer(rb"/Type /Page ", whole)]
+    content_ends = [whole.index(b"endobj", end + 1) for end in page_ends]
+    for cut in range(page_ends[0], whole.rindex(b"%%EOF") + 5):
+        facts, _ = pdf_job(io.BytesIO(whole[:cut]), {"name": "a.pdf"})
+        assert facts["total"] >= sum(cut >= end for end in page_ends), cut
+        text = " ".join(row[2] for row in facts["pages"])
+        assert all(f"number {n}." in text for n in (1, 2) if cut >= content_ends[n - 1]), cut
+        assert any("cut off or damaged" in note for note in facts["notes"]), cut
+
+
+async def test_a_page_cut_in_its_middle_keeps_the_text_before_the_cut() -> None:
+    whole = pdf([lines([f"This is number {n}." for n in range(20)])])
+    document = await opened(whole[: whole.index(b"number 9.")])
+    assert "number 8." in document.pages[0].text
+    assert "number 10." not in document.pages[0].text
+
+
 @pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"%PDF-1.4\n" + bytes(range(256)) * 40, pdf([BODY])[:120]])
 async def test_a_file_broken_beyond_use_is_an_error_with_a_mend(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.pdf is cut off or damaged") as caught:
         await opened(data)
     assert caught.value.hint
+
+
+async def test_the_parsers_own_words_go_to_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"), pytest.raises(UnsupportedMedia) as caught:
+        await opened(b"%PDF-1.7\n")
+    assert "the parser: PDF error: invalid PDF format" in caplog.text
+    assert "PDF error" not in str(caught.value)
 
 
 async def test_junk_before_the_header_does_no_harm() -> None:

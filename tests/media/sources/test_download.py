@@ -191,6 +191,17 @@ async def fetch(
         )
 
 
+class Breaking(Recorder):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("", request=request)
+
+
+async def test_a_connection_that_breaks_without_a_word_is_told_in_ours() -> None:
+    with pytest.raises(NetworkError, match="could not be downloaded: the connection broke") as caught:
+        await fetch("http://cdn.example.com/a.png", Breaking(), names(cdn_example_com=[PUBLIC]))
+    assert "ReadError" not in str(caught.value)
+
+
 async def test_the_connection_goes_to_the_checked_address_under_the_name(server: Server) -> None:
     transport = Recorder()
     data, _, final = await fetch(

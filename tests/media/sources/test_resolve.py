@@ -682,7 +682,7 @@ async def test_a_clipboard_that_does_not_answer_is_given_up(world: World) -> Non
 # Anything at all
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.text(max_size=80),
     st.sampled_from(["", "data:", "file://", "http://", "glm://outputs/", "@", "~/", "**/", "#"]),

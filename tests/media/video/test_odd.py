@@ -14,7 +14,7 @@ import av
 import pytest
 from PIL import Image
 from support.films import Film, make, read_mark, regular
-from support.pictures import photo
+from support.pictures import grain, photo
 from support.video_jobs import framed, packed, shots
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
@@ -202,8 +202,8 @@ def test_what_comes_out_too_large_is_squeezed_once_more() -> None:
     with av.open(out, "w", format="avi") as container:
         stream: Any = container.add_stream("mjpeg", rate=15)
         stream.width, stream.height, stream.pix_fmt = 320, 192, "yuvj420p"
-        for _ in range(30):
-            picture = Image.effect_noise((320, 192), 90).convert("RGB")
+        for seed in range(30):
+            picture = grain(320, 192, 90, seed).convert("RGB")
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]
         container.mux(stream.encode(None))
     facts, (blob,) = packed(out.getvalue(), whole_bytes=36_000)
