@@ -48,7 +48,9 @@ def test_a_long_answer_comes_as_far_as_it_fits(server: Stdio, sim: Simulator, tm
     result = server.call("chat", {"prompt": "say much"})
     assert not result.get("isError")
     assert said(result).startswith("much0 much1")
-    assert f"of {len(words):,} characters shown. The rest could not be kept: nothing can be kept now" in said(result)
+    assert f"of {len(words):,} characters shown. The rest could not be kept: nothing can be kept now" in said(
+        result
+    )
     assert "Free some space" in said(result)
     assert written(tmp_path) == []
 
