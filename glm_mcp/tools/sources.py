@@ -148,16 +148,19 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     return pictures[0].part
 
 
-async def subtitles_beside(deps: Deps, source: Source) -> str | None:
-    """The text of a subtitle file beside a local video, where it may be read."""
+async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
+    """The name and text of a subtitle file beside a local video, where it may be read. A link counts only when it leads
+    to a file beside the video: nobody named it.
+    """
     if source.path is None:
         return None
     for beside in await in_thread(_beside, source.path):
         try:
             async with opened(deps, [str(beside)], "any") as held:
                 file = held.sources[0]
-                if file.size <= SIDECAR_BYTES:
-                    return decode(await in_thread(file.read), beside.name).text
+                lies_beside = file.path is not None and file.path.parent == source.path.parent
+                if lies_beside and file.size <= SIDECAR_BYTES:
+                    return file.name, decode(await in_thread(file.read), beside.name).text
         except GLMError:
             continue
     return None
