@@ -26,8 +26,8 @@ from typing import Any
 
 from platformdirs import PlatformDirs
 
-from glm_mcp.atomic_files import list_files, private_folder, safe_name, write_here, write_new, write_part
-from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
+from glm_mcp.atomic_files import list_files, private_folder, safe_name, write_here, write_part
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.sandbox import Sandbox
 
 MAX_BYTES = 500 * 1000 * 1000
@@ -86,7 +86,7 @@ class Outputs:
         """
         self.folder = folder
         self.cwd = cwd
-        self.data = data
+        self._own = Path(os.path.realpath(data))
         self.max_bytes = max_bytes
         self.max_age_s = max_age_days * 86_400
         self._cache = cache
@@ -103,7 +103,7 @@ class Outputs:
         A name without a suffix gets that of `default_name`. Raises ForbiddenPath, InvalidRequest.
         """
         if output is None or not output.strip():
-            return self._default_folder() / safe_name(default_name)
+            return self._default(safe_name(default_name), sandbox)
         asked = output.strip()
         path = Path(asked)
         if (
@@ -118,29 +118,33 @@ class Outputs:
             return sandbox.writable(resolved / safe_name(default_name))
         return resolved if resolved.suffix else resolved.with_name(resolved.name + Path(default_name).suffix)
 
-    def write(self, path: Path, data: bytes, *, sandbox: Sandbox | None = None) -> Path:
+    def write(self, path: Path, data: bytes, *, sandbox: Sandbox) -> Path:
         """Writes a new file and returns where: `path`, or its name with -2, -3 … when that is taken.
 
-        The file appears whole or not at all and never replaces another, also between processes. With `sandbox`, an
-        asked-for `path` is checked again once its folder exists. Raises ConfigError, ForbiddenPath.
+        The file appears whole or not at all and never replaces another, also between processes. A `path` of
+        `destination` is checked again before its folder is made and once it exists, and written into the very folder
+        that was checked. Raises ConfigError, ForbiddenPath, InvalidRequest.
         """
+
+        def checked() -> Path:
+            return path if path.parent == self._own else sandbox.writable(path)
+
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if sandbox is not None:
-                return write_here(sandbox.writable(path), data)
-            return write_new(path, data)
+            checked().parent.mkdir(parents=True, exist_ok=True)
+            return write_here(checked(), data)
         except OSError as error:
             raise _unwritable(path, error) from error
 
-    def _default_folder(self) -> Path:
+    def _default(self, name: str, sandbox: Sandbox) -> Path:
         if self.folder is not None:
-            return self.folder
+            return sandbox.writable(self.folder / name)
         if self.cwd is not None:
             folder = self.cwd / "glm-output"
             # A link there may lead anywhere; the folder of a stranger's repository is not followed.
             if not folder.is_symlink() and os.access(folder if folder.is_dir() else self.cwd, os.W_OK):
-                return folder
-        return self.data
+                with contextlib.suppress(ForbiddenPath):  # a working folder among secrets
+                    return sandbox.writable(folder / name)
+        return self._own / name
 
     # What is kept
 

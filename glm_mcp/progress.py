@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from glm_mcp.text import plain
+from glm_mcp.text import Pieces, plain
 
 EVERY_S = 5.0
 PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
@@ -25,6 +25,7 @@ class Progress:
         self._message = "starting"
         self._written = 0
         self._tail = ""
+        self._pieces = Pieces()
         self._changed = anyio.Event()
         self._step = 0
 
@@ -36,20 +37,21 @@ class Progress:
         self.say(f"thinking ({characters:,} characters)")
 
     def text(self, piece: str) -> None:
-        """A piece of the answer has arrived."""
+        """A piece of the answer has arrived. What may be the beginning of a key is told with the next."""
         if not piece:
             return
-        if self._on_text:
-            self._on_text(plain(piece))
+        said = self._pieces.add(piece)
+        if self._on_text and said:
+            self._on_text(said)
         self._written += len(piece)
-        self._tail = (self._tail + piece)[-TAIL:]
+        self._tail = (self._tail + said)[-TAIL:]
         self.say("")
 
     def start_text(self) -> None:
         """A new attempt begins: what was written before does not count."""
         if self._written and self._on_text:
             self._on_text(AGAIN)
-        self._written, self._tail = 0, ""
+        self._written, self._tail, self._pieces = 0, "", Pieces()
 
     @property
     def message(self) -> str:

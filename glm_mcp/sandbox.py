@@ -5,6 +5,7 @@
                files whose bytes are a picture, video or PDF
     secret     key folders, password stores, browser profiles, .env and key files: never, under whatever root, also
                below GLM_ALLOWED_DIRS
+    guarded    names that mostly hold a secret: only where GLM_ALLOWED_DIRS has that very file
     writable   new files below the working folder or GLM_OUTPUT_DIR, never in hidden folders
 
 What it does not protect against: hard links (a second name of a file cannot be told from its first), bind mounts and
@@ -24,7 +25,7 @@ from typing import IO
 
 from glm_mcp.atomic_files import opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_secret
+from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_guarded, is_secret
 
 HEAD = 16_384  # bytes shown to `suited`
 
@@ -100,7 +101,8 @@ class Sandbox:
 
     def base(self) -> Path:
         """The folder that relative paths start from."""
-        return self._allowed[0] if self.remote and self._allowed else self.cwd
+        folders = [p for p in self._allowed if not p.is_file()] if self.remote else []
+        return folders[0] if folders else self.cwd
 
     def absolute(self, path: Path) -> Path:
         """`path` with `~` and the base folder put in; nothing is looked up. Raises InvalidRequest, ForbiddenPath."""
@@ -113,6 +115,10 @@ class Sandbox:
     def check(self, path: Path) -> Path:
         """Where a path leads, in a readable place; nothing need be there. Raises ForbiddenPath, InvalidRequest."""
         return self._place(path).path
+
+    def allows_by_name(self, resolved: Path) -> bool:
+        """Whether the settings allow this very file, not only a folder above it."""
+        return any(self._below(resolved, allowed) == () for allowed in self._allowed)
 
     def contains(self, path: Path) -> bool:
         """Whether a path leads into a readable place; says nothing about whether something is there."""
@@ -170,7 +176,10 @@ class Sandbox:
         now = opened_path(file.fileno()) or place.path
         if not same_file(before, after) or not self.contains(now) or self._place(now).hidden != place.hidden:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
-        if place.hidden and not suited(file.read(HEAD)):
+        head = file.read(HEAD)
+        if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
+            raise _closed(path, now, ", or add this very file to GLM_ALLOWED_DIRS")
+        if place.hidden and not suited(head):
             raise ForbiddenPath(
                 f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
                 "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
@@ -199,9 +208,8 @@ class Sandbox:
                 "Give a path that is, or set GLM_OUTPUT_DIR="
                 f"{os.path.normpath(asked.parent)} in the server's environment.",
             )
-        if all(any(part.startswith(".") for part in parts) for parts in below) or self._secret(
-            asked, resolved
-        ):
+        hidden = all(any(part.startswith(".") for part in parts) for parts in below)
+        if hidden or self._secret(asked, resolved) or is_guarded(asked.name, resolved.name):
             raise ForbiddenPath(f"{path} is a hidden or secret place", "Give a path without hidden folders.")
         return resolved
 
@@ -221,13 +229,7 @@ class Sandbox:
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
             raise self._outside(path, asked)
         if self._secret(asked, resolved):
-            slides = " Export a Keynote presentation as PowerPoint or PDF." * (
-                resolved.suffix.lower() == ".key"
-            )
-            raise ForbiddenPath(
-                f"{path} is in a place, or has a name, that holds secrets, and these are never read",
-                f"If it is not one, copy it elsewhere under another name.{slides}",
-            )
+            raise _closed(path, resolved)
         # A root that is itself hidden opens what lies in it: it was chosen.
         return _Place(resolved, all(self._hidden(parts, resolved) for parts in below))
 
@@ -281,6 +283,14 @@ class Sandbox:
     def _setting(self, folder: Path) -> str:
         shown = f'"{folder}"' if " " in str(folder) else str(folder)
         return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
+
+
+def _closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
+    slides = " Export a Keynote presentation as PowerPoint or PDF." * (resolved.suffix.lower() == ".key")
+    return ForbiddenPath(
+        f"{path} is in a place, or has a name, that holds secrets, and these are never read",
+        f"If it is not one, copy it elsewhere under another name{more}.{slides}",
+    )
 
 
 def _check_kind(info: os.stat_result, name: str) -> None:

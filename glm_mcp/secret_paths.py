@@ -1,4 +1,7 @@
-"""What stays closed whatever the settings say: places and names that hold secrets, private keys, what is no usable path.
+"""What stays closed: places, names and texts that hold secrets, and what is no usable path.
+
+    secret     key folders, password stores, browser profiles, key files, texts with a private key: whatever the settings
+    guarded    names and texts that mostly hold a secret: unless the settings allow that very file
 
 Pure functions on text; nothing here touches a disk.
 """
@@ -65,21 +68,59 @@ _NAMES = frozenset(
 )  # fmt: skip
 # `.key` is also Apple's slide format; no tool here reads it, so a presentation lost is a message and not a harm.
 _ENDINGS = (
-    ".pem", ".key", ".p12", ".pfx", ".p8", ".kdb", ".kdbx", ".ppk", ".jks", ".keystore", ".keychain", ".keychain-db",
+    ".key", ".p12", ".pfx", ".p8", ".kdb", ".kdbx", ".ppk", ".jks", ".keystore", ".keychain", ".keychain-db",
     ".agekey", ".opvault", ".1pux", ".env",
 )  # fmt: skip
 _KEY_FILE = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)(?!.*\.pub$)(?:[._~-].*)?")
 
 _OWN_SETTINGS = ("glm-mcp", "env")  # the settings file of this server, which holds the API key
 
+# What people and tools call a file that mostly, not always, holds a secret.
+_GUARDED = re.compile(
+    r"kubeconfig(?:\.ya?ml|\.json)?|.*\.kubeconfig|.*\.tfstate(?:\.backup|\.\d+\.backup)?|.*\.tfvars(?:\.json)?"
+    r"|credentials(?:\.(?:json|csv|ini|toml|ya?ml))?|(?:.*_)?accesskeys\.csv|rootkey\.csv|client_secrets?.*\.json"
+    r"|netrc|npmrc|pgpass|pypirc|secrets\.(?:ya?ml|json|toml)|wg\d+\.conf|.*\.pem"
+)
+_CERTIFICATE = re.compile(
+    rb"-----BEGIN (?:(?:TRUSTED |X509 )?CERTIFICATE|(?:NEW )?CERTIFICATE REQUEST|X509 CRL|PKCS7|(?:RSA )?PUBLIC KEY"
+    rb"|(?:DH|EC) PARAMETERS)-----"
+)
+
+# Looked for in a text without its white space and marks: a document sets them in other places than the key file had.
+_GAP = r"[\s\\>|*`_\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]"
+_GAPS = re.compile(f"{_GAP}+")
+# A quick look for what each of the patterns below holds, before a text is copied without its gaps.
+_PERHAPS = re.compile(
+    "|".join(f"{_GAP}{{0,90}}".join(word) for word in ("PRIV", "PUTTY-U", "AGE-", "UNTRUST")), re.IGNORECASE
+)
+_DASHES = "[-\u2010-\u2015\u2212]"
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
-    r"|---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY ----"
+    rf"{_DASHES}BEGIN[A-Z0-9]{{0,40}}PRIVATEKEY(?:BLOCK)?{_DASHES}"
+    rf"|{_DASHES}BEGINSSH2(?:ENCRYPTED)?PRIVATEKEY{_DASHES}"
     r"|PuTTY-User-Key-File-\d"
     r"|AGE-SECRET-KEY-1|AGE-PLUGIN-[A-Z0-9-]+-1"
-    r"|untrusted comment: (?:minisign|signify|rsign) (?:encrypted )?secret key",
+    r"|untrustedcomment:(?:minisign|signify|rsign)(?:encrypted)?secretkey",
     re.IGNORECASE,
 )
+_ESCAPES = re.compile(r"\\(?=\W|_)|[\xad\u180e\u200b-\u200f\u2060-\u2064\ufeff]")
+_IS = r"[\"'`*\s>]{0,40}[=:|][\"'`*\s>]{0,40}"
+_LOGINS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("the key to a Kubernetes cluster", re.compile(rf"\bclient-key-data{_IS}[A-Za-z0-9+/]{{16}}")),
+    (
+        "an AWS secret key",
+        # With a digit, as every one has: else it is a word about keys.
+        re.compile(
+            rf"\b(?:aws_secret_access_key|SecretAccessKey){_IS}(?=[A-Za-z/+=]{{0,39}}\d)[A-Za-z0-9/+=]{{16}}",
+            re.IGNORECASE,
+        ),
+    ),
+    ("a WireGuard key", re.compile(rf"\bPrivateKey{_IS}[A-Za-z0-9+/]{{42,43}}=")),
+)
+_OBJECT = re.compile(r"\{[^{}]{1,16000}\}")
+_KEY_TYPE = re.compile(r'"kty"\s*:\s*"')
+_KEY_PART = re.compile(r'"(?:d|k)"\s*:\s*"[A-Za-z0-9_-]{16}')
+_PIECE, OVERLAP = 1 << 18, 20_000  # characters looked at in one go, and again with the next piece
+
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])(?:[ .:].*)?", re.IGNORECASE
 )
@@ -116,9 +157,50 @@ def _contains(parts: tuple[str, ...], run: tuple[str, ...]) -> bool:
     return any(parts[i : i + len(run)] == run for i in range(len(parts) - len(run) + 1))
 
 
-def holds_private_key(text: str) -> bool:
-    """Whether a text has the header of a private key: PEM, OpenSSH, PGP, SSH2, PuTTY, age, minisign."""
-    return _PRIVATE_KEY.search(text) is not None
+def is_guarded(*names: str, head: bytes = b"") -> bool:
+    """Whether one of the names of a file is that of one that mostly holds a secret. `head`: its first bytes; a .pem file
+    that begins with something public is none, and what follows in it is `secret_in`'s business.
+    """
+    folded = [fold(name) for name in names]
+    if _CERTIFICATE.search(head):
+        folded = [name for name in folded if not name.endswith(".pem")]
+    return any(_GUARDED.fullmatch(name) for name in folded)
+
+
+def secret_in(text: str, *, allowed: bool = False) -> str:
+    """Which secret a text holds, in words, or "": a private key (PEM, OpenSSH, PGP, SSH2, PuTTY, age, minisign), a JSON
+    Web Key, a login to a cluster or cloud. `allowed`: the settings name this file, and only private keys count.
+
+    In pieces, since one look at megabytes would let no other thread run.
+    """
+    for at in range(0, len(text), _PIECE):
+        piece = text[at : at + _PIECE + OVERLAP]
+        if _PERHAPS.search(piece) and _PRIVATE_KEY.search(_GAPS.sub("", piece)):
+            return "a private key"
+        said = "" if allowed else _login_in(_ESCAPES.sub("", piece) if _ESCAPES.search(piece) else piece)
+        if said:
+            return said
+    return ""
+
+
+def _login_in(text: str) -> str:
+    for said, pattern in _LOGINS:
+        if pattern.search(text):
+            return said
+    if '"kty"' in text:
+        for match in _OBJECT.finditer(text):
+            if _KEY_TYPE.search(match[0]) and _KEY_PART.search(match[0]):
+                return "a private JSON Web Key"
+    return ""
+
+
+def holds_secret(name: str, said: str) -> ForbiddenPath:
+    """The refusal of a file for what `secret_in` said of it."""
+    if said == "a private key":
+        hint = "Take the key out of a copy, and pass that."
+    else:
+        hint = "Take it out of a copy, and pass that, or add this very file to GLM_ALLOWED_DIRS."
+    return ForbiddenPath(f"{name} holds {said}, and these are never read", hint)
 
 
 def windows_trouble(path: str) -> str:

@@ -36,6 +36,15 @@ class Redactor:
                 text = text.replace(secret, "[key]")
         return text
 
+    def begun(self, text: str, shortest: int = SHORTEST) -> int:
+        """How many characters at the end of a text may be the beginning of a secret whose rest is still to come."""
+        longest = 0
+        for secret in self._secrets:
+            if len(secret) >= shortest:
+                sizes = range(min(len(secret) - 1, len(text)), longest, -1)
+                longest = next((n for n in sizes if text.endswith(secret[:n])), longest)
+        return longest
+
 
 _applied: ContextVar[Redactor | None] = ContextVar("glm_mcp_redactor", default=None)
 # The one list for the whole process: its stderr, and what is said outside every call, belong to all applications in it.
@@ -55,6 +64,29 @@ def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
     for redactor in list(_alive):
         text = redactor.without(text, shortest)
     return text
+
+
+# What a piece of a text may end in that only the next one makes whole: an escape sequence, half a character, a return.
+_OPEN = re.compile("(?:\x1b(?:\\[[0-?]{0,30}[ -/]{0,5})?|\x9b[0-?]{0,30}|[\ud800-\udbff]|\r)\\Z")
+
+
+class Pieces:
+    """A text of a model that comes in pieces, made `plain` piece by piece: nothing of a key is given before it is known
+    that it is none.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def add(self, piece: str) -> str:
+        """What can be said now; the rest is said with a later piece."""
+        text = without_secrets(self._held + piece, CERTAIN)
+        redactors = [applied] if (applied := _applied.get()) else list(_alive)
+        held = max((redactor.begun(text, CERTAIN) for redactor in redactors), default=0)
+        unfinished = _OPEN.search(text)
+        end = len(text) - max(held, len(unfinished[0]) if unfinished else 0)
+        self._held = text[end:]
+        return plain(whole(text[:end]))
 
 
 # An unfinished script or style reaches to the end; without that, many of them would be searched for over and over.

@@ -208,12 +208,13 @@ def test_a_link_swapped_in_between_look_and_opening_never_gets_out(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="renames and /proc as Linux has them")
+@pytest.mark.parametrize("asked", ["pictures/", None])
 def test_a_folder_swapped_for_a_link_while_a_file_is_written_leads_nothing_out(
-    world: Folders, tmp_path: Path
+    world: Folders, tmp_path: Path, asked: str | None
 ) -> None:
     box = Sandbox(cwd=world.cwd, home=world.home, temp=world.temp)
     outputs = Outputs(folder=None, cwd=world.cwd, data=world.data, cache=world.cache)
-    place, outside = world.cwd / "pictures", tmp_path / "elsewhere"
+    place, outside = world.cwd / (asked or "glm-output"), tmp_path / "elsewhere"
     place.mkdir()
     outside.mkdir()
     names = (world.cwd / f"moved{n}" for n in itertools.count())
@@ -237,10 +238,8 @@ def test_a_folder_swapped_for_a_link_while_a_file_is_written_leads_nothing_out(
     try:
         for n in range(1_500):
             with suppress(GLMError):
-                outputs.write(
-                    outputs.destination(f"pictures/{n}.png", "x.png", sandbox=box), b"x", sandbox=box
-                )
-                written += 1
+                path = outputs.destination(asked, f"{n}.png", sandbox=box)
+                written += outputs.write(path, b"x", sandbox=box).parent == place
     finally:
         over.set()
         thread.join(10)

@@ -64,8 +64,11 @@ def test_without_output_a_file_goes_to_the_first_place_there_is(
     work: Path, clock: Clock, tmp_path: Path
 ) -> None:
     box = sandbox(work)
-    set_folder = outputs(work, clock, folder=tmp_path / "set")
-    assert set_folder.destination(None, "a.png", sandbox=box) == tmp_path / "set/a.png"
+    set_folder, set_box = (
+        outputs(work, clock, folder=tmp_path / "set"),
+        sandbox(work, output=tmp_path / "set"),
+    )
+    assert set_folder.destination(None, "a.png", sandbox=set_box) == tmp_path / "set/a.png"
     assert outputs(work, clock).destination("", "a.png", sandbox=box) == work / "glm-output/a.png"
     assert (
         outputs(work, clock, counts=False).destination(None, "a.png", sandbox=box) == tmp_path / "data/a.png"
@@ -109,7 +112,7 @@ def test_a_relative_output_goes_to_the_output_folder_when_the_working_folder_doe
 
 def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(work: Path, clock: Clock) -> None:
     kept = outputs(work, clock)
-    names = [kept.write(work / "new/pic.tar.png", bytes([n])).name for n in range(3)]
+    names = [kept.write(work / "new/pic.tar.png", bytes([n]), sandbox=sandbox(work)).name for n in range(3)]
     assert names == ["pic.tar.png", "pic.tar-2.png", "pic.tar-3.png"]
     assert [(work / "new" / name).read_bytes() for name in names] == [b"\0", b"\1", b"\2"]
     assert len(list((work / "new").iterdir())) == 3
@@ -120,7 +123,7 @@ def test_many_writers_of_one_name_each_get_a_file_of_their_own(work: Path, clock
 
     def write(number: int) -> Path:
         start.wait(10)
-        return outputs(work, clock).write(work / "pic.png", bytes([number]) * 50_000)
+        return outputs(work, clock).write(work / "pic.png", bytes([number]) * 50_000, sandbox=sandbox(work))
 
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(write, range(8)))
@@ -152,9 +155,9 @@ def test_a_cache_folder_that_others_could_read_is_closed_and_a_link_is_not_used(
 def test_a_place_that_cannot_be_written_names_the_setting(work: Path, clock: Clock) -> None:
     (work / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="GLM_OUTPUT_DIR"):
-        outputs(work, clock).write(work / "file/pic.png", b"x")
+        outputs(work, clock).write(work / "file/pic.png", b"x", sandbox=sandbox(work))
     with pytest.raises(InvalidRequest, match="too long"):
-        outputs(work, clock).write(work / ("x" * 260 + ".png"), b"x")
+        outputs(work, clock).write(work / ("x" * 260 + ".png"), b"x", sandbox=sandbox(work))
 
 
 @posix
@@ -165,6 +168,44 @@ def test_a_folder_that_became_a_link_since_is_checked_again(work: Path, clock: C
     with pytest.raises(ForbiddenPath):
         kept.write(path, b"x", sandbox=box)
     assert not (tmp_path / "pic.png").exists()
+
+
+@posix
+@pytest.mark.parametrize("where", ["set", "working folder"])
+def test_a_default_folder_that_became_a_link_since_is_not_written_through(
+    work: Path, clock: Clock, tmp_path: Path, where: str
+) -> None:
+    folder = work.parent / "set" if where == "set" else None
+    kept, box = outputs(work, clock, folder=folder), sandbox(work, output=folder)
+    path = kept.destination(None, "pic.png", sandbox=box)
+    (work.parent / ".ssh").mkdir()
+    path.parent.symlink_to(work.parent / ".ssh")
+    with pytest.raises(ForbiddenPath):
+        kept.write(path, b"x", sandbox=box)
+    assert list((work.parent / ".ssh").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tell")
+def test_the_users_own_folder_that_became_a_link_since_is_not_written_through(
+    work: Path, clock: Clock, tmp_path: Path
+) -> None:
+    kept, box = outputs(work, clock, counts=False), sandbox(work)
+    path = kept.destination(None, "pic.png", sandbox=box)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="GLM_OUTPUT_DIR"):
+        kept.write(path, b"x", sandbox=box)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@posix
+def test_a_working_folder_among_secrets_gets_no_new_files(tmp_path: Path, clock: Clock) -> None:
+    work = tmp_path / "home/.config/gh"
+    work.mkdir(parents=True)
+    kept, box = outputs(work, clock), Sandbox(cwd=work, home=tmp_path / "home", temp=tmp_path / "tmp")
+    assert kept.write(kept.destination(None, "a.png", sandbox=box), b"x", sandbox=box) == (
+        tmp_path / "home/data/a.png"
+    )
 
 
 @posix

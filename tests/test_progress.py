@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.connect import Connect
 from support.processes import Stdio, environment
 
@@ -18,6 +21,7 @@ from glm_mcp.progress import EVERY_S, Progress
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.text import Redactor, plain
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +48,53 @@ class Heard:
                     return found
                 self._more = anyio.Event()
                 await self._more.wait()
+
+
+KEY = "0123456789abcdef0123456789abcdef.GhIjKlMnOpQrStUv"
+
+
+def shows(text: str, most: int = 6) -> bool:
+    """Whether more of KEY stands in a text than any words of ours have."""
+    return any(KEY[n : n + most] in text for n in range(len(KEY) - most + 1))
+
+
+@given(
+    st.lists(st.sampled_from([KEY, KEY[:20], KEY[5:], "a b ", "0", "\x1b[31m", "é"]), max_size=8),
+    st.integers(1, 60),
+    st.booleans(),
+)
+def test_no_part_of_a_key_is_told_while_an_answer_arrives_in_any_pieces(
+    words: list[str], size: int, of_a_call: bool
+) -> None:
+    text = "".join(words)
+    told: list[str] = []
+    messages: list[str] = []
+    redactor = Redactor(KEY)
+    with redactor.applied() if of_a_call else nullcontext():
+        progress = Progress(on_text=told.append)
+        for at in range(0, len(text), size):
+            progress.text(text[at : at + size])
+            messages.append(progress.message)
+        whole = plain(text)
+    # Only what stands there of a key that is not whole may be told.
+    rest = text.replace(KEY, "")
+    if not shows(rest):
+        assert not shows("".join(told))
+        assert not any(shows(message) for message in messages)
+    assert KEY not in "".join(told)
+    assert whole.startswith("".join(told))
+
+
+async def test_a_key_that_a_model_repeats_slowly_is_in_no_message(connect: Connect, sim: Simulator) -> None:
+    sim.switches = Switches(chunk_s=0.04)
+    said = f"The key is {KEY}, and that was it."
+    sim.queue(Reply(text=said, chunks=tuple(said)))
+    heard = Heard()
+    with anyio.fail_after(20):
+        async with connect(GLM_HTTP_TOKEN=KEY) as client:
+            await client.call_tool("chat", {"prompt": "hello"}, progress_callback=heard)
+    assert any("The key is" in message for message in heard.messages)
+    assert not any(shows(message) for message in heard.messages), heard.messages
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

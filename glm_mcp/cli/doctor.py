@@ -273,9 +273,9 @@ def _folders(settings: Settings) -> list[Finding]:
         said = f"{cwd} does not count: it is too wide to be opened to a model"
         findings = [_note("working folder", said, "Start the host in a project, or set GLM_ALLOWED_DIRS.")]
     findings += [
-        _wrong("GLM_ALLOWED_DIRS", f"{folder} is not a folder", "Correct it or take it out.")
+        _wrong("GLM_ALLOWED_DIRS", f"{folder} is not there", "Correct it or take it out.")
         for folder in settings.allowed_dirs
-        if not Path(folder).expanduser().is_dir()
+        if not Path(folder).expanduser().exists()
     ]
     output = settings.output_dir or (cwd / "glm-output" if counts else own.data)
     places = (

@@ -42,6 +42,7 @@ class Source:
     path: Path | None = None  # for messages and sidecar files; contents come from `handle`
     handle: IO[bytes] | None = None
     matched: bool = False  # by a pattern: the call can go on without it
+    named: bool = False  # in the settings, as this very file
 
     def read(self) -> bytes:
         """All bytes. Blocking; the size was checked before."""

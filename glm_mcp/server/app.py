@@ -153,7 +153,7 @@ def build(app: App) -> Server[App]:
         with app.redactor.applied():
             tool = next((t for t in app.tools if t.name == params.name), None)
             if tool is None:
-                said = f"Unknown tool: {one_line(params.name[:80])}"
+                said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
                 raise MCPError(
                     types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(t.name for t in app.tools)}."
                 )

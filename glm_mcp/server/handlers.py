@@ -121,7 +121,8 @@ class Handlers:
         if prompt is None:
             known = ", ".join(offered) or "none"
             raise MCPError(
-                types.INVALID_PARAMS, f"Unknown prompt: {one_line(params.name[:80])}. There are: {known}."
+                types.INVALID_PARAMS,
+                f"Unknown prompt: {one_line(params.name[:8_000])[:80]}. There are: {known}.",
             )
         try:
             text = prompts.write(prompt, params.arguments or {})

@@ -93,7 +93,8 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
     """The video whole where the service takes it so, else as frames."""
     start, end = args.span
     card = deps.glm.models("vision", args.model)[0]
-    file = VideoFile(source, start=start, end=end, sidecar=await subtitles_beside(deps, source))
+    name, sidecar = await subtitles_beside(deps, source) or ("", None)
+    file = VideoFile(source, start=start, end=end, sidecar=sidecar, sidecar_name=name)
     deps.progress.say(f"preparing {source.name}")
     whole = (
         args.task not in FRAMED and args.max_frames is None and not deps.glm.refused_films.takes_none(card.id)

@@ -17,7 +17,15 @@ from glm_mcp.text import clean, escaped
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.sources import fetch, is_remote, opened, origin
+from glm_mcp.tools.sources import (
+    fetch,
+    is_remote,
+    is_web_address,
+    leaving,
+    opened,
+    origin,
+    with_public_addresses,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +64,8 @@ FUNCTIONS_MAX = 128  # the platform's limit
 
 
 async def run(deps: Deps, args: ChatArgs) -> ToolResult:
-    history = [_message(n, raw) for n, raw in enumerate(args.history)]
-    functions = _functions(args.functions)
+    history = [_message(deps, n, raw) for n, raw in enumerate(args.history)]
+    functions = _functions(deps, args.functions)
     if not args.prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
         raise InvalidRequest(
             "chat: prompt is empty",
@@ -161,10 +169,10 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
     return attached, [*document.notes, *origin(source)]
 
 
-def _message(position: int, raw: dict[str, Any]) -> Message:
+def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
     """One turn of the history, as the API has it.
 
-    Raises InvalidRequest naming the turn.
+    Raises InvalidRequest naming the turn, ForbiddenURL.
     """
     role = raw.get("role")
     if role not in ROLES:
@@ -187,7 +195,7 @@ def _message(position: int, raw: dict[str, Any]) -> Message:
     if isinstance(content, str):
         return Message(role, content, extra)
     if isinstance(content, list):
-        return Message(role, tuple(_part(position, p) for p in content), extra)
+        return Message(role, tuple(_part(deps, position, p) for p in content), extra)
     if role == "tool" and content is not None:
         return Message(role, json.dumps(content, ensure_ascii=False), extra)
     raise InvalidRequest(
@@ -195,7 +203,7 @@ def _message(position: int, raw: dict[str, Any]) -> Message:
     )
 
 
-def _part(position: int, raw: Any) -> Part:
+def _part(deps: Deps, position: int, raw: Any) -> Part:
     import base64
     import binascii
 
@@ -205,8 +213,8 @@ def _part(position: int, raw: Any) -> Part:
         case str() as text:
             return Text(text)
         case {"type": "image_url", "image_url": {"url": str() as url} | (str() as url)}:
-            if url.startswith(("http://", "https://")):
-                return Image("history", url=url)
+            if is_web_address(url):
+                return Image("history", url=leaving(deps, url))
             try:
                 return Image(
                     "history",
@@ -218,14 +226,10 @@ def _part(position: int, raw: Any) -> Part:
                     f"chat: history[{position}] has a picture that is neither a URL nor base64",
                     "Give local pictures in files.",
                 ) from None
-        case {"type": "video_url", "video_url": {"url": str() as url}} if url.startswith(
-            ("http://", "https://")
-        ):
-            return Video("history", url=url)
-        case {"type": "file_url", "file_url": {"url": str() as url}} if url.startswith(
-            ("http://", "https://")
-        ):
-            return File("history", url)
+        case {"type": "video_url", "video_url": {"url": str() as url}} if is_web_address(url):
+            return Video("history", url=leaving(deps, url))
+        case {"type": "file_url", "file_url": {"url": str() as url}} if is_web_address(url):
+            return File("history", leaving(deps, url))
         case _:
             raise InvalidRequest(
                 f"chat: history[{position}] has a part that the API does not know",
@@ -237,17 +241,18 @@ def _mime(url: str) -> str:
     return url[5:].partition(";")[0] if url.startswith("data:image/") else "image/png"
 
 
-def _functions(raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-    """Definitions as the API wants them: plain ones are wrapped; entries with a type of their own pass unchanged.
+def _functions(deps: Deps, raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    """Definitions as the API wants them: plain ones are wrapped; entries with a type of their own pass unchanged
+    but for the addresses in them, which the service connects to.
 
-    Raises InvalidRequest naming the entry.
+    Raises InvalidRequest naming the entry, ForbiddenURL.
     """
     import re
 
     functions: list[dict[str, Any]] = []
     for position, entry in enumerate(raw):
         if entry.get("type", "function") != "function" and entry.get("type") != "object":
-            functions.append(entry)
+            functions.append(with_public_addresses(deps, entry))
             continue
         inner = (
             entry.get("function")

@@ -13,6 +13,7 @@ import anyio
 
 from glm_mcp.errors import (
     ConfigError,
+    ForbiddenPath,
     ForbiddenURL,
     InvalidRequest,
     MediaTooLarge,
@@ -157,7 +158,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     finished = await _finished(drawing, data, output, target, size, preview=previewed)
     try:
         saved = await in_thread(_save, deps, output, target, finished)
-    except ConfigError as error:
+    except (ConfigError, ForbiddenPath) as error:
         raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
     meta = {
         "model": drawing.model,
@@ -279,7 +280,7 @@ def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
     if not deps.client.local:
         uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
         return Saved(uri, Link(uri, target.name, mime), data, size)
-    path = deps.outputs.write(target, data, sandbox=deps.sandbox if output else None)
+    path = deps.outputs.write(target, data, sandbox=deps.sandbox)
     return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 
 

@@ -20,7 +20,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.context_window import Unit, pack, question
 from glm_mcp.tools.map_reduce import add, combined, each
-from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
+from glm_mcp.tools.sources import Opened, fetch, is_remote, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, Lang, instruction, language
 
@@ -135,7 +135,7 @@ def _cursor(args: ReadArgs, total: int) -> int:
 
 async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
     addresses = [d.strip() for d in args.documents]
-    if not all(a.lower().startswith(("http://", "https://")) for a in addresses):
+    if not all(is_web_address(a) for a in addresses):
         raise InvalidRequest(
             "read_document: mode=native takes public URLs only", "Leave mode out for local files."
         )
@@ -145,7 +145,7 @@ async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
         words = prompt or instruction(DOCUMENT, "summary", "", lang)
     else:
         words = _wish(args, lang)
-    files = [File(a.rpartition("/")[2], a) for a in addresses]
+    files = [File(a.rpartition("/")[2], leaving(deps, a)) for a in addresses]
     message = Message("user", (*files, Text(words)))
     answer = await ask(deps, _layout(args), Question((message,), "vision", task=args.task or "answer"))
     note = f"{len(files)} file{'s' * (len(files) > 1)} read by the service itself"

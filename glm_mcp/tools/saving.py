@@ -1,6 +1,7 @@
 """Files that come out of a call: saved where the user wants them, or kept privately, and how they are named to the caller.
 
-A full disk must not cost the answer that the file belongs to: then what to say is why there is no file, and no link.
+A full disk, or a folder that has become a link, must not cost the answer that the file belongs to: then what to say is
+why there is no file, and no link.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import mimetypes
 import re
 from collections.abc import Callable
 
-from glm_mcp.errors import ConfigError
+from glm_mcp.errors import ConfigError, ForbiddenPath
 from glm_mcp.outputs import SCHEME
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
@@ -34,7 +35,8 @@ async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
     def write() -> tuple[str, Link]:
         if not deps.client.local:
             return _keep(deps, name, data)
-        path = deps.outputs.write(deps.outputs.destination(None, name, sandbox=deps.sandbox), data)
+        target = deps.outputs.destination(None, name, sandbox=deps.sandbox)
+        path = deps.outputs.write(target, data, sandbox=deps.sandbox)
         return str(path), Link(path.as_uri(), path.name, _mime(name))
 
     return await in_thread(_tried, write)
@@ -56,7 +58,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
 def _tried(write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
     try:
         said, link = write()
-    except ConfigError as error:
+    except (ConfigError, ForbiddenPath) as error:
         return f"not saved: {error.message}. {error.hint}", []
     return said, [link]
 

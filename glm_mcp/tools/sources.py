@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -18,6 +19,7 @@ from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
 from glm_mcp.threads import in_thread
@@ -28,6 +30,8 @@ DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a vid
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
+_ADDRESS_NAME = re.compile(r"(?:.*[_-])?(?:url|uri|endpoint)", re.IGNORECASE)
 # After the video's own name.
 SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE)
 
@@ -92,6 +96,29 @@ def is_remote(source: Source) -> bool:
     return source.url is not None and source.data is None and source.handle is None
 
 
+def is_web_address(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def leaving(deps: Deps, address: str) -> str:
+    """An address that the service is to fetch, written anew so that both read the same. Raises as `parse_public_url`."""
+    bare = address.partition("#")[0].replace(" ", "%20")
+    return str(parse_public_url(bare, own_host=deps.sandbox.own_host))
+
+
+def with_public_addresses(deps: Deps, value: Any, name: str = "") -> Any:
+    """Data that the service acts on, with every address in it as of `leaving`: what is one, or stands under such a name."""
+    match value:
+        case dict():
+            return {k: with_public_addresses(deps, v, str(k)) for k, v in value.items()}
+        case list():
+            return [with_public_addresses(deps, v, name) for v in value]
+        case str() if _ADDRESS.fullmatch(value.strip()) or (value and _ADDRESS_NAME.fullmatch(name)):
+            return leaving(deps, value.strip())
+        case _:
+            return value
+
+
 def origin(source: Source) -> list[str]:
     """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
@@ -121,16 +148,19 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     return pictures[0].part
 
 
-async def subtitles_beside(deps: Deps, source: Source) -> str | None:
-    """The text of a subtitle file beside a local video, where it may be read."""
+async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
+    """The name and text of a subtitle file beside a local video, where it may be read. A link counts only when it leads
+    to a file beside the video: nobody named it.
+    """
     if source.path is None:
         return None
     for beside in await in_thread(_beside, source.path):
         try:
             async with opened(deps, [str(beside)], "any") as held:
                 file = held.sources[0]
-                if file.size <= SIDECAR_BYTES:
-                    return decode(await in_thread(file.read), beside.name).text
+                lies_beside = file.path is not None and file.path.parent == source.path.parent
+                if lies_beside and file.size <= SIDECAR_BYTES:
+                    return file.name, decode(await in_thread(file.read), beside.name).text
         except GLMError:
             continue
     return None

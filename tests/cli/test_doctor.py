@@ -250,7 +250,7 @@ async def test_a_working_folder_that_is_too_wide_is_noted(monkeypatch: pytest.Mo
 async def test_an_allowed_folder_that_does_not_exist_is_wrong(tmp_path: Path) -> None:
     findings = await found(settings_of(GLM_ALLOWED_DIRS=f"{tmp_path}{os.pathsep}{tmp_path}/none"))
     assert findings["GLM_ALLOWED_DIRS"].state == "wrong"
-    assert findings["GLM_ALLOWED_DIRS"].said == f"{tmp_path}/none is not a folder"
+    assert findings["GLM_ALLOWED_DIRS"].said == f"{tmp_path}/none is not there"
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import os
 import re
 from pathlib import Path
 
@@ -247,17 +248,34 @@ async def test_a_subtitle_file_beside_the_video_goes_along(
         encoding="utf-8",
     )
     async with connect() as client:
-        await say(
+        text = await say(
             client, "analyze_video", video="film.mp4", prompt="What is said?", start=0, end=3, max_frames=2
         )
         await say(client, "analyze_video", video="film.mp4", prompt="说了什么？", max_frames=2)
     english, chinese = (words(r) for r in sim.received)
     assert english.startswith("Subtitles of the video:\n")
+    assert "subtitles of film.srt sent along" in text.splitlines()[-1]
     assert "Welcome aboard." in english
     assert "Goodbye" not in english
     assert english.endswith("What is said?")
     assert chinese.startswith("视频字幕:\n")
     assert "Goodbye." in chinese
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links as POSIX has them")
+async def test_a_subtitle_link_that_leads_away_from_the_video_is_not_followed(
+    connect: Connect, sim: Simulator, folders: Folders, film: Path
+) -> None:
+    (folders.home / "letters").mkdir()
+    (folders.home / "letters/a.txt").write_text("1\n00:00:01,000 --> 00:00:02,000\nDear Ada.\n", "utf-8")
+    (folders.cwd / "other.txt").write_text("1\n00:00:01,000 --> 00:00:02,000\nBeside it.\n", "utf-8")
+    (folders.cwd / "film.srt").symlink_to(folders.home / "letters/a.txt")
+    (folders.cwd / "film.en.srt").symlink_to(folders.cwd / "other.txt")
+    async with connect() as client:
+        text = await say(client, "analyze_video", video="film.mp4", max_frames=2)
+    assert "Dear Ada" not in words(last(sim))
+    assert "Beside it." in words(last(sim))
+    assert "subtitles of film.en.srt sent along" in text.splitlines()[-1]
 
 
 async def test_sound_that_is_not_heard_is_said(connect: Connect, sim: Simulator, folders: Folders) -> None:

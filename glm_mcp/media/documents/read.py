@@ -27,6 +27,8 @@ from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
+from glm_mcp.secret_paths import holds_secret, secret_in
+from glm_mcp.threads import in_thread
 
 _MB = 1024 * 1024
 _RENDER = "glm_mcp.media.documents.pdf:render_job"
@@ -49,7 +51,8 @@ async def read_document(
 
     `pages`: "3", "1-5", "2,5-7", "10-", "-3", "last", a sheet's name; None: what the source's fragment says, else
     all. `figures`: also mark PDF pages that hold figures or formulas.
-    Raises InvalidRequest (pages, password, encoding), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut.
+    Raises InvalidRequest (pages, password, encoding), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut, and
+    ForbiddenPath for a local file whose text holds a secret.
     """
     kind = _kind(source)
     params: dict[str, Any] = {
@@ -65,7 +68,10 @@ async def read_document(
         facts, _ = await run_job(kind.reader, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
     else:
         facts, _ = await run_here(kind.reader, source, params)
-    return _document(source, facts)
+    document = _document(source, facts)
+    if source.handle is not None:  # what comes from elsewhere is no secret of this machine
+        await in_thread(_refuse_secrets, source, document)
+    return document
 
 
 async def render_pages(
@@ -149,6 +155,13 @@ def _link_to_stdin() -> Path:
     link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK
     link.symlink_to("/proc/self/fd/0")
     return link
+
+
+def _refuse_secrets(source: Source, document: Document) -> None:
+    """Raises ForbiddenPath. The text as it goes out: within a Word file, a mail or a notebook no look at bytes sees it."""
+    said = secret_in("\n".join(page.text for page in document.pages), allowed=source.named)
+    if said:
+        raise holds_secret(source.name, said)
 
 
 def _document(source: Source, facts: dict[str, Any]) -> Document:

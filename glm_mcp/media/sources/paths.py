@@ -9,8 +9,9 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -25,6 +26,8 @@ _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _LISTED = 20_000  # names of a folder compared with one that is not there
 _MAGIC = re.compile(r"[*?\[{]")
+
+Follows = Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,19 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
 def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     """The files that a pattern matches, in natural order: `*`, `?`, `[…]`, `{a,b}`, and `**` for any folders.
 
-    Hidden names and links out of the readable places are left out. Raises InvalidRequest for more than 50 files or
+    Hidden names are left out, and links out of the folder in which the pattern begins: a link that the caller writes
+    out, in front of the pattern or between braces, is one that was named. Raises InvalidRequest for more than 50 files or
     too large a search, ForbiddenPath when the pattern begins outside the readable places.
     """
     matched: dict[Path, None] = {}
     visited = [0]
     for single in _braces(pattern):
         parts = sandbox.absolute(Path(single)).parts
-        fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+        magic = [i for i, part in enumerate(parts) if _MAGIC.search(part)]
+        fixed = magic[0] if magic else len(parts) - 1
         base = sandbox.check(Path(*parts[:fixed]))
-        for path in _walk(base, parts[fixed:], sandbox, visited):
+        follows = partial(_follows, sandbox, base if magic else None)
+        for path in _walk(base, parts[fixed:], follows, visited):
             matched[path] = None
             if len(matched) > _COUNTED:
                 break
@@ -151,14 +157,23 @@ def _braces(pattern: str) -> list[str]:
     return [single for each in whole for single in _braces(each)]
 
 
-def _walk(folder: Path, parts: Sequence[str], sandbox: Sandbox, visited: list[int]) -> Iterator[Path]:
+def _follows(sandbox: Sandbox, base: Path | None, link: Path) -> bool:
+    """Whether a link leads to a readable place, and below `base` where there is one."""
+    try:
+        target = sandbox.check(link)
+    except (ForbiddenPath, InvalidRequest):
+        return False
+    return base is None or target.is_relative_to(base)
+
+
+def _walk(folder: Path, parts: Sequence[str], follows: Follows, visited: list[int]) -> Iterator[Path]:
     """The files below `folder` that match the components of a pattern. `visited` counts over the whole search."""
     if len(folder.parts) > _DEPTH:
         return
     first, rest = parts[0], parts[1:]
     deep = first == "**"
     if deep and rest:
-        yield from _walk(folder, rest, sandbox, visited)
+        yield from _walk(folder, rest, follows, visited)
     pattern = first.casefold() if sys.platform in ("win32", "darwin") else first
     for entry in _entries(folder, visited):
         name = entry.name.casefold() if pattern is not first else entry.name
@@ -167,14 +182,14 @@ def _walk(folder: Path, parts: Sequence[str], sandbox: Sandbox, visited: list[in
         if not (deep or fnmatch.fnmatchcase(name, pattern)):
             continue
         path = folder / entry.name
-        if entry.is_symlink() and not sandbox.contains(path):
+        if entry.is_symlink() and not follows(path):
             continue
         kind = _kind(entry)
         if kind == "folder":
             if rest and not deep:
-                yield from _walk(path, rest, sandbox, visited)
+                yield from _walk(path, rest, follows, visited)
             elif deep and not entry.is_symlink():  # which may lead round in a circle
-                yield from _walk(path, parts, sandbox, visited)
+                yield from _walk(path, parts, follows, visited)
         elif kind == "file" and not rest:
             yield path
 
@@ -232,7 +247,8 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     path = Path(text)
     if _MAGIC.search(text):
         return NotFound(
-            f"no file matches {text}{_where(path, sandbox)}", "Check the pattern; hidden files do not match."
+            f"no file matches {text}{_where(path, sandbox)}",
+            "Check the pattern; hidden files, and links that lead out of its folder, do not match.",
         )
     sandbox.check(path)
     names = {name.casefold(): name for name in _names(path, sandbox)}

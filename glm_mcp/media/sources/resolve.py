@@ -32,7 +32,7 @@ from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.secret_paths import holds_private_key
+from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
 from glm_mcp.threads import in_thread
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
@@ -50,7 +50,7 @@ _VIDEO_PAGES = (
     "youku.com",
 )
 _QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
-_SCAN = 1 << 20  # bytes of a text looked at in one go
+_SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +229,17 @@ def _close(sources: list[Source]) -> None:
 def _open(path: Path, name: str, fragment: Fragment, terms: _Terms, *, matched: bool) -> Source:
     file, resolved, size = terms.sandbox.open(path, suited=is_media)
     name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
+    allowed = terms.sandbox.allows_by_name(resolved)
     try:
         _check_size(size, name, terms.max_bytes)
         kind = detect_file(file, name)
         check_fits(kind, size, name, terms.want)
         if kind.family == "text":
-            _refuse_keys(file, name)
+            _refuse_secrets(file, name, allowed=allowed)
     except BaseException:
         file.close()
         raise
-    return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched)
+    return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched, named=allowed)
 
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:
@@ -255,18 +256,15 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
 
 
-def _refuse_keys(file: IO[bytes], name: str) -> None:
-    """Raises ForbiddenPath for a text that holds a private key. Leaves the file at its start."""
+def _refuse_secrets(file: IO[bytes], name: str, *, allowed: bool) -> None:
+    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
     file.seek(0)
-    kept, has_key = b"", False
-    while not has_key and (chunk := file.read(_SCAN)):
+    kept, said = b"", ""
+    while not said and (chunk := file.read(_SCAN)):
         piece = kept + chunk
         plain = piece.replace(b"\0", b"")  # UTF-16 of ASCII is ASCII and zeros
-        has_key = holds_private_key(plain.decode("latin-1"))
-        kept = piece[-256:]
+        said = secret_in(plain.decode("latin-1"), allowed=allowed)
+        kept = piece[-OVERLAP:]
     file.seek(0)
-    if has_key:
-        raise ForbiddenPath(
-            f"{name} holds a private key, and these are never read",
-            "Take the key out of a copy, and pass that.",
-        )
+    if said:
+        raise holds_secret(name, said)

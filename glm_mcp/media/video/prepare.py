@@ -43,7 +43,7 @@ class VideoFile:
     stills after the answer, are had without probing it again.
 
     `start`, `end`: seconds; where both are None, the fragment of the source counts. `sidecar`: the text of an .srt or
-    .vtt file, which wins over a track inside the video.
+    .vtt file, which wins over a track inside the video; `sidecar_name`: what a note calls it.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class VideoFile:
         start: float | None = None,
         end: float | None = None,
         sidecar: str | None = None,
+        sidecar_name: str = "a file beside it",
     ) -> None:
         if start is None and end is None and source.fragment.t is not None:
             start, end = source.fragment.t
         self._source = source
         self._span = (start, end)
         self._sidecar = sidecar
+        self._sidecar_name = sidecar_name
         self._facts: dict[str, Any] | None = None
 
     async def prepare(
@@ -89,7 +91,7 @@ class VideoFile:
         result, blobs = await run_job(_VIDEO_JOB, self._source, asdict(wanted), timeout_s=seconds + _START)
         self._facts = result["facts"]
         if self._sidecar is not None:
-            await in_thread(_add_sidecar, self._sidecar, result["parts"])
+            await in_thread(_add_sidecar, self._sidecar, self._sidecar_name, result["parts"])
         return await self._clips(result, blobs)
 
     async def stills(self, times: Sequence[float]) -> list[tuple[float, bytes]]:
@@ -156,13 +158,15 @@ class VideoFile:
         )
 
 
-def _add_sidecar(sidecar: str, parts: list[dict[str, Any]]) -> None:
-    """Sets the text for each part, with a note where it was cut, or has nothing."""
+def _add_sidecar(sidecar: str, name: str, parts: list[dict[str, Any]]) -> None:
+    """Sets the text for each part, with a note on where it came from, and where it was cut, or has nothing."""
     cues = parse_subtitles(sidecar)
     for part in parts:
         part["subtitles"], cut = format_subtitles(cues, part["start"], part["end"])
         part["notes"] += [cut] if cut else []
-    if sidecar.strip() and not any(part["subtitles"] for part in parts):
+    if any(part["subtitles"] for part in parts):
+        parts[0]["notes"].append(f"subtitles of {name} sent along")
+    elif sidecar.strip():
         parts[0]["notes"].append("the subtitle file has nothing for this part")
 
 

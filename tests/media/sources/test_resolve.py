@@ -418,6 +418,29 @@ async def test_a_pattern_does_not_follow_links_out_or_round(world: World) -> Non
         await world.all("out/*.png")
 
 
+@posix
+async def test_a_pattern_follows_a_link_only_within_its_folder_and_a_link_by_name_where_it_leads(
+    world: World,
+) -> None:
+    world.put("private/tax.png")
+    world.put("shots/a.png")
+    world.put("shots/deep/b.png")
+    (world.work / "shots/c.png").symlink_to(world.work / "shots/deep/b.png")
+    (world.work / "shots/tax.png").symlink_to(world.work / "private/tax.png")
+    (world.work / "shots/all").symlink_to(world.work / "private")
+    (world.work / "named").symlink_to(world.work / "private")
+    for pattern in ("shots/*.png", "shots/*", "shots/[a-z]*.png"):
+        assert [s.name for s in await world.all(pattern)] == ["a.png", "c.png"]
+    assert [s.name for s in await world.all("shots/**/*.png")] == ["a.png", "c.png", "b.png"]
+    with pytest.raises(NotFound, match="no file matches"):
+        await world.all("shots/*/tax.png")
+    with pytest.raises(NotFound, match="no file matches"):
+        await world.all("shots/ta?.png")
+    assert [s.name for s in await world.all("shots/tax.png")] == ["tax.png"]
+    assert [s.name for s in await world.all("named/*.png")] == ["tax.png"]
+    assert [s.name for s in await world.all("shots/{a,tax}.png")] == ["a.png", "tax.png"]
+
+
 def test_natural_order_holds_for_any_names() -> None:
     assert sorted(["b", "a10", "a2", "a", "2", "10", "a2b"], key=natural) == [
         "2",

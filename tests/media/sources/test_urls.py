@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glm_mcp.errors import ForbiddenURL
 from glm_mcp.media.sources.urls import address_allowed, host_of, parse_public_url
-from glm_mcp.secret_paths import holds_private_key, is_secret, windows_trouble
+from glm_mcp.secret_paths import is_secret, secret_in, windows_trouble
 
 PRIVATE = [
     "127.0.0.1",
@@ -229,11 +229,11 @@ def test_ordinary_windows_paths_pass(path: str) -> None:
     ],
 )
 def test_private_keys_are_known_by_their_headers(text: str) -> None:
-    assert holds_private_key(text)
+    assert secret_in(text) == secret_in(text, allowed=True) == "a private key"
 
 
 def test_public_keys_and_certificates_are_no_private_keys() -> None:
-    assert not holds_private_key("-----BEGIN PUBLIC KEY-----\n-----BEGIN CERTIFICATE-----\nssh-rsa AAAA")
+    assert not secret_in("-----BEGIN PUBLIC KEY-----\n-----BEGIN CERTIFICATE-----\nssh-rsa AAAA")
 
 
 @given(st.lists(st.text(max_size=12), max_size=6))

@@ -1,0 +1,203 @@
+"""Files that hold secrets stay closed: by their names, and by the text in them as it would go out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+
+import pytest
+from support.connect import Connect
+from support.made_documents import docx, para, pdf, text_at, zipped
+from support.toolkit import chats, fail, last, say
+
+from glm_mcp.secret_paths import secret_in
+from glm_mcp.server.app import Folders
+from glm_mcp.simulator import Simulator
+
+pytestmark = pytest.mark.anyio
+
+# Not one of them is a key of anybody.
+BODY = base64.b64encode(bytes(range(48))).decode()
+HEADER, FOOTER = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+X = "a" * 43
+KEY = f"{HEADER}\n{BODY}\n{FOOTER}\n"
+CERTIFICATE = f"-----BEGIN CERTIFICATE-----\n{BODY}\n-----END CERTIFICATE-----\n"
+AWS = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"
+WIREGUARD = f"[Interface]\nPrivateKey = {base64.b64encode(bytes(32)).decode()}\n"
+KUBERNETES = f"users:\n- user:\n    client-key-data: {BODY}\n"
+JWK = json.dumps({"kty": "EC", "crv": "P-256", "x": "a" * 43, "y": "b" * 43, "d": "c" * 43}, indent=1)
+
+NAMES = (
+    *("kubeconfig", "kubeconfig.yaml", "prod.kubeconfig", "terraform.tfstate", "terraform.tfstate.backup"),
+    *(
+        "prod.tfvars",
+        "prod.auto.tfvars.json",
+        "credentials",
+        "Credentials.json",
+        "client_secret_123.apps.json",
+    ),
+    *(
+        "client_secrets.json",
+        "netrc",
+        "npmrc",
+        "pgpass",
+        "wg0.conf",
+        "secrets.yaml",
+        "secrets.yml",
+        "server.pem",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_file_named_like_a_secret_is_read_only_when_the_settings_have_it_by_name(
+    connect: Connect, folders: Folders, name: str
+) -> None:
+    (folders.cwd / name).write_text("nothing in here", "utf-8")
+    async with connect() as client:
+        text = await fail(client, "read_document", documents=name)
+    assert text.startswith("forbidden_path: ")
+    assert "GLM_ALLOWED_DIRS" in text
+    async with connect(GLM_ALLOWED_DIRS=str(folders.cwd)) as client:
+        assert (await fail(client, "read_document", documents=name)).startswith("forbidden_path: ")
+    async with connect(GLM_ALLOWED_DIRS=str(folders.cwd / name)) as client:
+        assert "nothing in here" in await say(client, "read_document", documents=name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links as POSIX has them")
+async def test_another_name_for_such_a_file_does_not_open_it(connect: Connect, folders: Folders) -> None:
+    (folders.cwd / "secrets.yaml").write_text("a: b", "utf-8")
+    (folders.cwd / "plain.txt").symlink_to("secrets.yaml")
+    async with connect() as client:
+        assert (await fail(client, "read_document", documents="plain.txt")).startswith("forbidden_path: ")
+
+
+async def test_a_certificate_is_read_and_with_its_private_key_it_is_not(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "chain.pem").write_text(CERTIFICATE * 2, "utf-8")
+    (folders.cwd / "both.pem").write_text(CERTIFICATE + KEY, "utf-8")
+    async with connect() as client:
+        assert "BEGIN CERTIFICATE" in await say(client, "read_document", documents="chain.pem")
+        text = await fail(client, "read_document", documents="both.pem")
+    assert text.startswith("forbidden_path: both.pem holds a private key")
+
+
+@pytest.mark.parametrize(
+    "text", [AWS, WIREGUARD, KUBERNETES, JWK], ids=["aws", "wireguard", "cluster", "jwk"]
+)
+async def test_a_login_in_an_ordinary_file_is_refused_unless_the_settings_have_that_file(
+    connect: Connect, sim: Simulator, folders: Folders, text: str
+) -> None:
+    (folders.cwd / "notes.txt").write_text(f"# notes\n{text}", "utf-8")
+    async with connect() as client:
+        refused = await fail(client, "read_document", documents="notes.txt")
+        attached = await fail(client, "chat", prompt="?", files="notes.txt")
+    assert refused.startswith("forbidden_path: notes.txt holds ")
+    assert attached.startswith("forbidden_path: notes.txt holds ")
+    assert not chats(sim)
+    async with connect(GLM_ALLOWED_DIRS=str(folders.cwd / "notes.txt")) as client:
+        assert "# notes" in await say(client, "read_document", documents="notes.txt")
+
+
+def _mail(text: str) -> bytes:
+    held = base64.b64encode(text.encode()).decode()
+    return f"Subject: a\nContent-Transfer-Encoding: base64\n\n{held}\n".encode()
+
+
+KINDS: dict[str, Callable[[str], bytes]] = {
+    "a.docx": lambda text: docx("".join(para(line) for line in text.splitlines())),
+    "b.docx": lambda text: docx(
+        "".join(
+            "<w:p>" + "".join(f"<w:r><w:t xml:space='preserve'>{c}</w:t></w:r>" for c in line) + "</w:p>"
+            for line in text.splitlines()
+        )
+    ),
+    "a.html": lambda text: "".join(
+        f"<p>{line.replace(' ', '&nbsp;')}</p>" for line in text.splitlines()
+    ).encode(),
+    "b.html": lambda text: (
+        text.replace("PRIVATE", "PRI<b>VA</b>TE").replace("secret", "sec<i></i>ret").encode()
+    ),
+    "a.ipynb": lambda text: json.dumps(
+        {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {},
+            "cells": [{"cell_type": "markdown", "metadata": {}, "source": list(text)}],
+        }
+    ).encode(),
+    "a.eml": _mail,
+    "a.rtf": lambda text: (
+        r"{\rtf1\ansi "
+        + text.replace("\n", r"\line ").replace("PRIVATE", r"PRI\b VATE\b0 ").replace("_", r"\'5f")
+        + "}"
+    ).encode(),
+    "a.pdf": lambda text: pdf([text_at(50, 700 - 20 * n, line) for n, line in enumerate(text.splitlines())]),
+    "a.zip": lambda text: zipped(
+        {"inner.html": text.replace("BEGIN", "BE<b>GIN</b>").replace("access", "ac<b></b>cess")}
+    ),
+    "wrapped.txt": lambda text: text.replace(" ", "\n> ").encode(),
+}
+
+
+@pytest.mark.parametrize("name", [*KINDS])
+@pytest.mark.parametrize("secret", [KEY, AWS], ids=["key", "aws"])
+async def test_a_secret_within_a_document_is_seen_in_the_text_that_would_go_out(
+    connect: Connect, sim: Simulator, folders: Folders, name: str, secret: str
+) -> None:
+    (folders.cwd / name).write_bytes(KINDS[name](f"Dear all,\n{secret}"))
+    async with connect() as client:
+        text = await fail(client, "read_document", documents=name)
+        asked = await fail(client, "read_document", documents=name, prompt="What is in it?")
+        attached = await fail(client, "chat", prompt="?", files=name)
+    for said in (text, asked, attached):
+        assert said.startswith(f"forbidden_path: {name} holds "), said
+        assert BODY not in said
+    assert not chats(sim)
+
+
+async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(
+    connect: Connect, sim: Simulator
+) -> None:
+    url = "data:text/plain;base64," + base64.b64encode(KEY.encode()).decode()
+    async with connect() as client:
+        await say(client, "chat", prompt="?", files=url)
+    assert HEADER in last(sim).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Set aws_secret_access_key to the value that the console shows.",
+        "session = Session(aws_secret_access_key=os.environ['AWS_SECRET_ACCESS_KEY'])",
+        "| aws_secret_access_key | the secret key of the account |",
+        "PrivateKey = load_key(path)",
+        "client-key-data: the client's key, in base64",
+        f'{{"keys": [{{"kty": "EC", "crv": "P-256", "x": "{X}", "y": "{X}"}}]}}',
+        '{"kty": "of what kind", "d": "short"}',
+        CERTIFICATE,
+        "the words begin private key, and dashes - like this - beside them",
+    ],
+)
+def test_words_about_secrets_are_none(text: str) -> None:
+    assert secret_in(text) == ""
+
+
+@pytest.mark.parametrize("at", [0, (1 << 18) - 10, (1 << 18) + 5, 900_000])
+def test_a_secret_anywhere_in_a_long_text_is_seen(at: int) -> None:
+    for secret in (KEY, AWS, WIREGUARD, KUBERNETES, JWK):
+        assert secret_in(" " * at + "\n" + secret + "x" * 50)
+
+
+def test_a_hostile_text_takes_no_longer_than_its_length() -> None:
+    for unit in (
+        '{"kty": "',
+        "-----BEGIN ",
+        "aws_secret_access_key" + " " * 50,
+        "{" + "a" * 15_990,
+        "PrivateKey = ",
+    ):
+        assert secret_in(unit * (2_000_000 // len(unit))) == ""
