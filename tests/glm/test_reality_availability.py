@@ -355,5 +355,5 @@ async def test_the_model_that_answered_is_named_where_it_is_not_the_one_that_was
     assert [(r.model, r.code) for r in sim.received] == [(T, "1210"), (T, ""), (V6, "")]
     assert glm(result)["model"] == T
     assert glm(result)["answered_as"] == other
-    assert other in text_of(result).rpartition("\n")[2]
+    assert f"[{other} (asked: {T})" in text_of(result).rpartition("\n")[2]
     assert "answered_as" not in glm(plain)
