@@ -7,6 +7,7 @@ Sources: [spec] the platform's OpenAPI and model pages; [live] a recorded probe 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 MIB = 1024 * 1024
@@ -201,6 +202,7 @@ def place(model: str, home: Endpoint) -> Endpoint | None:
     return None
 
 
+@lru_cache(maxsize=256)  # copying a card takes longer than all else that chooses a model
 def card(model: str, *, compatible: bool = False) -> Card:
     """The card of a model; for an id that we do not know, a card of its family or a generous one, by its name."""
     bare = model.rsplit("/", 1)[-1].lower()

@@ -32,6 +32,7 @@ from glm_mcp.glm.limiter import Limiter
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
 from glm_mcp.glm.policy import (
     Ask,
+    Phase,
     Standing,
     Unable,
     Wait,
@@ -149,7 +150,8 @@ class GLMClient:
                         await race.change(step.until)
                     else:
                         break
-                asked.cancel_scope.cancel()
+                if any(m.phase is not Phase.IDLE for m in race.models):
+                    asked.cancel_scope.cancel()
         return race
 
     async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:
