@@ -130,8 +130,8 @@ def clear_24(path: Path) -> None:
 
 
 def film_hour(path: Path) -> None:
-    """An hour at 360p. Each frame carries its number (tests/films.py) over a moving texture."""
-    films = importlib.import_module("films")
+    """An hour at 360p. Each frame carries its number (tests/support/films.py) over a moving texture."""
+    films = importlib.import_module("support.films")
     width, height = FILM_SIZE
     below = _textures(width, height // 2, 48)
 

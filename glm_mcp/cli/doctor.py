@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
-from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
+from glm_mcp.errors import AuthError, ConfigError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.messages import ChatRequest, Message
+from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.glm.transport import Transport
 from glm_mcp.media import formats
@@ -38,7 +39,6 @@ PROBE_MODEL = "glm-4.7-flash"
 NOT_SERVED = {"1211", "1212", "1311"}
 # The optional parts and the modules that each brings.
 EXTRAS = {**formats.EXTRAS, "http": ("uvicorn",)}
-PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 # Which other endpoint a refused key may belong to, the likeliest first.
 RELATED = {
     "zhipu": ("zhipu-coding", "zai"),
@@ -73,7 +73,7 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
-    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxies()]
+    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxy(settings)]
     with Redactor(settings.key).applied():
         findings += await _service(settings, endpoints)
     findings += await anyio.to_thread.run_sync(_kept, settings)
@@ -153,9 +153,14 @@ def _models(settings: Settings) -> Finding:
     return _note("models", said)
 
 
-def _proxies() -> list[Finding]:
-    names = dict.fromkeys(n.upper() for n in PROXIES if os.environ.get(n))
-    return [_note("proxy", f"{', '.join(names)} is set; calls go through it")] if names else []
+def _proxy(settings: Settings) -> list[Finding]:
+    try:
+        proxy = proxy_for(GLMClient(settings).home.url)
+    except ConfigError as error:
+        return [_wrong("proxy", _short(error), error.hint)]
+    except ValueError:  # the address itself is none: the service's finding says so
+        return []
+    return [_note("proxy", f"calls go through {proxy.url}, which {proxy.variable} names")] if proxy else []
 
 
 async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
@@ -172,11 +177,7 @@ async def _service(settings: Settings, endpoints: Mapping[str, Endpoint]) -> lis
     if isinstance(error, AuthError | QuotaError):
         return await _refused(error, home, settings.key, endpoints)
     if isinstance(error, NetworkError):
-        proxies = [n for n in PROXIES if os.environ.get(n)]
-        mend = error.hint
-        if proxies:
-            mend = f"The proxy of {proxies[0]} may be the cause: check its address, or set NO_PROXY={host}."
-        return [_wrong("service", _short(error), mend)]
+        return [_wrong("service", _short(error), error.hint)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
     return [Finding("service", "note" if busy else "wrong", f"{host}: {_short(error)}", error.hint)]
 

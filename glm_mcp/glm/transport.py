@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
-from glm_mcp.glm.network import CHECK, READ_S, Sent, mapped, short
+from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
+from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
 from glm_mcp.text import ID_CHARS, clean
@@ -20,7 +21,6 @@ from glm_mcp.text import ID_CHARS, clean
 if TYPE_CHECKING:
     import httpx
 
-CONNECT_S = 10.0  # the vendor's SDK waits 8
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
@@ -38,27 +38,31 @@ class Transport:
 
     def __init__(self, mount: httpx.AsyncBaseTransport | None = None) -> None:
         self._mount = mount
-        self._direct: httpx.AsyncClient | None = None
-        self._outside: httpx.AsyncClient | None = None
+        self._clients: dict[tuple[bool, Proxy | None], httpx.AsyncClient] = {}
+        self._ways: dict[tuple[str, str], tuple[httpx.AsyncClient, Proxy | None]] = {}
         self._building = anyio.Lock()
         self._reached: set[str] = set()
 
-    async def client(self, url: str) -> httpx.AsyncClient:
-        # A loopback server is never behind the proxy that the environment names.
-        local = _is_loopback(url)
-        found = self._direct if local else self._outside
-        if found is not None:
-            return found
-        async with self._building:
-            found = self._direct if local else self._outside
-            if found is None:
-                # Reading the certificates takes some 30 ms.
-                found = await anyio.to_thread.run_sync(self._build, local)
-                if local:
-                    self._direct = found
-                else:
-                    self._outside = found
-        return found
+    async def client(self, url: str) -> tuple[httpx.AsyncClient, Proxy | None]:
+        """The client for this address, and the proxy that it goes through.
+
+        Raises ConfigError when the environment names a proxy or certificates that cannot be used, or the URL is none.
+        """
+        try:
+            parts = urlsplit(url)
+            host = parts.scheme, parts.netloc
+            if host not in self._ways:
+                async with self._building:
+                    proxy = proxy_for(url)
+                    secure = parts.scheme == "https"
+                    if (secure, proxy) not in self._clients:
+                        # Reading the certificates takes some 30 ms.
+                        built = await anyio.to_thread.run_sync(self._build, proxy, secure)
+                        self._clients[secure, proxy] = built
+                    self._ways[host] = self._clients[secure, proxy], proxy
+        except ValueError as error:
+            raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
+        return self._ways[host]
 
     async def post(self, url: str, key: str | None, body: bytes, on_event: OnEvent) -> None:
         """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
@@ -66,15 +70,13 @@ class Transport:
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
-        client = await self.client(url)
+        client, proxy = await self.client(url)
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         answer = _Answer()
         try:
             async with (
-                mapped(url) as sent,
-                client.stream(
-                    "POST", url, content=body, headers=headers, extensions={"trace": Greeting()}
-                ) as response,
+                mapped(url, proxy) as sent,
+                client.stream("POST", url, content=body, headers=headers) as response,
             ):
                 self._reached.add(urlsplit(url).netloc)
                 await answer.read(response, sent, on_event)
@@ -88,70 +90,25 @@ class Transport:
         """Whether this process has had an answer from this host."""
         return urlsplit(url).netloc in self._reached
 
-    def _build(self, local: bool) -> httpx.AsyncClient:
-        """Raises ConfigError when the environment names a proxy or certificates that cannot be used."""
+    def _build(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncClient:
         import httpx
 
-        try:
-            return self._client(local)
-        except ImportError as error:
-            raise ConfigError(
-                "the proxy of the environment is a SOCKS proxy, and the library for these is not installed",
-                "Install it with: pip install 'httpx[socks]', or name an http:// proxy in HTTPS_PROXY and unset ALL_PROXY.",
-            ) from error
-        except (ValueError, httpx.InvalidURL) as error:
-            raise ConfigError(
-                f"the proxy of the environment cannot be used ({type(error).__name__})",
-                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: http://host:port.",
-            ) from error
-        except OSError as error:
-            raise ConfigError(
-                f"the certificates of the environment cannot be read ({short(error)})",
-                "Check SSL_CERT_FILE and SSL_CERT_DIR.",
-            ) from error
+        from glm_mcp.glm.network.connect import CONNECT_S, Connections
 
-    def _client(self, local: bool) -> httpx.AsyncClient:
-        import httpx
-
+        limits = httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30.0)
         return httpx.AsyncClient(
-            transport=self._mount,
-            trust_env=not local,
-            verify=not local,  # no certificates to read for plain HTTP on this machine; https on loopback is not special-cased
+            transport=self._mount or Connections(proxy, secure=secure, limits=limits),
+            trust_env=False,  # what it names has been read
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
-            limits=httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30.0),
             headers={"User-Agent": "glm-flash-mcp", "Accept-Language": "en-US,en"},
             follow_redirects=False,
         )
 
     async def close(self) -> None:
-        for client in (self._direct, self._outside):
-            if client is not None:
-                await client.aclose()
-        self._direct = self._outside = None
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
-    return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
-
-
-class Greeting:
-    """Hears of a connection's steps, and closes one whose TLS greeting was cancelled: httpcore does so for errors alone,
-    and the socket would stay open until it is collected as garbage.
-    """
-
-    def __init__(self) -> None:
-        self._raw: Any = None
-
-    async def __call__(self, step: str, info: dict[str, Any]) -> None:
-        if step.endswith("connect_tcp.complete"):
-            self._raw = info["return_value"]
-        elif step.endswith("start_tls.failed") and self._raw is not None:
-            with anyio.CancelScope(shield=True):
-                await self._raw.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+        self._ways.clear()
 
 
 class _Answer:

@@ -174,13 +174,23 @@ async def test_a_host_that_is_not_reached_is_named() -> None:
 async def test_a_proxy_is_noted_and_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("ALL_PROXY", "socks9://of-no-matter-here")
         settings = settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL="http://glm.invalid/v1")
         findings = await found(settings)
-    assert findings["proxy"].said == "HTTP_PROXY is set; calls go through it"
+    assert findings["proxy"].said == f"calls go through {proxy}, which HTTP_PROXY names"
     assert findings["service"].state == "wrong"
-    assert "The proxy of HTTP_PROXY may be the cause" in findings["service"].mend
+    assert "the proxy does not answer" in findings["service"].said
+    assert f"HTTP_PROXY names {proxy}" in findings["service"].mend
     assert "NO_PROXY=glm.invalid" in findings["service"].mend
+
+
+async def test_a_proxy_that_cannot_be_used_is_found_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://user:CanaryCanary@proxy:70")
+    findings = await found(settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL="http://glm.invalid/v1"))
+    assert findings["proxy"].state == "wrong"
+    assert findings["proxy"].said == "ALL_PROXY holds gopher://proxy:70, which is no proxy that can be used"
 
 
 async def test_a_variable_that_the_host_did_not_fill_in_is_seen() -> None:

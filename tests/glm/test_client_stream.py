@@ -126,7 +126,7 @@ async def test_a_second_call_uses_the_connection_of_the_first(sim: Simulator) ->
             opened.append(name)
 
     async with client_of(sim) as client:
-        http = await client.transport.client(sim.url)
+        http, _ = await client.transport.client(sim.url)
         http.event_hooks["request"].append(lambda r: _trace(r, note))
         for _ in range(3):
             await ask(client)

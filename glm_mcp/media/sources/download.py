@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-import urllib.request
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -21,6 +22,8 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
+from glm_mcp.glm.network.failures import of_proxy
+from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.media.detect import detect
 from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.types import Source
@@ -56,7 +59,8 @@ async def download(
     `max_bytes` counts after decompression; `timeout_s` is for all of it. `own_host`: "host:port" of the configured
     endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
     addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network.
-    Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression).
+    Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression), and
+    ConfigError for a proxy or certificates of the environment that cannot be used.
     """
     import httpx
 
@@ -111,18 +115,6 @@ async def fetched(
     return replace(source, kind=detect(data, source.name), size=len(data), data=data)
 
 
-def proxy_for(url: PublicURL, proxies: Mapping[str, str]) -> str | None:
-    """The proxy for a URL, or None. `proxies`: by scheme, "all", and "no" for the list of hosts that go directly."""
-    for rule in (word.strip().lower().lstrip(".") for word in proxies.get("no", "").split(",")):
-        bare = rule.removeprefix("*.").removeprefix("*")
-        if rule == "*" or (
-            bare and (url.host == bare or url.host.endswith("." + bare) or f"{url.host}:{url.port}" == bare)
-        ):
-            return None
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    return None if not proxy else proxy if "://" in proxy else f"http://{proxy}"
-
-
 async def _fetch(
     url: PublicURL,
     max_bytes: int,
@@ -133,12 +125,13 @@ async def _fetch(
     """One hop: (bytes, content type), or where it redirects."""
     import httpx
 
-    if proxies is None:
-        proxies = urllib.request.getproxies()
-    proxy = proxy_for(url, proxies)
+    proxy = proxy_for(str(url), proxies)
     address = await _checked_address(url, resolver, proxied=proxy is not None)
     if transport is None:
-        transport = await _network(url, proxy)
+        from glm_mcp.glm.network.connect import Connections
+
+        # Not cached: SSL_CERT_FILE may change, and a download takes longer than the loading of certificates.
+        transport = await anyio.to_thread.run_sync(partial(Connections, proxy, secure=url.scheme == "https"))
     target, extensions = str(url), {}
     if proxy is None:
         target = str(replace(url, host=address))
@@ -146,6 +139,7 @@ async def _fetch(
     headers = {**_HEADERS, "Host": url.authority}
     timeout = httpx.Timeout(30.0)  # a silent server; the whole is capped by the caller's limit
     async with (
+        _proxy_errors(url, proxy),
         httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout) as client,
         client.stream("GET", target, headers=headers, extensions=extensions) as response,
     ):
@@ -156,6 +150,16 @@ async def _fetch(
         coding = response.headers.get("Content-Encoding", "").strip().lower()
         data = await _read(response.aiter_raw(), coding, max_bytes, url)
         return data, clean(response.headers.get("Content-Type", ""), 200)
+
+
+@asynccontextmanager
+async def _proxy_errors(url: PublicURL, proxy: Proxy | None) -> AsyncIterator[None]:
+    import httpx
+
+    try:
+        yield
+    except httpx.ProxyError as error:
+        raise of_proxy(error, url.host, proxy) from error
 
 
 async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool) -> str:
@@ -190,26 +194,6 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
 def _resolve(host: str, port: int) -> list[str]:
     entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
-
-
-async def _network(url: PublicURL, proxy: str | None) -> httpx.AsyncBaseTransport:
-    import httpx
-
-    # Not cached: SSL_CERT_FILE may change, and a download takes longer than the loading of certificates.
-    secure = url.scheme == "https" or (proxy or "").startswith("https:")
-    context = await anyio.to_thread.run_sync(httpx.create_ssl_context) if secure else False
-    try:
-        return httpx.AsyncHTTPTransport(
-            verify=context, proxy=None if proxy is None else httpx.Proxy(proxy), trust_env=False
-        )
-    except (
-        ValueError,
-        ImportError,
-        httpx.InvalidURL,
-    ) as error:  # a wrong address, or SOCKS without its library
-        raise NetworkError(
-            f"the configured proxy cannot be used: {clean(error, 160)}", "Check HTTPS_PROXY and ALL_PROXY."
-        ) from error
 
 
 def _check_status(status: int, url: PublicURL) -> None:

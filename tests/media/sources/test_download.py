@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from support.proxies import local_proxy
 from support.web_server import PNG, PUBLIC, Server
 
 from glm_mcp.errors import (
+    ConfigError,
     ForbiddenURL,
     GLMError,
     MediaTooLarge,
@@ -23,8 +26,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.formats import KINDS, UNKNOWN
-from glm_mcp.media.sources.download import download, fetched, proxy_for
-from glm_mcp.media.sources.urls import parse_public_url
+from glm_mcp.media.sources.download import download, fetched
 from glm_mcp.media.types import Fragment, Source
 
 pytestmark = pytest.mark.anyio
@@ -299,7 +301,7 @@ async def test_a_real_proxy_is_used_for_the_download(server: Server) -> None:
 
 async def test_a_proxy_that_cannot_be_used_names_the_setting() -> None:
     for wrong in ("nonsense://x", "http://[::1"):
-        with pytest.raises(NetworkError, match="HTTPS_PROXY"):
+        with pytest.raises(ConfigError, match=f"HTTP_PROXY holds {re.escape(wrong)}"):
             await download(
                 "http://cdn.example.com/",
                 max_bytes=10,
@@ -309,13 +311,48 @@ async def test_a_proxy_that_cannot_be_used_names_the_setting() -> None:
             )
 
 
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+async def test_a_download_takes_the_same_ways_as_a_call(server: Server, kind: str) -> None:
+    with local_proxy(kind, int(server.host.split(":")[1])) as proxy:
+        given = {
+            "http": f"{kind}://{proxy.place}",
+            "https": "http://127.0.0.1:1",
+            "all": "x://y",
+            "no": "[::1],fe80::1",
+        }
+        data, _, _ = await through(given)
+    assert data == PNG
+    assert proxy.asked == ["cdn.example.com:80" if kind == "socks5" else "cdn.example.com"]
+
+
 @pytest.mark.parametrize(
-    ("no", "direct"),
-    [("", False), ("*", True), ("example.com", True), (".example.com", True), ("*.example.com", True), ("other.com, cdn.example.com", True), ("le.com", False), ("cdn.example.com:443", True), ("cdn.example.com:80", False)],
-)  # fmt: skip
-def test_hosts_that_go_directly_have_no_proxy(no: str, direct: bool) -> None:
-    url = parse_public_url("https://cdn.example.com/")
-    assert proxy_for(url, {"all": "proxy:1", "no": no}) == (None if direct else "http://proxy:1")
+    ("kind", "says"),
+    [
+        ("shut", r"refused the way to cdn\.example\.com \(it does not answer as a SOCKS5 proxy"),
+        ("http", r"refused the way to cdn\.example\.com \(it does not answer as a SOCKS5 proxy"),
+        ("mute", r"refused the way to cdn\.example\.com \(it opened no way within 10 s"),
+        ("closed", r"cdn\.example\.com was not reached: the proxy does not answer"),
+    ],
+)
+async def test_a_proxy_that_fails_a_download_is_named(kind: str, says: str) -> None:
+    with local_proxy(kind) as proxy:
+        place = "127.0.0.1:1" if kind == "closed" else proxy.place
+        with pytest.raises(NetworkError, match=says) as caught:
+            await through({"http": f"socks5://me:CanaryCanary@{place}"})
+    assert f"HTTP_PROXY names socks5://{place}" in caught.value.hint
+    assert "Canary" not in str(caught.value)
+
+
+async def through(proxies: dict[str, str]) -> tuple[bytes, str, str]:
+    with anyio.fail_after(20):
+        return await download(
+            "http://cdn.example.com/a.png", max_bytes=1000, timeout_s=15, resolver=names(), proxies=proxies
+        )
+
+
+async def test_a_name_that_idna_does_not_allow_is_no_address() -> None:
+    with pytest.raises(ForbiddenURL):
+        await fetch("http://xn--/", Recorder(), names())
 
 
 # TLS

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from glm_mcp.errors import Again, ConfigError, NetworkError
+from glm_mcp.glm.network.proxy import Proxy
+
+if TYPE_CHECKING:
+    import httpx
 
 READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 
@@ -21,7 +26,7 @@ class Sent:
 
 
 @asynccontextmanager
-async def mapped(url: str) -> AsyncIterator[Sent]:
+async def mapped(url: str, proxy: Proxy | None = None) -> AsyncIterator[Sent]:
     """Turns httpx's errors into ours; `sent.out` says what is known about the request when one is raised."""
     import httpx
 
@@ -30,16 +35,16 @@ async def mapped(url: str) -> AsyncIterator[Sent]:
     try:
         yield sent
     except httpx.ProxyError as error:
-        raise NetworkError(
-            f"the proxy refused the way to {host} ({short(error)})",
-            f"Check HTTPS_PROXY and NO_PROXY. {CHECK}",
-            again=Again.RETRY,
-        ) from error
+        raise of_proxy(error, host, proxy) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise _unreached(host, error) from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+    except (
+        httpx.UnsupportedProtocol,
+        httpx.InvalidURL,
+        UnicodeError,
+    ) as error:  # a name that IDNA does not allow
         raise ConfigError(
-            f"{host} is not an address that can be called ({short(error)})", "Check GLM_BASE_URL."
+            f"{host} is not an address that can be called{why(error)}", "Check GLM_BASE_URL."
         ) from error
     except httpx.TimeoutException as error:
         sent.out = True
@@ -49,13 +54,38 @@ async def mapped(url: str) -> AsyncIterator[Sent]:
     except httpx.TransportError as error:
         sent.out = True
         raise NetworkError(
-            f"the connection to {host} broke ({short(error)})", f"Call again. {CHECK}", again=Again.RETRY
+            f"the connection to {host} broke{why(error)}", f"Call again. {CHECK}", again=Again.RETRY
         ) from error
     except httpx.HTTPError as error:
         sent.out = True
         raise NetworkError(
-            f"{host} answered something that is not HTTP ({short(error)})", CHECK, again=Again.RETRY
+            f"{host} answered something that is not HTTP{why(error)}", CHECK, again=Again.RETRY
         ) from error
+
+
+def of_proxy(error: httpx.ProxyError, host: str, proxy: Proxy | None) -> NetworkError:
+    """A proxy that is not there or refuses, with the variable that names it."""
+    from glm_mcp.glm.network.connect import ProxyUnreached
+
+    if proxy is None:
+        return NetworkError(f"the proxy refused the way to {host}{why(error)}", CHECK, again=Again.RETRY)
+    named = f"{proxy.variable} names {proxy.url}"
+    if not isinstance(error, ProxyUnreached):
+        return NetworkError(
+            f"the proxy refused the way to {host}{why(error)}",
+            f"{named}: check its kind and login, or set NO_PROXY={host}. {CHECK}",
+            again=Again.RETRY,
+        )
+    if proxy.url.startswith("https:") and "wrong" in str(error).lower():
+        return NetworkError(
+            f"{host} was not reached: the proxy does not speak TLS{why(error)}",
+            f"{named}: write it with http:// instead. {CHECK}",
+        )
+    return NetworkError(
+        f"{host} was not reached: the proxy does not answer{why(error)}",
+        f"{named}: start it, take it out, or set NO_PROXY={host}. {CHECK}",
+        again=Again.RETRY,
+    )
 
 
 def _unreached(host: str, error: Exception) -> NetworkError:
@@ -64,12 +94,12 @@ def _unreached(host: str, error: Exception) -> NetworkError:
     text = f"{error} {error.__cause__ or ''}".lower()
     if "wrong_version" in text or "wrong version" in text:
         return NetworkError(
-            f"{host} does not speak TLS ({short(error)})",
-            f"Check whether GLM_BASE_URL (or HTTPS_PROXY) should begin with http://. {CHECK}",
+            f"{host} does not speak TLS{why(error)}",
+            f"Check whether GLM_BASE_URL should begin with http://. {CHECK}",
         )
     if "certificate" in text or "ssl" in text or "tls" in text:
         return NetworkError(
-            f"no secure connection to {host} ({short(error)})",
+            f"no secure connection to {host}{why(error)}",
             f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {CHECK}",
             again=Again.NEVER if "certificate" in text else Again.RETRY,
         )
@@ -86,11 +116,12 @@ def _unreached(host: str, error: Exception) -> NetworkError:
             again=Again.RETRY,
         )
     return NetworkError(
-        f"{host} was not reached ({short(error)})",
+        f"{host} was not reached{why(error)}",
         f"Check the network, GLM_BASE_URL and proxies. {CHECK}",
         again=Again.RETRY,
     )
 
 
-def short(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+def why(error: Exception) -> str:
+    """What the library says, in brackets; nothing where it says nothing."""
+    return f" ({str(error).splitlines()[0][:120]})" if str(error).strip() else ""

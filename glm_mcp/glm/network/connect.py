@@ -1,0 +1,119 @@
+"""Connections out of this machine, directly or through a proxy. What a proxy does wrong is an `httpx.ProxyError`.
+
+Imported where a connection is made, since httpx takes long to load.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from typing import Any
+
+import anyio
+import httpx
+from socksio.exceptions import SOCKSError
+
+from glm_mcp.errors import ConfigError
+from glm_mcp.glm.network.failures import why
+from glm_mcp.glm.network.proxy import Proxy
+
+CONNECT_S = 10.0  # the vendor's SDK waits 8
+
+
+class ProxyUnreached(httpx.ProxyError):
+    """Nobody answers at the proxy's address."""
+
+
+class Connections(httpx.AsyncHTTPTransport):
+    """A pool of connections for one way. Making it reads certificates where they are needed, some 30 ms.
+
+    `secure`: for https addresses. Raises ConfigError: certificates that the environment names cannot be read.
+    """
+
+    def __init__(self, proxy: Proxy | None, *, secure: bool, limits: httpx.Limits | None = None) -> None:
+        self._proxy = proxy
+        limits = limits or httpx.Limits()
+        through = None
+        certificates = _certificates() if secure else False
+        if proxy is not None:
+            if proxy.socks:
+                # httpcore keeps the place of a connection whose greeting with a SOCKS proxy was cancelled.
+                limits = httpx.Limits(
+                    max_keepalive_connections=limits.max_keepalive_connections,
+                    keepalive_expiry=limits.keepalive_expiry,
+                )
+            greeted = _certificates() if proxy.url.startswith("https:") else None
+            through = httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=greeted)
+        super().__init__(verify=certificates, proxy=through, limits=limits, trust_env=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        with anyio.CancelScope() as scope:
+            steps = _Steps(self._proxy, scope, request.extensions.get("trace"))
+            request.extensions = {**request.extensions, "trace": steps}
+            try:
+                return await super().handle_async_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if steps.reaching:
+                    raise ProxyUnreached(str(error) or "no answer", request=request) from error
+                raise
+            # The SOCKS library asserts what it expects and lets the rest fail as it comes.
+            except (httpx.ProxyError, httpx.TransportError, SOCKSError, ValueError, AssertionError) as error:
+                if not steps.talking or isinstance(error, httpx.ProxyError):
+                    raise
+                raise httpx.ProxyError(steps.says(), request=request) from error
+        raise httpx.ProxyError(f"it opened no way within {CONNECT_S:.0f} s", request=request)
+
+
+class _Steps:
+    """Hears of a connection's steps. Bounds the talk with a proxy, for which httpcore waits as long as for an answer, and
+    closes what httpcore leaves open until it is collected as garbage: a connection whose TLS greeting was cancelled, and
+    one that a SOCKS proxy refused.
+    """
+
+    def __init__(self, proxy: Proxy | None, scope: anyio.CancelScope, listener: Any = None) -> None:
+        self.reaching = False
+        self.talking = False
+        self._proxy = proxy
+        self._scope = scope
+        self._listener = listener
+        self._raw: Any = None
+
+    def says(self) -> str:
+        kind = "a SOCKS5" if self._proxy and self._proxy.socks else "an HTTP"
+        return f"it does not answer as {kind} proxy does"
+
+    async def __call__(self, step: str, info: dict[str, Any]) -> None:
+        if self._listener is not None:
+            await self._listener(step, info)
+        if step.endswith("connect_tcp.started"):
+            self.reaching = self._proxy is not None
+        elif step.endswith("connect_tcp.complete"):
+            self._raw = info["return_value"]
+            self.reaching = self._proxy is not None and self._proxy.url.startswith("https:")
+        elif step.endswith("start_tls.complete"):
+            self.reaching = False
+        elif step.endswith("setup_socks5_connection.started") or (
+            step == "http11.send_request_headers.started" and info["request"].method == b"CONNECT"
+        ):
+            self._talk(on=True)
+        elif self.talking and step.endswith(
+            ("setup_socks5_connection.complete", "receive_response_headers.complete")
+        ):
+            self._talk(on=False)
+        elif step.endswith(("start_tls.failed", "setup_socks5_connection.failed")) and self._raw is not None:
+            with anyio.CancelScope(shield=True):
+                await self._raw.aclose()
+
+    def _talk(self, *, on: bool) -> None:
+        self.talking = on
+        self._scope.deadline = anyio.current_time() + CONNECT_S if on else math.inf
+
+
+def _certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates of the environment cannot be read{why(error)}",
+            "Check SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error
