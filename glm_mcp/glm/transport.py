@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
+FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -111,9 +112,13 @@ class Transport:
             ) from error
 
     def _client(self, local: bool) -> httpx.AsyncClient:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx
 
         return httpx.AsyncClient(
+            # A cookie of the service, or of what stands before it, would tie one caller's requests to another's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             transport=self._mount,
             trust_env=not local,
             verify=not local,  # no certificates to read for plain HTTP on this machine; https on loopback is not special-cased
@@ -187,15 +192,23 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
     from httpx_sse import EventSource
 
+    finished = False
     async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
-        async for event in events:
+        while True:
+            event = None
+            with anyio.move_on_after(FINISHED_S if finished else None):
+                event = await anext(events, None)
+            if event is None:
+                return
             data = event.data.strip()
             if data == "[DONE]":
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
             if data:
-                on_event(_frame(data))
+                frame = _frame(data)
+                on_event(frame)
+                finished = finished or _finishes(frame)
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -203,6 +216,11 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield first
     async for piece in rest:
         yield piece
+
+
+def _finishes(frame: dict[str, Any]) -> bool:
+    choices = frame.get("choices")
+    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
 def _frame(data: str) -> dict[str, Any]:
