@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glm_mcp.text import one_line
+
 _NUMBERS = 1000  # names tried one by one
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -30,7 +32,7 @@ class FoundFile:
 
 def safe_name(name: str, *, limit: int = 200) -> str:
     """A file name that every system takes, made of any text: no separators, controls or leading dots, short enough."""
-    plain = unicodedata.normalize("NFC", name)
+    plain = unicodedata.normalize("NFC", one_line(name))
     plain = "".join("-" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in plain)
     plain = re.sub(r"\s+", " ", plain).strip(" .")
     suffix = Path(plain).suffix

@@ -245,7 +245,13 @@ class Outputs:
         try:
             folder = private_folder(self._cache / name)
         except OSError as error:
-            folder = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            try:
+                folder = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            except OSError:
+                raise ConfigError(
+                    "nothing can be kept: neither the cache nor a temporary folder can be written",
+                    "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
+                ) from error
             _log.warning(
                 "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, folder
             )

@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glm_mcp.errors import ForbiddenPath, InvalidRequest
+from glm_mcp.text import one_line
 
 PATH_MAX = 4096  # characters; what Linux takes
 NAME_MAX = 255  # bytes of one component, on every file system in common use
 DEEPEST = 100  # folders of a new file's path, which are made one within the other
-# They show a name as another one.
-_TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 
 # Folders, as runs of path components, compared folded (see `fold`). A run that begins with a dot counts anywhere in a
 # path; the others, plain words elsewhere, only directly below the home folder.
@@ -244,5 +243,7 @@ def check_new_name(path: Path) -> None:
         raise InvalidRequest(f"{path} is an address, and a file is written to a path", "Give a path.")
     if len(path.parts) > DEEPEST:
         raise InvalidRequest(f"a file {len(path.parts)} folders deep is not written", "Give a shorter path.")
-    if any(unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _TURNING for c in str(path)):
-        raise InvalidRequest("the name of the file holds control characters", "Give it without them.")
+    if "\t" in str(path) or one_line(str(path)) != str(path):  # it would be told as another one
+        raise InvalidRequest(
+            "the name of the file holds control or invisible characters", "Give it without them."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from weakref import WeakSet
@@ -66,29 +66,6 @@ def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
     return text
 
 
-# What a piece of a text may end in that only the next one makes whole: an escape sequence, half a character, a return.
-_OPEN = re.compile("(?:\x1b(?:\\[[0-?]{0,30}[ -/]{0,5})?|\x9b[0-?]{0,30}|[\ud800-\udbff]|\r)\\Z")
-
-
-class Pieces:
-    """A text of a model that comes in pieces, made `plain` piece by piece: nothing of a key is given before it is known
-    that it is none.
-    """
-
-    def __init__(self) -> None:
-        self._held = ""
-
-    def add(self, piece: str) -> str:
-        """What can be said now; the rest is said with a later piece."""
-        text = without_secrets(self._held + piece, CERTAIN)
-        redactors = [applied] if (applied := _applied.get()) else list(_alive)
-        held = max((redactor.begun(text, CERTAIN) for redactor in redactors), default=0)
-        unfinished = _OPEN.search(text)
-        end = len(text) - max(held, len(unfinished[0]) if unfinished else 0)
-        self._held = text[end:]
-        return plain(whole(text[:end]))
-
-
 # An unfinished script or style reaches to the end; without that, many of them would be searched for over and over.
 _MARKUP = r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>"
 _LOOKED_AT = 8_000  # characters; the reason stands at the start
@@ -101,7 +78,7 @@ def clean(text: object, limit: int = 300) -> str:
     known = without_secrets(str(text)[: 2 * _LOOKED_AT])[:_LOOKED_AT]
     plain = re.sub(_MARKUP, " ", known, flags=re.DOTALL | re.IGNORECASE)
     plain = re.sub(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+", "[key]", plain)
-    plain = "".join(c if c.isprintable() else " " for c in plain)
+    plain = "".join(c if c.isprintable() else " " for c in _without_hidden(plain))
     plain = re.sub(r"\s+", " ", plain).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
@@ -135,9 +112,7 @@ def unquoted(value: str) -> str:
 
 
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
-# isolates of direction, which show a text in another order than it has (the marks that Hebrew and Arabic need stay);
-# then the invisible twins of ASCII, with which a text can speak to a model and to nobody else (a flag is the one honest
-# use of them).
+# isolates of direction, which show a text in another order than it has.
 _ESCAPES = (
     r"\x1b[\]PX^_][^\x07\x1b\x9c]{0,2000}(?:\x07|\x1b\\|\x9c)"  # a title, a link: only when it ends
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
@@ -145,30 +120,127 @@ _ESCAPES = (
 )
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _TURNS = "[\u202a-\u202e\u2066-\u2069]"
-_FLAG = "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"
-# A character of its own may have one variation selector; a run of them spells something.
-_INVISIBLE = "[\U000e0000-\U000e007f]+|[\U000e0100-\U000e01ef]{2,}"
-_UNWANTED = re.compile(f"{_FLAG}|{_ESCAPES}|{_CONTROLS}|{_TURNS}|{_INVISIBLE}")
-_ACTS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
-)
+_UNWANTED = re.compile(f"{_ESCAPES}|{_CONTROLS}|{_TURNS}")
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85]")  # a new page or line: what stood apart must not be glued
 _HALF = re.compile("[\ud800-\udfff]")  # no output can encode it; a file's name may hold one
 
+# Letters that nobody sees, with which a text can speak to a model and to no reader: Default_Ignorable_Code_Point of
+# Unicode 16 (DerivedCoreProperties.txt), but for the turns above. They go unless the text needs them.
+_HIDDEN = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_MARKS = "\u061c\u200e\u200f"  # of direction; between them a text may need one
+# Arabic, Syriac and N'Ko, the scripts of India and their kin, Khmer, Mongolian, Javanese: letters that join.
+_JOINING = (
+    "\u0620-\u06ff\u0710-\u074f\u0750-\u077f\u07ca-\u07f5\u08a0-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17d3"
+    "\u1820-\u18aa\u1b00-\u1b4b\ua980-\ua9c0\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U000114df"
+)
+_EMOJI = (
+    "\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf\u2934\u2935\u2b05-\u2b55"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+_IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_MONGOLIAN = "\u1820-\u18aa"
+_NEEDED = re.compile(
+    f"(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
+    f"|(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])"
+    "|(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f"  # the flag of a region
+    f"|(?:(?<![{_HIDDEN}])|(?<=[{_EMOJI}]\ufe0f))[{_MARKS}]"
+    # One variation selector, after what has variants. No ideograph has more of them than 32.
+    f"|(?<=[{_EMOJI}])[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+    f"|(?<=[{_IDEOGRAPHS}])[\ufe00-\ufe02\U000e0100-\U000e011f]"
+    "|(?<=[\u2200-\u22ff\u2a00-\u2aff\u3001\u3002\uff01\uff0c\uff0e\uff1a\uff1b\uff1f])[\ufe00\ufe01]"
+    f"|(?<=[\u1000-\u109f])\ufe00|(?<=[{_MONGOLIAN}])[\u180b-\u180d\u180f]|(?<=[{_MONGOLIAN}])\u180e(?=[{_MONGOLIAN}])"
+)
+_HIDDEN_RUN = re.compile(f"[{_HIDDEN}]+")
+_LEADING_HIDDEN = re.compile(f"\\A[{_HIDDEN}]+")
+_HIDDEN_CHARACTER = re.compile(f"[{_HIDDEN}]")
+_MARK = re.compile(f"[{_MARKS}]")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u05be-\u05f4\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+
+
+def _without_hidden(text: str, instead: Callable[[str], str] = lambda _: "") -> str:
+    """Without the letters that nobody sees and the text does not need, or with something instead of each."""
+    if text.isascii() or not _HIDDEN_CHARACTER.search(text):
+        return text
+
+    def kept(run: re.Match[str]) -> str:
+        start, end = run.span()
+        before = text[max(0, start - 2) : start]
+        window, at, pieces = before + run[0] + text[end : end + 1], len(before), []
+        for needed in _NEEDED.finditer(window, at):
+            pieces += [*map(instead, window[at : needed.start()]), needed[0]]
+            at = needed.end()
+        return "".join((*pieces, *map(instead, window[at : len(before) + len(run[0])])))
+
+    text = _HIDDEN_RUN.sub(kept, text)
+    if _MARK.search(text):
+        # Marks of direction say nothing where all is written in one.
+        text = "\n".join(
+            line if _RIGHT_TO_LEFT.search(line) else _MARK.sub(lambda mark: instead(mark[0]), line)
+            for line in text.split("\n")
+        )
+    return text
+
 
 def plain(text: str) -> str:
-    """A text of a model, a document or a web page as data: without control characters, terminal escapes, or our key.
+    """A text of a model, a document or a web page as data: without control characters, terminal escapes, letters that
+    nobody sees, or our key.
 
     Tabs and line breaks stay; a lone carriage return, which writes over a line, becomes a line break.
     """
+    return without_secrets(_still(text), CERTAIN)
+
+
+def _still(text: str) -> str:
     if _ACTS.search(text):
-        text = _HALF.sub("\ufffd", _UNWANTED.sub(r"\1", _BREAKS.sub("\n", text)))
-    return without_secrets(text, CERTAIN)
+        text = _HALF.sub("\ufffd", _UNWANTED.sub("", _BREAKS.sub("\n", text)))
+    return _without_hidden(text)
 
 
 def escaped(written: str) -> str:
     """JSON that `plain` would change, with the same content: such characters as JSON escapes."""
-    return _ACTS.sub(lambda match: json.dumps(match[0])[1:-1], written)
+    return _without_hidden(_ACTS.sub(lambda match: _escape(match[0]), written), _escape)
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1]
+
+
+# What a piece of a text may end in that only the next one makes whole: an escape sequence, half a character, a return.
+_OPEN = re.compile(
+    f"(?:\x1b(?:\\[[0-?]{{0,30}}[ -/]{{0,5}})?|\x9b[0-?]{{0,30}}|[\ud800-\udbff]|\r|[{_HIDDEN}]{{1,40}})\\Z"
+)
+
+
+class Pieces:
+    """A text of a model that comes in pieces, made `plain` piece by piece: nothing of a key is given before it is known
+    that it is none.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished = ""
+        self._before = ""  # the last characters, on which it depends what the next ones mean
+        self._held = ""
+
+    def add(self, piece: str) -> str:
+        """What can be said now; the rest is said with a later piece."""
+        raw = self._unfinished + piece
+        unfinished = _OPEN.search(raw)
+        end = unfinished.start() if unfinished else len(raw)
+        self._unfinished = raw[end:]
+        fresh = _still(self._before + whole(raw[:end]))[len(self._before) :]
+        self._before = _LEADING_HIDDEN.sub("", (self._before + fresh)[-4:])
+        # Keys last: what was taken out may have stood within one.
+        text = without_secrets(self._held + fresh, CERTAIN)
+        redactors = [applied] if (applied := _applied.get()) else list(_alive)
+        end = len(text) - max((redactor.begun(text, CERTAIN) for redactor in redactors), default=0)
+        self._held = text[end:]
+        return text[:end]
 
 
 def one_line(text: str) -> str:

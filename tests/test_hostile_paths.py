@@ -143,7 +143,7 @@ async def test_no_output_gets_out_or_overwrites(
         assert text_of(result).startswith(KINDS)
 
 
-@pytest.mark.parametrize("output", ["file:///etc/x.png", "http://x.example/x.png", "glm://outputs/x", "data:,x", "a\nb.png", "\u202egnp.x", "a/" * 2_000 + "x.png"])  # fmt: skip
+@pytest.mark.parametrize("output", ["file:///etc/x.png", "http://x.example/x.png", "glm://outputs/x", "data:,x", "a\nb.png", "a\tb.png", "\u202egnp.x", "a\u3164b.png", "a\u200bb.png", "a/" * 2_000 + "x.png"])  # fmt: skip
 async def test_an_output_that_is_no_name_of_a_file_is_refused_before_anything_is_drawn(
     output: str, connect: Connect, world: Folders, sim: Simulator
 ) -> None:

@@ -17,6 +17,7 @@ from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.outputs import Outputs, UserFolders, user_folders
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.text import plain
 
 DAY = 86_400.0
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
@@ -350,6 +351,7 @@ def test_the_folders_of_windows_are_its_known_ones() -> None:
 @given(st.text(max_size=300))
 def test_a_safe_name_is_one_component_that_every_system_takes(name: str) -> None:
     safe = safe_name(name)
+    assert plain(safe) == safe
     assert safe
     assert Path(safe).name == safe
     assert not safe.startswith(".")

@@ -119,6 +119,7 @@ class Draft:
         return self.calls.whole()
 
 
+MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
 LOOK_EVERY = 2_000  # characters between two looks for a repetition
 LOOP = 4_000  # characters of nothing but repetition that no honest answer has
 LONGEST_UNIT = 1_000  # characters that are repeated
@@ -221,10 +222,12 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _int(value: Any) -> int:
-    if isinstance(value, int):
-        return int(value)
-    # JSON as Python reads it may hold NaN and Infinity.
-    return int(value) if isinstance(value, float) and isfinite(value) else 0
+    """A count of tokens. JSON as Python reads it may hold NaN and Infinity, and a service anything."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0
+    if isinstance(value, float) and not isfinite(value):
+        return 0
+    return min(max(int(value), 0), MOST_TOKENS)
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
+FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -91,12 +92,16 @@ class Transport:
         return urlsplit(url).netloc in self._reached
 
     def _build(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncClient:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx
 
         from glm_mcp.glm.network.connect import CONNECT_S, Connections
 
         limits = httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30.0)
         return httpx.AsyncClient(
+            # A cookie of the service, or of what stands before it, would tie one caller's requests to another's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             transport=self._mount or Connections(proxy, secure=secure, limits=limits),
             trust_env=False,  # what it names has been read
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
@@ -144,15 +149,23 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
     from httpx_sse import EventSource
 
+    finished = False
     async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
-        async for event in events:
+        while True:
+            event = None
+            with anyio.move_on_after(FINISHED_S if finished else None):
+                event = await anext(events, None)
+            if event is None:
+                return
             data = event.data.strip()
             if data == "[DONE]":
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
             if data:
-                on_event(_frame(data))
+                frame = _frame(data)
+                on_event(frame)
+                finished = finished or _finishes(frame)
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -160,6 +173,11 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield first
     async for piece in rest:
         yield piece
+
+
+def _finishes(frame: dict[str, Any]) -> bool:
+    choices = frame.get("choices")
+    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
 def _frame(data: str) -> dict[str, Any]:

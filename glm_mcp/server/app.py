@@ -121,11 +121,22 @@ class App:
         return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
-        """The handler of a request, in whose answers this application's secrets do not stand."""
+        """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
 
         async def run(context: Context, params: P) -> R:
             with self.redactor.applied():
-                return await handle(context, params)
+                try:
+                    return await handle(context, params)
+                except MCPError:
+                    raise
+                except GLMError as error:
+                    raise MCPError(types.INTERNAL_ERROR, one_line(str(error))) from None
+                except Exception:  # as of a call: its traceback goes to the log
+                    log.exception("a request failed")
+                    defect = InternalError(
+                        "it failed by a defect of this server", "Please report it, with the log."
+                    )
+                    raise MCPError(types.INTERNAL_ERROR, str(defect)) from None
 
         return run
 

@@ -85,7 +85,7 @@ class Handlers:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
-            raise MCPError(code, str(error), {"uri": uri}) from None
+            raise MCPError(code, str(error), {"uri": one_line(uri[:8_000])[:300]}) from None
         if resource.text is not None:
             return types.ReadResourceResult(
                 contents=[

@@ -78,6 +78,8 @@ def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: flo
         more = {**more, **{name: THOUGHT for name in more if name != "role"}}
         again = {**chunks[0], "choices": [{"index": 0, "delta": more}]}
         return [Send(frames[0]), Endless(frame(again), fault.seconds)]
+    if fault.kind == "silent_end":
+        return [*_paced(frames, chunk_s), Stop("hang")]
     place = min(fault.chunks, len(frames) - 1)
     first, last = frames[:place], frames[-1]
     if fault.kind in _STOPS:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
@@ -36,6 +37,33 @@ async def test_a_whole_answer_oddly_ended_is_taken_at_once(sim: Simulator, kind:
     assert answer.finish == "stop"
     assert answer.usage.completion > 0
     assert len(sim.received) == 1
+
+
+async def test_an_answer_after_whose_end_the_service_says_nothing_more_is_taken_soon(sim: Simulator) -> None:
+    sim.queue(Fault("silent_end"))
+    begun = anyio.current_time()
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert said("hello") in answer.text
+    assert answer.finish == "stop"
+    assert answer.usage.completion > 0
+    assert len(sim.received) == 1
+    assert anyio.current_time() - begun < 5
+
+
+async def test_a_cookie_of_the_service_is_not_kept() -> None:
+    asked: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers)
+        body = {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
+        return httpx.Response(200, json=body, headers={"Set-Cookie": "session=one; Path=/"})
+
+    async with client_of(transport=answering(answer)) as client:
+        await ask(client)
+        await ask(client)
+    assert len(asked) == 2
+    assert not any("cookie" in headers for headers in asked)
 
 
 async def test_a_leaked_end_of_thinking_is_not_shown(sim: Simulator) -> None:

@@ -312,6 +312,28 @@ def test_usage_is_read_with_and_without_details(raw: Any, usage: Usage) -> None:
     assert Usage.read(raw) == usage
 
 
+@pytest.mark.parametrize(
+    ("given_", "read"),
+    [
+        (-5, 0),
+        (10**400, 100_000_000),
+        (1e300, 100_000_000),
+        (-1e300, 0),
+        (True, 0),
+        ("7", 0),
+        (7.9, 7),
+        (None, 0),
+    ],
+)
+def test_a_count_that_cannot_be_is_clamped(given_: Any, read: int) -> None:
+    raw = {
+        "prompt_tokens": given_,
+        "completion_tokens": given_,
+        "prompt_tokens_details": {"cached_tokens": given_},
+    }
+    assert Usage.read(raw) == Usage(read, read, read, 0)
+
+
 @given(JSON)
 @example({"choices": 5})
 @example({"choices": {"delta": 1}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ from support.toolkit import fail, say
 
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.registry import CARDS
-from glm_mcp.server.app import App
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -164,3 +165,36 @@ def test_a_client_s_meter_is_its_own(app_of: Any) -> None:
     assert isinstance(first.glm, GLMClient)
     assert first.glm.meter.report()["models"]["m"]["requests"] == 1
     assert second.glm.meter.report()["models"] == {}
+
+
+class Defective(GLMClient):
+    """A client with a defect, whose words are nobody's business."""
+
+    def usage(self) -> dict[str, Any]:
+        raise RuntimeError("/home/ada/private: words of a library")
+
+
+@pytest.mark.parametrize("mode", list(ERAS))
+async def test_a_defect_is_a_protocol_error_in_our_words(
+    mode: str, connect: Connect, app_of: Callable[..., App], folders: Folders
+) -> None:
+    settings = app_of().settings
+    async with connect(mode=mode, app=App(settings, glm=Defective(settings), folders=folders)) as client:
+        with anyio.fail_after(10), pytest.raises(MCPError) as caught:
+            await client.read_resource("glm://usage")
+    assert caught.value.error.code == types.INTERNAL_ERROR
+    assert caught.value.error.message.startswith("internal: ")
+    assert "ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", list(ERAS))
+async def test_what_is_repeated_of_an_unknown_address_is_short_and_acts_on_nothing(
+    mode: str, connect: Connect
+) -> None:
+    async with connect(mode=mode) as client:
+        with anyio.fail_after(10), pytest.raises(MCPError) as caught:
+            await client.read_resource("glm://nope/\x1b[31m\u200b" + "x" * 50_000)
+    said = json.dumps([caught.value.error.message, caught.value.error.data])
+    assert len(said) < 800
+    assert "\\u001b" not in said
+    assert "\\u200b" not in said

@@ -18,7 +18,7 @@ SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
-_UNSEEN = re.compile("[\ufeff\ufffe\uffff]")  # a byte-order mark within a text, and what is no character
+_UNSEEN = re.compile("[\ufffe\uffff]")  # what is no character
 
 
 def choose(
