@@ -108,7 +108,7 @@ class Settings(BaseModel):
         "GLM_ALLOWED_DIRS",
         (),
         f"folders, separated by '{os.pathsep}'",
-        "Folders that may be read besides the working, home and temporary folder. Over HTTP: the only ones.",
+        "Folders that may be read besides the working, home and temporary folder; a file named like a secret, by its own path. Over HTTP: the only ones.",
     )
     output_dir: Path | None = _setting(
         "GLM_OUTPUT_DIR",
