@@ -113,7 +113,7 @@ class GLMClient:
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        answer.fallback = _instead_of(first, answer, "gone" if self.gone(first) else "busy")
+        answer.fallback = _instead_of(first, answer, self._why_unasked(first))
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
@@ -247,6 +247,12 @@ class GLMClient:
     def card(self, model: str) -> Card:
         """Its card, corrected by what the service did when it was asked."""
         return self.findings.corrected(card(model, compatible=self.home.compatible))
+
+    def _why_unasked(self, model: str) -> str:
+        """Why a call went past a model without asking it."""
+        if self.gone(model):
+            return "gone"
+        return "refused a moment ago" if self.health.of(model).rests else "busy"
 
     def gone(self, model: str) -> str:
         """Why a model is not asked: the service has just said so, or did when it was asked; empty where it is."""
