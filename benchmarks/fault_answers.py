@@ -110,6 +110,7 @@ def damage() -> Iterator[Row]:
     endless = Fault("endless_line", size=100 << 20, times=0)
     yield Row("one line without an end", "upstream", once(), endless, ("endless",))
     yield Row("missing [DONE]", "ok", once(), Fault("no_done"), (WHOLE,))
+    yield Row("missing [DONE], and silence", "ok", once(), Fault("silent_end"), (WHOLE,))
     yield Row("one more frame with empty choices", "ok", once(), Fault("extra_empty_choices"), (WHOLE,))
     yield Row(
         "duplicate chunks",

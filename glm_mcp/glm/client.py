@@ -168,7 +168,9 @@ class GLMClient:
                         continue
                     if isinstance(final, RateLimited):
                         limiter.refused(grant)
-                    self._refused(race, model, final)
+                    # Where several of our own calls went out at once, the model is well and we were too many.
+                    ill = not isinstance(final, RateLimited) or grant.level == 1
+                    self._refused(race, model, final, ill=ill)
                     return
             limiter.succeeded(grant)
 
@@ -185,7 +187,7 @@ class GLMClient:
         race.answers(model, result)
         return None
 
-    def _refused(self, race: Race[T], model: Standing, error: GLMError) -> None:
+    def _refused(self, race: Race[T], model: Standing, error: GLMError, *, ill: bool) -> None:
         """What a refusal means for the rest of the call."""
         if isinstance(error, NetworkError):  # of the host: no other model helps
             where = place(model.card.id, self.home) or self.home
@@ -197,7 +199,7 @@ class GLMClient:
             # Nothing stands in for it but by the caller's own wish.
             error = error.but(again=Again.NEVER, hint=f"{self._another(model.card)}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
-        race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries))
+        race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries), ill=ill)
 
     def _another(self, gone: Card) -> str:
         """A model to name in the place of one that is gone."""

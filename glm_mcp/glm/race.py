@@ -119,8 +119,10 @@ class Race(Generic[T]):
         """One try has failed; what follows is decided once it is known whether the request can be changed."""
         self._note(model, error.kind + (f" {error.code}" if error.code else ""))
 
-    def refuses(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
-        """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`."""
+    def refuses(self, model: Standing, error: GLMError, *, wait: float, ends: bool, ill: bool) -> None:
+        """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`. `ill`: other calls
+        go past it for a while.
+        """
         model.phase, model.error = Phase.IDLE, error
         model.refusals += 1
         model.ready_at = anyio.current_time() + wait
@@ -135,7 +137,7 @@ class Race(Generic[T]):
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
-        elif error.again is Again.RETRY:
+        elif error.again is Again.RETRY and ill:
             self.health.refused(model.card.id, wait)
         if not self.over:
             after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"

@@ -185,11 +185,13 @@ _WRITER = """
 import sys
 from pathlib import Path
 from glm_mcp.outputs import Outputs
+from glm_mcp.sandbox import Sandbox
 folder = Path(sys.argv[1])
+sandbox = Sandbox(cwd=folder, home=folder, temp=folder)
 outputs = Outputs(folder=folder, cwd=None, data=folder, cache=folder / "cache")
 print("ready", flush=True)
 while True:
-    outputs.write(folder / "picture.png", b"whole" * 4_000_000)
+    outputs.write(folder / "picture.png", b"whole" * 4_000_000, sandbox=sandbox)
 """
 
 

@@ -246,7 +246,7 @@ async def test_a_file_broken_beyond_use_is_an_error_with_a_mend(data: bytes) -> 
 
 
 async def test_the_parsers_own_words_go_to_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"), pytest.raises(UnsupportedMedia) as caught:
+    with caplog.at_level("INFO", logger="glm_mcp"), pytest.raises(UnsupportedMedia) as caught:
         await opened(b"%PDF-1.7\n")
     assert "the parser: PDF error: invalid PDF format" in caplog.text
     assert "PDF error" not in str(caught.value)
