@@ -73,6 +73,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     overloaded: int = 0  # requests refused with 1305, nearly all by the weather
+    storms: int = 0  # rounds of bad weather
     rests: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
 
@@ -223,6 +224,7 @@ async def _rounds(
     before = await served.look()
     while time.monotonic() - began < seconds:
         if len(tally.rests) % 2:
+            tally.storms += 1
             served.simulator.weather = Weather.preset("bad", HOURS + len(tally.rests), WEATHER_SCALE)
         await _round(served, client_of, tally, chance, length)
         tally.overloaded += sum(r.code == "1305" for r in served.simulator.received)

@@ -207,6 +207,6 @@ async def test_a_soak_with_faults_at_random_leaves_nothing_behind() -> None:
         assert tally.cancelled
         assert tally.failed
         assert tally.rests
-        assert tally.overloaded
+        assert tally.storms
         assert tally.wrong == []
         assert tally.left == []
