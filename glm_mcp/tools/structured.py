@@ -13,7 +13,7 @@ from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedM
 from glm_mcp.media.worker import run_job
 
 ResponseFormat = bool | dict[str, Any]  # true, or a JSON Schema
-CHECK_S = 10.0  # for one check; an honest one takes milliseconds beside the start of a process
+CHECK_S = 5.0  # for one check; an honest one takes milliseconds beside the start of a process
 SCHEMA_BYTES = 60_000  # of a schema; what is larger is no instruction for a model
 _FIX = "Mend the schema, or give json=true."
 

@@ -19,7 +19,7 @@ from glm_mcp.simulator import Fault, Simulator, Switches
 pytestmark = pytest.mark.anyio
 
 
-SHORT_S = 1.5  # within which a call with the waits of tests is tried again some ten times
+SHORT_S = 1.25  # within which a call with the waits of tests is tried again some ten times
 
 
 async def failure(sim: Simulator, *, model: str | None = T, within: float = SHORT_S) -> GLMError:
@@ -275,6 +275,6 @@ async def test_any_body_is_an_error_of_ours(body: bytes, kind: str, status: int)
     )
     async with client_of(transport=transport, pace=Pace(waits=(0, 0))) as client:
         with pytest.raises(GLMError) as caught:
-            await ask(client, model=T, within=1.2)
+            await ask(client, model=T, within=0.9)
     assert caught.value.kind in {"upstream", "invalid_request"}
     assert caught.value.hint
