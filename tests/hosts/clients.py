@@ -34,7 +34,7 @@ CALLS: list[Call] = [
 MARKS = {
     "chat": ["I received text of", "SIMULATED"],
     "describe_image": ["I received 1 image: JPEG", "256,646 bytes", "SIMULATED"],
-    "analyze_video": ["I received 12 images", "12 frames of", "SIMULATED"],
+    "analyze_video": ["I received 1 video: MP4", "sent whole", "SIMULATED"],
     "read_document": ["Lakeside Brewery", "1 scanned page transcribed", "SIMULATED"],
     "generate_image": ["made.png", "1024"],
 }
