@@ -101,15 +101,15 @@ def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
 
 @pytest.fixture
 def connect(app_of: Callable[..., App]) -> Connect:
-    """Connects an MCP client to the server: `async with connect(host="claude-code", GLM_...=...) as client`."""
+    """Connects an MCP client to the server: `async with connect(client="claude-code", GLM_...=...) as client`."""
 
     @asynccontextmanager
     async def open_client(
-        *, host: str = "a-host", mode: str = "legacy", app: App | None = None, **options: Any
+        *, client: str = "a-client", mode: str = "legacy", app: App | None = None, **options: Any
     ) -> AsyncIterator[Client]:
-        info = types.Implementation(name=host, version="1")
+        info = types.Implementation(name=client, version="1")
         server = build(app or app_of(**options))
-        async with Watched(server, client_info=info, mode=mode) as client:
-            yield client
+        async with Watched(server, client_info=info, mode=mode) as connected:
+            yield connected
 
     return open_client

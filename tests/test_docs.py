@@ -358,7 +358,7 @@ async def test_every_call_of_the_scenario_table_is_answered(
     shown = [c for c in scenario_calls(page("README.md")) if "https://" not in str(c)]  # made-up addresses
     for _, arguments in shown:
         lend(arguments, folders.cwd)
-    async with connect(host="glm-mcp") as client:
+    async with connect(client="glm-mcp") as client:
         for tool, arguments in shown:
             if "json" in arguments:
                 sim.queue(Reply("{}"))  # simulated models that see answer in prose

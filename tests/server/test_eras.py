@@ -128,7 +128,7 @@ async def test_a_host_is_known_by_its_name_in_every_era(
     app = app_of()
     app.tools = [Tool("host", "Host", "Tells.", ModelArgs, _host)]
     with anyio.fail_after(10):
-        async with connect(app=app, mode=mode, host=name) as client:
+        async with connect(app=app, mode=mode, client=name) as client:
             assert text_of(await client.call_tool("host", {})).startswith(expected)
 
 

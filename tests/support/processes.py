@@ -181,7 +181,7 @@ class Stdio(Process):
     def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         return self.answer(self.start(method, params))
 
-    def initialize(self, version: str = "2025-06-18", name: str = "a-host") -> dict[str, Any]:
+    def initialize(self, version: str = "2025-06-18", name: str = "a-client") -> dict[str, Any]:
         about = {
             "protocolVersion": version,
             "capabilities": {},

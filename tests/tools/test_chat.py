@@ -348,7 +348,7 @@ async def test_thinking_is_asked_for_and_shown_when_wanted(connect: Connect, sim
 
 async def test_shown_reasoning_is_capped(connect: Connect, sim: Simulator) -> None:
     sim.queue(Reply(text="Done.", reasoning="ponder " * 2_000))
-    async with connect(host="claude-code") as client:
+    async with connect(client="claude-code") as client:
         text = await say(client, "chat", prompt="hi", thinking="show")
     assert text.startswith("Done.\n\nReasoning:\nponder")
     assert 4_000 < len(text) < 4_300

@@ -247,12 +247,12 @@ async def test_a_preview_is_small_and_only_for_hosts_that_show_pictures(
     connect: Connect, sim: Simulator
 ) -> None:
     shown = {}
-    for host in ("claude-code", "codex-mcp-client", "Cline", "a-host", ""):
-        async with connect(host=host) as client:
+    for host in ("claude-code", "codex-mcp-client", "Cline", "a-client", ""):
+        async with connect(client=host) as client:
             shown[host] = images(
                 await call(client, "generate_image", prompt="a hill", size="16:9", preview=True)
             )
-    async with connect(host="claude-code") as client:
+    async with connect(client="claude-code") as client:
         default = images(await call(client, "generate_image", prompt="a hill"))
         without = images(await call(client, "generate_image", prompt="a hill", preview="no"))
     assert [host for host, found in shown.items() if found] == ["claude-code", "codex-mcp-client"]
@@ -266,7 +266,7 @@ async def test_a_preview_is_small_and_only_for_hosts_that_show_pictures(
 
 
 async def test_a_preview_that_was_asked_for_in_vain_is_said(connect: Connect, sim: Simulator) -> None:
-    async with connect(host="Cline") as client:
+    async with connect(client="Cline") as client:
         text = await say(client, "generate_image", prompt="a hill", size="512x512", preview=True)
     assert "no preview: this host is not known to show pictures" in text
 

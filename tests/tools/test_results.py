@@ -46,12 +46,12 @@ def weight(result: types.CallToolResult) -> int:
 
 
 @pytest.mark.parametrize("text", list(TEXTS))
-@pytest.mark.parametrize(("host", "budget"), [("a-host", 7_800), ("Cline", 7_800), ("claude-code", 50_000)])
+@pytest.mark.parametrize(("host", "budget"), [("a-client", 7_800), ("Cline", 7_800), ("claude-code", 50_000)])
 async def test_a_long_answer_fits_its_host_and_uses_the_room(
     connect: Connect, sim: Simulator, text: str, host: str, budget: int
 ) -> None:
     sim.queue(Reply(text=TEXTS[text]))
-    async with connect(host=host) as client:
+    async with connect(client=host) as client:
         result = await call(client, "chat", prompt="Tell me everything.")
     assert budget * 0.7 < weight(result) <= budget
     assert "[glm-4.7-flash · " in text_of(result)

@@ -228,7 +228,7 @@ async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is
     put(
         folders.cwd / "long.pdf", pdf([text_at(72, 790, f"Chapter {n}.", 18) + filler for n in range(1, 501)])
     )
-    async with connect(host="claude-code") as client:
+    async with connect(client="claude-code") as client:
         text = await say(client, "read_document", 55, documents="long.pdf", prompt="Which chapter?")
     *pieces, joined = chats_done(sim)
     assert len(pieces) >= 2
