@@ -1,8 +1,7 @@
-"""One child process a job, for readers that may crash, hang or eat memory: `run_job` in the server, `child.main` there.
+"""One child process a job, for readers that may crash, hang or eat memory: `run_job` in the server, `worker_child` there.
 
-The child gets no key and no working folder on its path: its environment holds what `_environment` names, the
-opened file is its standard input, the job travels in the variable GLM_WORKER_JOB (a password must not be on a
-command line), the result comes back framed on its standard output.
+The child gets no key and no working folder on its path: `worker_start` decides what its environment holds and how it
+starts. The opened file is its standard input, the result comes back framed on its standard output.
 """
 
 from __future__ import annotations
@@ -14,47 +13,42 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import IO, Any
 
 import anyio
-from anyio.abc import Process
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
+from glm_mcp.media.worker_bound import MEMORY_MB, at_once
 from glm_mcp.media.worker_child import STARTED, load
+from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawned
 from glm_mcp.threads import in_thread, limiter
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
-# What a Python, its libraries and temporary files need; the rest of the environment (keys, HOME) stays here.
-_PASSED = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"),
-    *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
-)
-
-# -P keeps the working folder, which may be a stranger's repository, off the module path. The parent's own path is
-# appended, so that the child finds the package wherever the parent found it, and never before the standard library.
-_BOOT = (
-    "import os, sys; "
-    "sys.path.extend(p for p in os.environ['GLM_WORKER_PATH'].split(os.pathsep) if p not in sys.path); "
-    "from glm_mcp.media.worker_child import main; main()"
-)
+Start = Callable[[str, IO[bytes]], AbstractAsyncContextManager[Worker]]
 
 _log = logging.getLogger(__name__)
 
 
 async def run_job(
-    job: str, source: Source | bytes, params: dict[str, Any], *, timeout_s: float = 60, memory_mb: int = 1500
+    job: str,
+    source: Source | bytes,
+    params: dict[str, Any],
+    *,
+    timeout_s: float = 60,
+    memory_mb: int = MEMORY_MB,
+    fork: bool = FORKS,
 ) -> tuple[dict[str, Any], list[bytes]]:
     """What `job` ("module:function") makes of `source`: its facts and its blobs.
 
-    `params`: JSON-able, under 100 KB; `params["name"]` names the file in messages. At most max(2, CPUs) jobs run at
-    once; `timeout_s` counts from the start of the process. Cancelling kills the process and all it started.
+    `params`: JSON-able, under 100 KB; `params["name"]` names the file in messages. As many jobs run at once as
+    `at_once` says; `timeout_s` counts from the start of the process. Cancelling kills the process and all it started.
 
     Raises: whatever GLMError the job raised; MediaTooLarge (out of memory), UnsupportedMedia (crashed), TimedOut.
     """
@@ -74,10 +68,12 @@ async def run_job(
             f"the arguments for reading {name} are too long",
             "Give fewer pages, or a shorter password or text.",
         )
-    async with limiter("children", max(2, os.cpu_count() or 2)):
+    places = limiter("children", 1)
+    places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
+    async with places:
         file = await in_thread(_as_file, source)
         try:
-            return await _run(job, name, file, spec, timeout_s)
+            return await _run(job, name, file, spec, timeout_s, forked if fork else spawned)
         finally:
             if not isinstance(source, Source) or file is not source.handle:
                 file.close()
@@ -95,32 +91,20 @@ def _as_file(source: Source | bytes) -> IO[bytes]:
     return file_of(source.read() if isinstance(source, Source) else source)
 
 
-def _environment(spec: str) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    paths = os.pathsep.join(p for p in sys.path if p)
-    # Fewer malloc arenas: each reserves 64 MiB of the address space that the memory limit counts.
-    return {**passed, "GLM_WORKER_JOB": spec, "GLM_WORKER_PATH": paths, "MALLOC_ARENA_MAX": "2"}
-
-
 async def _run(
-    job: str, name: str, file: IO[bytes], spec: str, timeout_s: float
+    job: str, name: str, file: IO[bytes], spec: str, timeout_s: float, start: Start
 ) -> tuple[dict[str, Any], list[bytes]]:
     stdout, stderr = bytearray(), bytearray()
     code: int | None = None
-    with anyio.move_on_after(timeout_s):
-        process = await anyio.open_process(
-            [sys.executable, "-P", "-X", "utf8", "-c", _BOOT],
-            stdin=file.fileno(),
-            env=_environment(spec),
-            start_new_session=True,
-        )
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_drain_tail, process, stderr)
-                await _drain(process, stdout)
-            code = await process.wait()
-        finally:
-            await _kill(process)
+    try:
+        with anyio.move_on_after(timeout_s):
+            async with start(spec, file) as worker, anyio.create_task_group() as tasks:
+                tasks.start_soon(_drain_tail, worker, stderr)
+                await _drain(worker, stdout)
+                code = await worker.wait()
+                worker.kill()  # what it started may hold its standard error open
+    except NotStarted as error:
+        code, stderr = 1, bytearray(str(error).encode())
     if code is None:
         raise TimedOut(
             f"reading {name} took longer than {timeout_s:g} s",
@@ -141,38 +125,18 @@ async def _run(
     return header["result"], blobs
 
 
-async def _drain(process: Process, into: bytearray) -> None:
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    async for chunk in process.stdout:
+async def _drain(worker: Worker, into: bytearray) -> None:
+    async for chunk in worker.stdout:
         into += chunk
         if len(into) > RESULT_BYTES:
-            _kill_group(process)
+            worker.kill()
             return
 
 
-async def _drain_tail(process: Process, into: bytearray) -> None:
-    assert process.stderr is not None  # noqa: S101 - it was asked for
-    async for chunk in process.stderr:
+async def _drain_tail(worker: Worker, into: bytearray) -> None:
+    async for chunk in worker.stderr:
         into += chunk
         del into[:-_STDERR_BYTES]
-
-
-async def _kill(process: Process) -> None:
-    """Ends the child and whatever it started, and waits until it is gone: no zombie, even when we are cancelled."""
-    _kill_group(process)
-    with anyio.CancelScope(shield=True):
-        await process.wait()
-        await process.aclose()
-
-
-def _kill_group(process: Process) -> None:
-    try:
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # already gone
-        pass
 
 
 def _unframe(raw: bytearray) -> tuple[dict[str, Any] | None, list[bytes]]:

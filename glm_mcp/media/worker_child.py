@@ -22,8 +22,14 @@ STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: wi
 
 
 def main() -> None:
+    """Of a worker that was not forked: its job is in its environment."""
     spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
-    _die_with(spec["parent"])
+    die_with(spec["parent"])
+    run(spec)
+
+
+def run(spec: dict[str, Any]) -> None:
+    """Does the job on standard input, writes the frame to standard output, and ends the process."""
     _limit(spec["memory_mb"], spec["cpu_s"])
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints and native chatter must not run into the frame
@@ -117,7 +123,7 @@ def _limit(memory_mb: int, cpu_s: int) -> None:
             continue
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """A child must not outlive a server that was killed: PR_SET_PDEATHSIG on Linux, a look at getppid elsewhere."""
     if sys.platform == "win32":
         return

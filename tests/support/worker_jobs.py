@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from glm_mcp import errors
+from glm_mcp.media.worker_child import load
 
 Result = tuple[dict[str, Any], list[bytes]]
 
@@ -132,3 +133,11 @@ def fail(file: BinaryIO, params: dict[str, Any]) -> Result:
     if cls is errors.MissingExtra:
         raise errors.MissingExtra("heic", "reading HEIC")
     raise cls(f"{params['name']} is bad", "Do better.", code="7")
+
+
+def loads(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """What the job params["inner"] loads while it runs, beyond what the process had at its start."""
+    before = set(sys.modules)
+    inner = load(params.pop("inner"))
+    inner(file, params)
+    return {"modules": sorted(set(sys.modules) - before)}, []

@@ -1,0 +1,179 @@
+"""The clean process that workers are forked from: one for a server, with the server's libraries but nothing of its user.
+
+It is started without a key (`worker_start.environment`), never touches a file that a job reads, and stays of one thread,
+so that a fork of it is whole. After the first good job of a family it loads what the next ones would load each for
+itself; a library that hangs or crashes while it is loaded does so in a worker, under limits.
+
+Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
+goes and where its errors go. On the channel wait the job's words; back come the worker's pid and its exit code, 4 bytes
+each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from glm_mcp.media import worker_child
+
+JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
+_LOADED_EARLY = ("ctypes", "resource", "traceback", "glm_mcp.errors")
+# What jobs load while they run, by the folder of their module: optional parts, and what only some files need.
+_PICTURES = tuple(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png"))  # as Pillow loads first
+_LOADED_LATE = {
+    "glm_mcp.media.documents": (
+        *("bs4", "chardet", "email.parser", "liteparse", "liteparse.parser", "lxml.etree", "markdownify"),
+        *("olefile", "python_calamine"),
+        *("encodings.cp437", "encodings.cp1252", "encodings.gb18030", "encodings.utf_16_le"),
+    ),
+    "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),
+    "glm_mcp.media.video": (*_PICTURES, "av", "av.logging"),
+}
+
+
+@dataclass(slots=True)
+class _Worker:
+    pid: int
+    channel: int
+    module: str
+
+
+def main(idle_s: float = 600) -> None:
+    """`idle_s`: after so long without a job it gives its memory back; the next job starts another."""
+    control = socket.socket(fileno=os.dup(0))
+    with open(os.devnull, "rb", buffering=0) as null:  # noqa: PTH123 - a device
+        os.dup2(null.fileno(), 0)
+    for module in _LOADED_EARLY:
+        importlib.import_module(module)
+    gc.freeze()
+    _Forks(control, idle_s).serve()
+    os._exit(0)
+
+
+class _Forks:
+    def __init__(self, control: socket.socket, idle_s: float) -> None:
+        self._control = control
+        self._idle_s = idle_s
+        self._workers: dict[int, _Worker] = {}  # by channel
+        self._loaded: set[str] = set()
+        self._ended, self._end = os.pipe()  # a byte when a worker ends
+        for fd in (self._ended, self._end):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._end)
+        self._ready = select.poll()
+        for fd in (control.fileno(), self._ended):
+            self._ready.register(fd, select.POLLIN)
+
+    def serve(self) -> None:
+        """Until the server and its workers have gone, or nobody has asked for long."""
+        served = True
+        while served or self._workers:
+            events = self._ready.poll(self._idle_s * 1000)
+            if not events and not self._workers:
+                return
+            for fd, _ in events:
+                if fd == self._ended:
+                    os.read(self._ended, 4096)
+                elif fd != self._control.fileno():
+                    self._ready.unregister(fd)  # its server has gone, or wants it no more
+                    _kill_group(self._workers[fd].pid)
+                elif not self._take():
+                    self._ready.unregister(fd)
+                    served = False
+            for module in self._reap():
+                self._load(module)
+
+    def _take(self) -> bool:
+        """Starts the job that was sent; False when nobody is there to send another."""
+        try:
+            message, fds, _, _ = socket.recv_fds(self._control, 1, 4)
+        except OSError:
+            return False
+        if len(fds) == 4:
+            self._start(*fds)
+        for fd in fds:
+            if fd not in self._workers:
+                os.close(fd)
+        return bool(message)
+
+    def _start(self, channel: int, file: int, out: int, err: int) -> None:
+        words = os.read(channel, JOB_MESSAGE)
+        if not words:  # given up meanwhile
+            return
+        spec: dict[str, Any] = json.loads(words)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._work(parent, spec, channel, (file, out, err))
+        self._workers[channel] = _Worker(pid, channel, spec["job"].partition(":")[0])
+        self._ready.register(channel, select.POLLIN)
+        _tell(channel, pid)
+
+    def _work(self, parent: int, spec: dict[str, Any], channel: int, standard: tuple[int, int, int]) -> None:
+        """In the fork; does not return."""
+        try:
+            os.setsid()  # a group of its own, so that killing it reaches what it starts
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number, fd in enumerate(standard):
+                os.dup2(fd, number)
+            os.closerange(3, 1 + max(self._control.fileno(), self._end, channel, *standard, *self._workers))
+            worker_child.die_with(parent)
+            worker_child.run(spec)
+        except BaseException:  # noqa: BLE001 - nothing of a fork may go on as if it were the process it came from
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    def _reap(self) -> list[str]:
+        """Tells the end of each worker that ended; the modules whose jobs went well."""
+        good = []
+        for worker in list(self._workers.values()):
+            # Looked at first and waited for last: until then nobody else can get its number.
+            if os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            _kill_group(worker.pid)
+            code = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
+            _tell(worker.channel, code)
+            with contextlib.suppress(KeyError):
+                self._ready.unregister(worker.channel)
+            del self._workers[worker.channel]
+            os.close(worker.channel)
+            if code == 0:
+                good.append(worker.module)
+        return good
+
+    def _load(self, module: str) -> None:
+        """What the next job of this module, or of its family, would have to load."""
+        late = next((row for folder, row in _LOADED_LATE.items() if module.startswith(folder)), ())
+        wanted = [name for name in (module, *late) if name not in self._loaded]
+        for name in wanted:
+            with contextlib.suppress(Exception):  # an optional part that is not installed
+                importlib.import_module(name)
+        if wanted:
+            self._loaded.update(wanted)
+            gc.collect()
+            gc.freeze()  # so that a collection in a worker does not copy every page
+
+
+def _tell(channel: int, number: int) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        os.write(channel, struct.pack("i", number))
+
+
+def _kill_group(pid: int) -> None:
+    for kill in (os.killpg, os.kill):  # a worker has its own group only once it has run a little
+        with contextlib.suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)

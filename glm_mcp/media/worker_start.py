@@ -1,0 +1,298 @@
+"""How a worker starts, the server's side: forked from the clean process of `worker_forks`, or as a Python of its own.
+
+Forked where that is safe: on Linux. macOS has system libraries that do not survive a fork, Windows has none.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import IO, Protocol
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import Process
+
+from glm_mcp.threads import in_thread
+
+FORKS = sys.platform == "linux"
+
+_CHUNK = 1 << 20
+_PATIENCE_S = 5.0  # with the clean process, which answers in milliseconds when it is well
+
+# What a Python, its libraries and temporary files need; the rest of the environment (keys, HOME) stays here.
+_PASSED = (
+    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"),
+    *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+)
+
+# -P keeps the working folder, which may be a stranger's repository, off the module path. The parent's own path is
+# appended, so that the child finds the package wherever the parent found it, and never before the standard library.
+_BOOT = (
+    "import os, sys; "
+    "sys.path.extend(p for p in os.environ['GLM_WORKER_PATH'].split(os.pathsep) if p not in sys.path); "
+    "from glm_mcp.media.{} import main; main()"
+)
+
+
+class NotStarted(Exception):
+    """No worker came to be; its words are what the clean process said at its end."""
+
+
+class Worker(Protocol):
+    """A process with one job."""
+
+    @property
+    def stdout(self) -> AsyncIterable[bytes]: ...
+    @property
+    def stderr(self) -> AsyncIterable[bytes]: ...
+    async def wait(self) -> int:
+        """Its exit code; of a signal, the negative number."""
+
+    def kill(self) -> None:
+        """Ends it and what it started; nothing when it has ended."""
+
+
+def _environment() -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    paths = os.pathsep.join(p for p in sys.path if p)
+    # Fewer malloc arenas: each reserves 64 MiB of the address space that the memory limit counts.
+    return {**passed, "GLM_WORKER_PATH": paths, "MALLOC_ARENA_MAX": "2"}
+
+
+def _command(module: str) -> list[str]:
+    return [sys.executable, "-P", "-X", "utf8", "-c", _BOOT.format(module)]
+
+
+# ── A Python of its own ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Spawned:
+    def __init__(self, process: Process) -> None:
+        assert process.stdout  # noqa: S101 - they were asked for
+        assert process.stderr  # noqa: S101
+        self._process = process
+        self.stdout, self.stderr = process.stdout, process.stderr
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # already gone
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def spawned(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
+    """A worker with this job; killed at the end, and no zombie is left, also when we are cancelled."""
+    process = await anyio.open_process(
+        _command("worker_child"),
+        stdin=file.fileno(),
+        env={**_environment(), "GLM_WORKER_JOB": spec},
+        start_new_session=True,
+    )
+    worker = _Spawned(process)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        with anyio.CancelScope(shield=True):
+            await process.wait()
+            await process.aclose()
+
+
+# ── A fork ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Forks:
+    """The clean process, from outside."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - this Python
+                _command("worker_forks"),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, *fds: int) -> None:
+        """Raises OSError when it has gone, or is stuck with earlier ones."""
+        socket.send_fds(self._control, [b"j"], fds)
+
+    def leave(self) -> None:
+        """It goes when its last worker has."""
+        self._control.close()
+
+    def kill(self) -> None:
+        """Its workers go with it."""
+        self._process.kill()
+
+    def close(self) -> str:
+        """Ends it, and its workers; what it said of its own end. Blocks, for a second where it will not go."""
+        self.leave()
+        try:
+            said = self._process.communicate(timeout=1)[1]
+        except subprocess.TimeoutExpired:
+            self.kill()
+            said = self._process.communicate()[1]
+        return said.decode("utf-8", "replace")
+
+
+class _Shared:
+    """The one clean process of this process. Applications in it share that as they share its cores."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forks: _Forks | None = None
+        self._left: list[_Forks] = []
+        atexit.register(self.close)
+
+    def get(self) -> _Forks:
+        """Started, or started again when it has ended or the environment it should have is another. Blocking."""
+        environment = _environment()
+        with self._lock:
+            self._left = [forks for forks in self._left if forks.runs()]
+            if self._forks and self._forks.runs() and self._forks.environment == environment:
+                return self._forks
+            if self._forks:
+                self._forks.leave()
+                self._left.append(self._forks)
+            self._forks = _Forks(environment)
+            return self._forks
+
+    def close(self) -> None:
+        for forks in (*self._left, *([self._forks] if self._forks else [])):
+            forks.close()
+
+
+_shared = _Shared()
+
+
+class _Pipe:
+    """What comes out of a pipe, in pieces."""
+
+    def __init__(self) -> None:
+        self._fd, self.other_end = os.pipe()
+        os.set_blocking(self._fd, False)
+        import fcntl  # not on Windows
+
+        with suppress(OSError):  # a user may have only so much of this
+            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _CHUNK)
+
+    def __aiter__(self) -> _Pipe:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await anyio.lowlevel.checkpoint()
+        while True:
+            try:
+                piece = os.read(self._fd, _CHUNK)
+            except BlockingIOError:
+                await anyio.wait_readable(self._fd)
+                continue
+            if not piece:
+                raise StopAsyncIteration
+            return piece
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class _Forked:
+    def __init__(self, forks: _Forks) -> None:
+        self.forks = forks
+        self.stdout, self.stderr = _Pipe(), _Pipe()
+        self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.setblocking(False)
+        self._code: int | None = None
+
+    async def start(self, spec: str, file: IO[bytes]) -> bool:
+        """Whether a worker came to be."""
+        theirs = (self.stdout.other_end, self.stderr.other_end)
+        try:
+            self._channel.send(spec.encode())
+            self.forks.send(self._theirs.fileno(), file.fileno(), *theirs)
+        except OSError:
+            return False
+        finally:
+            self._theirs.close()
+            for fd in theirs:
+                os.close(fd)
+        return await self._hear() is not None
+
+    async def wait(self) -> int:
+        if self._code is None:
+            code = await self._hear()
+            self._code = -signal.SIGKILL if code is None else code  # the clean process was killed: so was it
+        return self._code
+
+    def kill(self) -> None:
+        with suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)
+
+    async def _hear(self) -> int | None:
+        while True:
+            try:
+                data = self._channel.recv(4)
+            except BlockingIOError:
+                await anyio.wait_readable(self._channel)
+                continue
+            except OSError:
+                return None
+            if len(data) < 4:
+                return None
+            number: int = struct.unpack("i", data)[0]
+            return number
+
+    async def end(self) -> None:
+        """Killed and gone, also when we are cancelled."""
+        with anyio.CancelScope(shield=True):
+            self.kill()
+            with anyio.move_on_after(_PATIENCE_S) as late:
+                await self._gone()
+            if late.cancelled_caught:
+                self.forks.kill()
+        self._channel.close()
+        self.stdout.close()
+        self.stderr.close()
+
+    async def _gone(self) -> None:
+        while self._code is None and await self._hear() is not None:
+            pass
+
+
+@asynccontextmanager
+async def forked(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
+    """A worker with this job, as of `spawned`. Raises NotStarted."""
+    for again in (True, False):  # a clean process that was killed, or went for want of work, is started anew
+        forks = await in_thread(_shared.get)
+        worker = _Forked(forks)
+        try:
+            if await worker.start(spec, file):
+                yield worker
+                return
+        finally:
+            await worker.end()
+        if not again:
+            raise NotStarted(await in_thread(forks.close))
