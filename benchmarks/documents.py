@@ -11,7 +11,6 @@ import argparse
 import importlib
 import io
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -24,12 +23,11 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import anyio
 from samples_large import WORDS
 from stdio import Server, Upstream, ours
-from watch import Memory, processes
+from watch import Memory, tree, tree_bytes
 
-from glm_mcp.media.worker import at_once
+from glm_mcp.media.worker_bound import at_once
 
 LIMIT = 1.5  # times markitdown
 TOGETHER = 20
@@ -190,6 +188,32 @@ def compare(folder: Path, python: str | None, rounds: int) -> int:
     return missed
 
 
+def together(folder: Path) -> int:
+    """Many documents at once; the number of missed targets."""
+    for number in range(TOGETHER):
+        (folder / f"copy{number}.epub").write_bytes(epub())
+    with serving(folder) as server:
+        read(server, folder / "sample.epub")
+        before = tree_bytes(server.process.pid)
+        began = time.perf_counter()
+        with Memory(server.process.pid) as used:
+            asked = {
+                server.send("tools/call", {"name": "read_document", "arguments": {"documents": str(path)}})
+                for path in folder.glob("copy*.epub")
+            }
+            while asked:
+                asked.discard(server.receive().get("id", 0))
+        took = time.perf_counter() - began
+        others = len(tree(server.process.pid))
+    workers = used.processes - others
+    good = workers <= at_once(0)
+    print(
+        f"{'ok  ' if good else 'MISS'} {TOGETHER} at once: {workers} workers at a time (target ≤ {at_once(0)}), {took:.2f} s, "
+        f"{(used.peak - before) / MB:.0f} MB above {before / MB:.0f} MB of the server and the process it forks from"
+    )
+    return not good
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--markitdown", metavar="PYTHON")
@@ -199,7 +223,7 @@ def main() -> int:
         folder = Path(name)
         for kind, make in MAKERS.items():
             (folder / f"sample.{kind}").write_bytes(make())
-        missed = compare(folder, given.markitdown, given.rounds)
+        missed = compare(folder, given.markitdown, given.rounds) + together(folder)
     print(f"\n{missed} missed")
     return 1 if missed else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -15,18 +16,23 @@ TICK_S = 0.005
 
 
 class Memory:
-    """The highest sum of PSS (memory, shared pages counted in shares) over a process tree, in bytes; Linux."""
+    """The highest sum of PSS (memory, shared pages counted in shares) over a process tree, in bytes, and the highest number
+    of its processes; Linux.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.idle = tree_bytes(pid)
         self.peak = self.idle
+        self.processes = 1
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._poll, daemon=True)
 
     def _poll(self) -> None:
         while not self._over.wait(POLL_S):
-            self.peak = max(self.peak, tree_bytes(self.pid))
+            pids = tree(self.pid)
+            self.processes = max(self.processes, len(pids))
+            self.peak = max(self.peak, sum(map(_bytes, pids)))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -41,20 +47,28 @@ class Memory:
         return self.peak - self.idle
 
 
-def tree_bytes(pid: int) -> int:
-    total = 0
-    waiting = [pid]
+def tree(pid: int) -> list[int]:
+    """The process and all that it and these have started."""
+    found, waiting = [], [pid]
     while waiting:
         one = waiting.pop()
-        try:
-            for line in Path(f"/proc/{one}/smaps_rollup").read_text(encoding="ascii").splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
+        found.append(one)
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
             for task in Path(f"/proc/{one}/task").iterdir():
                 waiting += map(int, (task / "children").read_text(encoding="ascii").split())
-        except (OSError, ValueError):  # it has ended meanwhile
-            continue
-    return total
+    return found
+
+
+def tree_bytes(pid: int) -> int:
+    return sum(map(_bytes, tree(pid)))
+
+
+def _bytes(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 class Ticks:

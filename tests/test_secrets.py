@@ -80,12 +80,12 @@ def test_neither_the_command_line_nor_a_workers_environment_holds_the_key(
     with Stdio(env, tmp_path) as server:
         server.initialize()
         server.start_call("read_document", {"documents": "paper.pdf"})
-        worker = until(server.children)[0]
+        worker = until(server.workers)[-1]
 
         def environment_of_worker() -> bytes:
             # Between fork and exec a child still shows its parent's.
             found = Path(f"/proc/{worker}/environ").read_bytes()
-            return found if b"GLM_WORKER_JOB" in found else b""
+            return found if b"GLM_WORKER_PATH" in found else b""
 
         environ = until(environment_of_worker)
         seen = [

@@ -69,14 +69,13 @@ async def run_job(
             "Give fewer pages, or a shorter password or text.",
         )
     places = limiter("children", 1)
-    places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
+    if places.borrowed_tokens:
+        places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
     async with places:
-        file = await in_thread(_as_file, source)
-        try:
+        if isinstance(source, Source) and source.handle is not None:
+            return await _run(job, name, source.handle, spec, timeout_s, forked if fork else spawned)
+        with await in_thread(_as_file, source) as file:
             return await _run(job, name, file, spec, timeout_s, forked if fork else spawned)
-        finally:
-            if not isinstance(source, Source) or file is not source.handle:
-                file.close()
 
 
 async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -85,9 +84,7 @@ async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[di
 
 
 def _as_file(source: Source | bytes) -> IO[bytes]:
-    """The source as a real file: its own handle, or an unlinked temporary one that holds its bytes."""
-    if isinstance(source, Source) and source.handle is not None:
-        return source.handle
+    """An unlinked temporary file that holds the bytes."""
     return file_of(source.read() if isinstance(source, Source) else source)
 
 

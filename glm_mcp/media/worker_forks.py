@@ -28,15 +28,17 @@ from glm_mcp.media import worker_child
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 _LOADED_EARLY = ("ctypes", "resource", "traceback", "glm_mcp.errors")
 # What jobs load while they run, by the folder of their module: optional parts, and what only some files need.
-_PICTURES = tuple(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png"))  # as Pillow loads first
+_PICTURES = tuple(
+    f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png")
+)  # as Pillow loads first
 _LOADED_LATE = {
     "glm_mcp.media.documents": (
         *("bs4", "chardet", "email.parser", "liteparse", "liteparse.parser", "lxml.etree", "markdownify"),
-        *("olefile", "python_calamine"),
+        *("PIL.Image", "PIL.ImageChops", "olefile", "python_calamine"),
         *("encodings.cp437", "encodings.cp1252", "encodings.gb18030", "encodings.utf_16_le"),
     ),
     "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),
-    "glm_mcp.media.video": (*_PICTURES, "av", "av.logging"),
+    "glm_mcp.media.video": (*_PICTURES, "av", "av.logging", "av.subtitles.stream"),
 }
 
 

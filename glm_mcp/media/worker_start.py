@@ -26,7 +26,7 @@ from glm_mcp.threads import in_thread
 FORKS = sys.platform == "linux"
 
 _CHUNK = 1 << 20
-_PATIENCE_S = 5.0  # with the clean process, which answers in milliseconds when it is well
+_PATIENCE_S = 2.0  # with the clean process, which answers in milliseconds when it is well
 
 # What a Python, its libraries and temporary files need; the rest of the environment (keys, HOME) stays here.
 _PASSED = (
@@ -169,15 +169,17 @@ class _Shared:
         atexit.register(self.close)
 
     def get(self) -> _Forks:
-        """Started, or started again when it has ended or the environment it should have is another. Blocking."""
+        """Started, or started again when it has ended or the environment it should have is another. Takes a moment."""
         environment = _environment()
         with self._lock:
-            self._left = [forks for forks in self._left if forks.runs()]
             if self._forks and self._forks.runs() and self._forks.environment == environment:
                 return self._forks
             if self._forks:
                 self._forks.leave()
                 self._left.append(self._forks)
+            for forks in [f for f in self._left if not f.runs()]:
+                forks.close()
+                self._left.remove(forks)
             self._forks = _Forks(environment)
             return self._forks
 
@@ -286,7 +288,7 @@ class _Forked:
 async def forked(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
     """A worker with this job, as of `spawned`. Raises NotStarted."""
     for again in (True, False):  # a clean process that was killed, or went for want of work, is started anew
-        forks = await in_thread(_shared.get)
+        forks = _shared.get()
         worker = _Forked(forks)
         try:
             if await worker.start(spec, file):

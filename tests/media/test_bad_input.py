@@ -412,11 +412,16 @@ EXPECTED = {"crash": "unsupported_media", "swell": "media_too_large", "hang": "t
 
 
 def children() -> set[int]:
-    """The processes that this one has started and that are still there, zombies too."""
+    """The workers that are still there, zombies too: what was forked from the processes that this one has started."""
+    return {worker for clean in children_of("self") for worker in children_of(clean)}
+
+
+def children_of(pid: int | str) -> set[int]:
     found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a thread that has ended since
-            found |= {int(n) for n in (task / "children").read_text(encoding="ascii").split()}
+    with contextlib.suppress(FileNotFoundError):  # it has ended since
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found |= {int(n) for n in (task / "children").read_text(encoding="ascii").split()}
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from support import made_documents
-from support.processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, stuck_reader, until
+from support.processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, stuck_reader, until, workers
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -25,14 +25,6 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 WITHIN_S = 1.0
 SLACK_S = 0.5  # for this test's own look at it, on a busy machine
-
-
-def children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    try:
-        return [int(word) for word in path.read_text(encoding="ascii").split()]
-    except OSError:
-        return []
 
 
 def all_gone(pids: list[int]) -> bool:
@@ -48,10 +40,10 @@ def test_a_signal_ends_the_server_and_its_worker_within_a_second(
     with Stdio(env, tmp_path) as server:
         server.initialize()
         server.start_call("read_document", {"documents": "paper.pdf"})
-        workers = until(server.children)
+        pids = until(server.workers)
         began = time.monotonic()
         assert server.signal(number) < WITHIN_S
-        until(lambda: all_gone(workers), 5)
+        until(lambda: all_gone(pids), 5)
         assert time.monotonic() - began < WITHIN_S + SLACK_S
     assert not sim.received
 
@@ -107,11 +99,11 @@ def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
         ):
             host.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
             host.stdin.flush()
-        workers = until(lambda: children(server))
+        pids = until(lambda: workers(server))
         host.kill()
         host.wait(LIMIT_S)
         began = time.monotonic()
-        until(lambda: all_gone([server, *workers]), 5)
+        until(lambda: all_gone([server, *pids]), 5)
         assert time.monotonic() - began < WITHIN_S + SLACK_S
     finally:
         host.kill()
@@ -246,7 +238,7 @@ def test_nothing_is_left_in_the_temporary_folder_whatever_the_end(sim: Simulator
             server.send("notifications/cancelled", {"requestId": given_up})
             server.start_call("chat", {"prompt": "hello"})
             server.start_call("read_document", {"documents": "paper.pdf"})
-            until(server.children)
+            until(server.workers)
             end(server)
         assert list(temp.iterdir()) == []
 

@@ -136,9 +136,9 @@ def test_the_end_of_stdin_ends_it_and_its_child_while_media_is_prepared(
     with Stdio(environment(tmp_path / "home", sim, **stuck_reader(tmp_path)), tmp_path) as server:
         server.initialize()
         server.start_call("read_document", {"documents": "paper.pdf"})
-        children = until(server.children)
+        workers = until(server.workers)
         assert server.end() < WITHIN_S
-        until(lambda: all(gone(pid) for pid in children), 2)
+        until(lambda: all(gone(pid) for pid in workers), 2)
     assert not sim.received
 
 
@@ -167,12 +167,12 @@ def test_a_signal_ends_it_at_once_without_a_traceback(
         server.start_call("chat", {"prompt": "hello"})
         sim.wait_received(1)
         server.start_call("read_document", {"documents": "paper.pdf"})
-        children = until(server.children)
+        workers = until(server.workers)
         # stdin stays open: nothing but the signal ends it.
         assert server.signal(number) < WITHIN_S
         assert server.err.rest() == ""
         sim.wait(lambda received: received[0].disconnected)
-        until(lambda: all(gone(pid) for pid in children), 2)
+        until(lambda: all(gone(pid) for pid in workers), 2)
 
 
 def test_a_host_that_stops_reading_does_not_leave_it_behind(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ KEY = "c0ffee0123456789c0ffee0123456789.PlantedCanary42"
 SECRET = KEY.partition(".")[2]  # a half of it is too much
 SETTINGS_SUFFIX = (".env", "env")
 LARGEST = 30_000_000  # bytes of a file that is still searched
-WORKER = "GLM_WORKER_JOB"  # the variable that a worker's environment has and no other
+WORKER = "GLM_WORKER_PATH"  # the variable that a worker's environment has and no other
 
 _found: list[str] = []
 _looked: set[Path] = set()

@@ -140,10 +140,9 @@ class Process:
         self.popen.wait(LIMIT_S)
         return time.monotonic() - started
 
-    def children(self) -> list[int]:
-        """The processes that it has started and that still run (Linux)."""
-        path = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
-        return [int(word) for word in path.read_text(encoding="ascii").split()]
+    def workers(self) -> list[int]:
+        """As `workers` of its pid."""
+        return workers(self.popen.pid)
 
 
 class Stdio(Process):
@@ -204,6 +203,23 @@ class Stdio(Process):
 def said(result: dict[str, Any]) -> str:
     """All text of a result as it is on the wire."""
     return "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
+
+
+def workers(pid: int) -> list[int]:
+    """What a server has started for a job: the process that workers are forked from, and the workers; nothing before
+    there is one (Linux).
+    """
+    clean = _children(pid)
+    forked = [worker for one in clean for worker in _children(one)]
+    return [*clean, *forked] if forked else []
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        path = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(word) for word in path.read_text(encoding="ascii").split()]
+    except OSError:
+        return []
 
 
 def gone(pid: int) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import random
 import subprocess
 import sys
 import time
@@ -29,6 +31,37 @@ def echo(file: BinaryIO, params: dict[str, Any]) -> Result:
 
 def imports(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {"modules": sorted(sys.modules)}, []
+
+
+_seen: list[str] = []
+
+
+def about(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """Who the job is, what it holds open, and what it finds of the jobs before it; then it changes all it can."""
+    descriptors = {}
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the listing's own
+            descriptors[link.name] = str(link.readlink())
+    facts = {
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "group": os.getpgrp(),
+        "descriptors": descriptors,
+        "drawn": random.random(),
+        "seen": [
+            *_seen,
+            *(k for k in os.environ if k.startswith("LEFT")),
+            *(p for p in sys.path if "left" in p),
+        ],
+        "depth": sys.getrecursionlimit(),
+        "folder": str(Path.cwd()),
+    }
+    _seen.append("module")
+    os.environ["LEFT"] = "environment"
+    sys.path.append("/left")
+    sys.setrecursionlimit(5_000)
+    os.chdir("/")
+    return facts, []
 
 
 def halves(file: BinaryIO, params: dict[str, Any]) -> Result:

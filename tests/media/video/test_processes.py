@@ -19,11 +19,13 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many workers were started so far: each Python that finds this module on its path writes a byte."""
+    """How many workers were started so far: each fork of the Python that finds this module on its path writes a byte."""
     log, site = tmp_path / "started", tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
-        f"import os\nif 'GLM_WORKER_JOB' in os.environ:\n    open({str(log)!r}, 'ab').write(b'.')\n",
+        "import os\n"
+        "if 'GLM_WORKER_PATH' in os.environ:\n"
+        f"    os.register_at_fork(after_in_child=lambda: open({str(log)!r}, 'ab').write(b'.'))\n",
         encoding="utf-8",
     )
     monkeypatch.setenv("PYTHONPATH", str(site))
