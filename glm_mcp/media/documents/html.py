@@ -9,7 +9,7 @@ from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import Decoded, decode
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
-from glm_mcp.media.documents.web.layout import fill_in, unwrap_layout
+from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 
 _GONE = (
@@ -73,10 +73,9 @@ def _read(html: str, *, scripted: bool) -> str:
     _drop_declarations(soup)
     hidden = _never if scripted else _hidden
     fill_in(soup, hidden)
-    for element in soup.find_all(
-        lambda e: (e.name in _GONE and not (scripted and e.name == "noscript")) or hidden(e)
-    ):
-        if not element.decomposed:
+    for element in soup.find_all(True):
+        gone = element.name in _GONE and not (scripted and element.name == "noscript")
+        if not element.decomposed and (gone or hidden(element)):
             element.decompose()
     if soup.head is not None:
         soup.head.decompose()
@@ -85,7 +84,7 @@ def _read(html: str, *, scripted: bool) -> str:
         drawing.replace_with(f"[drawing: {words}]" if words else "")
     for image in soup.find_all("img"):
         image.replace_with(f"[picture: {alt}]" if (alt := str(image.get("alt") or "").strip()) else "")
-    for element in soup.find_all(_INLINE):
+    for element in named(soup, _INLINE):
         if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
             if element.get_text():
                 element.replace_with(" ")  # a bold space still parts two words
@@ -125,7 +124,7 @@ def _drop_declarations(soup: Any) -> None:
     from bs4 import CData
     from bs4.element import PreformattedString
 
-    for string in soup.find_all(string=lambda s: isinstance(s, PreformattedString)):
+    for string in [part for part in soup.descendants if isinstance(part, PreformattedString)]:
         if isinstance(string, CData):
             string.replace_with(str(string))
         else:
@@ -156,7 +155,7 @@ def _convert(soup: Any) -> str:
     """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
     tables: dict[str, str] = {}
     # All chosen before the first is taken out: with it go those that lie in its cells.
-    for element in [outer for outer in soup.find_all("table") if outer.find_parent("table") is None]:
+    for element in [outer for outer in soup.find_all("table") if table_of(outer) is None]:
         mark = f"GLMTABLE{len(tables)}ELBATMLG"
         tables[mark] = _table(element)
         paragraph = soup.new_tag("p")
@@ -197,10 +196,10 @@ def _table(element: Any) -> str:
     pending: dict[int, tuple[int, str]] = {}  # column: (rows still covered, text)
     room = _CELLS
     for row in element.find_all("tr"):
-        if row.find_parent("table") is not element or room <= 0:
+        if table_of(row) is not element or room <= 0:
             continue
         line: list[str] = []
-        for cell in row.find_all(("td", "th"), recursive=False):
+        for cell in (part for part in row.children if part.name in ("td", "th")):
             _fill(line, pending)
             text = _cell(cell)
             wide, deep = _span(cell, "colspan"), _span(cell, "rowspan")
@@ -230,7 +229,7 @@ def _span(cell: Any, name: str) -> int:
 
 
 def _cell(cell: Any) -> str:
-    if cell.find(_FORMED) is None:
+    if not any(part.name in _FORMED for part in cell.descendants):
         return " ".join(cell.get_text().split())
     for inner in reversed(cell.find_all("table")):  # the deepest first: each word is written once
         rows = [[_inline(c) for c in r.find_all(("td", "th"))] for r in inner.find_all("tr")]

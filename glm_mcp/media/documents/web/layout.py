@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 _BLOCKS = (
@@ -25,11 +26,24 @@ _WIDE = 5  # columns, which no layout has
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
 
 
+# The library's own searches for several names, or upwards, build and try rules for each element: three times slower.
+
+
+def named(element: Any, names: Collection[str]) -> list[Any]:
+    """All below an element that have one of these names."""
+    return [tag for tag in element.find_all(True) if tag.name in names]
+
+
+def table_of(element: Any) -> Any:
+    """The nearest table around an element, or None."""
+    return next((parent for parent in element.parents if parent.name == "table"), None)
+
+
 def unwrap_layout(soup: Any) -> None:
     """Turns the tables that only lay out the page into blocks, the outer before the inner."""
     for element in soup.find_all("table"):
         if _lays_out(element):
-            own = [part for part in element.find_all(_PARTS) if part.find_parent("table") is element]
+            own = [part for part in named(element, _PARTS) if table_of(part) is element]
             for part in (element, *(part for part in own if part.name != "table")):
                 part.name = "div"
                 part.attrs = {}
@@ -41,16 +55,16 @@ def _lays_out(element: Any) -> bool:
         return True
     if role in ("table", "grid") or element.get("summary"):
         return False
-    if any(e.find_parent("table") is element for e in element.find_all(_DATA)):
+    if any(table_of(e) is element for e in named(element, _DATA)):
         return False
-    rows = [row for row in element.find_all("tr") if row.find_parent("table") is element]
+    rows = [row for row in element.find_all("tr") if table_of(row) is element]
     cells = [[c for c in row.children if c.name == "td"] for row in rows]
     if any(_number(c.get("rowspan")) > 1 for row in cells for c in row):
         return False
     widest = max(map(len, cells), default=0)
     if widest <= 1:
         return True
-    return widest < _WIDE and element.find(_BLOCKS) is not None
+    return widest < _WIDE and bool(named(element, _BLOCKS))
 
 
 def _number(text: Any) -> int:
@@ -60,7 +74,7 @@ def _number(text: Any) -> int:
 
 def fill_in(soup: Any, is_hidden: Any) -> None:
     """Fields of a form become what stands in them; check boxes and radio buttons whether they are chosen."""
-    for field in soup.find_all(("input", "textarea", "select")):
+    for field in named(soup, ("input", "textarea", "select")):
         if is_hidden(field):
             continue
         text = _value(field)
