@@ -29,6 +29,7 @@ from glm_mcp.threads import in_thread, limiter
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
+_LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
 Start = Callable[[str, IO[bytes]], AbstractAsyncContextManager[Worker]]
@@ -99,7 +100,9 @@ async def _run(
                 tasks.start_soon(_drain_tail, worker, stderr)
                 await _drain(worker, stdout)
                 code = await worker.wait()
-                worker.kill()  # what it started may hold its standard error open
+                worker.kill()
+                # What it started, and what got away from that, may hold its standard error open.
+                tasks.cancel_scope.deadline = anyio.current_time() + _LAST_WORDS_S
     except NotStarted as error:
         code, stderr = 1, bytearray(str(error).encode())
     if code is None:

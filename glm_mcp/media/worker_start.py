@@ -227,6 +227,7 @@ class _Forked:
         self.stdout, self.stderr = _Pipe(), _Pipe()
         self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
+        self._pid: int | None = None
         self._code: int | None = None
 
     async def start(self, spec: str, file: IO[bytes]) -> bool:
@@ -241,12 +242,19 @@ class _Forked:
             self._theirs.close()
             for fd in theirs:
                 os.close(fd)
-        return await self._hear() is not None
+        self._pid = await self._hear()
+        return self._pid is not None
 
     async def wait(self) -> int:
         if self._code is None:
-            code = await self._hear()
-            self._code = -signal.SIGKILL if code is None else code  # the clean process was killed: so was it
+            self._code = await self._hear()
+        if (
+            self._code is None
+        ):  # the clean process was killed, and with it its worker, but not what that has started
+            self._code = -signal.SIGKILL
+            if self._pid:  # 0 would be our own group
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._pid, signal.SIGKILL)
         return self._code
 
     def kill(self) -> None:

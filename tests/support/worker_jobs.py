@@ -74,6 +74,14 @@ def halves(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {}, [b"".join(pieces)]
 
 
+def span(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """When it began and ended, by a clock that all processes share."""
+    began = time.monotonic()
+    while time.monotonic() < began + 0.02:
+        pass
+    return {"began": began, "ended": time.monotonic()}, []
+
+
 class PanicException(BaseException):
     """As a library in Rust raises it: no Exception."""
 
