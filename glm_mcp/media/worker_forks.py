@@ -66,7 +66,8 @@ class _Forks:
         self._control = control
         self._idle_s = idle_s
         self._workers: dict[int, _Worker] = {}  # by channel
-        self._loaded: set[str] = set()
+        self._known: set[str] = set()  # modules that are loaded, or will be
+        self._waiting: list[str] = []  # of these, what is still to be loaded
         self._ended, self._end = os.pipe()  # a byte when a worker ends
         for fd in (self._ended, self._end):
             os.set_blocking(fd, False)
@@ -80,8 +81,10 @@ class _Forks:
         """Until the server and its workers have gone, or nobody has asked for long."""
         served = True
         while served or self._workers:
-            events = self._ready.poll(self._idle_s * 1000)
-            if not events and not self._workers:
+            events = self._ready.poll(0 if self._waiting else self._idle_s * 1000)
+            if not events and self._waiting:
+                self._load()
+            elif not events and not self._workers:
                 return
             for fd, _ in events:
                 if fd == self._ended:
@@ -92,8 +95,7 @@ class _Forks:
                 elif not self._take():
                     self._ready.unregister(fd)
                     served = False
-            for module in self._reap():
-                self._load(module)
+            self._reap()
 
     def _take(self) -> bool:
         """Starts the job that was sent; False when nobody is there to send another."""
@@ -114,7 +116,10 @@ class _Forks:
             return
         spec: dict[str, Any] = json.loads(words)
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # as many processes as the user may have; the server hears that none came to be
+            return
         if pid == 0:
             self._work(parent, spec, channel, (file, out, err))
         self._workers[channel] = _Worker(pid, channel, spec["job"].partition(":")[0])
@@ -139,9 +144,8 @@ class _Forks:
         finally:
             os._exit(1)
 
-    def _reap(self) -> list[str]:
-        """Tells the end of each worker that ended; the modules whose jobs went well."""
-        good = []
+    def _reap(self) -> None:
+        """Tells the end of each worker that ended."""
         for worker in list(self._workers.values()):
             # Looked at first and waited for last: until then nobody else can get its number.
             if os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -154,18 +158,20 @@ class _Forks:
             del self._workers[worker.channel]
             os.close(worker.channel)
             if code == 0:
-                good.append(worker.module)
-        return good
+                self._wish(worker.module)
 
-    def _load(self, module: str) -> None:
-        """What the next job of this module, or of its family, would have to load."""
+    def _wish(self, module: str) -> None:
+        """That be loaded, when nothing else is to be done, what the next job of this module or its family needs."""
         late = next((row for folder, row in _LOADED_LATE.items() if module.startswith(folder)), ())
-        wanted = [name for name in (module, *late) if name not in self._loaded]
-        for name in wanted:
-            with contextlib.suppress(Exception):  # an optional part that is not installed
-                importlib.import_module(name)
-        if wanted:
-            self._loaded.update(wanted)
+        new = [name for name in (module, *late) if name not in self._known]
+        self._waiting += new
+        self._known.update(new)
+
+    def _load(self) -> None:
+        """One module, so that a job that comes meanwhile waits for no more than that."""
+        with contextlib.suppress(Exception):  # an optional part that is not installed
+            importlib.import_module(self._waiting.pop(0))
+        if not self._waiting:
             gc.collect()
             gc.freeze()  # so that a collection in a worker does not copy every page
 

@@ -140,6 +140,14 @@ class _Forks:
         """Raises OSError when it has gone, or is stuck with earlier ones."""
         socket.send_fds(self._control, [b"j"], fds)
 
+    def last_words(self) -> str:
+        """What it said of its own end; nothing when it goes on. Blocks for a moment."""
+        try:
+            self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            return ""
+        return self.close()
+
     def leave(self) -> None:
         """It goes when its last worker has."""
         self._control.close()
@@ -174,14 +182,24 @@ class _Shared:
         with self._lock:
             if self._forks and self._forks.runs() and self._forks.environment == environment:
                 return self._forks
-            if self._forks:
-                self._forks.leave()
-                self._left.append(self._forks)
+            self._let_go()
             for forks in [f for f in self._left if not f.runs()]:
                 forks.close()
                 self._left.remove(forks)
             self._forks = _Forks(environment)
             return self._forks
+
+    def drop(self, forks: _Forks) -> None:
+        """Not to be given again: it has ended, or starts no worker."""
+        with self._lock:
+            if self._forks is forks:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._forks:
+            self._forks.leave()
+            self._left.append(self._forks)
+            self._forks = None
 
     def close(self) -> None:
         for forks in (*self._left, *([self._forks] if self._forks else [])):
@@ -248,9 +266,8 @@ class _Forked:
     async def wait(self) -> int:
         if self._code is None:
             self._code = await self._hear()
-        if (
-            self._code is None
-        ):  # the clean process was killed, and with it its worker, but not what that has started
+        if self._code is None:
+            # The clean process was killed, and with it its worker, but not what that has started.
             self._code = -signal.SIGKILL
             if self._pid:  # 0 would be our own group
                 with suppress(ProcessLookupError, PermissionError):
@@ -304,5 +321,6 @@ async def forked(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
                 return
         finally:
             await worker.end()
+        _shared.drop(forks)
         if not again:
-            raise NotStarted(await in_thread(forks.close))
+            raise NotStarted(await in_thread(forks.last_words))
