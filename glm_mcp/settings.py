@@ -34,6 +34,7 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
+_SECRETS = frozenset({"api_key", "http_token", "session_secret"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
@@ -148,6 +149,25 @@ class Settings(BaseModel):
         "a word of 16 or more letters, digits and -._~+/",
         "Bearer token that `serve --http` asks for; needed beyond loopback.",
     )
+    public_url: str | None = _setting(
+        "GLM_PUBLIC_URL",
+        None,
+        "an http(s) URL without a path, such as https://glm.example.com",
+        "Address by which clients reach `serve --http`, where it is not that of this machine.",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        "GLM_ALLOWED_HOSTS",
+        (),
+        "host names, separated by commas",
+        "Names besides that of GLM_PUBLIC_URL under which `serve --http` answers, and whose web pages may call it.",
+    )
+    session_secret: SecretStr | None = _setting(
+        "GLM_SESSION_SECRET",
+        None,
+        "32 or more characters, the same for every replica",
+        "Signs the session ids of older clients. Unset: a new one at each start of `serve --http`.",
+        min_length=32,
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -155,7 +175,7 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         value = unquoted(value)
-        secret = info.field_name in ("api_key", "http_token")
+        secret = info.field_name in _SECRETS
         if info.field_name != "api_key" and is_placeholder(value):
             # Anybody could guess it as a token; as anything else it is a mistake.
             raise ValueError("a placeholder")
@@ -187,6 +207,27 @@ class Settings(BaseModel):
         if wrong or not names:
             raise ValueError(f"no tool is called {wrong[0]!r}" if wrong else "no tool is named")
         return tuple(t for t in TOOLS if t in names)
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        names = value.replace(",", " ").lower().split() if isinstance(value, str) else value
+        if not all(re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", n) for n in names):
+            raise ValueError("not names of hosts")
+        return tuple(names)
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_url(cls, value: str | None) -> str | None:
+        parts = urlsplit((value or "http://-").rstrip("/").removesuffix("/mcp"))
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts[2:] != ("",) * 3
+        ):
+            raise ValueError("not the address of a server")
+        return parts.geturl() if value else None
 
     @field_validator("base_url")
     @classmethod
@@ -302,7 +343,7 @@ def _explain(error: ValidationError) -> str:
             continue
         # A key or a login may stand in the wrong variable: `clean` takes the one out, this the other.
         shown = re.sub(r"//.*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
-        secret = field in {"api_key", "http_token"}
+        secret = field in _SECRETS
         was = "not usable" if secret else repr(clean(shown if field == "base_url" else item["input"], 80))
         lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"
