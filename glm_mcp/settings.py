@@ -26,6 +26,8 @@ from pydantic import (
 from glm_mcp.errors import ConfigError
 from glm_mcp.outputs import user_folders
 from glm_mcp.registry import ENDPOINTS
+from glm_mcp.settings_team import TeamSettings
+from glm_mcp.settings_team import setting as _setting
 from glm_mcp.text import clean, is_placeholder, unquoted
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
@@ -34,22 +36,12 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
-_SECRETS = frozenset({"api_key", "http_token", "session_secret"})
+_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
-def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
-    return Field(
-        default,
-        validation_alias=AliasChoices(name),
-        description=doc,
-        json_schema_extra={"may_be": may_be},
-        **limits,
-    )
-
-
-class Settings(BaseModel):
-    """The settings of one server. Frozen; made once, at start."""
+class _OwnSettings(BaseModel):
+    """The settings of one server, but for whom it lets in."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -271,6 +263,10 @@ class Settings(BaseModel):
         """What stands where the key should, such as `${GLM_API_KEY}` that the client did not replace."""
         word = self.api_key.get_secret_value() if self.api_key else ""
         return word if is_placeholder(word) else None
+
+
+class Settings(TeamSettings, _OwnSettings):
+    """The settings of one server. Frozen; made once, at start. The fields of the second class come first."""
 
 
 def variable(field: str) -> str:

@@ -1,0 +1,106 @@
+"""The settings of a server for several people, over HTTP; a part of `Settings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
+    return Field(
+        default,
+        validation_alias=AliasChoices(name),
+        description=doc,
+        json_schema_extra={"may_be": may_be},
+        **limits,
+    )
+
+
+class TeamSettings(BaseModel):
+    """Who is let in over HTTP, and whose keys are used."""
+
+    tokens_file: Path | None = setting(
+        "GLM_TOKENS_FILE",
+        None,
+        "a file",
+        "Who may use `serve --http`: the file that `glm-mcp token` writes. Unset: `tokens.toml` in your configuration folder, where it is there.",
+    )
+    oidc_issuer: str | None = setting(
+        "GLM_OIDC_ISSUER",
+        None,
+        "an https URL",
+        "An OpenID Connect issuer whose access tokens (JWT) are let in; needs GLM_PUBLIC_URL.",
+    )
+    oidc_audience: str | None = setting(
+        "GLM_OIDC_AUDIENCE",
+        None,
+        "a text",
+        "The audience that such a token must be for. Unset: GLM_PUBLIC_URL with /mcp behind it.",
+    )
+    oidc_scopes: tuple[str, ...] = setting(
+        "GLM_OIDC_SCOPES", (), "words, separated by spaces", "The scopes that such a token must all have."
+    )
+    oidc_name_claim: str = setting(
+        "GLM_OIDC_NAME_CLAIM",
+        "preferred_username",
+        "the name of a claim",
+        "The claim that names its holder in the log; `sub` where a token has none.",
+    )
+    caller_keys: bool = setting(
+        "GLM_CALLER_KEYS",
+        False,
+        "1 or 0",
+        "1: a caller over HTTP may send an API key of their own as `X-GLM-API-Key`; it is used for that call alone.",
+    )
+    more_keys: tuple[SecretStr, ...] = setting(
+        "GLM_API_KEYS",
+        (),
+        "keys, separated by commas",
+        "Further keys beside GLM_API_KEY, each with a concurrency of its own: a call uses the one with the fewest calls. Ask first whether the service's terms let you.",
+    )
+
+    @field_validator("tokens_file")
+    @classmethod
+    def _whole_path(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        # To the letter: what its tokens say is compared with it.
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("no address")
+        if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in LOOPBACK):
+            raise ValueError("whoever can change its answers on the way would let anybody in")
+        if "@" in parts.netloc or "?" in value or "#" in value or not _sendable(value):
+            raise ValueError("more than an address")
+        return value
+
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _split_scopes(cls, value: Any) -> Any:
+        words = tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
+        if not all(_sendable(w) for w in words):
+            raise ValueError("no scopes")
+        return words
+
+    @field_validator("more_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        words = value.replace(",", " ").split() if isinstance(value, str) else value
+        if any(isinstance(w, str) and not _sendable(w) for w in words):
+            raise ValueError("not words of ASCII")
+        return tuple(dict.fromkeys(words))
+
+
+def _sendable(word: str) -> bool:
+    """Whether it can stand between quotes in a header."""
+    return all("!" <= c <= "~" and c not in '"\\' for c in word)
