@@ -141,25 +141,6 @@ class _OwnSettings(BaseModel):
         "a word of 16 or more letters, digits and -._~+/",
         "Bearer token that `serve --http` asks for; needed beyond loopback.",
     )
-    public_url: str | None = _setting(
-        "GLM_PUBLIC_URL",
-        None,
-        "an http(s) URL without a path, such as https://glm.example.com",
-        "Address by which clients reach `serve --http`, where it is not that of this machine.",
-    )
-    allowed_hosts: tuple[str, ...] = _setting(
-        "GLM_ALLOWED_HOSTS",
-        (),
-        "host names, separated by commas",
-        "Names besides that of GLM_PUBLIC_URL under which `serve --http` answers, and whose web pages may call it.",
-    )
-    session_secret: SecretStr | None = _setting(
-        "GLM_SESSION_SECRET",
-        None,
-        "32 or more characters, the same for every replica",
-        "Signs the session ids of older clients. Unset: a new one at each start of `serve --http`.",
-        min_length=32,
-    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -199,27 +180,6 @@ class _OwnSettings(BaseModel):
         if wrong or not names:
             raise ValueError(f"no tool is called {wrong[0]!r}" if wrong else "no tool is named")
         return tuple(t for t in TOOLS if t in names)
-
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: Any) -> Any:
-        names = value.replace(",", " ").lower().split() if isinstance(value, str) else value
-        if not all(re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", n) for n in names):
-            raise ValueError("not names of hosts")
-        return tuple(names)
-
-    @field_validator("public_url")
-    @classmethod
-    def _bare_url(cls, value: str | None) -> str | None:
-        parts = urlsplit((value or "http://-").rstrip("/").removesuffix("/mcp"))
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or "@" in parts.netloc
-            or parts[2:] != ("",) * 3
-        ):
-            raise ValueError("not the address of a server")
-        return parts.geturl() if value else None
 
     @field_validator("base_url")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,27 @@ def setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> An
 
 
 class TeamSettings(BaseModel):
-    """Who is let in over HTTP, and whose keys are used."""
+    """By which names it is reached over HTTP, who is let in, and whose keys are used."""
 
+    public_url: str | None = setting(
+        "GLM_PUBLIC_URL",
+        None,
+        "an http(s) URL without a path, such as https://glm.example.com",
+        "Address by which clients reach `serve --http`, where it is not that of this machine.",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "GLM_ALLOWED_HOSTS",
+        (),
+        "host names, separated by commas",
+        "Names besides that of GLM_PUBLIC_URL under which `serve --http` answers, and whose web pages may call it.",
+    )
+    session_secret: SecretStr | None = setting(
+        "GLM_SESSION_SECRET",
+        None,
+        "32 or more characters, the same for every replica",
+        "Signs the session ids of older clients. Unset: a new one at each start of `serve --http`.",
+        min_length=32,
+    )
     tokens_file: Path | None = setting(
         "GLM_TOKENS_FILE",
         None,
@@ -63,6 +83,27 @@ class TeamSettings(BaseModel):
         "keys, separated by commas",
         "Further keys beside GLM_API_KEY, each with a concurrency of its own: a call uses the one with the fewest calls. Ask first whether the service's terms let you.",
     )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        names = value.replace(",", " ").lower().split() if isinstance(value, str) else value
+        if not all(re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", n) for n in names):
+            raise ValueError("not names of hosts")
+        return tuple(names)
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_url(cls, value: str | None) -> str | None:
+        parts = urlsplit((value or "http://-").rstrip("/").removesuffix("/mcp"))
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts[2:] != ("",) * 3
+        ):
+            raise ValueError("not the address of a server")
+        return parts.geturl() if value else None
 
     @field_validator("tokens_file")
     @classmethod

@@ -26,6 +26,7 @@ from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor, one_line
@@ -116,9 +117,17 @@ class App:
         )
         self.tools = [TOOLS[name] for name in settings.tools]
 
-    def caller(self, context: Context) -> McpClient:
+    def client_of(self, context: Context) -> McpClient:
+        """The program that calls, by the name that it gave: in this request, at its start, or in its session id."""
         params = context.session.client_params
-        return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+        session = _state(context).get("session")
+        name = params.client_info.name if params else session.client if session else ""
+        return client_named(name, self.settings, remote=self.remote)
+
+    def caller_of(self, context: Context) -> Caller:
+        """The person or program behind a request over HTTP; LOCAL where none is told apart."""
+        caller: Caller = _state(context).get("caller", LOCAL)
+        return caller
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
@@ -142,6 +151,11 @@ class App:
 
     async def close(self) -> None:
         await self.glm.transport.close()
+
+
+def _state(context: Context) -> dict[str, Any]:
+    """What stands in the scope of an HTTP request; nothing over stdio."""
+    return dict(context.request.scope["state"]) if context.request is not None else {}
 
 
 def build(app: App) -> Server[App]:
@@ -170,6 +184,7 @@ def build(app: App) -> Server[App]:
                 )
             return _result(await call(app, tool, context, params.arguments))
 
+    schemas = {t.name: t.schema() for t in app.tools}
     handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
         "glm-mcp",
@@ -177,6 +192,7 @@ def build(app: App) -> Server[App]:
         title="GLM tools",
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
+        get_tool_input_schema=schemas.get,  # without it each call of 2026-07-28 lists all tools
         on_list_tools=app.redacted(list_tools),
         on_call_tool=call_tool,
         on_list_resources=app.redacted(handlers.list_resources),
@@ -216,9 +232,9 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
 
     # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
     progress = Progress(send, app.on_text)
-    caller = app.caller(context)
-    deadline = anyio.current_time() + caller.deadline_s
-    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, caller, progress, deadline)
+    client = app.client_of(context)
+    deadline = anyio.current_time() + client.deadline_s
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
     content: Content | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(progress.run)
@@ -235,7 +251,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.cancel_scope.cancel()
     if content is None:
         late = TimedOut(
-            f"{tool.name} was still {progress.message} after {caller.deadline_s:.0f} s",
+            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
             "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
         )
         content = failure(late, deps)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glm_mcp.settings import Settings
 
 # Clients look for an authorization server here before they show a refusal to their user.
-OAUTH = "/.well-known/oauth-", "/.well-known/openid-configuration"
+REGISTRATION = "/.well-known/oauth-", "/.well-known/openid-configuration", "/register"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,17 @@ def not_allowed(*methods: str) -> Answer:
     return refusal(405, "method_not_allowed", f"Only {allow} is served here.", allow=allow)
 
 
-def no_registration(path: str, settings: Settings) -> Answer | None:
-    """What is said to a client that looks for OAuth where a token is wanted; None where it does not."""
+def no_registration(path: str, settings: Settings, *, oauth: bool) -> Answer:
+    """What is said to a client that looks for OAuth here. `oauth`: it is to be had, elsewhere."""
+    if oauth:
+        return refusal(404, "not_found", "The metadata of this server names where to get a token.")
     if path == "/register":
         said = f"This server takes a token of its own, not OAuth. Ask whoever runs it for one, then: {add_line(settings)}"
         return refusal(400, "invalid_client_metadata", said)
-    if path.startswith(OAUTH):
-        return refusal(404, "not_found", "This server takes a token of its own, not OAuth.")
-    return None
+    return refusal(404, "not_found", "This server takes a token of its own, not OAuth.")
 
 
 def add_line(settings: Settings, token: str = "TOKEN") -> str:  # noqa: S107 - where the token goes
     """The command that adds this server to Claude Code."""
-    url = (settings.public_url or "http://HOST:PORT").removesuffix("/mcp")
+    url = settings.public_url or "http://HOST:PORT"
     return f'claude mcp add --transport http glm {url}/mcp --header "Authorization: Bearer {token}"'

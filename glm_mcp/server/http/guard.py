@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from glm_mcp.log import REQUEST
 from glm_mcp.server.callers import Caller
-from glm_mcp.server.http.answers import Answer, no_registration, refusal
+from glm_mcp.server.http.answers import REGISTRATION, Answer, no_registration, refusal
 from glm_mcp.server.http.authenticator import Headers
 from glm_mcp.server.http.bodies import Bounded, too_large
 from glm_mcp.server.http.hosts import Hosts
@@ -39,6 +39,8 @@ class Authenticates(Protocol):
     async def authenticate(self, headers: Headers) -> Caller:
         """Raises Refused."""
         ...
+
+    async def close(self) -> None: ...
 
 
 class Guard:
@@ -111,8 +113,8 @@ class Guard:
             return None
         if self.authenticator.metadata is not None and path == self.authenticator.metadata_path:
             return Answer(200, self.authenticator.metadata)
-        if self.authenticator.asks and (answer := no_registration(path, self.settings)) is not None:
-            return answer
+        if self.authenticator.asks and path.startswith(REGISTRATION):
+            return no_registration(path, self.settings, oauth=self.authenticator.metadata is not None)
         try:
             scope["state"]["caller"] = await self.authenticator.authenticate(scope["headers"])
         except Refused as no:
