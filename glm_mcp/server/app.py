@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +27,9 @@ from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
+from glm_mcp.server.http.admission import Admission, MemoryAdmission
+from glm_mcp.server.keys import Keys
+from glm_mcp.server.protocol import describe, result
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
@@ -44,9 +46,6 @@ TOOLS: dict[str, Tool] = {
 INSTRUCTIONS = (
     "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
     "An error says what to do next. A result cut short says how to read on."
-)
-LONG_RESULT = (
-    60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
 )
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
@@ -93,11 +92,14 @@ class App:
     ) -> None:
         folders = folders or Folders.here()
         self.settings = settings
-        token = settings.http_token
-        self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
+        secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
+        self._secrets = [settings.key, *(s.get_secret_value() for s in secrets if s)]
+        self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
+        self.keys = Keys(self.glm, settings.more_keys)
+        self.admission: Admission = MemoryAdmission()
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -129,11 +131,19 @@ class App:
         caller: Caller = _state(context).get("caller", LOCAL)
         return caller
 
+    def tools_of(self, caller: Caller) -> list[Tool]:
+        """The tools that a caller may use."""
+        return [t for t in self.tools if caller.tools is None or t.name in caller.tools]
+
+    def hiding(self, caller: Caller) -> Redactor:
+        """What hides this application's secrets, and the key of a caller who brought one."""
+        return Redactor(*self._secrets, caller.key.get_secret_value()) if caller.key else self.redactor
+
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
 
         async def run(context: Context, params: P) -> R:
-            with self.redactor.applied():
+            with self.hiding(self.caller_of(context)).applied():
                 try:
                     return await handle(context, params)
                 except MCPError:
@@ -169,23 +179,26 @@ def build(app: App) -> Server[App]:
             with anyio.CancelScope(shield=True):
                 await app.close()
 
-    async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(
-            tools=[describe(t, structured=app.settings.structured) for t in app.tools]
-        )
+    async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        tools = app.tools_of(app.caller_of(context))
+        return types.ListToolsResult(tools=[describe(t, structured=app.settings.structured) for t in tools])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        with app.redactor.applied():
-            tool = next((t for t in app.tools if t.name == params.name), None)
+        caller = app.caller_of(context)
+        with app.hiding(caller).applied():
+            offered = {t.name: t for t in app.tools_of(caller)}
+            tool = offered.get(params.name)
             if tool is None:
                 said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
-                raise MCPError(
-                    types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(t.name for t in app.tools)}."
-                )
-            return _result(await call(app, tool, context, params.arguments))
+                raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
+            return result(await call(app, tool, context, params.arguments))
 
     schemas = {t.name: t.schema() for t in app.tools}
-    handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
+
+    def names(context: Context) -> list[str]:
+        return [t.name for t in app.tools_of(app.caller_of(context))]
+
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
         "glm-mcp",
         version=__version__,
@@ -204,26 +217,6 @@ def build(app: App) -> Server[App]:
     )
 
 
-def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as clients see it."""
-    reads = tool.reads_only
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=tool.schema(),
-        output_schema={"type": "object"} if structured else None,
-        annotations=types.ToolAnnotations(
-            read_only_hint=reads,
-            destructive_hint=False,
-            idempotent_hint=None if reads else False,
-            open_world_hint=True,
-        ),
-        _meta={"anthropic/searchHint": tool.hint}
-        | ({"anthropic/maxResultSizeChars": LONG_RESULT} if reads else {}),
-    )
-
-
 async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
@@ -232,7 +225,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
 
     # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
     progress = Progress(send, app.on_text)
-    client = app.client_of(context)
+    client, caller = app.client_of(context), app.caller_of(context)
     deadline = anyio.current_time() + client.deadline_s
     deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
     content: Content | None = None
@@ -240,8 +233,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
-                result = await tool.run(deps, read(tool.name, tool.args, arguments))
-                content = await _fitted(result, deps)
+                content = await _admitted(app, tool, caller, deps, arguments)
             except GLMError as error:
                 content = failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
@@ -255,18 +247,38 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
         )
         content = failure(late, deps)
-    _log_call(app, tool, arguments, content)
+    _log_call(app, tool, caller, arguments, content)
     return content
 
 
-def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: Content) -> None:
+async def _admitted(
+    app: App, tool: Tool, caller: Caller, deps: Deps, arguments: dict[str, Any] | None
+) -> Content:
+    """The call within its caller's limits, with their key or ours, and what it used charged to them. Raises GLMError."""
+    args = read(tool.name, tool.args, arguments)
+
+    def on_position(place: int) -> None:
+        deps.progress.say(f"queued behind your own calls: place {place}")
+
+    async with app.admission.admit(caller, on_position) as admitted:
+        with app.keys.client(caller) as glm:
+            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+        tokens = content.meta.get("glm", {}).get("tokens", {})
+        await admitted.charge(tokens.get("in", 0) + tokens.get("out", 0))
+        return content
+
+
+def _log_call(
+    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
+) -> None:
     """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
     if not log.isEnabledFor(logging.INFO):
         return
     facts = content.meta.get("glm", {})
     outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
     ident = facts.get("error", facts).get("request_id", "-")
-    log.info("%s: %s, %s characters, request id %s", tool.name, outcome, len(content.text), ident)
+    whose = f" for {caller.name}" if caller is not LOCAL else ""
+    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
     if app.settings.log_content:
         log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
@@ -276,24 +288,6 @@ async def _fitted(result: ToolResult, deps: Deps) -> Content:
     if len(result.text) > deps.client.budget // 2:
         return await in_thread(fit, result, deps)
     return fit(result, deps)
-
-
-def _result(content: Content) -> types.CallToolResult:
-    blocks: list[types.ContentBlock] = [types.TextContent(type="text", text=content.text)]
-    blocks += [
-        types.ImageContent(type="image", data=base64.b64encode(d).decode("ascii"), mime_type=m)
-        for d, m in content.previews
-    ]
-    blocks += [
-        types.ResourceLink(type="resource_link", uri=link.uri, name=link.name, mime_type=link.mime)
-        for link in content.links
-    ]
-    return types.CallToolResult(
-        content=blocks,
-        is_error=content.error,
-        structured_content=content.structured,
-        _meta=content.meta or None,
-    )
 
 
 def simulated(settings: Settings) -> Settings:
