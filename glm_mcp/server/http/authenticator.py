@@ -41,11 +41,17 @@ class Authenticator:
     served without a token at `metadata_path`.
     """
 
-    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
-        """Raises ConfigError for a file of tokens, or settings of an issuer, that cannot be used."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now`: for expiry; `clock`: for how often the file is looked at. Raises ConfigError for a file of tokens, or settings of an issuer, that cannot be used."""
         self._now = now
         self._shared = settings.http_token
-        self._file = TokenFile(tokens_file(settings))
+        self._file = TokenFile(tokens_file(settings), clock=clock)
         self.asks = bool(
             settings.http_token or settings.oidc_issuer or settings.tokens_file or self._file.there
         )
