@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 
+from glm_mcp.text import is_placeholder, unquoted
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -87,10 +89,10 @@ class TeamSettings(BaseModel):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
-        names = value.replace(",", " ").lower().split() if isinstance(value, str) else value
+        names = tuple(name.lower() for name in _words(value))
         if not all(re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", n) for n in names):
             raise ValueError("not names of hosts")
-        return tuple(names)
+        return names
 
     @field_validator("public_url")
     @classmethod
@@ -128,7 +130,7 @@ class TeamSettings(BaseModel):
     @field_validator("oidc_scopes", mode="before")
     @classmethod
     def _split_scopes(cls, value: Any) -> Any:
-        words = tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
+        words = _words(value)
         if not all(_sendable(w) for w in words):
             raise ValueError("no scopes")
         return words
@@ -136,10 +138,22 @@ class TeamSettings(BaseModel):
     @field_validator("more_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: Any) -> Any:
-        words = value.replace(",", " ").split() if isinstance(value, str) else value
-        if any(isinstance(w, str) and not _sendable(w) for w in words):
+        if not isinstance(value, str):
+            return value
+        words = [unquoted(word) for word in _words(value)]
+        if not all(_sendable(w) and not is_placeholder(w) for w in words):
             raise ValueError("not words of ASCII")
         return tuple(dict.fromkeys(words))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Its words, separated by commas or blanks."""
+    if not isinstance(value, str):
+        return tuple(value)
+    value = unquoted(value)
+    if is_placeholder(value):
+        raise ValueError("a placeholder")
+    return tuple(value.replace(",", " ").split())
 
 
 def _sendable(word: str) -> bool:
