@@ -107,6 +107,12 @@ class GLMClient:
         made.settings = self.settings.model_copy(update={"api_key": key})
         return made
 
+    def counted_apart(self) -> GLMClient:
+        """The same, whose meter counts what goes through this one alone, and the whole too."""
+        made = copy(self)
+        made.meter = Meter(self.meter)
+        return made
+
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
         """The model's answer.
 

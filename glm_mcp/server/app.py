@@ -47,6 +47,7 @@ INSTRUCTIONS = (
     "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
     "An error says what to do next. A result cut short says how to read on."
 )
+CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
 Context = ServerRequestContext[Any, Any]
@@ -262,10 +263,11 @@ async def _admitted(
 
     async with app.admission.admit(caller, on_position) as admitted:
         with app.keys.client(caller) as glm:
-            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
-        tokens = content.meta.get("glm", {}).get("tokens", {})
-        await admitted.charge(tokens.get("in", 0) + tokens.get("out", 0))
-        return content
+            try:
+                return await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+            finally:  # of a call that failed or was cancelled too
+                with anyio.move_on_after(CHARGE_S, shield=True):
+                    await admitted.charge(glm.meter.tokens)
 
 
 def _log_call(

@@ -41,11 +41,12 @@ class Keys:
 
     @contextmanager
     def client(self, caller: Caller) -> Iterator[GLMClient]:
-        """What a call of this caller works with."""
+        """What a call of this caller works with; its meter counts this call alone."""
         name = f"caller {key_name(caller.key)}" if caller.key else min(self._own, key=self._burden)
         self._calls[name] += 1
         try:
-            yield self._learnt(name).keyed(caller.key) if caller.key else self._own[name]
+            chosen = self._learnt(name).keyed(caller.key) if caller.key else self._own[name]
+            yield chosen.counted_apart()
         except (AuthError, QuotaError):
             if not caller.key:
                 self._unwell[name] = self._clock() + UNWELL_S

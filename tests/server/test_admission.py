@@ -19,7 +19,7 @@ from glm_mcp.server.app import App
 from glm_mcp.server.callers import Caller
 from glm_mcp.server.http.admission import MINUTE_S, MemoryAdmission, calls_left, next_arrival
 from glm_mcp.server.http.authenticator import Headers
-from glm_mcp.simulator import Fault, Simulator
+from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 NOON = 1_795_867_200.0  # 2026-11-28 12:00:00 UTC
@@ -279,6 +279,19 @@ async def test_over_http_what_the_models_used_is_charged(app_of: Callable[..., A
             no = await client.call_tool("chat", {"prompt": "hello"})
     assert text_of(no).startswith("quota: ")
     assert "00:00 UTC" in text_of(no)
+
+
+async def test_what_a_call_used_is_charged_though_it_fails_in_the_end(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    app, ada = app_of(remote=True), replace(ADA, tokens_per_day=10**6)
+    sim.queue(Reply("no JSON"), Fault("error", code="1301"))
+    with anyio.fail_after(20):
+        async with served(app, authenticator=Lets(ada)) as url, client_of(url) as client:
+            no = await client.call_tool("chat", {"prompt": "hello", "json": True})
+            assert no.is_error, text_of(no)
+            assert "tokens" not in glm(no)
+            assert (await app.admission.standing(ada)).tokens_today > 0
 
 
 async def test_a_wrong_argument_and_a_failed_call_leave_no_place_behind(

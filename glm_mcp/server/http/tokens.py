@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.server.callers import Caller, owner_of
 from glm_mcp.settings import TOOLS
 from glm_mcp.text import one_line
-from glm_mcp.threads import in_thread
+from glm_mcp.threads import limiter
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ NAME_IS = "1 to 64 letters, digits and . _ @ -, the first a letter or a digit"
 LIMITS = ("per_minute", "at_once", "tokens_per_day")
 LARGEST = 10**12
 LOOK_S = 0.25  # between two looks at the file: how long a revoked token may still be good
+LOOK_LIMIT_S = 1.0
 OIDC = "oidc"  # the table of the limits of everybody whom the issuer let in
 EVERYBODY = Caller(OIDC, owner_of(OIDC))
 
@@ -173,9 +175,13 @@ class TokenFile:
         if self._clock() - self._looked >= LOOK_S and not self._looking.locked():
             async with self._looking:
                 self._looked = self._clock()
-                seen, holders, wrong = await in_thread(lambda: _read(self.path, self._seen))
-                if seen != self._seen:
-                    self._take(seen, holders, wrong)
+                with anyio.move_on_after(LOOK_LIMIT_S):  # a network drive may not answer
+                    one = limiter("tokens", 1)  # no thread of a long work before it
+                    seen, holders, wrong = await anyio.to_thread.run_sync(
+                        _read, self.path, self._seen, abandon_on_cancel=True, limiter=one
+                    )
+                    if seen != self._seen:
+                        self._take(seen, holders, wrong)
         return self._holders
 
     def _take(self, seen: _Seen | None, holders: Holders | None, wrong: str) -> None:
