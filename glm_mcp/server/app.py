@@ -224,14 +224,15 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     async def send(step: float, message: str) -> None:
         await context.session.report_progress(step, None, message)
 
-    # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
+    # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)
     client, caller = app.client_of(context), app.caller_of(context)
     deadline = anyio.current_time() + client.deadline_s
     deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
     content: Content | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(progress.run)
+        if context.request is None or "progress_token" in (context.meta or {}):
+            group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
                 content = await _admitted(app, tool, caller, deps, arguments)

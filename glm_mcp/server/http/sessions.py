@@ -6,7 +6,7 @@ So any replica serves any request, and a restart loses nothing. An id is no righ
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
@@ -14,6 +14,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 NAME_CHARS = 64  # of a client's name, which each of its requests carries
 ID_CHARS = 1_000
 _ALGORITHM = "HS256"
+_CLAIMS = ["o", "c", "v", "n"]  # the fields of a session, in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Sessions:
 
         agreed = version if version in HANDSHAKE_PROTOCOL_VERSIONS else LATEST_HANDSHAKE_VERSION
         session = Session(owner, client[:NAME_CHARS], agreed, secrets.token_hex(8))
-        claims = {"o": owner, "c": session.client, "v": agreed, "n": session.nonce}
+        claims = dict(zip(_CLAIMS, astuple(session), strict=True))
         return session, jwt.encode(claims, self._secret, _ALGORITHM)
 
     def of(self, ident: str, owner: str) -> Session | None:
@@ -51,7 +52,8 @@ class Sessions:
         import jwt
 
         try:
-            claims = jwt.decode(ident, self._secret, [_ALGORITHM], options={"require": ["o", "c", "v", "n"]})
+            claims = jwt.decode(ident, self._secret, [_ALGORITHM], options={"require": _CLAIMS})
         except jwt.InvalidTokenError:
             return None
-        return Session(claims["o"], claims["c"], claims["v"], claims["n"])
+        facts = [claims[name] for name in _CLAIMS]
+        return Session(*facts) if all(isinstance(f, str) for f in facts) else None
