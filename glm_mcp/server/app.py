@@ -166,7 +166,8 @@ class App:
 
 def _state(context: Context) -> dict[str, Any]:
     """What stands in the scope of an HTTP request; nothing over stdio."""
-    return dict(context.request.scope["state"]) if context.request is not None else {}
+    state: dict[str, Any] = context.request.scope["state"] if context.request is not None else {}
+    return state
 
 
 def build(app: App) -> Server[App]:
