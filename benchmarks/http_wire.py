@@ -36,10 +36,9 @@ class Client:
         self._writer: asyncio.StreamWriter | None = None
 
     async def begin(self) -> Self:
-        if self.version != MODERN:
-            info = {"name": "benchmark", "version": "1"}
-            asked = {"protocolVersion": self.version, "capabilities": {}, "clientInfo": info}
-            await self.ask("initialize", asked)
+        info = {"name": "benchmark", "version": "1"}
+        asked = {"protocolVersion": self.version, "capabilities": {}, "clientInfo": info}
+        await self.ask("server/discover" if self.version == MODERN else "initialize", asked)
         return self
 
     async def chat(self, prompt: str, **more: Any) -> dict[str, Any]:
@@ -100,7 +99,7 @@ class Client:
 
 
 class HTTPServer:
-    """A server over HTTP in a process of its own. `line` is how its first line of output begins, before the address."""
+    """A server over HTTP in a process of its own, which says its address unless `port` is given."""
 
     def __init__(self, command: list[str], env: dict[str, str], port: int = 0) -> None:
         self.started = time.perf_counter()
@@ -114,6 +113,19 @@ class HTTPServer:
             assert line, "the server did not start"
             if "serves at http://" in line:
                 self.port = int(line.rpartition("/mcp")[0].rpartition(":")[2])
+
+    async def opened(self, version: str = MODERN) -> Client:
+        """A client of it, once it takes connections."""
+        while True:
+            try:
+                return await Client(self.port, version).begin()
+            except OSError:
+                await asyncio.sleep(0.02)
+
+    def cpu_s(self) -> float:
+        """The CPU time that it has used (Linux)."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> Self:
         return self

@@ -47,11 +47,14 @@ class Running:
         self._none_left = anyio.Event()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        if ctx.request_id is None:
+        if ctx.request_id is None or ctx.request is None:
             return await call_next(ctx)
         if self.stopped:
             return _stopping(ctx)
-        session = ctx.request.scope["state"]["session"] if ctx.request is not None else None
+        vars(ctx.request).pop(
+            "_body", None
+        )  # has been read; a large one would be held as long as the call runs
+        session = ctx.request.scope["state"]["session"]
         key = key_of(session, ctx.request_id) if session else object()
         if key in self._requests:
             said = f"The request id {json.dumps(ctx.request_id)} belongs to a request that still runs. Use another."
