@@ -140,6 +140,24 @@ class App:
         """What hides this application's secrets, and the key of a caller who brought one."""
         return Redactor(*self._secrets, caller.key.get_secret_value()) if caller.key else self.redactor
 
+    @asynccontextmanager
+    async def admitted(self, caller: Caller, progress: Progress) -> AsyncIterator[GLMClient]:
+        """One call within its caller's limits: what it works with, their key or ours. What it used is charged to them.
+
+        Raises RateLimited or QuotaError.
+        """
+
+        def on_position(place: int) -> None:
+            progress.say(f"queued behind your own calls: place {place}")
+
+        async with self.admission.admit(caller, on_position) as admitted:
+            with self.keys.client(self.glm, caller) as glm:
+                try:
+                    yield glm
+                finally:  # of a call that failed or was cancelled too
+                    with anyio.move_on_after(CHARGE_S, shield=True):
+                        await admitted.charge(glm.meter.tokens)
+
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
 
@@ -236,7 +254,9 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
-                content = await _admitted(app, tool, caller, deps, arguments)
+                args = read(tool.name, tool.args, arguments)
+                async with app.admitted(caller, progress) as glm:
+                    content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
             except GLMError as error:
                 content = failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
@@ -252,24 +272,6 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         content = failure(late, deps)
     _log_call(app, tool, caller, arguments, content)
     return content
-
-
-async def _admitted(
-    app: App, tool: Tool, caller: Caller, deps: Deps, arguments: dict[str, Any] | None
-) -> Content:
-    """The call within its caller's limits, with their key or ours, and what it used charged to them. Raises GLMError."""
-    args = read(tool.name, tool.args, arguments)
-
-    def on_position(place: int) -> None:
-        deps.progress.say(f"queued behind your own calls: place {place}")
-
-    async with app.admission.admit(caller, on_position) as admitted:
-        with app.keys.client(caller) as glm:
-            try:
-                return await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
-            finally:  # of a call that failed or was cancelled too
-                with anyio.move_on_after(CHARGE_S, shield=True):
-                    await admitted.charge(glm.meter.tokens)
 
 
 def _log_call(

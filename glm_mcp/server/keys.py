@@ -31,21 +31,19 @@ class Keys:
     def __init__(
         self, glm: GLMClient, more: tuple[SecretStr, ...], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        first = glm.settings.api_key
-        self._own = {key_name(first) if first else "": glm}
-        self._own |= {key_name(key): glm.apart().keyed(key) for key in more if key != first}
-        self._glm, self._clock = glm, clock
+        self._more = {key_name(k): glm.apart().keyed(k) for k in more if k != glm.settings.api_key}
+        self._clock = clock
         self._calls = Counter[str]()
         self._unwell: dict[str, float] = {}
         self._theirs: OrderedDict[str, GLMClient] = OrderedDict()  # without the keys
 
     @contextmanager
-    def client(self, caller: Caller) -> Iterator[GLMClient]:
-        """What a call of this caller works with; its meter counts this call alone."""
-        name = f"caller {key_name(caller.key)}" if caller.key else min(self._own, key=self._burden)
+    def client(self, glm: GLMClient, caller: Caller) -> Iterator[GLMClient]:
+        """What a call of this caller works with: `glm`, or the same with another key. Its meter counts this call alone."""
+        name = f"caller {key_name(caller.key)}" if caller.key else min(("", *self._more), key=self._burden)
         self._calls[name] += 1
         try:
-            chosen = self._learnt(name).keyed(caller.key) if caller.key else self._own[name]
+            chosen = self._learnt(name, glm).keyed(caller.key) if caller.key else self._more.get(name, glm)
             yield chosen.counted_apart()
         except (AuthError, QuotaError):
             if not caller.key:
@@ -59,9 +57,9 @@ class Keys:
     def _burden(self, name: str) -> tuple[bool, int]:
         return self._unwell.get(name, 0.0) > self._clock(), self._calls[name]
 
-    def _learnt(self, name: str) -> GLMClient:
+    def _learnt(self, name: str, glm: GLMClient) -> GLMClient:
         """What was learnt with a caller's key; of those that no call uses, the longest unused are forgotten."""
-        found = self._theirs.pop(name, None) or self._glm.apart()
+        found = self._theirs.pop(name, None) or glm.apart()
         idle = [n for n in self._theirs if not self._calls[n]]
         for old in idle[: max(0, len(self._theirs) + 1 - KNOWN)]:
             del self._theirs[old]
