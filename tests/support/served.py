@@ -1,22 +1,19 @@
-"""The server over HTTP in this process, and MCP clients of it with headers of their own."""
+"""MCP clients of a server over HTTP, with headers of their own."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
 import httpx
 import httpx2
-import uvicorn
 from mcp import Client, types
 from mcp.client.streamable_http import streamable_http_client
+from support import http_server
 from support.canary import Watched
 
 from glm_mcp.server.app import App
-from glm_mcp.server.http.app import application
 
 LIST = {
     "jsonrpc": "2.0",
@@ -37,28 +34,11 @@ MODERN = {
 }
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # they are the tests' own
-
-
 @asynccontextmanager
 async def served(app: App, **given: Any) -> AsyncIterator[str]:
-    """The address of a server of this application, without /mcp. `given`: as `application` takes it."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        config = uvicorn.Config(
-            application(app, **given), log_config=None, log_level="warning", timeout_graceful_shutdown=1
-        )
-        server = _Server(config)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: server.serve(sockets=[listening]))
-            try:
-                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-            finally:
-                server.should_exit = True
+    """The address of a server of this application, without /mcp, among other things that are entered asynchronously."""
+    with http_server.served(app, **given) as url:
+        yield url
 
 
 @asynccontextmanager
