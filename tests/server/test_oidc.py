@@ -187,6 +187,38 @@ async def test_a_new_key_is_found_and_made_up_ids_do_not_make_it_ask_each_time(i
     await known.close()
 
 
+async def test_the_only_key_of_an_issuer_that_names_none_may_change(issuer: Issuing) -> None:
+    now = 100.0
+    known = an_issuer(issuer, lambda: now)
+    issuer.keys = issuer.keys[:1]
+    with anyio.fail_after(10):
+        await known.caller(issuer.token(kid=None), NOBODY)
+        issuer.publish("two", 2)
+        issuer.keys = issuer.keys[:1]
+        now += PAUSE_S
+        await known.caller(issuer.token(kid=None, key=rsa_key(2)), NOBODY)
+        for _ in range(5):
+            with pytest.raises(Refused):
+                await known.caller(issuer.token(kid=None), NOBODY)
+    assert issuer.asked.count("/keys") == 2
+    await known.close()
+
+
+async def test_those_whom_an_issuer_lets_in_have_the_limits_of_the_file(
+    issuer: Issuing, tmp_path: Path
+) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text('[oidc]\ntools = ["chat"]\nper_minute = 5\nat_once = 2\ntokens_per_day = 9\n')
+    path.chmod(0o600)
+    authenticator = Authenticator(Settings(**settings(issuer, GLM_TOKENS_FILE=str(path))))
+    ada = await let_in(authenticator, issuer.token())
+    assert (ada.name, ada.tools, ada.per_minute, ada.at_once, ada.tokens_per_day) == (
+        *("ada", frozenset({"chat"})),
+        *(5, 2, 9),
+    )
+    await authenticator.close()
+
+
 async def test_many_first_calls_at_once_fetch_the_keys_once(issuer: Issuing) -> None:
     known = an_issuer(issuer, time.monotonic)
     token, names = issuer.token(), []

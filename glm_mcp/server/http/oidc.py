@@ -65,16 +65,14 @@ class Issuer:
         import jwt
 
         try:
-            key = await self._key(jwt.get_unverified_header(token))
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=ALGORITHMS,
-                audience=self._audience,
-                issuer=self.url,
-                leeway=LEEWAY_S,
-                options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
-            )
+            header = jwt.get_unverified_header(token)
+            try:
+                claims = self._claims(token, await self._key(header))
+            except jwt.InvalidSignatureError:
+                if "kid" in header:
+                    raise
+                await self._fetch(anew=True)  # the one key may be another by now
+                claims = self._claims(token, await self._key(header))
         except jwt.ExpiredSignatureError:
             raise self._invalid("the token has expired") from None
         except jwt.InvalidAudienceError:
@@ -94,6 +92,20 @@ class Issuer:
         owner = owner_of("oidc", self.url, subject)
         return Caller(
             name, owner, rights.tools, rights.per_minute, rights.at_once, rights.tokens_per_day, rights.key
+        )
+
+    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        """Raises errors of jwt."""
+        import jwt
+
+        return jwt.decode(
+            token,
+            key,
+            algorithms=ALGORITHMS,
+            audience=self._audience,
+            issuer=self.url,
+            leeway=LEEWAY_S,
+            options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
         )
 
     async def close(self) -> None:
