@@ -8,12 +8,15 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import anyio
 import pytest
 from click.testing import CliRunner
-from support.processes import COMMAND, environment, ran
+from support.processes import COMMAND, environment, over_http, ran
+from support.served import asked
 
 from glm_mcp.cli import main
 from glm_mcp.server.http.tokens import digest, parse, well_formed
+from glm_mcp.simulator import Simulator
 
 
 def run(folder: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +47,27 @@ def test_a_token_is_shown_once_with_the_line_that_uses_it_and_kept_as_a_hash(tmp
     assert digest(token) not in listed
     if os.name == "posix":
         assert usual(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.anyio
+async def test_what_is_given_and_taken_back_counts_at_once_for_a_server_that_runs(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    ada = run(tmp_path, "token", "add", "ada").stdout.splitlines()[0]
+    with (
+        anyio.fail_after(40),
+        over_http(environment(tmp_path / "home", sim), tmp_path, ["--host", "0.0.0.0"]) as (address, _),
+    ):
+        url = address.replace("0.0.0.0", "127.0.0.1")
+        assert (await asked(url)).status_code == 401
+        assert (await asked(url, ada)).status_code == 200
+        bob = run(tmp_path, "token", "add", "bob").stdout.splitlines()[0]
+        while (await asked(url, bob)).status_code != 200:
+            pass
+        run(tmp_path, "token", "revoke", "ada")
+        while (await asked(url, ada)).status_code != 401:
+            pass
+        assert (await asked(url, bob)).status_code == 200
 
 
 def test_tools_limits_and_expiry_are_kept_and_shown(tmp_path: Path) -> None:
