@@ -43,6 +43,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_OIDC_NAME_CLAIM": ("email", "email"),
     "GLM_CALLER_KEYS": ("1", True),
     "GLM_API_KEYS": (f"{KEY},second-key-of-ours", (KEY, "second-key-of-ours")),
+    "GLM_REDIS_URL": ("redis://:hunter2@redis.example:6379/1", "redis://:hunter2@redis.example:6379/1"),
 }
 WRONG = [
     ("GLM_BASE_URL", "openai"),
@@ -188,6 +189,19 @@ def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: p
     settings = load()
     assert settings.key == KEY
     assert plain(settings, "http_token") == "sixteen-characters"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["redis.example:6379", "http://hunter2", "redis:///hunter2", "unix://hunter2.sock", "redis://hunter 2"],
+)
+def test_an_address_of_redis_that_is_none_is_refused_and_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_REDIS_URL", value)
+    with pytest.raises(ConfigError, match="GLM_REDIS_URL is not usable; it may be redis://") as caught:
+        load()
+    assert "hunter" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["GLM_API_KEY", "ZHIPUAI_API_KEY", "GLM_HTTP_TOKEN"])

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from pydantic import SecretStr
@@ -27,7 +29,7 @@ from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
-from glm_mcp.glm.limiter import Limiter
+from glm_mcp.glm.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
 from glm_mcp.glm.outcome import found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
@@ -51,6 +53,9 @@ from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
+
+if TYPE_CHECKING:
+    from glm_mcp.glm.shared.share import Shared
 
 T = TypeVar("T")
 
@@ -85,11 +90,12 @@ class GLMClient:
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.meter = Meter()
-        self.health = Health(pace.rest)
+        self.shared = _shared(settings, self.home, pace)
+        self.health = self.shared.health if self.shared else Health(pace.rest)
         self.findings = findings
         self.refused_films = RefusedFilms(self.card)
         self._pace, self._chance = pace, chance
-        self._limiters: dict[str, Limiter] = {}
+        self._limiters: dict[str, Limits] = {}
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
 
@@ -177,7 +183,7 @@ class GLMClient:
         """Which attempt: one when the model has a place, and again at once where the refused request could be changed."""
         limiter = self.limiter(model.card.id)
         with race.asking(model):
-            async with limiter.slot(race.queues, since=race.started) as grant:
+            async with limiter.slot(race.queues, since=race.started, on_pause=race.looks) as grant:
                 if not race.goes_out(model):
                     return
                 while (error := await self._try(race, model, work)) is not None:
@@ -185,13 +191,12 @@ class GLMClient:
                     if final is None:
                         model.since = anyio.current_time()
                         continue
-                    if isinstance(final, RateLimited):
-                        limiter.refused(grant)
+                    grant.refused = isinstance(final, RateLimited)
                     # Where several of our own calls went out at once, the model is well and we were too many.
-                    ill = not isinstance(final, RateLimited) or grant.level == 1
-                    self._refused(race, model, final, ill=ill)
+                    self._refused(race, model, final, ill=not grant.refused or grant.level == 1)
+                    grant.pause_s = self.health.of(model.card.id).pauses_until - anyio.current_time()
                     return
-            limiter.succeeded(grant)
+                grant.served = True
 
     async def _try(self, race: Race[T], model: Standing, work: Work[T]) -> GLMError | None:
         """One try: None when it was answered."""
@@ -241,11 +246,24 @@ class GLMClient:
         """What this process has used, and how each model fares at the moment."""
         return {**self.meter.report(), "health": self.health.report()}
 
-    def limiter(self, model: str) -> Limiter:
+    def limiter(self, model: str) -> Limits:
         if model not in self._limiters:
             ceiling = self.settings.max_concurrency
-            self._limiters[model] = Limiter(ceiling or self.card(model).concurrency, ceiling)
+            make = self.shared.limiter if self.shared else _in_memory
+            self._limiters[model] = make(model, ceiling or self.card(model).concurrency, ceiling)
         return self._limiters[model]
+
+    @asynccontextmanager
+    async def sharing(self) -> AsyncIterator[None]:
+        """Limits and health shared with other replicas, where GLM_REDIS_URL says so.
+
+        Raises ConfigError where Redis is not to be had.
+        """
+        if self.shared is None:
+            yield
+            return
+        async with self.shared.running():
+            yield
 
     def models(self, role: str, named: str | None = None) -> list[Card]:
         """The chain for a role (chat, vision, image): a model named in the call stands alone."""
@@ -298,3 +316,16 @@ class GLMClient:
 
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
         await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+
+
+def _in_memory(_: str, start: int, ceiling: int | None) -> Limits:
+    return Limiter(start, ceiling)
+
+
+def _shared(settings: Settings, home: Endpoint, pace: Pace) -> Shared | None:
+    if settings.redis_url is None:
+        return None
+    from glm_mcp.glm.shared.share import Shared
+
+    account = hashlib.sha256(f"{home.url}\n{settings.key or ''}".encode()).hexdigest()[:16]
+    return Shared(settings.redis_url.get_secret_value(), account, rest=pace.rest)

@@ -83,12 +83,15 @@ class Race(Generic[T]):
     def queues(self, place: int) -> None:
         self.progress.say(f"queued: place {place}")
 
+    def looks(self) -> None:
+        """A model for which it waits pauses: another may be asked meanwhile."""
+        self._changed.set()
+
     def goes_out(self, model: Standing) -> bool:
-        """Whether a model that has its place is asked now: not while another is, within its time, nor while it pauses."""
+        """Whether a model that has its place is asked now: not while another is, within its time."""
         now = anyio.current_time()
         asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
-        paused = self.health.of(model.card.id).pauses_until > now
-        if paused or any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
+        if any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
             return False
         late = f"{asked[0].card.id} has not begun after {now - asked[0].since:.0f} s; " if asked else ""
         self.progress.say(f"{late}asking {model.card.id} too" if late else f"waiting for {model.card.id}")

@@ -94,7 +94,7 @@ class App:
         folders = folders or Folders.here()
         self.settings = settings
         secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
-        self._secrets = [settings.key, *(s.get_secret_value() for s in secrets if s)]
+        self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text

@@ -49,7 +49,8 @@ async def client_of(
         Settings(_env_file=None, **(given | variables)), transport=transport, pace=pace, chance=chance
     )
     try:
-        yield client
+        async with client.sharing():
+            yield client
     finally:
         with anyio.CancelScope(shield=True):
             await client.transport.close()
