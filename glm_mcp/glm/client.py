@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -90,21 +89,29 @@ class GLMClient:
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.meter = Meter()
-        self.shared = _shared(settings, self.home, pace)
-        self.health = self.shared.health if self.shared else Health(pace.rest)
+        self.shared = _shared(settings)
         self.findings = findings
         self.refused_films = RefusedFilms(self.card)
         self._pace, self._chance = pace, chance
-        self._limiters: dict[str, Limits] = {}
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
+        self._learn(self.shared)
 
-    def apart(self) -> GLMClient:
-        """One that learns by itself how many calls a model takes and how it fares, as for another key; it has none yet."""
+    def _learn(self, shared: Shared | None) -> None:
+        """Begins to learn how many calls a model takes and how it fares with this key, with other replicas or alone."""
+        secret = f"{self.home.url}\n{self.settings.key or ''}"
+        self._account = shared.account(secret, self._pace.rest) if shared else None
+        self.health = self._account.health if self._account else Health(self._pace.rest)
+        self._limiters: dict[str, Limits] = {}
+
+    def apart(self, own: SecretStr | None = None) -> GLMClient:
+        """One that learns by itself, as for another key: `own`, of this server; without it, a caller's, which it does not
+        have yet, and of which other replicas learn nothing.
+        """
         made = copy(self)
-        made.settings = self.settings.model_copy(update={"api_key": None})
-        made.health, made.findings = Health(self._pace.rest), UNASKED
-        made._limiters = {}  # noqa: SLF001 - its own class
+        made.settings = self.settings.model_copy(update={"api_key": own})
+        made.findings = UNASKED
+        made._learn(self.shared if own else None)  # noqa: SLF001 - its own class
         return made
 
     def keyed(self, key: SecretStr) -> GLMClient:
@@ -246,24 +253,17 @@ class GLMClient:
         """What this process has used, and how each model fares at the moment."""
         return {**self.meter.report(), "health": self.health.report()}
 
+    def sharing(self) -> AbstractAsyncContextManager[None]:
+        """While entered, other replicas are heard. Raises ConfigError where GLM_REDIS_URL names none that answers."""
+        return self.shared.running() if self.shared else nullcontext()
+
     def limiter(self, model: str) -> Limits:
         if model not in self._limiters:
             ceiling = self.settings.max_concurrency
-            make = self.shared.limiter if self.shared else _in_memory
-            self._limiters[model] = make(model, ceiling or self.card(model).concurrency, ceiling)
+            start, account = ceiling or self.card(model).concurrency, self._account
+            made = account.limiter(model, start, ceiling) if account else Limiter(start, ceiling)
+            self._limiters[model] = made
         return self._limiters[model]
-
-    @asynccontextmanager
-    async def sharing(self) -> AsyncIterator[None]:
-        """Limits and health shared with other replicas, where GLM_REDIS_URL says so.
-
-        Raises ConfigError where Redis is not to be had.
-        """
-        if self.shared is None:
-            yield
-            return
-        async with self.shared.running():
-            yield
 
     def models(self, role: str, named: str | None = None) -> list[Card]:
         """The chain for a role (chat, vision, image): a model named in the call stands alone."""
@@ -318,14 +318,9 @@ class GLMClient:
         await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
 
 
-def _in_memory(_: str, start: int, ceiling: int | None) -> Limits:
-    return Limiter(start, ceiling)
-
-
-def _shared(settings: Settings, home: Endpoint, pace: Pace) -> Shared | None:
+def _shared(settings: Settings) -> Shared | None:
     if settings.redis_url is None:
         return None
     from glm_mcp.glm.shared.share import Shared
 
-    account = hashlib.sha256(f"{home.url}\n{settings.key or ''}".encode()).hexdigest()[:16]
-    return Shared(settings.redis_url.get_secret_value(), account, rest=pace.rest)
+    return Shared(settings.redis_url.get_secret_value())

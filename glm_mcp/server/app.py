@@ -28,6 +28,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.http.admission import Admission, MemoryAdmission
+from glm_mcp.server.http.admission_redis import SharedAdmission
 from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, result
 from glm_mcp.settings import Settings
@@ -100,7 +101,8 @@ class App:
         self.on_text = on_text
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
         self.keys = Keys(self.glm, settings.more_keys)
-        self.admission: Admission = MemoryAdmission()
+        shared = self.glm.shared
+        self.admission: Admission = SharedAdmission(shared.connection) if shared else MemoryAdmission()
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,

@@ -31,7 +31,7 @@ class Keys:
     def __init__(
         self, glm: GLMClient, more: tuple[SecretStr, ...], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._more = {key_name(k): glm.apart().keyed(k) for k in more if k != glm.settings.api_key}
+        self._more = {key_name(k): glm.apart(k) for k in more if k != glm.settings.api_key}
         self._clock = clock
         self._calls = Counter[str]()
         self._unwell: dict[str, float] = {}

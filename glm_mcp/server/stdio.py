@@ -35,7 +35,7 @@ async def serve_stdio(app: App) -> None:
     server = build(app)
     client = _Client()
     threading.Thread(target=client.watch, name="client", daemon=True).start()
-    async with stdio_server() as (incoming, outgoing):
+    async with app.glm.sharing(), stdio_server() as (incoming, outgoing):
         try:
             await server.run(
                 _Watched(incoming, outgoing, client.spoke, _leave_soon),

@@ -124,7 +124,7 @@ def test_after_the_last_model_the_round_begins_again(
         ([standing(T, pauses_until=4.0), standing(V6), standing(L)], f"ask {V6}"),
         # in whose queue a call keeps its place where nobody else can be asked
         ([standing(T, pauses_until=4.0)], f"ask {T}"),
-        ([standing(T, pauses_until=4.0), refused(V6, 3)], f"ask {T}"),
+        ([standing(T, pauses_until=4.0), refused(V6, 5)], f"ask {T}"),
         ([standing(T, pauses_until=4.0), silent(V6, 0.0)], "wait 5"),
         ([queued(T, 0.0, 0.0, pauses_until=4.0), standing(V6)], f"ask {V6}"),
         ([queued(T, 0.0, 0.0, pauses_until=4.0)], "wait 60"),

@@ -12,7 +12,7 @@ import anyio.lowlevel
 
 from glm_mcp.glm.level import RUN
 from glm_mcp.glm.limiter import Limiter, Limits
-from glm_mcp.glm.shared.share import Shared
+from glm_mcp.glm.shared.share import Account, Shared
 
 REST = (10.0, 300.0)
 
@@ -46,17 +46,17 @@ class InMemory:
 
 
 class InRedis:
-    def __init__(self, shared: Shared, redis: Any) -> None:
-        self.shared, self._redis = shared, redis
+    def __init__(self, account: Account, redis: Any) -> None:
+        self._account, self._redis = account, redis
         self._made = 0
 
     def limiter(self, start: int, ceiling: int | None = None) -> Limits:
         self._made += 1
-        return self.shared.limiter(f"model {self._made}", start, ceiling)
+        return self._account.limiter(f"model {self._made}", start, ceiling)
 
     async def passes(self, seconds: float) -> None:
         # Its clock cannot be moved; what was written down by it can.
-        for key in await self._redis.keys(f"{self.shared.connection.prefix}:*:s"):
+        for key in await self._redis.keys(f"{self._account.prefix}:*:s"):
             for field, value in (await self._redis.hgetall(key)).items():
                 if field.startswith(b"opens:"):
                     await self._redis.hset(key, field, float(value) - seconds * 1_000)
@@ -67,19 +67,28 @@ async def in_redis(url: str) -> AsyncIterator[InRedis]:
     """A replica of its own, with nothing in Redis yet."""
     from redis.asyncio import Redis
 
-    shared = Shared(url, secrets.token_hex(8), rest=REST)
-    async with Redis.from_url(url) as redis, shared.running():
-        yield InRedis(shared, redis)
+    async with replicas(url, 1) as (one,), Redis.from_url(url) as redis:
+        yield InRedis(one.account, redis)
+
+
+class Replica:
+    """One of several that have an upstream key in common."""
+
+    def __init__(self, url: str, key: str, lease_s: float) -> None:
+        self.shared = Shared(url, lease_s=lease_s)
+        self.account = self.shared.account(key, REST)
 
 
 @asynccontextmanager
-async def replicas(url: str, count: int, *, lease_s: float = 3.0) -> AsyncIterator[list[Shared]]:
-    """So many replicas of one upstream key in this process."""
-    account = secrets.token_hex(8)
+async def replicas(
+    url: str, count: int, *, lease_s: float = 3.0, key: str = ""
+) -> AsyncIterator[list[Replica]]:
+    """So many replicas of one upstream key in this process; a new one where none is named."""
+    key = key or secrets.token_hex(8)
     async with AsyncExitStack() as stack:
-        found = [Shared(url, account, rest=REST, lease_s=lease_s) for _ in range(count)]
-        for shared in found:
-            await stack.enter_async_context(shared.running())
+        found = [Replica(url, key, lease_s) for _ in range(count)]
+        for replica in found:
+            await stack.enter_async_context(replica.shared.running())
         yield found
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -20,8 +21,9 @@ from glm_mcp.errors import ConfigError, MissingExtra
 
 LEASE_S = 3.0  # how long a place outlives the replica that holds it
 CONNECTIONS = 16  # a call more waits for one of them
-ANSWER_S = 2.0  # without an answer Redis is as good as gone
+ANSWER_S = 1.0  # without an answer Redis is as good as gone; it is asked twice
 RETRY_S = 0.2  # between two tries to reach it again
+CLOCK_READINGS = 8  # so that calls of several replicas come in their order to the millisecond
 LEAVE_S = 1.0  # for what is given back at the end
 
 log = logging.getLogger(__name__)
@@ -42,12 +44,11 @@ class State(TypedDict):
 
 
 class Connection:
-    """`name`: what the keys of one upstream key begin with; it is a hash and says nothing of the key.
+    """Until `running` is entered, and while Redis is away, `up` is False and every replica keeps to its own share."""
 
-    Until `running` is entered, and while Redis is away, `up` is False and every replica keeps to its own share.
-    """
+    channel = "glm:said"
 
-    def __init__(self, url: str, name: str, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
         try:
             from redis import exceptions
             from redis.asyncio import BlockingConnectionPool, Redis
@@ -55,7 +56,6 @@ class Connection:
             from redis.backoff import NoBackoff
         except ImportError:
             raise MissingExtra("team", "sharing limits over several replicas (GLM_REDIS_URL)") from None
-        self.prefix = f"glm:{{{name}}}"
         self.replica = secrets.token_hex(6)
         self.lease_s = lease_s
         self.up = False
@@ -78,13 +78,10 @@ class Connection:
         self._handlers: dict[str, Callable[[str], None]] = {}
         self._changes: list[Callable[[], None]] = []
         self._runs: list[Run] = []
+        self._leaves: list[Run] = []
         self._tasks: anyio.abc.TaskGroup | None = None
         self._lost_at: float | None = None
         self._listening: anyio.CancelScope | None = None
-
-    @property
-    def channel(self) -> str:
-        return f"{self.prefix}:said"
 
     def state(self) -> State:
         away = None if self._lost_at is None else round(anyio.current_time() - self._lost_at, 1)
@@ -98,15 +95,16 @@ class Connection:
         """`hear()` is called when Redis is lost and when it is there again."""
         self._changes.append(hear)
 
-    def spawn(self, run: Run) -> None:
-        """Runs it as long as `running` is entered."""
+    def spawn(self, run: Run, leave: Run) -> None:
+        """Runs it as long as `running` is entered; `leave` gives back what it holds, at the end."""
         self._runs.append(run)
+        self._leaves.append(leave)
         if self._tasks is not None:
             self._tasks.start_soon(run)
 
     @asynccontextmanager
-    async def running(self, leave: Run) -> AsyncIterator[None]:
-        """Connected. `leave` gives back what is held, at the end.
+    async def running(self) -> AsyncIterator[None]:
+        """Connected.
 
         Raises ConfigError where Redis is not to be had: limits that others count on would not be kept.
         """
@@ -128,7 +126,7 @@ class Connection:
                 yield
             finally:
                 with anyio.move_on_after(LEAVE_S, shield=True):
-                    await self._leave(leave)
+                    await self._leave()
                 self._tasks.cancel_scope.cancel()
         self._tasks, self.up = None, False
         with anyio.CancelScope(shield=True):
@@ -157,7 +155,7 @@ class Connection:
         return seconds + micros / 1e6, found
 
     async def say(self, kind: str, words: str) -> None:
-        """Tells all replicas; nobody where Redis is away."""
+        """Tells all replicas; nobody where Redis is away. A kind is two words."""
         try:
             if self.up:
                 await self._redis.publish(self.channel, f"{kind} {words}")
@@ -176,7 +174,7 @@ class Connection:
     async def _count(self, lives_s: float | None = None) -> None:
         lives = self.lease_s if lives_s is None else lives_s
         args = [self.replica, round(lives * 1000)]
-        self.replicas = max(1, await self._script("live")(keys=[f"{self.prefix}:replicas"], args=args))
+        self.replicas = max(1, await self._script("live")(keys=["glm:replicas"], args=args))
 
     async def _live(self) -> None:
         while True:
@@ -210,15 +208,23 @@ class Connection:
             hear(words[0] if words else "")
 
     async def _came(self) -> None:
-        before = anyio.current_time()
-        seconds, micros = await self._redis.time()
-        self.ahead_s = seconds + micros / 1e6 - (before + anyio.current_time()) / 2
+        self.ahead_s = await self._read_clock()
         await self._count()
         if self._lost_at is not None:
             log.warning("Redis at %s is there again: limits are shared with the other replicas", self._where)
         self.up, self._lost_at = True, None
         for hear in self._changes:
             hear()
+
+    async def _read_clock(self) -> float:
+        """How far Redis's clock is ahead of ours; the answer that came soonest says it best."""
+        best = (math.inf, 0.0)
+        for _ in range(CLOCK_READINGS):
+            before = anyio.current_time()
+            seconds, micros = await self._redis.time()
+            took = anyio.current_time() - before
+            best = min(best, (took, seconds + micros / 1e6 - before - took / 2))
+        return best[1]
 
     def _lose(self, error: Exception) -> None:
         if self._listening is not None:
@@ -235,11 +241,12 @@ class Connection:
         for hear in self._changes:
             hear()
 
-    async def _leave(self, leave: Run) -> None:
+    async def _leave(self) -> None:
         if not self.up:
             return
         try:
-            await leave()
+            for leave in self._leaves:
+                await leave()
             await self._count(0)
         except (Lost, self._error, OSError):
             return  # what was held ends by itself

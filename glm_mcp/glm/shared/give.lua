@@ -33,7 +33,7 @@ local notes = tonumber(ARGV[FIRST + 3])
 local first = FIRST + 4
 for at = first, first + notes - 1 do
   redis.call('RPUSH', events, now .. ' ' .. ARGV[at])
-  redis.call('PUBLISH', channel, 'health event ' .. replica .. ' ' .. ARGV[at])
+  redis.call('PUBLISH', channel, 'health ' .. events .. ' ' .. replica .. ' ' .. ARGV[at])
 end
 if notes > 0 then
   redis.call('LTRIM', events, -EVENTS, -1)

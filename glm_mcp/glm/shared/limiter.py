@@ -48,12 +48,16 @@ class _Others:
 
 
 class SharedLimiter:
-    """`Limits` of one model, or of one caller: `tag` names it in keys and messages and has no space in it."""
+    """`Limits` of one model, or of one caller. `prefix`: of its keys, with the hash tag; `tag`: what it is called in them
+    and in messages, by no other limiter and without a space.
+    """
 
-    def __init__(self, shared: Connection, tag: str, start: int, ceiling: int | None = None) -> None:
+    def __init__(
+        self, shared: Connection, prefix: str, tag: str, start: int, ceiling: int | None = None
+    ) -> None:
         self._shared, self._tag = shared, tag
         self._start, self.ceiling = start, ceiling or CEILING
-        self._keys = [f"{shared.prefix}:{tag}:{part}" for part in "qwls"] + [f"{shared.prefix}:health"]
+        self._keys = [f"{prefix}:{tag}:{part}" for part in "qwls"] + [f"{prefix}:health"]
         self._others = _Others(start)
         self._share = start
         self._waiting: dict[str, _Call] = {}
@@ -70,7 +74,7 @@ class SharedLimiter:
         for kind, hear in (("given", self._given_to), ("pause", self._paused), ("moved", self._moved)):
             shared.on(f"{kind} {tag}", hear)
         shared.on_change(self._up_or_down)
-        shared.spawn(self.run)
+        shared.spawn(self.run, self.leave)
 
     @property
     def limit(self) -> int:
@@ -81,9 +85,12 @@ class SharedLimiter:
         return len(self._held)
 
     @property
-    def waiting(self) -> int:
-        """Calls of this process that have no place yet."""
-        return len(self._waiting)
+    def everywhere(self) -> tuple[int, int]:
+        """(running, waiting) over all replicas, as far as is known."""
+        running, waiting = len(self._held), len(self._waiting)
+        if self._shared.up and anyio.current_time() - self._others.at < STALE_S:
+            return max(running, self._others.running), max(waiting, self._others.waiting)
+        return running, waiting
 
     def resize(self, limit: int) -> None:
         """Another limit, where none is learnt."""
@@ -113,9 +120,7 @@ class SharedLimiter:
     def queue_s(self) -> float:
         now = anyio.current_time()
         pause = max(0.0, self._opens - now)
-        limit, running, waiting = self.limit, len(self._held), len(self._waiting)
-        if self._shared.up and now - self._others.at < STALE_S:
-            running, waiting = max(running, self._others.running), max(waiting, self._others.waiting)
+        limit, (running, waiting) = self.limit, self.everywhere
         if running < limit and not waiting:
             return pause
         ages = [now - call.began for call in self._held.values()]

@@ -1,4 +1,4 @@
-"""What the calls of one upstream key share over replicas: a limiter a model, the models' health, and the connection."""
+"""What replicas share: for each upstream key a limiter a model and the models' health."""
 
 from __future__ import annotations
 
@@ -12,32 +12,57 @@ from glm_mcp.glm.shared.limiter import SharedLimiter
 
 
 class Shared:
-    """`account`: a hash of the endpoint and its key, which names the keys in Redis. `rest`: as of Health."""
+    """One per process."""
 
-    def __init__(
-        self, url: str, account: str, *, rest: tuple[float, float], lease_s: float = LEASE_S
-    ) -> None:
-        self.connection = Connection(url, account, lease_s=lease_s)
-        self.health = SharedHealth(rest, self._tell)
-        self._limiters: dict[str, SharedLimiter] = {}
-        self.connection.on("health event", self._told)
+    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
+        self.connection = Connection(url, lease_s=lease_s)
+        self._accounts: dict[str, Account] = {}
 
     def state(self) -> State:
         return self.connection.state()
 
+    def account(self, secret: str, rest: tuple[float, float]) -> Account:
+        """What is shared of one upstream key; `secret` (its endpoint and itself) is hashed. `rest`: as of Health."""
+        name = hashlib.sha256(secret.encode()).hexdigest()[:16]
+        if name not in self._accounts:
+            self._accounts[name] = Account(self.connection, name, rest)
+        return self._accounts[name]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Connected, with what the others know. Raises ConfigError where Redis is not to be had."""
-        async with self.connection.running(self._leave):
-            await self._read_health()
+        async with self.connection.running():
+            for account in self._accounts.values():
+                await account.read_health()
             yield
 
-    def limiter(self, name: str, start: int, ceiling: int | None) -> SharedLimiter:
-        """The limiter of a model, or of whatever else has a name."""
-        if name not in self._limiters:
-            tag = hashlib.sha256(name.encode()).hexdigest()[:8]
-            self._limiters[name] = SharedLimiter(self.connection, tag, start, ceiling)
-        return self._limiters[name]
+
+class Account:
+    """`name`: a hash, which names its keys in Redis."""
+
+    def __init__(self, connection: Connection, name: str, rest: tuple[float, float]) -> None:
+        self.prefix = f"glm:{{{name}}}"
+        self.health = SharedHealth(rest, self._tell)
+        self._connection, self._name = connection, name
+        self._events = f"{self.prefix}:health"
+        self._limiters: dict[str, SharedLimiter] = {}
+        connection.on(f"health {self._events}", self._told)
+
+    def limiter(self, model: str, start: int, ceiling: int | None) -> SharedLimiter:
+        if model not in self._limiters:
+            tag = hashlib.sha256(f"{self._name} {model}".encode()).hexdigest()[:12]
+            self._limiters[model] = SharedLimiter(self._connection, self.prefix, tag, start, ceiling)
+        return self._limiters[model]
+
+    async def read_health(self) -> None:
+        """What the others met in the last hour."""
+        try:
+            now, events = await self._connection.fetch(self._events)
+        except Lost:
+            return  # it was there a moment ago: its return is waited for as ever
+        for event in events:
+            at, words = event.split(" ", 1)
+            self.health.hear(words, max(0.0, now - int(at) / 1e3))
 
     def _tell(self, model: str, words: str, soon: bool) -> None:
         limiter = self._limiters.get(model)
@@ -46,18 +71,5 @@ class Shared:
 
     def _told(self, said: str) -> None:
         replica, words = said.split(" ", 1)
-        if replica != self.connection.replica:
+        if replica != self._connection.replica:
             self.health.hear(words)
-
-    async def _read_health(self) -> None:
-        try:
-            now, events = await self.connection.fetch(f"{self.connection.prefix}:health")
-        except Lost:
-            return  # gone again: it is not the first thing to wait for
-        for event in events:
-            at, words = event.split(" ", 1)
-            self.health.hear(words, max(0.0, now - int(at) / 1e3))
-
-    async def _leave(self) -> None:
-        for limiter in self._limiters.values():
-            await limiter.leave()

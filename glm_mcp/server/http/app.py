@@ -19,6 +19,7 @@ from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
 from glm_mcp.server.http.hosts import LOOPBACK, Hosts
 from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.replicas import Replicas
 from glm_mcp.server.http.running import Elsewhere, Running
 from glm_mcp.server.http.sessions import Sessions
 from glm_mcp.settings import Settings
@@ -56,6 +57,9 @@ def application(
     authenticator = authenticator or Authenticator(app.settings)
     _secured(app.settings, host, asks=authenticator.asks)
     running = running or Running()
+    if app.glm.shared is not None:
+        others = Replicas(app.glm.shared, running)
+        elsewhere, readiness = elsewhere or others, readiness or others.readiness
     server = build(app)
     server.middleware.append(running)
     secret = app.settings.session_secret
@@ -147,7 +151,7 @@ def serve(
 ) -> None:
     """Serves until interrupted; `ready` hears the address once connections are taken.
 
-    Raises ConfigError when the address cannot be used.
+    Raises ConfigError when the address, or what replicas share, cannot be used.
     """
     try:
         from sse_starlette.sse import AppStatus
@@ -166,9 +170,15 @@ def serve(
     running = Running()
     asgi = application(app, host=host, limits=limits, running=running)
     listening = _listen(host, port)
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+    serving = server(asgi, running, limits, log_level=log_level)
+
+    async def begin() -> None:
+        async with app.glm.sharing():
+            ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+            await serving.serve([listening])
+
     # By anyio, which then need not look for its event loop each time: a tenth of a call's CPU.
-    anyio.run(server(asgi, running, limits, log_level=log_level).serve, [listening])
+    anyio.run(begin)
 
 
 def _many_files() -> None:
