@@ -104,6 +104,8 @@ def _stdio(ctx: click.Context) -> None:
     code = 0
     try:
         anyio.run(serve_stdio, app)
+    except ConfigError:
+        raise
     except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
         logging.getLogger(__name__).exception("the server ended")
         code = EXIT_FAILED

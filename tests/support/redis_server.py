@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -55,10 +56,14 @@ class RedisServer:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.socket.parent
         )
         end = time.monotonic() + LIMIT_S
-        while not self.socket.exists():
+        while not self._listens():
             assert self.process.poll() is None, "redis-server did not start"
             assert time.monotonic() < end, "redis-server did not start in time"
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.socket)) == 0
 
     def kill(self) -> None:
         assert self.process is not None
