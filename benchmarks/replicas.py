@@ -10,9 +10,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 from itertools import combinations
+from subprocess import PIPE
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from glm_mcp.glm.shared.share import Shared
 
@@ -76,8 +78,8 @@ class Found:
         return float("inf")
 
 
-async def replica(url: str, account: str, start_at: float, seed: int) -> None:
-    """One replica: its calls come at random, and each step of each is a line on stdout."""
+async def replica(url: str, account: str, seed: int) -> None:
+    """One replica: its calls come at random once a line on stdin says when, and each step of each is a line on stdout."""
     chance = random.Random(seed)
     shared = Shared(url, lease_s=LEASE_S)
     limiter = shared.account(account, (10.0, 300.0)).limiter("model", CAP, CAP)
@@ -86,36 +88,40 @@ async def replica(url: str, account: str, start_at: float, seed: int) -> None:
         print(json.dumps([number, what, at]), flush=True)
 
     async def job(number: int, comes_at: float) -> None:
-        await anyio.sleep(max(0.0, comes_at - time.monotonic()))
+        await anyio.sleep_until(comes_at)
         since = anyio.current_time()
         say(number, "since", since)
         async with limiter.slot(lambda _: None, since=since) as grant:
-            say(number, "began", time.monotonic())
+            say(number, "began", anyio.current_time())
             await anyio.sleep(chance.uniform(*JOB_S))
             grant.served = True
-            say(number, "ended", time.monotonic())
+            say(number, "ended", anyio.current_time())
 
     async with shared.running(), anyio.create_task_group() as tasks:
+        print("ready", flush=True)
+        start_at = float(await anyio.to_thread.run_sync(sys.stdin.readline))
         for number in range(JOBS):
             tasks.start_soon(job, number, start_at + chance.uniform(0, COME_S))
 
 
 def run(url: str, *, count: int = 3, seed: int = 0) -> Found:
-    """So many replicas, the first of which is killed when a quarter of its calls have run."""
-    account, start_at = secrets.token_hex(8), time.monotonic() + 2.0
-    command = [sys.executable, __file__, url, account, str(start_at)]
+    """So many replicas, the first of which is killed in the middle of a call when a quarter of its calls have run."""
+    command = [sys.executable, __file__, url, secrets.token_hex(8)]
     started = [
-        subprocess.Popen([*command, str(seed * 100 + n)], stdout=subprocess.PIPE, encoding="utf-8")
+        subprocess.Popen([*command, str(seed * 100 + n)], stdin=PIPE, stdout=PIPE, encoding="utf-8")
         for n in range(count)
     ]
     lines: list[list[str]] = [[] for _ in started]
     try:
-        first = started[0].stdout
-        assert first is not None
-        while sum('"ended"' in line for line in lines[0]) < JOBS // 4:
-            line = first.readline()
-            assert line, "the replica to be killed ended by itself"
-            lines[0].append(line)
+        for process in started:
+            assert _next(process) == "ready\n"
+        start_at = time.monotonic() + 0.2
+        for process in started:
+            assert process.stdin
+            process.stdin.write(f"{start_at}\n")
+            process.stdin.flush()
+        while sum('"ended"' in line for line in lines[0]) < JOBS // 4 or '"began"' not in lines[0][-1]:
+            lines[0].append(_next(started[0]))
         started[0].kill()
         killed_at = time.monotonic()
         for said, process in zip(lines, started, strict=True):
@@ -126,6 +132,13 @@ def run(url: str, *, count: int = 3, seed: int = 0) -> Found:
             process.wait()
     jobs = [job for n, said in enumerate(lines) for job in _jobs(n, said, killed_at)]
     return Found(jobs, 0, killed_at)
+
+
+def _next(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line, "a replica ended by itself"
+    return line
 
 
 def _jobs(replica: int, lines: list[str], killed_at: float) -> list[Job]:
@@ -140,4 +153,4 @@ def _jobs(replica: int, lines: list[str], killed_at: float) -> list[Job]:
 
 
 if __name__ == "__main__":
-    anyio.run(replica, sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
+    anyio.run(replica, sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -141,12 +141,6 @@ class _OwnSettings(BaseModel):
         "a word of 16 or more letters, digits and -._~+/",
         "Bearer token that `serve --http` asks for; needed beyond loopback.",
     )
-    redis_url: SecretStr | None = _setting(
-        "GLM_REDIS_URL",
-        None,
-        "redis://[:password@]host:port/number, rediss:// or unix://path",
-        "Redis or Valkey in which several servers with one key share their limits and what they know of each model. Unset: one process keeps them.",
-    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -219,21 +213,10 @@ class _OwnSettings(BaseModel):
             raise ValueError("no token")
         return value
 
-    @field_validator("redis_url")
-    @classmethod
-    def _usable_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not re.fullmatch(r"(?:rediss?://[^/]|unix:///)\S+", value.get_secret_value()):
-            raise ValueError("no address of Redis")
-        return value
-
     @property
     def key(self) -> str | None:
         """The key that may be sent: nobody is sent a placeholder."""
         return self.api_key.get_secret_value() if self.api_key and not self.placeholder else None
-
-    @property
-    def redis_password(self) -> str | None:
-        return urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
 
     @property
     def placeholder(self) -> str | None:

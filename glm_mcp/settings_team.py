@@ -86,6 +86,25 @@ class TeamSettings(BaseModel):
         "Further keys beside GLM_API_KEY, each with a concurrency of its own: a call uses the one with the fewest calls. Ask first whether the service's terms let you.",
     )
 
+    redis_url: SecretStr | None = setting(
+        "GLM_REDIS_URL",
+        None,
+        "redis://[:password@]host:port/number, rediss:// or unix://path",
+        "Redis or Valkey in which several servers with one key share their limits and what they know of each model. Unset: one process keeps them.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _usable_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        word = value.get_secret_value() if value else "redis://-"
+        if not re.fullmatch(r"(?:rediss?://[^/]|unix:///)\S*", word) or urlsplit(word).port == 0:
+            raise ValueError("no address of Redis")
+        return value
+
+    @property
+    def redis_password(self) -> str | None:
+        return urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:

@@ -193,7 +193,15 @@ def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: p
 
 @pytest.mark.parametrize(
     "value",
-    ["redis.example:6379", "http://hunter2", "redis:///hunter2", "unix://hunter2.sock", "redis://hunter 2"],
+    [
+        "redis.example:6379",
+        "http://hunter2",
+        "redis:///hunter2",
+        "unix://hunter2.sock",
+        "redis://hunter 2",
+        "redis://hunter:port",
+        "redis://[hunter",
+    ],
 )
 def test_an_address_of_redis_that_is_none_is_refused_and_not_shown(
     value: str, monkeypatch: pytest.MonkeyPatch

@@ -255,6 +255,12 @@ async def test_without_redis_at_the_start_nothing_starts_and_no_password_is_show
     assert "hunter2" not in str(said.value)
 
 
+def test_an_address_with_an_option_that_cannot_be_is_said_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="GLM_REDIS_URL is no address of Redis") as said:
+        Shared("redis://:hunter2@redis.example/0?socket_timeout=soon")
+    assert "hunter2" not in str(said.value)
+
+
 async def test_while_redis_is_away_each_replica_keeps_its_share_and_then_they_share_again(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -64,15 +64,20 @@ class Connection:
         self._where = _shown(url)
         self._error = exceptions.RedisError
         once = Retry(NoBackoff(), 1)  # a connection that Redis closed meanwhile
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_S,
-            socket_timeout=ANSWER_S,
-            socket_connect_timeout=ANSWER_S,
-            decode_responses=True,
-            retry=once,
-        )
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=ANSWER_S,
+                socket_timeout=ANSWER_S,
+                socket_connect_timeout=ANSWER_S,
+                decode_responses=True,
+                retry=once,
+            )
+        except ValueError:
+            raise ConfigError(
+                "GLM_REDIS_URL is no address of Redis", "It may be redis://[:password@]host:port/number."
+            ) from None
         self._redis = Redis.from_pool(pool)
         self._scripts: dict[str, Any] = {}
         self._handlers: dict[str, Callable[[str], None]] = {}
