@@ -79,13 +79,17 @@ async def test_the_calls_of_a_minute_are_those_at_all_doors(doors: list[Admissio
 
 
 async def test_a_minutes_calls_come_back_one_by_one(doors: list[Admission], ada: Caller) -> None:
-    ada = replace(ada, per_minute=300)  # one each fifth of a second
-    for _ in range(300):
-        await once(doors[0], ada)
-    no = await why_not(doors[1], ada)
-    assert no.retry_after is not None
-    await anyio.sleep(no.retry_after + 0.01)
-    await once(doors[1], ada)
+    ada = replace(ada, per_minute=60)
+    no: GLMError | None = None
+    with anyio.fail_after(10):
+        while no is None:
+            try:
+                await once(doors[0], ada)
+            except RateLimited as error:
+                no = error
+        assert no.retry_after is not None
+        await anyio.sleep(no.retry_after + 0.01)
+        await once(doors[1], ada)
 
 
 async def test_a_refused_call_uses_nothing_of_another_limit(doors: list[Admission], ada: Caller) -> None:
