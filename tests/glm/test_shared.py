@@ -1,24 +1,18 @@
-"""Several replicas of one upstream key: one queue, one limit, one memory of the models; and Redis lost, back, and slow."""
+"""Several replicas of one upstream key: one queue, one limit, one memory of the models."""
 
 from __future__ import annotations
 
 import functools
-import logging
 import secrets
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import anyio
 import pytest
 from support.calls import T, ask, client_of
-from support.limits import Caller, grown, level, refuse, replicas, serve, settled, unheard, until
+from support.limits import Caller, Crowd, grown, level, refuse, replicas, serve, settled, unheard, until
 from support.paths import ROOT
 from support.redis_server import RedisServer
 
-from glm_mcp.errors import ConfigError
-from glm_mcp.glm.shared.share import Shared
 from glm_mcp.simulator import Simulator, Switches
 
 sys.path.append(str(ROOT / "benchmarks"))
@@ -26,31 +20,6 @@ import replicas as processes
 
 pytestmark = pytest.mark.anyio
 MODEL = "model"
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A Redis that the test may end."""
-    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as running:
-        yield running
-
-
-class Crowd:
-    """Calls at several replicas that count how many run at once."""
-
-    def __init__(self) -> None:
-        self.running = self.most = self.done = 0
-
-    async def call(self, limiter: object, seconds: float) -> None:
-        async with limiter.slot(unheard, since=anyio.current_time()) as grant:  # type: ignore[attr-defined]
-            self.running += 1
-            self.most = max(self.most, self.running)
-            try:
-                await anyio.sleep(seconds)
-            finally:
-                self.running -= 1
-            grant.served = True
-        self.done += 1
 
 
 # One queue
@@ -123,14 +92,14 @@ async def test_five_hundred_calls_wait_on_few_connections(redis_url: str) -> Non
     assert (crowd.done, crowd.most) == (500, 4)
 
 
-async def test_a_lost_message_costs_less_than_a_lease(server: RedisServer) -> None:
+async def test_a_lost_message_costs_less_than_a_lease(redis_server: RedisServer) -> None:
     from redis.asyncio import Redis
 
     order: list[str] = []
     first, second = Caller("a", order), Caller("b", order)
     async with (
-        replicas(server.url, 2) as (here, there),
-        Redis.from_url(server.url, decode_responses=True) as redis,
+        replicas(redis_server.url, 2) as (here, there),
+        Redis.from_url(redis_server.url, decode_responses=True) as redis,
     ):
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
@@ -141,7 +110,7 @@ async def test_a_lost_message_costs_less_than_a_lease(server: RedisServer) -> No
                 # In one step: those who listen are cut off, and the place is given to one who then does not hear of it.
                 lost = "redis.call('DEL', KEYS[1]); redis.call('ZREM', KEYS[2], ARGV[1]); redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])"
                 seconds, _ = await redis.time()
-                [queue] = await _keys(server.url, f"{there.account.prefix}:*:q")
+                [queue] = await _keys(redis_server.url, f"{there.account.prefix}:*:q")
                 waits = str((await redis.zrange(queue, 0, -1))[0])
                 await redis.eval(lost, 2, queue[:-1] + "l", queue, waits, (seconds + 3) * 1_000)
                 began = anyio.current_time()
@@ -188,8 +157,8 @@ async def _keys(url: str, pattern: str) -> list[str]:
         return [str(key) for key in await redis.keys(pattern)]
 
 
-def test_a_killed_replica_costs_a_lease_and_neither_the_cap_nor_the_order(server: RedisServer) -> None:
-    found = processes.run(server.url, seed=1)
+def test_a_killed_replica_costs_a_lease_and_neither_the_cap_nor_the_order(redis_server: RedisServer) -> None:
+    found = processes.run(redis_server.url, seed=1)
     assert found.most_at_once <= processes.CAP
     assert len([j for j in found.living if j.ended]) == 2 * processes.JOBS
     assert found.back_s <= 1.2 * processes.LEASE_S
@@ -226,10 +195,10 @@ async def test_what_one_replica_meets_at_a_model_the_others_know(redis_url: str)
             assert late.account.health.report() == health.report()
 
 
-async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(server: RedisServer) -> None:
+async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(redis_server: RedisServer) -> None:
     from redis.asyncio import Redis
 
-    async with replicas(server.url, 1) as (one,), Redis.from_url(server.url) as redis:
+    async with replicas(redis_server.url, 1) as (one,), Redis.from_url(redis_server.url) as redis:
         limiter, health = one.account.limiter(MODEL, 1, None), one.account.health
         await serve(limiter)
         await redis.config_resetstat()
@@ -241,102 +210,6 @@ async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(server
         await until(lambda: limiter.running == 0)
         calls = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
     assert 195 <= calls <= 215, "two a call, and the heartbeat"
-
-
-# Redis gone
-
-
-async def test_without_redis_at_the_start_nothing_starts_and_no_password_is_shown() -> None:
-    with pytest.raises(
-        ConfigError, match=r"Redis at 127\.0\.0\.1:1 \(GLM_REDIS_URL\) cannot be used"
-    ) as said:
-        async with Shared("redis://:hunter2@127.0.0.1:1/0").running():
-            raise AssertionError
-    assert "hunter2" not in str(said.value)
-
-
-def test_an_address_with_an_option_that_cannot_be_is_said_and_not_shown() -> None:
-    with pytest.raises(ConfigError, match="GLM_REDIS_URL is no address of Redis") as said:
-        Shared("redis://:hunter2@redis.example/0?socket_timeout=soon")
-    assert "hunter2" not in str(said.value)
-
-
-async def test_while_redis_is_away_each_replica_keeps_its_share_and_then_they_share_again(
-    server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    crowds = [Crowd(), Crowd()]
-
-    async def fill(limiters: list[object], calls: int) -> None:
-        async with anyio.create_task_group() as tasks:
-            for crowd, limiter in zip(crowds, limiters, strict=True):
-                for _ in range(calls):
-                    tasks.start_soon(crowd.call, limiter, 0.02)
-
-    with anyio.fail_after(30):
-        async with replicas(server.url, 2) as found:
-            await until(lambda: [r.shared.state()["replicas"] for r in found] == [2, 2])
-            limiters: list[object] = [r.account.limiter(MODEL, 5, 5) for r in found]
-            await fill(limiters, 10)
-            caplog.clear()
-            server.kill()
-            await until(lambda: [r.shared.state()["redis"] for r in found] == ["lost", "lost"])
-            crowds[:] = [Crowd(), Crowd()]
-            await fill(limiters, 10)
-            assert [(c.done, c.most) for c in crowds] == [(10, 2), (10, 2)]
-            assert all(r.shared.state()["lost_s"] for r in found)
-            lost = [r for r in caplog.records if "is lost" in r.getMessage()]
-            assert len(lost) == 2, "each says it once"
-            server.start()
-            await until(lambda: [r.shared.state()["redis"] for r in found] == ["up", "up"])
-            crowds[:] = [Crowd(), Crowd()]
-            await fill(limiters, 10)
-            assert sum(c.done for c in crowds) == 20
-            assert max(c.most for c in crowds) > 2
-            assert len([r for r in caplog.records if "is there again:" in r.getMessage()]) == 2
-            assert all(r.levelno == logging.WARNING for r in caplog.records)
-
-
-async def test_a_restart_in_the_middle_loses_no_call_and_lets_no_crowd_through(server: RedisServer) -> None:
-    crowd = Crowd()
-    with anyio.fail_after(30):
-        async with replicas(server.url, 2) as found:
-            await until(lambda: [r.shared.state()["replicas"] for r in found] == [2, 2])
-            async with anyio.create_task_group() as tasks:
-                for n in range(120):
-                    tasks.start_soon(crowd.call, found[n % 2].account.limiter(MODEL, 4, 4), 0.05)
-                await until(lambda: crowd.done >= 20)
-                server.kill()
-                before = crowd.done
-                await until(lambda: crowd.done >= before + 20)
-                server.start()
-                await until(lambda: [r.shared.state()["redis"] for r in found] == ["up", "up"])
-                # Those that began alone have ended; from here on the cap is the old one.
-                before = crowd.done
-                await until(lambda: crowd.done >= before + 4)
-                assert crowd.most <= 6, "at the most a share beside those that ran when it was lost"
-                crowd.most = 0
-    assert (crowd.done, crowd.most) == (120, 4)
-
-
-async def test_a_redis_that_hangs_holds_calls_up_for_seconds_and_not_for_ever(server: RedisServer) -> None:
-    crowd = Crowd()
-    with anyio.fail_after(30):
-        async with replicas(server.url, 1) as (one,):
-            limiter = one.account.limiter(MODEL, 2, 2)
-            await crowd.call(limiter, 0)
-            server.hang()
-            try:
-                began = anyio.current_time()
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(50):
-                        tasks.start_soon(crowd.call, limiter, 0)
-                assert anyio.current_time() - began < 5
-                assert one.shared.state()["redis"] == "lost"
-            finally:
-                server.wake()
-            await until(lambda: one.shared.state()["redis"] == "up")
-            await crowd.call(limiter, 0)
-    assert (crowd.done, crowd.most) == (52, 2)
 
 
 # The whole way

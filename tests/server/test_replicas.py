@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,13 +26,6 @@ from glm_mcp.server.http.admission_redis import SharedAdmission
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A Redis that the test may end."""
-    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as running:
-        yield running
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -196,20 +188,20 @@ async def test_another_limit_of_calls_at_once_counts_from_the_next_call_on(
 
 
 async def test_while_redis_is_away_a_caller_has_a_share_at_each_door(
-    server: RedisServer, ada: Caller
+    redis_server: RedisServer, ada: Caller
 ) -> None:
     ada = replace(ada, per_minute=4, at_once=1)
     with anyio.fail_after(20):
-        async with replicas(server.url, 2) as found:
+        async with replicas(redis_server.url, 2) as found:
             await until(lambda: [r.shared.state()["replicas"] for r in found] == [2, 2])
             doors = [SharedAdmission(r.shared.connection) for r in found]
-            server.kill()
+            redis_server.kill()
             await until(lambda: [r.shared.state()["redis"] for r in found] == ["lost", "lost"])
             for door in doors:
                 for _ in range(2):
                     await once(door, ada)
                 assert isinstance(await why_not(door, ada), RateLimited)
-            server.start()
+            redis_server.start()
             await until(lambda: [r.shared.state()["redis"] for r in found] == ["up", "up"])
             for door in doors:
                 await once(door, ada)
@@ -251,9 +243,9 @@ async def test_a_cancel_reaches_the_replica_that_runs_the_call(
 
 
 async def test_readyz_says_that_redis_is_away_and_calls_go_on(
-    server: RedisServer, sim: Simulator, tmp_path: Path
+    redis_server: RedisServer, sim: Simulator, tmp_path: Path
 ) -> None:
-    env = environment(tmp_path / "home", sim, GLM_REDIS_URL=server.url)
+    env = environment(tmp_path / "home", sim, GLM_REDIS_URL=redis_server.url)
     with over_http(env, tmp_path) as (url, _):
         async with httpx.AsyncClient(trust_env=False, timeout=20, headers=ACCEPT) as http:
 
@@ -267,14 +259,14 @@ async def test_readyz_says_that_redis_is_away_and_calls_go_on(
 
             with anyio.fail_after(30):
                 await becomes("ready")
-                server.kill()
+                redis_server.kill()
                 found = await becomes("not ready")
                 assert found["missing"]["redis"].endswith("this replica keeps one share of 1")
                 begun = await http.post(f"{url}/mcp", json=initialize("2025-06-18"))
                 session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
                 answer = await http.post(f"{url}/mcp", json=called("chat", prompt="hello"), headers=session)
                 assert '"isError":false' in answer.text
-                server.start()
+                redis_server.start()
                 await becomes("ready")
 
 

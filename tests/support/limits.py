@@ -121,6 +121,24 @@ class Caller:
                 grant.pause_s = self.pause_s
 
 
+class Crowd:
+    """Calls at several replicas that count how many run at once."""
+
+    def __init__(self) -> None:
+        self.running = self.most = self.done = 0
+
+    async def call(self, limiter: Limits, seconds: float) -> None:
+        async with limiter.slot(unheard, since=anyio.current_time()) as grant:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            try:
+                await anyio.sleep(seconds)
+            finally:
+                self.running -= 1
+            grant.served = True
+        self.done += 1
+
+
 def unheard(_: int) -> None:
     """Nobody asks for the place."""
 

@@ -86,3 +86,10 @@ def redis_url() -> Iterator[str]:
     """One for all tests that leave it alone: each takes names of its own."""
     with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
         yield server.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """One that the test may end."""
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as running:
+        yield running
