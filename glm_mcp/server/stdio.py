@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse
 from pydantic import ValidationError
 
 from glm_mcp.server.app import App, build
+from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.recorder import Recorder, behind_id
 from glm_mcp.threads import few_heaps
 
 THREADS = 400
@@ -25,26 +30,84 @@ QUIET_S = 0.4  # after its death, for somebody else to speak
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
 
 
-async def serve_stdio(app: App) -> None:
+async def serve_stdio(app: App, stdin: Stdin) -> None:
     """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
     from mcp.server.stdio import stdio_server
 
     few_heaps()
-    # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
+    if sys.platform == "win32":
+        from mcp.os.win32.utilities import rebind_std_handle_to_fd
+
+        rebind_std_handle_to_fd(0)  # children are given the handle, which still is what `stdin` has taken
+    # The SDK writes stdout on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
-    client = _Client()
+    client = _Client(stdin)
     threading.Thread(target=client.watch, name="client", daemon=True).start()
-    async with stdio_server() as (incoming, outgoing):
+    recorder = Recorder(app, server, stdin.place, stdin.record) if stdin.place else None
+    lines = cast("anyio.AsyncFile[str]", _lines(stdin))
+    async with stdio_server(stdin=lines) as (incoming, outgoing), anyio.create_task_group() as group:
+        if recorder:
+            group.start_soon(recorder.run)
         try:
             await server.run(
                 _Watched(incoming, outgoing, client.spoke, _leave_soon),
-                outgoing,
+                _Unsaid(outgoing, stdin.said, recorder) if recorder else outgoing,
                 server.create_initialization_options(),
             )
         finally:
-            # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
+            # Also when stdout broke: a thread that waits would keep the process.
             _leave_soon()
+            group.cancel_scope.cancel()
+
+
+async def _lines(stdin: Stdin) -> AsyncIterator[str]:
+    """The lines of stdin, each waited for before the next is read."""
+    send, receive = anyio.create_memory_object_stream[str](0)
+    token = anyio.lowlevel.current_token()
+
+    def take(line: str | None) -> None:
+        with suppress(anyio.RunFinishedError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            if line is None:
+                anyio.from_thread.run_sync(send.close, token=token)
+            else:
+                anyio.from_thread.run(send.send, line, token=token)
+
+    waiting, ended = stdin.take(take)
+    for line in waiting:
+        yield line
+    if not ended:
+        async for line in receive:
+            yield line
+
+
+class _Unsaid:
+    """The SDK's write stream, without the answers that the client has had: these show whether the record is true."""
+
+    def __init__(self, stream: Any, said: dict[str, str], recorder: Recorder) -> None:
+        self._stream, self._said, self._recorder = stream, dict(said), recorder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def send(self, item: SessionMessage) -> None:
+        message = item.message
+        if isinstance(message, JSONRPCResponse | JSONRPCError):
+            self._recorder.spoke()
+            said = self._said.pop(str(message.id), None)
+            if said is not None:
+                if behind_id(message) != said:
+                    self._recorder.differs()
+                return
+        await self._stream.send(item)
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        ended: bool | None = await self._stream.__aexit__(*error)
+        return ended
 
 
 def _leave_soon() -> None:
@@ -61,7 +124,8 @@ class _Client:
     comes; one that leaves later is told from a client by the messages that still come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stdin: Stdin) -> None:
+        self._stdin = stdin
         self._messages = 0
         self._first = threading.Event()
 
@@ -71,7 +135,7 @@ class _Client:
 
     def watch(self) -> None:
         self._first.wait()
-        parent = os.getppid()
+        parent = self._stdin.parent or os.getppid()
         while parent > 1 and os.getppid() == parent:
             time.sleep(PARENT_S)
         before = self._messages
