@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from glm_mcp.server.front.stdin import early
@@ -9,6 +10,9 @@ from glm_mcp.server.front.stdin import early
 
 def main() -> None:
     stdin = early(sys.argv[1:])
+    if stdin:
+        # An interruption ends a server at once, in the middle of an import too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from glm_mcp.cli.main import main as run
 
     run(stdin)

@@ -18,7 +18,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from glm_mcp import __version__
 from glm_mcp.atomic_files import list_files, private_folder, write_part
-from glm_mcp.outputs import MAX_AGE_DAYS
+from glm_mcp.outputs import MAX_AGE_DAYS, user_folders
 from glm_mcp.server.app import App
 from glm_mcp.server.front import record
 from glm_mcp.server.front.answers import RESOURCES
@@ -61,6 +61,9 @@ class Recorder:
 
     async def run(self) -> None:
         """Records at first, then whenever what is kept has changed; for as long as it is let. A failure costs a record."""
+        own = user_folders()
+        if (own.config, own.cache) != tuple(Path(folder) for folder in self._place.folders):
+            return  # the front looks elsewhere
         while True:
             await self._spoken.wait()
             self._spoken = anyio.Event()

@@ -16,7 +16,7 @@ import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
 from glm_mcp.server.app import App, build
@@ -27,6 +27,7 @@ from glm_mcp.threads import few_heaps
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is
 QUIET_S = 0.4  # after its death, for somebody else to speak
+SETTLE_S = 0.3  # after the end of stdin, for lists that were asked for just before
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
 
 
@@ -49,10 +50,11 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     async with stdio_server(stdin=lines) as (incoming, outgoing), anyio.create_task_group() as group:
         if recorder:
             group.start_soon(recorder.run)
+        answers = _Outgoing(outgoing, stdin.said, recorder)
         try:
             await server.run(
-                _Watched(incoming, outgoing, client.spoke, _leave_soon),
-                _Unsaid(outgoing, stdin.said, recorder) if recorder else outgoing,
+                _Watched(incoming, answers, client.spoke, _leave_soon),
+                answers,
                 server.create_initialization_options(),
             )
         finally:
@@ -81,25 +83,45 @@ async def _lines(stdin: Stdin) -> AsyncIterator[str]:
             yield line
 
 
-class _Unsaid:
-    """The SDK's write stream, without the answers that the client has had: these show whether the record is true."""
+class _Outgoing:
+    """The SDK's write stream: it knows which requests are still to be answered, and does not repeat what was said already.
 
-    def __init__(self, stream: Any, said: dict[str, str], recorder: Recorder) -> None:
+    `said`: by the id of a request, its answer that the client has had; it shows whether the record is true.
+    """
+
+    def __init__(self, stream: Any, said: dict[str, str], recorder: Recorder | None) -> None:
         self._stream, self._said, self._recorder = stream, dict(said), recorder
+        self._open: list[str | int | None] = []  # a client may use one id for several
+        self._answered = anyio.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    def asked(self, ident: str | int) -> None:
+        self._open.append(ident)
+
+    async def settle(self) -> None:
+        """Waits for the answers on their way, for as long as a list may take and no call does."""
+        with anyio.move_on_after(SETTLE_S):
+            while self._open:
+                self._answered = anyio.Event()
+                await self._answered.wait()
+
     async def send(self, item: SessionMessage) -> None:
         message = item.message
-        if isinstance(message, JSONRPCResponse | JSONRPCError):
+        if not isinstance(message, JSONRPCResponse | JSONRPCError):
+            await self._stream.send(item)
+            return
+        said = self._said.pop(str(message.id), None)
+        if said is None:
+            await self._stream.send(item)
+        elif self._recorder and behind_id(message) != said:
+            self._recorder.differs()
+        if self._recorder:
             self._recorder.spoke()
-            said = self._said.pop(str(message.id), None)
-            if said is not None:
-                if behind_id(message) != said:
-                    self._recorder.differs()
-                return
-        await self._stream.send(item)
+        if message.id in self._open:
+            self._open.remove(message.id)
+        self._answered.set()
 
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()
@@ -176,7 +198,7 @@ class _Watched:
     """The SDK's read stream, with an answer to lines that cannot be read, and a word when it ends."""
 
     def __init__(
-        self, stream: Any, answers: Any, on_message: Callable[[], None], on_end: Callable[[], None]
+        self, stream: Any, answers: _Outgoing, on_message: Callable[[], None], on_end: Callable[[], None]
     ) -> None:
         self._stream, self._answers = stream, answers
         self._on_message, self._on_end = on_message, on_end
@@ -195,8 +217,11 @@ class _Watched:
                     await self._refuse(answer)
         except StopAsyncIteration:
             self._on_end()
+            await self._answers.settle()  # the SDK ends what is under way
             raise
         self._on_message()
+        if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCRequest):
+            self._answers.asked(item.message.id)
         return item
 
     async def _refuse(self, answer: JSONRPCError) -> None:

@@ -32,11 +32,15 @@ _WORD = 16  # characters from which on a secret looks like one
 
 
 class Place:
-    """The record of one set of conditions: its file, the digest of the conditions, the folder of kept results."""
+    """The record of one set of conditions: its file, their digest, the folder of kept results. `folders`: as
+    `own_folders` gives them.
+    """
 
-    __slots__ = ("digest", "file", "kept")
+    __slots__ = ("digest", "file", "folders", "kept")
 
-    def __init__(self, cache: str, digest: str) -> None:
+    def __init__(self, folders: tuple[str, str], digest: str) -> None:
+        cache = folders[1]
+        self.folders = folders
         self.digest = digest
         self.file = os.path.join(cache, "start", digest + ".json")
         self.kept = os.path.join(cache, "outputs")
@@ -49,19 +53,18 @@ def place_of(arguments: list[str], environ: dict[str, str] | None = None) -> Pla
     own = own_folders(sys.platform, env)
     if options is None or own is None:
         return None
-    config, cache = own
     given = options.get("--env-file")
-    settings = settings_of(given or os.path.join(config, "env"), must_be=given is not None)
+    settings = settings_of(given or os.path.join(own[0], "env"), must_be=given is not None)
     code = installed()
     if settings is None or code is None:
         return None
     variables = sorted(
         f"{name}={shown(name, value)}"
         for name, value in env.items()
-        if (name.startswith("GLM_") or name in SECRETS) and value.strip()
+        if (name.startswith("GLM_") or name in SECRETS) and shown(name, value)
     )
     parts = [sys.version, sys.platform, code, settings, *variables]
-    return Place(cache, _digest(parts))
+    return Place(own, _digest(parts))
 
 
 def options_of(arguments: list[str]) -> dict[str, str] | None:
@@ -97,7 +100,7 @@ def own_folders(platform: str, env: dict[str, str]) -> tuple[str, str] | None:
         )
     places = []
     for variable, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):
-        named = env.get(variable, "").strip()
+        named = env.get(variable, "")
         places.append(os.path.join(named if os.path.isabs(named) else os.path.join(home, usual), "glm-mcp"))
     return places[0], places[1]
 
