@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -259,8 +260,26 @@ def install(host: str | None, scope: str, url: str | None, name: str, *, show: b
     else:
         wish = installer.Wish(scope, url, name, remove, show)
         lines = installer.install(host, wish, machine, installer.own_command())
+        if not (url or show or remove):
+            _record_answers()
     for line in lines:
         click.echo(line)
+
+
+def _record_answers() -> None:
+    """For the host's first start, as far as it has the settings that are here now; a later one would record them."""
+    import anyio
+
+    from glm_mcp.server.app import App, build
+    from glm_mcp.server.front.conditions import place_of
+    from glm_mcp.server.recorder import Recorder
+    from glm_mcp.settings import load
+
+    place = place_of([])
+    with suppress(GLMError, OSError):
+        app = App(load())
+        if place:
+            anyio.run(Recorder(app, build(app), place, None).refresh)
 
 
 @cli.command()

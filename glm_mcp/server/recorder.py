@@ -61,15 +61,12 @@ class Recorder:
 
     async def run(self) -> None:
         """Records at first, then whenever what is kept has changed; for as long as it is let. A failure costs a record."""
-        own = user_folders()
-        if (own.config, own.cache) != tuple(Path(folder) for folder in self._place.folders):
-            return  # the front looks elsewhere
         while True:
             await self._spoken.wait()
             self._spoken = anyio.Event()
             await anyio.sleep(QUIET_S)
             try:
-                await self._refresh()
+                await self.refresh()
             except OSError as error:
                 log.info("the answers cannot be recorded: %s", error.strerror)
                 return
@@ -77,7 +74,11 @@ class Recorder:
                 log.exception("the answers were not recorded")
                 return
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Records what is not on record. Raises OSError."""
+        own = user_folders()
+        if (own.config, own.cache) != tuple(Path(folder) for folder in self._place.folders):
+            return  # the front looks elsewhere
         now = await in_thread(kept_state, self._place.kept)
         if now is None or (self._record and _still_good(self._record["resources"], now[0])):
             return

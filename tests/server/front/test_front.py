@@ -265,6 +265,14 @@ def test_where_nothing_can_be_recorded_it_serves_and_says_nothing_of_it(tmp_path
         assert server.err.rest() == ""
 
 
+def test_after_the_installation_the_first_start_has_a_record_too(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home")
+    assert ran([*COMMAND, "install", "cline"], env, tmp_path).returncode == 0
+    with Stdio({**env, "GLM_API_KEY": "0123456789abcdef.0123", **stuck(tmp_path)}, tmp_path) as server:
+        server.initialize()
+        assert len(server.request("tools/list")["result"]["tools"]) == 5
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_the_program_loads_ends_it_quietly(number: signal.Signals, tmp_path: Path) -> None:
