@@ -20,6 +20,17 @@ except ImportError:
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Values that no answer shows and no name of a file may be made of.
 SECRETS = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY", "GLM_HTTP_TOKEN")
+# Settings that change no answer, by what each may be: the least and the greatest number, words, or anything (None).
+NO_MATTER: dict[str, tuple[int, int] | tuple[str, ...] | None] = {
+    "GLM_DEADLINE_S": (1, 3600),
+    "GLM_MAX_CONCURRENCY": (1, 1000),
+    "GLM_MAX_VIDEO_MB": (0, 150),
+    "GLM_LANG": ("zh", "en"),
+    "GLM_THINKING": ("true", "false", "show"),
+    "GLM_BASE_URL": ("zhipu", "zai", "zhipu-coding", "zai-coding"),
+    **dict.fromkeys(("GLM_FALLBACK", "GLM_SIMULATE", "GLM_LOG_CONTENT"), ("0", "1")),
+    **dict.fromkeys(("GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR")),
+}
 OPTIONS = {
     "--env-file": None,
     "--log-level": ("debug", "info", "warning", "error"),
@@ -126,14 +137,25 @@ def settings_of(path: str, *, must_be: bool) -> str | None:
 
 
 def shown(name: str, value: str) -> str:
-    """A value for the digest. Of a secret nothing, so that a new key changes no answer; what cannot be one, which may
-    keep the server from starting, as it is.
+    """A value for the digest: nothing where it changes no answer, so that one record serves most starts. What it may not
+    be stands there as it is: it may keep the server from starting.
     """
     word = value.strip().strip("'\"").strip()
-    if name not in SECRETS:
-        return word
-    like_one = len(word) >= _WORD and word.isascii() and all(c.isalnum() or c in "-._~+/=" for c in word)
-    return "" if like_one else word
+    if name in SECRETS:
+        plain = len(word) >= _WORD and word.isascii() and all(c.isalnum() or c in "-._~+/=" for c in word)
+    elif name in NO_MATTER:
+        plain = _may_be(word, NO_MATTER[name])
+    else:
+        plain = False
+    return "" if plain else word
+
+
+def _may_be(word: str, allowed: tuple[int, int] | tuple[str, ...] | None) -> bool:
+    if allowed is None:
+        return True
+    if isinstance(allowed[0], str):
+        return word in allowed
+    return word.isascii() and word.isdecimal() and int(allowed[0]) <= int(word) <= int(allowed[1])
 
 
 def installed() -> str | None:

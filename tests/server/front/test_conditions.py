@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,19 @@ from support.processes import ran
 
 from glm_mcp.cli.main import cli
 from glm_mcp.outputs import user_folders
-from glm_mcp.server.front.conditions import OPTIONS, SECRETS, Place, options_of, own_folders, place_of, shown
-from glm_mcp.settings import KEY_NAMES
+from glm_mcp.server.app import App, build
+from glm_mcp.server.front.conditions import (
+    NO_MATTER,
+    OPTIONS,
+    SECRETS,
+    Place,
+    options_of,
+    own_folders,
+    place_of,
+    shown,
+)
+from glm_mcp.server.recorder import eras
+from glm_mcp.settings import KEY_NAMES, load
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its folders come from variables of its own")
@@ -100,7 +112,8 @@ def test_each_setting_has_a_record_of_its_own_and_a_key_has_none(
     assert same(place(tmp_path, GLM_LANG=" "))
     assert not same(place(tmp_path, GLM_API_KEY="two words that are no key"))
     assert not same(place(tmp_path, GLM_TOOLS="chat"))
-    assert not same(place(tmp_path, GLM_SIMULATE="1"))
+    assert same(place(tmp_path, GLM_SIMULATE="1"))
+    assert not same(place(tmp_path, GLM_SIMULATE="yes, please"))
     file = tmp_path / "mine.env"
     file.write_text(f"GLM_API_KEY={key}\n", encoding="utf-8")
     assert same(place(tmp_path, "--env-file", str(file)))
@@ -118,7 +131,28 @@ def test_a_settings_file_that_cannot_be_read_leaves_the_start_to_the_program(tmp
 def test_a_secret_leaves_nothing_in_what_is_compared() -> None:
     assert shown("GLM_HTTP_TOKEN", "a-token-of-some-length") == ""
     assert shown("GLM_HTTP_TOKEN", "short") == "short"
-    assert shown("GLM_LANG", " zh ") == "zh"
+    assert shown("GLM_TOOLS", " chat ") == "chat"
+
+
+VALUES = {
+    name: [str(n) for n in allowed] if allowed else ["", "/somewhere", "~", "${user_config.folder}"]
+    for name, allowed in NO_MATTER.items()
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in VALUES.items() for v in values])
+@pytest.mark.anyio
+async def test_a_setting_that_is_said_not_to_matter_lets_the_server_start_and_say_the_same(
+    name: str, value: str, app_of: Callable[..., App], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert shown(name, f" '{value}' ") == ""
+    for variable, home in (("HOME", tmp_path), ("XDG_CONFIG_HOME", tmp_path)):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setenv(name, value)
+    load()
+    usual = app_of()
+    other = app_of(**{name: value} if value and not value.startswith("$") else {})
+    assert await eras(other, build(other)) == await eras(usual, build(usual))
 
 
 def test_the_front_is_what_every_command_begins_with_and_loads_the_standard_library_alone(

@@ -132,7 +132,7 @@ START = lines([OPEN, request(2, "tools/list"), request(3, "resources/list")])
     [
         ((), {"GLM_TOOLS": "chat"}),
         ((), {"GLM_STRUCTURED": "1"}),
-        ((), {"GLM_LANG": "zh"}),
+        ((), {"GLM_LANG": "de"}),
         (("--env-file", "settings"), {}),
         (("serve",), {}),
     ],
@@ -143,7 +143,8 @@ def test_a_record_is_not_used_under_other_conditions(
     (tmp_path / "settings").write_text("GLM_TOOLS=chat\n", encoding="utf-8")
     env = environment(tmp_path / "home")
     mark(record(env, tmp_path))
-    assert not marked(asked({**env, **variables}, tmp_path, START, *args))
+    done = ran([*COMMAND, *args], {**env, **variables}, tmp_path, input=START)
+    assert not marked(done.stdout.splitlines())
 
 
 def test_a_record_is_not_used_after_the_settings_file_or_the_code_has_changed(tmp_path: Path) -> None:
@@ -162,15 +163,15 @@ def test_a_record_is_not_used_after_the_settings_file_or_the_code_has_changed(tm
     assert not marked(asked({**env, "PYTHONPATH": str(site)}, tmp_path, START))
 
 
-def test_a_new_key_changes_no_answer_and_needs_no_new_record(tmp_path: Path) -> None:
+def test_a_new_key_or_a_longer_deadline_changes_no_answer_and_needs_no_new_record(tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
-    file = record(env, tmp_path)
-    mark(file)
-    assert marked(asked({**env, "GLM_API_KEY": "0123456789abcdef.0123"}, tmp_path, START))
+    mark(record(env, tmp_path))
+    more = {"GLM_API_KEY": "0123456789abcdef.0123", "GLM_DEADLINE_S": "280", "GLM_SIMULATE": "1"}
+    assert marked(asked({**env, **more}, tmp_path, START))
     settings = tmp_path / "home" / ".config" / "glm-mcp" / "env"
     settings.parent.mkdir(parents=True)
     settings.write_text("# mine\nGLM_API_KEY='0123456789abcdef.0123'\n", encoding="utf-8")
-    mark(record({**env, "HOME": str(tmp_path / "home"), "GLM_LANG": "zh"}, tmp_path))
+    record({**env, "GLM_TOOLS": "chat"}, tmp_path)
     assert b"0123456789abcdef" not in b"".join(f.read_bytes() for f in files(tmp_path / "home"))
 
 
