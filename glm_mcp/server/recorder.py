@@ -82,10 +82,10 @@ class Recorder:
         now = await in_thread(kept_state, self._place.kept)
         if now is None or (self._record and _still_good(self._record["resources"], now[0])):
             return
-        record = self._record or {"eras": await eras(self._app, self._server)}
-        record["resources"] = await resources(self._app, self._server, *now)
-        await in_thread(write, self._place, record)
-        self._record = record
+        whole = self._record or {"eras": await eras(self._app, self._server)}
+        whole["resources"] = await resources(self._app, self._server, *now)
+        await in_thread(write, self._place, whole)
+        self._record = whole
 
 
 def _still_good(listed: dict[str, Any], state: str) -> bool:
