@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from glm_mcp import __version__
 from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.log import FORMATS, LEVELS, configure
+from glm_mcp.server.front.stdin import Stdin
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -60,7 +62,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level, log_format)
-    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
+    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
 
@@ -92,7 +94,8 @@ def _stdio(ctx: click.Context) -> None:
         raise ConfigError(
             "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
         )
-    if sys.stdin.isatty():
+    stdin: Stdin | None = ctx.obj["stdin"]
+    if stdin is None and sys.stdin.isatty():
         click.echo(
             "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
             "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
@@ -103,7 +106,7 @@ def _stdio(ctx: click.Context) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 0
     try:
-        anyio.run(serve_stdio, app)
+        anyio.run(serve_stdio, app, stdin or Stdin())
     except ConfigError:
         raise
     except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
@@ -259,8 +262,26 @@ def install(host: str | None, scope: str, url: str | None, name: str, *, show: b
     else:
         wish = installer.Wish(scope, url, name, remove, show)
         lines = installer.install(host, wish, machine, installer.own_command())
+        if not (url or show or remove):
+            _record_answers()
     for line in lines:
         click.echo(line)
+
+
+def _record_answers() -> None:
+    """For the host's first start, as far as it has the settings that are here now; a later one would record them."""
+    import anyio
+
+    from glm_mcp.server.app import App, build
+    from glm_mcp.server.front.conditions import place_of
+    from glm_mcp.server.recorder import Recorder
+    from glm_mcp.settings import load
+
+    place = place_of([])
+    with suppress(GLMError, OSError):
+        app = App(load())
+        if place:
+            anyio.run(Recorder(app, build(app), place, None).refresh)
 
 
 @cli.command()
@@ -324,12 +345,12 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
         ) from None
 
 
-def main() -> None:
-    """The entry point of the installed commands."""
+def main(stdin: Stdin | None = None) -> None:
+    """The command line. `stdin`: taken already."""
     # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
     # a tenth of the start-up time. `_collect_again` ends this.
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
-    cli(prog_name="glm-mcp")
+    cli(prog_name="glm-mcp", obj=stdin)

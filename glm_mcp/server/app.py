@@ -25,10 +25,9 @@ from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.server.http.admission import Admission, MemoryAdmission
-from glm_mcp.server.http.admission_redis import SharedAdmission
 from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, result
 from glm_mcp.settings import Settings
@@ -101,8 +100,7 @@ class App:
         self.on_text = on_text
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
         self.keys = Keys(self.glm, settings.more_keys)
-        shared = self.glm.shared
-        self.admission: Admission = SharedAdmission(shared.connection) if shared else MemoryAdmission()
+        self.admission = admission_over(self.glm.shared)
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
