@@ -14,6 +14,7 @@ import anyio
 
 from glm_mcp.errors import (
     Again,
+    AuthError,
     ConfigError,
     ContentBlocked,
     GLMError,
@@ -26,6 +27,7 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.error_codes import refuses_key
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
@@ -83,6 +85,7 @@ class GLMClient:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
+        self.key_help = ""  # what whoever runs this can do about a key that is missing or refused
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.meter = Meter()
@@ -266,7 +269,7 @@ class GLMClient:
             held = self.settings.placeholder
             raise ConfigError(
                 "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
-                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the client's configuration, or set GLM_SIMULATE=1 to try without one.",
+                f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {self.key_help}".rstrip(),
             )
         if job.model and self.findings.gone(job.model):
             raise _found_gone(job.model, self.findings)
@@ -278,7 +281,17 @@ class GLMClient:
         return [c for c in able if not self.gone(c.id)] or able
 
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
-        await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        try:
+            await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        except AuthError as error:
+            if not refuses_key(error):
+                raise
+            raise error.but(hint=f"{error.hint} {self.key_help}".rstrip()) from error.__cause__
+
+    def use(self, settings: Settings, findings: Findings) -> None:
+        """Another key from now on, of which nothing is known yet."""
+        self.settings, self.findings = settings, findings
+        self.health = Health(self._pace.rest)
 
 
 def _found_gone(model: str, findings: Findings) -> InvalidRequest:

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.sources.urls import host_of
@@ -27,7 +27,8 @@ from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.settings import Settings
+from glm_mcp.settings import Settings, file_of, key_help
+from glm_mcp.settings_file import Watched
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
@@ -89,14 +90,20 @@ class App:
         glm: GLMClient | None = None,
         folders: Folders | None = None,
         on_text: Callable[[str], None] | None = None,
+        watched: Watched | None = None,
+        wrong: ConfigError | None = None,
     ) -> None:
+        """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
         self.settings = settings
         token = settings.http_token
         self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
         self.remote = remote
         self.on_text = on_text
+        self._watched, self._wrong, self._data = watched, wrong, folders.data
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
+        own_help = key_help(watched.file if watched else file_of(None))
+        self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -115,6 +122,31 @@ class App:
             cache=folders.cache,
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+
+    async def look_at_key(self) -> None:
+        """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
+        if self._wrong:
+            raise self._wrong
+        if self._watched is None:
+            return
+        try:
+            now = await in_thread(self._watched.changed)
+        except ConfigError:
+            if self.settings.key:
+                return  # half written, or spoilt since: what works goes on
+            raise
+        if now is None or now.api_key == self.settings.api_key:
+            return
+        if now.base_url != self.settings.base_url:
+            # A key goes to no other endpoint than the one it was stored for.
+            self._wrong = ConfigError(
+                "the settings file has a new key, for another GLM_BASE_URL than this server started with",
+                "Restart the client.",
+            )
+            raise self._wrong
+        self.redactor.learn(now.key)
+        self.settings = self.settings.model_copy(update={"api_key": now.api_key})
+        self.glm.use(self.settings, await in_thread(findings.load, self._data, self.settings))
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
@@ -224,6 +256,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
+                await app.look_at_key()
                 result = await tool.run(deps, read(tool.name, tool.args, arguments))
                 content = await _fitted(result, deps)
             except GLMError as error:
