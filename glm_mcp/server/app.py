@@ -7,7 +7,7 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ from glm_mcp.settings_file import Watched
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read
+from glm_mcp.tools.arguments import Reach, read
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
 
 log = logging.getLogger(__name__)
@@ -41,13 +41,16 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
+PATHS = "Give local paths as they are (any format, any size)."
+FAR = "It runs on another machine: give http(s) or data: URLs, no paths."
 INSTRUCTIONS = (
-    "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
+    f"GLM models as tools: pictures, video, documents, drawing, a second opinion. {PATHS} "
     "An error says what to do next. A result cut short says how to read on."
 )
 LONG_RESULT = (
     60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
 )
+LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
 Context = ServerRequestContext[Any, Any]
@@ -122,6 +125,7 @@ class App:
             cache=folders.cache,
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+        self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
 
     async def look_at_key(self) -> None:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
@@ -150,7 +154,9 @@ class App:
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
-        return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+        known = client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+        # A client of an older version knows no such block, and may refuse the whole result for it.
+        return known if context.protocol_version >= LINKS_SINCE else replace(known, links=False)
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
@@ -189,7 +195,7 @@ def build(app: App) -> Server[App]:
 
     async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(
-            tools=[describe(t, structured=app.settings.structured) for t in app.tools]
+            tools=[describe(t, structured=app.settings.structured, reach=app.reach) for t in app.tools]
         )
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -207,7 +213,7 @@ def build(app: App) -> Server[App]:
         "glm-mcp",
         version=__version__,
         title="GLM tools",
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS.replace(PATHS, FAR) if app.reach == "nowhere" else INSTRUCTIONS,
         lifespan=lifespan,
         on_list_tools=app.redacted(list_tools),
         on_call_tool=call_tool,
@@ -220,14 +226,14 @@ def build(app: App) -> Server[App]:
     )
 
 
-def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as clients see it."""
+def describe(tool: Tool, *, structured: bool = False, reach: Reach = "here") -> types.Tool:
+    """A tool as clients see it, without what would be refused to a caller of this reach."""
     reads = tool.reads_only
     return types.Tool(
         name=tool.name,
         title=tool.title,
-        description=tool.description,
-        input_schema=tool.schema(),
+        description=(reach != "here" and tool.far) or tool.description,
+        input_schema=tool.schema(reach),
         output_schema={"type": "object"} if structured else None,
         annotations=types.ToolAnnotations(
             read_only_hint=reads,

@@ -55,6 +55,7 @@ class DrawArgs(ModelArgs):
         Arg(
             "text",
             "File or folder; the suffix sets the format",
+            far=None,
             also=("output_path", "path", "file", "filename", "save_path"),
         ),
     ] = ""
@@ -321,5 +322,6 @@ TOOL = Tool(
     DrawArgs,
     run,
     reads_only=False,
+    far="Draw a picture from words (CogView). The answer links to it. 5-20 s. A visible 'AI generated' mark stays on it.",
     hint="draw, illustration, icon, logo, background, picture from text, CogView",
 )

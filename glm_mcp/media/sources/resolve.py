@@ -50,6 +50,21 @@ _VIDEO_PAGES = (
     "youku.com",
 )
 _QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
+# How models and chat windows write a path: with a label, as Markdown, as a transcript names a pasted picture.
+_WRAPPED = (
+    re.compile(r"(?:\w+ )?path\s*[:=]\s*(\S.*)", re.IGNORECASE | re.DOTALL),
+    re.compile(r"!?\[[^\[\]]*\]\(\s*<?(.+?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)", re.DOTALL),
+    re.compile(r"\[image:\s*(?:source:\s*)?(\S.*)\]", re.IGNORECASE | re.DOTALL),
+)
+# What a chat window shows in the place of what was pasted: it leads nowhere.
+_MARK = re.compile(
+    r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
+)
+_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
+_LINES = 50
+# "C:\\temp\\new.png" of somebody who did not double the backslashes
+_ESCAPED = re.compile("[\a\b\t\n\v\f\r](?!\\s*[A-Za-z]:[\\\\/])")
+_AS_TYPED = {"\a": r"\a", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
@@ -81,6 +96,9 @@ async def resolve_source(
     Raises NotFound, ForbiddenPath, ForbiddenURL, InvalidRequest, UnsupportedMedia, MediaTooLarge, TimedOut.
     """
     text, terms = tidy(argument), _Terms(want, sandbox, max_bytes)
+    lines = await in_thread(_lines, text, sandbox) if "\n" in text else []
+    if lines:
+        return await _resolve_all(lines, terms, outputs, left_out)
     if text.lower() == "clipboard":
         if sandbox.remote:
             raise ForbiddenPath(
@@ -93,9 +111,38 @@ async def resolve_source(
     return await in_thread(_resolve, text, terms, outputs, left_out)
 
 
+async def _resolve_all(
+    lines: list[str], terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None
+) -> list[Source]:
+    sources: list[Source] = []
+    try:
+        for line in lines:
+            sources += await in_thread(_resolve, tidy(line), terms, outputs, left_out)
+    except BaseException:
+        _close(sources)
+        raise
+    return sources
+
+
+def _lines(text: str, sandbox: Sandbox) -> list[str]:
+    """The sources of an argument that names one a line; none where it is no such list."""
+    if text[:5].lower() == "data:" or looks_like_base64(text) or _is_file(text, sandbox):
+        return []
+    lines = [_ITEM.sub("", line.strip(), count=1) for line in text.splitlines() if line.strip()]
+    named = all(len(line) < 2_000 and re.search(r"[./\\]", line) for line in lines)
+    return lines if named and 1 < len(lines) <= _LINES else []
+
+
 def tidy(argument: str) -> str:
-    """An argument without what wraps it: white space, and one pair of quotes, backticks or angle brackets."""
+    """An argument without what wraps it: white space, a label, Markdown, and one pair of quotes, backticks or angle
+    brackets.
+    """
     text = argument.strip()
+    if re.match(r"[A-Za-z]:[\\\a\b\t\n\v\f\r]", text):
+        text = _ESCAPED.sub(lambda found: _AS_TYPED[found[0]], text)
+    for wrapped in _WRAPPED:
+        found = wrapped.fullmatch(text) if len(text) < 5_000 else None
+        text = found[1].strip() if found else text
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -115,6 +162,8 @@ def tidy(argument: str) -> str:
 
 def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None) -> list[Source]:
     start = text[:40].lower()
+    if _MARK.fullmatch(text) and not _is_file(text, terms.sandbox):
+        raise _only_a_mark(text, terms.sandbox)
     if start.startswith("data:"):
         base, fragment = split_fragment(text)
         return [_of_bytes(read_data_url(base, terms.max_bytes), "", fragment, terms)]
@@ -142,6 +191,15 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         skip = (UnsupportedMedia, ForbiddenPath)
     return _open_all(
         list(files.paths), files.fragment, terms, matched=files.matched, skip=skip, left_out=left_out
+    )
+
+
+def _only_a_mark(text: str, sandbox: Sandbox) -> InvalidRequest:
+    here = "Pass clipboard while what was pasted is still in it, or save it to a file and pass its path."
+    far = "Send the picture itself, as a data: URL or base64."
+    return InvalidRequest(
+        f"{text} is how the chat shows something that was pasted; no file has that name",
+        far if sandbox.remote else here,
     )
 
 
