@@ -192,6 +192,10 @@ CLIENTS: dict[str, KnownClient] = {
             written_s=300,
             # With its default: an unset variable is then empty, which counts as not set, and no error.
             refer="${NAME:-}",
+            # It asks its model at once, with the tools of the servers that are ready; for one that is always loaded it
+            # waits some five seconds. Their schemas (6 kB) are then in its prompt, not behind its tool search.
+            more=(("alwaysLoad", True),),
+            said="Claude Code waits for this server before its first request (alwaysLoad), so that the tools are there.",
             where_key="Claude Code passes GLM_API_KEY on from the environment in which it starts.",
             check="claude mcp list    shows the server and “Connected”",
         ),
