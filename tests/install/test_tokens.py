@@ -110,7 +110,7 @@ def test_a_token_is_renewed(machine: Machine) -> None:
     assert made("cline", machine)["headers"] == {"Authorization": "Bearer glm_another-one-of-them"}
 
 
-OWN = {
+OWN: dict[str, dict[str, Any]] = {
     "cline": {"autoApprove": ["chat"], "disabled": True, "timeout": 500, "cwd": "/somewhere"},
     "claude-code": {"alwaysLoad": False, "timeout": 700_000},
     "gemini-cli": {"trust": True, "includeTools": ["chat"]},

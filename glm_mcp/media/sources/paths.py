@@ -64,7 +64,7 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
         twin = _twin(Path(text), sandbox)
         if twin is not None:
             return Files((twin,), fragment)
-    inside = _of_windows(base)
+    inside = of_windows(base)
     if inside.startswith("/mnt/") and not Path(inside[:6]).is_dir():
         raise NotFound(
             f"{base} is a path of Windows, and this server runs on another system",
@@ -136,14 +136,14 @@ def _spellings(argument: str) -> list[str]:
         readings = [lambda text: text.replace("\\", "/"), lambda text: re.sub(r"\\(.)", r"\1", text)]
         readings = readings if re.search(r"\\\W", argument) else readings[::-1]
         spellings += [read(text) for read in readings for text in list(spellings)]
-    if inside := _of_windows(argument):
+    if inside := of_windows(argument):
         spellings.append(inside)
     if re.search(r"%[0-9A-Fa-f]{2}", argument):  # as an address has it
         spellings += [unquote(text) for text in list(spellings)]
     return list(dict.fromkeys(spellings))
 
 
-def _of_windows(text: str) -> str:
+def of_windows(text: str) -> str:
     """Where a Linux inside Windows has a path of Windows; empty for any other path, and on Windows."""
     if os.name == "nt":
         return ""

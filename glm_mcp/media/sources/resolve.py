@@ -27,7 +27,7 @@ from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
-from glm_mcp.media.sources.paths import find_files
+from glm_mcp.media.sources.paths import file_url_path, find_files, of_windows
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
@@ -158,6 +158,16 @@ def tidy(argument: str) -> str:
             "an empty source was given", "Give a path, an http(s) or data: URL, base64, or `clipboard`."
         )
     return text
+
+
+def new_file(argument: str) -> str:
+    """The path of a file that is to be made, however it is written; empty where none is named."""
+    text = tidy(argument).strip("'\"`") if argument.strip("'\"` \n\t") else ""
+    if re.match(r"file:", text, re.IGNORECASE):
+        return unquote(file_url_path(text))
+    if os.name == "nt" or "\\" not in text:
+        return text
+    return of_windows(text) or text.replace("\\ ", " ").replace("\\", "/")
 
 
 def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None) -> list[Source]:

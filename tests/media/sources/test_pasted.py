@@ -143,3 +143,17 @@ async def test_a_path_of_windows_is_led_to_where_it_is(connect: Connect) -> None
             mangled = text_of(await client.call_tool("describe_image", {"images": "C:\\Users\new\temp.png"}))
     assert "/mnt/c/Users/me/new shot.png" in drive
     assert "/mnt/c/Users/new/temp.png" in mangled
+
+
+@pytest.mark.parametrize(
+    "output", ["drawn\\made.png", '"drawn/made.png"', "./drawn/made.png", "path: drawn/made.png"]
+)
+async def test_a_file_to_be_made_is_named_in_the_same_ways(
+    output: str, connect: Connect, folders: Folders
+) -> None:
+    with anyio.fail_after(20):
+        async with connect() as client:
+            given = {"prompt": "a lighthouse", "size": "1024x1024", "output": output}
+            result = await client.call_tool("generate_image", given)
+    assert not result.is_error, text_of(result)
+    assert (folders.cwd / "drawn" / "made.png").is_file()
