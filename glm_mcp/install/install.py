@@ -129,7 +129,9 @@ def _bearer(client: KnownClient, wish: Wish, url: str | None, machine: Machine) 
     if not url:
         return None
     name = wish.token_env or TOKEN
-    literal = wish.token or machine.env.get(name, "").strip()
+    printed = wish.show or bool(client.link) or client is ANY
+    # What nobody typed on this command line is not shown on its screen either.
+    literal = wish.token or ("" if printed else machine.env.get(name, "").strip())
     if not re.fullmatch(r"[A-Za-z_]\w{0,80}", name, re.ASCII):
         raise ConfigError("that is no name of a variable", "Give --token-env a name such as GLM_HTTP_TOKEN.")
     if literal and not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", literal):

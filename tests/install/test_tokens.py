@@ -97,6 +97,12 @@ def test_no_token_is_written_into_a_project(name: str, machine: Machine) -> None
     assert SECRET not in file_of(name, machine, "project").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["print", "cherry-studio", "cline"])
+def test_a_token_of_the_environment_is_not_printed(name: str, machine: Machine) -> None:
+    asked = Machine({**machine.env, "GLM_HTTP_TOKEN": SECRET}, "linux", machine.home, machine.cwd)
+    assert SECRET not in "\n".join(install(name, Wish(url=FAR, show=True), asked, COMMAND))
+
+
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel"])
 def test_what_no_header_takes_is_refused_and_not_shown(token: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="not one word") as caught:

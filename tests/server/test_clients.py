@@ -71,3 +71,16 @@ async def test_over_http_no_schema_offers_what_is_refused_there(
     assert ("path" in text) == allowed, text
     for name, tool in far.items():
         assert tool.input_schema["required"] == near[name].input_schema["required"]
+
+
+@pytest.mark.anyio
+async def test_a_caller_over_http_is_told_of_the_key_without_a_path(
+    app_of: Callable[..., App], connect: Connect
+) -> None:
+    with anyio.fail_after(20):
+        async with connect(app=app_of(remote=True, GLM_API_KEY=None)) as client:
+            result = await client.call_tool("chat", {"prompt": "hi"})
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert text.startswith("config: no API key is set")
+    assert "Whoever runs the server" in text
+    assert ".config" not in text

@@ -132,10 +132,10 @@ def _spellings(argument: str) -> list[str]:
     spellings = [argument]
     if argument.startswith("@") and len(argument) > 1:  # how chat windows mention a file
         spellings.append(argument[1:])
-    if os.name != "nt" and "\\" in argument:  # "a\\ b.png", as a shell needs it, or a path as Windows has it
-        readings = [lambda text: text.replace("\\", "/"), lambda text: re.sub(r"\\(.)", r"\1", text)]
-        readings = readings if re.search(r"\\\W", argument) else readings[::-1]
-        spellings += [read(text) for read in readings for text in list(spellings)]
+    if os.name != "nt" and "\\" in argument:
+        shell = [re.sub(r"\\(.)", r"\1", text) for text in spellings]  # "a\\ b.png", as a shell needs it
+        windows = [text.replace("\\", "/") for text in spellings]
+        spellings += windows + shell if re.search(r"\\\W", argument) else shell + windows
     if inside := of_windows(argument):
         spellings.append(inside)
     if re.search(r"%[0-9A-Fa-f]{2}", argument):  # as an address has it
