@@ -6,12 +6,12 @@ What a client does with results was measured with the real ones. A new client is
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from glm_mcp.machine import Machine
 from glm_mcp.settings import Settings
 
 KEY, TOKEN = "GLM_API_KEY", "GLM_HTTP_TOKEN"
@@ -36,43 +36,6 @@ class McpClient:
 
 # Cline cuts at 8,000 characters, Codex at about 11,000; a client that we do not know may be as strict.
 UNKNOWN = McpClient()
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The machine as `install` sees it. `platform`: as `sys.platform`; `cwd`: the project of `--scope project`."""
-
-    env: Mapping[str, str]
-    platform: str
-    home: Path
-    cwd: Path
-
-    def settings(self) -> Path:
-        """Where programs of this platform keep their settings."""
-        if self.platform == "win32":
-            return Path(self.env.get("APPDATA") or self.home / "AppData" / "Roaming")
-        if self.platform == "darwin":
-            return self.home / "Library" / "Application Support"
-        return self.dot_config()
-
-    def dot_config(self) -> Path:
-        named = Path(self.env.get("XDG_CONFIG_HOME", ""))
-        return named if named.is_absolute() else self.home / ".config"  # a relative one counts as none
-
-    def vscode(self) -> Path:
-        """The user's folder of VS Code, which its extensions share."""
-        return self.settings() / "Code" / "User"
-
-    def unix_like(self) -> Path:
-        """Where programs that keep to ~/.config on macOS too have their settings."""
-        return self.settings() if self.platform == "win32" else self.dot_config()
-
-    def folder(self, variable: str, below_home: str = "") -> Path:
-        """The folder that a variable names, else one below home."""
-        return Path(self.env.get(variable) or self.home / below_home)
-
-    def which(self, command: str) -> str | None:
-        return shutil.which(command, path=self.env.get("PATH", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +175,7 @@ CLIENTS: dict[str, KnownClient] = {
             name="cline",
             title="Cline",
             # It writes the whole result into the prompt as JSON: never a picture, no link, nothing twice.
-            announces=("cline",),
+            announces=("cline", "@cline/"),
             links=False,
             errors_twice=False,
             files=_cline,

@@ -24,9 +24,8 @@ from pydantic import (
 )
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.installation import typed
-from glm_mcp.outputs import user_folders
 from glm_mcp.registry import ENDPOINTS
+from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
@@ -173,7 +172,7 @@ class Settings(BaseModel):
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         # A client's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
-        return as_pasted(value).expanduser().absolute() if value else value
+        return folder_as_pasted(value).expanduser().absolute() if value else value
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
@@ -181,7 +180,7 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         parts = (unquoted(part) for part in unquoted(value).split(os.pathsep))
-        return tuple(os.fspath(as_pasted(Path(part))) for part in parts if part)
+        return tuple(os.fspath(folder_as_pasted(Path(part))) for part in parts if part)
 
     @field_validator("tools", mode="before")
     @classmethod
@@ -257,7 +256,7 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
     Raises ConfigError naming each wrong variable, what it was and what it may be.
     """
     try:
-        return Settings(**{**_given(_file_lines(env_file)), **given})
+        return Settings(**{**_given(read(env_file)), **given})
     except ValidationError as error:
         raise _wrong(error, env_file) from None
 
@@ -267,7 +266,7 @@ def load_what_is_right(env_file: Path | None = None) -> tuple[Settings, ConfigEr
     lines: dict[str, str] = {}
     unread: ConfigError | None = None
     try:
-        lines = _file_lines(env_file)
+        lines = read(env_file)
     except ConfigError as error:
         unread = error
     values = _given(lines)
@@ -278,21 +277,6 @@ def load_what_is_right(env_file: Path | None = None) -> tuple[Settings, ConfigEr
         wrong |= set(KEY_NAMES) if wrong & set(KEY_NAMES) else set()
         right = {n: v for n, v in values.items() if n not in wrong}
         return Settings(**right), unread or _wrong(error, env_file)
-
-
-def file_of(env_file: Path | None = None) -> Path:
-    """The file that the settings are read from, besides the environment."""
-    return env_file or user_folders().settings_file
-
-
-def _file_lines(env_file: Path | None) -> dict[str, str]:
-    if env_file is not None and not env_file.is_file():
-        raise ConfigError(
-            f"the settings file {env_file} does not exist",
-            "Give --env-file the path of a file with lines NAME=value.",
-        )
-    path = file_of(env_file)
-    return _lines(path) if path.is_file() else {}
 
 
 def _given(lines: dict[str, str]) -> dict[str, Any]:
@@ -309,21 +293,6 @@ def _given(lines: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def key_help(file: Path) -> str:
-    """What to do about the key, on this machine."""
-    return (
-        f"`{typed('key')}` tries a key and writes it to {file}, where the next call finds it. A GLM_API_KEY that the "
-        "client's own configuration or environment sets goes before that: change it there, and restart the client."
-    )
-
-
-def as_pasted(folder: Path) -> Path:
-    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there."""
-    text = os.fspath(folder)
-    plain = Path(text.replace("\\ ", " "))
-    return plain if os.name != "nt" and "\\ " in text and plain.expanduser().exists() else folder
-
-
 def _wrong(error: ValidationError, env_file: Path | None) -> ConfigError:
     hint = f"Change it where it is set (the client's configuration, the environment or {file_of(env_file)}), then restart the client."
     return ConfigError(_explain(error), hint)
@@ -334,20 +303,6 @@ def _says_nothing(name: str, value: str) -> bool:
     value = unquoted(value)
     may_be_left = name in KEY_NAMES or name in _HARMLESS
     return not value or value == _FORM.get(name) or (may_be_left and is_placeholder(value))
-
-
-def _lines(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values
-
-    try:
-        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-        return {k: v for k, v in values.items() if v and v.strip()}
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(
-            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
-        ) from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -1,18 +1,56 @@
-"""The settings file written and watched: every line but the one in question stays as it is. Blocking."""
+"""The settings file: which it is, read, and written so that every line but the one in question stays. Blocking."""
 
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from glm_mcp.atomic_files import replace_file
 from glm_mcp.errors import ConfigError
-from glm_mcp.settings import Settings, file_of, load
+from glm_mcp.outputs import user_folders
 
 PRIVATE = 0o600
 _MARK = b"\xef\xbb\xbf"
+
+
+def file_of(env_file: Path | None = None) -> Path:
+    """The file that the settings are read from, besides the environment."""
+    return env_file or user_folders().settings_file
+
+
+def read(env_file: Path | None) -> dict[str, str]:
+    """The variables that the file sets. Raises ConfigError."""
+    if env_file is not None and not env_file.is_file():
+        raise ConfigError(
+            f"the settings file {env_file} does not exist",
+            "Give --env-file the path of a file with lines NAME=value.",
+        )
+    path = file_of(env_file)
+    return _values(path) if path.is_file() else {}
+
+
+def _values(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return {k: v for k, v in values.items() if v and v.strip()}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(
+            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
+        ) from None
+
+
+def folder_as_pasted(folder: Path) -> Path:
+    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there."""
+    text = os.fspath(folder)
+    plain = Path(text.replace("\\ ", " "))
+    return plain if os.name != "nt" and "\\ " in text and plain.expanduser().exists() else folder
 
 
 def put(path: Path, name: str, value: str) -> None:
@@ -81,28 +119,3 @@ def _write(path: Path, text: str) -> None:
             f"the settings file {path} cannot be written ({error.strerror})",
             "Give yourself the right, or name another file with --env-file.",
         ) from None
-
-
-class Watched:
-    """The key of a running server: its settings file is read again when it has changed."""
-
-    def __init__(self, env_file: Path | None) -> None:
-        self._env_file = env_file
-        self.file = file_of(env_file)
-        self._stamp = self._look()
-
-    def changed(self) -> Settings | None:
-        """The settings as they are now; None where the file is as it was at the last look. Raises ConfigError."""
-        stamp = self._look()
-        if stamp == self._stamp:
-            return None
-        settings = load(self._env_file)
-        self._stamp = stamp
-        return settings
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            info = self.file.stat()
-        except OSError:
-            return None
-        return info.st_mtime_ns, info.st_size, info.st_ino

@@ -15,8 +15,8 @@ from glm_mcp.cli.service import Finding, try_key
 from glm_mcp.errors import AuthError, ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
-from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, file_of, load_what_is_right
-from glm_mcp.settings_file import drop, has, put
+from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, load_what_is_right
+from glm_mcp.settings_file import drop, file_of, has, put
 from glm_mcp.text import Redactor, bare_key, has_key_form, is_placeholder
 
 KEY, BASE = "GLM_API_KEY", "GLM_BASE_URL"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import logging
 import os
 import signal
@@ -81,10 +80,10 @@ def _settings(ctx: click.Context) -> Any:
 def _stdio(ctx: click.Context) -> None:
     import anyio
 
+    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.stdio import serve_stdio
     from glm_mcp.settings import load_what_is_right
-    from glm_mcp.settings_file import Watched
 
     if sys.stdin is None or sys.stdout is None:
         raise ConfigError(
@@ -127,9 +126,9 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
         _stdio(ctx)
+    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
-    from glm_mcp.settings_file import Watched
 
     def ready(url: str) -> None:
         click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
@@ -157,33 +156,11 @@ def call(
     """  # noqa: D301 - click's own mark for lines that stay apart
     import anyio
 
-    from glm_mcp.cli.call import call_tool
+    from glm_mcp.cli.call import call_tool, given_arguments
 
-    given = _given(arguments, as_json)
+    given = given_arguments(arguments, as_json)
     code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
     ctx.exit(code)
-
-
-def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if as_json is not None:
-        try:
-            read = json.loads(as_json)
-        except ValueError as error:
-            raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = read
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"'{argument}' is not key=value")
-        if name in given:
-            before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            given[name] = value
-    return given
 
 
 @cli.command()
@@ -216,28 +193,10 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
 
         live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
         return
-    import anyio
-
-    from glm_mcp.cli.doctor import examine
-    from glm_mcp.cli.service import Finding
+    from glm_mcp.cli.doctor import report
     from glm_mcp.server.app import simulated
 
-    try:
-        settings = simulated(_settings(ctx))
-        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
-    except ConfigError as error:
-        findings = [Finding("settings", "wrong", error.message, error.hint)]
-    wrong = any(f.state == "wrong" for f in findings)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"ok": not wrong, "findings": [f.as_dict() for f in findings]}, ensure_ascii=False, indent=1
-            )
-        )
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if wrong else "All is well.")
+    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=as_json)
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -313,30 +272,9 @@ def key(
 @click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
 def models(*, as_json: bool) -> None:
     """List the model cards: what each can do, its limits, where it lives."""
-    from dataclasses import asdict
+    from glm_mcp.cli.models import show_models
 
-    from glm_mcp.registry import CARDS, ENDPOINTS
-
-    homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
-    if as_json:
-        cards = [
-            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
-            for c in CARDS.values()
-        ]
-        click.echo(json.dumps(cards, indent=1))
-        return
-    for c in CARDS.values():
-        limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
-        limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
-        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {
-            "switch": ["thinking on or off"],
-            "effort": ["always thinks"],
-            "always": ["always thinks"],
-        }.get(c.thinking, [])
-        click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
-        )
+    show_models(as_json=as_json)
 
 
 @cli.command()

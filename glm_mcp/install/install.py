@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from glm_mcp.clients import ANY, CLIENTS, TOKEN, KnownClient, Machine
+from glm_mcp.clients import ANY, CLIENTS, TOKEN, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import record
 from glm_mcp.install.config_file import (
@@ -37,6 +37,7 @@ from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.install.files import back_up, in_repository, read, take_away, write
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS
+from glm_mcp.machine import Machine
 from glm_mcp.outputs import home_folder
 
 NAMES = (*CLIENTS, ANY.name)

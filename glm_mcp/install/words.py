@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from glm_mcp.clients import KEY, KnownClient, Machine
+from glm_mcp.clients import KEY, KnownClient
 from glm_mcp.install.entry import Bearer
 from glm_mcp.installation import COMMANDS, clone
+from glm_mcp.machine import Machine
 from glm_mcp.outputs import user_folders
 
 

@@ -22,13 +22,14 @@ from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.key_watch import Watched, key_help
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.settings import Settings, file_of, key_help
-from glm_mcp.settings_file import Watched
+from glm_mcp.settings import Settings
+from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
@@ -131,26 +132,12 @@ class App:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
         if self._wrong:
             raise self._wrong
-        if self._watched is None:
+        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if now is None:
             return
-        try:
-            now = await in_thread(self._watched.changed)
-        except ConfigError:
-            if self.settings.key:
-                return  # half written, or spoilt since: what works goes on
-            raise
-        if now is None or now.api_key == self.settings.api_key:
-            return
-        if now.base_url != self.settings.base_url:
-            # A key goes to no other endpoint than the one it was stored for.
-            self._wrong = ConfigError(
-                "the settings file has a new key, for another GLM_BASE_URL than this server started with",
-                "Restart the client.",
-            )
-            raise self._wrong
         self.redactor.learn(now.key)
-        self.settings = self.settings.model_copy(update={"api_key": now.api_key})
-        self.glm.use(self.settings, await in_thread(findings.load, self._data, self.settings))
+        self.settings = now
+        self.glm.use(now, await in_thread(findings.load, self._data, now))
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params

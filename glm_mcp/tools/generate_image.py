@@ -27,7 +27,7 @@ from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
-from glm_mcp.media.sources.resolve import new_file
+from glm_mcp.media.sources.pasted import new_file
 from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread

@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from support import canary
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import CLIENTS, KnownClient, Machine
+from glm_mcp.clients import CLIENTS, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.entry import entry
 from glm_mcp.install.install import Wish, found_here, install
 from glm_mcp.installation import own_command
+from glm_mcp.machine import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in CLIENTS if not CLIENTS[name].link]

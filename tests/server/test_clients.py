@@ -43,13 +43,13 @@ async def test_a_client_that_writes_links_into_its_prompt_gets_none(connect: Con
 async def test_an_error_stands_once_in_what_a_model_is_shown_with_its_data(connect: Connect) -> None:
     shown = {}
     with anyio.fail_after(20):
-        for name in ("cline", "a-client"):
+        for name in ("@cline/core", "a-client"):
             async with connect(client=name) as client:
                 result = await client.call_tool("describe_image", {"images": "nowhere.png"})
                 assert result.is_error
                 shown[name] = result.model_dump_json(by_alias=True, exclude_none=True)
-    assert shown["cline"].count("there is no file") == 1
-    assert json.loads(shown["cline"])["_meta"]["glm"] == {"error": {"kind": "not_found"}}
+    assert shown["@cline/core"].count("there is no file") == 1
+    assert json.loads(shown["@cline/core"])["_meta"]["glm"] == {"error": {"kind": "not_found"}}
     assert shown["a-client"].count("there is no file") == 2
 
 

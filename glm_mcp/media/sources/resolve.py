@@ -27,7 +27,8 @@ from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
-from glm_mcp.media.sources.paths import file_url_path, find_files, of_windows
+from glm_mcp.media.sources.pasted import tidy
+from glm_mcp.media.sources.paths import find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
@@ -49,22 +50,12 @@ _VIDEO_PAGES = (
     "douyin.com",
     "youku.com",
 )
-_QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
-# How models and chat windows write a path: with a label, as Markdown, as a transcript names a pasted picture.
-_WRAPPED = (
-    re.compile(r"(?:\w+ )?path\s*[:=]\s*(\S.*)", re.IGNORECASE | re.DOTALL),
-    re.compile(r"!?\[[^\[\]]*\]\(\s*<?(.+?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)", re.DOTALL),
-    re.compile(r"\[image:\s*(?:source:\s*)?(\S.*)\]", re.IGNORECASE | re.DOTALL),
-)
 # What a chat window shows in the place of what was pasted: it leads nowhere.
 _MARK = re.compile(
     r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
 )
 _ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
 _LINES = 50
-# "C:\\temp\\new.png" of somebody who did not double the backslashes
-_ESCAPED = re.compile("[\a\b\t\n\v\f\r](?!\\s*[A-Za-z]:[\\\\/])")
-_AS_TYPED = {"\a": r"\a", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
@@ -131,43 +122,6 @@ def _lines(text: str, sandbox: Sandbox) -> list[str]:
     lines = [_ITEM.sub("", line.strip(), count=1) for line in text.splitlines() if line.strip()]
     named = all(len(line) < 2_000 and re.search(r"[./\\]", line) for line in lines)
     return lines if named and 1 < len(lines) <= _LINES else []
-
-
-def tidy(argument: str) -> str:
-    """An argument without what wraps it: white space, a label, Markdown, and one pair of quotes, backticks or angle
-    brackets.
-    """
-    text = argument.strip()
-    if re.match(r"[A-Za-z]:[\\\a\b\t\n\v\f\r]", text):
-        text = _ESCAPED.sub(lambda found: _AS_TYPED[found[0]], text)
-    for wrapped in _WRAPPED:
-        found = wrapped.fullmatch(text) if len(text) < 5_000 else None
-        text = found[1].strip() if found else text
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            "the source holds half a character (a lone surrogate)", "Check the path."
-        ) from error
-    for pair in _QUOTES:
-        if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[-1]:
-            text = text[1:-1].strip()
-            break
-    if not text:
-        raise InvalidRequest(
-            "an empty source was given", "Give a path, an http(s) or data: URL, base64, or `clipboard`."
-        )
-    return text
-
-
-def new_file(argument: str) -> str:
-    """The path of a file that is to be made, however it is written; empty where none is named."""
-    text = tidy(argument).strip("'\"`") if argument.strip("'\"` \n\t") else ""
-    if re.match(r"file:", text, re.IGNORECASE):
-        return unquote(file_url_path(text))
-    if os.name == "nt" or "\\" not in text:
-        return text
-    return of_windows(text) or text.replace("\\ ", " ").replace("\\", "/")
 
 
 def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None) -> list[Source]:
