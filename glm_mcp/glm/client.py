@@ -14,7 +14,6 @@ import anyio
 
 from glm_mcp.errors import (
     Again,
-    AuthError,
     ConfigError,
     ContentBlocked,
     GLMError,
@@ -27,7 +26,7 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
-from glm_mcp.glm.error_codes import refuses_key
+from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
@@ -283,15 +282,12 @@ class GLMClient:
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
         try:
             await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
-        except AuthError as error:
-            if not refuses_key(error):
-                raise
-            raise error.but(hint=f"{error.hint} {self.key_help}".rstrip()) from error.__cause__
+        except GLMError as error:
+            raise with_key_help(error, self.key_help) from error.__cause__
 
     def use(self, settings: Settings, findings: Findings) -> None:
         """Another key from now on, of which nothing is known yet."""
-        self.settings, self.findings = settings, findings
-        self.health = Health(self._pace.rest)
+        self.settings, self.findings, self.health = settings, findings, Health(self._pace.rest)
 
 
 def _found_gone(model: str, findings: Findings) -> InvalidRequest:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote
 
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.sources.paths import file_url_path, of_windows
+from glm_mcp.media.sources.paths import of_windows
 
 _QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
 # How models and chat windows write a path: with a label, as Markdown, as a transcript names a pasted picture.
@@ -51,8 +50,6 @@ def tidy(argument: str) -> str:
 def new_file(argument: str) -> str:
     """The path of a file that is to be made, however it is written; empty where none is named."""
     text = tidy(argument).strip("'\"`") if argument.strip("'\"` \n\t") else ""
-    if re.match(r"file:", text, re.IGNORECASE):
-        return unquote(file_url_path(text))
     if os.name == "nt" or "\\" not in text:
         return text
     return of_windows(text) or text.replace("\\ ", " ").replace("\\", "/")
