@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,6 +26,8 @@ from pydantic import (
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
+from glm_mcp.settings_team import TeamSettings
+from glm_mcp.settings_team import setting as _setting
 from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
@@ -34,21 +36,12 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
+_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
-def _setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
-    return Field(
-        default,
-        validation_alias=AliasChoices(name),
-        description=doc,
-        json_schema_extra={"may_be": may_be},
-        **limits,
-    )
-
-
-class Settings(BaseModel):
-    """The settings of one server. Frozen; made once, at start."""
+class _OwnSettings(BaseModel):
+    """The settings of one server, but for whom it lets in."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -157,7 +150,7 @@ class Settings(BaseModel):
         named = rf"(?:(?:export|set)\s+|\$env:)?{variable(info.field_name or '')}\s*=\s*"
         value = re.sub(named, "", unquoted(value))  # the line of a guide, copied whole
         value = bare_key(value)[0] if info.field_name == "api_key" else unquoted(value)
-        secret = info.field_name in ("api_key", "http_token")
+        secret = info.field_name in _SECRETS
         if info.field_name != "api_key" and is_placeholder(value):
             # Anybody could guess it as a token; as anything else it is a mistake.
             raise ValueError("a placeholder")
@@ -228,7 +221,7 @@ class Settings(BaseModel):
         """The key that may be sent: nobody is sent a placeholder."""
         return self.api_key.get_secret_value() if self.api_key and not self.placeholder else None
 
-    def with_key(self, key: str | None) -> Settings:
+    def with_key(self, key: str | None) -> Self:
         return self.model_copy(update={"api_key": SecretStr(key) if key else None})
 
     @property
@@ -236,6 +229,10 @@ class Settings(BaseModel):
         """What stands where the key should, such as `${GLM_API_KEY}` that the client did not replace."""
         word = self.api_key.get_secret_value() if self.api_key else ""
         return word if is_placeholder(word) else None
+
+
+class Settings(TeamSettings, _OwnSettings):
+    """The settings of one server. Frozen; made once, at start. The fields of the second class come first."""
 
 
 def variable(field: str) -> str:
@@ -315,7 +312,7 @@ def _explain(error: ValidationError) -> str:
             continue
         # A key or a login may stand in the wrong variable: `clean` takes the one out, this the other.
         shown = re.sub(r"//.*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
-        secret = field in {"api_key", "http_token"}
+        secret = field in _SECRETS
         was = "not usable" if secret else repr(clean(shown if field == "base_url" else item["input"], 80))
         lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"

@@ -33,6 +33,16 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_SIMULATE": ("true", True),
     "GLM_LOG_CONTENT": ("1", True),
     "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
+    "GLM_PUBLIC_URL": ("https://glm.example.org/mcp", "https://glm.example.org"),
+    "GLM_ALLOWED_HOSTS": ("glm.example.org, 10.0.0.5", ("glm.example.org", "10.0.0.5")),
+    "GLM_SESSION_SECRET": ("thirty-two-characters-or-more-of-it", "thirty-two-characters-or-more-of-it"),
+    "GLM_TOKENS_FILE": ("/team/tokens.toml", Path("/team/tokens.toml")),
+    "GLM_OIDC_ISSUER": ("https://id.example.org/realms/glm", "https://id.example.org/realms/glm"),
+    "GLM_OIDC_AUDIENCE": ("glm", "glm"),
+    "GLM_OIDC_SCOPES": ("glm:use openid", ("glm:use", "openid")),
+    "GLM_OIDC_NAME_CLAIM": ("email", "email"),
+    "GLM_CALLER_KEYS": ("1", True),
+    "GLM_API_KEYS": (f"{KEY},second-key-of-ours", (KEY, "second-key-of-ours")),
 }
 WRONG = [
     ("GLM_BASE_URL", "openai"),
@@ -55,6 +65,13 @@ WRONG = [
     ("GLM_TOOLS", "chat,paint"),
     ("GLM_TOOLS", ","),
     ("GLM_SIMULATE", "sure"),
+    ("GLM_PUBLIC_URL", "glm.example.org"),
+    ("GLM_PUBLIC_URL", "https://glm.example.org/team"),
+    ("GLM_ALLOWED_HOSTS", "https://glm.example.org"),
+    ("GLM_OIDC_ISSUER", "id.example.org"),
+    ("GLM_OIDC_ISSUER", "http://id.example.org"),
+    ("GLM_OIDC_SCOPES", 'a"b'),
+    ("GLM_CALLER_KEYS", "some"),
 ]
 
 
@@ -74,6 +91,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plain(settings: Settings, field: str) -> Any:
     value = getattr(settings, field)
+    if field == "more_keys":
+        return tuple(key.get_secret_value() for key in value)
     return value.get_secret_value() if hasattr(value, "get_secret_value") else value
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from glm_mcp import __version__
+from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.log import FORMATS, LEVELS, configure
 
@@ -34,7 +35,10 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Group,
+    commands=[token],
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="glm-mcp")
 @click.option(
@@ -119,7 +123,7 @@ def _stdio(ctx: click.Context) -> None:
 
 @cli.command()
 @click.option("--http", "over_http", is_flag=True, help="Serve streamable HTTP instead of stdio.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs GLM_HTTP_TOKEN.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs tokens.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.pass_context
 def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:

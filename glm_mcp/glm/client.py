@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import anyio
+from pydantic import SecretStr
 
 from glm_mcp.errors import (
     Again,
     ConfigError,
-    ContentBlocked,
     GLMError,
-    InvalidRequest,
     NetworkError,
     RateLimited,
-    TimedOut,
 )
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
@@ -31,6 +30,7 @@ from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
+from glm_mcp.glm.outcome import found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
     Ask,
     Phase,
@@ -47,7 +47,6 @@ from glm_mcp.glm.policy import (
     unable_to_draw,
 )
 from glm_mcp.glm.race import Race
-from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
@@ -96,6 +95,26 @@ class GLMClient:
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
 
+    def apart(self) -> GLMClient:
+        """One that learns by itself how many calls a model takes and how it fares, as for another key; it has none yet."""
+        made = copy(self)
+        made.settings = self.settings.model_copy(update={"api_key": None})
+        made.health, made.findings = Health(self._pace.rest), UNASKED
+        made._limiters = {}  # noqa: SLF001 - its own class
+        return made
+
+    def keyed(self, key: SecretStr) -> GLMClient:
+        """The same, with everything shared but the key."""
+        made = copy(self)
+        made.settings = self.settings.model_copy(update={"api_key": key})
+        return made
+
+    def counted_apart(self) -> GLMClient:
+        """The same, whose meter counts what goes through this one alone, and the whole too."""
+        made = copy(self)
+        made.meter = Meter(self.meter)
+        return made
+
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
         """The model's answer.
 
@@ -111,11 +130,11 @@ class GLMClient:
         dialects, compatible = self._dialects, self.home.compatible
         call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
         race = await self._run(call, chain, job, progress)
-        answer = race.result or _partial(call, race, job)
+        answer = race.result or partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        answer.fallback = _instead_of(first, answer, self._why_unasked(first))
+        answer.fallback = instead_of(first, answer, self._why_unasked(first))
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
@@ -271,7 +290,7 @@ class GLMClient:
                 f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {self.key_help}".rstrip(),
             )
         if job.model and self.findings.gone(job.model):
-            raise _found_gone(job.model, self.findings)
+            raise found_gone(job.model, self.findings)
         chain = self.models(job.role, job.model)
         reasons = {c.id: unable(c) for c in chain}
         able = [c for c in chain if reasons[c.id] is None]
@@ -288,43 +307,3 @@ class GLMClient:
     def use(self, settings: Settings, findings: Findings) -> None:
         """Another key from now on, of which nothing is known yet."""
         self.settings, self.findings, self.health = settings, findings, Health(self._pace.rest)
-
-
-def _found_gone(model: str, findings: Findings) -> InvalidRequest:
-    return InvalidRequest(
-        f"{model} is not there for this endpoint and key: {findings.gone(model)}, as `glm-mcp doctor --live` found on {findings.asked[:10]}",
-        "Name another model; `glm-mcp models` lists them. `glm-mcp doctor --live` asks for it again.",
-    )
-
-
-def _partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
-    """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
-    error, arrived = race.error(), call.partial()
-    text = strip_boxes(arrived.draft.text) if arrived else None
-    if arrived is None or isinstance(error, ContentBlocked):
-        raise _thinking_too_long(error, call)
-    if not isinstance(error, TimedOut) or not job.free_text:
-        raise error.but(partial=text)
-    answer = call.answer(arrived.draft, arrived.model)
-    answer.partial, answer.cut = True, "deadline"
-    answer.notes.append(
-        f"stopped at the deadline of {race.deadline - race.started:.0f} s: the answer is not complete"
-    )
-    return answer
-
-
-def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
-    if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
-        return error.but(
-            message=f"{error.message}; {call.arrived.model} was still thinking",
-            hint="Call again with thinking=false, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
-        )
-    return error
-
-
-def _instead_of(first: str, answer: Answer, unasked: str) -> str | None:
-    """The model that should have answered, and why it did not, `unasked` where it was not asked; None when it did."""
-    if answer.model == first:
-        return None
-    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), unasked)
-    return f"{first} ({outcome})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +134,7 @@ PROMPTS: dict[str, Prompt] = {
 }
 
 
-def offered(tools: tuple[str, ...]) -> list[Prompt]:
+def offered(tools: Sequence[str]) -> list[Prompt]:
     """The prompts whose tool is."""
     return [p for p in PROMPTS.values() if p.tool in tools]
 
