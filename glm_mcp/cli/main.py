@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import logging
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +85,10 @@ def _settings(ctx: click.Context) -> Any:
 def _stdio(ctx: click.Context) -> None:
     import anyio
 
+    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.stdio import serve_stdio
+    from glm_mcp.settings import load_what_is_right
 
     if sys.stdin is None or sys.stdout is None:
         raise ConfigError(
@@ -101,7 +101,15 @@ def _stdio(ctx: click.Context) -> None:
             "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
             err=True,
         )
-    app = App(simulated(_settings(ctx)))
+    _collect_again()
+    env_file = ctx.obj["env_file"]
+    watched = Watched(env_file)  # before the settings are read, so that no change between is missed
+    settings, wrong = load_what_is_right(env_file)
+    if wrong:
+        click.echo(str(wrong), err=True)
+    if settings.log_content:
+        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 0
@@ -126,13 +134,15 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
         _stdio(ctx)
+    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
 
     def ready(url: str) -> None:
         click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
-    app = App(simulated(_settings(ctx)), remote=True)
+    watched, settings = Watched(ctx.obj["env_file"]), _settings(ctx)
+    app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
 
@@ -154,33 +164,11 @@ def call(
     """  # noqa: D301 - click's own mark for lines that stay apart
     import anyio
 
-    from glm_mcp.cli.call import call_tool
+    from glm_mcp.cli.call import call_tool, given_arguments
 
-    given = _given(arguments, as_json)
+    given = given_arguments(arguments, as_json)
     code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
     ctx.exit(code)
-
-
-def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if as_json is not None:
-        try:
-            read = json.loads(as_json)
-        except ValueError as error:
-            raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = read
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"'{argument}' is not key=value")
-        if name in given:
-            before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            given[name] = value
-    return given
 
 
 @cli.command()
@@ -213,27 +201,10 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
 
         live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
         return
-    import anyio
-
-    from glm_mcp.cli.doctor import Finding, examine
+    from glm_mcp.cli.doctor import report
     from glm_mcp.server.app import simulated
 
-    try:
-        settings = simulated(_settings(ctx))
-        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
-    except ConfigError as error:
-        findings = [Finding("settings", "wrong", error.message, error.hint)]
-    wrong = any(f.state == "wrong" for f in findings)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"ok": not wrong, "findings": [f.as_dict() for f in findings]}, ensure_ascii=False, indent=1
-            )
-        )
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if wrong else "All is well.")
+    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=as_json)
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -243,75 +214,75 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
 @click.option(
     "--http", "url", metavar="URL", help="A server that runs already, instead of one started by the host."
 )
+@click.option(
+    "--token",
+    default="",
+    help="With --http: what that server asks for. Kept out of files where the host can name a variable.",
+)
+@click.option(
+    "--token-env",
+    default="",
+    metavar="NAME",
+    help="With --http: the variable that holds the token. [default: GLM_HTTP_TOKEN]",
+)
 @click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
 @click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--remove", is_flag=True, help="Take the server out again.")
-def install(host: str | None, scope: str, url: str | None, name: str, *, show: bool, remove: bool) -> None:
+@click.option("--ask-key", is_flag=True, help="Ask for the API key too, as `glm-mcp key` does.")
+@click.pass_context
+def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: bool, **given: Any) -> None:
     """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
 
     HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
     """
+    from glm_mcp.cli.install_host import install_host
     from glm_mcp.install import install as installer
 
     _collect_again()
-    machine = installer.this_machine()
-    if host is None:
-        lines = [*installer.found_here(machine, name), "", "To add it to one: glm-mcp install HOST"]
-    elif host not in installer.NAMES:
-        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
-    else:
-        wish = installer.Wish(scope, url, name, remove, show)
-        lines = installer.install(host, wish, machine, installer.own_command())
-        if not (url or show or remove):
-            _record_answers()
-    for line in lines:
-        click.echo(line)
+    wish = installer.Wish(scope, **given)
+    install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
 
 
-def _record_answers() -> None:
-    """For the host's first start, as far as it has the settings that are here now; a later one would record them."""
-    import anyio
+@cli.command()
+@click.option(
+    "--from-env",
+    "variable",
+    is_flag=False,
+    flag_value="GLM_API_KEY",
+    metavar="[NAME]",
+    help="Take it from this variable; GLM_API_KEY where none is named.",
+)
+@click.option(
+    "--platform", type=click.Choice(["zhipu", "zai", "zhipu-coding", "zai-coding"]), help="Whose key it is."
+)
+@click.option("--no-try", "untried", is_flag=True, help="Store it without asking the service.")
+@click.option("--show", is_flag=True, help="Show the last four characters of the key that is set.")
+@click.option("--remove", is_flag=True, help="Take the key out of the settings file.")
+@click.pass_context
+def key(
+    ctx: click.Context, variable: str | None, platform: str | None, *, untried: bool, show: bool, remove: bool
+) -> None:
+    """Store the API key: ask for it (or read stdin), try it with one free call, write it to the settings file."""
+    from glm_mcp.cli import key as keys
 
-    from glm_mcp.server.app import App, build
-    from glm_mcp.server.front.conditions import place_of
-    from glm_mcp.server.recorder import Recorder
-    from glm_mcp.settings import load
-
-    place = place_of([])
-    with suppress(GLMError, OSError):
-        app = App(load())
-        if place:
-            anyio.run(Recorder(app, build(app), place, None).refresh)
+    env_file = ctx.obj["env_file"]
+    _collect_again()
+    if show:
+        ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
+    if remove:
+        keys.remove(env_file, click.echo)
+        return
+    pasted = keys.of_environment(variable) if variable else keys.ask()
+    keys.command(pasted, env_file, platform=platform, tried=not untried)
 
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
 def models(*, as_json: bool) -> None:
     """List the model cards: what each can do, its limits, where it lives."""
-    from dataclasses import asdict
+    from glm_mcp.cli.models import show_models
 
-    from glm_mcp.registry import CARDS, ENDPOINTS
-
-    homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
-    if as_json:
-        cards = [
-            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
-            for c in CARDS.values()
-        ]
-        click.echo(json.dumps(cards, indent=1))
-        return
-    for c in CARDS.values():
-        limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
-        limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
-        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {
-            "switch": ["thinking on or off"],
-            "effort": ["always thinks"],
-            "always": ["always thinks"],
-        }.get(c.thinking, [])
-        click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
-        )
+    show_models(as_json=as_json)
 
 
 @cli.command()

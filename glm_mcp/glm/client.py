@@ -26,6 +26,7 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter, Limits
@@ -86,6 +87,7 @@ class GLMClient:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
+        self.key_help = ""  # what whoever runs this can do about a key that is missing or refused
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.meter = Meter()
@@ -303,7 +305,7 @@ class GLMClient:
             held = self.settings.placeholder
             raise ConfigError(
                 "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
-                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the client's configuration, or set GLM_SIMULATE=1 to try without one.",
+                f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {self.key_help}".rstrip(),
             )
         if job.model and self.findings.gone(job.model):
             raise found_gone(job.model, self.findings)
@@ -315,7 +317,15 @@ class GLMClient:
         return [c for c in able if not self.gone(c.id)] or able
 
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
-        await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        try:
+            await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        except GLMError as error:
+            raise with_key_help(error, self.key_help) from error.__cause__
+
+    def use(self, settings: Settings, findings: Findings) -> None:
+        """Another key from now on, of which nothing is known yet."""
+        self.settings, self.findings = settings, findings
+        self._learn(self.shared)
 
 
 def _shared(settings: Settings) -> Shared | None:

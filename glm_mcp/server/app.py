@@ -18,9 +18,10 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.key_watch import Watched, key_help
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
@@ -29,12 +30,13 @@ from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.keys import Keys
-from glm_mcp.server.protocol import describe, result
+from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings
+from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read
+from glm_mcp.tools.arguments import Reach, read
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
 
 log = logging.getLogger(__name__)
@@ -43,10 +45,7 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
-INSTRUCTIONS = (
-    "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
-    "An error says what to do next. A result cut short says how to read on."
-)
+LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
@@ -90,7 +89,10 @@ class App:
         glm: GLMClient | None = None,
         folders: Folders | None = None,
         on_text: Callable[[str], None] | None = None,
+        watched: Watched | None = None,
+        wrong: ConfigError | None = None,
     ) -> None:
+        """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
         self.settings = settings
         secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
@@ -98,7 +100,10 @@ class App:
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text
+        self._watched, self._wrong, self._data = watched, wrong, folders.data
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
+        own_help = key_help(watched.file if watched else file_of(None))
+        self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.keys = Keys(self.glm, settings.more_keys)
         self.admission = admission_over(self.glm.shared)
         self.sandbox = Sandbox(
@@ -119,13 +124,28 @@ class App:
             cache=folders.cache,
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+        self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
+
+    async def look_at_key(self) -> None:
+        """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
+        if self._wrong:
+            raise self._wrong
+        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if now is None:
+            return
+        self.redactor.learn(now.key)
+        self._secrets.append(now.key)
+        self.settings = now
+        self.glm.use(now, await in_thread(findings.load, self._data, now))
 
     def client_of(self, context: Context) -> McpClient:
         """The program that calls, by the name that it gave: in this request, at its start, or in its session id."""
         params = context.session.client_params
         session = _state(context).get("session")
         name = params.client_info.name if params else session.client if session else ""
-        return client_named(name, self.settings, remote=self.remote)
+        known = client_named(name, self.settings, remote=self.remote)
+        # A client of an older version knows no such block, and may refuse the whole result for it.
+        return known if context.protocol_version >= LINKS_SINCE else replace(known, links=False)
 
     def caller_of(self, context: Context) -> Caller:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""
@@ -200,8 +220,10 @@ def build(app: App) -> Server[App]:
                 await app.close()
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        tools = app.tools_of(app.caller_of(context))
-        return types.ListToolsResult(tools=[describe(t, structured=app.settings.structured) for t in tools])
+        tools, structured = app.tools_of(app.caller_of(context)), app.settings.structured
+        return types.ListToolsResult(
+            tools=[describe(t, structured=structured, reach=app.reach) for t in tools]
+        )
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         caller = app.caller_of(context)
@@ -213,7 +235,7 @@ def build(app: App) -> Server[App]:
                 raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
             return result(await call(app, tool, context, params.arguments))
 
-    schemas = {t.name: t.schema() for t in app.tools}
+    schemas = {t.name: t.schema(app.reach) for t in app.tools}
 
     def names(context: Context) -> list[str]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
@@ -223,7 +245,7 @@ def build(app: App) -> Server[App]:
         "glm-mcp",
         version=__version__,
         title="GLM tools",
-        instructions=INSTRUCTIONS,
+        instructions=instructions(app.reach),
         lifespan=lifespan,
         get_tool_input_schema=schemas.get,  # without it each call of 2026-07-28 lists all tools
         on_list_tools=app.redacted(list_tools),
@@ -254,6 +276,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
+                await app.look_at_key()
                 args = read(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
                     content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)

@@ -11,6 +11,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
+from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Outputs
@@ -102,6 +103,8 @@ class Handlers:
     async def list_prompts(
         self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
+        client = context.session.client_params
+        splits = splits_prompts(client.client_info.name if client else "")
         return types.ListPromptsResult(
             prompts=[
                 types.Prompt(
@@ -110,7 +113,7 @@ class Handlers:
                     description=p.description,
                     arguments=[
                         types.PromptArgument(name=a.name, description=a.description, required=a.required)
-                        for a in p.arguments
+                        for a in prompts.arguments(p, splits=splits)
                     ],
                 )
                 for p in prompts.offered(self.tools(context))
