@@ -298,10 +298,14 @@ ANY = KnownClient(
 OWN = KnownClient(name="glm-mcp", title="glm-mcp", announces=("glm-mcp",), budget=10_000_000, deadline_s=300)
 
 
+def splitting_names() -> list[str]:
+    """How the names begin, in lower case, of clients that give a prompt one word an argument."""
+    return [start for row in CLIENTS.values() if row.splits for start in row.announces]
+
+
 def splits_prompts(name: str) -> bool:
     """Whether the client of this name gives a prompt one word an argument."""
-    folded = name.strip().lower()
-    return any(row.splits and folded.startswith(row.announces) for row in CLIENTS.values())
+    return name.strip().lower().startswith(tuple(splitting_names()))
 
 
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:

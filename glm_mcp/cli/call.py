@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.progress import AGAIN
+from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import App, simulated
 from glm_mcp.settings import Settings

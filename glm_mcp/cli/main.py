@@ -16,8 +16,8 @@ import click
 from glm_mcp import __version__
 from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import FORMATS, LEVELS, configure
 from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.log import FORMATS, LEVELS, configure
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -85,8 +85,8 @@ def _settings(ctx: click.Context) -> Any:
 def _stdio(ctx: click.Context) -> None:
     import anyio
 
-    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.key_watch import Watched
     from glm_mcp.server.stdio import serve_stdio
     from glm_mcp.settings import load_what_is_right
 
@@ -134,9 +134,9 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
         _stdio(ctx)
-    from glm_mcp.key_watch import Watched
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
+    from glm_mcp.server.key_watch import Watched
 
     def ready(url: str) -> None:
         click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)

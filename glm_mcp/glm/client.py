@@ -28,8 +28,8 @@ from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
 from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
-from glm_mcp.glm.health import REST_S, Health, RefusedFilms
-from glm_mcp.glm.limiter import Limiter, Limits
+from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
+from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
 from glm_mcp.glm.outcome import found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
@@ -47,10 +47,10 @@ from glm_mcp.glm.policy import (
     unable,
     unable_to_draw,
 )
+from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.race import Race
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
-from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
 

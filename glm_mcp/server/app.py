@@ -21,14 +21,14 @@ from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.key_watch import Watched, key_help
+from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
-from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
+from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings

@@ -18,6 +18,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from glm_mcp import __version__
 from glm_mcp.atomic_files import list_files, private_folder, write_part
+from glm_mcp.clients import splitting_names
 from glm_mcp.outputs import MAX_AGE_DAYS, user_folders
 from glm_mcp.server.app import App
 from glm_mcp.server.front import record
@@ -30,7 +31,7 @@ QUIET_S = 0.3  # after an answer, before its server is asked things of its own
 KEPT_RECORDS = 12  # one a host and its settings, and some of versions that are gone
 
 log = logging.getLogger(__name__)
-_CLIENT = {"name": "glm-mcp", "version": __version__}
+_NAME = "glm-mcp"  # a client like any other, but for those that split prompts
 
 
 def behind_id(message: JSONRPCMessage) -> str:
@@ -82,7 +83,7 @@ class Recorder:
         now = await in_thread(kept_state, self._place.kept)
         if now is None or (self._record and _still_good(self._record["resources"], now[0])):
             return
-        whole = self._record or {"eras": await eras(self._app, self._server)}
+        whole = self._record or await lists(self._app, self._server)
         whole["resources"] = await resources(self._app, self._server, *now)
         await in_thread(write, self._place, whole)
         self._record = whole
@@ -92,13 +93,20 @@ def _still_good(listed: dict[str, Any], state: str) -> bool:
     return bool(listed["state"] == state and (listed["until"] is None or time.time() < listed["until"]))
 
 
-async def eras(app: App, server: Server[App]) -> dict[str, dict[str, str]]:
+async def lists(app: App, server: Server[App]) -> dict[str, Any]:
+    """The part of a record that no kept result changes."""
+    starts = splitting_names()
+    splitting = {"starts": starts, "eras": await _eras(app, server, starts[0])}
+    return {"eras": await _eras(app, server, _NAME), "splitting": splitting}
+
+
+async def _eras(app: App, server: Server[App], client: str) -> dict[str, dict[str, str]]:
     """By version and method: the answer behind its id."""
     found = {}
     for version in (*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS):
         modern = version in MODERN_PROTOCOL_VERSIONS
         methods = ["server/discover", *LISTS] if modern else ["initialize", "ping", *LISTS]
-        answers = await asked(app, server, version, methods)
+        answers = await asked(app, server, version, methods, client)
         found[version] = {m: a for m, a in zip(methods, answers, strict=True) if a is not None}
     return found
 
@@ -116,7 +124,9 @@ async def resources(app: App, server: Server[App], state: str, times: list[float
     return {"state": state, "since": since, "until": until, "eras": found}
 
 
-async def asked(app: App, server: Server[App], version: str, methods: list[str]) -> list[str | None]:
+async def asked(
+    app: App, server: Server[App], version: str, methods: list[str], client: str = _NAME
+) -> list[str | None]:
     """What the server says to each request of a session of its own, behind the id; None for an error."""
     to_server, read = anyio.create_memory_object_stream[SessionMessage | Exception](1)
     write_stream, answers = anyio.create_memory_object_stream[SessionMessage](1)
@@ -125,7 +135,9 @@ async def asked(app: App, server: Server[App], version: str, methods: list[str])
         # Its own state for the protocol, and the application's: nothing is opened or closed.
         group.start_soon(_serve, server, read, write_stream, app)
         for number, method in enumerate(methods):
-            request = JSONRPCRequest(jsonrpc="2.0", id=number, method=method, params=params(method, version))
+            request = JSONRPCRequest(
+                jsonrpc="2.0", id=number, method=method, params=params(method, version, client)
+            )
             await to_server.send(SessionMessage(request))
             message = (await answers.receive()).message
             while not isinstance(message, JSONRPCResponse | JSONRPCError):
@@ -139,17 +151,18 @@ async def _serve(server: Server[App], read: Any, write_stream: Any, app: App) ->
     await serve_dual_era_loop(server, read, write_stream, lifespan_state=app)
 
 
-def params(method: str, version: str) -> dict[str, Any]:
+def params(method: str, version: str, client: str = _NAME) -> dict[str, Any]:
+    info = {"name": client, "version": __version__}
     if version in MODERN_PROTOCOL_VERSIONS:
         prefix = "io.modelcontextprotocol/"
         meta = {
             prefix + "protocolVersion": version,
-            prefix + "clientInfo": _CLIENT,
+            prefix + "clientInfo": info,
             prefix + "clientCapabilities": {},
         }
         return {"_meta": meta}
     if method == "initialize":
-        return {"protocolVersion": version, "capabilities": {}, "clientInfo": _CLIENT}
+        return {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
     return {}
 
 

@@ -45,6 +45,7 @@ class Answers:
         self.waits = False  # whether a request was left to the real server
         self._kept = kept
         self._era: str | None = None
+        self._client = ""
         self._bytes = 0
         self._over = False
 
@@ -71,7 +72,7 @@ class Answers:
         if method == "initialize":
             if self._era is not None or not _is_handshake(params):
                 raise Odd
-            self._era = params["protocolVersion"]
+            self._era, self._client = params["protocolVersion"], params["clientInfo"]["name"]
             if self._era == MODERN or self._era not in self.record["eras"]:
                 raise Odd
         elif _VERSION in params.get("_meta", {}):
@@ -79,14 +80,16 @@ class Answers:
                 raise Odd
             if not _is_envelope(params["_meta"]):
                 raise Odd
-            self._era = MODERN
+            self._era, self._client = MODERN, params["_meta"][_INFO]["name"]
         elif self._era in (None, MODERN):
             raise Odd
         if method != "initialize" and not _is_plain(params):
             return None
         if method == RESOURCES:
             return self._resources()
-        found: str | None = self.record["eras"][self._era].get(method)
+        splitting = self.record["splitting"]
+        splits = self._client.strip().lower().startswith(tuple(splitting["starts"]))
+        found: str | None = (splitting if splits else self.record)["eras"][self._era].get(method)
         return found
 
     def _resources(self) -> str | None:

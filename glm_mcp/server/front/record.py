@@ -1,6 +1,7 @@
 """A record of answers as bytes: what the real server said, whole or not at all.
 
 eras        version of the protocol → method → the answer behind its id
+splitting   the same for clients that give a prompt one word an argument: `starts` of their names, `eras`
 resources   the list of resources, good for one state of what is kept: `state`, `since` and `until` (seconds since
             1970; `until` null where nothing expires), `eras`: version → the answer behind its id
 """

@@ -61,7 +61,7 @@ async def made(app: App, kept: Path) -> dict[str, Any]:
     """A record of this application's answers, as it is after it was written and read."""
     server = build(app)
     found = {
-        "eras": await recorder.eras(app, server),
+        **await recorder.lists(app, server),
         "resources": await recorder.resources(app, server, *_state(kept)),
     }
     read = record.unpack(record.pack(found, "digest"), "digest")

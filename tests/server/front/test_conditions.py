@@ -27,7 +27,7 @@ from glm_mcp.server.front.conditions import (
     place_of,
     shown,
 )
-from glm_mcp.server.recorder import eras
+from glm_mcp.server.recorder import lists
 from glm_mcp.settings import KEY_NAMES, load
 
 
@@ -152,7 +152,7 @@ async def test_a_setting_that_is_said_not_to_matter_lets_the_server_start_and_sa
     load()
     usual = app_of()
     other = app_of(**{name: value} if value and not value.startswith("$") else {})
-    assert await eras(other, build(other)) == await eras(usual, build(usual))
+    assert await lists(other, build(other)) == await lists(usual, build(usual))
 
 
 def test_the_front_is_what_every_command_begins_with_and_loads_the_standard_library_alone(
@@ -186,6 +186,6 @@ def test_serving_over_stdio_loads_nothing_of_http_and_of_no_document_reader(tmp_
     code = "import json, sys; import glm_mcp.cli.main, glm_mcp.server.stdio; print(json.dumps(sorted(sys.modules)))"
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     loaded = set(json.loads(ran([sys.executable, "-c", code], env, tmp_path).stdout))
-    ours = {"glm_mcp.server.http", "glm_mcp.simulator", "glm_mcp.install"}
+    ours = {"glm_mcp.server.http", "glm_mcp.simulator", "glm_mcp.install."}
     extras = {"prometheus_client", "redis", "av", "pillow_heif", "lxml", "liteparse"}
     assert not [name for name in loaded if name.startswith(tuple(ours | extras))]
