@@ -286,7 +286,7 @@ def test_a_finished_part_is_recalled_and_replaced(work: Path, clock: Clock) -> N
     kept.remember("digest|prompt", {"text": "文"})
     kept.remember("digest|prompt", {"text": "new"})
     assert outputs(work, clock).recall("digest|prompt") == {"text": "new"}
-    for path in (work.parent.parent / "cache/parts").iterdir():
+    for path in (work.parent.parent / "cache/parts").glob("*/*"):
         path.write_bytes(b"{damaged")
     assert kept.recall("digest|prompt") is None
 
@@ -301,6 +301,7 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
     assert tmp_path / "cache" not in path.parents
     path.unlink()
     path.parent.rmdir()
+    path.parent.parent.rmdir()
 
 
 @posix

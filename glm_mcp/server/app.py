@@ -38,6 +38,7 @@ from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import Reach, read
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
+from glm_mcp.uploads import curl_line
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class App:
     ) -> None:
         """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
+        cache = settings.cache_dir or folders.cache
         self.settings = settings
         secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
         self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
@@ -112,7 +114,7 @@ class App:
             temp=folders.temp,
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
-            own=[folders.data, folders.cache],
+            own=[folders.data, cache],
             remote=remote,
             # The one private address that may be fetched from: the configured service's own.
             own_host=host_of(self.glm.home.url),
@@ -121,7 +123,8 @@ class App:
             folder=settings.output_dir,
             cwd=folders.cwd if self.sandbox.working_folder_counts() else None,
             data=folders.data,
-            cache=folders.cache,
+            cache=cache,
+            quota=int(settings.uploads_mb * 1_000_000),
         )
         self.tools = [TOOLS[name] for name in settings.tools]
         self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
@@ -151,6 +154,21 @@ class App:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""
         caller: Caller = _state(context).get("caller", LOCAL)
         return caller
+
+    def outputs_for(self, context: Context) -> Outputs:
+        return self.outputs_of(self.caller_of(context))
+
+    def outputs_of(self, caller: Caller) -> Outputs:
+        """What was kept for a caller: over HTTP theirs, else that of the project in whose folder this process was started."""
+        return self.outputs.for_owner(caller.owner) if self.remote else self.outputs
+
+    def address_of(self, context: Context) -> str:
+        """The address of this server by which a caller over HTTP reaches it; empty for any other."""
+        if context.request is None:
+            return ""
+        # The guard has found that Host to be a name of this server; nobody but who sent it is told.
+        host = context.request.headers.get("host", "")
+        return self.settings.public_url or f"{context.request.url.scheme}://{host}"
 
     def tools_of(self, caller: Caller) -> list[Tool]:
         """The tools that a caller may use."""
@@ -240,7 +258,7 @@ def build(app: App) -> Server[App]:
     def names(context: Context) -> list[str]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
 
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs, remote=app.remote)
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, remote=app.remote)
     return Server(
         "glm-mcp",
         version=__version__,
@@ -269,7 +287,10 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     progress = Progress(send, app.on_text)
     client, caller = app.client_of(context), app.caller_of(context)
     deadline = anyio.current_time() + client.deadline_s
-    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
+    address = app.address_of(context)
+    sandbox = app.sandbox.uploading(curl_line(address, token=caller is not LOCAL)) if address else app.sandbox
+    outputs = app.outputs_of(caller)
+    deps = Deps(app.settings, app.glm, sandbox, outputs, client, progress, deadline, address)
     content: Content | None = None
     async with anyio.create_task_group() as group:
         if context.request is None or "progress_token" in (context.meta or {}):

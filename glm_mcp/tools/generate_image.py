@@ -280,8 +280,8 @@ def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
     if not output.lower().endswith(target.suffix.lower()):
         target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
-        return Saved(uri, Link(uri, target.name, mime), data, size)
+        ident = deps.outputs.keep(data, target.suffix.lower(), name=target.name)
+        return Saved(saving.kept(deps, ident), Link(SCHEME + ident, target.name, mime), data, size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox)
     return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 

@@ -30,11 +30,12 @@ def stem_of_source(name: str, default: str) -> str:
 
 
 async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
-    """Writes what the user asked for. Gives (what to say: the absolute path, over HTTP the kept address; its link)."""
+    """Writes what the user asked for. Gives (what to say: the absolute path, over HTTP as of `kept`; its link)."""
 
     def write() -> tuple[str, Link]:
         if not deps.client.local:
-            return _keep(deps, name, data)
+            ident, link = _keep(deps, name, data)
+            return kept(deps, ident), link
         target = deps.outputs.destination(None, name, sandbox=deps.sandbox)
         path = deps.outputs.write(target, data, sandbox=deps.sandbox)
         return str(path), Link(path.as_uri(), path.name, _mime(name))
@@ -46,11 +47,11 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
     """Keeps what the tools made for themselves. Gives (where it can be read, its link)."""
 
     def write() -> tuple[str, Link]:
-        said, link = _keep(deps, name, data)
+        ident, link = _keep(deps, name, data)
         if deps.client.local:
-            path = deps.outputs.find(said)
+            path = deps.outputs.find(ident)
             return str(path), Link(path.as_uri(), name, _mime(name))
-        return said, link
+        return kept(deps, ident), link
 
     return await in_thread(_tried, write)
 
@@ -65,8 +66,14 @@ def _tried(write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
 
 def _keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
     dot = name.rfind(".")
-    uri = SCHEME + deps.outputs.keep(data, name[dot:] if dot > 0 else "", name=name)
-    return uri, Link(uri, name, _mime(name))
+    ident = deps.outputs.keep(data, name[dot:] if dot > 0 else "", name=name)
+    return ident, Link(SCHEME + ident, name, _mime(name))
+
+
+def kept(deps: Deps, ident: str) -> str:
+    """How a kept file is named to a caller over HTTP: for the tools, and where it can be fetched from."""
+    place = deps.download(ident)
+    return f"{SCHEME}{ident} ({place})" if place else SCHEME + ident
 
 
 def _mime(name: str) -> str:
