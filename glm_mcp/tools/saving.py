@@ -7,11 +7,14 @@ why there is no file, and no link.
 from __future__ import annotations
 
 import mimetypes
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
-from glm_mcp.errors import ConfigError, ForbiddenPath
-from glm_mcp.outputs import SCHEME
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest
+from glm_mcp.outputs import SCHEME, Outputs
+from glm_mcp.sandbox import Sandbox
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
 
@@ -21,6 +24,40 @@ STEM_CHARS = 40  # of a file's name that is made from another's, or from words
 def stem_of(words: str, default: str) -> str:
     """A short file name from a path, an address or words: letters of any script, digits, _ and hyphens."""
     return re.sub(r"[^\w]+", "-", words).strip("-_")[:STEM_CHARS].rstrip("-_") or default
+
+
+def default_name(prompt: str) -> str:
+    return stem_of(prompt.lower(), "image") + ".png"
+
+
+def settled(outputs: Outputs, sandbox: Sandbox, output: str, prompt: str) -> Path:
+    """The file to write a drawn picture to. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
+    from glm_mcp.media.images.convert import FORMATS
+
+    target = outputs.destination(output or None, default_name(prompt), sandbox=sandbox)
+    if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
+        raise InvalidRequest(
+            f"generate_image: pictures cannot be saved as '{target.suffix}'",
+            f"The suffix of output may be {', '.join(FORMATS)}.",
+        )
+    folder = target.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"{target.name} cannot be written to {target.parent}",
+            "Give another output, or set GLM_OUTPUT_DIR to a folder that can be written.",
+        )
+    return target if _looks_like_suffix(target.suffix) else target.with_name(target.name + ".png")
+
+
+def names_format(output: str, target: Path) -> bool:
+    """Whether `output` says in which format to save; `target`: what `settled` made of it."""
+    return output.lower().endswith(target.suffix.lower())
+
+
+def _looks_like_suffix(suffix: str) -> bool:
+    return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
 
 
 def stem_of_source(name: str, default: str) -> str:
