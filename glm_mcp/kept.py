@@ -49,7 +49,7 @@ class Cache:
         self.clock = clock
         days = {OUTPUTS: max_age_days, PARTS: max_age_days, FILES: FILES_HOURS / 24}
         self.max_age_s = {area: each * 86_400 for area, each in days.items()}
-        self._root = root
+        self.root = root
         self._checked: dict[tuple[str, ...], Path] = {}
         self._swept: float | None = None
         self._since = 0
@@ -121,11 +121,11 @@ class Cache:
 
     def _area_folder(self, area: str) -> Path:
         try:
-            return private_folder(self._root / area)
+            return private_folder(self.root / area)
         except OSError as error:
             _log.warning(
                 "the cache %s cannot be used (%s): kept files go to a temporary folder",
-                self._root,
+                self.root,
                 error.strerror,
             )
             return Path(tempfile.mkdtemp(prefix="glm-mcp-"))

@@ -32,6 +32,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.uploads import QUOTA, Uploads
 
 SCHEME = "glm://outputs/"
+NOBODY = "0" * 16  # where there is one owner alone
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
 _NAME_BYTES = 120  # of a kept file's own name
@@ -48,10 +49,11 @@ def kept_id(ident: str) -> str:
     return (text[len(SCHEME) :] if is_kept(text) else text).strip("/")
 
 
-def project_owner(folder: Path | None) -> str:
-    """Who owns what is made in a working folder: every server that is started there, and none that is started elsewhere."""
-    where = os.fsencode(os.path.realpath(folder)) if folder else b""
-    return hashlib.sha256(b"project\0" + where).hexdigest()[:16]
+def project_owner(folder: Path) -> str:
+    """Who owns what is made in a working folder: every server that is started there, and none that is started elsewhere.
+    As `server.front` has it.
+    """
+    return hashlib.blake2b(os.fsencode(os.path.realpath(folder)), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Outputs:
     Several processes may share the folders.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         *,
         folder: Path | None,
@@ -82,17 +84,18 @@ class Outputs:
         cache: Path,
         max_bytes: int = MAX_BYTES,
         max_age_days: float = MAX_AGE_DAYS,
+        owner: str = NOBODY,
         quota: int = QUOTA,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`folder`: GLM_OUTPUT_DIR. `cwd`: the working folder, None when it does not count. `data`, `cache`: as in
-        `UserFolders`; nothing is made before it is needed. `quota`: bytes of an owner's uploaded files.
+        `UserFolders`; nothing is made before it is needed. `owner`: as of `project_owner`. `quota`: bytes of an owner's uploaded files.
         """
         self.folder = folder
         self.cwd = cwd
         self._own = Path(os.path.realpath(data))
         self._cache = Cache(cache, max_bytes=max_bytes, max_age_days=max_age_days, clock=clock)
-        self._owner = project_owner(cwd)
+        self._owner = owner
         self.uploads = Uploads(self._cache, self._owner, quota)
 
     def for_owner(self, owner: str) -> Self:
@@ -101,6 +104,11 @@ class Outputs:
         theirs._owner = owner  # noqa: SLF001 - of the copy
         theirs.uploads = self.uploads.for_owner(owner)
         return theirs
+
+    @property
+    def place(self) -> Path:
+        """Where kept results lie, once there are any."""
+        return self._cache.root / OUTPUTS / self._owner
 
     # Files for the user
 

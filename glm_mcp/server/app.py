@@ -13,20 +13,21 @@ from typing import Any, TypeVar
 import anyio
 from mcp import types
 from mcp.server import Server
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, InternalError
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, home_folder, user_folders
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.calls import call
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
@@ -36,9 +37,8 @@ from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import Reach, read
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
-from glm_mcp.uploads import curl_line
+from glm_mcp.tools.arguments import Reach
+from glm_mcp.tools.base import Tool
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ TOOLS: dict[str, Tool] = {
 }
 LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
-GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
 Context = ServerRequestContext[Any, Any]
 P = TypeVar("P")
@@ -124,6 +124,7 @@ class App:
             cwd=folders.cwd if self.sandbox.working_folder_counts() else None,
             data=folders.data,
             cache=cache,
+            owner=project_owner(folders.cwd),
             quota=int(settings.uploads_mb * 1_000_000),
         )
         self.tools = [TOOLS[name] for name in settings.tools]
@@ -154,6 +155,10 @@ class App:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""
         caller: Caller = _state(context).get("caller", LOCAL)
         return caller
+
+    def reach_of(self, context: Context) -> Reach:
+        """What a path of whoever sent a request means. `glm-mcp connect` uploads their files, and writes ours to theirs."""
+        return "here" if context.request is not None and CONNECT in context.request.headers else self.reach
 
     def outputs_for(self, context: Context) -> Outputs:
         return self.outputs_of(self.caller_of(context))
@@ -238,10 +243,9 @@ def build(app: App) -> Server[App]:
                 await app.close()
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        tools, structured = app.tools_of(app.caller_of(context)), app.settings.structured
-        return types.ListToolsResult(
-            tools=[describe(t, structured=structured, reach=app.reach) for t in tools]
-        )
+        structured, reach = app.settings.structured, app.reach_of(context)
+        tools = app.tools_of(app.caller_of(context))
+        return types.ListToolsResult(tools=[describe(t, structured=structured, reach=reach) for t in tools])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         caller = app.caller_of(context)
@@ -259,7 +263,14 @@ def build(app: App) -> Server[App]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
 
     handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, remote=app.remote)
-    return Server(
+
+    async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
+        answer, reach = await call_next(ctx), app.reach_of(ctx)
+        if reach != app.reach and isinstance(answer, dict) and "instructions" in answer:
+            answer = {**answer, "instructions": instructions(reach)}
+        return answer
+
+    server = Server(
         "glm-mcp",
         version=__version__,
         title="GLM tools",
@@ -275,69 +286,9 @@ def build(app: App) -> Server[App]:
         on_get_prompt=app.redacted(handlers.get_prompt),
         on_completion=app.redacted(handlers.complete),
     )
-
-
-async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
-    """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
-
-    async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, message)
-
-    # A client that gives no token hears nothing; one in this process gives none and listens.
-    progress = Progress(send, app.on_text)
-    client, caller = app.client_of(context), app.caller_of(context)
-    deadline = anyio.current_time() + client.deadline_s
-    address = app.address_of(context)
-    sandbox = app.sandbox.uploading(curl_line(address, token=caller is not LOCAL)) if address else app.sandbox
-    outputs = app.outputs_of(caller)
-    deps = Deps(app.settings, app.glm, sandbox, outputs, client, progress, deadline, address)
-    content: Content | None = None
-    async with anyio.create_task_group() as group:
-        if context.request is None or "progress_token" in (context.meta or {}):
-            group.start_soon(progress.run)
-        with anyio.move_on_at(deadline + GRACE_S):
-            try:
-                await app.look_at_key()
-                args = read(tool.name, tool.args, arguments)
-                async with app.admitted(caller, progress) as glm:
-                    content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
-            except GLMError as error:
-                content = failure(error, deps)
-            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
-                log.exception("%s failed", tool.name)
-                defect = f"{tool.name} failed by a defect of this server"
-                content = failure(InternalError(defect, "Please report it, with the log."), deps)
-        group.cancel_scope.cancel()
-    if content is None:
-        late = TimedOut(
-            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
-            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-        )
-        content = failure(late, deps)
-    _log_call(app, tool, caller, arguments, content)
-    return content
-
-
-def _log_call(
-    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
-) -> None:
-    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
-    facts = content.meta.get("glm", {})
-    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
-    ident = facts.get("error", facts).get("request_id", "-")
-    whose = f" for {caller.name}" if caller is not LOCAL else ""
-    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
-    if app.settings.log_content:
-        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
-
-
-async def _fitted(result: ToolResult, deps: Deps) -> Content:
-    """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2:
-        return await in_thread(fit, result, deps)
-    return fit(result, deps)
+    if app.remote:
+        server.middleware.append(introduced)
+    return server
 
 
 def simulated(settings: Settings) -> Settings:

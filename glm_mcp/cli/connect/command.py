@@ -17,7 +17,7 @@ from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.cli.connect.token import find_token
 from glm_mcp.cli.connect.upstream import Upstream, address_of
-from glm_mcp.outputs import Outputs, home_folder, user_folders
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor
@@ -43,6 +43,7 @@ def serve(settings: Settings, url: str) -> None:
         cwd=sandbox.cwd if sandbox.working_folder_counts() else None,
         data=own.data,
         cache=cache,
+        owner=project_owner(sandbox.cwd),
     )
     anyio.run(
         _serve,

@@ -13,7 +13,8 @@ from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import GLMError, MediaTooLarge, NotFound
 from glm_mcp.media.formats import Want, largest
 from glm_mcp.media.sources.fragment import split_fragment
-from glm_mcp.media.sources.resolve import resolve_source, tidy
+from glm_mcp.media.sources.pasted import tidy
+from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
