@@ -238,6 +238,7 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
     metavar="NAME",
     help="With --http: the variable that holds the token. [default: GLM_HTTP_TOKEN]",
 )
+@click.option("--connect", metavar="URL", help="A team's server: the host starts `glm-mcp connect URL`.")
 @click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
 @click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--remove", is_flag=True, help="Take the server out again.")
