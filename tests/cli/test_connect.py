@@ -21,6 +21,7 @@ from support.films import Film, make, regular
 from support.http_server import Names, served
 from support.made_documents import lines, pdf
 from support.processes import COMMAND, Process, Stdio, environment, over_http, ran, said
+from support.served import client_of
 from support.toolkit import chats, fail, images, links, picture, say, text_of
 
 from glm_mcp.server.app import App
@@ -106,6 +107,19 @@ async def test_tools_prompts_resources_and_completions_are_those_of_the_server(
 
 
 @pytest.mark.parametrize("mode", ERAS)
+async def test_the_tools_are_described_as_to_a_client_whose_files_are_here(mode: str, bridge: Bridge) -> None:
+    async with bridge.client(mode) as client:
+        tools = {t.name: t for t in (await client.list_tools()).tools}
+        assert "output" in tools["generate_image"].input_schema["properties"]
+        assert "Paths" in tools["read_document"].input_schema["properties"]["documents"]["description"]
+        if mode == "legacy":  # the other does not ask for them
+            assert "local paths" in str(client.instructions)
+    async with client_of(bridge.url, mode, Authorization=f"Bearer {TOKEN}") as plain:
+        tools = {t.name: t for t in (await plain.list_tools()).tools}
+        assert "output" not in tools["generate_image"].input_schema["properties"]
+
+
+@pytest.mark.parametrize("mode", ERAS)
 async def test_every_form_of_a_local_source_arrives(
     mode: str, bridge: Bridge, sim: Simulator, tmp_path: Path
 ) -> None:
@@ -128,6 +142,7 @@ async def test_every_form_of_a_local_source_arrives(
             ("a.png#xywh=0,0,10,10", 1),
             (["a.png", "shots/1.png"], 2),
             ("shots/*.png", 2),
+            ("- a.png\n- shots/2.png#xywh=percent:0,0,50,50", 2),
         ):
             await say(client, "describe_image", image_paths=source)
             assert len(chats(sim)[-1].media) == number, source

@@ -169,9 +169,9 @@ class Bridge:
             answer = await self._last(messages, message["id"])
             result = answer.get("result")
             if handshake and isinstance(result, dict):
-                self._begun = message
                 self._version = str(result.get("protocolVersion"))
                 self._session = response.headers.get(SESSION, "")
+                self._begun = message if self._session else None  # a server may have no use for sessions
             return answer
 
     async def _last(self, messages: AsyncIterator[Message], ident: Any) -> Message:

@@ -10,16 +10,16 @@ from typing import Any
 import anyio
 
 from glm_mcp.cli.connect.upstream import Upstream
-from glm_mcp.errors import GLMError, MediaTooLarge, NotFound
+from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.media.formats import Want, largest
-from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.fragment import written
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.resolve import resolve_source
-from glm_mcp.media.types import Fragment, Source
+from glm_mcp.media.types import Source
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.threads import in_thread
-from glm_mcp.tools.sources import lies_beside, sidecars
+from glm_mcp.tools.sources import is_remote, lies_beside, sidecars
 from glm_mcp.uploads import LARGEST, MIB
 
 PIECE = 256 * 1024
@@ -49,13 +49,15 @@ class Uploader:
             max_bytes=largest(want),
             left_out=left_out,
         )
-        fragment = text[len(split_fragment(text)[0]) :] if text[:5].lower() != "data:" else ""
         try:
+            if want == "video" and len(sources) > 1:
+                said = f"analyze_video: {len(sources)} files fit"
+                raise InvalidRequest(said, "It reads one video a call; name one.")
             named = []
             for source in sources:
                 beside = await self._subtitles(source, say) if want == "video" else ""
-                end = fragment if source.fragment != Fragment() else ""
-                named.append(await self._sent(source, say) + beside + end)
+                address = source.url if is_remote(source) else await self._sent(source, say)
+                named.append(f"{address}{beside}{written(source.fragment)}")
         finally:
             for source in sources:
                 source.close()

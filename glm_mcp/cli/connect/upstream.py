@@ -21,6 +21,7 @@ from glm_mcp.errors import (
     GLMError,
     InvalidRequest,
     MediaTooLarge,
+    MissingExtra,
     NetworkError,
     NotFound,
     Overloaded,
@@ -39,6 +40,7 @@ TRIES_S = 0.3, 1.0  # before a connection is tried again: a server that is start
 DOWNLOAD_BYTES = 64 * 1024 * 1024  # of one file that a tool made
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN = re.compile(r"[\x20-\x7E]*")
+_BY_NAME = {c.kind: c for c in GLMError.__subclasses__() if c is not MissingExtra}
 _KINDS: dict[int, type[GLMError]] = {
     400: InvalidRequest,
     403: AuthError,
@@ -187,7 +189,8 @@ class Upstream:
             return AuthError(f"{self.base} {what} ({words or 'HTTP 401'})", hint)
         if not words and (status in (404, 405) or status < 400):
             return self._no_server()
-        kind, hint = _KINDS.get(status, UpstreamError), "" if words else "Try again in a moment."
+        kind = _BY_NAME.get(error) or _KINDS.get(status, UpstreamError)
+        hint = "" if words else "Try again in a moment."
         if status == 429 and (after := response.headers.get("retry-after", "")):
             hint = f"Try again in {clean(after, 40)} s."
         known, _, rest = words.partition(": ")  # of our own errors, which say their kind
