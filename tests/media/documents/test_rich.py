@@ -28,8 +28,8 @@ from glm_mcp.media.documents.rtf import rtf_text
         (rb"a\~b\_c\-d \{\}\\", "a\xa0b‑cd {}\\"),  # spaces and hyphens of their own kind
         (b"one\\\ntwo", "one\n\ntwo"),  # a line's end after a backslash is a paragraph's
         (rb"\u8364? \uc0\u8364 x \uc1\u8364\'80 y \u8364\~z", "€ €x € y €z"),  # stand-ins for old readers
-        (rb"{\*\shpinst\sp{\shptxt in the box\par}} after", "in the box\n\n after"),
-        (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "c"),  # nothing of a picture or an unknown group
+        (rb"{\*\shpinst\sp{\shptxt in the box\par}} after", " after\n\nin the box"),
+        (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "[picture]c"),  # nothing of an unknown group
         (rb"\ansicpg437 \'82 \ansicpg10000 \'8e \ansicpg99999 \'e9", "é é é"),
         (rb"{\fonttbl{\f1\fcharset204 Arial;}}\f1 \'cf\plain \'e9", "Пé"),
         (b"a\\bin7 }{\\bin1}{}\\{b", "a{b"),  # raw bytes that look like groups
