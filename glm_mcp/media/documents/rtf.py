@@ -61,7 +61,7 @@ class _Reader:
         self.fonts: dict[int, str | None] = {}
         self.font = 0
         self.to_skip = 0  # stand-in characters after a \u
-        self.star = False
+        self.star = self.opened = False
         self.high = ""  # first half of a \u pair
         self.author = ""
         self.instructions: list[str] = []  # of the fields that are open
@@ -78,7 +78,7 @@ class _Reader:
             elif token["text"] is not None:
                 self._text(token["text"].replace("\r", "").replace("\n", ""))
             elif token["sign"] == "*":
-                self.star = True
+                self.star = self.opened  # elsewhere it means nothing
                 continue
             else:
                 self._release()
@@ -88,7 +88,7 @@ class _Reader:
                     self._sign(token["sign"])
                 else:
                     self._word(token["word"], int(token["number"]) if token["number"] else None)
-            self.star = False
+            self.star, self.opened = False, token["brace"] == "{"
         self._release()
         while self.stack:
             self._brace("}")

@@ -34,6 +34,7 @@ from glm_mcp.media.documents.rtf import rtf_text
         (rb"{\fonttbl{\f1\fcharset204 Arial;}}\f1 \'cf\plain \'e9", "Пé"),
         (b"a\\bin7 }{\\bin1}{}\\{b", "a{b"),  # raw bytes that look like groups
         (rb"\trowd\intbl A\cell\row\pard\par\par b", "| A |\n| --- |\n\nb"),
+        (rb"{a\i0 \*\cs7 b}{\*\cs7 c}", "ab"),  # a star elsewhere than at the beginning of a group
         (rb"a}b}}c", "abc"),  # more ends than beginnings
     ],
 )
