@@ -350,7 +350,7 @@ async def test_a_deeply_nested_document_is_no_crash() -> None:
 
 @pytest.mark.parametrize(
     ("library", "what", "name"),
-    [("bs4", "HTML", "page.html"), ("python_calamine", "an XLS", "old.xls")],
+    [("bs4", "HTML", "page.html"), ("olefile", "an XLS", "old.xls")],
 )
 def test_a_missing_library_names_the_extra_to_install(
     library: str, what: str, name: str, tmp_path: Path
