@@ -11,6 +11,7 @@ import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.ooxml.number_format import general
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
@@ -35,7 +36,7 @@ def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
     if kind == "xls":
         return _xls(file, spec, name), []
     if kind == "ods":
-        return read_ods(open_zip(file, name), spec, name), []
+        return read_ods(open_container(file, name), spec, name), []
     package = Package(open_zip(file, name), name, LeftOut())
     return (read_xlsx if kind == "xlsx" else read_xlsb)(package, spec, name), []
 
