@@ -47,20 +47,25 @@ class Numbering:
         return self.mark(OUTLINE, level)
 
     def _label(self, style: str, level: int, definition: ET.Element) -> str:
-        form = attribute(definition, "num-format")
+        form = _form(definition)
         if not form:
             return ""
         shown = min(max(_whole(attribute(definition, "display-levels"), 1), 1), level)
         numbers = []
         for at in range(level - shown + 1, level + 1):
             one = self._levels.get((style, at), definition)
-            form = attribute(one, "num-format")
-            if form:
+            if form := _form(one):
                 numbers.append(written(self._last.get((style, at), 1), _FORMS.get(form, "decimal")))
-        return attribute(definition, "num-prefix") + ".".join(numbers) + attribute(definition, "num-suffix")
+        label = attribute(definition, "num-prefix") + ".".join(numbers) + attribute(definition, "num-suffix")
+        return f"{label}." if label.isdecimal() and style != OUTLINE else label
 
 
 OUTLINE = "\0outline"  # a name that no list style has
+
+
+def _form(level: ET.Element) -> str:
+    """How its numbers are written; "" for none."""
+    return next((v for k, v in level.attrib.items() if k.rpartition("}")[2] == "num-format"), "1")
 
 
 def _whole(text: str, default: int) -> int:

@@ -8,6 +8,8 @@ import unicodedata
 from collections import Counter
 from typing import Any
 
+from glm_mcp.media.documents.word.runs import symbol
+
 _MATH = re.compile("[\u2200-\u22ff\u2a00-\u2aff\U0001d400-\U0001d7ff\u2320\u2321\u239b-\u23ae]")
 _MATH_FONT = re.compile(
     r"(?:^|\+)(?:CMEX|CMSY|CMMI|MSAM|MSBM|EUEX|rsfs|MathJax|Cambria ?Math|STIX\w*Math|XITS ?Math)",
@@ -15,6 +17,7 @@ _MATH_FONT = re.compile(
 )
 _VOWEL = re.compile("[aeiouyäöüæøåàâéèêëîïôûùáíóúąęěůőű]", re.IGNORECASE)
 _STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
+_SIGN = re.compile("[\uf020-\uf0ff]")
 _MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
 # A word between spaces or marks; code, numbers and what is longer is none.
 _WORD = re.compile(r"(?<![^\s(\"'“‘*#|>\[])([^\W\d_]{2,14})(?=[\s.,;:!?)\"'”’*|\]]|$)")
@@ -33,6 +36,20 @@ _ENOUGH = 150  # letters of words that tell
 def letters_in(text: str) -> int:
     """How much there is to read: letters and digits, a Chinese character counting as two."""
     return sum(2 if c > "\u2e7f" else 1 for c in text if c.isalnum())
+
+
+def letters_of_signs(text: str, page: Any) -> str:
+    """The text with the signs of symbol fonts, which put them at private places, as the letters that they show."""
+    if not _SIGN.search(text):
+        return text
+    shown: dict[str, set[str]] = {}
+    for item in page.text_items:
+        font = re.sub(r"^[A-Z]{6}\+", "", item.font_name or "").lower()
+        name = next((known for known in ("Symbol", "Wingdings") if font.startswith(known.lower())), "")
+        for sign in _SIGN.findall(item.text) if name else ():
+            shown.setdefault(sign, set()).add(symbol(name, f"{ord(sign):X}"))
+    known = {sign: letters.pop() for sign, letters in shown.items() if len(letters) == 1}  # else of two fonts
+    return _SIGN.sub(lambda sign: known.get(sign[0]) or sign[0], text)
 
 
 def why_seen(text: str, page: Any, inked: bool, *, figures: bool) -> str:
