@@ -152,7 +152,7 @@ _DOCUMENT_KINDS = (
         )
     ),
     Kind("rtf", "document", "application/rtf", "an RTF document", (".rtf",), ((0, b"{\\rtf"),), _DOCUMENTS + "rtf:rtf_job", limit_mb=50, child=True),
-    Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), fix="Save it as DOCX or PDF."),
+    Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), ((0, b"\xdb\xa5-\0"), (0, b"\x31\xbe\0\0")), fix="Save it as DOCX or PDF."),
     Kind("ppt", "document", "application/vnd.ms-powerpoint", "a PowerPoint presentation of the old format", (".ppt", ".pps", ".pot"), fix="Save it as PPTX or PDF."),
     Kind("encrypted", "document", "application/x-encrypted-ooxml", "an encrypted Office file", fix="Save it without a password, or as a PDF with one."),
     Kind("msg", "document", "application/vnd.ms-outlook", "an Outlook message", (".msg",), reader=_DOCUMENTS + "containers.outlook:msg_job", extra="office", limit_mb=100, child=True),
@@ -162,6 +162,8 @@ _DOCUMENT_KINDS = (
     Kind("numbers", "document", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), fix="In Numbers export it as Excel, CSV or PDF (File > Export To)."),
     Kind("keynote", "document", "application/vnd.apple.keynote", "a Keynote presentation", (".key",), fix="In Keynote export it as PowerPoint or PDF (File > Export To)."),
     Kind("visio", "document", "application/vnd.visio", "a Visio drawing", (".vsdx", ".vsd"), fix="Export it as PDF or SVG."),
+    Kind("biff", "document", "application/vnd.ms-excel", "a workbook of Excel before 5.0", magic=((0, b"\x09\0\4\0"), (0, b"\x09\2\6\0"), (0, b"\x09\4\6\0")), fix="Save it as XLSX or CSV."),
+    Kind("wordperfect", "document", "application/vnd.wordperfect", "a WordPerfect document", (".wpd", ".wp"), ((0, b"\xffWPC"),), fix="Save it as DOCX or PDF (LibreOffice opens it)."),
     Kind("publisher", "document", "application/x-mspublisher", "a Publisher document", (".pub",), fix=_AS_PDF),
     Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), fix="Save it as DOCX or PDF."),
     Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), fix="Print it to a PDF."),

@@ -110,6 +110,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
     "doc": ("a.doc", lambda: ole(["WordDocument"])),
     "ppt": ("a.ppt", lambda: ole(["PowerPoint Document"])),
+    "biff": ("a.xls", lambda: at(0, b"\x09\4\6\0")),
+    "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),
     "pages": ("a.pages", lambda: zipped({"Index/Document.iwa": "x"})),

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, why_seen
 from glm_mcp.media.documents.pages import choose, clean_text, result
@@ -47,7 +48,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
-            text = upright(page, _markdown(page))
+            text = reordered(page, upright(page, _markdown(page)))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, _form(page), *annotation_blocks(page, text)]
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.jobs import document_job
+from support.paths import DATA
 from support.script_pdf import script_pdf
 
 ENGLISH = [
@@ -83,3 +84,16 @@ def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
     _, _, text, seen = page(script_pdf(["\uf0b7 \uf061 \uf0b3 \uf062"] * 3, font="Symbol"))
     assert seen == ""
     assert text.startswith("• α ≥ β") or "α ≥ β" in text
+
+
+def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> None:
+    """The file is LibreOffice 7.4's, of a paragraph in Hebrew and one in Arabic, in DejaVu Sans."""
+    _, _, text, seen = page((DATA / "right-to-left.pdf").read_bytes())
+    assert seen == ""
+    hebrew, arabic, english = text.split("\n\n")
+    assert hebrew.startswith("החוזה הזה נכנס לתוקף ביום חתימתו על ידי שני הצדדים")
+    assert hebrew.endswith("אלא אם כן נקבע אחרת.")
+    assert arabic.startswith(
+        "يدخل هذا العقد حيز التنفيذ في يوم توقيعه من قبل الطرفين في 12 مايو 2024 ويبقى ساري المفعول حتى الوفاء بجميع"
+    )
+    assert english == "Normal English."
