@@ -21,6 +21,7 @@ _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
 _CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
 
+_MAILBOX = re.compile(r"From \S+ +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
 # An OpenDocument file that is one XML file.
 _FLAT = re.compile(
     r"office:mimetype=[\"']application/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation|graphics)\b"
@@ -69,6 +70,8 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
         return KINDS[by_root]
     if root == "office:document" and (said := _FLAT.search(text)):
         return KINDS[_FLAT_KINDS[said[1]]]
+    if _MAILBOX.match(text):
+        return KINDS["mbox"]
     if text.startswith("#EXTM3U"):
         return KINDS["hls"]
     if text.startswith("WEBVTT"):

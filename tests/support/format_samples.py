@@ -76,6 +76,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     },
     "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
+    "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "feed": ("a.rss", lambda: b"<rss><channel><title>News</title></channel></rss>"),
     "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),

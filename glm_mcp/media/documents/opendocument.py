@@ -177,14 +177,18 @@ class Writer:
     def chart(self, node: ET.Element) -> list[str] | None:
         """The title and data of the chart in a frame; None when it holds none."""
         holder = next((e for e in node if local(e) == "object"), None)
-        target = "" if holder is None else posixpath.normpath(attribute(holder, "href")).removeprefix("./")
-        if not target or target.startswith((".", "/")):
+        if holder is None:
             return None
-        try:
-            tree = parse(self.archive, f"{target}/content.xml", self.name)
-        except UnsupportedMedia:
-            self.left_out.add("objects that are damaged", target)
-            return []
+        tree: ET.Element | None = holder  # in a file that is one XML file
+        if not len(holder):
+            target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
+            if not target or target.startswith((".", "/")):
+                return None
+            try:
+                tree = parse(self.archive, f"{target}/content.xml", self.name)
+            except UnsupportedMedia:
+                self.left_out.add("objects that are damaged", target)
+                return []
         chart = (
             None if tree is None else next((e for e in tree.iter() if local(e) == "chart" and len(e)), None)
         )

@@ -186,3 +186,17 @@ def test_the_callers_encoding_is_taken_with_a_mark_and_refused_when_it_fits_noth
     assert decode("grün".encode("utf-16"), "a.txt", "utf-16").text == "grün"
     with pytest.raises(InvalidRequest, match=r"a\.txt is not written in utf-8"):
         decode(b"\xd0\xff" * 30, "a.txt", "utf-8")
+
+
+def test_a_mailbox_is_read_mail_by_mail() -> None:
+    """As Python's mailbox and most mail clients write it."""
+    mails = [
+        b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: =?utf-8?b?w5xuw69jb2Rl?=\nFrom: a@b.c\n\nFirst words\n>From here on quoted\n",
+        b"From MAILER-DAEMON Tue Jan  2 00:00:00 2024\nSubject: Two\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\nU2Vjb25kIHdvcmRz\n",
+    ]
+    facts, _ = document_job(io.BytesIO(b"\n".join(mails)), {"name": "a.mbox"})
+    assert facts["kind"] == "mbox"
+    assert [(row[1], "words" in row[2]) for row in facts["pages"]] == [("mail 1", True), ("mail 2", True)]
+    assert "Subject: Ünïcode" in facts["pages"][0][2]
+    assert "\nFrom here on quoted" in facts["pages"][0][2]
+    assert "Second words" in facts["pages"][1][2]
