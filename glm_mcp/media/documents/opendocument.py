@@ -180,7 +180,7 @@ class Writer:
         if holder is None:
             return None
         tree: ET.Element | None = holder  # in a file that is one XML file
-        if not len(holder):
+        if all(local(e) != "document" for e in holder):
             target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
             if not target or target.startswith((".", "/")):
                 return None

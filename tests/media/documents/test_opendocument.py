@@ -156,3 +156,15 @@ def test_a_table_within_a_cell_stands_where_it_stands() -> None:
     cell = f"<table:table-cell><text:p>above</text:p>{inner}<text:p>below</text:p></table:table-cell>"
     data = odt(f"<table:table><table:table-row>{cell}</table:table-row></table:table>")
     assert read(data)["pages"][0][2] == "| above<br>in<br>below |\n| --- |"
+
+
+def test_a_chart_is_read_whatever_else_stands_in_the_place_that_names_it() -> None:
+    frame = '<text:p><draw:frame><draw:object xlink:href="./Object 1"><text:p/></draw:object></draw:frame></text:p>'
+    table = "<table:table><table:table-row><table:table-cell><text:p>North</text:p></table:table-cell></table:table-row></table:table>"
+    chart = f'<office:document-content {NAMES} xmlns:chart="urn:oasis:names:tc:opendocument:xmlns:chart:1.0"><chart:chart>{table}</chart:chart></office:document-content>'
+    whole: dict[str, str | bytes] = {
+        "mimetype": "application/vnd.oasis.opendocument.text",
+        "content.xml": file(frame),
+        "Object 1/content.xml": chart,
+    }
+    assert "Chart:\n\n| North |" in read(zipped(whole))["pages"][0][2]
