@@ -29,7 +29,7 @@ from glm_mcp.glm.draw_call import DrawCall
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
-from glm_mcp.glm.messages import ChatRequest, Dialect, Text
+from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.policy import (
     Ask,
     Phase,
@@ -52,11 +52,9 @@ from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
+from glm_mcp.threads import in_thread
 
 T = TypeVar("T")
-
-LONG_TEXT = 50_000  # characters from which on a request is counted in a thread
-
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -99,9 +97,7 @@ class GLMClient:
 
         Raises GLMError of any kind; it carries what had arrived in `partial`.
         """
-        long = (
-            sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
-        )
+        long = request.long
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 request = await counted(request) if long else request
@@ -109,7 +105,7 @@ class GLMClient:
         dialects, compatible = self._dialects, self.home.compatible
         call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
         race = await self._run(call, chain, job, progress)
-        answer = race.result or _partial(call, race, job)
+        answer = race.result or await in_thread(_partial, call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id

@@ -6,7 +6,7 @@ import base64
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,12 +26,13 @@ from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read
+from glm_mcp.tools.arguments import read_in_time
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
 
 log = logging.getLogger(__name__)
@@ -115,10 +116,19 @@ class App:
             cache=folders.cache,
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+        self.deadlines: Deadlines | None = None  # where a late call can be answered beside the event loop
 
     def caller(self, context: Context) -> McpClient:
         params = context.session.client_params
         return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+
+    def watched(
+        self, context: Context, ends_at: float, late: Callable[[], Content]
+    ) -> AbstractContextManager[None]:
+        """While a call runs: it is answered with what `late` gives where the event loop does not come to it."""
+        if self.deadlines is None or context.request_id is None:
+            return nullcontext()
+        return self.deadlines.watching(context.request_id, ends_at, lambda: _result(late()))
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
@@ -220,25 +230,30 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     deadline = anyio.current_time() + caller.deadline_s
     deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, caller, progress, deadline)
     content: Content | None = None
+
+    def late() -> Content:
+        return failure(
+            TimedOut(
+                f"{tool.name} was still {progress.message} after {caller.deadline_s:.0f} s",
+                "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
+            ),
+            deps,
+        )
+
     async with anyio.create_task_group() as group:
         group.start_soon(progress.run)
-        with anyio.move_on_at(deadline + GRACE_S):
+        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:
-                result = await tool.run(deps, read(tool.name, tool.args, arguments))
+                result = await tool.run(deps, await read_in_time(tool.name, tool.args, arguments))
                 content = await _fitted(result, deps)
             except GLMError as error:
-                content = failure(error, deps)
+                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
-    if content is None:
-        late = TimedOut(
-            f"{tool.name} was still {progress.message} after {caller.deadline_s:.0f} s",
-            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-        )
-        content = failure(late, deps)
+    content = content or late()
     _log_call(app, tool, arguments, content)
     return content
 
@@ -257,7 +272,7 @@ def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: C
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
     """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2:
+    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
         return await in_thread(fit, result, deps)
     return fit(result, deps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -17,41 +18,63 @@ from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
 from pydantic import ValidationError
 
 from glm_mcp.server.app import App, build
+from glm_mcp.server.deadlines import Deadlines
+from glm_mcp.server.pipes import Input, Output, standard_streams
 from glm_mcp.threads import few_heaps
 
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is
 QUIET_S = 0.4  # after its death, for somebody else to speak
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
+READ_ON_S = 0.2  # from the end of stdin, for what was sent before it to be read
+_ENDED = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0) | getattr(select, "POLLRDHUP", 0)
 
 
 async def serve_stdio(app: App) -> None:
-    """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
+    """Serves until stdin ends; the process is gone within a second of that, whatever a thread or the event loop is doing."""
     from mcp.server.stdio import stdio_server
 
     few_heaps()
-    # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
+    # stdin is read and stdout written on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
     client = _Client()
     threading.Thread(target=client.watch, name="client", daemon=True).start()
-    async with stdio_server() as (incoming, outgoing):
-        try:
-            await server.run(
-                _Watched(incoming, outgoing, client.spoke, _leave_soon),
-                outgoing,
-                server.create_initialization_options(),
-            )
-        finally:
-            # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
-            _leave_soon()
+    with standard_streams() as (stdin, stdout):
+        threading.Thread(target=_watch_end, args=(stdin,), name="end of stdin", daemon=True).start()
+        output = Output(stdout)
+        app.deadlines = Deadlines(output.answer)
+        # What the SDK wants of a file are lines to iterate over, and to write.
+        streams: Any = Input(stdin, output.answer), output
+        async with stdio_server(*streams) as (incoming, outgoing):
+            try:
+                await server.run(
+                    _Watched(incoming, outgoing, client.spoke, _leave_soon),
+                    outgoing,
+                    server.create_initialization_options(),
+                )
+            finally:
+                # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
+                _leave_soon()
 
 
-def _leave_soon() -> None:
+def _leave_soon(seconds: float = LINGER_S) -> None:
     """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(LINGER_S, os._exit, [0])
+    timer = threading.Timer(seconds, os._exit, [0])
     timer.daemon = True
     timer.start()
+
+
+def _watch_end(stdin: int) -> None:
+    """Sees the end of stdin before what came last is read, and while the event loop is held up."""
+    if not hasattr(select, "poll"):  # Windows
+        return
+    ends = select.poll()
+    ends.register(stdin, getattr(select, "POLLRDHUP", 0))
+    with suppress(OSError):
+        while not any(event & _ENDED for _, event in ends.poll()):
+            pass
+        _leave_soon(LINGER_S + READ_ON_S)
 
 
 class _Client:

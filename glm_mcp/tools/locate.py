@@ -108,7 +108,7 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
     """Boxes of an answer about one image, in its pixels; empty when there are none."""
-    boxes = parse_boxes(text) if "[" in text else []
+    boxes = await in_thread(parse_boxes, text) if "[" in text else []
     if not boxes:
         return ""
     if len(pictures) > 1:
