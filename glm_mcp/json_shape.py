@@ -6,7 +6,7 @@ seconds. So whoever reads a text of somebody else's bounds the number of its val
 
 from __future__ import annotations
 
-VALUES_MAX = 50_000  # of one message; read in some 50 ms. A long history has a few thousand
+VALUES_MAX = 100_000  # of one message; read in some 70 ms. A long history has a few thousand
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _ESCAPES_A_VALUE = 100  # as many are read in the time of one value
 _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most

@@ -56,6 +56,7 @@ from glm_mcp.threads import in_thread
 
 T = TypeVar("T")
 
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
@@ -105,7 +106,9 @@ class GLMClient:
         dialects, compatible = self._dialects, self.home.compatible
         call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
         race = await self._run(call, chain, job, progress)
-        answer = race.result or await in_thread(_partial, call, race, job)
+        if race.result is None:
+            await in_thread(call.partial)  # which is remembered; cleaning a long text takes a while
+        answer = race.result or _partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id

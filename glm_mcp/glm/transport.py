@@ -34,8 +34,12 @@ _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of eve
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
-STREAM_BYTES = 64 * 1024 * 1024  # of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
-EVENT_BYTES = 12 * 1024 * 1024  # of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
+STREAM_BYTES = (
+    64 * 1024 * 1024
+)  # of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
+EVENT_BYTES = (
+    12 * 1024 * 1024
+)  # of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
 LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked; its answer came too late
 

@@ -213,4 +213,3 @@ def shown(value: Any) -> str:
         if len(text) > SHOWN_CHARS:
             return text[: SHOWN_CHARS - 1] + "…"
     return text
-

@@ -91,7 +91,7 @@ async def _as_json(
     return answer
 
 
-def _written(value: Any, for_people: bool) -> str:  # noqa: FBT001 - called by place in a thread
+def _written(value: Any, for_people: bool) -> str:
     return escaped(json.dumps(value, ensure_ascii=False, indent=1 if for_people else None))
 
 

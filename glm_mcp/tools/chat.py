@@ -37,7 +37,9 @@ class ChatArgs(AnswerArgs):
         Arg(
             "text",
             "The question; may be empty after function results",
-            also=("message", "question", "query", "text", "input"), long=True),
+            also=("message", "question", "query", "text", "input"),
+            long=True,
+        ),
     ]
     system: Annotated[
         str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"), long=True)
@@ -65,7 +67,8 @@ FUNCTIONS_MAX = 128  # the platform's limit
 
 
 async def run(deps: Deps, args: ChatArgs) -> ToolResult:
-    history, functions = [], args.functions
+    history: list[Message] = []
+    functions = args.functions
     if args.history or args.functions:
         history, functions = await in_thread(_given, deps, args)
     if not args.prompt.strip() and not (history and history[-1].role in {"tool", "user"}):

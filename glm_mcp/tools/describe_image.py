@@ -43,7 +43,9 @@ class ImageArgs(AnswerArgs):
         Arg(
             "text",
             "A question; for locate: what to find",
-            also=("question", "query", "message", "text"), long=True),
+            also=("question", "query", "message", "text"),
+            long=True,
+        ),
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(IMAGE))] = None
 
@@ -197,10 +199,10 @@ async def _locate(
         for box in boxes:
             item = Item(box.label, picture, to_pixels(box, picture))
             # Only parts of one image overlap.
-            alike = beside.setdefault((picture.part.name, picture.original), [])
-            if any(item.repeats(other) for other in alike):
+            parts = beside.setdefault((picture.part.name, picture.original), [])
+            if any(item.repeats(other) for other in parts):
                 continue
-            alike.append(item)
+            parts.append(item)
             items.append(item)
             lines.append(item.line(len(items), args.prompt))
             data.append(item.data(name))

@@ -37,7 +37,12 @@ class ReadArgs(AnswerArgs):
     ]
     prompt: Annotated[
         str,
-        Arg("text", "A question; none: the document as Markdown", also=("question", "query", "message"), long=True),
+        Arg(
+            "text",
+            "A question; none: the document as Markdown",
+            also=("question", "query", "message"),
+            long=True,
+        ),
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(DOCUMENT))] = None
     pages: Annotated[str | None, Arg("pages", "1-5,8", also=("page", "page_range", "sheets"))] = None

@@ -52,7 +52,9 @@ def schema_problem(form: dict[str, Any]) -> str | None:
         return "json is nested too deeply for a JSON Schema"
     outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(form))
     if outside and outside[1] not in json.dumps(_ids(form)):
-        return f"json refers to {outside[1][:100]}, which is not fetched: put all of the schema into json itself"
+        return (
+            f"json refers to {outside[1][:100]}, which is not fetched: put all of the schema into json itself"
+        )
     return None
 
 
