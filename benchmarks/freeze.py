@@ -31,7 +31,11 @@ DEADLINE_S = 15.0
 LATE_S = 0.3
 GRACE_S = 0.5  # that a call has for its own words about its deadline
 END_S = 1.0
-ABOUT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "freeze", "version": "1"}}
+ABOUT = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {},
+    "clientInfo": {"name": "freeze", "version": "1"},
+}
 
 
 class Stdio:

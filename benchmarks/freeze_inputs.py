@@ -81,7 +81,7 @@ INPUTS = (
     Input("picture in the history, 18 MB", "chat", lambda _: {"prompt": "Hello", "history": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": _noise()}}]}]}),
     Input("JSON Schema of 20 MB", "chat", _chat(json={"type": "object", "description": "x" * 20 * MB})),
     Input("JSON Schema of 55 kB, all unique", "chat", _chat(json={"$schema": "http://json-schema.org/draft-07/schema#", "enum": [{"a": n} for n in range(4_500)]})),
-    Input("history of 12,000 turns", "chat", _chat(history=[TURN] * 12_000)),
+    Input("history of 5,000 turns", "chat", _chat(history=[TURN] * 5_000)),
     Input("history of 500,000 turns", "chat", _chat(history=[TURN] * 500_000)),
     Input("history as a text of 9 million values", "chat", _chat(history="[" + "1," * 9 * MB + "1]")),
     Input("4,000 functions", "chat", _chat(functions=[FUNCTION] * 4_000)),

@@ -168,6 +168,8 @@ def repeated(text: str) -> tuple[int, int] | None:
     if before < 0 or period > LONGEST_UNIT or tail[-LOOP:-period] != tail[-LOOP + period :]:
         return None
     start = len(text) - LOOP
+    while start >= LOOP and text[start - LOOP : start] == text[start - LOOP + period : start + period]:
+        start -= LOOP
     while start and text[start - 1] == text[start - 1 + period]:
         start -= 1
     return start, start + period

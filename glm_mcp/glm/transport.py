@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
+AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
 FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
 POOL = 256  # connections kept for calls at once; the limiter is what limits
 
@@ -165,6 +166,7 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     from httpx_sse import EventSource
 
     finished = False
+    paused = anyio.current_time()
     async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
         while True:
             event = None
@@ -181,6 +183,9 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
                 frame = await in_thread(_frame, data) if len(data) > SMALL else _frame(data)
                 on_event(frame)
                 finished = finished or _finishes(frame)
+            if anyio.current_time() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
+                await anyio.sleep(0)
+                paused = anyio.current_time()
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

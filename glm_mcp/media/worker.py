@@ -112,7 +112,7 @@ async def _run(
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    header, blobs = _unframe(stdout)
+    header, blobs = await in_thread(_unframe, stdout)
     if header is None:
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
         raise _crash(name, code, started=stdout.startswith(STARTED), starved=_starved(stderr))

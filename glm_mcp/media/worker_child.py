@@ -45,7 +45,9 @@ def run(spec: dict[str, Any]) -> None:
 
 def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> None:
     """What follows `STARTED`: the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
-    head = json.dumps({**header, "blobs": [len(b) for b in blobs]}).encode()
+    # Letters as they are: the server reads it in half the time that it takes for escapes.
+    written = json.dumps({**header, "blobs": [len(b) for b in blobs]}, ensure_ascii=False)
+    head = written.encode("utf-8", "surrogatepass")
     out.write(struct.pack(">I", len(head)) + head)
     out.writelines(blobs)
 

@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 
 from mcp.types import INVALID_REQUEST, ErrorData, JSONRPCError, JSONRPCResponse
 
-from glm_mcp.json_shape import SMALL, VALUES_MAX, Shape
+from glm_mcp.json_shape import MESSAGE_VALUES, Shape
 from glm_mcp.threads import in_thread
 
 LINE_BYTES = 32 * 1024 * 1024  # of one message, as over HTTP: a picture as base64 among the arguments
+TOO_MANY = f"of more than {MESSAGE_VALUES:,} values, or millions of escaped letters; send less at once"
 _CHUNK = 1 << 16
 _END = 300  # bytes at the start and the end of a message that is not read, in one of which its id stands
 _ID_FIRST = re.compile(rb'\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")\s*,')
@@ -60,10 +61,10 @@ class Input:
 
     def __init__(self, descriptor: int, refuse: Callable[[JSONRPCError], None]) -> None:
         self._descriptor, self._refuse = descriptor, refuse
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[str] = deque()
         self._begun = bytearray()  # of the line that comes
         self._size = 0
-        self._shape = Shape()
+        self._shape = Shape(MESSAGE_VALUES)
         self._ended = False
 
     def __aiter__(self) -> Input:
@@ -74,7 +75,7 @@ class Input:
             await in_thread(self._read)
         if not self._lines:
             raise StopAsyncIteration
-        return self._lines.popleft().decode("utf-8", "replace")
+        return self._lines.popleft()
 
     def _read(self) -> None:
         """Blocks until there is a line, or none any more."""
@@ -99,15 +100,15 @@ class Input:
     def _unreadable(self) -> str:
         if self._size > LINE_BYTES:
             return f"longer than {LINE_BYTES >> 20} MB; give the path of a file instead of its contents"
-        if self._size > SMALL and self._shape.too_many:
-            return f"of more than {VALUES_MAX:,} values; send less at once"
+        if self._shape.too_many:
+            return TOO_MANY
         return ""
 
     def _finish(self) -> None:
-        line, why = bytes(self._begun), self._unreadable()
-        self._begun, self._size, self._shape = bytearray(), 0, Shape()
+        line, why = self._begun, self._unreadable()
+        self._begun, self._size, self._shape = bytearray(), 0, Shape(MESSAGE_VALUES)
         if not why:
-            self._lines.append(line)
+            self._lines.append(line.decode("utf-8", "replace"))
             return
         found = _ID_FIRST.match(line) or _ID_LAST.search(line)
         error = ErrorData(code=INVALID_REQUEST, message=f"a message {why}")

@@ -95,12 +95,12 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
     notes += ["with pages of a web search"] * bool(pages)
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
-        turn = _turn(answer, thought=thinking(deps, args) != "false")
+        turn, written = await in_thread(_turn, answer, thinking(deps, args) != "false")
         finished.head = (
             "The model asks for function calls. Append this message to history, then one "
             '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
         )
-        finished.text = escaped(json.dumps(turn, ensure_ascii=False))
+        finished.text = written
         finished.data["message"] = turn
     return finished
 
@@ -120,10 +120,11 @@ def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
     return tuple(parts) if any(isinstance(p, Text) for p in parts) else (*parts, Text("Go on."))
 
 
-def _turn(answer: Answer, *, thought: bool) -> dict[str, Any]:
-    """The assistant's message with its calls, as the API wants it back: the thoughts unmodified."""
+def _turn(answer: Answer, thought: bool) -> tuple[dict[str, Any], str]:
+    """The assistant's message with its calls, as the API wants it back: the thoughts unmodified. And as JSON."""
     turn = {"role": "assistant", "content": answer.text or None, "tool_calls": answer.tool_calls}
-    return turn | ({"reasoning_content": answer.reasoning} if answer.reasoning and thought else {})
+    turn |= {"reasoning_content": answer.reasoning} if answer.reasoning and thought else {}
+    return turn, escaped(json.dumps(turn, ensure_ascii=False))
 
 
 def _web_pages(raw: Any) -> str:

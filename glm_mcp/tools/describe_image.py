@@ -18,7 +18,7 @@ from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
-from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, to_pixels
+from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import add, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
 from glm_mcp.tools.structured import first_fence
@@ -196,13 +196,9 @@ async def _locate(
             lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
-        for box in boxes:
-            item = Item(box.label, picture, to_pixels(box, picture))
-            # Only parts of one image overlap.
-            parts = beside.setdefault((picture.part.name, picture.original), [])
-            if any(item.repeats(other) for other in parts):
-                continue
-            parts.append(item)
+        # Only parts of one image overlap.
+        parts = beside.setdefault((picture.part.name, picture.original), [])
+        for item in await in_thread(unseen, picture, boxes, parts):
             items.append(item)
             lines.append(item.line(len(items), args.prompt))
             data.append(item.data(name))

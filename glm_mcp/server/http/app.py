@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.server.app import App, build
+from glm_mcp.server.http.values import BoundedValues
 from glm_mcp.threads import few_heaps
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def application(app: App, *, host: str = "127.0.0.1") -> Starlette:
         max_request_body_size=BODY_BYTES,
         custom_starlette_routes=[Route("/health", health, methods=["GET"])],
     )
+    starlette.add_middleware(BoundedValues)
     if token is not None:
         starlette.add_middleware(_Bearer, token=token.get_secret_value())
     return starlette
