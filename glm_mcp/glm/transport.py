@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio.lowlevel
 import anyio.to_thread
 
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
@@ -184,7 +185,7 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
                 on_event(frame)
                 finished = finished or _finishes(frame)
             if anyio.current_time() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
                 paused = anyio.current_time()
 
 

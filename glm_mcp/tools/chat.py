@@ -16,7 +16,7 @@ from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
 from glm_mcp.threads import in_thread
-from glm_mcp.tools.arguments import AnswerArgs, Arg, shown
+from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.sources import (
@@ -189,7 +189,7 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
     role = raw.get("role")
     if role not in ROLES:
         raise InvalidRequest(
-            f"chat: history[{position}] has role {shown(role)}", f"A role is one of {', '.join(ROLES)}."
+            f"chat: history[{position}] has role {role!r:.80}", f"A role is one of {', '.join(ROLES)}."
         )
     extra = {
         k: v
@@ -272,7 +272,7 @@ def _functions(deps: Deps, raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, A
         name = function.get("name")
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
             raise InvalidRequest(
-                f"chat: functions[{position}] has the name {shown(name)}",
+                f"chat: functions[{position}] has the name {name!r:.80}",
                 "A name is 1 to 64 letters, digits, _ or -.",
             )
         schema = function.pop("input_schema", None) or function.pop("inputSchema", None)
