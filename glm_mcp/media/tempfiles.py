@@ -24,6 +24,11 @@ def file_of(data: bytes) -> IO[bytes]:
 
 
 def no_room(error: OSError | None) -> ConfigError:
+    if isinstance(error, FileNotFoundError):
+        return ConfigError(
+            "there is no temporary folder in which a file can be written",
+            "Give the machine that runs the server one (a tmpfs will do), or set its TMPDIR to another folder.",
+        )
     why = error.strerror if error and error.strerror else "the disk did not take all of it"
     return ConfigError(
         f"no temporary file can be written ({why})",

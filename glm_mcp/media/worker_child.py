@@ -120,7 +120,9 @@ def _limit(memory_mb: int, cpu_s: int) -> None:
             kind = getattr(resource, what)
             hard = resource.getrlimit(kind)[1]
             value = maximum if hard == resource.RLIM_INFINITY else min(maximum, hard)
-            resource.setrlimit(kind, (value, value))
+            # At the soft limit of time a signal says what it was; at the hard one the kernel kills without a word.
+            above = value + 5 if what == "RLIMIT_CPU" and hard == resource.RLIM_INFINITY else value
+            resource.setrlimit(kind, (value, above))
         except (AttributeError, ValueError, OSError):  # macOS refuses RLIMIT_AS
             continue
 

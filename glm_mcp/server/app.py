@@ -30,9 +30,9 @@ from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor, one_line
-from glm_mcp.threads import in_thread
+from glm_mcp.threads import give_back_soon, in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read_in_time
+from glm_mcp.tools.arguments import is_much, read_in_time
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,15 @@ class Folders:
     @classmethod
     def here(cls) -> Folders:
         own = user_folders()
-        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
+        return cls(working_folder(), home_folder(), temporary_folder(), own.cache, own.data)
+
+
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
 
 
 def working_folder() -> Path:
@@ -255,6 +263,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.cancel_scope.cancel()
     content = content or late()
     _log_call(app, tool, arguments, content)
+    if is_much(arguments):
+        give_back_soon()
     return content
 
 

@@ -102,9 +102,16 @@ def schema(declared: type[ModelArgs]) -> dict[str, Any]:
     }
 
 
+def is_much(given: Mapping[str, Any] | None) -> bool:
+    """Whether arguments may take long to read, or hold much memory."""
+    return any(
+        len(v) > SMALL if isinstance(v, str) else isinstance(v, list | dict) for v in (given or {}).values()
+    ) or any(len(name) > NAME_CHARS for name in given or {})
+
+
 async def read_in_time(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
     """`read`, in a thread where there is much to read."""
-    if all(isinstance(v, str) and len(v) <= SMALL for v in (given or {}).values()):
+    if not is_much(given):
         return read(tool, declared, given)
     return await in_thread(read, tool, declared, given)
 
