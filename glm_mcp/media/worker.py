@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import IO, Any
