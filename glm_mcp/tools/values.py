@@ -171,9 +171,7 @@ class Kind:
 _STRING = {"type": "string"}
 KINDS: dict[KindName, Kind] = {
     "text": Kind(_STRING, "a text", _text),
-    "texts": Kind(
-        {"type": "array", "items": _STRING}, f"a text or a list of texts, at most {TEXTS_MAX}", _texts
-    ),
+    "texts": Kind({"type": "array", "items": _STRING}, "a text or a list of texts", _texts),
     "integer": Kind({"type": "integer"}, "a whole number", _integer),
     "number": Kind({"type": "number"}, "a number", _number),
     "time": Kind(_STRING, "a time such as 12.5 or 1:02", _text),
