@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
+from glm_mcp.cli.doctor_engine import at_engine
 from glm_mcp.errors import AuthError, ConfigError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
@@ -73,8 +74,11 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
-    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxy(settings)]
+    findings = [_sources(env_file), *_misspelt(), _key(settings)]
     with Redactor(settings.key).applied():
+        served = GLMClient(settings).home.compatible
+        findings.append(Finding("models", *await at_engine(settings)) if served else _models(settings))
+        findings += _proxy(settings)
         findings += await _service(settings, endpoints)
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
@@ -134,13 +138,6 @@ def _key(settings: Settings) -> Finding:
 
 def _models(settings: Settings) -> Finding:
     home = GLMClient(settings).home
-    if home.compatible:
-        named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
-        missing = " and ".join(n for n, v in named.items() if not v)
-        if missing:
-            mend = "Set them to the ids that it serves."
-            return _note("models", f"a server of your own, {missing} not set", mend)
-        return _ok("models", ", ".join(str(v) for v in named.values()))
     absent = [m for m in CARDS if place(m, home) is None]
     if not absent:
         return _ok("models", f"all {len(CARDS)} are offered at {home.name}")
@@ -227,7 +224,7 @@ async def _probe(settings: Settings) -> GLMError | None:
         await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
     except GLMError as error:
         # One token is no room for an answer: that refusal comes from a model that worked.
-        return None if error.kind == "invalid_request" and error.code is None else error
+        return None if error.kind == "invalid_request" and not (error.code or error.status) else error
     finally:
         await client.transport.close()
     return None

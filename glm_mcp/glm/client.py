@@ -26,6 +26,7 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.engine import Engine, served_names, with_bytes
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.limiter import Limiter
@@ -85,6 +86,7 @@ class GLMClient:
         self.settings = settings
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
+        self.engine = Engine(self.home.url) if self.home.compatible else None
         self.meter = Meter()
         self.health = Health(pace.rest)
         self.findings = findings
@@ -105,9 +107,11 @@ class GLMClient:
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 request = await counted(request) if long else request
+        if self.engine is not None:
+            await self.meet()
+            request = await with_bytes(request, job.inline)
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
-        dialects, compatible = self._dialects, self.home.compatible
-        call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
+        call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
         answer = race.result or _partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
@@ -118,8 +122,10 @@ class GLMClient:
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
         """Asks for one picture; `body` without its model. Not repeated once the request went out and its answer was lost."""
+        await self.meet()
         chain = self._candidates(job, lambda c: unable_to_draw(c, self.home))
-        race = await self._run(DrawCall(self._post, body), chain, job, progress)
+        call = DrawCall(self._post, body, engine=self.engine is not None)
+        race = await self._run(call, chain, job, progress)
         if race.result is None:
             raise race.error()
         race.result.seconds, race.result.attempts = anyio.current_time() - race.started, race.attempts
@@ -203,9 +209,12 @@ class GLMClient:
 
     def _another(self, gone: Card) -> str:
         """A model to name in the place of one that is gone."""
+        if self.engine is not None:
+            names = served_names(self.engine.served)
+            return f"It serves {names}. " if names else ""
         role = "image" if gone.draws else "vision" if gone.images else "chat"
         others = [m for m in CHAINS[role] if m != gone.id and not self.health.gone(m) and place(m, self.home)]
-        return f"Try {others[0]}. " if others and not self.home.compatible else ""
+        return f"Try {others[0]}. " if others else ""
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
@@ -228,9 +237,21 @@ class GLMClient:
             self._limiters[model] = Limiter(ceiling or self.card(model).concurrency, ceiling)
         return self._limiters[model]
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the service may be sent addresses; a self-hosted engine would fetch them from inside its network."""
+        return self.engine is None
+
+    async def meet(self) -> None:
+        """A self-hosted engine is asked once which models it serves; nothing at the platform. Raises nothing."""
+        if self.engine is not None:
+            await self.engine.meet(self.transport, self.settings.key)
+
     def models(self, role: str, named: str | None = None) -> list[Card]:
-        """The chain for a role (chat, vision, image): a model named in the call stands alone."""
-        if named:
+        """The chain for a role (chat, vision, image): a model named in the call stands alone. A self-hosted engine has the
+        models that somebody named or that it serves, not ours.
+        """
+        if named and self.engine is None:
             return [self.card(named)]
         own = {
             "chat": self.settings.chat_model,
@@ -238,9 +259,9 @@ class GLMClient:
             "vision": self.settings.vision_model,
             "image": self.settings.image_model,
         }[role]
-        # A server of somebody's own has the models that somebody named, not ours.
-        chain = () if own and self.home.compatible else CHAINS[role]
-        ids = list(dict.fromkeys(([own] if own else []) + list(chain)))
+        if self.engine is not None:
+            return self.engine.models(role, named or own)
+        ids = list(dict.fromkeys(([own] if own else []) + list(CHAINS[role])))
         cards = [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
         if own:  # whoever chose it wants it first
             cards[0] = replace(cards[0], last_resort=False)
@@ -248,7 +269,8 @@ class GLMClient:
 
     def card(self, model: str) -> Card:
         """Its card, corrected by what the service did when it was asked."""
-        return self.findings.corrected(card(model, compatible=self.home.compatible))
+        found = self.engine.card(model) if self.engine is not None else card(model)
+        return self.findings.corrected(found)
 
     def _why_unasked(self, model: str) -> str:
         """Why a call went past a model without asking it."""

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.errors import GLMError, InternalError, InvalidRequest, TimedOut, TooLong
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.sources.urls import host_of
@@ -224,7 +224,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
-                result = await tool.run(deps, read(tool.name, tool.args, arguments))
+                await app.glm.meet()
+                result = await _run(tool, deps, read(tool.name, tool.args, arguments))
                 content = await _fitted(result, deps)
             except GLMError as error:
                 content = failure(error, deps)
@@ -241,6 +242,23 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         content = failure(late, deps)
     _log_call(app, tool, arguments, content)
     return content
+
+
+async def _run(tool: Tool, deps: Deps, args: Any) -> ToolResult:
+    """The tool run; once more where the first try taught what a self-hosted engine takes at once."""
+    try:
+        return await tool.run(deps, args)
+    except GLMError as error:
+        if error.about != "limits":
+            raise
+        deps.progress.say("the engine takes less at once: dividing")
+        try:
+            return await tool.run(deps, args)
+        except (
+            TooLong,
+            InvalidRequest,
+        ) as again:  # in our own count, which says less than the engine's words
+            raise (again if again.status else error) from again
 
 
 def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: Content) -> None:

@@ -110,7 +110,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(held.sources):
         remote = is_remote(source)
-        if remote and args.task != "locate" and source.fragment == Fragment():
+        if remote and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             local.append(await fetch(deps, source, "image") if remote else source)
