@@ -98,11 +98,13 @@ class Engine:
         found = card(model, compatible=True, role=role)
         limits = self._limits.get(model, Limits())
         context = min(c for c in (own.context, limits.context, found.context) if c is not None)
-        images = found.images if limits.images is None else min(found.images, limits.images)
+        room = max(1, min(found.default_tokens, context // 4))  # of a small window, for the answer
+        images = min(found.images, max(1, (context - room) // found.image_tokens))
+        if limits.images is not None:
+            images = min(images, limits.images)
         if (context, images) == (found.context, found.images):
             return found
-        room = max(1, context // 4)  # of a small window, for the answer
-        return replace(found, context=context, images=images, default_tokens=min(found.default_tokens, room))
+        return replace(found, context=context, images=images, default_tokens=room)
 
     def learn(self, model: str, error: GLMError, size: int) -> bool:
         """Keeps what a refusal said that the engine takes; whether anything of it is new. `size`: tokens of the refused

@@ -155,8 +155,12 @@ def instruction(table: dict[str, dict[Lang, str]], task: str, prompt: str, lang:
     return words if task == "ocr" else f"{words} {IN[lang]}"
 
 
+TOLD_BY_CHARS = 2_000  # of a prompt; one long word without an end would take the pattern below seconds
+
+
 def language(prompt: str, settings: Settings) -> Lang:
     """The prompt's language; without one GLM_LANG, else the system's."""
+    prompt = prompt[:TOLD_BY_CHARS]
     if re.search("[\u3040-\u30ff\uac00-\ud7af]", prompt):
         return "en"  # Japanese and Korean have Chinese characters too; we have words in neither
     # Paths and names from code say nothing of the language around them.
