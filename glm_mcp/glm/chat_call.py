@@ -60,6 +60,7 @@ class ChatCall:
         self.arrived: Arrived | None = None
         self._refused_forms: dict[str, set[str]] = {}
         self._inlined = False
+        self._odd_schema = False
         self._film_failures = 0
 
     def weight(self, card: Card) -> tuple[int, int]:
@@ -84,7 +85,7 @@ class ChatCall:
         except Repetition as loop:
             return self._cut_loop(reader.draft, card, loop)
         answer = self._judge(reader.draft, card, reader.broken, tokens)
-        self.known[card.id] = dialect
+        self.known[card.id] = replace(dialect, json_schema=card.json_schema) if self._odd_schema else dialect
         return answer
 
     def begins(self, draft: Draft, model: str) -> None:
@@ -221,6 +222,7 @@ class ChatCall:
         dialect = self.dialects.get(card.id, Dialect.of(card))
         changed = engine_errors.after_refusal(dialect, error, self.request)
         if changed:
+            self._odd_schema = self._odd_schema or engine_errors.blames_schema(error)
             self.dialects[card.id] = changed
             return None
         learnt = engine.learn(card.id, error, size_for(card, self.request))

@@ -112,6 +112,13 @@ _SCHEMA = re.compile(r"json_schema|schema|grammar|response_format|guided|structu
 _SHAPE = frozenset({400, 422, 500, 501})  # SGLang answers 500 to a grammar that it cannot make
 
 
+def blames_schema(error: GLMError) -> bool:
+    """Whether the caller's own schema was refused, and not schemas as such: the next one may pass."""
+    return bool(_SCHEMA.search(error.message)) and not re.search(
+        r"response_format|json_schema", error.message
+    )
+
+
 def after_refusal(dialect: Dialect, error: GLMError, request: ChatRequest) -> Dialect | None:
     """The dialect to try after an engine refused a request's shape; None where no change of it helps."""
     if error.status not in _SHAPE or error.kind not in {"invalid_request", "upstream"}:

@@ -18,6 +18,7 @@ from support.processes import Lines
 
 START_S = 30.0
 CONTEXT = 8_192  # as serve.py has it
+TOO_LONG = "q7#" * 4_000  # a token a sign
 
 
 def need_engine() -> None:
@@ -42,12 +43,13 @@ def real_engine(folder: Path) -> Iterator[Backend]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env={**os.environ, "PYTHONPATH": str(script.parents[2])},
         )
     try:
         assert process.stdout
         url = (Lines(process.stdout).next(START_S) or "").strip()
         assert url, (folder / "engine.log").read_text(errors="replace")[-2_000:]
-        yield Backend(f"{url}/v1", lambda: _running(url), CONTEXT)
+        yield Backend(f"{url}/v1", lambda: _running(url), CONTEXT, TOO_LONG)
     finally:
         process.kill()  # it holds nothing that is worth an orderly end
         process.wait(START_S)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import xllamacpp
-from model import write
+from support.engine.model import write
 
 CONTEXT = 8_192  # tokens of one request
 AT_ONCE = 2
