@@ -15,12 +15,10 @@ import anyio
 from glm_mcp.errors import (
     Again,
     ConfigError,
-    ContentBlocked,
     GLMError,
     InvalidRequest,
     NetworkError,
     RateLimited,
-    TimedOut,
 )
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
@@ -29,6 +27,7 @@ from glm_mcp.glm.draw_call import DrawCall
 from glm_mcp.glm.engine import Engine, served_names, with_bytes
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.health import REST_S, Health, RefusedFilms
+from glm_mcp.glm.late import late_answer
 from glm_mcp.glm.limiter import Limiter
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
 from glm_mcp.glm.policy import (
@@ -47,7 +46,6 @@ from glm_mcp.glm.policy import (
     unable_to_draw,
 )
 from glm_mcp.glm.race import Race
-from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
 from glm_mcp.progress import Progress
@@ -113,7 +111,7 @@ class GLMClient:
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
         call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
-        answer = race.result or _partial(call, race, job)
+        answer = race.result or late_answer(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
@@ -308,31 +306,6 @@ def _found_gone(model: str, findings: Findings) -> InvalidRequest:
         f"{model} is not there for this endpoint and key: {findings.gone(model)}, as `glm-mcp doctor --live` found on {findings.asked[:10]}",
         "Name another model; `glm-mcp models` lists them. `glm-mcp doctor --live` asks for it again.",
     )
-
-
-def _partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
-    """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
-    error, arrived = race.error(), call.partial()
-    text = strip_boxes(arrived.draft.text) if arrived else None
-    if arrived is None or isinstance(error, ContentBlocked):
-        raise _thinking_too_long(error, call)
-    if not isinstance(error, TimedOut) or not job.free_text:
-        raise error.but(partial=text)
-    answer = call.answer(arrived.draft, arrived.model)
-    answer.partial, answer.cut = True, "deadline"
-    answer.notes.append(
-        f"stopped at the deadline of {race.deadline - race.started:.0f} s: the answer is not complete"
-    )
-    return answer
-
-
-def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
-    if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
-        return error.but(
-            message=f"{error.message}; {call.arrived.model} was still thinking",
-            hint="Call again with thinking=false, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
-        )
-    return error
 
 
 def _instead_of(first: str, answer: Answer, unasked: str) -> str | None:

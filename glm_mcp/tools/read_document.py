@@ -79,10 +79,10 @@ async def run(deps: Deps, args: ReadArgs) -> ToolResult:
         kept = await _kept(deps, args)
         if kept is not None:
             return kept
-    if args.mode == "native" and deps.glm.fetches:
-        return await _native(deps, args)
-    if args.mode == "native":  # a server of one's own is sent no addresses: read here, as any document
-        args = replace(args, mode="auto")
+    if args.mode == "native":
+        if deps.glm.fetches:
+            return await _native(deps, args)
+        args = replace(args, mode="auto")  # a server of one's own is sent no address: read here
     async with opened(deps, args.documents, "document") as held:
         documents = await _read(deps, args, held)
         if args.asks:
