@@ -17,6 +17,7 @@ from glm_mcp.glm.transport import Transport
 from glm_mcp.registry import CHAINS, Card, card, sees
 
 MODELS_S = 3.0  # for the list of models; an engine has it at hand
+LONGEST_ID = 200  # characters; it stands in requests and messages
 ASK_AGAIN_S = 30.0  # after a list that did not come
 _NO_CHAT = re.compile(r"embed|rerank|whisper|tts|asr|speech", re.IGNORECASE)
 _DRAWS = ("cogview", "glm-image")
@@ -36,14 +37,15 @@ def read_served(listed: dict[str, Any]) -> tuple[Served, ...]:
     rows = listed.get("data")
     found: list[Served] = []
     for row in rows if isinstance(rows, list) else ():
-        if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
+        ident = row.get("id") if isinstance(row, dict) else None
+        if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not ident.isprintable():
             continue
         meta, architecture = (_dict(row.get(name)) for name in ("meta", "architecture"))
         window = row.get("max_model_len") or meta.get("n_ctx")
         inputs = architecture.get("input_modalities")
         found.append(
             Served(
-                row["id"],
+                ident,
                 window if type(window) is int and window > 0 else None,
                 "image" in inputs if isinstance(inputs, list) else None,
             )
@@ -97,7 +99,9 @@ class Engine:
             role = "vision"
         found = card(model, compatible=True, role=role)
         limits = self._limits.get(model, Limits())
-        context = min(c for c in (own.context, limits.context, found.context) if c is not None)
+        context = own.context or found.context  # the engine knows better than we, either way
+        if limits.context is not None:
+            context = min(context, limits.context)
         room = max(1, min(found.default_tokens, context // 4))  # of a small window, for the answer
         images = min(found.images, max(1, (context - room) // found.image_tokens))
         if limits.images is not None:

@@ -146,6 +146,8 @@ def test_what_an_engine_says_of_a_model_is_read(
     assert (served.id, served.context, served.sees) == ("a", context, sees)
 
 
-@pytest.mark.parametrize("data", [None, {}, [], "x", [None], [{"id": 3}], [{"id": ""}]])
+@pytest.mark.parametrize(
+    "data", [None, {}, [], "x", [None], [{"id": 3}], [{"id": ""}], [{"id": "a\nb"}], [{"id": "a" * 999}]]
+)
 def test_a_list_of_models_that_is_none_is_empty(data: object) -> None:
     assert read_served({"data": data}) == ()

@@ -351,3 +351,17 @@ async def test_an_engine_that_is_still_loading_is_asked_again(connect: Connect, 
     async with connect(**at(sim, program="llama.cpp")) as client:
         await say(client, "chat", prompt="Hello")
     assert [r.status for r in chats(sim)] == [503, 200]
+
+
+async def test_a_window_larger_than_we_assume_is_used(connect: Connect, sim: Simulator) -> None:
+    words = "nothing new " * 80_000
+    async with connect(**at(sim, models=("wide",), context=400_000)) as client:
+        await say(client, "chat", prompt=words)
+    assert len(chats(sim)) == 1
+
+
+async def test_the_key_goes_with_the_question_which_models_there_are(connect: Connect, sim: Simulator) -> None:
+    settings = at(sim) | {"GLM_API_KEY": sim.key}
+    async with connect(**settings) as client:
+        await say(client, "chat", prompt="Hello")
+    assert [bool(r.headers.get("authorization")) for r in sim.received] == [True, True]
