@@ -49,4 +49,7 @@ async def chat(prompt: str, ctx: Context[Any]) -> str:
 
 
 if __name__ == "__main__":
-    mcp.run("stdio")
+    if os.environ.get("BARE_PORT"):
+        mcp.run("streamable-http", port=int(os.environ["BARE_PORT"]))
+    else:
+        mcp.run("stdio")

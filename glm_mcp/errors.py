@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from glm_mcp.installation import line_for_extra
 from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
 
@@ -180,7 +181,7 @@ class MissingExtra(GLMError):
     def __init__(self, extra: str, what: str) -> None:
         super().__init__(
             f"{what} needs the optional part '{extra}', which is not installed",
-            f"Install it with: pip install 'glm-flash-mcp[{extra}]' (from a clone: pip install '.[{extra}]').",
+            f"Install it with: {line_for_extra(extra)}",
         )
         self.extra = extra
 

@@ -35,7 +35,7 @@ _NEVER = ("/proc", "/sys", "/dev")  # what looks like a file there is the kernel
 _HIDDEN_AT_HOME = {"win32": "appdata", "darwin": "library"}
 _OPEN_IN_LIBRARY = ("mobile documents", "cloudstorage")  # where iCloud Drive and others keep ordinary files
 _KINDS = (
-    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {name}/*.png."),
+    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
     (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
     (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
     (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
@@ -136,10 +136,9 @@ class Sandbox:
         something is there.
         """
         place = self._place(path)
-        name = path.name
         try:
             before = place.path.stat()
-            _check_kind(before, name)
+            _check_kind(before, path)
             # Not blocking, so that a pipe put there after the look cannot hold us; not following, for a link put there.
             flags = os.O_RDONLY
             for extra in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
@@ -172,7 +171,7 @@ class Sandbox:
     ) -> int:
         """Whether what was opened is what was checked; its size."""
         after = os.fstat(file.fileno())
-        _check_kind(after, path.name)
+        _check_kind(after, path)
         now = opened_path(file.fileno()) or place.path
         if not same_file(before, after) or not self.contains(now) or self._place(now).hidden != place.hidden:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
@@ -293,10 +292,11 @@ def _closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
     )
 
 
-def _check_kind(info: os.stat_result, name: str) -> None:
+def _check_kind(info: os.stat_result, path: Path) -> None:
+    name = path.name or str(path)
     for test, what, hint in _KINDS:
         if test(info.st_mode):
-            raise InvalidRequest(f"{name or 'the path'} {what}", hint.format(name=name))
+            raise InvalidRequest(f"{name} {what}", hint.format(path=str(path).rstrip("/")))
     if not stat.S_ISREG(info.st_mode):
         raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")
 

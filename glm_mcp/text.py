@@ -21,6 +21,11 @@ class Redactor:
         self._secrets = sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True)
         _alive.add(self)
 
+    def learn(self, secret: str | None) -> None:
+        """One more secret, also for the calls in which this redactor is applied already."""
+        if secret and len(secret) >= SHORTEST:
+            self._secrets = sorted({*self._secrets, secret}, key=len, reverse=True)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """In this task, in those that it starts, and in their threads."""
@@ -109,6 +114,36 @@ def unquoted(value: str) -> str:
         if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
             return unquoted(inner)
     return value
+
+
+_KEY_NAME = r"(?:\w*API_?KEY|\w*_?TOKEN|Authorization|key)"
+_BEFORE_KEY = re.compile(
+    rf"""(?:(?:export|set)\s+|\$env:)?["']?{_KEY_NAME}["']?\s*[=:]\s*["']?(?=\S)""", re.IGNORECASE
+)
+_BEARER = re.compile(r"Bearer\s+(?=\S)", re.IGNORECASE)
+_KEY_FORM = re.compile(r"[0-9A-Za-z]{8,}\.[0-9A-Za-z]{8,}")  # of both platforms: id.secret
+
+
+def bare_key(value: str) -> tuple[str, list[str]]:
+    """A key as it is sent, and what had been copied along with it: quotes, the name of its variable, `Bearer`, blanks."""
+    bare, taken = unquoted(value), []
+    if bare != value.strip():
+        taken.append("quotes")
+    for pattern, what in ((_BEFORE_KEY, "the name before it"), (_BEARER, "the word Bearer")):
+        found = pattern.match(bare)
+        if found:
+            taken.append(what)
+            bare = unquoted(bare[found.end() :].rstrip("\"',; "))
+    joined = "".join(c for c in bare if not c.isspace() and c not in _UNSEEN)
+    if joined != bare and _KEY_FORM.fullmatch(joined):
+        taken.append("blanks inside it")
+        bare = joined
+    return bare, taken
+
+
+def has_key_form(key: str) -> bool:
+    """Whether it looks like a key of the platforms: id.secret."""
+    return _KEY_FORM.fullmatch(key) is not None
 
 
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and

@@ -13,6 +13,10 @@ from anyio.lowlevel import RunVar
 
 T = TypeVar("T")
 
+_M_MMAP_THRESHOLD = -3
+_OWN_PAGES = (
+    1 << 20
+)  # bytes; what is larger goes back to the system when freed, rather than from 32 MB on once one was freed
 _HEAPS = 2
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 # The one state that applications in a process share: they share its cores and memory too. A limiter belongs to the
@@ -28,6 +32,7 @@ def few_heaps() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
             mallopt(_M_ARENA_MAX, _HEAPS)
+            mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:

@@ -18,7 +18,7 @@ from support.paths import ROOT
 from support.toolkit import text_of
 
 from glm_mcp import clients, errors, outputs
-from glm_mcp.cli import main
+from glm_mcp.cli import call, main
 from glm_mcp.media import formats
 from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
@@ -178,7 +178,7 @@ def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     """Tool and arguments as the command reads them."""
     context = main.call.make_context("call", list(words))
     params = context.params
-    return params["tool"], main._given(params["arguments"], params["as_json"])  # noqa: SLF001 - the reading that users get
+    return params["tool"], call.given_arguments(params["arguments"], params["as_json"])
 
 
 def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -38,8 +38,8 @@ def full(server: Stdio, size: int) -> None:
 
 
 def written(tmp_path: Path) -> list[str]:
-    """The files that have come into being."""
-    return sorted(p.name for p in (tmp_path / "home").rglob("*") if p.is_file())
+    """The files that calls have made; the record of the start is there before the disk is full, or not at all."""
+    return sorted(p.name for p in (tmp_path / "home").rglob("*") if p.is_file() and p.parent.name != "start")
 
 
 def test_a_long_answer_comes_as_far_as_it_fits(server: Stdio, sim: Simulator, tmp_path: Path) -> None:

@@ -33,6 +33,17 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_SIMULATE": ("true", True),
     "GLM_LOG_CONTENT": ("1", True),
     "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
+    "GLM_PUBLIC_URL": ("https://glm.example.org/mcp", "https://glm.example.org"),
+    "GLM_ALLOWED_HOSTS": ("glm.example.org, 10.0.0.5", ("glm.example.org", "10.0.0.5")),
+    "GLM_SESSION_SECRET": ("thirty-two-characters-or-more-of-it", "thirty-two-characters-or-more-of-it"),
+    "GLM_TOKENS_FILE": ("/team/tokens.toml", Path("/team/tokens.toml")),
+    "GLM_OIDC_ISSUER": ("https://id.example.org/realms/glm", "https://id.example.org/realms/glm"),
+    "GLM_OIDC_AUDIENCE": ("glm", "glm"),
+    "GLM_OIDC_SCOPES": ("glm:use openid", ("glm:use", "openid")),
+    "GLM_OIDC_NAME_CLAIM": ("email", "email"),
+    "GLM_CALLER_KEYS": ("1", True),
+    "GLM_API_KEYS": (f"{KEY},second-key-of-ours", (KEY, "second-key-of-ours")),
+    "GLM_REDIS_URL": ("redis://:hunter2@redis.example:6379/1", "redis://:hunter2@redis.example:6379/1"),
 }
 WRONG = [
     ("GLM_BASE_URL", "openai"),
@@ -55,6 +66,13 @@ WRONG = [
     ("GLM_TOOLS", "chat,paint"),
     ("GLM_TOOLS", ","),
     ("GLM_SIMULATE", "sure"),
+    ("GLM_PUBLIC_URL", "glm.example.org"),
+    ("GLM_PUBLIC_URL", "https://glm.example.org/team"),
+    ("GLM_ALLOWED_HOSTS", "https://glm.example.org"),
+    ("GLM_OIDC_ISSUER", "id.example.org"),
+    ("GLM_OIDC_ISSUER", "http://id.example.org"),
+    ("GLM_OIDC_SCOPES", 'a"b'),
+    ("GLM_CALLER_KEYS", "some"),
 ]
 
 
@@ -74,6 +92,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plain(settings: Settings, field: str) -> Any:
     value = getattr(settings, field)
+    if field == "more_keys":
+        return tuple(key.get_secret_value() for key in value)
     return value.get_secret_value() if hasattr(value, "get_secret_value") else value
 
 
@@ -171,6 +191,27 @@ def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: p
     assert plain(settings, "http_token") == "sixteen-characters"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "redis.example:6379",
+        "http://hunter2",
+        "redis:///hunter2",
+        "unix://hunter2.sock",
+        "redis://hunter 2",
+        "redis://hunter:port",
+        "redis://[hunter",
+    ],
+)
+def test_an_address_of_redis_that_is_none_is_refused_and_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_REDIS_URL", value)
+    with pytest.raises(ConfigError, match="GLM_REDIS_URL is not usable; it may be redis://") as caught:
+        load()
+    assert "hunter" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["GLM_API_KEY", "ZHIPUAI_API_KEY", "GLM_HTTP_TOKEN"])
 @pytest.mark.parametrize("value", [f"{KEY} {KEY}", f"{KEY}\n{KEY}", f"你的密钥{KEY}"])
 def test_a_secret_that_cannot_travel_in_a_header_is_refused_and_not_shown(
@@ -259,6 +300,50 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.env").write_bytes(b"GLM_LANG=\xff\xfe\n")
     with pytest.raises(ConfigError, match=r"binary\.env cannot be read"):
         load(tmp_path / "binary.env")
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f'"{KEY}"',
+        f"GLM_API_KEY={KEY}",
+        f"export GLM_API_KEY='{KEY}'",
+        f"Bearer {KEY}",
+        f"{KEY[:12]}\n{KEY[12:]}",
+        f" “{KEY}” ",
+    ],
+)
+def test_a_key_is_read_as_it_was_pasted(pasted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", pasted)
+    assert load().key == KEY
+
+
+@pytest.mark.parametrize(
+    ("pasted", "expected"),
+    [
+        ('"zai"', "zai"),
+        ("GLM_BASE_URL=zai", "zai"),
+        ("export GLM_BASE_URL='https://glm.example/v1/ '", "https://glm.example/v1"),
+        (" “https://glm.example/v1/chat/completions” ", "https://glm.example/v1"),
+    ],
+)
+def test_an_endpoint_is_read_as_it_was_pasted(
+    pasted: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", pasted)
+    assert load().base_url == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash parts folders there")
+def test_a_folder_is_read_as_it_was_pasted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home / "my pictures"
+    folder.mkdir(parents=True)
+    shell = str(folder).replace(" ", "\\ ")
+    for pasted in (f'"{folder}"', shell, f" '{shell}' ", f"GLM_OUTPUT_DIR={folder}"):
+        monkeypatch.setenv("GLM_OUTPUT_DIR", pasted)
+        assert load().output_dir == folder
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", os.pathsep.join([f'"{folder}"', shell]))
+    assert load().allowed_dirs == (str(folder), str(folder))
 
 
 def test_settings_do_not_change_after_the_start() -> None:

@@ -8,8 +8,10 @@ import shutil
 import sys
 from typing import Any
 
+import click
+
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.progress import AGAIN
+from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import App, simulated
 from glm_mcp.settings import Settings
@@ -81,3 +83,26 @@ def _out(text: str) -> None:
     except BrokenPipeError:
         # The reader, such as `head`, has had enough; the rest, and what Python would still flush, goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def given_arguments(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
+    """The arguments of a call, as a command line has them. Raises UsageError."""
+    given: dict[str, Any] = {}
+    if as_json is not None:
+        try:
+            read = json.loads(as_json)
+        except ValueError as error:
+            raise click.UsageError(f"--json is not JSON: {error}") from None
+        if not isinstance(read, dict):
+            raise click.UsageError('--json must be an object: {"prompt": "..."}')
+        given = read
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"'{argument}' is not key=value")
+        if name in given:
+            before = given[name]
+            given[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            given[name] = value
+    return given

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from glm_mcp.cli.service import Finding, note, ok
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.glm.engine import served_names
 from glm_mcp.settings import Settings
 
 _SET = "Set it to an id that the server serves."
 
 
-async def at_engine(settings: Settings) -> tuple[Literal["ok", "note", "wrong"], str, str]:
-    """State, what is said, and the mend, of the models that a server lists at /models."""
+async def at_engine(settings: Settings) -> Finding:
+    """What there is to say of the models that a server lists at /models."""
     client = GLMClient(settings)
     try:
         await client.meet()
@@ -23,24 +21,22 @@ async def at_engine(settings: Settings) -> tuple[Literal["ok", "note", "wrong"],
     missing = " and ".join(name for name, model in named.items() if not model)
     if not served:
         if missing:
-            return (
-                "note",
+            return note(
+                "models",
                 f"the server lists none, and {missing} not set",
                 "Set them to the ids that it serves.",
             )
-        return "note", f"the server lists none; {' and '.join(map(str, named.values()))} are asked", ""
-    said = f"served: {served_names(served)}"
+        return note("models", f"the server lists none; {' and '.join(map(str, named.values()))} are asked")
+    said = client.engine.names().rstrip(". ") if client.engine else ""
     ids = {s.id for s in served}
     absent = [f"{name}={model}" for name, model in named.items() if model and model not in ids]
     if absent:  # llama.cpp answers to any name
-        return "note", f"{said}; {' and '.join(absent)} not among them", _SET
+        return note("models", f"{said}; {' and '.join(absent)} not among them", _SET)
     chosen = {tool: client.models(role)[0] for tool, role in (("text", "chat"), ("pictures", "vision"))}
     windows = [f"{card.id} for {tool}, {card.context:,} tokens" for tool, card in chosen.items()]
     blind = chosen["pictures"].id
     if any(s.id == blind and s.sees is False for s in served):
-        return (
-            "note",
-            f"{said}; none sees: describe_image and analyze_video will not work",
-            ("Serve a model that sees and name it in GLM_VISION_MODEL."),
-        )
-    return "ok", f"{said}; asked: {'; '.join(windows)}", ""
+        blind_tools = "describe_image and analyze_video will not work"
+        mend = "Serve a model that sees and name it in GLM_VISION_MODEL."
+        return note("models", f"{said}; none sees: {blind_tools}", mend)
+    return ok("models", f"{said}; asked: {'; '.join(windows)}")

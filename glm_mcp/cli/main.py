@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import logging
 import os
 import signal
@@ -15,8 +14,10 @@ from typing import Any
 import click
 
 from glm_mcp import __version__
+from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import FORMATS, LEVELS, configure
+from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.log import FORMATS, LEVELS, configure
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -35,7 +36,10 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Group,
+    commands=[token],
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="glm-mcp")
 @click.option(
@@ -56,7 +60,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level, log_format)
-    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
+    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
 
@@ -82,24 +86,37 @@ def _stdio(ctx: click.Context) -> None:
     import anyio
 
     from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.key_watch import Watched
     from glm_mcp.server.stdio import serve_stdio
+    from glm_mcp.settings import load_what_is_right
 
     if sys.stdin is None or sys.stdout is None:
         raise ConfigError(
             "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
         )
-    if sys.stdin.isatty():
+    stdin: Stdin | None = ctx.obj["stdin"]
+    if stdin is None and sys.stdin.isatty():
         click.echo(
             "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
             "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
             err=True,
         )
-    app = App(simulated(_settings(ctx)))
+    _collect_again()
+    env_file = ctx.obj["env_file"]
+    watched = Watched(env_file)  # before the settings are read, so that no change between is missed
+    settings, wrong = load_what_is_right(env_file)
+    if wrong:
+        click.echo(str(wrong), err=True)
+    if settings.log_content:
+        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 0
     try:
-        anyio.run(serve_stdio, app)
+        anyio.run(serve_stdio, app, stdin or Stdin())
+    except ConfigError:
+        raise
     except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
         logging.getLogger(__name__).exception("the server ended")
         code = EXIT_FAILED
@@ -110,7 +127,7 @@ def _stdio(ctx: click.Context) -> None:
 
 @cli.command()
 @click.option("--http", "over_http", is_flag=True, help="Serve streamable HTTP instead of stdio.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs GLM_HTTP_TOKEN.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs tokens.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.pass_context
 def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
@@ -119,11 +136,13 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
         _stdio(ctx)
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
+    from glm_mcp.server.key_watch import Watched
 
     def ready(url: str) -> None:
         click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
-    app = App(simulated(_settings(ctx)), remote=True)
+    watched, settings = Watched(ctx.obj["env_file"]), _settings(ctx)
+    app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
 
@@ -145,33 +164,11 @@ def call(
     """  # noqa: D301 - click's own mark for lines that stay apart
     import anyio
 
-    from glm_mcp.cli.call import call_tool
+    from glm_mcp.cli.call import call_tool, given_arguments
 
-    given = _given(arguments, as_json)
+    given = given_arguments(arguments, as_json)
     code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
     ctx.exit(code)
-
-
-def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if as_json is not None:
-        try:
-            read = json.loads(as_json)
-        except ValueError as error:
-            raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = read
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"'{argument}' is not key=value")
-        if name in given:
-            before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            given[name] = value
-    return given
 
 
 @cli.command()
@@ -204,27 +201,10 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
 
         live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
         return
-    import anyio
-
-    from glm_mcp.cli.doctor import Finding, examine
+    from glm_mcp.cli.doctor import report
     from glm_mcp.server.app import simulated
 
-    try:
-        settings = simulated(_settings(ctx))
-        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
-    except ConfigError as error:
-        findings = [Finding("settings", "wrong", error.message, error.hint)]
-    wrong = any(f.state == "wrong" for f in findings)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"ok": not wrong, "findings": [f.as_dict() for f in findings]}, ensure_ascii=False, indent=1
-            )
-        )
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if wrong else "All is well.")
+    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=as_json)
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -234,57 +214,75 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
 @click.option(
     "--http", "url", metavar="URL", help="A server that runs already, instead of one started by the host."
 )
+@click.option(
+    "--token",
+    default="",
+    help="With --http: what that server asks for. Kept out of files where the host can name a variable.",
+)
+@click.option(
+    "--token-env",
+    default="",
+    metavar="NAME",
+    help="With --http: the variable that holds the token. [default: GLM_HTTP_TOKEN]",
+)
 @click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
 @click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--remove", is_flag=True, help="Take the server out again.")
-def install(host: str | None, scope: str, url: str | None, name: str, *, show: bool, remove: bool) -> None:
+@click.option("--ask-key", is_flag=True, help="Ask for the API key too, as `glm-mcp key` does.")
+@click.pass_context
+def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: bool, **given: Any) -> None:
     """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
 
     HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
     """
+    from glm_mcp.cli.install_host import install_host
     from glm_mcp.install import install as installer
 
     _collect_again()
-    machine = installer.this_machine()
-    if host is None:
-        lines = [*installer.found_here(machine, name), "", "To add it to one: glm-mcp install HOST"]
-    elif host not in installer.NAMES:
-        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
-    else:
-        wish = installer.Wish(scope, url, name, remove, show)
-        lines = installer.install(host, wish, machine, installer.own_command())
-    for line in lines:
-        click.echo(line)
+    wish = installer.Wish(scope, **given)
+    install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
+
+
+@cli.command()
+@click.option(
+    "--from-env",
+    "variable",
+    is_flag=False,
+    flag_value="GLM_API_KEY",
+    metavar="[NAME]",
+    help="Take it from this variable; GLM_API_KEY where none is named.",
+)
+@click.option(
+    "--platform", type=click.Choice(["zhipu", "zai", "zhipu-coding", "zai-coding"]), help="Whose key it is."
+)
+@click.option("--no-try", "untried", is_flag=True, help="Store it without asking the service.")
+@click.option("--show", is_flag=True, help="Show the last four characters of the key that is set.")
+@click.option("--remove", is_flag=True, help="Take the key out of the settings file.")
+@click.pass_context
+def key(
+    ctx: click.Context, variable: str | None, platform: str | None, *, untried: bool, show: bool, remove: bool
+) -> None:
+    """Store the API key: ask for it (or read stdin), try it with one free call, write it to the settings file."""
+    from glm_mcp.cli import key as keys
+
+    env_file = ctx.obj["env_file"]
+    _collect_again()
+    if show:
+        ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
+    if remove:
+        keys.remove(env_file, click.echo)
+        return
+    pasted = keys.of_environment(variable) if variable else keys.ask()
+    keys.command(pasted, env_file, platform=platform, tried=not untried)
 
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
 def models(*, as_json: bool) -> None:
     """List the model cards: what each can do, its limits, where it lives."""
-    from dataclasses import asdict
+    from glm_mcp.cli.models import show_models
 
-    from glm_mcp.registry import CARDS, ENDPOINTS
-
-    homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
-    if as_json:
-        cards = [
-            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
-            for c in CARDS.values()
-        ]
-        click.echo(json.dumps(cards, indent=1))
-        return
-    for c in CARDS.values():
-        limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
-        limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
-        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {
-            "switch": ["thinking on or off"],
-            "effort": ["always thinks"],
-            "always": ["always thinks"],
-        }.get(c.thinking, [])
-        click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
-        )
+    show_models(as_json=as_json)
 
 
 @cli.command()
@@ -318,12 +316,12 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
         ) from None
 
 
-def main() -> None:
-    """The entry point of the installed commands."""
+def main(stdin: Stdin | None = None) -> None:
+    """The command line. `stdin`: taken already."""
     # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
     # a tenth of the start-up time. `_collect_again` ends this.
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
-    cli(prog_name="glm-mcp")
+    cli(prog_name="glm-mcp", obj=stdin)

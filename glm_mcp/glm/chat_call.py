@@ -13,8 +13,8 @@ from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_for
 from glm_mcp.glm.function_calls import written_as_text
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
+from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import Draft, Repetition, boxed, strip_boxes
-from glm_mcp.progress import Progress
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 from glm_mcp.threads import in_thread

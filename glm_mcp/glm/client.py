@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+from pydantic import SecretStr
 
 from glm_mcp.errors import (
     Again,
     ConfigError,
     GLMError,
-    InvalidRequest,
     NetworkError,
     RateLimited,
 )
@@ -24,12 +26,13 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
-from glm_mcp.glm.engine import Engine, served_names, with_bytes
+from glm_mcp.glm.engine import Engine, with_bytes
+from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
-from glm_mcp.glm.health import REST_S, Health, RefusedFilms
-from glm_mcp.glm.late import late_answer
-from glm_mcp.glm.limiter import Limiter
+from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
+from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect, Text
+from glm_mcp.glm.outcome import another, found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
     Ask,
     Phase,
@@ -45,12 +48,15 @@ from glm_mcp.glm.policy import (
     unable,
     unable_to_draw,
 )
+from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.race import Race
 from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
-from glm_mcp.progress import Progress
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
+
+if TYPE_CHECKING:
+    from glm_mcp.glm.shared.share import Shared
 
 T = TypeVar("T")
 
@@ -82,40 +88,70 @@ class GLMClient:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
+        self.key_help = ""  # what whoever runs this can do about a key that is missing or refused
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.engine = Engine(self.home.url) if self.home.compatible else None
         self.meter = Meter()
-        self.health = Health(pace.rest)
+        self.shared = _shared(settings)
         self.findings = findings
         self.refused_films = RefusedFilms(self.card)
         self._pace, self._chance = pace, chance
-        self._limiters: dict[str, Limiter] = {}
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
+        self._learn(self.shared)
+
+    def _learn(self, shared: Shared | None) -> None:
+        """Begins to learn how many calls a model takes and how it fares with this key, with other replicas or alone."""
+        secret = f"{self.home.url}\n{self.settings.key or ''}"
+        self._account = shared.account(secret, self._pace.rest) if shared else None
+        self.health = self._account.health if self._account else Health(self._pace.rest)
+        self._limiters: dict[str, Limits] = {}
+
+    def apart(self, own: SecretStr | None = None) -> GLMClient:
+        """One that learns by itself, as for another key: `own`, of this server; without it, a caller's, which it does not
+        have yet, and of which other replicas learn nothing.
+        """
+        made = copy(self)
+        made.settings = self.settings.model_copy(update={"api_key": own})
+        made.findings = UNASKED
+        made._learn(self.shared if own else None)  # noqa: SLF001 - its own class
+        return made
+
+    def keyed(self, key: SecretStr) -> GLMClient:
+        """The same, with everything shared but the key."""
+        made = copy(self)
+        made.settings = self.settings.model_copy(update={"api_key": key})
+        return made
+
+    def counted_apart(self) -> GLMClient:
+        """The same, whose meter counts what goes through this one alone, and the whole too."""
+        made = copy(self)
+        made.meter = Meter(self.meter)
+        return made
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
         """The model's answer.
 
         Raises GLMError of any kind; it carries what had arrived in `partial`.
         """
+        if self.engine is not None:
+            await self.meet()
+            request = await with_bytes(request, job.inline)
         long = (
             sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
         )
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 request = await counted(request) if long else request
-        if self.engine is not None:
-            await self.meet()
-            request = await with_bytes(request, job.inline)
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
         call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
-        answer = race.result or late_answer(call, race, job)
+        answer = race.result or partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        answer.fallback = _instead_of(first, answer, self._why_unasked(first))
+        answer.fallback = instead_of(first, answer, self._why_unasked(first))
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
@@ -162,7 +198,7 @@ class GLMClient:
         """Which attempt: one when the model has a place, and again at once where the refused request could be changed."""
         limiter = self.limiter(model.card.id)
         with race.asking(model):
-            async with limiter.slot(race.queues, since=race.started) as grant:
+            async with limiter.slot(race.queues, since=race.started, on_pause=race.looks) as grant:
                 if not race.goes_out(model):
                     return
                 while (error := await self._try(race, model, work)) is not None:
@@ -170,13 +206,12 @@ class GLMClient:
                     if final is None:
                         model.since = anyio.current_time()
                         continue
-                    if isinstance(final, RateLimited):
-                        limiter.refused(grant)
+                    grant.refused = isinstance(final, RateLimited)
                     # Where several of our own calls went out at once, the model is well and we were too many.
-                    ill = not isinstance(final, RateLimited) or grant.level == 1
-                    self._refused(race, model, final, ill=ill)
+                    self._refused(race, model, final, ill=not grant.refused or grant.level == 1)
+                    grant.pause_s = self.health.of(model.card.id).pauses_until - anyio.current_time()
                     return
-            limiter.succeeded(grant)
+                grant.served = True
 
     async def _try(self, race: Race[T], model: Standing, work: Work[T]) -> GLMError | None:
         """One try: None when it was answered."""
@@ -201,18 +236,11 @@ class GLMClient:
             return
         if len(race.models) == 1 and error.again is Again.GONE:
             # Nothing stands in for it but by the caller's own wish.
-            error = error.but(again=Again.NEVER, hint=f"{self._another(model.card)}{error.hint}")
+            gone = self.health.gone
+            other = self.engine.names() if self.engine else another(model.card, self.home, gone)
+            error = error.but(again=Again.NEVER, hint=f"{other}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
         race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries), ill=ill)
-
-    def _another(self, gone: Card) -> str:
-        """A model to name in the place of one that is gone."""
-        if self.engine is not None:
-            names = served_names(self.engine.served)
-            return f"It serves {names}. " if names else ""
-        role = "image" if gone.draws else "vision" if gone.images else "chat"
-        others = [m for m in CHAINS[role] if m != gone.id and not self.health.gone(m) and place(m, self.home)]
-        return f"Try {others[0]}. " if others else ""
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
@@ -229,10 +257,16 @@ class GLMClient:
         """What this process has used, and how each model fares at the moment."""
         return {**self.meter.report(), "health": self.health.report()}
 
-    def limiter(self, model: str) -> Limiter:
+    def sharing(self) -> AbstractAsyncContextManager[None]:
+        """While entered, other replicas are heard. Raises ConfigError where GLM_REDIS_URL names none that answers."""
+        return self.shared.running() if self.shared else nullcontext()
+
+    def limiter(self, model: str) -> Limits:
         if model not in self._limiters:
             ceiling = self.settings.max_concurrency
-            self._limiters[model] = Limiter(ceiling or self.card(model).concurrency, ceiling)
+            start, account = ceiling or self.card(model).concurrency, self._account
+            made = account.limiter(model, start, ceiling) if account else Limiter(start, ceiling)
+            self._limiters[model] = made
         return self._limiters[model]
 
     @property
@@ -286,10 +320,10 @@ class GLMClient:
             held = self.settings.placeholder
             raise ConfigError(
                 "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
-                f"Get a free key at {KEY_PAGE} and set GLM_API_KEY in the client's configuration, or set GLM_SIMULATE=1 to try without one.",
+                f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {self.key_help}".rstrip(),
             )
         if job.model and self.findings.gone(job.model):
-            raise _found_gone(job.model, self.findings)
+            raise found_gone(job.model, self.findings)
         chain = self.models(job.role, job.model)
         reasons = {c.id: unable(c) for c in chain}
         able = [c for c in chain if reasons[c.id] is None]
@@ -298,19 +332,20 @@ class GLMClient:
         return [c for c in able if not self.gone(c.id)] or able
 
     async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
-        await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        try:
+            await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+        except GLMError as error:
+            raise with_key_help(error, self.key_help) from error.__cause__
+
+    def use(self, settings: Settings, findings: Findings) -> None:
+        """Another key from now on, of which nothing is known yet."""
+        self.settings, self.findings = settings, findings
+        self._learn(self.shared)
 
 
-def _found_gone(model: str, findings: Findings) -> InvalidRequest:
-    return InvalidRequest(
-        f"{model} is not there for this endpoint and key: {findings.gone(model)}, as `glm-mcp doctor --live` found on {findings.asked[:10]}",
-        "Name another model; `glm-mcp models` lists them. `glm-mcp doctor --live` asks for it again.",
-    )
-
-
-def _instead_of(first: str, answer: Answer, unasked: str) -> str | None:
-    """The model that should have answered, and why it did not, `unasked` where it was not asked; None when it did."""
-    if answer.model == first:
+def _shared(settings: Settings) -> Shared | None:
+    if settings.redis_url is None:
         return None
-    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), unasked)
-    return f"{first} ({outcome})"
+    from glm_mcp.glm.shared.share import Shared
+
+    return Shared(settings.redis_url.get_secret_value())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from glm_mcp.glm.transport import Transport
 from glm_mcp.registry import CHAINS, Card, card, sees
 
 MODELS_S = 3.0  # for the list of models; an engine has it at hand
+NAMED = 8  # models in a message
 LONGEST_ID = 200  # characters; it stands in requests and messages
 ASK_AGAIN_S = 30.0  # after a list that did not come
 _NO_CHAT = re.compile(r"embed|rerank|whisper|tts|asr|speech", re.IGNORECASE)
@@ -125,6 +125,11 @@ class Engine:
         )
         return less_context or less_images
 
+    def names(self) -> str:
+        """A sentence that names what is served, the first few; empty where nobody knows."""
+        shown = ", ".join(s.id for s in self.served[:NAMED]) + ", …" * (len(self.served) > NAMED)
+        return f"It serves {shown}. " if shown else ""
+
     def _first(self, role: str) -> str | None:
         names = [s for s in self.served if not _NO_CHAT.search(s.id)]
         draws = [s.id for s in names if s.id.rpartition("/")[2].lower().startswith(_DRAWS)]
@@ -159,11 +164,6 @@ async def with_bytes(request: ChatRequest, inline: Inline | None) -> ChatRequest
 
 def _is_address(part: object) -> bool:
     return isinstance(part, File) or (isinstance(part, Image | Video) and part.url is not None)
-
-
-def served_names(served: Sequence[Served], most: int = 8) -> str:
-    """The names for a message, the first few."""
-    return ", ".join(s.id for s in served[:most]) + (", …" if len(served) > most else "")
 
 
 def _dict(value: Any) -> dict[str, Any]:

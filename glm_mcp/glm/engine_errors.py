@@ -55,7 +55,7 @@ _ROWS: tuple[tuple[str, Row], ...] = (
     ),
     (
         r"model_not_found|\bmodel\b.{0,200}\b(?:does not exist|not found|not loaded)|no models? loaded",
-        (InvalidRequest, Again.GONE, "the engine does not serve this model", _NAMES),
+        (ConfigError, Again.GONE, "the engine does not serve this model", _NAMES),
     ),
 )
 _COMPILED = [(re.compile(words, re.IGNORECASE | re.DOTALL), row) for words, row in _ROWS]

@@ -105,6 +105,15 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
 }
 
+_OF_THE_KEY = frozenset(code for code, row in CODES.items() if row[3] == _KEY)
+
+
+def with_key_help(error: GLMError, said: str) -> GLMError:
+    """The error with what can be done about the key, where it is the key itself that the service does not take."""
+    of_key = isinstance(error, AuthError) and (error.code in _OF_THE_KEY if error.code else True)
+    return error.but(hint=f"{error.hint} {said}".rstrip()) if of_key else error
+
+
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),

@@ -85,7 +85,7 @@ def next_step(
     busy = [m for m in models if m.phase is not Phase.IDLE]
     if any(m.phase is Phase.SPEAKING for m in busy) or (busy and not beside):
         return Wait(deadline)
-    late_at = max((_late_at(m, deadline) for m in busy), default=now)
+    late_at = max((_late_at(m, now, deadline) for m in busy), default=now)
     if late_at > now:
         queued = any(m.phase is Phase.QUEUED for m in busy)
         return Wait(min(late_at, now + LOOK_S) if queued else late_at)
@@ -94,6 +94,7 @@ def next_step(
     )
     waits_for = [deadline]
     candidates: list[Standing] = []
+    paused: list[Standing] = []
     for model in models:
         if model.phase is not Phase.IDLE or model.out or not _in_time(model, now, deadline):
             continue
@@ -104,6 +105,10 @@ def next_step(
             candidates.append(model)
         else:
             waits_for.append(opens)
+            if opens == model.pauses_until:
+                paused.append(model)
+    if not candidates and not busy:
+        candidates = paused  # there its place in the queue is kept
     if candidates:
         # Rounds over the chain; in each, those that refused in calls before behind the healthy, and the busy behind the free.
         return Ask(
@@ -112,11 +117,10 @@ def next_step(
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
 
 
-def _late_at(model: Standing, deadline: float) -> float:
-    """When another model is asked as well: at once where its queue would outlast its time, or the call's."""
-    if model.phase is Phase.QUEUED and model.queue_s > min(
-        model.first_byte_s, deadline - model.since - model.usual_s
-    ):
+def _late_at(model: Standing, now: float, deadline: float) -> float:
+    """When another model is asked as well: at once where its queue pauses or would outlast its time, or the call's."""
+    longest = min(model.first_byte_s, deadline - model.since - model.usual_s)
+    if model.phase is Phase.QUEUED and (model.pauses_until > now or model.queue_s > longest):
         return model.since
     return model.late_at
 

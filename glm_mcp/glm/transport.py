@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
-POOL = 256  # connections kept for calls at once; the limiter is what limits
 
 OnEvent = Callable[[dict[str, Any]], None]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
@@ -98,13 +97,13 @@ class Transport:
 
         import httpx
 
-        from glm_mcp.glm.network.connect import CONNECT_S, Connections
+        from glm_mcp.glm.network.connect import CONNECT_S
+        from glm_mcp.glm.network.pools import Pools
 
-        limits = httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=30.0)
         return httpx.AsyncClient(
             # A cookie of the service, or of what stands before it, would tie one caller's requests to another's.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            transport=self._mount or Connections(proxy, secure=secure, limits=limits),
+            transport=self._mount or Pools(proxy, secure=secure),
             trust_env=False,  # what it names has been read
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
             headers={"User-Agent": "glm-flash-mcp", "Accept-Language": "en-US,en"},

@@ -33,9 +33,10 @@ class Used:
 
 
 class Meter:
-    """Fed by the client after every attempt."""
+    """Fed by the client after every attempt. What one call uses may be counted apart, in a part of the whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Meter | None = None) -> None:
+        self._whole = whole
         self._started = time.time()
         self._models: dict[str, Used] = {}
 
@@ -52,6 +53,13 @@ class Meter:
             used.tokens_in += usage.prompt
             used.tokens_out += usage.completion
             used.cached += usage.cached
+        if self._whole is not None:
+            self._whole.count(attempt, usage)
+
+    @property
+    def tokens(self) -> int:
+        """In and out, of all models."""
+        return sum(used.tokens_in + used.tokens_out for used in self._models.values())
 
     def report(self) -> dict[str, Any]:
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))

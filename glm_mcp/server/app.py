@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,20 +18,26 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import GLMError, InternalError, InvalidRequest, TimedOut, TooLong
+from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
-from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.admission import admission_over
+from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.handlers import Handlers
+from glm_mcp.server.key_watch import Watched, key_help
+from glm_mcp.server.keys import Keys
+from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings
+from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
+from glm_mcp.tools.arguments import Reach, read
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, run_tool
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +45,8 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
-INSTRUCTIONS = (
-    "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
-    "An error says what to do next. A result cut short says how to read on."
-)
-LONG_RESULT = (
-    60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
-)
+LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
+CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
 
 Context = ServerRequestContext[Any, Any]
@@ -89,14 +89,23 @@ class App:
         glm: GLMClient | None = None,
         folders: Folders | None = None,
         on_text: Callable[[str], None] | None = None,
+        watched: Watched | None = None,
+        wrong: ConfigError | None = None,
     ) -> None:
+        """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
         self.settings = settings
-        token = settings.http_token
-        self.redactor = Redactor(settings.key, token.get_secret_value() if token else None)
+        secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
+        self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
+        self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text
+        self._watched, self._wrong, self._data = watched, wrong, folders.data
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
+        own_help = key_help(watched.file if watched else file_of(None))
+        self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
+        self.keys = Keys(self.glm, settings.more_keys)
+        self.admission = admission_over(self.glm.shared)
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -115,16 +124,65 @@ class App:
             cache=folders.cache,
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+        self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
 
-    def caller(self, context: Context) -> McpClient:
+    async def look_at_key(self) -> None:
+        """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
+        if self._wrong:
+            raise self._wrong
+        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if now is None:
+            return
+        self.redactor.learn(now.key)
+        self._secrets.append(now.key)
+        self.settings = now
+        self.glm.use(now, await in_thread(findings.load, self._data, now))
+
+    def client_of(self, context: Context) -> McpClient:
+        """The program that calls, by the name that it gave: in this request, at its start, or in its session id."""
         params = context.session.client_params
-        return client_named(params.client_info.name if params else "", self.settings, remote=self.remote)
+        session = _state(context).get("session")
+        name = params.client_info.name if params else session.client if session else ""
+        known = client_named(name, self.settings, remote=self.remote)
+        # A client of an older version knows no such block, and may refuse the whole result for it.
+        return known if context.protocol_version >= LINKS_SINCE else replace(known, links=False)
+
+    def caller_of(self, context: Context) -> Caller:
+        """The person or program behind a request over HTTP; LOCAL where none is told apart."""
+        caller: Caller = _state(context).get("caller", LOCAL)
+        return caller
+
+    def tools_of(self, caller: Caller) -> list[Tool]:
+        """The tools that a caller may use."""
+        return [t for t in self.tools if caller.tools is None or t.name in caller.tools]
+
+    def hiding(self, caller: Caller) -> Redactor:
+        """What hides this application's secrets, and the key of a caller who brought one."""
+        return Redactor(*self._secrets, caller.key.get_secret_value()) if caller.key else self.redactor
+
+    @asynccontextmanager
+    async def admitted(self, caller: Caller, progress: Progress) -> AsyncIterator[GLMClient]:
+        """One call within its caller's limits: what it works with, their key or ours. What it used is charged to them.
+
+        Raises RateLimited or QuotaError.
+        """
+
+        def on_position(place: int) -> None:
+            progress.say(f"queued behind your own calls: place {place}")
+
+        async with self.admission.admit(caller, on_position) as admitted:
+            with self.keys.client(self.glm, caller) as glm:
+                try:
+                    yield glm
+                finally:  # of a call that failed or was cancelled too
+                    with anyio.move_on_after(CHARGE_S, shield=True):
+                        await admitted.charge(glm.meter.tokens)
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
 
         async def run(context: Context, params: P) -> R:
-            with self.redactor.applied():
+            with self.hiding(self.caller_of(context)).applied():
                 try:
                     return await handle(context, params)
                 except MCPError:
@@ -144,6 +202,12 @@ class App:
         await self.glm.transport.close()
 
 
+def _state(context: Context) -> dict[str, Any]:
+    """What stands in the scope of an HTTP request; nothing over stdio."""
+    state: dict[str, Any] = context.request.scope["state"] if context.request is not None else {}
+    return state
+
+
 def build(app: App) -> Server[App]:
     """The protocol's server for an application's state; one serves every transport and protocol version."""
 
@@ -155,28 +219,35 @@ def build(app: App) -> Server[App]:
             with anyio.CancelScope(shield=True):
                 await app.close()
 
-    async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        tools, structured = app.tools_of(app.caller_of(context)), app.settings.structured
         return types.ListToolsResult(
-            tools=[describe(t, structured=app.settings.structured) for t in app.tools]
+            tools=[describe(t, structured=structured, reach=app.reach) for t in tools]
         )
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        with app.redactor.applied():
-            tool = next((t for t in app.tools if t.name == params.name), None)
+        caller = app.caller_of(context)
+        with app.hiding(caller).applied():
+            offered = {t.name: t for t in app.tools_of(caller)}
+            tool = offered.get(params.name)
             if tool is None:
                 said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
-                raise MCPError(
-                    types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(t.name for t in app.tools)}."
-                )
-            return _result(await call(app, tool, context, params.arguments))
+                raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
+            return result(await call(app, tool, context, params.arguments))
 
-    handlers = Handlers(app.settings, app.glm, app.sandbox, app.outputs, remote=app.remote)
+    schemas = {t.name: t.schema(app.reach) for t in app.tools}
+
+    def names(context: Context) -> list[str]:
+        return [t.name for t in app.tools_of(app.caller_of(context))]
+
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs, remote=app.remote)
     return Server(
         "glm-mcp",
         version=__version__,
         title="GLM tools",
-        instructions=INSTRUCTIONS,
+        instructions=instructions(app.reach),
         lifespan=lifespan,
+        get_tool_input_schema=schemas.get,  # without it each call of 2026-07-28 lists all tools
         on_list_tools=app.redacted(list_tools),
         on_call_tool=call_tool,
         on_list_resources=app.redacted(handlers.list_resources),
@@ -188,45 +259,27 @@ def build(app: App) -> Server[App]:
     )
 
 
-def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as clients see it."""
-    reads = tool.reads_only
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=tool.schema(),
-        output_schema={"type": "object"} if structured else None,
-        annotations=types.ToolAnnotations(
-            read_only_hint=reads,
-            destructive_hint=False,
-            idempotent_hint=None if reads else False,
-            open_world_hint=True,
-        ),
-        _meta={"anthropic/searchHint": tool.hint}
-        | ({"anthropic/maxResultSizeChars": LONG_RESULT} if reads else {}),
-    )
-
-
 async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
         await context.session.report_progress(step, None, message)
 
-    # Nothing goes out to a client that gave no token: the SDK sees to that. One in this process gives none and listens.
+    # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)
-    caller = app.caller(context)
-    deadline = anyio.current_time() + caller.deadline_s
-    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, caller, progress, deadline)
+    client, caller = app.client_of(context), app.caller_of(context)
+    deadline = anyio.current_time() + client.deadline_s
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
     content: Content | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(progress.run)
+        if context.request is None or "progress_token" in (context.meta or {}):
+            group.start_soon(progress.run)
         with anyio.move_on_at(deadline + GRACE_S):
             try:
-                await app.glm.meet()
-                result = await _run(tool, deps, read(tool.name, tool.args, arguments))
-                content = await _fitted(result, deps)
+                await app.look_at_key()
+                args = read(tool.name, tool.args, arguments)
+                async with app.admitted(caller, progress) as glm:
+                    content = await _fitted(await run_tool(tool, replace(deps, glm=glm), args), deps)
             except GLMError as error:
                 content = failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
@@ -236,39 +289,25 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         group.cancel_scope.cancel()
     if content is None:
         late = TimedOut(
-            f"{tool.name} was still {progress.message} after {caller.deadline_s:.0f} s",
+            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
             "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
         )
         content = failure(late, deps)
-    _log_call(app, tool, arguments, content)
+    _log_call(app, tool, caller, arguments, content)
     return content
 
 
-async def _run(tool: Tool, deps: Deps, args: Any) -> ToolResult:
-    """The tool run; once more where the first try taught what a self-hosted engine takes at once."""
-    try:
-        return await tool.run(deps, args)
-    except GLMError as error:
-        if error.about != "limits":
-            raise
-        deps.progress.say("the engine takes less at once: dividing")
-        try:
-            return await tool.run(deps, args)
-        except (
-            TooLong,
-            InvalidRequest,
-        ) as again:  # in our own count, which says less than the engine's words
-            raise (again if again.status else error) from again
-
-
-def _log_call(app: App, tool: Tool, arguments: dict[str, Any] | None, content: Content) -> None:
+def _log_call(
+    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
+) -> None:
     """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
     if not log.isEnabledFor(logging.INFO):
         return
     facts = content.meta.get("glm", {})
     outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
     ident = facts.get("error", facts).get("request_id", "-")
-    log.info("%s: %s, %s characters, request id %s", tool.name, outcome, len(content.text), ident)
+    whose = f" for {caller.name}" if caller is not LOCAL else ""
+    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
     if app.settings.log_content:
         log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
@@ -278,24 +317,6 @@ async def _fitted(result: ToolResult, deps: Deps) -> Content:
     if len(result.text) > deps.client.budget // 2:
         return await in_thread(fit, result, deps)
     return fit(result, deps)
-
-
-def _result(content: Content) -> types.CallToolResult:
-    blocks: list[types.ContentBlock] = [types.TextContent(type="text", text=content.text)]
-    blocks += [
-        types.ImageContent(type="image", data=base64.b64encode(d).decode("ascii"), mime_type=m)
-        for d, m in content.previews
-    ]
-    blocks += [
-        types.ResourceLink(type="resource_link", uri=link.uri, name=link.name, mime_type=link.mime)
-        for link in content.links
-    ]
-    return types.CallToolResult(
-        content=blocks,
-        is_error=content.error,
-        structured_content=content.structured,
-        _meta=content.meta or None,
-    )
 
 
 def simulated(settings: Settings) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
+from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import prompts, resources
-from glm_mcp.settings import Settings
 from glm_mcp.text import one_line, plain
 from glm_mcp.threads import in_thread
 
@@ -26,9 +27,11 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of one server. `remote`: over HTTP, where one caller must not see what another one made."""
+    """The handlers of one server. `tools`: the names of those that whoever sent a request may use. `remote`: over HTTP,
+    where one caller must not see what another one made.
+    """
 
-    settings: Settings
+    tools: Callable[[Context], Sequence[str]]
     glm: GLMClient
     sandbox: Sandbox
     outputs: Outputs
@@ -98,8 +101,10 @@ class Handlers:
         )
 
     async def list_prompts(
-        self, _: Context, __: types.PaginatedRequestParams | None
+        self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
+        client = context.session.client_params
+        splits = splits_prompts(client.client_info.name if client else "")
         return types.ListPromptsResult(
             prompts=[
                 types.Prompt(
@@ -108,15 +113,17 @@ class Handlers:
                     description=p.description,
                     arguments=[
                         types.PromptArgument(name=a.name, description=a.description, required=a.required)
-                        for a in p.arguments
+                        for a in prompts.arguments(p, splits=splits)
                     ],
                 )
-                for p in prompts.offered(self.settings.tools)
+                for p in prompts.offered(self.tools(context))
             ]
         )
 
-    async def get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        offered = {p.name: p for p in prompts.offered(self.settings.tools)}
+    async def get_prompt(
+        self, context: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        offered = {p.name: p for p in prompts.offered(self.tools(context))}
         prompt = offered.get(params.name)
         if prompt is None:
             known = ", ".join(offered) or "none"
@@ -131,9 +138,10 @@ class Handlers:
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=prompt.description, messages=[message])
 
-    async def complete(self, _: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+    async def complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         ref, argument = params.ref, params.argument
-        prompt = prompts.PROMPTS.get(ref.name) if isinstance(ref, types.PromptReference) else None
+        offered = {p.name: p for p in prompts.offered(self.tools(context))}
+        prompt = offered.get(ref.name) if isinstance(ref, types.PromptReference) else None
 
         def values() -> list[str]:
             if isinstance(ref, types.ResourceTemplateReference):

@@ -9,16 +9,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.tools.values import KINDS, KindName
+
+# What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
+Reach = Literal["here", "nowhere", "server"]
 
 
 @dataclass(frozen=True, slots=True)
 class Arg:
     """One argument, declared as `field: Annotated[type, Arg(...)] = default`: how it is read, what a client is told of
-    it, its other names, its limits (inclusive). `name` is the field's; without a default it is `required`.
+    it, its other names, its limits (inclusive). `far`: what it takes from a caller whose files are elsewhere; None where
+    the argument is not for them. `name` is the field's; without a default it is `required`.
     """
 
     kind: KindName
@@ -27,12 +31,16 @@ class Arg:
     also: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    far: str | None = ""
     name: str = ""
     required: bool = False
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, reach: Reach = "here") -> dict[str, Any]:
         enum = {"enum": list(self.choices)} if self.choices else {}
-        return KINDS[self.kind].schema | enum | ({"description": self.doc} if self.doc else {})
+        doc = self.doc
+        if self.far and reach != "here":
+            doc = self.far if reach == "nowhere" else f"Paths on the server, {self.far}"
+        return KINDS[self.kind].schema | enum | ({"description": doc} if doc else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +91,12 @@ def arguments_of(declared: type[ModelArgs]) -> tuple[Arg, ...]:
     return _rows[declared]
 
 
-def schema(declared: type[ModelArgs]) -> dict[str, Any]:
+def schema(declared: type[ModelArgs], reach: Reach = "here") -> dict[str, Any]:
     """The JSON Schema of a tool's input."""
-    rows = arguments_of(declared)
+    rows = [a for a in arguments_of(declared) if reach == "here" or a.far is not None]
     return {
         "type": "object",
-        "properties": {a.name: a.schema() for a in rows},
+        "properties": {a.name: a.schema(reach) for a in rows},
         "required": [a.name for a in rows if a.required],
     }
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.clients import McpClient
-from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, MissingExtra, TooLong
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.progress import Progress
 from glm_mcp.outputs import SCHEME, Outputs
-from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
-from glm_mcp.tools.arguments import ModelArgs, schema
+from glm_mcp.tools.arguments import ModelArgs, Reach, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
@@ -84,10 +84,27 @@ class Tool:
     args: type[ModelArgs]
     run: Callable[[Deps, Any], Awaitable[ToolResult]]
     reads_only: bool = True
+    far: str = ""  # the description for a caller on another machine, where that differs
     hint: str = ""
 
-    def schema(self) -> dict[str, Any]:
-        return schema(self.args)
+    def schema(self, reach: Reach = "here") -> dict[str, Any]:
+        return schema(self.args, reach)
+
+
+async def run_tool(tool: Tool, deps: Deps, args: Any) -> ToolResult:
+    """The tool run; once more where the first try taught what a self-hosted engine takes at once."""
+    await deps.glm.meet()
+    try:
+        return await tool.run(deps, args)
+    except GLMError as error:
+        if error.about != "limits":
+            raise
+        deps.progress.say("the engine takes less at once: dividing")
+        try:
+            return await tool.run(deps, args)
+        except (TooLong, InvalidRequest) as again:
+            # Without a status it is said in our own count, which says less than the engine's words.
+            raise (again if again.status else error) from again
 
 
 def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
@@ -148,7 +165,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     links = tuple(result.links)
     fixed = RESERVE + _length(meta) + _length(head + closing_line)
     linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
-    if fixed + linked > deps.client.budget // 2:
+    if not deps.client.links or fixed + linked > deps.client.budget // 2:
         links, linked = (), 0  # the head names the same files
     room = max(MINIMUM_CHARS, deps.client.budget - fixed - linked)
     size: Callable[[str], int] = _length
@@ -191,11 +208,15 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
+    if isinstance(error, MissingExtra) and deps and not deps.client.local:
+        error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
-    if len(error.attempts) > 1:
+    if deps and not deps.client.errors_twice:
+        meta = {"error": {"kind": error.kind}}
+    elif len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])
     if partial:
         budget = deps.client.budget if deps else McpClient().budget

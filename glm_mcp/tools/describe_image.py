@@ -31,6 +31,7 @@ class ImageArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, data URLs, base64 or clipboard",
+            far="URLs, data URLs or base64",
             also=(
                 *("image", "image_source", "image_path", "path", "paths", "url", "urls"),
                 *("file", "files", "source", "picture"),

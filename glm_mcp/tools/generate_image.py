@@ -27,6 +27,7 @@ from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
+from glm_mcp.media.sources.pasted import new_file
 from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread
@@ -55,6 +56,7 @@ class DrawArgs(ModelArgs):
         Arg(
             "text",
             "File or folder; the suffix sets the format",
+            far=None,
             also=("output_path", "path", "file", "filename", "save_path"),
         ),
     ] = ""
@@ -145,7 +147,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
         raise InvalidRequest("generate_image: prompt is empty", "Say what to draw.")
     size = plan_size(args.size)
     # Where it goes is settled before anything is asked for: an image that cannot be saved is an image lost.
-    output = args.output.strip().strip("'\"`")
+    output = new_file(args.output)
     target = await in_thread(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
     if args.quality:
@@ -321,5 +323,6 @@ TOOL = Tool(
     DrawArgs,
     run,
     reads_only=False,
+    far="Draw a picture from words (CogView). The answer links to it. 5-20 s. A visible 'AI generated' mark stays on it.",
     hint="draw, illustration, icon, logo, background, picture from text, CogView",
 )

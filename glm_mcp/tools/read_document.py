@@ -32,12 +32,12 @@ class ReadArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, glm://outputs/ID",
+            far="URLs, data URLs, glm://outputs/ID",
             also=("document", "file", "files", "path", "paths", "url", "source", "file_path", "uri"),
         ),
     ]
     prompt: Annotated[
-        str,
-        Arg("text", "A question; none: the document as Markdown", also=("question", "query", "message")),
+        str, Arg("text", "A question; none: the document as Markdown", also=("question", "query", "message"))
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(DOCUMENT))] = None
     pages: Annotated[str | None, Arg("pages", "1-5,8", also=("page", "page_range", "sheets"))] = None

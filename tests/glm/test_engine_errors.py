@@ -93,8 +93,8 @@ def test_an_answer_that_is_too_long_may_have_what_the_window_leaves(message: str
             Again.NEXT,
             "--limit-mm-per-prompt",
         ),
-        ("The model `x` does not exist.", 404, "invalid_request", Again.GONE, "GLM_CHAT_MODEL"),
-        ("model 'x' not found", 404, "invalid_request", Again.GONE, "GLM_CHAT_MODEL"),
+        ("The model `x` does not exist.", 404, "config", Again.GONE, "GLM_CHAT_MODEL"),
+        ("model 'x' not found", 404, "config", Again.GONE, "GLM_CHAT_MODEL"),
         (
             '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
             400,

@@ -122,7 +122,12 @@ def test_after_the_last_model_the_round_begins_again(
         ([standing(T, rests_until=9.0), refused(V6, 3)], f"ask {T}"),
         # one that has just refused another call is left in peace for a moment
         ([standing(T, pauses_until=4.0), standing(V6), standing(L)], f"ask {V6}"),
-        ([standing(T, pauses_until=4.0)], "wait 4"),
+        # in whose queue a call keeps its place where nobody else can be asked
+        ([standing(T, pauses_until=4.0)], f"ask {T}"),
+        ([standing(T, pauses_until=4.0), refused(V6, 5)], f"ask {T}"),
+        ([standing(T, pauses_until=4.0), silent(V6, 0.0)], "wait 5"),
+        ([queued(T, 0.0, 0.0, pauses_until=4.0), standing(V6)], f"ask {V6}"),
+        ([queued(T, 0.0, 0.0, pauses_until=4.0)], "wait 60"),
         # too busy to begin within its time
         ([standing(T, queue_s=6.0), standing(V6), standing(L)], f"ask {V6}"),
         ([standing(T, queue_s=4.0), standing(V6), standing(L)], f"ask {T}"),
@@ -238,7 +243,8 @@ def test_whatever_happened_only_who_may_be_asked_is_and_no_wait_is_over_before_i
             assert model in models
             assert model.phase is Phase.IDLE
             assert not model.out
-            assert max(model.ready_at, model.pauses_until) <= now
+            assert model.ready_at <= max(now, model.pauses_until)
+            assert model.pauses_until <= now or not busy
             assert not any(m.phase is Phase.SPEAKING for m in models)
             assert beside or not busy
             assert all(m.late_at <= now for m in busy if m.phase is Phase.SILENT)

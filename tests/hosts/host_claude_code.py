@@ -7,6 +7,9 @@ from pathlib import Path
 
 from hosts.clients import CALLS, COMMAND, MARKS, OTHER, home, needs, write
 from hosts.models import DONE, Model, messages, messages_results
+from support.processes import environment, over_http
+
+TOKEN = "a-token-of-enough-characters"
 
 
 def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) -> None:
@@ -52,6 +55,35 @@ def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) 
     file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
     assert file["mcpServers"] == {"other": OTHER}
     assert here.left_running() == []
+
+
+def test_a_prompt_gets_every_word_of_the_line(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    here.install("claude-code")
+    for line, words in (
+        ("report.pdf what was sold", ['documents="report.pdf"', "to know: what was sold"]),
+        ('"my report.pdf" what was sold', ['documents="my report.pdf"', "to know: what was sold"]),
+    ):
+        with Model([], messages) as model:
+            done = here.run(
+                claude, "-p", f"/mcp__glm__ask-document {line}",
+                ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy",
+            )  # fmt: skip
+        assert done.code == 0, done.text
+        asked = json.dumps([body["messages"] for body in model.requests])
+        assert [word for word in words if word not in asked and json.dumps(word)[1:-1] not in asked] == []
+
+
+def test_a_token_is_sent_to_a_team_s_server(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    env = environment(here.path, GLM_SIMULATE="1", GLM_HTTP_TOKEN=TOKEN)
+    with over_http(env, here.project) as (url, _):
+        here.install("claude-code", "--http", f"{url}/mcp", "--token-env", "TEAM_TOKEN")
+        assert TOKEN not in (here.path / ".claude.json").read_text(encoding="utf-8")
+        listed = here.run(claude, "mcp", "list", TEAM_TOKEN=TOKEN)
+    assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
 
 
 def test_a_project_s_file_is_read_and_waits_for_approval(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import httpx
+import httpx2
 import pytest
+from mcp.client.streamable_http import streamable_http_client
 from support.canary import Watched
 from support.processes import COMMAND, environment, over_http, ran, unreadable_result
 from support.toolkit import text_of
@@ -55,8 +57,8 @@ def url(shared: Simulator, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def open_url(shared: Simulator, folder: Path) -> Iterator[str]:
-    """A server that may read the working folder."""
-    env = environment(folder / "home", shared, GLM_ALLOWED_DIRS=str(folder))
+    """A server that may read the working folder, and so wants a token."""
+    env = environment(folder / "home", shared, GLM_ALLOWED_DIRS=str(folder), GLM_HTTP_TOKEN=TOKEN)
     with over_http(env, folder) as (address, _):
         yield address
 
@@ -71,7 +73,10 @@ async def test_all_five_tools_answer(mode: Any, open_url: str) -> None:
         ("generate_image", {"prompt": "a hill"}),
     ]
     with anyio.fail_after(50):
-        async with Watched(f"{open_url}/mcp", mode=mode) as client:
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as allowed,
+            Watched(streamable_http_client(f"{open_url}/mcp", http_client=allowed), mode=mode) as client,
+        ):
             assert client.protocol_version == ("2026-07-28" if mode != "legacy" else "2025-11-25")
             assert [t.name for t in (await client.list_tools()).tools] == list(TOOLS)
             for tool, arguments in calls:
@@ -106,7 +111,7 @@ def test_health_says_that_it_is_well(url: str) -> None:
         ({"Host": "evil.example"}, 421),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
-        ({"Origin": "http://localhost:3000"}, 400),  # let through: what is missing is a session
+        ({"Origin": "http://localhost:3000"}, 200),
     ],
 )
 def test_a_web_page_elsewhere_cannot_reach_it(headers: dict[str, str], status: int, url: str) -> None:
@@ -177,12 +182,9 @@ async def test_with_a_token_only_those_who_send_it_are_served(shared: Simulator,
                 for path in ("/mcp", "/", "/nothing"):
                     refused = await plain.post(f"{url}{path}", json=PING)
                     assert refused.status_code == 401
-                    assert refused.headers["WWW-Authenticate"] == "Bearer"
+                    assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
                     assert TOKEN not in refused.text
                 assert (await plain.get(f"{url}/health")).status_code == 200
-        import httpx2
-        from mcp.client.streamable_http import streamable_http_client
-
         for header in (f"Bearer {TOKEN}", f"bearer {TOKEN}"):
             async with (
                 httpx2.AsyncClient(headers={"Authorization": header}, trust_env=False) as allowed,

@@ -14,7 +14,8 @@ import pytest
 from support.connect import Connect
 from support.paths import DATA
 
-from glm_mcp.server.app import TOOLS, describe
+from glm_mcp.server.app import TOOLS
+from glm_mcp.server.protocol import describe
 from glm_mcp.tools.arguments import arguments_of
 
 pytestmark = pytest.mark.anyio

@@ -92,10 +92,10 @@ def test_it_starts_in_a_folder_that_was_deleted(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_a_wrong_setting_ends_it_with_one_line_on_stderr_and_nothing_on_stdout(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_one_line_on_stderr_and_ends_nothing(tmp_path: Path) -> None:
     env = environment(tmp_path / "home", GLM_DEADLINE_S="soon")
     done = ran(COMMAND, env, tmp_path, input="")
-    assert done.returncode == 1
+    assert done.returncode == 0
     assert done.stdout == ""
     assert done.stderr.startswith("config: GLM_DEADLINE_S is 'soon'; it may be seconds, 1 to 3600.")
     assert len(done.stderr.splitlines()) == 1

@@ -46,5 +46,5 @@ async def test_the_engine(
 
 async def test_the_doctor_says_what_the_engine_serves(engine: Backend) -> None:
     found = {f.what: f for f in await examine(Settings(**engine.settings()))}
-    assert "served: glm-tiny; asked: glm-tiny for text, 8,192 tokens" in found["models"].said
+    assert "It serves glm-tiny; asked: glm-tiny for text, 8,192 tokens" in found["models"].said
     assert found["service"].state == "ok"

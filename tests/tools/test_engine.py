@@ -253,7 +253,7 @@ async def test_a_model_that_is_not_served_is_named_with_those_that_are(
     settings = at(sim, models=("glm-a", "glm-b"))
     async with connect(**settings, GLM_CHAT_MODEL="glm-4.7-flash") as client:
         text = await fail(client, "chat", prompt="Hello")
-    assert text.startswith("invalid_request: the engine does not serve this model")
+    assert text.startswith("config: the engine does not serve this model")
     assert "It serves glm-a, glm-b." in text
     assert "GLM_CHAT_MODEL" in text
 
@@ -360,7 +360,9 @@ async def test_a_window_larger_than_we_assume_is_used(connect: Connect, sim: Sim
     assert len(chats(sim)) == 1
 
 
-async def test_the_key_goes_with_the_question_which_models_there_are(connect: Connect, sim: Simulator) -> None:
+async def test_the_key_goes_with_the_question_which_models_there_are(
+    connect: Connect, sim: Simulator
+) -> None:
     settings = at(sim) | {"GLM_API_KEY": sim.key}
     async with connect(**settings) as client:
         await say(client, "chat", prompt="Hello")

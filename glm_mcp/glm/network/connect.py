@@ -18,6 +18,8 @@ from glm_mcp.glm.network.failures import why
 from glm_mcp.glm.network.proxy import Proxy
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
+POOL = 4  # connections of one pool, which looks through them, and through all that wait, for each request
+KEEP_S = 30.0  # an idle connection
 
 
 class ProxyUnreached(httpx.ProxyError):
@@ -25,26 +27,19 @@ class ProxyUnreached(httpx.ProxyError):
 
 
 class Connections(httpx.AsyncHTTPTransport):
-    """A pool of connections for one way. Making it reads certificates where they are needed, some 30 ms.
-
-    `secure`: for https addresses. Raises ConfigError: certificates that the environment names cannot be read.
+    """A small pool of connections for one way. `context`: for TLS with the service, False without; `greeted`: for TLS with a
+    proxy that wants it.
     """
 
-    def __init__(self, proxy: Proxy | None, *, secure: bool, limits: httpx.Limits | None = None) -> None:
+    def __init__(
+        self, proxy: Proxy | None, context: ssl.SSLContext | bool, greeted: ssl.SSLContext | None
+    ) -> None:
         self._proxy = proxy
-        limits = limits or httpx.Limits()
-        through = None
-        certificates = _certificates() if secure else False
-        if proxy is not None:
-            if proxy.socks:
-                # httpcore keeps the place of a connection whose greeting with a SOCKS proxy was cancelled.
-                limits = httpx.Limits(
-                    max_keepalive_connections=limits.max_keepalive_connections,
-                    keepalive_expiry=limits.keepalive_expiry,
-                )
-            greeted = _certificates() if proxy.url.startswith("https:") else None
-            through = httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=greeted)
-        super().__init__(verify=certificates, proxy=through, limits=limits, trust_env=False)
+        through = httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=greeted) if proxy is not None else None
+        # httpcore keeps the place of a connection whose greeting with a SOCKS proxy was cancelled.
+        most = None if proxy is not None and proxy.socks else POOL
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=POOL, keepalive_expiry=KEEP_S)
+        super().__init__(verify=context, proxy=through, limits=limits, trust_env=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         with anyio.CancelScope() as scope:
@@ -109,7 +104,7 @@ class _Steps:
         self._scope.deadline = anyio.current_time() + CONNECT_S if on else math.inf
 
 
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:

@@ -66,7 +66,7 @@ def plain(data: bytes) -> Plain | None:
 
 
 def _plain_png(data: bytes) -> Plain | None:
-    kept = [data[:8]]
+    kept = [memoryview(data)[:8]]
     animated = False
     for name, start, end in _chunks(data):
         right = _is_right(data, start, end)
@@ -74,7 +74,7 @@ def _plain_png(data: bytes) -> Plain | None:
             return None
         animated = animated or name == b"acTL"
         if right and name in _PNG_KEPT and _PNG_LENGTHS.get(name) in {None, end - start - 12}:
-            kept.append(data[start:end])
+            kept.append(memoryview(data)[start:end])
         if name == b"IEND":
             depth, colour, interlace = data[24], data[25], data[28]
             simple = (depth == 8 or colour == 3) and interlace == 0 and not animated

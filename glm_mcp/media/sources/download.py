@@ -128,10 +128,10 @@ async def _fetch(
     proxy = proxy_for(str(url), proxies)
     address = await _checked_address(url, resolver, proxied=proxy is not None)
     if transport is None:
-        from glm_mcp.glm.network.connect import Connections
+        from glm_mcp.glm.network.pools import Pools
 
         # Not cached: SSL_CERT_FILE may change, and a download takes longer than the loading of certificates.
-        transport = await anyio.to_thread.run_sync(partial(Connections, proxy, secure=url.scheme == "https"))
+        transport = await anyio.to_thread.run_sync(partial(Pools, proxy, secure=url.scheme == "https"))
     target, extensions = str(url), {}
     if proxy is None:
         target = str(replace(url, host=address))

@@ -27,6 +27,7 @@ from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
@@ -49,7 +50,12 @@ _VIDEO_PAGES = (
     "douyin.com",
     "youku.com",
 )
-_QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
+# What a chat window shows in the place of what was pasted: it leads nowhere.
+_MARK = re.compile(
+    r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
+)
+_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
+_LINES = 50
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
@@ -81,6 +87,9 @@ async def resolve_source(
     Raises NotFound, ForbiddenPath, ForbiddenURL, InvalidRequest, UnsupportedMedia, MediaTooLarge, TimedOut.
     """
     text, terms = tidy(argument), _Terms(want, sandbox, max_bytes)
+    lines = await in_thread(_lines, text, sandbox) if "\n" in text else []
+    if lines:
+        return await _resolve_all(lines, terms, outputs, left_out)
     if text.lower() == "clipboard":
         if sandbox.remote:
             raise ForbiddenPath(
@@ -93,28 +102,32 @@ async def resolve_source(
     return await in_thread(_resolve, text, terms, outputs, left_out)
 
 
-def tidy(argument: str) -> str:
-    """An argument without what wraps it: white space, and one pair of quotes, backticks or angle brackets."""
-    text = argument.strip()
+async def _resolve_all(
+    lines: list[str], terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None
+) -> list[Source]:
+    sources: list[Source] = []
     try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            "the source holds half a character (a lone surrogate)", "Check the path."
-        ) from error
-    for pair in _QUOTES:
-        if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[-1]:
-            text = text[1:-1].strip()
-            break
-    if not text:
-        raise InvalidRequest(
-            "an empty source was given", "Give a path, an http(s) or data: URL, base64, or `clipboard`."
-        )
-    return text
+        for line in lines:
+            sources += await in_thread(_resolve, tidy(line), terms, outputs, left_out)
+    except BaseException:
+        _close(sources)
+        raise
+    return sources
+
+
+def _lines(text: str, sandbox: Sandbox) -> list[str]:
+    """The sources of an argument that names one a line; none where it is no such list."""
+    if text[:5].lower() == "data:" or looks_like_base64(text) or _is_file(text, sandbox):
+        return []
+    lines = [_ITEM.sub("", line.strip(), count=1) for line in text.splitlines() if line.strip()]
+    named = all(len(line) < 2_000 and re.search(r"[./\\]", line) for line in lines)
+    return lines if named and 1 < len(lines) <= _LINES else []
 
 
 def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None) -> list[Source]:
     start = text[:40].lower()
+    if _MARK.fullmatch(text) and not _is_file(text, terms.sandbox):
+        raise _only_a_mark(text, terms.sandbox)
     if start.startswith("data:"):
         base, fragment = split_fragment(text)
         return [_of_bytes(read_data_url(base, terms.max_bytes), "", fragment, terms)]
@@ -142,6 +155,15 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         skip = (UnsupportedMedia, ForbiddenPath)
     return _open_all(
         list(files.paths), files.fragment, terms, matched=files.matched, skip=skip, left_out=left_out
+    )
+
+
+def _only_a_mark(text: str, sandbox: Sandbox) -> InvalidRequest:
+    here = "Pass clipboard while what was pasted is still in it, or save it to a file and pass its path."
+    far = "Send the picture itself, as a data: URL or base64."
+    return InvalidRequest(
+        f"{text} is how the chat shows something that was pasted; no file has that name",
+        far if sandbox.remote else here,
     )
 
 

@@ -1,118 +1,193 @@
-"""The streamable-HTTP application: the protocol at /mcp, health at /health, a bearer token where one is set."""
+"""The streamable-HTTP application, the protocol at /mcp behind the guard, and its server."""
 
 from __future__ import annotations
 
-import hmac
-import logging
-import os
+import gc
 import socket
 import sys
-import threading
-from collections.abc import Callable
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import anyio
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.server.app import App, build
+from glm_mcp.server.http.authenticator import Authenticator
+from glm_mcp.server.http.endpoint import Endpoint
+from glm_mcp.server.http.guard import Authenticates, Guard
+from glm_mcp.server.http.hosts import LOOPBACK, Hosts
+from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.replicas import Replicas
+from glm_mcp.server.http.running import Elsewhere, Running
+from glm_mcp.server.http.sessions import Sessions
+from glm_mcp.settings import Settings
 from glm_mcp.threads import few_heaps
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-GRACE_S = 1  # for calls in flight after a signal, before they are cancelled
-STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-BODY_BYTES = (
-    32 * 1024 * 1024
-)  # of one request: a picture as base64 among the arguments; the SDK's own limit is 4 MiB
-
-
-def application(app: App, *, host: str = "127.0.0.1") -> Starlette:
-    """The ASGI application.
-
-    Raises ConfigError for an address beyond loopback without a token.
-    """
     from starlette.requests import Request
-    from starlette.responses import JSONResponse
+    from starlette.responses import Response
+
+NOT_READY = 503
+FILES = 16_384
+GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
+
+Readiness = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+def application(
+    app: App,
+    *,
+    host: str = "127.0.0.1",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    authenticator: Authenticates | None = None,
+    running: Running | None = None,
+    readiness: Readiness | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> Guard:
+    """The ASGI application. `elsewhere`: the other replicas. `readiness` tells what is not ready, by name and why; nothing where all is.
+
+    Raises ConfigError for an address beyond loopback, or folders to read, without a token.
+    """
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
     from starlette.routing import Route
 
-    token = app.settings.http_token
-    if host not in LOOPBACK and token is None:
+    authenticator = authenticator or Authenticator(app.settings)
+    _secured(app.settings, host, asks=authenticator.asks)
+    running = running or Running()
+    if app.glm.shared is not None:
+        others = Replicas(app.glm.shared, running)
+        elsewhere, readiness = elsewhere or others, readiness or others.readiness
+    server = build(app)
+    server.middleware.append(running)
+    secret = app.settings.session_secret
+    sessions = Sessions(secret.get_secret_value() if secret else None)
+    endpoint = Endpoint(server, sessions=sessions, running=running, limits=limits, elsewhere=elsewhere)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with endpoint.manager.run():
+            yield
+        await authenticator.close()
+
+    routes = [
+        *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),
+        *(Route(path, _health(app), methods=["GET"]) for path in ("/health", "/healthz")),
+        Route("/readyz", _ready(readiness, running), methods=["GET"]),
+    ]
+    starlette = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _not_served},
+    )
+    starlette.router.redirect_slashes = False  # a client behind TLS loses its body or its header on the way
+    return Guard(
+        starlette,
+        settings=app.settings,
+        authenticator=authenticator,
+        hosts=Hosts.of(app.settings, host),
+        limits=limits,
+    )
+
+
+def _secured(settings: Settings, host: str, *, asks: bool) -> None:
+    if asks:
+        return
+    mend = "Set GLM_HTTP_TOKEN (16 or more characters), or"
+    if host not in LOOPBACK:
         raise ConfigError(
-            f"serving at {host} would let anybody on the network use the key",
-            "Set GLM_HTTP_TOKEN (16 or more characters), or serve at 127.0.0.1.",
+            f"serving at {host} would let anybody on the network use the key", f"{mend} serve at 127.0.0.1."
+        )
+    if settings.allowed_dirs:
+        raise ConfigError(
+            "without a token every program of this machine could read the folders of GLM_ALLOWED_DIRS",
+            f"{mend} take GLM_ALLOWED_DIRS out.",
         )
 
-    async def health(_: Request) -> JSONResponse:
+
+def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
+    from starlette.responses import JSONResponse
+
+    async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__, "tools": [t.name for t in app.tools]})
 
-    starlette = build(app).streamable_http_app(
-        host=host,
-        max_request_body_size=BODY_BYTES,
-        custom_starlette_routes=[Route("/health", health, methods=["GET"])],
-    )
-    if token is not None:
-        starlette.add_middleware(_Bearer, token=token.get_secret_value())
-    return starlette
+    return health
 
 
-class _Bearer:
-    """Asks for `Authorization: Bearer <token>` everywhere but at /health."""
+def _ready(readiness: Readiness | None, running: Running) -> Callable[[Request], Awaitable[Response]]:
+    from starlette.responses import JSONResponse
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self.app, self.expected = app, token.encode()
+    async def ready(_: Request) -> Response:
+        missing = dict(await readiness()) if readiness is not None else {}
+        if running.stopped:
+            missing["server"] = "it is being stopped"
+        shown = {"status": "not ready", "missing": missing} if missing else {"status": "ready"}
+        return JSONResponse(shown, NOT_READY if missing else 200)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != "/health":
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            scheme, _, rest = given.partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(rest.strip(), self.expected):
-                from starlette.responses import JSONResponse
+    return ready
 
-                refused = JSONResponse(
-                    {
-                        "error": "unauthorized",
-                        "message": "Send the header Authorization: Bearer <GLM_HTTP_TOKEN>.",
-                    },
-                    401,
-                    {"WWW-Authenticate": "Bearer"},
-                )
-                await refused(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+
+async def _not_served(_: Request, error: Exception) -> Response:
+    from starlette.exceptions import HTTPException
+    from starlette.responses import JSONResponse
+
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    words = {404: "Nothing is served here. The protocol is at /mcp."}
+    name = error.detail.lower().replace(" ", "_")
+    shown = {"error": name, "error_description": words.get(error.status_code, error.detail)}
+    return JSONResponse(shown, error.status_code, error.headers)
 
 
 def serve(
-    app: App, host: str, port: int, ready: Callable[[str], None], *, log_level: str = "warning"
+    app: App,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    *,
+    log_level: str = "warning",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> None:
     """Serves until interrupted; `ready` hears the address once connections are taken.
 
-    Raises ConfigError when the address cannot be used.
+    Raises ConfigError when the address, or what replicas share, cannot be used.
     """
     try:
-        import uvicorn
+        from sse_starlette.sse import AppStatus
     except ImportError:
         raise MissingExtra("http", "serving over HTTP") from None
     few_heaps()
-    asgi: Any = application(app, host=host)
+    _many_files()
+    # It would cut the streams of older clients; here each is ended with an answer.
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
+    from glm_mcp.server.http.connections import server
+
+    # What has been loaded stays: looking through it for garbage takes a tenth of the CPU of many small calls.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+    running = Running()
+    asgi = application(app, host=host, limits=limits, running=running)
     listening = _listen(host, port)
-    # A client may hold its stream open for ever; what still runs after the grace is cancelled.
-    config = uvicorn.Config(asgi, log_level=log_level, timeout_graceful_shutdown=GRACE_S, log_config=None)
+    serving = server(asgi, running, limits, log_level=log_level)
 
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            # What is said of calls cut short is no news any more.
-            for name in ("uvicorn.error", "mcp"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)
-            end = threading.Timer(STOP_S, os._exit, [128 + sig])
-            end.daemon = True
-            end.start()
-            super().handle_exit(sig, frame)
+    async def begin() -> None:
+        async with app.glm.sharing():
+            ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+            await serving.serve([listening])
 
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
-    Server(config).run(sockets=[listening])
+    # By anyio, which then need not look for its event loop each time: a tenth of a call's CPU.
+    anyio.run(begin)
+
+
+def _many_files() -> None:
+    """Lets this process open as many files as it may: each connection is one, and macOS begins with 256."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
 
 
 def _listen(host: str, port: int) -> socket.socket:

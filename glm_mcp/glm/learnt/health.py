@@ -58,6 +58,9 @@ class Health:
 
         Refusals of one spell count once: those that come while it rests already do not.
         """
+        self._rests(model, wait)
+
+    def _rests(self, model: str, wait: float) -> None:
         known, now = self.of(model), self._clock()
         known.pauses_until = max(known.pauses_until, now + min(wait, self._pause))
         if now < known.rests_until:
@@ -70,7 +73,7 @@ class Health:
         """It was silent for so long, and another answered meanwhile."""
         # It may just be slow: where most are silent to the end of their time, that time grows.
         self.of(model).first_bytes.append(GROWTH * silent_s / PATIENCE)
-        self.refused(model)
+        self._rests(model, 0.0)
 
     def spoke(self, model: str, after_s: float) -> None:
         """Its answer began after so long."""

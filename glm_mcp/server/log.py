@@ -13,6 +13,7 @@ import logging
 import sys
 import traceback
 import warnings
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -21,6 +22,9 @@ from glm_mcp.text import clean, without_any_secret
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 LINE_CHARS = 2_000
+REQUEST: ContextVar[str] = ContextVar(
+    "request", default=""
+)  # id of the HTTP request that a record belongs to
 
 
 class _Plain(logging.Formatter):
@@ -36,6 +40,8 @@ class _Plain(logging.Formatter):
         info, bare = record.exc_info, copy.copy(record)
         bare.exc_info = bare.exc_text = bare.stack_info = None
         line = _line(super().format(bare))
+        if ident := REQUEST.get():
+            line += f" [request {ident}]"
         if info and self.tracebacks:
             line += "\n" + _trace(info, content=self.content)
         elif info and info[0]:
@@ -57,6 +63,8 @@ class _JSON(logging.Formatter):
             "logger": record.name,
             "message": _line(record.getMessage()),
         }
+        if ident := REQUEST.get():
+            shown["request"] = ident
         info = record.exc_info
         if info and info[0]:
             shown["error"] = info[0].__name__

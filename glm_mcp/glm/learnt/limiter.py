@@ -1,0 +1,177 @@
+"""The queue in front of a model, for the calls of one process."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import median_low
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from glm_mcp.glm.learnt.level import Grant, Level
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+REMEMBERED = 9  # attempts whose time is remembered
+STUCK = 3.0  # an attempt that takes so many times what it usually does may take for ever
+
+Hear = Callable[[int], None]
+
+
+def unheard() -> None:
+    """A pause concerns only those who can go elsewhere."""
+
+
+class Limits(Protocol):
+    """What limits the calls at once of one model, and in which order they come: in this process, or over several."""
+
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def running(self) -> int:
+        """Places held by this process."""
+
+    def slot(
+        self, on_position: Hear, *, since: float, on_pause: Callable[[], None] = unheard
+    ) -> AbstractAsyncContextManager[Grant]:
+        """Holds one place, given in the order in which calls began (`since`), whoever asks first.
+
+        `on_position(place)` is called with the place in the queue, from 1, and at each change; `on_pause()` when all who
+        wait are held up. The holder writes into the grant what became of its attempt.
+        """
+
+    def queue_s(self) -> float:
+        """Seconds that a call would wait for a place now: 0 where there is one, infinite where those that run are stuck."""
+
+
+def wait_s(*, limit: int, waiting: int, ages: Sequence[float], took: Sequence[float]) -> float:
+    """Seconds that one who comes now waits where no place is free. `ages`: how long those inside have been there; `took`:
+    what the last ones took.
+    """
+    usual = median_low(took) if took else 1.0
+    oldest = max(ages, default=0.0)
+    if limit == 1 and oldest > STUCK * usual and oldest > STUCK:
+        return math.inf
+    return max(0.0, usual - oldest) + usual * ((waiting + 1) // limit)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    on_position: Hear
+    on_pause: Callable[[], None]
+    since: float
+    event: anyio.Event = field(default_factory=anyio.Event)
+    began: float | None = None  # when its place was given to it
+
+
+class Limiter:
+    """`Limits` for the calls of one process."""
+
+    def __init__(
+        self, start: int, ceiling: int | None = None, *, clock: Callable[[], float] = anyio.current_time
+    ) -> None:
+        self._clock = clock
+        self._level = Level(start, ceiling, clock)
+        self._running: list[float] = []  # when each began
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
+        self._queue: deque[_Waiter] = deque()
+        self._opens = -math.inf  # nobody is given a place before
+
+    @property
+    def limit(self) -> int:
+        return self._level.limit
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @asynccontextmanager
+    async def slot(
+        self, on_position: Hear, *, since: float, on_pause: Callable[[], None] = unheard
+    ) -> AsyncIterator[Grant]:
+        if self._queue or not self._free():
+            began = await self._wait(_Waiter(on_position, on_pause, since))
+        else:
+            began = self._begin()
+        grant = self._level.grant()
+        try:
+            yield grant
+            self._took.append(self._clock() - began)
+        finally:
+            self._level.learn(grant)
+            if grant.pause_s > 0:
+                self._pause(grant.pause_s)
+            self._end(began)
+
+    def queue_s(self) -> float:
+        pause = max(0.0, self._opens - self._clock())
+        if len(self._running) < self.limit and not self._queue:
+            return pause
+        ages = [self._clock() - began for began in self._running]
+        return pause + wait_s(limit=self.limit, waiting=len(self._queue), ages=ages, took=self._took)
+
+    def _free(self) -> bool:
+        return len(self._running) < self.limit and self._clock() >= self._opens
+
+    async def _wait(self, waiter: _Waiter) -> float:
+        """When its place was given to it."""
+        at = len(self._queue)
+        while at and self._queue[at - 1].since > waiter.since:
+            at -= 1
+        self._queue.insert(at, waiter)
+        self._tell(at)
+        try:
+            while waiter.began is None:
+                with anyio.move_on_after(self._pause_s()):
+                    await waiter.event.wait()
+                if waiter.began is None:  # a pause has begun, or is over
+                    waiter.event = anyio.Event()
+                    self._hand_on()
+        except BaseException:
+            if waiter.began is None:
+                at = self._queue.index(waiter)
+                self._queue.remove(waiter)
+                self._tell(at)
+            else:
+                self._end(waiter.began)
+            raise
+        return waiter.began
+
+    def _pause_s(self) -> float | None:
+        left = self._opens - self._clock()
+        return left if left > 0 else None
+
+    def _pause(self, seconds: float) -> None:
+        """Nobody leaves the queue or overtakes in it."""
+        self._opens = max(self._opens, self._clock() + seconds)
+        for waiter in self._queue:
+            waiter.event.set()
+            waiter.on_pause()
+
+    def _begin(self) -> float:
+        now = self._clock()
+        self._running.append(now)
+        return now
+
+    def _end(self, began: float) -> None:
+        self._running.remove(began)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        given = False
+        while self._queue and self._free():
+            waiter, given = self._queue.popleft(), True
+            waiter.began = self._begin()
+            waiter.event.set()
+        if given:
+            self._tell(0)
+
+    def _tell(self, start: int) -> None:
+        for place, waiter in enumerate(tuple(self._queue)[start:], start=start + 1):
+            waiter.on_position(place)

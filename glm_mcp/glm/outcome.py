@@ -1,0 +1,60 @@
+"""What a call that was not simply answered comes to: a part of an answer, an error, another model's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut
+from glm_mcp.glm.calls import Answer, Job
+from glm_mcp.glm.chat_call import ChatCall
+from glm_mcp.glm.findings import Findings
+from glm_mcp.glm.race import Race
+from glm_mcp.glm.stream import strip_boxes
+from glm_mcp.registry import CHAINS, Card, Endpoint, place
+
+
+def found_gone(model: str, findings: Findings) -> InvalidRequest:
+    return InvalidRequest(
+        f"{model} is not there for this endpoint and key: {findings.gone(model)}, as `glm-mcp doctor --live` found on {findings.asked[:10]}",
+        "Name another model; `glm-mcp models` lists them. `glm-mcp doctor --live` asks for it again.",
+    )
+
+
+def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
+    """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
+    error, arrived = race.error(), call.partial()
+    text = strip_boxes(arrived.draft.text) if arrived else None
+    if arrived is None or isinstance(error, ContentBlocked):
+        raise _thinking_too_long(error, call)
+    if not isinstance(error, TimedOut) or not job.free_text:
+        raise error.but(partial=text)
+    answer = call.answer(arrived.draft, arrived.model)
+    answer.partial, answer.cut = True, "deadline"
+    answer.notes.append(
+        f"stopped at the deadline of {race.deadline - race.started:.0f} s: the answer is not complete"
+    )
+    return answer
+
+
+def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
+    if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
+        return error.but(
+            message=f"{error.message}; {call.arrived.model} was still thinking",
+            hint="Call again with thinking=false, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
+        )
+    return error
+
+
+def instead_of(first: str, answer: Answer, unasked: str) -> str | None:
+    """The model that should have answered, and why it did not, `unasked` where it was not asked; None when it did."""
+    if answer.model == first:
+        return None
+    outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), unasked)
+    return f"{first} ({outcome})"
+
+
+def another(gone: Card, home: Endpoint, why_gone: Callable[[str], str]) -> str:
+    """A sentence that names a model of the platform to ask in the place of one that is gone; empty without any."""
+    role = "image" if gone.draws else "vision" if gone.images else "chat"
+    others = [m for m in CHAINS[role] if m != gone.id and not why_gone(m) and place(m, home)]
+    return f"Try {others[0]}. " if others else ""

@@ -1,0 +1,267 @@
+"""The one connection of a replica to Redis: scripts, messages between replicas, and what happens while it is away.
+
+`redis` is imported here alone, and only where GLM_REDIS_URL is set: it takes most of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.abc
+
+from glm_mcp.errors import ConfigError, MissingExtra
+
+LEASE_S = 3.0  # how long a place outlives the replica that holds it
+CONNECTIONS = 16  # a call more waits for one of them
+ANSWER_S = 1.0  # without an answer Redis is as good as gone; it is asked twice
+RETRY_S = 0.2  # between two tries to reach it again
+CLOCK_READINGS = 8  # so that calls of several replicas come in their order to the millisecond
+LEAVE_S = 1.0  # for what is given back at the end
+
+log = logging.getLogger(__name__)
+
+Run = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Lost(Exception):
+    """Redis does not answer."""
+
+
+class State(TypedDict):
+    """What people are told. `replicas`: as many as were alive when Redis was last heard; `lost_s`: since when it is away."""
+
+    redis: str
+    replicas: int
+    lost_s: float | None
+
+
+class Connection:
+    """Until `running` is entered, and while Redis is away, `up` is False and every replica keeps to its own share."""
+
+    channel = "glm:said"
+
+    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
+        try:
+            from redis import exceptions
+            from redis.asyncio import BlockingConnectionPool, Redis
+            from redis.asyncio.retry import Retry
+            from redis.backoff import NoBackoff
+        except ImportError:
+            raise MissingExtra("team", "sharing limits over several replicas (GLM_REDIS_URL)") from None
+        self.replica = secrets.token_hex(6)
+        self.lease_s = lease_s
+        self.up = False
+        self.replicas = 1
+        self.ahead_s = 0.0  # of Redis's clock before ours
+        self._where = _shown(url)
+        self._error = exceptions.RedisError
+        once = Retry(NoBackoff(), 1)  # a connection that Redis closed meanwhile
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=ANSWER_S,
+                socket_timeout=ANSWER_S,
+                socket_connect_timeout=ANSWER_S,
+                decode_responses=True,
+                retry=once,
+            )
+        except ValueError:
+            raise ConfigError(
+                "GLM_REDIS_URL is no address of Redis", "It may be redis://[:password@]host:port/number."
+            ) from None
+        self._redis = Redis.from_pool(pool)
+        self._scripts: dict[str, Any] = {}
+        self._handlers: dict[str, Callable[[str], None]] = {}
+        self._changes: list[Callable[[], None]] = []
+        self._runs: list[Run] = []
+        self._leaves: list[Run] = []
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._lost_at: float | None = None
+        self._listening: anyio.CancelScope | None = None
+
+    def state(self) -> State:
+        away = None if self._lost_at is None else round(anyio.current_time() - self._lost_at, 1)
+        return {"redis": "up" if self.up else "lost", "replicas": self.replicas, "lost_s": away}
+
+    def on(self, kind: str, hear: Callable[[str], None]) -> None:
+        """`hear(words)` is called with every message of a kind, our own too. A kind is two words."""
+        self._handlers[kind] = hear
+
+    def on_change(self, hear: Callable[[], None]) -> None:
+        """`hear()` is called when Redis is lost and when it is there again."""
+        self._changes.append(hear)
+
+    def spawn(self, run: Run, leave: Run) -> None:
+        """Runs it as long as `running` is entered; `leave` gives back what it holds, at the end."""
+        self._runs.append(run)
+        self._leaves.append(leave)
+        if self._tasks is not None:
+            self._tasks.start_soon(run)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connected.
+
+        Raises ConfigError where Redis is not to be had: limits that others count on would not be kept.
+        """
+        try:
+            await self._count()
+        except (self._error, OSError) as error:
+            raise ConfigError(
+                f"Redis at {self._where} (GLM_REDIS_URL) cannot be used: {_why(error)}",
+                "Start it, or unset GLM_REDIS_URL where only one process serves.",
+            ) from None
+        listens = anyio.Event()
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._listen, listens)
+            self._tasks.start_soon(self._live)
+            for run in self._runs:
+                self._tasks.start_soon(run)
+            await listens.wait()
+            try:
+                yield
+            finally:
+                with anyio.move_on_after(LEAVE_S, shield=True):
+                    await self._leave()
+                self._tasks.cancel_scope.cancel()
+        self._tasks, self.up = None, False
+        with anyio.CancelScope(shield=True):
+            await self._redis.aclose()
+
+    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """What a script answers; `script` names its file. Raises Lost."""
+        if not self.up:
+            raise Lost
+        try:
+            return await self._script(script)(keys=keys, args=args)
+        except (self._error, OSError) as error:
+            self._lose(error)
+            raise Lost from None
+
+    async def fetch(self, key: str) -> tuple[float, list[str]]:
+        """(seconds since 1970 on Redis's clock, a whole list). Raises Lost."""
+        try:
+            async with self._redis.pipeline(transaction=False) as both:
+                await both.time()
+                await both.lrange(key, 0, -1)
+                (seconds, micros), found = await both.execute()
+        except (self._error, OSError) as error:
+            self._lose(error)
+            raise Lost from None
+        return seconds + micros / 1e6, found
+
+    async def say(self, kind: str, words: str) -> None:
+        """Tells all replicas; nobody where Redis is away. A kind is two words."""
+        try:
+            if self.up:
+                await self._redis.publish(self.channel, f"{kind} {words}")
+        except (self._error, OSError) as error:
+            self._lose(error)
+
+    def _script(self, name: str) -> Any:
+        if name not in self._scripts:
+            here = files(__package__)
+            text = (here / f"{name}.lua").read_text("utf-8")
+            if name in {"take", "keep", "give"}:
+                text = (here / "common.lua").read_text("utf-8") + text
+            self._scripts[name] = self._redis.register_script(text)
+        return self._scripts[name]
+
+    async def _count(self, lives_s: float | None = None) -> None:
+        lives = self.lease_s if lives_s is None else lives_s
+        args = [self.replica, round(lives * 1000)]
+        self.replicas = max(1, await self._script("live")(keys=["glm:replicas"], args=args))
+
+    async def _live(self) -> None:
+        while True:
+            await anyio.sleep(self.lease_s / 3)
+            try:
+                if self.up:
+                    await self._count()
+            except (self._error, OSError) as error:
+                self._lose(error)
+
+    async def _listen(self, listens: anyio.Event) -> None:
+        """Hears the others; begins anew whenever the connection broke."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as heard:
+                    await heard.subscribe(self.channel)
+                    await self._came()
+                    listens.set()
+                    with anyio.CancelScope() as self._listening:
+                        async for message in heard.listen():
+                            self._hear(message["data"])
+            except (self._error, OSError) as error:
+                self._lose(error)
+            self._listening = None
+            await anyio.sleep(RETRY_S)
+
+    def _hear(self, message: str) -> None:
+        first, second, *words = message.split(" ", 2)
+        hear = self._handlers.get(f"{first} {second}")
+        if hear is not None:
+            hear(words[0] if words else "")
+
+    async def _came(self) -> None:
+        self.ahead_s = await self._read_clock()
+        await self._count()
+        if self._lost_at is not None:
+            log.warning("Redis at %s is there again: limits are shared with the other replicas", self._where)
+        self.up, self._lost_at = True, None
+        for hear in self._changes:
+            hear()
+
+    async def _read_clock(self) -> float:
+        """How far Redis's clock is ahead of ours; the answer that came soonest says it best."""
+        best = (math.inf, 0.0)
+        for _ in range(CLOCK_READINGS):
+            before = anyio.current_time()
+            seconds, micros = await self._redis.time()
+            took = anyio.current_time() - before
+            best = min(best, (took, seconds + micros / 1e6 - before - took / 2))
+        return best[1]
+
+    def _lose(self, error: Exception) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        if not self.up:
+            return
+        self.up, self._lost_at = False, anyio.current_time()
+        log.warning(
+            "Redis at %s is lost (%s): this replica keeps its share, one of %d, until it is there again",
+            self._where,
+            _why(error),
+            self.replicas,
+        )
+        for hear in self._changes:
+            hear()
+
+    async def _leave(self) -> None:
+        if not self.up:
+            return
+        try:
+            for leave in self._leaves:
+                await leave()
+            await self._count(0)
+        except (Lost, self._error, OSError):
+            return  # what was held ends by itself
+
+
+def _shown(url: str) -> str:
+    """Where Redis is, without a password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+def _why(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or "no answer"

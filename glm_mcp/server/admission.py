@@ -1,0 +1,243 @@
+"""Whether a caller may make one more call now: calls a minute, calls at once, tokens a day, decided in one step.
+
+Calls a minute are counted by the generic cell rate algorithm: a full minute's worth may come at once, then one each
+60/N seconds. Calls at once wait in the order in which they came. Tokens are known only after a call, so a budget may be
+overdrawn by the calls that were running when it ended. A call that is refused or gives up waiting uses nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from glm_mcp.errors import GLMError, QuotaError, RateLimited
+from glm_mcp.server.callers import Caller
+
+if TYPE_CHECKING:
+    from glm_mcp.glm.shared.share import Shared
+
+MINUTE_S = 60.0
+DAY_S = 86_400
+REMEMBERED = 1_000  # callers from which on those without a trace of today are forgotten
+
+OnPosition = Callable[[int], None]
+
+
+class Admitted(Protocol):
+    """One call that may go on."""
+
+    async def charge(self, tokens: int) -> None:
+        """Counts what it used against the caller's day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a caller uses. `calls_left`: of this minute, None where that has no limit."""
+
+    calls_left: int | None
+    running: int
+    queued: int
+    tokens_today: int
+
+
+class Admission(Protocol):
+    """The limits of callers, over one process or several."""
+
+    def admit(self, caller: Caller, on_position: OnPosition) -> AbstractAsyncContextManager[Admitted]:
+        """Holds one of the caller's places. `on_position(place)`: its place in the caller's queue, from 1, at each change.
+
+        Raises RateLimited or QuotaError, which say when to come back.
+        """
+
+    async def standing(self, caller: Caller) -> Standing: ...
+
+
+# The arithmetic. Times are seconds since 1970.
+
+
+def next_arrival(due: float, now: float, per_minute: int) -> tuple[float, float]:
+    """(when the next call would be due, seconds until this one may go): it may go where the second is 0.
+
+    `due`: what the first was after the caller's last call; 0 for a new one.
+    """
+    interval = MINUTE_S / per_minute
+    after = max(due, now) + interval
+    wait = after - MINUTE_S - now
+    return after, wait if wait > 1e-9 else 0.0
+
+
+def calls_left(due: float, now: float, per_minute: int) -> int:
+    """How many calls may go at once."""
+    return max(0, math.floor((MINUTE_S - max(0.0, due - now)) * per_minute / MINUTE_S + 1e-6))
+
+
+def day_of(now: float) -> int:
+    """The number of the day, in UTC."""
+    return int(now // DAY_S)
+
+
+def minute_is_used(caller: Caller, now: float, wait: float) -> GLMError:
+    at = time.strftime("%H:%M:%S", time.gmtime(now + wait))
+    return RateLimited(
+        f"{caller.per_minute:,} calls a minute are used",
+        f"The next at {at} UTC, in {math.ceil(wait)} s.",
+        retry_after=wait,
+    )
+
+
+def day_is_used(caller: Caller, now: float, used: int) -> GLMError:
+    wait = (day_of(now) + 1) * DAY_S - now
+    hours, minutes = divmod(math.ceil(wait / 60), 60)
+    return QuotaError(
+        f"{used:,} of {caller.tokens_per_day:,} tokens a day are used",
+        f"The next call is possible at 00:00 UTC, in {hours} h {minutes} min. Who runs this server can raise the limit.",
+        retry_after=wait,
+    )
+
+
+# In the memory of one process
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    on_position: OnPosition
+    event: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass(slots=True, eq=False)
+class _Used:
+    """What one owner uses."""
+
+    due: float = 0.0
+    running: int = 0
+    at_once: int | None = None  # as it was last told
+    queue: deque[_Waiter] = field(default_factory=deque)
+    day: int = 0
+    tokens: int = 0
+
+    def today(self, now: float) -> int:
+        return self.tokens if self.day == day_of(now) else 0
+
+    def hand_on(self) -> None:
+        given = False
+        while self.queue and (self.at_once is None or self.running < self.at_once):
+            waiter, given = self.queue.popleft(), True
+            self.running += 1
+            waiter.event.set()
+        if given:
+            self.tell()
+
+    def tell(self, start: int = 0) -> None:
+        for place, waiter in enumerate(tuple(self.queue)[start:], start=start + 1):
+            waiter.on_position(place)
+
+
+class _Call:
+    def __init__(self, used: _Used, clock: Callable[[], float]) -> None:
+        self._used, self._clock = used, clock
+
+    async def charge(self, tokens: int) -> None:
+        now = self._clock()
+        self._used.tokens = self._used.today(now) + tokens
+        self._used.day = day_of(now)
+
+
+class MemoryAdmission:
+    """The limits of the callers of one process. `clock`: seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._owners: dict[str, _Used] = {}
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+        """See Admission."""
+        used = self._of(caller)
+        self._count(caller, used)
+        try:
+            await self._place(used, on_position)
+        except BaseException:
+            self._uncount(caller, used)
+            raise
+        try:
+            self._within_day(caller, used)  # it may have been used up in the queue
+        except GLMError:
+            self._uncount(caller, used)
+            self._leave(used)
+            raise
+        try:
+            yield _Call(used, self._clock)
+        finally:
+            self._leave(used)
+
+    async def standing(self, caller: Caller) -> Standing:
+        used, now = self._owners.get(caller.owner, _Used()), self._clock()
+        left = calls_left(used.due, now, caller.per_minute) if caller.per_minute else None
+        return Standing(left, used.running, len(used.queue), used.today(now))
+
+    def _of(self, caller: Caller) -> _Used:
+        if caller.owner not in self._owners and len(self._owners) >= REMEMBERED:
+            now = self._clock()
+            busy = {
+                o: u for o, u in self._owners.items() if u.running or u.queue or u.due > now or u.today(now)
+            }
+            self._owners = busy
+        used = self._owners.setdefault(caller.owner, _Used())
+        used.at_once = caller.at_once
+        return used
+
+    def _count(self, caller: Caller, used: _Used) -> None:
+        self._within_day(caller, used)
+        if caller.per_minute is not None:
+            now = self._clock()
+            due, wait = next_arrival(used.due, now, caller.per_minute)
+            if wait:
+                raise minute_is_used(caller, now, wait)
+            used.due = due
+
+    def _uncount(self, caller: Caller, used: _Used) -> None:
+        if caller.per_minute is not None:
+            used.due -= MINUTE_S / caller.per_minute
+
+    def _within_day(self, caller: Caller, used: _Used) -> None:
+        now = self._clock()
+        if caller.tokens_per_day is not None and used.today(now) >= caller.tokens_per_day:
+            raise day_is_used(caller, now, used.today(now))
+
+    async def _place(self, used: _Used, on_position: OnPosition) -> None:
+        waiter = _Waiter(on_position)
+        used.queue.append(waiter)
+        used.hand_on()  # the limit may have been raised, too
+        if waiter.event.is_set():
+            return
+        on_position(len(used.queue))
+        try:
+            await waiter.event.wait()
+        except BaseException:
+            if waiter.event.is_set():
+                self._leave(used)
+            else:
+                at = used.queue.index(waiter)
+                used.queue.remove(waiter)
+                used.tell(at)
+            raise
+
+    def _leave(self, used: _Used) -> None:
+        used.running -= 1
+        used.hand_on()
+
+
+def admission_over(shared: Shared | None) -> Admission:
+    """What admits calls: in this process alone, or over all replicas that share a Redis."""
+    if shared is None:
+        return MemoryAdmission()
+    from glm_mcp.server.admission_redis import SharedAdmission
+
+    return SharedAdmission(shared.connection)

@@ -1,0 +1,156 @@
+"""Admission over several replicas: what a caller uses is in Redis, with the rules and the arithmetic of the one in memory.
+
+Calls a minute and tokens a day, which refuse, are decided in one script; calls at once, which only wait, are the queue
+that limits a model. While Redis is away each replica admits its share of the minute and of the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from glm_mcp.server.admission import (
+    Admitted,
+    MemoryAdmission,
+    OnPosition,
+    Standing,
+    calls_left,
+    day_is_used,
+    minute_is_used,
+)
+from glm_mcp.server.callers import Caller
+
+if TYPE_CHECKING:
+    from glm_mcp.glm.shared.connection import Connection
+    from glm_mcp.glm.shared.limiter import SharedLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Times in seconds since 1970 on Redis's clock."""
+
+    verdict: str
+    now: float
+    wait_s: float
+    tokens: int
+
+
+class _Call:
+    def __init__(self, admission: SharedAdmission, caller: Caller) -> None:
+        self._admission, self._caller = admission, caller
+
+    async def charge(self, tokens: int) -> None:
+        await self._admission.charge(self._caller, tokens)
+
+
+class SharedAdmission:
+    """The limits of callers, over all replicas."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._alone = MemoryAdmission()
+        self._limiters: dict[str, SharedLimiter] = {}
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+        """See Admission."""
+        async with AsyncExitStack() as held:
+            used = await self._ask(caller, "admit")
+            if used is None:
+                yield await held.enter_async_context(self._admitted_alone(caller, on_position))
+                return
+            _refuse(caller, used)
+            try:
+                if await self._waited_for_place(caller, on_position, held):
+                    again = await self._ask(caller, "look")  # the day may have been used up in the queue
+                    if again is not None:
+                        _refuse(caller, again)
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self._ask(caller, "back")
+                raise
+            yield _Call(self, caller)
+
+    async def charge(self, caller: Caller, tokens: int) -> None:
+        if await self._ask(caller, "charge", tokens) is None:
+            async with self._alone.admit(replace(caller, per_minute=None, at_once=None), _unheard) as alone:
+                await alone.charge(tokens)
+
+    async def standing(self, caller: Caller) -> Standing:
+        """See Admission. Where calls at once have no limit, nobody counts them over the replicas."""
+        used = await self._ask(caller, "look")
+        if used is None:
+            return await self._alone.standing(self._share(caller))
+        left = calls_left(used.now + used.wait_s, used.now, caller.per_minute) if caller.per_minute else None
+        limiter = self._limiters.get(caller.owner)
+        running, queued = limiter.everywhere if limiter else (0, 0)
+        return Standing(left, running, queued, used.tokens)
+
+    @asynccontextmanager
+    async def _admitted_alone(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+        async with AsyncExitStack() as held:
+            share = replace(self._share(caller), at_once=None)
+            admitted = await held.enter_async_context(self._alone.admit(share, on_position))
+            await self._waited_for_place(caller, on_position, held)
+            yield admitted
+
+    async def _waited_for_place(self, caller: Caller, on_position: OnPosition, held: AsyncExitStack) -> bool:
+        if caller.at_once is None:
+            return False
+        waited = False
+
+        def hear(place: int) -> None:
+            nonlocal waited
+            waited = True
+            on_position(place)
+
+        limiter = self._limiter(caller.owner, caller.at_once)
+        await held.enter_async_context(limiter.slot(hear, since=anyio.current_time()))
+        return waited
+
+    def _limiter(self, owner: str, at_once: int) -> SharedLimiter:
+        from glm_mcp.glm.shared.limiter import SharedLimiter
+
+        if owner not in self._limiters:
+            prefix = f"glm:{{{owner}}}"
+            self._limiters[owner] = SharedLimiter(self._connection, prefix, owner, at_once, at_once)
+        limiter = self._limiters[owner]
+        limiter.resize(at_once)
+        return limiter
+
+    def _share(self, caller: Caller) -> Caller:
+        """What this replica lets through where it hears of no other."""
+        replicas = self._connection.replicas
+        minute, day = caller.per_minute, caller.tokens_per_day
+        return replace(
+            caller,
+            per_minute=minute and max(1, minute // replicas),
+            tokens_per_day=day and max(1, day // replicas),
+        )
+
+    async def _ask(self, caller: Caller, asked: str, tokens: int = 0) -> _Used | None:
+        """None where Redis is away."""
+        from glm_mcp.glm.shared.connection import Lost
+
+        args = [asked, caller.per_minute or 0, caller.tokens_per_day or 0, tokens]
+        try:
+            found = await self._connection.run("admit", [f"glm:{{{caller.owner}}}:used"], args)
+        except Lost:
+            return None
+        verdict, now, wait, today = found
+        return _Used(verdict, int(now) / 1e6, int(wait) / 1e6, int(today))
+
+
+def _refuse(caller: Caller, used: _Used) -> None:
+    if used.verdict == "day":
+        raise day_is_used(caller, used.now, used.tokens)
+    if used.verdict == "minute":
+        raise minute_is_used(caller, used.now, used.wait_s)
+
+
+def _unheard(_: int) -> None:
+    """It waits for nothing."""

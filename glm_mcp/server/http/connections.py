@@ -1,0 +1,182 @@
+"""Connections, bounded: uvicorn has no time limit for headers, for the rest of a refused body, or for a client that reads
+nothing, and no bound on how many wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+from types import FrameType
+from typing import Any, cast
+
+import anyio
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.running import Running
+
+GRACE_S = 1  # for what has been ended to say so
+STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
+TICKS = 4  # looks at the connections within the shortest of the times
+
+
+class Watch:
+    """Closes the connections of one server that stay too long in one of the places where nobody else looks."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._seen: dict[Connection, tuple[tuple[str, int], float]] = {}
+
+    async def run(self) -> None:
+        limits = self.limits
+        most = {"headers": limits.header_s, "rest": limits.linger_s, "unread": limits.send_s}
+        tick = min(1.0, *(s / TICKS for s in most.values()))
+        while True:
+            await asyncio.sleep(tick)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self._seen):
+                before, since = self._seen[connection]
+                place = connection.place()
+                if place != before:
+                    self._seen[connection] = place, now
+                elif now - since > most.get(place[0], float("inf")):
+                    connection.transport.abort()
+
+    def add(self, connection: Connection) -> bool:
+        """Whether there is room. The oldest for which nothing is being done gives way."""
+        if len(self._seen) >= self.limits.connections:
+            idle = next((c for c in self._seen if c.place()[0] in ("headers", "between", "rest")), None)
+            if idle is None:
+                return False
+            idle.transport.abort()
+            self.remove(idle)
+        self._seen[connection] = (("headers", 0), asyncio.get_running_loop().time())
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        self._seen.pop(connection, None)
+
+
+class Connection(H11Protocol):
+    """One connection, which tells where it stands. `watch` is set in the class that `server` makes."""
+
+    watch: Watch
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", _Together(transport)))
+        if not self.watch.add(self):
+            self._say(
+                503, "overloaded", "overloaded: too many connections are open. Connect again in a moment."
+            )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.watch.remove(self)
+        super().connection_lost(exc)
+
+    def place(self) -> tuple[str, int]:
+        """What it waits for, and a number that changes with each request: "headers", "between" two requests, the "rest" of a
+        body whose answer has been given, a client that leaves it "unread", or anything "else".
+        """
+        number = id(self.cycle)
+        if self.flow.write_paused or (self.transport.is_closing() and self.transport.get_write_buffer_size()):
+            return "unread", number
+        if self.conn.their_state is h11.IDLE:
+            partly = bool(self.conn.trailing_data[0])
+            return ("headers" if self.cycle is None or partly else "between"), number
+        answered = self.cycle is not None and self.cycle.response_complete
+        return ("rest" if answered and self.conn.their_state is h11.SEND_BODY else "else"), number
+
+    def send_400_response(self, msg: str) -> None:
+        self._say(400, "invalid_request", msg)
+
+    def _say(self, status: int, error: str, description: str) -> None:
+        body = json.dumps({"error": error, "error_description": description}).encode()
+        head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+
+class _Together:
+    """A transport whose writes within one turn of the event loop go out as one: the head of an answer and its body would
+    otherwise cost a system call each, a tenth of what a call costs.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if data and not self._pieces:
+            self._loop.call_soon(self._flush)
+        if data:
+            self._pieces.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size() + sum(map(len, self._pieces))
+
+    def _flush(self) -> None:
+        if self._pieces:
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server whose connections are watched, and which gives each request an answer before it ends."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch, running: Running) -> None:
+        super().__init__(config)
+        self._watch = watch
+        self._running = running
+        self._watching: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self._watching = asyncio.create_task(self._watch.run())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # What is said of calls cut short is no news any more.
+        for name in ("uvicorn.error", "mcp"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        end = threading.Timer(STOP_S + self._watch.limits.drain_s, os._exit, [128 + sig])
+        end.daemon = True
+        end.start()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        for server in self.servers:
+            server.close()
+        # Here calls in flight are given `drain_s` to end by themselves.
+        with anyio.move_on_after(GRACE_S):
+            await self._running.stop()
+        if self._watching is not None:
+            self._watching.cancel()
+        await super().shutdown(sockets)
+
+
+def server(asgi: Any, running: Running, limits: Limits, *, log_level: str = "warning") -> Server:
+    """A server of an ASGI application, to be run with its sockets. `running`: what it ends when it is told to."""
+    watch = Watch(limits)
+    watched = type("WatchedConnection", (Connection,), {"watch": watch})
+    config = uvicorn.Config(
+        asgi,
+        http=watched,
+        log_level=log_level,
+        timeout_graceful_shutdown=GRACE_S,  # a client may hold its stream open for ever
+        log_config=None,
+        server_header=False,
+    )
+    return Server(config, watch, running)

@@ -1,0 +1,156 @@
+"""The protocol at /mcp, in every version and without sessions that anybody keeps."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from mcp.server import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
+
+from glm_mcp.server.http.answers import Answer, not_allowed, refusal
+from glm_mcp.server.http.bodies import InFlight, no_room
+from glm_mcp.server.http.limits import SMALL, Limits
+from glm_mcp.server.http.running import Elsewhere, Running, key_of
+from glm_mcp.server.http.sessions import Session, Sessions
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+_SESSION = b"mcp-session-id"
+_VERSION = b"mcp-protocol-version"
+_CANCELLED = "notifications/cancelled"
+
+
+class Endpoint:
+    """`/mcp`. The SDK's manager serves each request by itself; what ties the requests of an older client together is the
+    signed id, found in `scope["state"]["session"]`.
+
+    `elsewhere`: the other replicas, told of a cancel whose request does not run here.
+    """
+
+    def __init__(
+        self,
+        server: Server[Any],
+        *,
+        sessions: Sessions,
+        running: Running,
+        limits: Limits,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        # The guard has looked at Host and Origin, and bounds the body.
+        self.manager = StreamableHTTPSessionManager(server, stateless=True)
+        self._serve = self.manager.asgi_app.app  # behind its own limit, which would copy the body twice
+        self._sessions = sessions
+        self._running = running
+        self._limits = limits
+        self._elsewhere = elsewhere
+        self._in_flight = InFlight(limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        version = headers.get(_VERSION, b"").decode("latin-1")
+        older = not version or version in HANDSHAKE_PROTOCOL_VERSIONS
+        # What a client would read from a stream of its own is never sent, and an idle one is cut by proxies.
+        methods = ("POST", "DELETE") if older else ("POST",)
+        if scope["method"] not in methods:
+            await not_allowed(*methods).send(send)
+            return
+        session = None
+        if older and _SESSION in headers:
+            session = self._sessions.of(headers[_SESSION].decode("latin-1"), scope["state"]["caller"].owner)
+            if session is None:
+                await _unknown_session().send(send)
+                return
+        scope["state"]["session"] = session
+        if scope["method"] == "DELETE":
+            await Answer(200, {}).send(send)
+            return
+        if session and not version:
+            scope["headers"] = [*scope["headers"], (_VERSION, session.version.encode())]
+        async with AsyncExitStack() as held:
+            body = await self._body(int(headers.get(b"content-length", 0)), receive, held)
+            if isinstance(body, Answer):
+                await body.send(send)
+                return
+            if body is None:
+                return
+            if older and session is None:
+                send = self._beginning(scope, body, send)
+            elif session:
+                await self._cancelled(session, body)
+            waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+            del body  # from here on the SDK alone holds it
+
+            async def replayed() -> Message:
+                return waiting.pop() if waiting else await receive()
+
+            await self._serve(scope, replayed, send)
+
+    async def _body(self, declared: int, receive: Receive, held: AsyncExitStack) -> bytes | Answer | None:
+        """The whole body; what is said where there is no room for it; None where the client has gone. A large one keeps its
+        room until `held` ends.
+        """
+        pieces: list[bytes] = []
+        size = room = 0
+        more = True
+        while more:
+            if room == 0 and max(declared, size) > SMALL:
+                room = declared or self._limits.body("/mcp")
+                if not await held.enter_async_context(self._in_flight.room(room)):
+                    return no_room(self._limits)
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            more = message.get("more_body", False)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _beginning(self, scope: Scope, body: bytes, send: Send) -> Send:
+        """Gives the answer to an `initialize` its session id."""
+        asked = _read(body, "initialize")
+        if asked is None:
+            return send
+        about = asked.get("clientInfo")
+        name = about.get("name") if isinstance(about, dict) else None
+        owner = scope["state"]["caller"].owner
+        session, ident = self._sessions.begin(owner, str(name or ""), str(asked.get("protocolVersion")))
+        scope["state"]["session"] = session
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                message = {**message, "headers": [*message["headers"], (_SESSION, ident.encode())]}
+            await send(message)
+
+        return named
+
+    async def _cancelled(self, session: Session, body: bytes) -> None:
+        """Ends what a `notifications/cancelled` names, wherever it runs."""
+        asked = _read(body, _CANCELLED)
+        ident = asked.get("requestId") if asked else None
+        if isinstance(ident, str | int):
+            key = key_of(session, ident)
+            if not self._running.cancel(key) and self._elsewhere is not None:
+                await self._elsewhere.cancel(key)
+
+
+def _read(body: bytes, method: str) -> dict[str, Any] | None:
+    """The params of a message of that method; None for any other."""
+    if len(body) > SMALL or method.encode() not in body:
+        return None
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or message.get("method") != method:
+        return None
+    params = message.get("params")
+    return params if isinstance(params, dict) else {}
+
+
+def _unknown_session() -> Answer:
+    said = "This session id is not one of this server for this caller. Begin a new one with initialize."
+    return refusal(404, "unknown_session", said)

@@ -1,0 +1,149 @@
+"""The one guard before everything that is served over HTTP: who may ask, by which name, how much and for how long."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qsl
+
+from glm_mcp.server.callers import Caller
+from glm_mcp.server.http.answers import REGISTRATION, Answer, no_registration, refusal
+from glm_mcp.server.http.authenticator import Headers
+from glm_mcp.server.http.bodies import Bounded, too_large
+from glm_mcp.server.http.hosts import Hosts
+from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.refusal import Refused
+from glm_mcp.server.log import REQUEST
+from glm_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+OPEN = frozenset({"/health", "/healthz", "/readyz"})
+_IDENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TOKENS = frozenset({"access_token", "token", "api_key", "apikey", "authorization", "key", "bearer"})
+
+
+class Authenticates(Protocol):
+    """Finds the caller of a request. `asks`: it wants a token; `metadata`, at `metadata_path`: what it says openly of itself."""
+
+    asks: bool
+    metadata: dict[str, object] | None
+    metadata_path: str | None
+
+    async def authenticate(self, headers: Headers) -> Caller:
+        """Raises Refused."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Guard:
+    """The outermost application. The caller of a request that it lets through is `scope["state"]["caller"]`, its id
+    `scope["state"]["request_id"]`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, authenticator: Authenticates, hosts: Hosts, limits: Limits
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.authenticator = authenticator
+        self.hosts = hosts
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._guarded(scope, receive, send)
+        else:  # a web socket is taken for refused when it is closed before it was accepted
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        ident = _ident(headers.get(b"x-request-id", b""))
+        state = scope.setdefault("state", {})
+        state["request_id"] = ident
+        begun, status = time.monotonic(), 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", ident.encode())]}
+            await send(message)
+
+        bounded = Bounded(scope, receive, named, self.limits)
+        token = REQUEST.set(ident)
+        try:
+            answer = await self._refusal(scope, headers)
+            if answer is not None:
+                await answer.send(named)
+            else:
+                await self.app(scope, bounded.receive, bounded.send)
+        except Exception:  # the outer boundary: a defect becomes an answer, and its traceback goes to the log
+            if not bounded.refused:
+                log.exception("a request failed")
+            if not bounded.refused and not bounded.started:
+                said = "internal: it failed by a defect of this server. Please report it, with the log."
+                await refusal(500, "internal", said).send(named)
+        finally:
+            if log.isEnabledFor(logging.INFO):
+                caller = state["caller"].name if "caller" in state else "-"
+                took = time.monotonic() - begun
+                log.info("%s %s: %s in %.2f s, for %s", scope["method"], scope["path"], status, took, caller)
+            REQUEST.reset(token)
+
+    async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Answer | None:
+        """What is answered in place of the application; None for a request that may pass."""
+        path = scope["path"]
+        elsewhere = self._elsewhere(headers)
+        if elsewhere is not None:
+            return elsewhere
+        if _TOKENS & {n.lower() for n, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)}:
+            said = "A token in an address ends in logs. Send it in the header Authorization: Bearer TOKEN."
+            return refusal(400, "invalid_request", said)
+        if path in OPEN:
+            return None
+        if self.authenticator.metadata is not None and path == self.authenticator.metadata_path:
+            return Answer(200, self.authenticator.metadata)
+        if self.authenticator.asks and path.startswith(REGISTRATION):
+            return no_registration(path, self.settings, oauth=self.authenticator.metadata is not None)
+        try:
+            scope["state"]["caller"] = await self.authenticator.authenticate(scope["headers"])
+        except Refused as no:
+            challenge = {"WWW-Authenticate": no.challenge} if no.challenge else {}
+            body = {"error": no.error or "unauthorized", "error_description": no.description}
+            return Answer(no.status, body, challenge)
+        length = headers.get(b"content-length", b"0")
+        most = self.limits.body(path)
+        return too_large(most) if int(length) > most else None
+
+    def _elsewhere(self, headers: dict[bytes, bytes]) -> Answer | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not self.hosts.host(host):
+            said = (
+                "The Host of this request is no name of this server. Whoever runs it sets GLM_PUBLIC_URL to its address, "
+                "or names it in GLM_ALLOWED_HOSTS."
+            )
+            return refusal(421, "wrong_host", said)
+        origin = headers.get(b"origin")
+        if origin is not None and not self.hosts.origin(origin.decode("latin-1"), host):
+            said = (
+                "A web page of that origin may not call this server. Whoever runs it names the page's host in "
+                "GLM_ALLOWED_HOSTS."
+            )
+            return refusal(403, "wrong_origin", said)
+        return None
+
+
+def _ident(given: bytes) -> str:
+    """The id that a proxy or client gave the request, else one of ours."""
+    word = given.decode("latin-1")
+    return word if _IDENT.fullmatch(word) else secrets.token_hex(8)

@@ -1,0 +1,208 @@
+"""Access tokens of an OpenID Connect issuer: JWTs, checked with the keys that it publishes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio
+
+from glm_mcp.server.callers import Caller, owner_of
+from glm_mcp.server.http.refusal import Challenge
+from glm_mcp.settings_team import LOOPBACK
+from glm_mcp.text import one_line
+from glm_mcp.threads import in_thread
+
+if TYPE_CHECKING:
+    import httpx
+    import jwt
+
+log = logging.getLogger(__name__)
+
+# Signatures by a key pair. Not HS256: whoever knows the published key could sign with it.
+ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
+LEEWAY_S = 10.0  # by which clocks may differ
+PAUSE_S = 5.0  # between two fetches: a made-up key id must not make this server ask for each request
+FRESH_S = 3_600.0  # after which the keys are fetched again, so that one taken back by the issuer ends
+FETCH_S = 5.0
+DOCUMENT_BYTES = 1_000_000
+NAME_CHARS = 64
+
+
+class Issuer:
+    """One issuer: its keys, fetched when they are first needed, and who its tokens say that their holders are.
+
+    Times are those of `clock`, in seconds of any beginning; expiry is compared with the wall clock.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        audience: str,
+        scopes: tuple[str, ...],
+        name_claim: str,
+        challenge: Challenge,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url, self._audience, self._scopes, self._name_claim = url, audience, scopes, name_claim
+        self._challenge, self._clock = challenge, clock
+        self._keys: dict[str, Mapping[str, Any]] = {}
+        self._bound: dict[tuple[str, str], jwt.PyJWK] = {}
+        self._fetched = self._tried = float("-inf")
+        self._fetching = anyio.Lock()
+        self._http: httpx.AsyncClient | None = None
+
+    async def caller(self, token: str, rights: Caller) -> Caller:
+        """Whom a token stands for, with the tools and limits of `rights`.
+
+        Raises Refused: 401 for a token that is not good, 403 for one without the scopes, 503 when no key can be had.
+        """
+        import jwt
+
+        try:
+            header = jwt.get_unverified_header(token)
+            try:
+                claims = self._claims(token, await self._key(header))
+            except jwt.InvalidSignatureError:
+                if "kid" in header:
+                    raise
+                await self._fetch(anew=True)  # the one key may be another by now
+                claims = self._claims(token, await self._key(header))
+        except jwt.ExpiredSignatureError:
+            raise self._invalid("the token has expired") from None
+        except jwt.InvalidAudienceError:
+            raise self._invalid("the token is for another audience") from None
+        except jwt.InvalidIssuerError:
+            raise self._invalid("the token is of another issuer") from None
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise self._invalid("the token is not valid") from None
+        missing = [s for s in self._scopes if s not in _scopes(claims)]
+        if missing:
+            raise self._challenge.refused(
+                403, "insufficient_scope", f"the token lacks the scope {' '.join(missing)}"
+            )
+        subject = str(claims["sub"])
+        named = claims.get(self._name_claim)
+        name = one_line(named if isinstance(named, str) and named.strip() else subject)[:NAME_CHARS]
+        owner = owner_of("oidc", self.url, subject)
+        return Caller(
+            name, owner, rights.tools, rights.per_minute, rights.at_once, rights.tokens_per_day, rights.key
+        )
+
+    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        """Raises errors of jwt."""
+        import jwt
+
+        return jwt.decode(
+            token,
+            key,
+            algorithms=ALGORITHMS,
+            audience=self._audience,
+            issuer=self.url,
+            leeway=LEEWAY_S,
+            options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+        )
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    def _invalid(self, why: str) -> Exception:
+        return self._challenge.refused(401, "invalid_token", why)
+
+    async def _key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
+        """The published key that a token names, bound to the token's algorithm."""
+        import jwt
+
+        algorithm, ident = header.get("alg"), header.get("kid", "")
+        if algorithm not in ALGORITHMS or not isinstance(ident, str):
+            raise jwt.InvalidAlgorithmError
+        found = self._published(ident)
+        if found is None or self._clock() - self._fetched > FRESH_S:
+            await self._fetch(anew=found is None)
+            found = self._published(ident)
+        if not self._keys:
+            raise self._challenge.refused(
+                503, "temporarily_unavailable", "the issuer of tokens is not reached"
+            )
+        if found is None or found.get("alg", algorithm) != algorithm:
+            raise jwt.InvalidKeyError
+        if (ident, algorithm) not in self._bound:
+            self._bound[ident, algorithm] = jwt.PyJWK(dict(found), algorithm)
+        return self._bound[ident, algorithm]
+
+    def _published(self, ident: str) -> Mapping[str, Any] | None:
+        """The key of that id; the only one there is, for a token that names none."""
+        if not ident and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(ident)
+
+    async def _fetch(self, *, anew: bool) -> None:
+        """Fetches the keys. `anew`: the caller cannot do without; else it goes on with those that are there."""
+        if self._fetching.locked() and not anew:
+            return
+        async with self._fetching:
+            if self._clock() - self._tried < PAUSE_S:
+                return
+            self._tried = self._clock()
+            try:
+                with anyio.fail_after(FETCH_S):
+                    found = await self._document(f"{self.url.rstrip('/')}/.well-known/openid-configuration")
+                    if found.get("issuer") != self.url:
+                        raise ValueError("it says that it is another issuer")  # noqa: TRY301 - logged below
+                    keys = (await self._document(str(found.get("jwks_uri")))).get("keys")
+                self._keys = {
+                    str(key.get("kid", "")): key
+                    for key in (keys if isinstance(keys, list) else [])
+                    if isinstance(key, dict)
+                    and key.get("kty") in ("RSA", "EC")
+                    and key.get("use", "sig") == "sig"
+                }
+                self._bound.clear()
+                self._fetched = self._clock()
+            except Exception as error:  # noqa: BLE001 - whatever the network or the issuer did; those that are there stay
+                log.warning(
+                    "the keys of %s cannot be had: %s", self.url, one_line(str(error) or type(error).__name__)
+                )
+
+    async def _document(self, url: str) -> dict[str, Any]:
+        """A JSON object of the issuer. Raises ValueError, OSError, TimeoutError, and errors of httpx."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("an address of its is not https")
+        if self._http is None:
+            self._http = await in_thread(_client)
+        whole = bytearray()
+        async with self._http.stream("GET", url) as response:
+            if response.status_code != 200:
+                raise ValueError(f"it answers HTTP {response.status_code}")
+            async for piece in response.aiter_bytes():
+                whole += piece
+                if len(whole) > DOCUMENT_BYTES:
+                    raise ValueError("its answer is endless")
+        found = json.loads(whole)
+        if not isinstance(found, dict):
+            raise ValueError("its answer is no object")  # noqa: TRY004 - one kind of error for whoever logs it
+        return found
+
+
+def _client() -> httpx.AsyncClient:
+    """Reading the certificates takes some 30 ms."""
+    import httpx
+
+    return httpx.AsyncClient(timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp"})
+
+
+def _scopes(claims: Mapping[str, Any]) -> set[str]:
+    """RFC 9068 names the claim `scope`, a text; some issuers `scp`, a text or a list."""
+    found: set[str] = set()
+    for name in ("scope", "scp"):
+        value = claims.get(name)
+        found |= set(value.split() if isinstance(value, str) else value if isinstance(value, list) else [])
+    return found

@@ -1,0 +1,180 @@
+"""The settings of a server for several people, over HTTP; a part of `Settings`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+
+from glm_mcp.text import is_placeholder, unquoted
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> Any:
+    return Field(
+        default,
+        validation_alias=AliasChoices(name),
+        description=doc,
+        json_schema_extra={"may_be": may_be},
+        **limits,
+    )
+
+
+class TeamSettings(BaseModel):
+    """By which names it is reached over HTTP, who is let in, and whose keys are used."""
+
+    public_url: str | None = setting(
+        "GLM_PUBLIC_URL",
+        None,
+        "an http(s) URL without a path, such as https://glm.example.com",
+        "Address by which clients reach `serve --http`, where it is not that of this machine.",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "GLM_ALLOWED_HOSTS",
+        (),
+        "host names, separated by commas",
+        "Names besides that of GLM_PUBLIC_URL under which `serve --http` answers, and whose web pages may call it.",
+    )
+    session_secret: SecretStr | None = setting(
+        "GLM_SESSION_SECRET",
+        None,
+        "32 or more characters, the same for every replica",
+        "Signs the session ids of older clients. Unset: a new one at each start of `serve --http`.",
+        min_length=32,
+    )
+    tokens_file: Path | None = setting(
+        "GLM_TOKENS_FILE",
+        None,
+        "a file",
+        "Who may use `serve --http`: the file that `glm-mcp token` writes. Unset: `tokens.toml` in your configuration folder, where it is there.",
+    )
+    oidc_issuer: str | None = setting(
+        "GLM_OIDC_ISSUER",
+        None,
+        "an https URL",
+        "An OpenID Connect issuer whose access tokens (JWT) are let in; needs GLM_PUBLIC_URL.",
+    )
+    oidc_audience: str | None = setting(
+        "GLM_OIDC_AUDIENCE",
+        None,
+        "a text",
+        "The audience that such a token must be for. Unset: GLM_PUBLIC_URL with /mcp behind it.",
+    )
+    oidc_scopes: tuple[str, ...] = setting(
+        "GLM_OIDC_SCOPES", (), "words, separated by spaces", "The scopes that such a token must all have."
+    )
+    oidc_name_claim: str = setting(
+        "GLM_OIDC_NAME_CLAIM",
+        "preferred_username",
+        "the name of a claim",
+        "The claim that names its holder in the log; `sub` where a token has none.",
+    )
+    caller_keys: bool = setting(
+        "GLM_CALLER_KEYS",
+        False,
+        "1 or 0",
+        "1: a caller over HTTP may send an API key of their own as `X-GLM-API-Key`; it is used for that call alone.",
+    )
+    more_keys: tuple[SecretStr, ...] = setting(
+        "GLM_API_KEYS",
+        (),
+        "keys, separated by commas",
+        "Further keys beside GLM_API_KEY, each with a concurrency of its own: a call uses the one with the fewest calls. Ask first whether the service's terms let you.",
+    )
+
+    redis_url: SecretStr | None = setting(
+        "GLM_REDIS_URL",
+        None,
+        "redis://[:password@]host:port/number, rediss:// or unix://path",
+        "Redis or Valkey in which several servers with one key share their limits and what they know of each model. Unset: one process keeps them.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _usable_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        word = value.get_secret_value() if value else "redis://-"
+        if not re.fullmatch(r"(?:rediss?://[^/]|unix:///)\S*", word) or urlsplit(word).port == 0:
+            raise ValueError("no address of Redis")
+        return value
+
+    @property
+    def redis_password(self) -> str | None:
+        return urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        names = tuple(name.lower() for name in _words(value))
+        if not all(re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", n) for n in names):
+            raise ValueError("not names of hosts")
+        return names
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_url(cls, value: str | None) -> str | None:
+        parts = urlsplit((value or "http://-").rstrip("/").removesuffix("/mcp"))
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts[2:] != ("",) * 3
+        ):
+            raise ValueError("not the address of a server")
+        return parts.geturl() if value else None
+
+    @field_validator("tokens_file")
+    @classmethod
+    def _whole_path(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        # To the letter: what its tokens say is compared with it.
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("no address")
+        if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in LOOPBACK):
+            raise ValueError("whoever can change its answers on the way would let anybody in")
+        if "@" in parts.netloc or "?" in value or "#" in value or not _sendable(value):
+            raise ValueError("more than an address")
+        return value
+
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _split_scopes(cls, value: Any) -> Any:
+        words = _words(value)
+        if not all(_sendable(w) for w in words):
+            raise ValueError("no scopes")
+        return words
+
+    @field_validator("more_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = [unquoted(word) for word in _words(value)]
+        if not all(_sendable(w) and not is_placeholder(w) for w in words):
+            raise ValueError("not words of ASCII")
+        return tuple(dict.fromkeys(words))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Its words, separated by commas or blanks."""
+    if not isinstance(value, str):
+        return tuple(value)
+    value = unquoted(value)
+    if is_placeholder(value):
+        raise ValueError("a placeholder")
+    return tuple(value.replace(",", " ").split())
+
+
+def _sendable(word: str) -> bool:
+    """Whether it can stand between quotes in a header."""
+    return all("!" <= c <= "~" and c not in '"\\' for c in word)

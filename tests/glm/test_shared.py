@@ -1,0 +1,230 @@
+"""Several replicas of one upstream key: one queue, one limit, one memory of the models."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import sys
+
+import anyio
+import pytest
+from support.calls import T, ask, client_of
+from support.limits import Caller, Crowd, grown, level, refuse, replicas, serve, settled, unheard, until
+from support.paths import ROOT
+from support.redis_server import RedisServer
+
+from glm_mcp.simulator import Simulator, Switches
+
+sys.path.append(str(ROOT / "benchmarks"))
+import replicas as processes
+
+pytestmark = pytest.mark.anyio
+MODEL = "model"
+
+
+# One queue
+
+
+async def test_calls_of_several_replicas_run_in_their_order_of_arrival_and_hear_their_place(
+    redis_url: str,
+) -> None:
+    order: list[str] = []
+    async with replicas(redis_url, 3) as found:
+        limiters = [r.account.limiter(MODEL, 1, None) for r in found]
+        callers = [Caller(str(n), order) for n in range(9)]
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                for n, caller in enumerate(callers):
+                    tasks.start_soon(caller.run, limiters[n % 3])
+                    await until(lambda c=caller, n=n: c.places == [n] if n else c.inside.is_set())  # type: ignore[misc]
+                for caller in callers:
+                    caller.leave.set()
+    assert order == [c.name for c in callers]
+    assert callers[8].places == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_a_call_that_gives_up_at_one_replica_lets_those_at_another_move_up(redis_url: str) -> None:
+    order: list[str] = []
+    first, second, third = (Caller(name, order) for name in "abc")
+    async with replicas(redis_url, 2) as (here, there):
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(first.run, here.account.limiter(MODEL, 1, None))
+                await first.inside.wait()
+                tasks.start_soon(second.run, here.account.limiter(MODEL, 1, None))
+                await until(lambda: second.places == [1])
+                tasks.start_soon(third.run, there.account.limiter(MODEL, 1, None))
+                await until(lambda: third.places == [2])
+                second.scope.cancel()
+                await until(lambda: third.places == [2, 1])
+                first.leave.set()
+                third.leave.set()
+    assert order == ["a", "c"]
+
+
+async def test_the_cap_holds_over_replicas_and_is_used(redis_url: str) -> None:
+    crowd = Crowd()
+    async with replicas(redis_url, 3) as found:
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for n in range(90):
+                    tasks.start_soon(crowd.call, found[n % 3].account.limiter(MODEL, 4, 4), 0.02)
+    assert (crowd.done, crowd.most) == (90, 4)
+
+
+async def test_what_one_replica_learns_of_a_limit_holds_for_the_others(redis_url: str) -> None:
+    async with replicas(redis_url, 2) as (here, there):
+        one, other = (r.account.limiter(MODEL, 8, None) for r in (here, there))
+        await refuse(one)
+        assert await level(one) == await level(other) == 4
+        assert await grown(other) == 7
+        assert await level(one) == 7
+
+
+async def test_five_hundred_calls_wait_on_few_connections(redis_url: str) -> None:
+    crowd = Crowd()
+    async with replicas(redis_url, 1) as (one,):
+        limiter = one.account.limiter(MODEL, 4, 4)
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(500):
+                    tasks.start_soon(crowd.call, limiter, 0.001)
+    assert (crowd.done, crowd.most) == (500, 4)
+
+
+async def test_a_lost_message_costs_less_than_a_lease(redis_server: RedisServer) -> None:
+    from redis.asyncio import Redis
+
+    order: list[str] = []
+    first, second = Caller("a", order), Caller("b", order)
+    async with (
+        replicas(redis_server.url, 2) as (here, there),
+        Redis.from_url(redis_server.url, decode_responses=True) as redis,
+    ):
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(first.run, here.account.limiter(MODEL, 1, None))
+                await first.inside.wait()
+                tasks.start_soon(second.run, there.account.limiter(MODEL, 1, None))
+                await until(lambda: second.places == [1])
+                # In one step: those who listen are cut off, and the place is given to one who then does not hear of it.
+                lost = "redis.call('DEL', KEYS[1]); redis.call('ZREM', KEYS[2], ARGV[1]); redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])"
+                seconds, _ = await redis.time()
+                [queue] = await _keys(redis_server.url, f"{there.account.prefix}:*:q")
+                waits = str((await redis.zrange(queue, 0, -1))[0])
+                await redis.eval(lost, 2, queue[:-1] + "l", queue, waits, (seconds + 3) * 1_000)
+                began = anyio.current_time()
+                await second.inside.wait()
+                assert anyio.current_time() - began < 1.3
+                first.leave.set()
+                second.leave.set()
+
+
+async def test_the_places_of_a_replica_that_died_come_back_and_its_waiting_calls_block_nobody(
+    redis_url: str,
+) -> None:
+    from redis.asyncio import Redis
+
+    order: list[str] = []
+    async with replicas(redis_url, 1, lease_s=0.6) as (one,), Redis.from_url(redis_url) as redis:
+        limiter = one.account.limiter(MODEL, 2, None)
+        first, second = Caller("a", order), Caller("b", order)
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(first.run, limiter)
+                await first.inside.wait()
+                key = (await _keys(redis_url, f"{one.account.prefix}:*:l"))[0][:-1]
+                seconds, micros = await redis.time()
+                until_ms = seconds * 1_000 + micros // 1_000 + 600
+                await redis.zadd(f"{key}l", {"dead:1": until_ms})
+                await redis.zadd(f"{key}q", {f"dead:{n}": n for n in range(2, 9)})
+                await redis.zadd(f"{key}w", {f"dead:{n}": until_ms for n in range(2, 9)})
+                tasks.start_soon(second.run, limiter)
+                began = anyio.current_time()
+                await second.inside.wait()
+                assert 0.3 < anyio.current_time() - began < 1.2 * 0.6
+                first.leave.set()
+                second.leave.set()
+        await until(lambda: limiter.running == 0)
+    left = await _keys(redis_url, f"{one.account.prefix}:*")
+    assert [k for k in left if k[-2:] in {":q", ":w", ":l"}] == []
+
+
+async def _keys(url: str, pattern: str) -> list[str]:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        return [str(key) for key in await redis.keys(pattern)]
+
+
+def test_a_killed_replica_costs_a_lease_and_neither_the_cap_nor_the_order(redis_server: RedisServer) -> None:
+    found = processes.run(redis_server.url, seed=1)
+    assert found.most_at_once <= processes.CAP
+    assert len([j for j in found.living if j.ended]) == 2 * processes.JOBS
+    assert found.back_s <= 1.2 * processes.LEASE_S
+    assert found.out_of_order <= 0.005
+
+
+# What is known of the models
+
+
+async def test_what_one_replica_meets_at_a_model_the_others_know(redis_url: str) -> None:
+    key = secrets.token_hex(8)
+    async with replicas(redis_url, 2, key=key) as (here, there):
+        for replica in (here, there):
+            await serve(replica.account.limiter(MODEL, 1, None))
+        for seconds in (1.0, 2.0, 3.0):
+            here.account.health.spoke(MODEL, seconds)
+            here.account.health.answered(MODEL, 2 * seconds)
+        here.account.health.refused(MODEL, 1.5)
+        await serve(here.account.limiter(MODEL, 1, None))
+        health = there.account.health
+        await until(lambda: health.of(MODEL).rests == 1)
+        assert list(health.of(MODEL).first_bytes) == [1.0, 2.0, 3.0]
+        assert health.usual_s(MODEL) == 4.0
+        rests = here.account.health.of(MODEL).rests_until
+        assert health.of(MODEL).rests_until == pytest.approx(rests, abs=0.5)
+        # It speaks again: that is told at once, not at the end of the answer.
+        there.account.health.spoke(MODEL, 1.0)
+        await until(lambda: here.account.health.of(MODEL).rests == 0)
+        there.account.health.lost(MODEL, "the model does not exist")
+        await serve(there.account.limiter(MODEL, 1, None))
+        await until(lambda: here.account.health.gone(MODEL))
+        async with replicas(redis_url, 1, key=key) as (late,):
+            assert late.account.health.gone(MODEL) == "the model does not exist"
+            assert late.account.health.report() == health.report()
+
+
+async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(redis_server: RedisServer) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_server.url, 1) as (one,), Redis.from_url(redis_server.url) as redis:
+        limiter, health = one.account.limiter(MODEL, 1, None), one.account.health
+        await serve(limiter)
+        await redis.config_resetstat()
+        for _ in range(100):
+            async with limiter.slot(unheard, since=anyio.current_time()) as grant:
+                health.spoke(MODEL, 1.0)
+                health.answered(MODEL, 2.0)
+                grant.served = True
+        await until(lambda: limiter.running == 0)
+        calls = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert 195 <= calls <= 215, "two a call, and the heartbeat"
+
+
+# The whole way
+
+
+async def test_the_calls_of_two_clients_never_meet_at_the_service(sim: Simulator, redis_url: str) -> None:
+    sim.switches = Switches(concurrency=2, first_byte_s=0.01)
+    given = {"GLM_REDIS_URL": redis_url, "GLM_MAX_CONCURRENCY": "2"}
+    async with client_of(sim, **given) as here, client_of(sim, **given) as there:  # type: ignore[arg-type]
+        async with anyio.create_task_group() as tasks:
+            for n in range(60):
+                tasks.start_soon(
+                    functools.partial(ask, (here, there)[n % 2], f"call {n}", model=T, within=40)
+                )
+        await settled()
+    assert len(sim.received) == 60
+    assert {r.status for r in sim.received} == {200}
+    assert max(r.in_flight for r in sim.received) == 2

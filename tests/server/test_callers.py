@@ -1,0 +1,232 @@
+"""What is a caller's own: the tools that they may use, and the key that they bring."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import types
+from mcp.shared.exceptions import MCPError
+from support import canary
+from support.processes import Process, environment
+from support.served import asked, client_of, served
+from support.toolkit import chats, text_of
+
+from glm_mcp.server.app import App
+from glm_mcp.server.http.tokens import digest, new_token
+from glm_mcp.settings import TOOLS
+from glm_mcp.simulator import Fault, Received, Reply, Simulator
+
+pytestmark = pytest.mark.anyio
+ERAS = ("legacy", "2026-07-28")
+OURS = "0123456789abcdef0123456789abcdef.OursOursOurs1234"
+OTHER = "fedcba9876543210fedcba9876543210.OtherOther123456"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Simulator]:
+    with Simulator(keys=(OURS, OTHER, canary.KEY)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def of_service(service: Simulator, app_of: Callable[..., App]) -> Callable[..., App]:
+    """An application with a key of its own, in front of a service that knows the others' too."""
+    service.clear()
+
+    def make(**variables: str) -> App:
+        return app_of(remote=True, GLM_API_KEY=OURS, GLM_BASE_URL=service.url, **variables)
+
+    return make
+
+
+def key_of(request: Received) -> str:
+    """The key that a request came with, of which the simulator keeps the first half."""
+    ids = {key.partition(".")[0]: key for key in (OURS, OTHER, canary.KEY)}
+    return ids[request.headers["authorization"].removeprefix("Bearer ")]
+
+
+def keys(service: Simulator) -> list[str]:
+    return [key_of(r) for r in chats(service)]
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_token_sees_and_calls_its_own_tools_alone(
+    mode: str, tmp_path: Path, app_of: Callable[..., App]
+) -> None:
+    few, all_of_them = new_token(), new_token()
+    path = tmp_path / "tokens.toml"
+    path.write_text(
+        f'[tokens.ada]\nsha256 = "{digest(few)}"\ntools = ["chat", "read_document"]\n'
+        f'[tokens.bob]\nsha256 = "{digest(all_of_them)}"\n'
+    )
+    path.chmod(0o600)
+    with anyio.fail_after(20):
+        async with served(app_of(remote=True, GLM_TOKENS_FILE=str(path))) as url:
+            async with client_of(url, mode, Authorization=f"Bearer {few}") as client:
+                assert [t.name for t in (await client.list_tools()).tools] == ["chat", "read_document"]
+                assert [p.name for p in (await client.list_prompts()).prompts] == ["ask-document"]
+                for name in ("generate_image", "no_such_tool"):
+                    with pytest.raises(MCPError) as caught:
+                        await client.call_tool(name, {"prompt": "a hill"})
+                    assert caught.value.error.code == types.INVALID_PARAMS
+                    assert caught.value.error.message == (
+                        f"Unknown tool: {name}. The tools are: chat, read_document."
+                    )
+                with pytest.raises(MCPError, match="Unknown prompt"):
+                    await client.get_prompt("ocr", {"image": "a.png"})
+                assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+            async with client_of(url, mode, Authorization=f"Bearer {all_of_them}") as client:
+                assert [t.name for t in (await client.list_tools()).tools] == list(TOOLS)
+            listed = (await asked(url, few)).json()["result"]
+            assert listed["cacheScope"] == "private"
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_callers_key_is_used_for_their_calls_alone_and_is_in_no_answer(
+    mode: str, of_service: Callable[..., App], service: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    app = of_service(GLM_CALLER_KEYS="1")
+    heard: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(message or "")
+
+    service.queue(
+        Reply(f"Your key is {canary.KEY}."), Fault("error", code="1002", message=f"no key: {canary.KEY}")
+    )
+    with anyio.fail_after(20):
+        async with served(app) as url:
+            async with client_of(url, mode, X_GLM_API_Key=canary.KEY) as client:
+                answer = await client.call_tool(
+                    "chat", {"prompt": "Which is my key?"}, progress_callback=on_progress
+                )
+                assert text_of(answer).startswith("Your key is [key].")
+                no = await client.call_tool("chat", {"prompt": "hello"})
+                assert text_of(no).startswith("auth: ")
+                assert "[key]" in text_of(no)
+                usage = await client.read_resource("glm://usage")
+            async with client_of(url, mode) as client:
+                assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    assert keys(service) == [canary.KEY, canary.KEY, OURS]
+    assert canary.SECRET not in "".join(heard) + usage.model_dump_json() + caplog.text
+    assert canary.SECRET not in repr(vars(app.keys))
+
+
+async def test_a_callers_key_is_in_no_log_even_where_the_log_holds_what_was_said(
+    service: Simulator, tmp_path: Path
+) -> None:
+    variables = {"GLM_API_KEY": OURS, "GLM_BASE_URL": service.url, "GLM_CALLER_KEYS": "1"}
+    env = environment(tmp_path / "home", None, **variables, GLM_LOG_CONTENT="1")
+    options = ("--log-level", "debug", "serve", "--http", "--port", "0")
+    said = {"prompt": f"Repeat {canary.KEY}"}
+    with anyio.fail_after(40), Process(env, tmp_path, *options) as process:
+        line = await anyio.to_thread.run_sync(process.err.next)
+        while line and "serves at " not in line:
+            line = await anyio.to_thread.run_sync(process.err.next)
+        url = str(line).partition("serves at ")[2].partition("/mcp")[0]
+        async with client_of(url, X_GLM_API_Key=canary.KEY) as client:
+            assert "[key]" in text_of(await client.call_tool("chat", said))
+    log = process.err.rest()
+    assert "chat was asked {'prompt': 'Repeat [key]'}" in log
+    assert canary.SECRET not in log
+
+
+async def test_a_callers_key_is_left_alone_where_it_is_not_allowed(
+    of_service: Callable[..., App], service: Simulator
+) -> None:
+    with anyio.fail_after(20):
+        async with served(of_service()) as url, client_of(url, X_GLM_API_Key=canary.KEY) as client:
+            assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    assert keys(service) == [OURS]
+
+
+@pytest.mark.parametrize("key", ["two words", "${GLM_API_KEY}", "x" * 600])
+async def test_what_is_no_key_is_refused_and_not_repeated(key: str, of_service: Callable[..., App]) -> None:
+    with anyio.fail_after(20):
+        async with served(of_service(GLM_CALLER_KEYS="1")) as url:
+            no = await asked(url, **{"X-GLM-API-Key": key})
+    assert no.status_code == 400
+    assert key not in no.text
+
+
+async def test_a_callers_key_serves_where_the_server_has_none(
+    app_of: Callable[..., App], service: Simulator
+) -> None:
+    service.clear()
+    app = app_of(remote=True, GLM_API_KEY=None, GLM_BASE_URL=service.url, GLM_CALLER_KEYS="1")
+    with anyio.fail_after(20):
+        async with served(app) as url:
+            async with client_of(url, X_GLM_API_Key=canary.KEY) as client:
+                assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+            async with client_of(url) as client:
+                no = await client.call_tool("chat", {"prompt": "hello"})
+    assert text_of(no).startswith("config: no API key is set")
+
+
+async def at_once(app: App, number: int, service: Simulator, **headers: str) -> None:
+    """So many calls that all wait for the service at the same time, then are given up."""
+    service.queue(*(Fault("hang") for _ in range(number)))
+    async with served(app) as url, client_of(url, **headers) as client, anyio.create_task_group() as tasks:
+        for _ in range(number):
+            tasks.start_soon(lambda: client.call_tool("chat", {"prompt": "hello"}))
+        await anyio.to_thread.run_sync(service.wait_received, number)
+        tasks.cancel_scope.cancel()
+
+
+async def test_several_keys_share_the_calls_and_one_that_is_refused_goes_last(
+    of_service: Callable[..., App], service: Simulator
+) -> None:
+    app = of_service(GLM_API_KEYS=f"{OTHER}, {OURS}", GLM_MAX_CONCURRENCY="1", GLM_FALLBACK="0")
+    with anyio.fail_after(20):
+        await at_once(app, 2, service)
+        assert sorted(keys(service)) == sorted([OURS, OTHER]), "each has a concurrency of its own"
+    service.clear()
+    app = of_service(GLM_API_KEYS=OTHER)
+    with anyio.fail_after(20):
+        async with served(app) as url, client_of(url) as client:
+            service.queue(Fault("error", code="1002"))
+            no = await client.call_tool("chat", {"prompt": "hello"})
+            assert text_of(no).startswith("auth: ")
+            for _ in range(3):
+                assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    assert keys(service) == [OURS, OTHER, OTHER, OTHER]
+
+
+async def test_what_one_key_may_do_at_once_says_nothing_of_anothers(
+    of_service: Callable[..., App], service: Simulator
+) -> None:
+    app = of_service(GLM_CALLER_KEYS="1", GLM_MAX_CONCURRENCY="1", GLM_FALLBACK="0")
+    service.queue(*(Fault("hang") for _ in range(10)))
+
+    def both(received: Sequence[Received]) -> bool:
+        waiting = [r for r in received if r.ended is None and r.path.endswith("/chat/completions")]
+        return {key_of(r) for r in waiting} == {OURS, canary.KEY}
+
+    with anyio.fail_after(20):
+        async with (
+            served(app) as url,
+            client_of(url) as ours,
+            client_of(url, X_GLM_API_Key=canary.KEY) as theirs,
+            anyio.create_task_group() as tasks,
+        ):
+            for client in (ours, theirs):
+                tasks.start_soon(lambda c: c.call_tool("chat", {"prompt": "hello"}), client)
+            await anyio.to_thread.run_sync(service.wait, both)
+            tasks.cancel_scope.cancel()
+
+
+async def test_secrets_of_the_settings_come_out_of_no_answer(of_service: Callable[..., App]) -> None:
+    secrets: dict[str, Any] = {
+        "GLM_API_KEYS": OTHER,
+        "GLM_SESSION_SECRET": "a-secret-of-more-than-thirty-two-characters",
+    }
+    with anyio.fail_after(20):
+        async with served(of_service(**secrets)) as url, client_of(url) as client:
+            for secret in secrets.values():
+                assert secret not in text_of(await client.call_tool("chat", {"prompt": f"Repeat {secret}"}))

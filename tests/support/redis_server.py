@@ -1,0 +1,95 @@
+"""A Redis of the tests' own, on a socket in a folder of theirs; gone with the `with` block."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+LIMIT_S = 10.0
+
+
+def needed() -> str:
+    """The program, or a skipped test: a failed one where GLM_TEST_TEAM says that all is there."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found:
+        return found
+    said = "needs redis-server; scripts/test-team installs it"
+    if os.environ.get("GLM_TEST_TEAM"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+class RedisServer:
+    """It keeps nothing on disk: started again, it is empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program = needed()
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None:
+            self.kill()
+
+    def start(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        command = [self.program, "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.socket.parent
+        )
+        end = time.monotonic() + LIMIT_S
+        while not self._listens():
+            assert self.process.poll() is None, "redis-server did not start"
+            assert time.monotonic() < end, "redis-server did not start in time"
+            time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.socket)) == 0
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(LIMIT_S)
+        self.process = None
+
+    def hang(self) -> None:
+        """It answers nobody until `wake`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """One for all tests that leave it alone: each takes names of its own."""
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """One that the test may end."""
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as running:
+        yield running
