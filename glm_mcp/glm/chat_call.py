@@ -182,10 +182,13 @@ class ChatCall:
 
     async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
         """Each change is made once: the model's dialect, a URL's bytes in its place, the other form of its pictures."""
+        if self.engine is not None and error.code is None and self._in_another_form(error, card):
+            return None
         if self._film_is_to_blame(error):
             return error.but(again=Again.NEVER, about="film")
         if self.engine is not None and error.code is None:
-            return self._adjust_to_engine(error, card, self.engine)
+            learnt = self.engine.learn(card.id, error, size_for(card, self.request))
+            return error.but(again=Again.NEVER, about="limits") if learnt else error
         dialect = self.dialects.get(card.id, Dialect.of(card))
         changed = after_refusal(dialect, error, self.request)
         if changed:
@@ -200,7 +203,7 @@ class ChatCall:
         ):
             self._inlined = True
             self.progress.say("the service cannot fetch a picture: downloading it here")
-            self.request = await with_bytes(self.request, self.job.inline)
+            self.request = await with_bytes(self.request, self.job.inline, of=(Image,))
             return None
         if not refused_image_form(error, self.request):
             return error
@@ -213,20 +216,18 @@ class ChatCall:
         self.dialects[card.id] = replace(dialect, image_form=other)
         return None
 
-    def _adjust_to_engine(self, error: GLMError, card: Card, engine: Engine) -> GLMError | None:
-        """After a refusal of a self-hosted engine: fewer tokens for the answer, another form, or what it said of its limits."""
+    def _in_another_form(self, error: GLMError, card: Card) -> bool:
+        """Whether the request was changed after a refusal of a self-hosted engine: fewer tokens for the answer, fewer fields."""
         room = engine_errors.room_for_answer(error)
         if room and self.request.max_tokens and card.id not in self._room:
             self._room[card.id] = room
-            return None
+            return True
         dialect = self.dialects.get(card.id, Dialect.of(card))
         changed = engine_errors.after_refusal(dialect, error, self.request)
         if changed:
             self._odd_schema = self._odd_schema or engine_errors.blames_schema(error)
             self.dialects[card.id] = changed
-            return None
-        learnt = engine.learn(card.id, error, size_for(card, self.request))
-        return error.but(again=Again.NEVER, about="limits") if learnt else error
+        return changed is not None
 
     def _film_is_to_blame(self, error: GLMError) -> bool:
         """Whether the film of a request is what cannot be taken: its frames may pass, which only the caller can make."""

@@ -146,24 +146,26 @@ class Engine:
         return None
 
 
-async def with_bytes(request: ChatRequest, inline: Inline | None) -> ChatRequest:
-    """The request with what stands behind its addresses in their place.
+async def with_bytes(
+    request: ChatRequest, inline: Inline | None, *, of: tuple[type, ...] = (Image, Video, File)
+) -> ChatRequest:
+    """The request with what stands behind the addresses of these parts in their place.
 
     Raises GLMError: as the download does.
     """
     messages: list[Message] = []
     for message in request.messages:
         content = message.content
-        if isinstance(content, tuple) and any(_is_address(p) for p in content):
+        if isinstance(content, tuple) and any(_is_address(p, of) for p in content):
             if inline is None:
                 raise ConfigError("an address cannot be sent to this server", "Give the file itself.")
-            content = tuple([await inline(p) if _is_address(p) else p for p in content])
+            content = tuple([await inline(p) if _is_address(p, of) else p for p in content])
         messages.append(replace(message, content=content))
     return replace(request, messages=tuple(messages))
 
 
-def _is_address(part: object) -> bool:
-    return isinstance(part, File) or (isinstance(part, Image | Video) and part.url is not None)
+def _is_address(part: object, of: tuple[type, ...]) -> bool:
+    return isinstance(part, of) and getattr(part, "url", None) is not None
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import GLMError, MediaTooLarge
 from glm_mcp.glm.messages import File, Image, Part, Text, Video
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
@@ -148,6 +148,11 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         case Video(url=str() as url):
             (source,) = await resolve(deps, url, "video")
             here = await fetch(deps, source, "video")
+            if here.size > deps.settings.max_video_mb * MIB:
+                raise MediaTooLarge(
+                    f"{here.name} has {here.size / MIB:.0f} MB; GLM_MAX_VIDEO_MB is {deps.settings.max_video_mb:g}",
+                    "Use analyze_video, which makes it smaller or reads it as frames.",
+                )
             return Video(here.name, data=await in_thread(here.read), mime=here.kind.mime)
         case File(url=url):
             (source,) = await resolve(deps, url, "document")

@@ -138,6 +138,25 @@ async def test_a_film_that_the_engine_refuses_goes_as_frames(
     assert {m.kind for m in last(sim).media} == {"image"}
 
 
+async def test_a_field_that_the_engine_does_not_know_is_not_blamed_on_the_film(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "clip.mp4").write_bytes((SAMPLES / "clip.mp4").read_bytes())
+    async with connect(**at(sim, unknown=("chat_template_kwargs",))) as client:
+        text = await say(client, "analyze_video", video="clip.mp4", prompt="What happens?")
+    assert "sent whole" in text
+    assert [m.kind for m in last(sim).media] == ["video"]
+
+
+async def test_a_film_in_the_history_that_is_too_large_is_an_error(connect: Connect, sim: Simulator) -> None:
+    url = lend(sim, (SAMPLES / "clip.mp4").read_bytes(), "video/mp4", "a.mp4")
+    history = [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": url}}]}]
+    async with connect(**at(sim), GLM_MAX_VIDEO_MB=0.01) as client:
+        text = await fail(client, "chat", prompt="And?", history=history)
+    assert text.startswith("media_too_large")
+    assert "analyze_video" in text
+
+
 # JSON
 
 
