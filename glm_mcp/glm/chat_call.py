@@ -14,7 +14,7 @@ from glm_mcp.glm.function_calls import written_as_text
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import Draft, Repetition, boxed, strip_boxes
+from glm_mcp.glm.stream import LARGE, Draft, Repetition, boxed, strip_boxes
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 from glm_mcp.threads import in_thread
@@ -75,7 +75,9 @@ class ChatCall:
             compatible = self.engine is not None
             return write_body(self.request, card, dialect, max_tokens=tokens, compatible=compatible)
 
-        heavy = any(isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media())
+        heavy = self.request.long or any(
+            isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
+        )
         body = await in_thread(write) if heavy else write()
         if len(body) > LARGE_BODY:
             self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
@@ -83,8 +85,12 @@ class ChatCall:
         try:
             await self.post(where, "/chat/completions", body, reader.on_event)
         except Repetition as loop:
-            return self._cut_loop(reader.draft, card, loop)
-        answer = self._judge(reader.draft, card, reader.broken, tokens)
+            return await in_thread(self._cut_loop, reader.draft, card, loop)
+        draft, broken = reader.draft, reader.broken
+        if draft.chars > LARGE:
+            answer = await in_thread(self._judge, draft, card, broken, tokens)
+        else:
+            answer = self._judge(draft, card, broken, tokens)
         self.known[card.id] = replace(dialect, json_schema=card.json_schema) if self._odd_schema else dialect
         return answer
 

@@ -31,7 +31,7 @@ from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
-from glm_mcp.glm.messages import ChatRequest, Dialect, Text
+from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.outcome import another, found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
     Ask,
@@ -54,13 +54,12 @@ from glm_mcp.glm.transport import Transport
 from glm_mcp.glm.usage import Meter
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
+from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.share import Shared
 
 T = TypeVar("T")
-
-LONG_TEXT = 50_000  # characters from which on a request is counted in a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +137,15 @@ class GLMClient:
         if self.engine is not None:
             await self.meet()
             request = await with_bytes(request, job.inline)
-        long = (
-            sum(len(p.text) for m in request.messages for p in m.parts() if isinstance(p, Text)) > LONG_TEXT
-        )
+        long = request.long
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 request = await counted(request) if long else request
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
         call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
+        if race.result is None:
+            await in_thread(call.partial)  # which is remembered; cleaning a long text takes a while
         answer = race.result or partial(call, race, job)
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]

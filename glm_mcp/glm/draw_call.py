@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 from collections.abc import Callable
@@ -110,7 +109,7 @@ def _drawing(event: dict[str, Any], card: Card) -> Drawing:
         return Drawing(url, card.id, ident)
     if isinstance(packed, str) and packed:
         try:
-            return Drawing(None, card.id, ident, data=base64.b64decode(packed, validate=True))
+            return Drawing(None, card.id, ident, data=binascii.a2b_base64(packed, strict_mode=True))
         except (binascii.Error, ValueError):
             raise UpstreamError(
                 "the picture in the answer is damaged", LOST + "Call again for another.", request_id=ident

@@ -67,6 +67,10 @@ class Message:
         return (Text(self.content),) if isinstance(self.content, str) else self.content
 
 
+LONG_TEXT = 50_000  # characters
+MANY = 100  # messages and functions
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One chat call, before a model is chosen."""
@@ -79,6 +83,12 @@ class ChatRequest:
     schema: dict[str, Any] | None = None  # what the JSON is to fit
     functions: tuple[dict[str, Any], ...] = ()
     tokens: int | None = None  # of its text, guessed; None: to be counted
+
+    @property
+    def long(self) -> bool:
+        """Whether there is so much of it that it is counted and written in a thread."""
+        texts = sum(len(p.text) for m in self.messages for p in m.parts() if isinstance(p, Text))
+        return texts > LONG_TEXT or len(self.messages) + len(self.functions) > MANY
 
     def media(self) -> list[Part]:
         return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
@@ -271,8 +281,14 @@ def response_format(request: ChatRequest, dialect: Dialect) -> dict[str, Any] | 
 _WIDE = re.compile("[\u2e80-\U0010ffff]+")
 
 
+_COUNTED = 1 << 18  # characters in one go: splitting megabytes into words would let no other thread run
+
+
 def count_tokens(text: str) -> int:
     """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the other characters."""
-    wide = 0 if text.isascii() else len(text) - len(_WIDE.sub("", text))
-    words = len(text.split())
+    wide = words = 0
+    for at in range(0, len(text), _COUNTED):
+        piece = text[at : at + _COUNTED]
+        wide += 0 if piece.isascii() else len(piece) - len(_WIDE.sub("", piece))
+        words += len(piece.split())
     return int(wide / 1.5 + max(words / 0.75, (len(text) - wide) / 4)) + 1

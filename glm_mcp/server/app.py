@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from glm_mcp.outputs import Outputs, home_folder, user_folders
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
@@ -34,10 +35,10 @@ from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
-from glm_mcp.threads import in_thread
+from glm_mcp.threads import give_back_soon, in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import Reach, read
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, run_tool
+from glm_mcp.tools.arguments import Reach, is_much, read_in_time
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,15 @@ class Folders:
     @classmethod
     def here(cls) -> Folders:
         own = user_folders()
-        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
+        return cls(working_folder(), home_folder(), temporary_folder(), own.cache, own.data)
+
+
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
 
 
 def working_folder() -> Path:
@@ -125,6 +134,7 @@ class App:
         )
         self.tools = [TOOLS[name] for name in settings.tools]
         self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
+        self.deadlines: Deadlines | None = None  # where a late call can be answered beside the event loop
 
     async def look_at_key(self) -> None:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
@@ -177,6 +187,14 @@ class App:
                 finally:  # of a call that failed or was cancelled too
                     with anyio.move_on_after(CHARGE_S, shield=True):
                         await admitted.charge(glm.meter.tokens)
+
+    def watched(
+        self, context: Context, ends_at: float, late: Callable[[], Content]
+    ) -> AbstractContextManager[None]:
+        """While a call runs: it is answered with what `late` gives where the event loop does not come to it."""
+        if self.deadlines is None or context.request_id is None:
+            return nullcontext()
+        return self.deadlines.watching(context.request_id, ends_at, lambda: result(late()))
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
@@ -271,29 +289,42 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     deadline = anyio.current_time() + client.deadline_s
     deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
     content: Content | None = None
+
+    def late() -> Content:
+        return failure(
+            TimedOut(
+                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
+                "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
+            ),
+            deps,
+        )
+
     async with anyio.create_task_group() as group:
         if context.request is None or "progress_token" in (context.meta or {}):
             group.start_soon(progress.run)
-        with anyio.move_on_at(deadline + GRACE_S):
+        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:
                 await app.look_at_key()
-                args = read(tool.name, tool.args, arguments)
+                args = await read_in_time(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
-                    content = await _fitted(await run_tool(tool, replace(deps, glm=glm), args), deps)
+                    await glm.meet()
+                    taught: GLMError | None = None
+                    while content is None:
+                        try:
+                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                        except GLMError as error:
+                            taught = lesson(error, taught)
             except GLMError as error:
-                content = failure(error, deps)
+                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
-    if content is None:
-        late = TimedOut(
-            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
-            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-        )
-        content = failure(late, deps)
+    content = content or late()
     _log_call(app, tool, caller, arguments, content)
+    if is_much(arguments):
+        give_back_soon()
     return content
 
 
@@ -314,7 +345,7 @@ def _log_call(
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
     """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2:
+    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
         return await in_thread(fit, result, deps)
     return fit(result, deps)
 

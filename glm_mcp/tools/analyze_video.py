@@ -38,7 +38,7 @@ class VideoArgs(AnswerArgs):
             also=("video_url", "video_source", "video_path", "path", "url", "file", "source", "videos"),
         ),
     ]
-    prompt: Annotated[str, Arg("text", also=("question", "query", "message", "text"))] = ""
+    prompt: Annotated[str, Arg("text", also=("question", "query", "message", "text"), long=True)] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(VIDEO))] = None
     start: Annotated[str | None, Arg("time", "Seconds or m:ss", also=("from", "start_time", "start_s"))] = (
         None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.clients import McpClient
-from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, MissingExtra, TooLong
+from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
@@ -91,20 +91,16 @@ class Tool:
         return schema(self.args, reach)
 
 
-async def run_tool(tool: Tool, deps: Deps, args: Any) -> ToolResult:
-    """The tool run; once more where the first try taught what a self-hosted engine takes at once."""
-    await deps.glm.meet()
-    try:
-        return await tool.run(deps, args)
-    except GLMError as error:
-        if error.about != "limits":
-            raise
-        deps.progress.say("the engine takes less at once: dividing")
-        try:
-            return await tool.run(deps, args)
-        except (TooLong, InvalidRequest) as again:
-            # Without a status it is said in our own count, which says less than the engine's words.
-            raise (again if again.status else error) from again
+def lesson(error: GLMError, before: GLMError | None) -> GLMError:
+    """The failure of a tool's first try where it taught what a self-hosted engine takes at once: a second try divides by it.
+
+    Raises the failure that ends the call otherwise: of a second try that fails in our own count the first, in the engine's words.
+    """
+    if before is None and error.about == "limits":
+        return error
+    if before is not None and error.kind in {"too_long", "invalid_request"} and not error.status:
+        raise before from error
+    raise error
 
 
 def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:

@@ -12,12 +12,13 @@ from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Image, Message, Part, Text
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Fragment, Picture, Source
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
-from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, to_pixels
+from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import add, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
 from glm_mcp.tools.structured import first_fence
@@ -44,6 +45,7 @@ class ImageArgs(AnswerArgs):
             "text",
             "A question; for locate: what to find",
             also=("question", "query", "message", "text"),
+            long=True,
         ),
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(IMAGE))] = None
@@ -184,21 +186,21 @@ async def _locate(
     lines: list[str] = []
     links: list[Link] = []
     items: list[Item] = []
+    beside: dict[tuple[str, tuple[int, int]], list[Item]] = {}
     data: list[dict[str, Any]] = []
     unread = False
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
-        boxes = parse_boxes(answer.text)
-        notes = notes + unplaced(answer.text)
+        boxes = await in_thread(parse_boxes, answer.text)
+        notes = notes + await in_thread(unplaced, answer.text)
         if not boxes and re.search(r"\d", answer.text):
             unread = True
             lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
-        for box in boxes:
-            item = Item(box.label, picture, to_pixels(box, picture))
-            if any(item.repeats(other) for other in items):
-                continue
+        # Only parts of one image overlap.
+        parts = beside.setdefault((picture.part.name, picture.original), [])
+        for item in await in_thread(unseen, picture, boxes, parts):
             items.append(item)
             lines.append(item.line(len(items), args.prompt))
             data.append(item.data(name))

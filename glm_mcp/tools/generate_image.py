@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawArgs(ModelArgs):
-    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"))]
+    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"), long=True)]
     size: Annotated[
         str | None,
         Arg(
@@ -250,7 +250,7 @@ def _target(deps: Deps, output: str, prompt: str) -> Path:
     """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
     from glm_mcp.media.images.convert import FORMATS
 
-    default = saving.stem_of(prompt.lower(), "image") + ".png"
+    default = saving.stem_of(prompt[: saving.STEM_OF].lower(), "image") + ".png"
     if not deps.client.local and not output:
         return Path(default)
     target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
