@@ -231,7 +231,38 @@ def plain(text: str) -> str:
     return without_secrets(_still(text), CERTAIN)
 
 
+_STEP = 100_000  # characters in one go: one look at megabytes would let no other thread run
+_BORDER = 4_000  # at the end of a step, in which a place to cut is looked for
+_BEGINS = re.compile("[\x1b\x9b](?=[^\x1b\x9b]*\\Z)")
+_JOINED = re.compile(f"\r\n|.[{_HIDDEN}]|[{_HIDDEN}].", re.DOTALL)
+
+
 def _still(text: str) -> str:
+    if len(text) <= _STEP + _BORDER:
+        return _still_at_once(text)
+    pieces, at = [], 0
+    while at < len(text):
+        end = _border(text, at + _STEP) if at + _STEP < len(text) else len(text)
+        pieces.append(_still_at_once(text[at:end]))
+        at = end
+    return "".join(pieces)
+
+
+def _border(text: str, end: int) -> int:
+    """Where a text can be cut so that both parts mean what they meant: after a line, else between letters that are
+    seen, and not within an escape sequence.
+    """
+    start = end - _BORDER
+    begun = _BEGINS.search(text, start, end)
+    if begun and begun.start() > start:
+        end = begun.start()
+    line = text.rfind("\n", start, end) + 1
+    if line:
+        return line
+    return next((at for at in range(end, start, -1) if not _JOINED.match(text, at - 1)), end)
+
+
+def _still_at_once(text: str) -> str:
     if _ACTS.search(text):
         text = _HALF.sub("\ufffd", _UNWANTED.sub("", _BREAKS.sub("\n", text)))
     return _without_hidden(text)
@@ -251,6 +282,8 @@ _OPEN = re.compile(
     f"(?:\x1b(?:\\[[0-?]{{0,30}}[ -/]{{0,5}})?|\x9b[0-?]{{0,30}}|[\ud800-\udbff]|\r|[{_HIDDEN}]{{1,40}})\\Z"
 )
 
+_OPEN_CHARS = 60  # that it has at most
+
 
 class Pieces:
     """A text of a model that comes in pieces, made `plain` piece by piece: nothing of a key is given before it is known
@@ -265,7 +298,7 @@ class Pieces:
     def add(self, piece: str) -> str:
         """What can be said now; the rest is said with a later piece."""
         raw = self._unfinished + piece
-        unfinished = _OPEN.search(raw)
+        unfinished = _OPEN.search(raw, max(0, len(raw) - _OPEN_CHARS))
         end = unfinished.start() if unfinished else len(raw)
         self._unfinished = raw[end:]
         fresh = _still(self._before + whole(raw[:end]))[len(self._before) :]

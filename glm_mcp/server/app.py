@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.calls import call
+from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
@@ -38,7 +39,7 @@ from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import Reach
-from glm_mcp.tools.base import Tool
+from glm_mcp.tools.base import Content, Tool
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,15 @@ class Folders:
     @classmethod
     def here(cls) -> Folders:
         own = user_folders()
-        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
+        return cls(working_folder(), home_folder(), temporary_folder(), own.cache, own.data)
+
+
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
 
 
 def working_folder() -> Path:
@@ -129,6 +138,7 @@ class App:
         )
         self.tools = [TOOLS[name] for name in settings.tools]
         self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
+        self.deadlines: Deadlines | None = None  # where a late call can be answered beside the event loop
 
     async def look_at_key(self) -> None:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
@@ -200,6 +210,14 @@ class App:
                 finally:  # of a call that failed or was cancelled too
                     with anyio.move_on_after(CHARGE_S, shield=True):
                         await admitted.charge(glm.meter.tokens)
+
+    def watched(
+        self, context: Context, ends_at: float, late: Callable[[], Content]
+    ) -> AbstractContextManager[None]:
+        """While a call runs: it is answered with what `late` gives where the event loop does not come to it."""
+        if self.deadlines is None or context.request_id is None:
+            return nullcontext()
+        return self.deadlines.watching(context.request_id, ends_at, lambda: result(late()))
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""

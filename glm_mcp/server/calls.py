@@ -11,9 +11,9 @@ import anyio
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.progress import Progress
 from glm_mcp.server.callers import LOCAL, Caller
-from glm_mcp.threads import in_thread
-from glm_mcp.tools.arguments import read
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
+from glm_mcp.threads import give_back_soon, in_thread
+from glm_mcp.tools.arguments import is_much, read_in_time
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
 from glm_mcp.uploads import curl_line
 
 if TYPE_CHECKING:
@@ -39,29 +39,42 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     outputs = app.outputs_of(caller)
     deps = Deps(app.settings, app.glm, sandbox, outputs, client, progress, deadline, address)
     content: Content | None = None
+
+    def late() -> Content:
+        return failure(
+            TimedOut(
+                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
+                "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
+            ),
+            deps,
+        )
+
     async with anyio.create_task_group() as group:
         if context.request is None or "progress_token" in (context.meta or {}):
             group.start_soon(progress.run)
-        with anyio.move_on_at(deadline + GRACE_S):
+        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:
                 await app.look_at_key()
-                args = read(tool.name, tool.args, arguments)
+                args = await read_in_time(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
-                    content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                    await glm.meet()
+                    taught: GLMError | None = None
+                    while content is None:
+                        try:
+                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                        except GLMError as error:
+                            taught = lesson(error, taught)
             except GLMError as error:
-                content = failure(error, deps)
+                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
-    if content is None:
-        late = TimedOut(
-            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
-            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-        )
-        content = failure(late, deps)
+    content = content or late()
     _log_call(app, tool, caller, arguments, content)
+    if is_much(arguments):
+        give_back_soon()
     return content
 
 
@@ -82,6 +95,6 @@ def _log_call(
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
     """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2:
+    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
         return await in_thread(fit, result, deps)
     return fit(result, deps)

@@ -79,26 +79,20 @@ class Handlers:
 
         usage = self.glm.usage()  # on the event loop, whose clock it reads
 
-        def find() -> resources.Resource:
-            return resources.read(uri, self.outputs(context), usage, self.glm.home)
+        def find() -> types.TextResourceContents | types.BlobResourceContents:
+            found = resources.read(uri, self.outputs(context), usage, self.glm.home)
+            if found.text is not None:
+                return types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))
+            blob = base64.b64encode(found.data or b"").decode("ascii")
+            return types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)
 
         try:
-            resource = await in_thread(find)
+            return types.ReadResourceResult(contents=[await in_thread(find)])
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
             raise MCPError(code, str(error), {"uri": one_line(uri[:8_000])[:300]}) from None
-        if resource.text is not None:
-            return types.ReadResourceResult(
-                contents=[
-                    types.TextResourceContents(uri=uri, mime_type=resource.mime, text=plain(resource.text))
-                ]
-            )
-        blob = base64.b64encode(resource.data or b"").decode("ascii")
-        return types.ReadResourceResult(
-            contents=[types.BlobResourceContents(uri=uri, mime_type=resource.mime, blob=blob)]
-        )
 
     async def list_prompts(
         self, context: Context, _: types.PaginatedRequestParams | None

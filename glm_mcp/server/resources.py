@@ -13,12 +13,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from glm_mcp.errors import NotFound
+from glm_mcp.errors import NotFound, TooLong
 from glm_mcp.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
+READ_BYTES = 16 * 1024 * 1024  # of one resource; more in one message would hold the server up
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def listed(outputs: Outputs) -> list[Entry]:
 
 
 def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint) -> Resource:
-    """Raises NotFound for what is unknown or has expired. Blocks."""
+    """Raises NotFound for what is unknown or has expired, TooLong for what is read in pieces. Blocks."""
     if uri == MODELS:
         return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
@@ -96,6 +97,11 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint) -> R
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
         )
     path, data = outputs.kept(uri)
+    if len(data) > READ_BYTES:
+        raise TooLong(
+            f"{uri} has {len(data) / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
+            f'Read it in pieces: read_document(documents="{uri}", cursor="0").',
+        )
     name = path.name.partition(".")[2]  # kept files are called ID.name
     mime = mime_of(name)
     if mime.startswith("text/") or mime == JSON:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+import select
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import anyio
 import anyio.from_thread
@@ -20,7 +20,9 @@ from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSO
 from pydantic import ValidationError
 
 from glm_mcp.server.app import App, build
+from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.pipes import Output, close_off
 from glm_mcp.server.recorder import Recorder, behind_id
 from glm_mcp.threads import few_heaps
 
@@ -29,27 +31,30 @@ PARENT_S = 0.3  # between two looks at who our parent is
 QUIET_S = 0.4  # after its death, for somebody else to speak
 SETTLE_S = 0.3  # after the end of stdin, for lists that were asked for just before
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
+READ_ON_S = 0.2  # from the end of stdin, for what was sent before it to be read
+_ENDED = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0) | getattr(select, "POLLRDHUP", 0)
 
 
 async def serve_stdio(app: App, stdin: Stdin) -> None:
-    """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
+    """Serves until stdin ends; the process is gone within a second of that, whatever a thread or the event loop is doing."""
     from mcp.server.stdio import stdio_server
 
     few_heaps()
-    if sys.platform == "win32":
-        from mcp.os.win32.utilities import rebind_std_handle_to_fd
-
-        rebind_std_handle_to_fd(0)  # children are given the handle, which still is what `stdin` has taken
-    # The SDK writes stdout on these threads too: calls that wait for a dead file system must not take the last.
+    # stdout is written on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
     client = _Client(stdin)
     threading.Thread(target=client.watch, name="client", daemon=True).start()
+    threading.Thread(target=_watch_end, args=(stdin.descriptor,), name="end of stdin", daemon=True).start()
     recorder = Recorder(app, server, stdin.place, stdin.record) if stdin.place else None
-    lines = cast("anyio.AsyncFile[str]", _lines(stdin))
+    close_off()
+    output = Output(stdin.output)
+    app.deadlines = Deadlines(output.answer)
+    # What the SDK wants of a file are lines to iterate over, and to write.
+    streams: Any = _lines(stdin, output.line), output
     async with (
         app.glm.sharing(),
-        stdio_server(stdin=lines) as (incoming, outgoing),
+        stdio_server(*streams) as (incoming, outgoing),
         anyio.create_task_group() as group,
     ):
         if recorder:
@@ -67,7 +72,7 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
             group.cancel_scope.cancel()
 
 
-async def _lines(stdin: Stdin) -> AsyncIterator[str]:
+async def _lines(stdin: Stdin, refuse: Callable[[str], None]) -> AsyncIterator[str]:
     """The lines of stdin, each waited for before the next is read."""
     send, receive = anyio.create_memory_object_stream[str](0)
     token = anyio.lowlevel.current_token()
@@ -79,7 +84,7 @@ async def _lines(stdin: Stdin) -> AsyncIterator[str]:
             else:
                 anyio.from_thread.run(send.send, line, token=token)
 
-    waiting, ended = stdin.take(take)
+    waiting, ended = stdin.take(take, refuse)
     for line in waiting:
         yield line
     if not ended:
@@ -136,11 +141,23 @@ class _Outgoing:
         return ended
 
 
-def _leave_soon() -> None:
+def _leave_soon(seconds: float = LINGER_S) -> None:
     """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(LINGER_S, os._exit, [0])
+    timer = threading.Timer(seconds, os._exit, [0])
     timer.daemon = True
     timer.start()
+
+
+def _watch_end(stdin: int) -> None:
+    """Sees the end of stdin before what came last is read, and while the event loop is held up."""
+    if not hasattr(select, "poll"):  # Windows
+        return
+    ends = select.poll()
+    ends.register(stdin, getattr(select, "POLLRDHUP", 0))
+    with suppress(OSError):
+        while not any(event & _ENDED for _, event in ends.poll()):
+            pass
+        _leave_soon(LINGER_S + READ_ON_S)
 
 
 class _Client:

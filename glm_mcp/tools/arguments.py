@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.json_shape import SMALL
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.values import KINDS, KindName
 
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
@@ -22,7 +24,8 @@ Reach = Literal["here", "nowhere", "server"]
 class Arg:
     """One argument, declared as `field: Annotated[type, Arg(...)] = default`: how it is read, what a client is told of
     it, its other names, its limits (inclusive). `far`: what it takes from a caller whose files are elsewhere; None where
-    the argument is not for them. `name` is the field's; without a default it is `required`.
+    the argument is not for them. `name` is the field's; without a default it is `required`. `long`: a text that may be
+    of any length.
     """
 
     kind: KindName
@@ -34,6 +37,7 @@ class Arg:
     far: str | None = ""
     name: str = ""
     required: bool = False
+    long: bool = False
 
     def schema(self, reach: Reach = "here") -> dict[str, Any]:
         enum = {"enum": list(self.choices)} if self.choices else {}
@@ -70,6 +74,11 @@ class AnswerArgs(ModelArgs):
 
 ArgsT = TypeVar("ArgsT", bound=ModelArgs)
 
+NAME_CHARS = 60  # of an argument's name; ours have at most 21
+WORD_CHARS = 100  # of a value that is one of a few words
+TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
+SHOWN_CHARS = 80
+
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
 
 
@@ -101,6 +110,20 @@ def schema(declared: type[ModelArgs], reach: Reach = "here") -> dict[str, Any]:
     }
 
 
+def is_much(given: Mapping[str, Any] | None) -> bool:
+    """Whether arguments may take long to read, or hold much memory."""
+    return any(
+        len(v) > SMALL if isinstance(v, str) else isinstance(v, list | dict) for v in (given or {}).values()
+    ) or any(len(name) > NAME_CHARS for name in given or {})
+
+
+async def read_in_time(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
+    """`read`, in a thread where there is much to read."""
+    if not is_much(given):
+        return read(tool, declared, given)
+    return await in_thread(read, tool, declared, given)
+
+
 def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
     """The arguments of a call. What is absent, null or empty has its default.
 
@@ -128,14 +151,13 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
 def meant(declared: type[ModelArgs], given: Mapping[str, Any] | None) -> list[tuple[str, Arg | None, Any]]:
     """Each argument of a call: the name that it was given, the one that is meant (None where there is none), the value."""
     names = _names(arguments_of(declared))
-    return [
-        (
-            name,
-            names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names),
-            raw,
-        )
-        for name, raw in _unwrapped(given or {}, names).items()
-    ]
+
+    def known(name: str) -> Arg | None:
+        if len(name) > NAME_CHARS:
+            return None
+        return names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
+
+    return [(name, known(name), raw) for name, raw in _unwrapped(given or {}, names).items()]
 
 
 def _names(rows: tuple[Arg, ...]) -> dict[str, Arg]:
@@ -143,11 +165,12 @@ def _names(rows: tuple[Arg, ...]) -> dict[str, Arg]:
 
 
 def _unknown(tool: str, name: str, names: Mapping[str, Arg]) -> InvalidRequest:
-    begun = [n for n in names if len(name) > 2 and n.startswith(_snake(name))]
-    near = begun or difflib.get_close_matches(_snake(name), list(names), 1, 0.6)
+    meant = _snake(name[:NAME_CHARS])
+    begun = [n for n in names if len(name) > 2 and n.startswith(meant)]
+    near = begun or difflib.get_close_matches(meant, list(names), 1, 0.6)
     mean = f"Did you mean '{names[near[0]].name}'? " if near else ""
     takes = ", ".join(dict.fromkeys(a.name for a in names.values()))
-    return InvalidRequest(f"{tool} has no argument '{name[:60]}'", f"{mean}It takes: {takes}.")
+    return InvalidRequest(f"{tool} has no argument '{name[:NAME_CHARS]}'", f"{mean}It takes: {takes}.")
 
 
 def _snake(name: str) -> str:
@@ -179,6 +202,8 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         known = KINDS[arg.kind].read(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _wrong(tool, arg, value) from None
+    if arg.kind == "text" and not arg.long and len(known) > (WORD_CHARS if arg.choices else TEXT_CHARS):
+        raise _wrong(tool, arg, value)
     if arg.choices:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")
         folded = folded if folded in arg.choices else _snake(str(known).strip())
@@ -194,7 +219,7 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
 
 
 def _wrong(tool: str, arg: Arg, value: Any, mean: str = "") -> InvalidRequest:
-    return InvalidRequest(f"{tool}: {arg.name} is {_shown(value)}", f"It may be {_allowed(arg)}.{mean}")
+    return InvalidRequest(f"{tool}: {arg.name} is {shown(value)}", f"It may be {_allowed(arg)}.{mean}")
 
 
 def _allowed(arg: Arg) -> str:
@@ -206,6 +231,12 @@ def _allowed(arg: Arg) -> str:
     return words
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else text[:79] + "…"
+def shown(value: Any) -> str:
+    """The start of a value as JSON, without writing the rest of it."""
+    text = ""
+    start = value[: SHOWN_CHARS + 1] if isinstance(value, str) else value
+    for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(start):
+        text += piece
+        if len(text) > SHOWN_CHARS:
+            return text[: SHOWN_CHARS - 1] + "…"
+    return text

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawArgs(ModelArgs):
-    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"))]
+    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"), long=True)]
     size: Annotated[
         str | None,
         Arg(

@@ -18,16 +18,17 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
 
+STEM_OF = 1_000  # characters of what a name is made from
 STEM_CHARS = 40  # of a file's name that is made from another's, or from words
 
 
 def stem_of(words: str, default: str) -> str:
     """A short file name from a path, an address or words: letters of any script, digits, _ and hyphens."""
-    return re.sub(r"[^\w]+", "-", words).strip("-_")[:STEM_CHARS].rstrip("-_") or default
+    return re.sub(r"[^\w]+", "-", words[:STEM_OF]).strip("-_")[:STEM_CHARS].rstrip("-_") or default
 
 
 def default_name(prompt: str) -> str:
-    return stem_of(prompt.lower(), "image") + ".png"
+    return stem_of(prompt[:STEM_OF].lower(), "image") + ".png"
 
 
 def settled(outputs: Outputs, sandbox: Sandbox, output: str, prompt: str) -> Path:

@@ -176,6 +176,7 @@ class Defective(GLMClient):
         raise RuntimeError("/home/ada/private: words of a library")
 
 
+@pytest.mark.defect
 @pytest.mark.parametrize("mode", list(ERAS))
 async def test_a_defect_is_a_protocol_error_in_our_words(
     mode: str, connect: Connect, app_of: Callable[..., App], folders: Folders

@@ -57,8 +57,15 @@ async def client_of(
 
 
 def answering(handler: Callable[[httpx.Request], httpx.Response]) -> Transport:
-    """A transport whose network is a function."""
-    return Transport(httpx.MockTransport(handler))
+    """A transport whose network is a function. What it answers has not been read yet, as from a network."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        made = handler(request)
+        if not made.is_stream_consumed:
+            return made
+        return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))
+
+    return Transport(httpx.MockTransport(answer))
 
 
 def spoken(text: str, *parts: Part) -> tuple[Message, ...]:

@@ -35,14 +35,14 @@ class ToolCalls:
         self._made: Uploader | None = None
 
     async def there(self, params: dict[str, Any], say: Say) -> tuple[dict[str, Any], Order]:
-        from glm_mcp.tools.arguments import read
+        from glm_mcp.tools.arguments import read_in_time
 
         tool, given = params.get("name"), params.get("arguments")
         if not isinstance(tool, str) or not isinstance(given, dict | None):
             return params, Order()
         declared = _declared(tool)
         try:
-            args = read(tool, declared, given) if declared else None
+            args = await read_in_time(tool, declared, given) if declared else None
         except InvalidRequest:
             args = None
         if args is None or declared is None:

@@ -1,4 +1,6 @@
-"""Standard input, read by one thread from the first byte to the last, whoever takes the lines."""
+"""Standard input and output, whose descriptors are the protocol's alone from the first byte to the last, whoever takes the
+lines.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,13 @@ import threading
 from glm_mcp.server.front import record
 from glm_mcp.server.front.answers import Answers
 from glm_mcp.server.front.conditions import Place, place_of
+from glm_mcp.server.front.lines import Lines, Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_CHUNK = 1 << 16
 
 
 class Stdin:
@@ -20,7 +25,7 @@ class Stdin:
 
     `place`: where the record lies or is to lie; None where none is kept. `record`: what lay there. `said`: own id → what
     was said for it.
-    `parent`: the process that had started this one when the first line came.
+    `parent`: the process that had started this one when the first line came. `descriptor`, `output`: of stdin and stdout.
     """
 
     def __init__(self, place: Place | None = None, answers: Answers | None = None) -> None:
@@ -34,39 +39,47 @@ class Stdin:
         self._waiting: list[str] = []
         self._ended = False
         self._take: Callable[[str | None], None] | None = None
-        self._descriptor = os.dup(0)
+        self._refuse: Callable[[str], None] = self._write
+        self.descriptor, self.output = os.dup(0), os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
-    def take(self, take: Callable[[str | None], None]) -> tuple[list[str], bool]:
-        """From now on each line goes to `take`, in the thread that reads, and None at the end. The lines that have come,
-        and whether the end has.
+    def take(
+        self, take: Callable[[str | None], None], refuse: Callable[[str], None]
+    ) -> tuple[list[str], bool]:
+        """From now on each line goes to `take`, in the thread that reads, and None at the end; the answer to one that is not
+        read goes to `refuse`. Returns the lines that have come, and whether the end has.
         """
         with self._lock:
-            self._take = take
+            self._take, self._refuse = take, refuse
             return self._waiting, self._ended
 
     def _read(self) -> None:
+        lines = Lines()
         try:
-            # As the protocol's library reads it: any bytes, and every way to end a line.
-            with open(self._descriptor, encoding="utf-8", errors="replace", closefd=False) as lines:
-                for line in lines:
-                    if self.parent is None:
-                        self.parent = os.getppid()
+            while chunk := os.read(self.descriptor, _CHUNK):
+                if self.parent is None:
+                    self.parent = os.getppid()
+                for line in lines.feed(chunk):
                     self._on_line(line)
+            for line in lines.end():
+                self._on_line(line)
         except OSError:  # as the end
             pass
         self._on_end()
 
     def _on_line(self, line: str) -> None:
         with self._lock:
-            take = self._take
-            if take is None:
+            take, refuse = self._take, self._refuse
+            if take is None and not isinstance(line, Refusal):
                 self._waiting.append(self._answered(line))
                 return
-        take(line)
+        if isinstance(line, Refusal):
+            refuse(line)
+        elif take is not None:
+            take(line)
 
     def _answered(self, line: str) -> str:
         """The line as the real server is to get it, after its answer was given, if there is one."""
@@ -74,14 +87,17 @@ class Stdin:
         if found is None:
             return line
         answer, replay = found
-        data = answer.encode() + b"\n"
         try:
-            while data:
-                data = data[os.write(1, data) :]
+            self._write(answer + "\n")
         except OSError:  # nobody reads: the real server's to find
             self._answers = None
             return line
         return replay
+
+    def _write(self, line: str) -> None:
+        data = line.encode()
+        while data:
+            data = data[os.write(self.output, data) :]
 
     def _on_end(self) -> None:
         with self._lock:
