@@ -32,6 +32,7 @@ from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, instructions, result
+from glm_mcp.server.tally import Now, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
@@ -104,7 +105,7 @@ class App:
         """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
         self.settings = settings
-        secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
+        secrets = (settings.http_token, settings.session_secret, settings.metrics_token, *settings.more_keys)
         self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
@@ -115,6 +116,8 @@ class App:
         self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.keys = Keys(self.glm, settings.more_keys)
         self.admission = admission_over(self.glm.shared)
+        self.tally = Tally()
+        self.kept_in = folders.cache
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -251,7 +254,8 @@ def build(app: App) -> Server[App]:
             if tool is None:
                 said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
                 raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
-            return result(await call(app, tool, context, params.arguments))
+            with app.tally.call(tool.name, caller) as now:
+                return result(await call(app, tool, context, params.arguments, now))
 
     schemas = {t.name: t.schema(app.reach) for t in app.tools}
 
@@ -277,7 +281,7 @@ def build(app: App) -> Server[App]:
     )
 
 
-async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
+async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None, now: Now) -> Content:
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
@@ -307,6 +311,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 await app.look_at_key()
                 args = await read_in_time(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
+                    now.meter = glm.meter
                     await glm.meet()
                     taught: GLMError | None = None
                     while content is None:
@@ -321,26 +326,12 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
-    content = content or late()
-    _log_call(app, tool, caller, arguments, content)
+    now.content = content = content or late()
+    if app.settings.log_content:
+        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
     if is_much(arguments):
         give_back_soon()
     return content
-
-
-def _log_call(
-    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
-) -> None:
-    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
-    facts = content.meta.get("glm", {})
-    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
-    ident = facts.get("error", facts).get("request_id", "-")
-    whose = f" for {caller.name}" if caller is not LOCAL else ""
-    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
-    if app.settings.log_content:
-        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
