@@ -81,6 +81,10 @@ def sign_in_page(words: Words, *, form: bool, refused: bool) -> str:
         parts.append(
             element(
                 "form",
+                # Keepers of passwords want a name to keep it under.
+                element(
+                    "input", type="text", name="name", value="glm-mcp", autocomplete="username", hidden=True
+                ),
                 element("label", words.enter, for_="token"),
                 field,
                 element("p", words.enter_help, class_="help", id="token-help"),
