@@ -79,7 +79,7 @@ class Browser:
             assert time.monotonic() < end, "the page did not load in time"
             self._heard(self._next())
 
-    def look(self, *, width: int, height: int, dark: bool = False) -> None:
+    def look(self, width: int, height: int, *, dark: bool = False) -> None:
         """The size of the window, and whether the system is dark."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",

@@ -8,8 +8,8 @@ from glm_mcp.server.http.page.markup import Markup, element, together
 from glm_mcp.server.http.page.words import Words
 from glm_mcp.server.tally import HOURS
 
-WIDTH, HEIGHT = 640, 180
-_TOP, _BOTTOM, _STEP = 22, 24, 26
+WIDTH, HEIGHT = 640, 200
+_TOP, _BOTTOM, _STEP = 32, 32, 26
 _LEFT = WIDTH - HOURS * _STEP
 
 

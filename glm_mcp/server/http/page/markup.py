@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-_EMPTY = frozenset({"meta", "link", "input", "br"})
+_EMPTY = frozenset({"meta", "link", "input", "wbr"})
 
 
 class Markup(str):
@@ -27,6 +27,11 @@ def element(name: str, /, *content: str | Markup, **attributes: str | float | bo
 
 def together(*content: str | Markup) -> Markup:
     return Markup("".join(c if isinstance(c, Markup) else escape(c) for c in content))
+
+
+def word(text: str) -> Markup:
+    """A name that may go on in the next line behind each of its `_`."""
+    return Markup(escape(text).replace("_", "_<wbr>"))
 
 
 def table(caption: str, heads: list[str], rows: list[list[str | Markup]], *, numbers: set[int]) -> Markup:

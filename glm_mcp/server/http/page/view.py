@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glm_mcp.server.admission import DAY_S, Standing
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.http.page import charts
-from glm_mcp.server.http.page.markup import Markup, element, table, together
+from glm_mcp.server.http.page.markup import Markup, element, table, together, word
 from glm_mcp.server.http.page.words import Words
 from glm_mcp.server.tally import CANCELLED, HOUR_S, HOURS, OK, Mine, Past
 
@@ -170,9 +170,9 @@ def _hours(facts: Facts, words: Words) -> Markup:
 def _calls(mine: Mine, words: Words) -> Markup:
     if not mine.calls:
         return _section("calls", words.calls, element("p", words.calls_none))
-    heads = [words.when, words.tool, words.outcome, words.seconds, words.tokens]
+    heads = [words.when, words.tool, words.outcome, words.tokens]
     rows = [_call(past, words) for past in mine.calls]
-    return _section("calls", words.calls, table(words.calls_caption, heads, rows, numbers={3, 4}))
+    return _section("calls", words.calls, table(words.calls_caption, heads, rows, numbers={3}))
 
 
 def _call(past: Past, words: Words) -> list[str | Markup]:
@@ -183,17 +183,19 @@ def _call(past: Past, words: Words) -> list[str | Markup]:
     model = element("small", past.model) if past.model else Markup("")
     return [
         element("time", time.strftime("%H:%M:%S", at), datetime=stamp),
-        together(past.tool, model),
-        element("span", said, class_=kind),
-        f"{past.seconds:.1f}",
+        together(word(past.tool), model),
+        together(
+            element("span", word(said), class_=kind),
+            element("small", words.seconds.format(f"{past.seconds:.1f}")),
+        ),
         f"{past.tokens:,}",
     ]
 
 
 def _models(facts: Facts, words: Words) -> Markup:
-    heads = [words.model, words.state, words.running, words.queue, words.first_byte, words.answer]
+    heads = [words.model, words.state, words.running, words.queue]
     rows = [_model(model, words) for model in facts.models]
-    return _section("models", words.models, table(words.models_caption, heads, rows, numbers={2, 3, 4, 5}))
+    return _section("models", words.models, table(words.models_caption, heads, rows, numbers={2, 3}))
 
 
 def _model(model: Model, words: Words) -> list[str | Markup]:
@@ -203,10 +205,7 @@ def _model(model: Model, words: Words) -> list[str | Markup]:
     elif model.rests_s > 0:
         state, kind = words.rests.format(round(model.rests_s) or 1), "bad"
     running = words.running_of.format(model.running, model.limit) if model.limit else str(model.running)
-    return [
-        model.name,
-        element("span", state, class_=kind),
-        running,
-        str(model.waiting),
-        *(words.unknown if s is None else f"{s:.1f}" for s in (model.first_byte_s, model.answer_s)),
-    ]
+    pace = Markup("")
+    if model.first_byte_s is not None and model.answer_s is not None:
+        pace = element("small", words.pace.format(f"{model.first_byte_s:.1f}", f"{model.answer_s:.1f}"))
+    return [model.name, together(element("span", state, class_=kind), pace), running, str(model.waiting)]

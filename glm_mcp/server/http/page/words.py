@@ -64,9 +64,7 @@ class Words:
     running: str
     running_of: str
     queue: str
-    first_byte: str
-    answer: str
-    unknown: str
+    pace: str
     foot: str
     foot_replicas: str
 
@@ -111,7 +109,7 @@ EN = Words(
     tool="Tool",
     model="Model",
     outcome="Outcome",
-    seconds="Seconds",
+    seconds="{} s",
     ok="answered",
     cancelled="cancelled",
     models="Models",
@@ -123,9 +121,7 @@ EN = Words(
     running="Running",
     running_of="{} of {}",
     queue="Waiting",
-    first_byte="First word, s",
-    answer="Whole answer, s",
-    unknown="–",
+    pace="first word in {} s, answer in {} s",
     foot="As of {} UTC. Tokens by hour and recent calls are kept in memory until the server is started again.",
     foot_replicas=" There are several servers: these two are of the one that answered, the rest is of all.",
 )
@@ -169,7 +165,7 @@ ZH = Words(
     tool="工具",
     model="模型",
     outcome="结果",
-    seconds="秒",
+    seconds="{} 秒",
     ok="已回答",
     cancelled="已取消",
     models="模型",
@@ -181,9 +177,7 @@ ZH = Words(
     running="运行中",
     running_of="{} / {}",
     queue="排队",
-    first_byte="首字（秒）",
-    answer="完整回答（秒）",
-    unknown="–",
+    pace="首字 {} 秒，完整回答 {} 秒",
     foot="截至 UTC {}。每小时用量和最近的调用保存在内存中，服务器重启后清空。",
     foot_replicas="服务器有多台：这两项只是应答的这一台的，其余是全部的。",
 )
