@@ -24,6 +24,10 @@ class Times:
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.total += seconds
 
+    def plus(self, other: Times) -> Times:
+        counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        return Times(counts, self.total + other.total)
+
 
 @dataclass(slots=True)
 class Used:
@@ -38,6 +42,7 @@ class Used:
     errors: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     stood_in: int = 0
+    times: Times = field(default_factory=Times)
     first_bytes: Times = field(default_factory=Times)
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,6 +68,7 @@ class Meter:
         used = self.of(attempt["model"])
         used.requests += 1
         used.seconds += attempt["s"]
+        used.times.add(attempt["s"])
         if attempt["outcome"] == "ok":
             used.answered += 1
         else:

@@ -24,6 +24,7 @@ from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, user_folders
+from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
@@ -116,7 +117,8 @@ class App:
         self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.keys = Keys(self.glm, settings.more_keys)
         self.admission = admission_over(self.glm.shared)
-        self.tally = Tally()
+        own = (settings.chat_model, settings.vision_model, settings.image_model)
+        self.tally = Tally({*CARDS, *(name for name in own if name)})
         self.kept_in = folders.cache
         self.sandbox = Sandbox(
             cwd=folders.cwd,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,8 @@ from glm_mcp.tools.base import Content
 log = logging.getLogger(__name__)
 
 OK, CANCELLED = "ok", "cancelled"
+OTHER = "other"
+MODEL_CHARS = 80
 CALLS = 50  # that are remembered of one owner
 OWNERS = 1_000  # beyond which those who called least lately are forgotten
 HOURS = 24
@@ -62,15 +64,20 @@ class Now:
 
 
 class Tally:
-    """`clock`: seconds since 1970."""
+    """`known`: the models that are counted by their names; a caller may name any. `clock`: seconds since 1970."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, known: Collection[str] = (), clock: Callable[[], float] = time.time) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()  # by tool and kind
         self.running: Counter[str] = Counter()  # by tool
         self.times: dict[str, Times] = {}  # by tool
         self.tokens: Counter[tuple[str, str, str]] = Counter()  # by tool, model, and "in", "out" or "cached"
+        self._known = known
         self._clock = clock
         self._owners: OrderedDict[str, Mine] = OrderedDict()
+
+    def named(self, model: str) -> str:
+        """What a model is called among the sums."""
+        return model if model in self._known else OTHER
 
     def of(self, owner: str) -> Mine:
         return self._owners.get(owner, Mine())
@@ -97,8 +104,8 @@ class Tally:
         for model, used in models.items():
             counts = {"in": used.tokens_in, "out": used.tokens_out, "cached": used.cached}
             for direction, count in counts.items():
-                self.tokens[tool, model, direction] += count
-        model = facts.get("model") or next(reversed(models), "")
+                self.tokens[tool, self.named(model), direction] += count
+        model = (facts.get("model") or next(reversed(models), ""))[:MODEL_CHARS]
         tokens = now.meter.tokens if now.meter else 0
         past = Past(self._clock(), tool, model, outcome, seconds, tokens)
         self._mine(caller.owner).add(past)

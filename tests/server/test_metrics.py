@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.http_server import called_now, served
-from support.processes import environment, ran
+from support.processes import environment, over_http, ran
 
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Simulator
@@ -72,6 +73,7 @@ def test_calls_attempts_tokens_and_times_are_counted_by_tool_and_model(
     assert found["glm_mcp_tokens_total", "in", first, "chat"] > 0
     assert found["glm_mcp_tokens_total", "out", first, "chat"] > 0
     assert found["glm_mcp_first_byte_seconds_count", first] >= 2
+    assert found["glm_mcp_attempt_seconds_count", first] >= 3
     assert found["glm_mcp_slots_limit", first] >= 1
     assert found["glm_mcp_slots_running", first] == 0
     assert found["glm_mcp_queue_waiting", first] == 0
@@ -166,6 +168,24 @@ def test_without_one_it_answers_this_machine_and_no_proxy_on_it(
         answer = httpx.get(f"{url}/metrics", headers=through, trust_env=False)
         assert answer.status_code == 403
         assert "GLM_METRICS_TOKEN" in answer.json()["error_description"]
+
+
+def test_of_several_replicas_each_tells_its_own_and_whether_redis_is_there(
+    sim: Simulator, tmp_path: Path, redis_url: str
+) -> None:
+    env = environment(tmp_path / "home", sim, GLM_REDIS_URL=redis_url)
+    with over_http(env, tmp_path) as (one, _), over_http(env, tmp_path) as (other, _):
+        called(one, prompt="hello")
+        found = [read(url) for url in (one, other)]
+        pages = [httpx.get(f"{url}/", trust_env=False).text for url in (one, other)]
+    assert [f["glm_mcp_redis_up",] for f in found] == [1, 1]
+    assert [f.get(("glm_mcp_calls_total", "ok", "chat")) for f in found] == [1, None]
+    assert all("There are several servers" in page for page in pages)
+    assert [page.count(">answered<") for page in pages] == [1, 0]
+    used = [re.search(r"([1-9]\d*) <small>", page) for page in pages]
+    assert used[0]
+    assert used[1]
+    assert used[0][1] == used[1][1], "what is used today is counted over all"
 
 
 def test_other_methods_are_not_served(app_of: Callable[..., App]) -> None:

@@ -335,7 +335,7 @@ def test_what_a_caller_named_is_shown_as_text(
 
 def test_what_is_remembered_is_bounded() -> None:
     now = 1_800_000_000.0
-    tally = Tally(lambda: now)
+    tally = Tally(clock=lambda: now)
     for number in range(OWNERS + 10):
         with tally.call("chat", Caller(f"c{number}", owner_of(f"c{number}"))):
             pass

@@ -15,7 +15,6 @@ from glm_mcp import __version__
 from glm_mcp.errors import MissingExtra
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.usage import BOUNDS_S, Times
-from glm_mcp.registry import CARDS
 from glm_mcp.server.app import App
 from glm_mcp.server.http.answers import refusal
 from glm_mcp.server.http.hosts import is_loopback
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from starlette.types import Receive, Scope, Send
 
-OTHER = "other"  # every model that neither is known nor stands in the settings: a caller may name any
 _PROXY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 
 
@@ -91,9 +89,7 @@ class _Collector:
 
     def __init__(self, app: App, running: Running) -> None:
         self._app, self._running = app, running
-        settings = app.settings
-        named = (settings.chat_model, settings.vision_model, settings.image_model)
-        self._known = {*CARDS, *(n for n in named if n)}
+        self._name = app.tally.named
 
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
@@ -130,15 +126,15 @@ class _Collector:
             "glm_mcp_tokens",
             "Tokens of models: in, out, and those of the first that the service had cached.",
             ["tool", "model", "direction"],
-            (((t, self._model(m), d), n) for (t, m, d), n in tally.tokens.items()),
+            (((t, m, d), n) for (t, m, d), n in tally.tokens.items()),
         )
 
     def _attempts(self) -> Iterator[Metric]:
         models = self._app.glm.meter.models
         outcomes: list[tuple[tuple[str, str], float]] = []
         for name, used in models.items():
-            outcomes.append(((self._model(name), "ok"), used.answered))
-            outcomes += [((self._model(name), e.partition(" ")[0]), n) for e, n in used.errors.items()]
+            outcomes.append(((self._name(name), "ok"), used.answered))
+            outcomes += [((self._name(name), e.partition(" ")[0]), n) for e, n in used.errors.items()]
         yield _counter(
             "glm_mcp_attempts",
             "Requests to the service that ended, by outcome.",
@@ -149,18 +145,20 @@ class _Collector:
             ("glm_mcp_retries", "Requests that asked a model again in one call.", "retries"),
             ("glm_mcp_fallbacks", "Answers given in the place of another model.", "stood_in"),
         ):
-            found = (((self._model(m),), getattr(used, value)) for m, used in models.items())
+            found = (((self._name(m),), getattr(used, value)) for m, used in models.items())
             yield _counter(name, doc, ["model"], found)
-        times: dict[str, Times] = {}
-        for name, used in models.items():
-            known = times.setdefault(self._model(name), Times())
-            known.total += used.first_bytes.total
-            known.counts = [a + b for a, b in zip(known.counts, used.first_bytes.counts, strict=True)]
-        about = "From a request to the first word of its answer."
-        yield _histogram("glm_mcp_first_byte_seconds", about, "model", times.items())
+        for name, doc, value in (
+            ("glm_mcp_attempt_seconds", "From a request to the end of its answer.", "times"),
+            ("glm_mcp_first_byte_seconds", "From a request to the first word of its answer.", "first_bytes"),
+        ):
+            times: dict[str, Times] = {}
+            for model, used in models.items():
+                known = times.setdefault(self._name(model), Times())
+                times[self._name(model)] = known.plus(getattr(used, value))
+            yield _histogram(name, doc, "model", times.items())
 
     def _queues(self) -> Iterator[Metric]:
-        found = [(self._model(m), q) for glm in self._own() for m, q in glm.limiters.items()]
+        found = [(self._name(m), q) for glm in self._own() for m, q in glm.limiters.items()]
         for name, doc, value in (
             ("glm_mcp_slots_limit", "Requests at once that a model is given, over all replicas.", "limit"),
             ("glm_mcp_slots_running", "Requests that hold a place.", "running"),
@@ -169,7 +167,7 @@ class _Collector:
             yield _gauge(name, doc, ["model"], (((m,), getattr(q, value)) for m, q in found))
 
     def _health(self) -> Iterator[Metric]:
-        found = [(self._model(m), h) for glm in self._own() for m, h in glm.health.report().items()]
+        found = [(self._name(m), h) for glm in self._own() for m, h in glm.health.report().items()]
         yield _gauge(
             "glm_mcp_model_rests_seconds",
             "How long a model that refused or hung still goes behind the others.",
@@ -187,9 +185,6 @@ class _Collector:
 
     def _own(self) -> Sequence[GLMClient]:
         return [self._app.glm, *self._app.keys.more]
-
-    def _model(self, name: str) -> str:
-        return name if name in self._known else OTHER
 
 
 def _summed(

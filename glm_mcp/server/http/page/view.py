@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from glm_mcp import __version__
 from glm_mcp.server.admission import DAY_S, Standing
 from glm_mcp.server.callers import LOCAL, Caller
 from glm_mcp.server.http.page import charts
@@ -107,7 +108,7 @@ def _document(words: Words, head: Markup, main: Markup, foot: str) -> str:
         element("meta", name="robots", content="noindex"),
         element("title", words.title),
         element("link", rel="icon", href="/icon.svg"),
-        element("link", rel="stylesheet", href="/style.css"),
+        element("link", rel="stylesheet", href=f"/style.css?{__version__}"),
     )
     body = together(
         element("a", words.skip, class_="skip", href="#main"),
