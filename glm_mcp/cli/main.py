@@ -76,10 +76,15 @@ def _settings(ctx: click.Context) -> Any:
 
     _collect_again()
     settings = load(ctx.obj["env_file"])
-    level = ctx.obj["log_level"] = ctx.obj["log_level"] or settings.log_level or LEVEL
-    form = ctx.obj["log_format"] = ctx.obj["log_format"] or settings.log_format or FORMAT
-    configure(level, form, content=settings.log_content)
+    _log_as_set(ctx, settings)
     return settings
+
+
+def _log_as_set(ctx: click.Context, settings: Any) -> None:
+    """The log by the flags, else by the settings."""
+    level = ctx.obj["log_level"] = ctx.obj["log_level"] or settings.log_level or LEVEL
+    form = ctx.obj["log_format"] or settings.log_format or FORMAT
+    configure(level, form, content=settings.log_content)
 
 
 def _stdio(ctx: click.Context) -> None:
@@ -107,8 +112,7 @@ def _stdio(ctx: click.Context) -> None:
     settings, wrong = load_what_is_right(env_file)
     if wrong:
         click.echo(str(wrong), err=True)
-    if settings.log_content:
-        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    _log_as_set(ctx, settings)
     app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
