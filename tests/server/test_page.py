@@ -184,7 +184,11 @@ def test_over_tls_the_cookie_goes_over_tls_alone(app_of: Callable[..., App]) -> 
     assert answer.headers["set-cookie"].endswith("; Secure")
 
 
-@pytest.mark.parametrize("token", ["", "wrong", "glm_" + "0" * 49, new_token(), "x" * 9_000, "a.b.c"])
+@pytest.mark.parametrize(
+    "token",
+    ["", "wrong", "glm_" + "0" * 49, new_token(), "x" * 9_000, "a.b.c"],
+    ids=["none", "wrong", "mistyped", "unknown", "long", "of an issuer"],
+)
 def test_what_is_no_token_is_told_so_and_not_repeated(
     token: str, team: tuple[App, str], browser: httpx.Client
 ) -> None:
