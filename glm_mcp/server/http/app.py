@@ -15,6 +15,7 @@ import anyio
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.server.app import App, build
+from glm_mcp.server.http import files
 from glm_mcp.server.http.authenticator import Authenticator
 from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
@@ -76,6 +77,7 @@ def application(
     routes = [
         *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),
         *(Route(path, _health(app), methods=["GET"]) for path in ("/health", "/healthz")),
+        *files.routes(app),
         Route("/readyz", ready(app.kept_in, readiness, running), methods=["GET"]),
         Route("/metrics", Metrics(app, running), methods=["GET"]),
         *Page(app, authenticator).routes(),
@@ -124,7 +126,7 @@ async def _not_served(_: Request, error: Exception) -> Response:
     from starlette.responses import JSONResponse
 
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    words = {404: "Nothing is served here. The protocol is at /mcp."}
+    words = {404: "Nothing is served here. The protocol is at /mcp, uploads go to /files."}
     name = error.detail.lower().replace(" ", "_")
     shown = {"error": name, "error_description": words.get(error.status_code, error.detail)}
     return JSONResponse(shown, error.status_code, error.headers)
