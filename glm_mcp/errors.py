@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from glm_mcp.chinese import Lang, in_chinese
 from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
 
@@ -87,12 +88,19 @@ class GLMError(Exception):
         made.__dict__.update(self.__dict__ | changes)
         return made
 
+    def in_language(self, lang: Lang) -> Self:
+        """The same failure, said in that language."""
+        if lang == "en":
+            return self
+        return self.but(message=in_chinese(self.message), hint=in_chinese(self.hint))
+
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}. {_shown(self.hint)}".rstrip()
+        end = "。" if "\u4e00" <= what.rstrip(")”")[-1:] <= "\u9fff" else ". "
+        return f"{self.kind}: {what}{end}{_shown(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""

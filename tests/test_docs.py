@@ -19,6 +19,7 @@ from support.toolkit import text_of
 
 from glm_mcp import clients, errors, outputs
 from glm_mcp.cli import main
+from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.media import formats
 from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
@@ -174,11 +175,16 @@ def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     return [given(words) for words in lists]
 
 
+class NothingPiped(Stdin):
+    piped = False
+
+
 def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     """Tool and arguments as the command reads them."""
     context = main.call.make_context("call", list(words))
     params = context.params
-    return params["tool"], main._given(params["arguments"], params["as_json"])  # noqa: SLF001 - the reading that users get
+    rows = arguments_of(TOOLS[params["tool"]].args)
+    return params["tool"], given_arguments(rows, params["arguments"], params["as_json"], NothingPiped())
 
 
 def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:

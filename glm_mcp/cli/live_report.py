@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +13,7 @@ import anyio
 import click
 
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
+from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
 from glm_mcp.registry import endpoint
@@ -47,7 +45,7 @@ def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
     """Asks the person, then the service; shows what came of it and keeps it."""
     if not yes:
         _ask_person(settings)
-    with progress() as line:
+    with moving() as line:
         report = anyio.run(lambda: ask_service(settings, say=line.say))
     path = None
     if not settings.simulate:
@@ -67,36 +65,6 @@ def _ask_person(settings: Settings) -> None:
     click.echo("This asks the service which models and which forms of request it takes:", err=True)
     click.echo(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
     click.confirm("Ask now?", abort=True, err=True)
-
-
-class Line:
-    """One line of progress on stderr, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def say(self, message: str) -> None:
-        if sys.stderr.isatty():
-            self.clear()
-            sys.stderr.write(f"… {message}"[: shutil.get_terminal_size().columns - 1])
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._shown = False
-
-
-@contextmanager
-def progress() -> Iterator[Line]:
-    """A line of progress, gone at the end whatever happens."""
-    line = Line()
-    try:
-        yield line
-    finally:
-        line.clear()
 
 
 def table(report: Report) -> str:

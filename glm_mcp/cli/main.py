@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import logging
 import os
 import signal
@@ -15,28 +14,15 @@ from typing import Any
 import click
 
 from glm_mcp import __version__
+from glm_mcp.cli.terminal import completion as completing
+from glm_mcp.cli.terminal.group import EXIT_FAILED, Group
 from glm_mcp.cli.token import token
-from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.errors import ConfigError
 from glm_mcp.log import FORMATS, LEVELS, configure
-
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-
-
-class _Group(click.Group):
-    """Errors of ours as one line and exit status 1; an interruption without a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GLMError as error:
-            click.echo(str(error), err=True)
-            ctx.exit(EXIT_FAILED)
-        except KeyboardInterrupt:
-            ctx.exit(EXIT_INTERRUPTED)
 
 
 @click.group(
-    cls=_Group,
+    cls=Group,
     commands=[token],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -63,6 +49,15 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
+
+
+_format = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How it is printed.",
+)
 
 
 def _collect_again() -> None:
@@ -133,51 +128,66 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
 
-@cli.command()
-@click.argument("tool")
-@click.argument("arguments", nargs=-1, metavar="[key=value]...")
+class _Call(click.Command):
+    """`call TOOL --help` tells of the tool."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from glm_mcp.settings import TOOLS
+
+        tool = next((word for word in args if not word.startswith("-")), "")
+        if tool in TOOLS and {"-h", "--help"} & set(args):
+            from glm_mcp.cli.tool_help import tool_help
+
+            click.echo(tool_help(tool))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+@cli.command(cls=_Call)
+@click.argument("tool", shell_complete=completing.tools)
+@click.argument("arguments", nargs=-1, metavar="[WORD | name=value]...", shell_complete=completing.arguments)
 @click.option("--json", "as_json", help="All arguments as one JSON object.")
 @click.option("--raw", is_flag=True, help="Print the whole result as JSON.")
+@click.option("--open", "opened", is_flag=True, help="Open the pictures and files that come of it.")
 @click.pass_context
 def call(
-    ctx: click.Context, tool: str, arguments: tuple[str, ...], as_json: str | None, *, raw: bool
+    ctx: click.Context, /, tool: str, arguments: tuple[str, ...], as_json: str | None, **shown: bool
 ) -> None:
-    """Call TOOL once; the text is shown as it streams.
+    """Call TOOL once; the text is shown as it streams. What is piped in is the prompt or the file.
 
     \b
-    glm-mcp call chat prompt="Write a haiku"
-    glm-mcp call describe_image images=shot.png task=ocr
-    glm-mcp call read_document --json '{"documents": ["a.pdf"], "pages": "1-3"}'
+    glm-mcp call chat Write a haiku
+    glm-mcp call describe_image shot.png What does it say?
+    glm-mcp call read_document report.pdf pages=1-3
+    git diff | glm-mcp call chat Review this:
+    glm-mcp call TOOL --help
     """  # noqa: D301 - click's own mark for lines that stay apart
-    import anyio
+    from glm_mcp.cli.call import call
 
-    from glm_mcp.cli.call import call_tool
-
-    given = _given(arguments, as_json)
-    code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
-    ctx.exit(code)
+    ctx.exit(call(_settings(ctx), tool, arguments, as_json, **shown))
 
 
-def _given(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if as_json is not None:
-        try:
-            read = json.loads(as_json)
-        except ValueError as error:
-            raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = read
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"'{argument}' is not key=value")
-        if name in given:
-            before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            given[name] = value
-    return given
+@cli.command("list")
+@_format
+@click.pass_context
+def list_all(ctx: click.Context, format: str) -> None:  # noqa: A002 - as the option is called
+    """List the tools with their arguments, the prompts, the resources and the kept outputs."""
+    from glm_mcp.cli.tool_help import show_list
+
+    show_list(_settings(ctx), as_json=format == "json")
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(completing.SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete tools, arguments and files.
+
+    \b
+    bash: echo 'eval "$(glm-mcp completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(glm-mcp completion zsh)"' >> ~/.zshrc
+    fish: glm-mcp completion fish > ~/.config/fish/completions/glm-mcp.fish
+    """  # noqa: D301 - as above
+    click.echo(completing.script(shell, cli))
 
 
 @cli.command()
@@ -197,9 +207,9 @@ def demo(ctx: click.Context) -> None:
 @click.option("--live", is_flag=True, help="Ask the service what it takes, in at most 25 small calls.")
 @click.option("--yes", is_flag=True, help="With --live: do not ask me first.")
 @click.option("--forget", is_flag=True, help="Delete what --live has kept for this endpoint and key.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, without secrets.")
+@_format
 @click.pass_context
-def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: bool) -> None:
+def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: str) -> None:  # noqa: A002 - as the option is called
     """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1.
 
     With --live: ask the service itself, show what differs from what this version expects, and go by that from then on.
@@ -208,29 +218,14 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
         from glm_mcp.cli import live_report
         from glm_mcp.server.app import simulated
 
-        live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
+        live_report.command(
+            simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
+        )
         return
-    import anyio
-
-    from glm_mcp.cli.doctor import Finding, examine
+    from glm_mcp.cli.doctor import report
     from glm_mcp.server.app import simulated
 
-    try:
-        settings = simulated(_settings(ctx))
-        findings = anyio.run(lambda: examine(settings, env_file=ctx.obj["env_file"]))
-    except ConfigError as error:
-        findings = [Finding("settings", "wrong", error.message, error.hint)]
-    wrong = any(f.state == "wrong" for f in findings)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"ok": not wrong, "findings": [f.as_dict() for f in findings]}, ensure_ascii=False, indent=1
-            )
-        )
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if wrong else "All is well.")
+    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=format == "json")
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -264,33 +259,12 @@ def install(host: str | None, scope: str, url: str | None, name: str, *, show: b
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
-def models(*, as_json: bool) -> None:
+@_format
+def models(*, format: str) -> None:  # noqa: A002 - as the option is called
     """List the model cards: what each can do, its limits, where it lives."""
-    from dataclasses import asdict
+    from glm_mcp.cli.models import show_models
 
-    from glm_mcp.registry import CARDS, ENDPOINTS
-
-    homes = {m: [e.name for e in ENDPOINTS.values() if e.models and m in e.models] for m in CARDS}
-    if as_json:
-        cards = [
-            {**asdict(c), "tasks_left_out": sorted(c.tasks_left_out), "endpoints": homes[c.id]}
-            for c in CARDS.values()
-        ]
-        click.echo(json.dumps(cards, indent=1))
-        return
-    for c in CARDS.values():
-        limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
-        limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
-        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
-        limits += {
-            "switch": ["thinking on or off"],
-            "effort": ["always thinks"],
-            "always": ["always thinks"],
-        }.get(c.thinking, [])
-        click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
-        )
+    show_models(as_json=format == "json")
 
 
 @cli.command()
@@ -332,4 +306,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
-    cli(prog_name="glm-mcp")
+    cli.main(prog_name="glm-mcp")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.chinese import chosen
 from glm_mcp.clients import McpClient
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.glm.calls import Answer
@@ -191,6 +192,7 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
+    error = error.in_language(chosen(deps.settings.lang)) if deps else error
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")

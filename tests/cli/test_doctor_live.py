@@ -456,7 +456,7 @@ def test_the_table_is_80_columns_wide_and_says_what_differs(sim: Simulator, tmp_
 
 
 def test_the_report_as_json_holds_every_call_and_no_key(sim: Simulator, tmp_path: Path) -> None:
-    code, out, err = run(sim, tmp_path, "--live", "--yes", "--json")
+    code, out, err = run(sim, tmp_path, "--live", "--yes", "--format", "json")
     report = json.loads(out)
     assert (code, err) == (0, "")
     assert len(report["calls"]) == len(sim.received) <= 25

@@ -178,7 +178,7 @@ def test_models_lists_every_card_with_its_limits(tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
     done = run(env, tmp_path, "models")
     assert all(model in done.stdout for model in CARDS)
-    cards = json.loads(run(env, tmp_path, "models", "--json").stdout)
+    cards = json.loads(run(env, tmp_path, "models", "--format", "json").stdout)
     assert [c["id"] for c in cards] == list(CARDS)
     assert all(c["endpoints"] for c in cards)
 
