@@ -157,7 +157,7 @@ def call(
 
     \b
     glm-mcp call chat Write a haiku
-    glm-mcp call describe_image shot.png What does it say?
+    glm-mcp call describe_image shot.png Say what it shows
     glm-mcp call read_document report.pdf pages=1-3
     git diff | glm-mcp call chat Review this:
     glm-mcp call TOOL --help

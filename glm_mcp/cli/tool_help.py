@@ -43,7 +43,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "glm-mcp call chat Explain this file files=main.py thinking=true",
     ),
     "describe_image": (
-        "glm-mcp call describe_image shot.png What does the dialog say?",
+        "glm-mcp call describe_image shot.png Say what the dialog wants",
         "glm-mcp call describe_image shot.png task=ocr",
         "glm-mcp call describe_image shot.png task=locate prompt='the red button' --open",
     ),
@@ -53,7 +53,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "read_document": (
         "glm-mcp call read_document report.pdf",
-        "glm-mcp call read_document report.pdf pages=1-2 What was sold?",
+        "glm-mcp call read_document report.pdf pages=1-2 Say what was sold",
         "cat report.pdf | glm-mcp call read_document -",
     ),
     "generate_image": (
