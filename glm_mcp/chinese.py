@@ -7,6 +7,7 @@ the doctor and of the command from the source, and wants its entry. What is put 
 from __future__ import annotations
 
 import locale
+import os
 import re
 import tomllib
 from functools import cache
@@ -15,13 +16,17 @@ from typing import Literal
 
 Lang = Literal["zh", "en"]
 DEPTH = 3  # texts within texts
+TELLING = 20  # characters of a pattern
+# Between the parts that a text is put together from.
+PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
 
 
 def chosen(lang: str | None) -> Lang:
     """`lang` as it is set, else the system's language."""
     if lang in {"zh", "en"}:
         return "zh" if lang == "zh" else "en"
-    name = (locale.getlocale()[0] or "").lower()
+    told = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    name = (next(filter(None, told), "") or locale.getlocale()[0] or "").lower()
     return "zh" if name.startswith(("zh", "chinese")) else "en"
 
 
@@ -47,14 +52,23 @@ def _pattern(english: str) -> re.Pattern[str]:
 def in_chinese(text: str, depth: int = DEPTH) -> str:
     """The text in Chinese; as it is where there is no entry for it."""
     bare = " ".join(text.split())
-    whole = entries().get(bare)
-    if whole is not None:
-        return text[: len(text) - len(text.lstrip())] + whole
-    if depth and re.search("[A-Za-z]{2}", bare):
-        for pattern, chinese in _templates():
-            found = pattern.fullmatch(bare)
-            if found:
-                return _filled(chinese, [in_chinese(part or "", depth - 1) for part in found.groups()])
+    if bare in entries():
+        return entries()[bare]
+    if not depth or not re.search("[A-Za-z]{2}", bare):
+        return text
+    head, colon, rest = bare.partition(": ")
+    if colon and head in entries():  # a meaning, and the service's own words
+        return f"{entries()[head]}：{in_chinese(rest, depth - 1)}"
+    for pattern, chinese in _templates():
+        # What was put in may be another's words, which look like our short texts by chance.
+        found = pattern.fullmatch(bare) if depth == DEPTH or len(pattern.pattern) > TELLING else None
+        if found:
+            return _filled(chinese, [in_chinese(part or "", depth - 1) for part in found.groups()])
+    for between, instead in PARTS:
+        parts = bare.split(between)
+        known = [in_chinese(part, depth - 1) for part in parts]
+        if known != parts:
+            return instead.join(known)
     return text
 
 

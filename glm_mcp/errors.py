@@ -53,6 +53,7 @@ class GLMError(Exception):
     """
 
     kind: ClassVar[str] = "internal"
+    stop = ". "  # between what failed and what to do
 
     def __init__(  # noqa: PLR0913 - each is a fact about a failure, all but the first optional
         self,
@@ -92,15 +93,14 @@ class GLMError(Exception):
         """The same failure, said in that language."""
         if lang == "en":
             return self
-        return self.but(message=in_chinese(self.message), hint=in_chinese(self.hint))
+        return self.but(message=in_chinese(self.message), hint=in_chinese(self.hint), stop="。")
 
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        end = "。" if "\u4e00" <= what.rstrip(")”")[-1:] <= "\u9fff" else ". "
-        return f"{self.kind}: {what}{end}{_shown(self.hint)}".rstrip()
+        return f"{self.kind}: {what}{self.stop}{_shown(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import click
 
+from glm_mcp.chinese import said
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
+from glm_mcp.cli.terminal.group import language
+from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
 from glm_mcp.cli.terminal.screen import Fitted, is_terminal, out, painted
 from glm_mcp.errors import InvalidRequest
@@ -44,7 +46,7 @@ class Screen:
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
         if not self.streamed:
-            self._line.say(message or "")
+            self._line.say(said(message or "", language()))
 
     def finish(self, text: str, *, failed: bool) -> None:
         """The final text: only its rest when what streamed is its beginning."""
@@ -127,10 +129,10 @@ def show(files: Sequence[Path]) -> None:
 
 def _open(files: Sequence[Path]) -> None:
     if not files:
-        click.echo("Nothing to open: no file came of this call.", err=True)
+        note("Nothing to open: no file came of this call.", err=True)
     for path in files[:SHOWN]:
         if not pictures.open_file(path):
-            click.echo(f"Nothing here opens files; it is at {path}", err=True)
+            note(f"Nothing here opens files; it is at {path}", err=True)
 
 
 def say(text: str) -> None:

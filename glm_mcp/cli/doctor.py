@@ -114,7 +114,8 @@ def _shown(finding: Finding) -> str:
     texts = (finding.what, finding.said, finding.mend)
     what, said, mend = (chinese.said(text, language()) for text in texts)
     room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-    shown = paragraphs(f"{mark} {what}: {said}", room)
+    colon = "：" if language() == "zh" else ": "
+    shown = paragraphs(f"{mark} {what}{colon}{said}", room)
     if mend:
         shown += "\n" + paragraphs(f"→ {mend}", room, "    ")
     return shown.replace(mark, painted(mark, colour), 1)

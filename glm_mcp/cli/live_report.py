@@ -13,6 +13,7 @@ import anyio
 import click
 
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
+from glm_mcp.cli.terminal.group import here, say
 from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
@@ -36,7 +37,7 @@ def command(settings: Settings, *, live: bool, yes: bool, forget: bool, as_json:
     data = Folders.here().data
     if forget:
         path = findings.forget(data, settings)
-        click.echo(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)
+        say(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)
     if live:
         _run(settings, data, as_json=as_json, yes=yes)
 
@@ -46,7 +47,7 @@ def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
     if not yes:
         _ask_person(settings)
     with moving() as line:
-        report = anyio.run(lambda: ask_service(settings, say=line.say))
+        report = anyio.run(lambda: ask_service(settings, say=lambda text: line.say(here(text))))
     path = None
     if not settings.simulate:
         known = report.findings(findings.load(data, settings))
@@ -62,9 +63,9 @@ def _ask_person(settings: Settings) -> None:
         raise click.UsageError(
             f"--live makes calls with your key, and there is no terminal to ask you on: add --yes.\n\n{COST}"
         )
-    click.echo("This asks the service which models and which forms of request it takes:", err=True)
-    click.echo(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
-    click.confirm("Ask now?", abort=True, err=True)
+    say("This asks the service which models and which forms of request it takes:", err=True)
+    say(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
+    click.confirm(here("Ask now?"), abort=True, err=True)
 
 
 def table(report: Report) -> str:

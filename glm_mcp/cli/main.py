@@ -15,7 +15,7 @@ import click
 
 from glm_mcp import __version__
 from glm_mcp.cli.terminal import completion as completing
-from glm_mcp.cli.terminal.group import EXIT_FAILED, Group
+from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
 from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError
 from glm_mcp.log import FORMATS, LEVELS, configure
@@ -88,7 +88,7 @@ def _stdio(ctx: click.Context) -> None:
             "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
         )
     if sys.stdin.isatty():
-        click.echo(
+        say(
             "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
             "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
             err=True,
@@ -122,7 +122,7 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     from glm_mcp.server.http.app import serve as serve_http
 
     def ready(url: str) -> None:
-        click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
+        say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
     app = App(simulated(_settings(ctx)), remote=True)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
@@ -284,7 +284,7 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
 
     def ready(simulator: Simulator) -> None:
         url = simulator.url
-        click.echo(
+        say(
             f"simulated GLM API at {url}\nTry: GLM_BASE_URL={url} GLM_API_KEY={key} glm-mcp call chat prompt=hello",
             err=True,
         )

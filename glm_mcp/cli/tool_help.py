@@ -10,6 +10,7 @@ import anyio
 import click
 
 from glm_mcp.cli.terminal.cells import padded, paragraphs, wrapped
+from glm_mcp.cli.terminal.group import here, language, say
 from glm_mcp.cli.terminal.screen import columns, painted
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.server import inprocess
@@ -35,6 +36,12 @@ UNSET = {
     "start": "the beginning",
     "preview": "where it can be shown",
     "output": "a name from the prompt",
+}
+TITLES = {
+    "tools": "Tools",
+    "prompts": "Prompts",
+    "resources": "Resources",
+    "kept outputs": "Kept outputs",
 }
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "chat": (
@@ -77,49 +84,54 @@ def tool_help(name: str) -> str:
     rows = arguments_of(tool.args)
     defaults = {f.name: f.default for f in fields(tool.args)}
     lines = [
-        f"glm-mcp call {name} {_words(rows)} [name=value]...",
+        here(f"Usage: glm-mcp call {name} {_words(rows)} [name=value]..."),
         "",
-        paragraphs(tool.description, width()),
+        paragraphs(here(tool.description), width()),
         "",
     ]
-    lines.append(f"Arguments; {_takes(rows[0])}")
+    lines.append(_takes(rows[0]))
     size = 2 + max(len(a.name) for a in rows)
     for arg in rows:
-        kind = KINDS[arg.kind].words if not arg.choices else "one of " + ", ".join(arg.choices)
-        facts = [kind[0].upper() + kind[1:], _default(arg, defaults[arg.name])]
-        if arg.doc:
-            facts[: arg.kind in {"thinking", "json"}] = [arg.doc]  # which say their values themselves
-        text = paragraphs(". ".join(facts) + ".", max(width() - size - 2, 20))
+        text = paragraphs(_facts(arg, defaults[arg.name]), max(width() - size - 2, 20))
         head, *more = text.splitlines()
         lines.append("  " + painted(padded(arg.name, size), "bold") + head)
         lines += [" " * (size + 2) + line for line in more]
-    lines += ["", "Examples:", *(f"  {line}" for line in EXAMPLES[name])]
-    lines += ["", "A name given twice makes a list; --json '{…}' gives all of them; - is standard input."]
+    lines += ["", here("Examples:"), *(f"  {line}" for line in EXAMPLES[name])]
+    last = "A name given twice makes a list; --json '{…}' gives all of them; - is standard input."
+    lines += ["", paragraphs(here(last), width())]
     return "\n".join(lines)
 
 
 def _words(rows: tuple[Arg, ...]) -> str:
     first = rows[0].name.upper()
-    return (
-        f"{first}... [PROMPT...]"
-        if rows[0].kind == "texts"
-        else f"{first} [PROMPT...]"
-        if "path" in rows[0].also
-        else f"{first}..."
-    )
+    if "path" not in rows[0].also:
+        return f"{first}..."
+    return f"{first}{'...' * (rows[0].kind == 'texts')} [PROMPT...]"
 
 
 def _takes(first: Arg) -> str:
     if "path" in first.also:
-        return f"{first.name} takes the files that come first, prompt the words after them:"
-    return f"{first.name} takes the words that have no name:"
+        return here(f"Arguments; {first.name} takes the files that come first, prompt the words after them:")
+    return here(f"Arguments; {first.name} takes the words that have no name:")
 
 
-def _default(arg: Arg, default: Any) -> str:
+def _facts(arg: Arg, default: Any) -> str:
+    """What it is for, what it may be, what it is when it is not given."""
+    facts = [here(arg.doc)] if arg.doc else []
+    if arg.choices:
+        facts.append(here(f"One of {', '.join(arg.choices)}"))
+    elif not (arg.doc and arg.kind in {"thinking", "json"}):  # which say their values themselves
+        kind = here(KINDS[arg.kind].words)
+        facts.append(kind[0].upper() + kind[1:])
     if default is MISSING:
-        return "Required"
-    known = UNSET.get(arg.name) if default in (None, "", ()) else str(default)
-    return f"Default: {known}" if known else "Optional"
+        facts.append(here("Required"))
+    elif default not in (None, "", ()):
+        facts.append(here(f"Default: {default}"))
+    elif arg.name in UNSET:
+        facts.append(here(f"Default: {UNSET[arg.name]}"))
+    else:
+        facts.append(here("Optional"))
+    return "。".join(facts) + "。" if language() == "zh" else ". ".join(facts) + "."
 
 
 async def offered(settings: Settings) -> dict[str, list[dict[str, str]]]:
@@ -134,12 +146,12 @@ def show_list(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
     for title, entries in found.items():
-        click.echo(painted(title, "bold"))
+        click.echo(painted(here(TITLES[title]), "bold"))
         for entry in entries:
             first, *more = wrapped(entry["signature"], width() - HANGING)
             click.echo("\n".join([f"  {first}", *(" " * HANGING + line for line in more)]))
             if entry["about"]:
                 click.echo(paragraphs(entry["about"], width(), " " * HANGING))
         if not entries:
-            click.echo("  none")
-    click.echo("\nglm-mcp call TOOL --help tells more of a tool.")
+            say("  none")
+    say("\nglm-mcp call TOOL --help tells more of a tool.")

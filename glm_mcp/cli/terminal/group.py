@@ -37,9 +37,14 @@ def language() -> chinese.Lang:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """A line of ours, in the language of whoever reads it."""
-    lang = language()
-    click.echo("\n".join(chinese.said(line, lang) for line in text.split("\n")), err=err)
+    """Lines of ours, in the language of whoever reads them."""
+    lines = [line[: len(line) - len(line.lstrip())] + here(line.strip()) for line in text.split("\n")]
+    click.echo("\n".join(lines), err=err)
+
+
+def here(text: str) -> str:
+    """The text in the language of whoever reads it."""
+    return chinese.said(text, language())
 
 
 def show_error(error: GLMError) -> None:
@@ -130,17 +135,18 @@ class ChineseHelp(click.HelpFormatter):
         super().write_usage(prog, args, prefix or "用法：")
 
     def write_heading(self, heading: str) -> None:
-        super().write_heading(_HEADS.get(heading, heading))
+        self.write(f"{' ' * self.current_indent}{_HEADS.get(heading, heading)}：\n")
 
     def write_text(self, text: str) -> None:
         room = self.width - self.current_indent
+        shown = []
         for paragraph in text.split("\n\n"):
-            verbatim = paragraph.startswith("\b")
-            joined = paragraph.removeprefix("\b").strip("\n") if verbatim else " ".join(paragraph.split())
-            lines = joined if verbatim else paragraphs(joined, room)
-            self.write(
-                "".join(f"{' ' * self.current_indent}{line.strip()}\n" for line in lines.split("\n")) + "\n"
+            verbatim = paragraph.removeprefix("\b").strip("\n")
+            fitted = verbatim if paragraph.startswith("\b") else paragraphs(" ".join(paragraph.split()), room)
+            shown.append(
+                "".join(f"{' ' * self.current_indent}{line.strip()}\n" for line in fitted.split("\n"))
             )
+        self.write("\n".join(shown))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = GAP) -> None:
         rows = list(rows)
