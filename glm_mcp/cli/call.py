@@ -16,10 +16,11 @@ import anyio
 from glm_mcp.chinese import said
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
+from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
 from glm_mcp.cli.terminal.group import language
 from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
-from glm_mcp.cli.terminal.screen import Fitted, is_terminal, out, painted
+from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.progress import AGAIN
 from glm_mcp.server import inprocess
@@ -61,9 +62,15 @@ class Screen:
             out(painted(kind + colon, "red"))
             text = rest
         body, mark, closing = text.rstrip().rpartition("\n[")
-        self._fitted.feed(body if mark else closing)
+        if not mark:
+            body, closing = closing, ""
+        told = body.rstrip("\n")
+        self._fitted.feed(told)
         self._fitted.end()
-        out((painted(f"\n[{closing}", "dim") if mark else "") + "\n")
+        if mark:
+            room = columns() if is_terminal(sys.stdout) else NEVER_FULL
+            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room), "dim"))
+        out("\n")
 
 
 def call(

@@ -99,22 +99,22 @@ class Fitted:
     def _words(self, text: str, *, ended: bool) -> str:
         if not self._at:
             self._lead = " " * min(cells((LEAD.match(text) or [""])[0]), self._columns // 3)
-        said, shown = "", 0
+        said, shown, gap = "", 0, ""
         for found in TOKEN.finditer(text):
             token = found[0]
             if found.end() == len(text) and not ended:
                 break  # the next piece may go on with it
-            width = cells(token)
-            if self._at + cells(token.rstrip()) > self._columns and self._at > len(self._lead):
-                said, self._at = said.rstrip(" ") + "\n" + self._lead, len(self._lead)
-                token = "" if token.isspace() else token
-                width = cells(token)
-            said += token
-            self._at += width
-            shown = found.end()
+            if token.isspace():
+                gap = token  # written with the word after it: none stands at the end of a line
+                continue
+            if self._at + cells(gap + token) > self._columns and self._at > len(self._lead):
+                said, self._at, gap = f"{said}\n{self._lead}", len(self._lead), ""
+            said += gap + token
+            self._at += cells(gap + token)
+            shown, gap = found.end(), ""
         self._held = text[shown:]
         if ended:
-            said, self._at, self._held = said.rstrip(" ") + "\n", 0, ""
+            said, self._at, self._held = said + "\n", 0, ""
         return said
 
     def _table(self) -> str:
