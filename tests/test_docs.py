@@ -457,7 +457,7 @@ def test_the_contributing_page_names_files_that_exist() -> None:
 def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "transcript"))
     now = script["comparable"](script["demo"](tmp_path))
-    assert "All five tools answered." in now
+    assert "All 5 answered in 0.0 s, SIMULATED." in now
     for name in PAGES:
         assert script["comparable"](script["shown"](page(name))) == now
 

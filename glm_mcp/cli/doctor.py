@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,13 +15,7 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
-import click
 
-from glm_mcp import chinese
-from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
-from glm_mcp.cli.terminal.group import language, say
-from glm_mcp.cli.terminal.moving import moving
-from glm_mcp.cli.terminal.screen import columns, is_terminal, painted
 from glm_mcp.errors import AuthError, ConfigError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient, Pace
@@ -86,39 +79,6 @@ async def examine(
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
     return [*findings, *_extras(installed)]
-
-
-def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: bool) -> bool:
-    """Prints what was found; whether something is wrong. `settings`: gives them, or raises ConfigError."""
-    try:
-        given = settings()
-        with moving() as line:
-            line.say(chinese.said("asking the service", language()))
-            findings = anyio.run(lambda: examine(given, env_file=env_file))
-    except ConfigError as error:
-        findings = [_wrong("settings", error.message, error.hint)]
-    bad = any(f.state == "wrong" for f in findings)
-    if as_json:
-        whole = {"ok": not bad, "findings": [f.as_dict() for f in findings]}
-        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
-    else:
-        for finding in findings:
-            click.echo(_shown(finding), color=True)
-        say("Something is wrong; the mend stands behind each ✗." if bad else "All is well.")
-    return bad
-
-
-def _shown(finding: Finding) -> str:
-    """For a person, in their language and fitted to their terminal."""
-    mark, colour = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "red")}[finding.state]
-    texts = (finding.what, finding.said, finding.mend)
-    what, said, mend = (chinese.said(text, language()) for text in texts)
-    room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-    colon = "：" if language() == "zh" else ": "
-    shown = paragraphs(f"{mark} {what}{colon}{said}", room)
-    if mend:
-        shown += "\n" + paragraphs(f"→ {mend}", room, "    ")
-    return shown.replace(mark, painted(mark, colour), 1)
 
 
 def _ok(what: str, said: str) -> Finding:

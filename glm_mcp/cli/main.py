@@ -222,7 +222,7 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
             simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
         )
         return
-    from glm_mcp.cli.doctor import report
+    from glm_mcp.cli.doctor_report import report
     from glm_mcp.server.app import simulated
 
     wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=format == "json")
