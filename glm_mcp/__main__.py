@@ -1,3 +1,22 @@
-from glm_mcp.cli.main import main
+"""Where every command begins: with stdin answered from a record where there is one, while the rest is imported."""
 
-main()
+from __future__ import annotations
+
+import signal
+import sys
+
+from glm_mcp.server.front.stdin import early
+
+
+def main() -> None:
+    stdin = early(sys.argv[1:])
+    if stdin:
+        # An interruption ends a server at once, in the middle of an import too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from glm_mcp.cli.main import main as run
+
+    run(stdin)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,6 +84,17 @@ def write_part(path: Path, data: bytes, mode: int) -> Path:
     return temporary
 
 
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """The file anew, whole or not at all, of this mode from its first moment on. Raises OSError."""
+    temporary = write_part(path, data, mode)
+    try:
+        temporary.chmod(mode)  # the user's umask may have taken something off
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def write_here(path: Path, data: bytes) -> Path:
     """`write_new` into the very folder that a resolved `path` was checked for, though a link may have taken its place.
 

@@ -6,15 +6,15 @@ What a client does with results was measured with the real ones. A new client is
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from glm_mcp.machine import Machine
 from glm_mcp.settings import Settings
 
-KEY, TOKEN = "GLM_API_KEY", "GLM_HTTP_TOKEN"
+KEY, TOKEN, CONNECT = "GLM_API_KEY", "GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"
 USUAL_S = 55  # under the 60 s of a client whose configuration has no time limit
 LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: ours ends before it
 
@@ -22,62 +22,28 @@ LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: 
 @dataclass(frozen=True, slots=True)
 class McpClient:
     """What the client of a call does with results. `budget`: characters of a serialised result. `previews`: it shows
-    images to its model. `local`: it sees this machine's files, so that a path means something to it.
+    images to its model. `local`: it sees this machine's files, so that a path means something to it. `links`: it can read
+    a link to a file. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
     """
 
     budget: int = 7_800
     previews: bool = False
     local: bool = True
     deadline_s: float = USUAL_S
+    links: bool = True
+    errors_twice: bool = True
 
 
 # Cline cuts at 8,000 characters, Codex at about 11,000; a client that we do not know may be as strict.
 UNKNOWN = McpClient()
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The machine as `install` sees it. `platform`: as `sys.platform`; `cwd`: the project of `--scope project`."""
-
-    env: Mapping[str, str]
-    platform: str
-    home: Path
-    cwd: Path
-
-    def settings(self) -> Path:
-        """Where programs of this platform keep their settings."""
-        if self.platform == "win32":
-            return Path(self.env.get("APPDATA") or self.home / "AppData" / "Roaming")
-        if self.platform == "darwin":
-            return self.home / "Library" / "Application Support"
-        return self.dot_config()
-
-    def dot_config(self) -> Path:
-        named = Path(self.env.get("XDG_CONFIG_HOME", ""))
-        return named if named.is_absolute() else self.home / ".config"  # a relative one counts as none
-
-    def vscode(self) -> Path:
-        """The user's folder of VS Code, which its extensions share."""
-        return self.settings() / "Code" / "User"
-
-    def unix_like(self) -> Path:
-        """Where programs that keep to ~/.config on macOS too have their settings."""
-        return self.settings() if self.platform == "win32" else self.dot_config()
-
-    def folder(self, variable: str, below_home: str = "") -> Path:
-        """The folder that a variable names, else one below home."""
-        return Path(self.env.get(variable) or self.home / below_home)
-
-    def which(self, command: str) -> str | None:
-        return shutil.which(command, path=self.env.get("PATH", ""))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownClient:
     """One MCP client.
 
-    Of a call: `announces`, the starts of the names it gives, lower case; `budget`, `previews`, `deadline_s` as in
-    `McpClient`.
+    Of a call: `announces`, the starts of the names it gives, lower case; `budget`, `previews`, `deadline_s`, `links`,
+    `errors_twice` as in `McpClient`. `splits`: it gives a prompt's arguments one word each, and drops what is left.
 
     Of its configuration: `files` for the user and `project` for a folder, in `form`, the servers in the field `under`.
     `stdio`, `http`: the `type` of an entry, empty where it has none, None where it cannot be. `url`: the field of an
@@ -85,7 +51,7 @@ class KnownClient:
     name of a token's variable, where a header is not written. `limit`: its time limit for a call, in which unit of a
     second; `limit_s` what we ask for, `written_s` the deadline of ours that goes with it. `refer`: how an entry refers to
     a variable, NAME or name; empty where nothing is replaced; `asks`: it asks its user for what is referred to.
-    `more`, `more_stdio`: fields that every entry, or one with a command, has. `commands`: programs that show that it is
+    `more`, `more_stdio`: fields that every entry, or one with a command, has; `said`: what these mean for its user. `commands`: programs that show that it is
     here; `own_command`: the one that edits the file itself. `link`: the start of a link by which it takes entries into a
     database of its own, in place of a file.
     """
@@ -96,6 +62,9 @@ class KnownClient:
     budget: int = UNKNOWN.budget
     previews: bool = UNKNOWN.previews
     deadline_s: float = UNKNOWN.deadline_s
+    links: bool = UNKNOWN.links
+    errors_twice: bool = UNKNOWN.errors_twice
+    splits: bool = False
 
     files: Callable[[Machine], list[Path]] = lambda _: []
     project: str | None = None
@@ -113,14 +82,22 @@ class KnownClient:
     asks: bool = False
     more: tuple[tuple[str, Any], ...] = ()
     more_stdio: tuple[tuple[str, Any], ...] = ()
+    said: str = ""
     commands: tuple[str, ...] = ()
     own_command: str = ""
     link: str = ""
     where_key: str = "The settings file is the one place for the key: this host hands nothing on."
     check: str = ""
 
-    def reference(self, variable: str) -> str:
-        return self.refer.replace("NAME", variable).replace("name", variable.lower().replace("_", "-"))
+    def reference(self, variable: str, *, needed: bool = False) -> str:
+        """How an entry names a variable. `needed`: the client is to complain where it is not set."""
+        refer = self.refer.replace(":-", "") if needed else self.refer
+        return refer.replace("NAME", variable).replace("name", variable.lower().replace("_", "-"))
+
+    @property
+    def refers(self) -> bool:
+        """Whether an entry can name a variable that holds a token."""
+        return bool(self.refer or self.token)
 
     def url_field(self, file: Path | None) -> str:
         old = self.old_url is not None and file is not None and self.old_url[0] in file.parts
@@ -165,6 +142,7 @@ CLIENTS: dict[str, KnownClient] = {
             budget=50_000,
             previews=True,
             deadline_s=300,
+            splits=True,
             files=lambda m: [m.folder("CLAUDE_CONFIG_DIR") / ".claude.json"],
             project=".mcp.json",
             commands=("claude",),
@@ -177,6 +155,10 @@ CLIENTS: dict[str, KnownClient] = {
             written_s=300,
             # With its default: an unset variable is then empty, which counts as not set, and no error.
             refer="${NAME:-}",
+            # It asks its model at once, with the tools of the servers that are ready; for one that is always loaded it
+            # waits some five seconds. Their schemas (6 kB) are then in its prompt, not behind its tool search.
+            more=(("alwaysLoad", True),),
+            said="Claude Code waits for this server before its first request (alwaysLoad), so that the tools are there.",
             where_key="Claude Code passes GLM_API_KEY on from the environment in which it starts.",
             check="claude mcp list    shows the server and “Connected”",
         ),
@@ -192,7 +174,10 @@ CLIENTS: dict[str, KnownClient] = {
         KnownClient(
             name="cline",
             title="Cline",
-            announces=("cline",),  # writes base64 into the prompt as text: never a picture
+            # It writes the whole result into the prompt as JSON: never a picture, no link, nothing twice.
+            announces=("cline", "@cline/"),
+            links=False,
+            errors_twice=False,
             files=_cline,
             commands=("cline",),
             stdio="stdio",
@@ -216,8 +201,11 @@ CLIENTS: dict[str, KnownClient] = {
             token="bearer_token_env_var",  # noqa: S106 - the name of a field
             limit=("tool_timeout_sec", 1),
             written_s=LONG_S,
-            # It hands no variable on that is not named here, and waits 10 s for a server by itself.
-            more_stdio=(("env_vars", [KEY]), ("startup_timeout_sec", 20)),
+            # It hands no variable on that is not named here. It gives a server one second before the first turn, and
+            # then goes without its tools; for one that is required it waits as long as the start may take.
+            more_stdio=(("env_vars", [KEY]), ("startup_timeout_sec", 30), ("required", True)),
+            said="Codex waits for this server before its first turn (required = true), so that the tools are there. "
+            "If the server cannot start, Codex says so and opens no session: set required = false to let it go on without.",
             where_key="Codex passes GLM_API_KEY on from the environment in which it starts (env_vars).",
             check="codex mcp get {name}    shows the entry; /mcp inside Codex shows five tools",
         ),
@@ -310,9 +298,29 @@ ANY = KnownClient(
 OWN = KnownClient(name="glm-mcp", title="glm-mcp", announces=("glm-mcp",), budget=10_000_000, deadline_s=300)
 
 
+def splitting_names() -> list[str]:
+    """How the names begin, in lower case, of clients that give a prompt one word an argument."""
+    return [start for row in CLIENTS.values() if row.splits for start in row.announces]
+
+
+def splits_prompts(name: str) -> bool:
+    """Whether the client of this name gives a prompt one word an argument."""
+    return name.strip().lower().startswith(tuple(splitting_names()))
+
+
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     """The client of a call by the name that it gives. `remote`: over HTTP, where this machine's paths mean nothing."""
     folded = name.strip().lower()
     row = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), None)
-    known = McpClient(row.budget, row.previews, deadline_s=row.deadline_s) if row else UNKNOWN
+    known = (
+        McpClient(
+            row.budget,
+            row.previews,
+            deadline_s=row.deadline_s,
+            links=row.links,
+            errors_twice=row.errors_twice,
+        )
+        if row
+        else UNKNOWN
+    )
     return replace(known, local=not remote, deadline_s=settings.deadline_s or known.deadline_s)

@@ -28,6 +28,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from glm_mcp.chinese import Lang, in_chinese
+from glm_mcp.installation import line_for_extra
 from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
 
@@ -188,7 +189,7 @@ class MissingExtra(GLMError):
     def __init__(self, extra: str, what: str) -> None:
         super().__init__(
             f"{what} needs the optional part '{extra}', which is not installed",
-            f"Install it with: pip install 'glm-flash-mcp[{extra}]' (from a clone: pip install '.[{extra}]').",
+            f"Install it with: {line_for_extra(extra)}",
         )
         self.extra = extra
 

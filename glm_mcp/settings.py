@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -24,11 +24,11 @@ from pydantic import (
 )
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.outputs import user_folders
 from glm_mcp.registry import ENDPOINTS
+from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.settings_team import TeamSettings
 from glm_mcp.settings_team import setting as _setting
-from glm_mcp.text import clean, is_placeholder, unquoted
+from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")
@@ -36,7 +36,7 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
-_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys", "redis_url"})
+_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys", "redis_url", "connect_token"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
@@ -147,7 +147,9 @@ class _OwnSettings(BaseModel):
     def _as_pasted(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
-        value = unquoted(value)
+        named = rf"(?:(?:export|set)\s+|\$env:)?{variable(info.field_name or '')}\s*=\s*"
+        value = re.sub(named, "", unquoted(value))  # the line of a guide, copied whole
+        value = bare_key(value)[0] if info.field_name == "api_key" else unquoted(value)
         secret = info.field_name in _SECRETS
         if info.field_name != "api_key" and is_placeholder(value):
             # Anybody could guess it as a token; as anything else it is a mistake.
@@ -163,14 +165,15 @@ class _OwnSettings(BaseModel):
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         # A client's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
-        return value.expanduser().absolute() if value else value
+        return folder_as_pasted(value).expanduser().absolute() if value else value
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
     def _split_dirs(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(d for part in unquoted(value).split(os.pathsep) if (d := unquoted(part)))
+        parts = (unquoted(part) for part in unquoted(value).split(os.pathsep))
+        return tuple(os.fspath(folder_as_pasted(Path(part))) for part in parts if part)
 
     @field_validator("tools", mode="before")
     @classmethod
@@ -218,6 +221,9 @@ class _OwnSettings(BaseModel):
         """The key that may be sent: nobody is sent a placeholder."""
         return self.api_key.get_secret_value() if self.api_key and not self.placeholder else None
 
+    def with_key(self, key: str | None) -> Self:
+        return self.model_copy(update={"api_key": SecretStr(key) if key else None})
+
     @property
     def placeholder(self) -> str | None:
         """What stands where the key should, such as `${GLM_API_KEY}` that the client did not replace."""
@@ -246,26 +252,47 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
 
     Raises ConfigError naming each wrong variable, what it was and what it may be.
     """
-    if env_file is not None and not env_file.is_file():
-        raise ConfigError(
-            f"the settings file {env_file} does not exist",
-            "Give --env-file the path of a file with lines NAME=value.",
-        )
-    path = env_file or user_folders().settings_file
+    try:
+        return Settings(**{**_given(read(env_file)), **given})
+    except ValidationError as error:
+        raise _wrong(error, env_file) from None
+
+
+def load_what_is_right(env_file: Path | None = None) -> tuple[Settings, ConfigError | None]:
+    """As `load`, for a server that starts whatever its settings are: without the wrong ones, and what is wrong."""
+    lines: dict[str, str] = {}
+    unread: ConfigError | None = None
+    try:
+        lines = read(env_file)
+    except ConfigError as error:
+        unread = error
+    values = _given(lines)
+    try:
+        return Settings(**values), unread
+    except ValidationError as error:
+        wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+        wrong |= set(KEY_NAMES) if wrong & set(KEY_NAMES) else set()
+        right = {n: v for n, v in values.items() if n not in wrong}
+        return Settings(**right), unread or _wrong(error, env_file)
+
+
+def _given(lines: dict[str, str]) -> dict[str, Any]:
+    """What the lines of a file and the environment say, by variable."""
     names = {variable(f) for f in Settings.model_fields} | set(KEY_NAMES)
     # An empty variable is how a client's form says "not set".
     given_here = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
-    layers = (_lines(path) if path.is_file() else {}, given_here)
+    layers = (lines, given_here)
     # So is a reference that the client left as it was; the settings file or another name may have the value.
     values: dict[str, Any] = {n: v for layer in layers for n, v in layer.items() if not _says_nothing(n, v)}
     if not values.keys() & set(KEY_NAMES):
         # Kept when there is no key at all: the error then tells what stood there.
         values |= {n: v for layer in layers for n, v in layer.items() if n in KEY_NAMES}
-    try:
-        return Settings(**{**values, **given})
-    except ValidationError as error:
-        hint = "Change it in the host's configuration or the environment, then start again."
-        raise ConfigError(_explain(error), hint) from None
+    return values
+
+
+def _wrong(error: ValidationError, env_file: Path | None) -> ConfigError:
+    hint = f"Change it where it is set (the client's configuration, the environment or {file_of(env_file)}), then restart the client."
+    return ConfigError(_explain(error), hint)
 
 
 def _says_nothing(name: str, value: str) -> bool:
@@ -273,20 +300,6 @@ def _says_nothing(name: str, value: str) -> bool:
     value = unquoted(value)
     may_be_left = name in KEY_NAMES or name in _HARMLESS
     return not value or value == _FORM.get(name) or (may_be_left and is_placeholder(value))
-
-
-def _lines(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values
-
-    try:
-        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-        return {k: v for k, v in values.items() if v and v.strip()}
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(
-            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
-        ) from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -21,6 +21,11 @@ class Redactor:
         self._secrets = sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True)
         _alive.add(self)
 
+    def learn(self, secret: str | None) -> None:
+        """One more secret, also for the calls in which this redactor is applied already."""
+        if secret and len(secret) >= SHORTEST:
+            self._secrets = sorted({*self._secrets, secret}, key=len, reverse=True)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """In this task, in those that it starts, and in their threads."""
@@ -111,6 +116,36 @@ def unquoted(value: str) -> str:
     return value
 
 
+_KEY_NAME = r"(?:\w*API_?KEY|\w*_?TOKEN|Authorization|key)"
+_BEFORE_KEY = re.compile(
+    rf"""(?:(?:export|set)\s+|\$env:)?["']?{_KEY_NAME}["']?\s*[=:]\s*["']?(?=\S)""", re.IGNORECASE
+)
+_BEARER = re.compile(r"Bearer\s+(?=\S)", re.IGNORECASE)
+_KEY_FORM = re.compile(r"[0-9A-Za-z]{8,}\.[0-9A-Za-z]{8,}")  # of both platforms: id.secret
+
+
+def bare_key(value: str) -> tuple[str, list[str]]:
+    """A key as it is sent, and what had been copied along with it: quotes, the name of its variable, `Bearer`, blanks."""
+    bare, taken = unquoted(value), []
+    if bare != value.strip():
+        taken.append("quotes")
+    for pattern, what in ((_BEFORE_KEY, "the name before it"), (_BEARER, "the word Bearer")):
+        found = pattern.match(bare)
+        if found:
+            taken.append(what)
+            bare = unquoted(bare[found.end() :].rstrip("\"',; "))
+    joined = "".join(c for c in bare if not c.isspace() and c not in _UNSEEN)
+    if joined != bare and _KEY_FORM.fullmatch(joined):
+        taken.append("blanks inside it")
+        bare = joined
+    return bare, taken
+
+
+def has_key_form(key: str) -> bool:
+    """Whether it looks like a key of the platforms: id.secret."""
+    return _KEY_FORM.fullmatch(key) is not None
+
+
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
 # isolates of direction, which show a text in another order than it has.
 _ESCAPES = (
@@ -196,7 +231,38 @@ def plain(text: str) -> str:
     return without_secrets(_still(text), CERTAIN)
 
 
+_STEP = 100_000  # characters in one go: one look at megabytes would let no other thread run
+_BORDER = 4_000  # at the end of a step, in which a place to cut is looked for
+_BEGINS = re.compile("[\x1b\x9b](?=[^\x1b\x9b]*\\Z)")
+_JOINED = re.compile(f"\r\n|.[{_HIDDEN}]|[{_HIDDEN}].", re.DOTALL)
+
+
 def _still(text: str) -> str:
+    if len(text) <= _STEP + _BORDER:
+        return _still_at_once(text)
+    pieces, at = [], 0
+    while at < len(text):
+        end = _border(text, at + _STEP) if at + _STEP < len(text) else len(text)
+        pieces.append(_still_at_once(text[at:end]))
+        at = end
+    return "".join(pieces)
+
+
+def _border(text: str, end: int) -> int:
+    """Where a text can be cut so that both parts mean what they meant: after a line, else between letters that are
+    seen, and not within an escape sequence.
+    """
+    start = end - _BORDER
+    begun = _BEGINS.search(text, start, end)
+    if begun and begun.start() > start:
+        end = begun.start()
+    line = text.rfind("\n", start, end) + 1
+    if line:
+        return line
+    return next((at for at in range(end, start, -1) if not _JOINED.match(text, at - 1)), end)
+
+
+def _still_at_once(text: str) -> str:
     if _ACTS.search(text):
         text = _HALF.sub("\ufffd", _UNWANTED.sub("", _BREAKS.sub("\n", text)))
     return _without_hidden(text)
@@ -216,6 +282,8 @@ _OPEN = re.compile(
     f"(?:\x1b(?:\\[[0-?]{{0,30}}[ -/]{{0,5}})?|\x9b[0-?]{{0,30}}|[\ud800-\udbff]|\r|[{_HIDDEN}]{{1,40}})\\Z"
 )
 
+_OPEN_CHARS = 60  # that it has at most
+
 
 class Pieces:
     """A text of a model that comes in pieces, made `plain` piece by piece: nothing of a key is given before it is known
@@ -230,7 +298,7 @@ class Pieces:
     def add(self, piece: str) -> str:
         """What can be said now; the rest is said with a later piece."""
         raw = self._unfinished + piece
-        unfinished = _OPEN.search(raw)
+        unfinished = _OPEN.search(raw, max(0, len(raw) - _OPEN_CHARS))
         end = unfinished.start() if unfinished else len(raw)
         self._unfinished = raw[end:]
         fresh = _still(self._before + whole(raw[:end]))[len(self._before) :]

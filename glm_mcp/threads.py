@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -13,12 +15,12 @@ from anyio.lowlevel import RunVar
 
 T = TypeVar("T")
 
-_M_MMAP_THRESHOLD = -3
-_OWN_PAGES = (
-    1 << 20
-)  # bytes; what is larger goes back to the system when freed, rather than from 32 MB on once one was freed
+GIVE_BACK_S = 1.0  # after a large request
 _HEAPS = 2
-_M_ARENA_MAX = -8  # of glibc's malloc.h
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
+_LARGE = (
+    1 << 20
+)  # bytes from which on a piece is given back as soon as it is freed; by itself glibc raises this to 32 MB
 # The one state that applications in a process share: they share its cores and memory too. A limiter belongs to the
 # event loop that it was made in.
 _limiters: RunVar[dict[str, anyio.CapacityLimiter]] = RunVar("glm_mcp_limiters")
@@ -32,14 +34,61 @@ def few_heaps() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
             mallopt(_M_ARENA_MAX, _HEAPS)
-            mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
+            mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def give_back_soon() -> None:
+    """To be called after a large request: when it has been answered, what it held goes back to the system. What failed
+    is held by its own traceback until the collector comes by, and pieces that were freed by the C library.
+    """
+    global _giving_back  # noqa: PLW0603 - of the process, as its memory is
+    if _giving_back is None or not _giving_back.is_alive():
+        _giving_back = threading.Timer(GIVE_BACK_S, _give_back)
+        _giving_back.daemon = True
+        _giving_back.start()
+
+
+_giving_back: threading.Timer | None = None
+
+
+def _give_back() -> None:
+    gc.collect(1)  # a few milliseconds; what is old was not made by a request
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
+
+
+class _Job(Generic[T]):
+    """Work for a thread of the pool. An idle thread remembers what it last called, with what, and what came of it: that
+    must not be what is large.
+    """
+
+    def __init__(self, work: Callable[..., T], args: tuple[object, ...]) -> None:
+        self._todo: tuple[Callable[..., T], tuple[object, ...]] | None = (work, args)
+        self._done: list[T] = []
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        assert self._todo is not None  # noqa: S101 - called once
+        (work, args), self._todo = self._todo, None
+        try:
+            self._done.append(work(*args))
+        except BaseException as error:  # noqa: BLE001 - raised again, where it is waited for
+            self._error = error
+
+    def result(self) -> T:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return self._done.pop()
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
     """What `work(*args)` gives. A cancelled call or a deadline leaves at once: a file system that does not answer would
     hold it for ever. The thread then ends on its own, and what it gives is dropped.
     """
-    return await anyio.to_thread.run_sync(work, *args, abandon_on_cancel=True)
+    job = _Job(work, args)
+    await anyio.to_thread.run_sync(job, abandon_on_cancel=True)
+    return job.result()
 
 
 def limiter(work: str, at_once: int) -> anyio.CapacityLimiter:

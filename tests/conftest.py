@@ -18,6 +18,7 @@ from support import canary
 from support.calls import PACE
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Connect
+from support.plain_words import plainly_told  # noqa: F401 - a fixture of every test
 from support.redis_server import redis_server, redis_url  # noqa: F401 - as above
 from support.toolkit import fresh_simulator
 from support.web_server import Server

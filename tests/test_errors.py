@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.codes import ROWS
+from support.paths import ROOT
 
 from glm_mcp import errors
 from glm_mcp.errors import (
@@ -124,7 +126,9 @@ def test_a_wait_that_the_service_asks_for_is_part_of_the_mend() -> None:
 
 
 def test_a_missing_part_names_the_command_that_installs_it() -> None:
-    assert "pip install 'glm-flash-mcp[video]'" in str(MissingExtra("video", "reading a video"))
+    hint = MissingExtra("video", "reading a video").hint
+    assert sys.executable in hint
+    assert f"-e '{ROOT}[video]'" in hint, "the clone's own, no name that anybody could publish"
 
 
 def test_what_a_program_gets_leaves_out_what_is_unknown() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.processes import Stdio, environment, said
+from support.processes import LIMIT_S, Stdio, environment, ran, said
 
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Reply, Simulator
@@ -38,8 +38,8 @@ def full(server: Stdio, size: int) -> None:
 
 
 def written(tmp_path: Path) -> list[str]:
-    """The files that have come into being."""
-    return sorted(p.name for p in (tmp_path / "home").rglob("*") if p.is_file())
+    """The files that calls have made; the record of the start is there before the disk is full, or not at all."""
+    return sorted(p.name for p in (tmp_path / "home").rglob("*") if p.is_file() and p.parent.name != "start")
 
 
 def test_a_long_answer_comes_as_far_as_it_fits(server: Stdio, sim: Simulator, tmp_path: Path) -> None:
@@ -114,3 +114,37 @@ def test_a_video_is_told_without_the_key_frames_that_cannot_be_saved(
     assert said(result).startswith("0:04.0 not saved: there is no space left to write clip-0-04.0.jpg. ")
     assert "[0:04] a hill" in said(result)
     assert written(tmp_path) == []
+
+
+# In a file system of its own, where nothing can be written: neither home, nor a temporary folder, nor the working folder.
+_READ_ONLY = """
+mount --make-rprivate / || exit 77
+for folder in "$@"; do mount -t tmpfs -o ro none "$folder" || exit 77; done
+cd /proc
+exec "$PYTHON" -P -m glm_mcp
+"""
+
+
+def test_where_nothing_can_be_written_it_starts_and_says_what_cannot_be_done(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home") | {"PYTHON": sys.executable, "GLM_SIMULATE": "1"}
+    env |= {"HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere", "GLM_ALLOWED_DIRS": str(FOLDER)}
+    folders = [f for f in ("/tmp", "/var/tmp", "/usr/tmp") if Path(f).is_dir()]  # noqa: S108 - Python's own list
+    if not can_mount(folders):
+        pytest.skip("needs a mount namespace of its own")
+    command = ("unshare", "-m", "sh", "-c", _READ_ONLY, "sh", *folders)
+    with Stdio(env, tmp_path, command=command) as server:
+        server.initialize()
+        assert "I received text" in said(server.call("chat", {"prompt": "hello"}))
+        drawn = server.call("generate_image", {"prompt": "a hill"})
+        assert drawn["isError"]
+        assert said(drawn).startswith("config: ")
+        read = server.call("describe_image", {"images": str(FOLDER / "photo.jpg")})
+        assert not read.get("isError"), said(read)
+        assert server.end() < LIMIT_S
+
+
+def can_mount(folders: list[str]) -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    probe = _READ_ONLY.replace('exec "$PYTHON" -P -m glm_mcp', "exit 0")
+    return ran(["unshare", "-m", "sh", "-c", probe, "sh", *folders]).returncode == 0

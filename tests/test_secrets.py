@@ -25,8 +25,8 @@ from support.processes import Stdio, environment, said, stuck_reader, until
 from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ConfigError, GLMError
-from glm_mcp.log import configure
 from glm_mcp.server.app import App, Folders
+from glm_mcp.server.log import configure
 from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.text import Redactor, clean
 from glm_mcp.tools.base import Deps

@@ -35,6 +35,9 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
     "GLM_PUBLIC_URL": ("https://glm.example.org/mcp", "https://glm.example.org"),
     "GLM_ALLOWED_HOSTS": ("glm.example.org, 10.0.0.5", ("glm.example.org", "10.0.0.5")),
+    "GLM_CACHE_DIR": ("/team/cache", Path("/team/cache")),
+    "GLM_UPLOADS_MB": ("250", 250.0),
+    "GLM_CONNECT_TOKEN": ("keyring:glm-mcp/me", "keyring:glm-mcp/me"),
     "GLM_SESSION_SECRET": ("thirty-two-characters-or-more-of-it", "thirty-two-characters-or-more-of-it"),
     "GLM_TOKENS_FILE": ("/team/tokens.toml", Path("/team/tokens.toml")),
     "GLM_OIDC_ISSUER": ("https://id.example.org/realms/glm", "https://id.example.org/realms/glm"),
@@ -73,6 +76,7 @@ WRONG = [
     ("GLM_OIDC_ISSUER", "http://id.example.org"),
     ("GLM_OIDC_SCOPES", 'a"b'),
     ("GLM_CALLER_KEYS", "some"),
+    ("GLM_UPLOADS_MB", "0"),
 ]
 
 
@@ -300,6 +304,50 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.env").write_bytes(b"GLM_LANG=\xff\xfe\n")
     with pytest.raises(ConfigError, match=r"binary\.env cannot be read"):
         load(tmp_path / "binary.env")
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f'"{KEY}"',
+        f"GLM_API_KEY={KEY}",
+        f"export GLM_API_KEY='{KEY}'",
+        f"Bearer {KEY}",
+        f"{KEY[:12]}\n{KEY[12:]}",
+        f" “{KEY}” ",
+    ],
+)
+def test_a_key_is_read_as_it_was_pasted(pasted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLM_API_KEY", pasted)
+    assert load().key == KEY
+
+
+@pytest.mark.parametrize(
+    ("pasted", "expected"),
+    [
+        ('"zai"', "zai"),
+        ("GLM_BASE_URL=zai", "zai"),
+        ("export GLM_BASE_URL='https://glm.example/v1/ '", "https://glm.example/v1"),
+        (" “https://glm.example/v1/chat/completions” ", "https://glm.example/v1"),
+    ],
+)
+def test_an_endpoint_is_read_as_it_was_pasted(
+    pasted: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_BASE_URL", pasted)
+    assert load().base_url == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash parts folders there")
+def test_a_folder_is_read_as_it_was_pasted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home / "my pictures"
+    folder.mkdir(parents=True)
+    shell = str(folder).replace(" ", "\\ ")
+    for pasted in (f'"{folder}"', shell, f" '{shell}' ", f"GLM_OUTPUT_DIR={folder}"):
+        monkeypatch.setenv("GLM_OUTPUT_DIR", pasted)
+        assert load().output_dir == folder
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", os.pathsep.join([f'"{folder}"', shell]))
+    assert load().allowed_dirs == (str(folder), str(folder))
 
 
 def test_settings_do_not_change_after_the_start() -> None:

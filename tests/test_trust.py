@@ -17,7 +17,7 @@ from support.processes import Stdio, environment, said
 from support.toolkit import call, fail, picture, say, words
 
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.progress import Progress
+from glm_mcp.glm.progress import Progress
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.text import Pieces, clean, escaped, one_line, plain

@@ -22,7 +22,7 @@ from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
 from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.progress import AGAIN
+from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS, App, simulated
 from glm_mcp.settings import Settings

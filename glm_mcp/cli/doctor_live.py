@@ -20,6 +20,7 @@ from glm_mcp.errors import Again, AuthError, ConfigError, GLMError, NetworkError
 from glm_mcp.glm.error_codes import always_thinks
 from glm_mcp.glm.findings import Findings, Value
 from glm_mcp.glm.transport import Transport
+from glm_mcp.installation import typed
 from glm_mcp.registry import Endpoint, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.text import ID_CHARS, clean, without_secrets
@@ -125,7 +126,7 @@ async def ask_service(
             "--live asks the platforms zhipu and zai.",
         )
     if not settings.key:
-        raise ConfigError("no API key is set", f"Get a free key at {KEY_PAGE} and set GLM_API_KEY.")
+        raise ConfigError("no API key is set", f"Get a free key at {KEY_PAGE}, then run `{typed('key')}`.")
     transport = Transport()
     started = anyio.current_time()
     report = Report(host if home.name == home.url else home.name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")

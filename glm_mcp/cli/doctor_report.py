@@ -10,7 +10,8 @@ from pathlib import Path
 import anyio
 import click
 
-from glm_mcp.cli.doctor import Finding, examine
+from glm_mcp.cli.doctor import examine
+from glm_mcp.cli.service import Finding
 from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
 from glm_mcp.cli.terminal.group import here, language, say
 from glm_mcp.cli.terminal.moving import moving

@@ -18,7 +18,8 @@ from glm_mcp.cli.terminal import completion as completing
 from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
 from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError
-from glm_mcp.log import FORMATS, LEVELS, configure
+from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.log import FORMATS, LEVELS, configure
 
 
 @click.group(
@@ -46,7 +47,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level, log_format)
-    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format}
+    ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
 
@@ -81,24 +82,35 @@ def _stdio(ctx: click.Context) -> None:
     import anyio
 
     from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.key_watch import Watched
     from glm_mcp.server.stdio import serve_stdio
+    from glm_mcp.settings import load_what_is_right
 
     if sys.stdin is None or sys.stdout is None:
         raise ConfigError(
             "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
         )
-    if sys.stdin.isatty():
+    stdin: Stdin | None = ctx.obj["stdin"]
+    if stdin is None and sys.stdin.isatty():
         say(
             "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
             "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
             err=True,
         )
-    app = App(simulated(_settings(ctx)))
+    _collect_again()
+    env_file = ctx.obj["env_file"]
+    watched = Watched(env_file)  # before the settings are read, so that no change between is missed
+    settings, wrong = load_what_is_right(env_file)
+    if wrong:
+        click.echo(str(wrong), err=True)
+    if settings.log_content:
+        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = 0
     try:
-        anyio.run(serve_stdio, app)
+        anyio.run(serve_stdio, app, stdin or Stdin())
     except ConfigError:
         raise
     except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
@@ -120,12 +132,27 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
         _stdio(ctx)
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
+    from glm_mcp.server.key_watch import Watched
 
     def ready(url: str) -> None:
         say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
-    app = App(simulated(_settings(ctx)), remote=True)
+    watched, settings = Watched(ctx.obj["env_file"]), _settings(ctx)
+    app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
+
+
+@cli.command()
+@click.argument("url")
+@click.pass_context
+def connect(ctx: click.Context, url: str) -> None:
+    """Serve over stdio what a team's server at URL offers; local files are uploaded, results written here.
+
+    The token is that of GLM_CONNECT_TOKEN: itself, or keyring:SERVICE/NAME.
+    """
+    from glm_mcp.cli.connect.command import serve
+
+    serve(_settings(ctx), url)
 
 
 class _Call(click.Command):
@@ -235,27 +262,67 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
 @click.option(
     "--http", "url", metavar="URL", help="A server that runs already, instead of one started by the host."
 )
+@click.option(
+    "--token",
+    default="",
+    help="With --http: what that server asks for. Kept out of files where the host can name a variable.",
+)
+@click.option(
+    "--token-env",
+    default="",
+    metavar="NAME",
+    help="With --http: the variable that holds the token. [default: GLM_HTTP_TOKEN]",
+)
+@click.option("--connect", metavar="URL", help="A team's server: the host starts `glm-mcp connect URL`.")
 @click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
 @click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--remove", is_flag=True, help="Take the server out again.")
-def install(host: str | None, scope: str, url: str | None, name: str, *, show: bool, remove: bool) -> None:
+@click.option("--ask-key", is_flag=True, help="Ask for the API key too, as `glm-mcp key` does.")
+@click.pass_context
+def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: bool, **given: Any) -> None:
     """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
 
     HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
     """
+    from glm_mcp.cli.install_host import install_host
     from glm_mcp.install import install as installer
 
     _collect_again()
-    machine = installer.this_machine()
-    if host is None:
-        lines = [*installer.found_here(machine, name), "", "To add it to one: glm-mcp install HOST"]
-    elif host not in installer.NAMES:
-        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
-    else:
-        wish = installer.Wish(scope, url, name, remove, show)
-        lines = installer.install(host, wish, machine, installer.own_command())
-    for line in lines:
-        click.echo(line)
+    wish = installer.Wish(scope, **given)
+    install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
+
+
+@cli.command()
+@click.option(
+    "--from-env",
+    "variable",
+    is_flag=False,
+    flag_value="GLM_API_KEY",
+    metavar="[NAME]",
+    help="Take it from this variable; GLM_API_KEY where none is named.",
+)
+@click.option(
+    "--platform", type=click.Choice(["zhipu", "zai", "zhipu-coding", "zai-coding"]), help="Whose key it is."
+)
+@click.option("--no-try", "untried", is_flag=True, help="Store it without asking the service.")
+@click.option("--show", is_flag=True, help="Show the last four characters of the key that is set.")
+@click.option("--remove", is_flag=True, help="Take the key out of the settings file.")
+@click.pass_context
+def key(
+    ctx: click.Context, variable: str | None, platform: str | None, *, untried: bool, show: bool, remove: bool
+) -> None:
+    """Store the API key: ask for it (or read stdin), try it with one free call, write it to the settings file."""
+    from glm_mcp.cli import key as keys
+
+    env_file = ctx.obj["env_file"]
+    _collect_again()
+    if show:
+        ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
+    if remove:
+        keys.remove(env_file, click.echo)
+        return
+    pasted = keys.of_environment(variable) if variable else keys.ask()
+    keys.command(pasted, env_file, platform=platform, tried=not untried)
 
 
 @cli.command()
@@ -298,12 +365,12 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
         ) from None
 
 
-def main() -> None:
-    """The entry point of the installed commands."""
+def main(stdin: Stdin | None = None) -> None:
+    """The command line. `stdin`: taken already."""
     # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
     # a tenth of the start-up time. `_collect_again` ends this.
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
-    cli.main(prog_name="glm-mcp")
+    cli.main(prog_name="glm-mcp", obj=stdin)

@@ -20,6 +20,7 @@ from glm_mcp.errors import (
     TooLong,
     UpstreamError,
 )
+from glm_mcp.glm import engine_errors
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 
@@ -104,6 +105,15 @@ CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
     "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
 }
 
+_OF_THE_KEY = frozenset(code for code, row in CODES.items() if row[3] == _KEY)
+
+
+def with_key_help(error: GLMError, said: str) -> GLMError:
+    """The error with what can be done about the key, where it is the key itself that the service does not take."""
+    of_key = isinstance(error, AuthError) and (error.code in _OF_THE_KEY if error.code else True)
+    return error.but(hint=f"{error.hint} {said}".rstrip()) if of_key else error
+
+
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
@@ -165,16 +175,25 @@ def from_response(
     *,
     request_id: str | None = None,
     retry_after: float | None = None,
+    sort: str = "",
 ) -> GLMError:
     """The error for one answer of the service.
 
     `status`: HTTP status (200 when an error came inside a success). `code`: the business code, str or int, or None.
     `text`: the service's own message, any language; it is shown, cleaned, and decides for 1210 and 1214 alone, which the
-    service uses for everything about a request.
+    service uses for everything about a request. `sort`: what an engine of somebody's own calls it; those have no business
+    codes, and their words decide.
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = by_words(said) if name in {"1210", "1214"} else None
+    if name in {"1210", "1214"}:
+        words = by_words(said)
+    elif name not in CODES or name == str(status):
+        words = engine_errors.by_words(f"{sort} {name} {said}")
+    else:
+        words = None
+    if name == str(status) and name not in CODES:
+        name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"

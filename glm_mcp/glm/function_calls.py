@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.glm.json_shape import Shape
 from glm_mcp.text import whole
 
-_TEXT_CALL = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.DOTALL)
-_PAIR = re.compile(r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+_KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call while it arrives. `shape`: of its arguments."""
+
+    id: str = ""
+    type: str = "function"
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+    shape: Shape = field(default_factory=Shape)
 
 
 class Calls:
-    """The calls of one answer while they arrive.
+    """The calls of one answer while they arrive. `chars`: of their arguments.
 
     The API numbers them by `index`; some models give all the same or none. A piece with an id or a name of its own begins
     another call where the last one of that index is named already.
     """
 
     def __init__(self) -> None:
-        self._calls: list[dict[str, Any]] = []
-        self._last: dict[int, int] = {}  # index → place of the call that its next piece belongs to
+        self.chars = 0
+        self._calls: list[_Call] = []
+        self._last: dict[int, _Call] = {}  # index → the call that its next piece belongs to
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -37,54 +50,66 @@ class Calls:
         given = item.get("function")
         function = given if isinstance(given, dict) else {}
         ident, name = _word(item.get("id")), _word(function.get("name"))
-        place = self._last.get(index)
-        if place is None or self._is_another(self._calls[place], ident, name):
-            place = self._last[index] = len(self._calls)
-            self._calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
-        call = self._calls[place]
-        call["id"] = ident or call["id"]
-        call["type"] = _word(item.get("type")) or call["type"]
-        call["function"]["name"] = name or call["function"]["name"]
+        call = self._last.get(index)
+        if call is None or self._is_another(call, ident, name):
+            call = self._last[index] = _Call()
+            self._calls.append(call)
+        call.id = ident or call.id
+        call.type = _word(item.get("type")) or call.type
+        call.name = name or call.name
         arguments = function.get("arguments")
         if arguments and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        call["function"]["arguments"] += arguments or ""
+        if arguments:
+            call.arguments.append(arguments)
+            call.shape.feed(arguments.encode("utf-8", "replace"))
+            self.chars += len(arguments)
 
     @staticmethod
-    def _is_another(call: dict[str, Any], ident: str, name: str) -> bool:
-        if ident and call["id"]:
-            return bool(ident != call["id"])
+    def _is_another(call: _Call, ident: str, name: str) -> bool:
+        if ident and call.id:
+            return ident != call.id
         # The same name again with every piece is one call; after whole arguments it is the next.
-        return bool(name and call["function"]["name"] and _is_json(call["function"]["arguments"]))
+        return bool(name and call.name and call.shape.closed)
 
     def whole(self) -> list[dict[str, Any]]:
-        for call in self._calls:
-            call["function"]["arguments"] = whole(call["function"]["arguments"])
-        return self._calls
+        return [
+            {
+                "id": call.id,
+                "type": call.type,
+                "function": {"name": call.name, "arguments": whole("".join(call.arguments))},
+            }
+            for call in self._calls
+        ]
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
     """The text without the calls written into it, and these calls; only of functions that were offered."""
     schemas = {f["function"]["name"]: f["function"] for f in functions if _is_function(f)}
     calls: list[dict[str, Any]] = []
-
-    def take(match: re.Match[str]) -> str:
-        name, arguments = _parsed(match[1])
-        if name not in schemas:
-            return match[0]
-        properties = (schemas[name].get("parameters") or {}).get("properties") or {}
-        typed = {k: _typed(v, properties.get(k)) for k, v in arguments.items()}
-        calls.append(
-            {
-                "id": f"call_{len(calls)}",
-                "type": "function",
-                "function": {"name": name, "arguments": json.dumps(typed, ensure_ascii=False)},
-            }
-        )
-        return ""
-
-    rest = _TEXT_CALL.sub(take, text) if schemas and "<tool_call>" in text else text
-    return (rest.strip() if calls else text), calls
+    rest: list[str] = []
+    at = 0
+    while schemas and (start := text.find(_OPEN, at)) >= 0:
+        close = text.find(_CLOSE, start)
+        end = close if close >= 0 else len(text)
+        name, arguments = _parsed(text[start + len(_OPEN) : end].strip())
+        if name in schemas:
+            properties = (schemas[name].get("parameters") or {}).get("properties") or {}
+            typed = {k: _typed(v, properties.get(k)) for k, v in arguments.items()}
+            calls.append(
+                {
+                    "id": f"call_{len(calls)}",
+                    "type": "function",
+                    "function": {"name": name, "arguments": json.dumps(typed, ensure_ascii=False)},
+                }
+            )
+            rest.append(text[at:start])
+            at = end + len(_CLOSE)
+        else:
+            rest.append(text[at:end])
+            at = end
+    rest.append(text[at:])
+    return ("".join(rest).strip() if calls else text), calls
 
 
 def _is_function(entry: dict[str, Any]) -> bool:
@@ -101,8 +126,16 @@ def _parsed(body: str) -> tuple[str, dict[str, Any]]:
             return "", {}
         arguments = said.get("arguments") if isinstance(said, dict) else None
         return (str(said.get("name")), arguments) if isinstance(arguments, dict) else ("", {})
-    name = body.partition("<")[0].strip()
-    return name, dict(_PAIR.findall(body))
+    return body.partition("<")[0].strip(), dict(_pairs(body))
+
+
+def _pairs(body: str) -> Iterator[tuple[str, str]]:
+    for piece in body.split(_KEY)[1:]:
+        key, _, after = piece.partition(_KEY_END)
+        _, began, value = after.partition(_VALUE)
+        value, ended, _ = value.partition(_VALUE_END)
+        if began and ended and not after.partition(_VALUE)[0].strip():
+            yield key.strip(), value
 
 
 def _typed(value: Any, schema: Any) -> Any:
@@ -114,14 +147,6 @@ def _typed(value: Any, schema: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _word(value: Any) -> str:

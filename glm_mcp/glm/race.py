@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from glm_mcp.errors import Again, GLMError, TimedOut
-from glm_mcp.glm.health import Health
+from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.policy import Phase, Standing
+from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import Usage
 from glm_mcp.glm.usage import Meter
-from glm_mcp.progress import Progress
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ class Race(Generic[T]):
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._unheard: set[str] = set()  # cancelled because another spoke first
         self._changed = anyio.Event()
+        self._refusal = ""  # the last, until a model is asked again
 
     @property
     def over(self) -> bool:
@@ -81,7 +82,8 @@ class Race(Generic[T]):
             self.health.hung(model.card.id, now - model.since)
 
     def queues(self, place: int) -> None:
-        self.progress.say(f"queued: place {place}")
+        refused = f"{self._refusal}; " if self._refusal else ""
+        self.progress.say(f"{refused}queued: place {place}")
 
     def looks(self) -> None:
         """A model for which it waits pauses: another may be asked meanwhile."""
@@ -97,6 +99,7 @@ class Race(Generic[T]):
         self.progress.say(f"{late}asking {model.card.id} too" if late else f"waiting for {model.card.id}")
         model.phase, model.since = Phase.SILENT, now
         model.tries += 1
+        self._refusal = ""
         self._changed.set()
         return True
 
@@ -144,7 +147,8 @@ class Race(Generic[T]):
             self.health.refused(model.card.id, wait)
         if not self.over:
             after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"
-            self.progress.say(f"{model.card.id}: {error.kind}{after}")
+            self._refusal = f"{model.card.id}: {error.kind}{after}"
+            self.progress.say(self._refusal)
 
     def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""

@@ -57,6 +57,12 @@ class Draft:
         self.extras: dict[str, Any] = {}
         self._looked_at = 0
         self._repeats = False
+        self._read: tuple[int, str, str] | None = None  # what `raw` of this many characters says
+
+    @property
+    def chars(self) -> int:
+        """Of everything that the model has written."""
+        return self.raw_chars + self.thought_chars + self.calls.chars
 
     def feed(self, event: Any) -> str:
         """Raises GLMError for an error that came inside a success."""
@@ -75,6 +81,12 @@ class Draft:
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 added += self._choice(choice)
+        if self.chars > CHARS_MAX:
+            raise UpstreamError(
+                f"the answer is endless (over {CHARS_MAX:,} characters)",
+                "Ask for less, or name another model.",
+                request_id=self.request_id,
+            )
         return whole(added)
 
     def _choice(self, choice: dict[str, Any]) -> str:
@@ -97,21 +109,38 @@ class Draft:
         if self.raw_chars - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = self.raw_chars
-        unit, seen = repeated("".join(self.raw)), self._repeats
+        unit, seen = (repeated("".join(self.raw)) if repeated(self._tail()) else None), self._repeats
         if unit and seen:
             raise Repetition(*unit)
         self._repeats = unit is not None
 
+    def _tail(self) -> str:
+        """The end of the text, of at least the length in which `repeated` looks."""
+        pieces, size = [], 0
+        for piece in reversed(self.raw):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= LOOP + LONGEST_UNIT:
+                break
+        return "".join(reversed(pieces))
+
     def cut_text(self, end: int) -> None:
         self.raw = ["".join(self.raw)[:end]]
+        self._read = None
+
+    def _split(self) -> tuple[str, str]:
+        """(reasoning, answer) of the text so far. Takes a while for a long one."""
+        if self._read is None or self._read[0] != self.raw_chars:
+            self._read = self.raw_chars, *split_thinking(plain(whole("".join(self.raw))))
+        return self._read[1:]
 
     @property
     def text(self) -> str:
-        return split_thinking(plain(whole("".join(self.raw))))[1]
+        return self._split()[1]
 
     @property
     def reasoning(self) -> str:
-        inline = split_thinking(plain(whole("".join(self.raw))))[0]
+        inline = self._split()[0]
         return "\n".join(t for t in (plain(whole("".join(self.thought))).strip(), inline) if t)
 
     @property
@@ -119,6 +148,8 @@ class Draft:
         return self.calls.whole()
 
 
+CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
+LARGE = 50_000  # characters from which on an answer is read in a thread
 MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
 LOOK_EVERY = 2_000  # characters between two looks for a repetition
 LOOP = 4_000  # characters of nothing but repetition that no honest answer has
@@ -137,6 +168,8 @@ def repeated(text: str) -> tuple[int, int] | None:
     if before < 0 or period > LONGEST_UNIT or tail[-LOOP:-period] != tail[-LOOP + period :]:
         return None
     start = len(text) - LOOP
+    while start >= LOOP and text[start - LOOP : start] == text[start - LOOP + period : start + period]:
+        start -= LOOP
     while start and text[start - 1] == text[start - 1 + period]:
         start -= 1
     return start, start + period
@@ -166,6 +199,7 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
         found.get("message") or found.get("msg") or "",
         request_id=request_id,
         retry_after=retry_after,
+        sort=_text(found.get("type")),
     )
 
 

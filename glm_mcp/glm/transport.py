@@ -9,27 +9,39 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio.lowlevel
 import anyio.to_thread
 
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
+from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
+from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
 from glm_mcp.text import ID_CHARS, clean
+from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
+AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
 FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
 
 OnEvent = Callable[[dict[str, Any]], None]
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")  # what ends an event
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
-ANSWER_BYTES = 64 * 1024 * 1024  # of a whole answer, unpacked; the longest real one is under 1 MB
+STREAM_BYTES = (
+    64 * 1024 * 1024
+)  # of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
+EVENT_BYTES = (
+    12 * 1024 * 1024
+)  # of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
+ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
 LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked; its answer came too late
 
 
@@ -64,8 +76,8 @@ class Transport:
             raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
         return self._ways[host]
 
-    async def post(self, url: str, key: str | None, body: bytes, on_event: OnEvent) -> None:
-        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
+    async def post(self, url: str, key: str | None, body: bytes | None, on_event: OnEvent) -> None:
+        """One HTTP try, a GET without a body. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
         that is damaged.
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
@@ -76,7 +88,9 @@ class Transport:
         try:
             async with (
                 mapped(url, proxy) as sent,
-                client.stream("POST", url, content=body, headers=headers) as response,
+                client.stream(
+                    "GET" if body is None else "POST", url, content=body, headers=headers
+                ) as response,
             ):
                 self._reached.add(urlsplit(url).netloc)
                 await answer.read(response, sent, on_event)
@@ -104,7 +118,11 @@ class Transport:
             transport=self._mount or Pools(proxy, secure=secure),
             trust_env=False,  # what it names has been read
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
-            headers={"User-Agent": "glm-flash-mcp", "Accept-Language": "en-US,en"},
+            headers={
+                "User-Agent": "glm-flash-mcp",
+                "Accept-Language": "en-US,en",
+                "Accept-Encoding": ENCODINGS,
+            },
             follow_redirects=False,
         )
 
@@ -125,7 +143,7 @@ class _Answer:
         self.request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
         if response.status_code != 200:
             sent.out = response.status_code == LOST_BY_GATEWAY
-            text = await _capped(response.aiter_bytes(), ERROR_BYTES, cut=True)
+            text = await _capped(unpacked(response), ERROR_BYTES, cut=True)
             wait = retry_after(response.headers.get)
             raise read_error(
                 response.status_code,
@@ -135,13 +153,14 @@ class _Answer:
             )
         sent.out = True
         kind = response.headers.get("content-type", "").lower()
-        pieces = response.aiter_bytes()
+        pieces = unpacked(response)
         first = b"" if "event-stream" in kind else await anext(pieces, b"")
         # Some compatible servers send their stream as text/plain, or without a type.
         if "event-stream" in kind or first.lstrip().startswith(_EVENTS):
             await _read_events(_joined(first, pieces), on_event)
         else:
-            on_event(_decode(await _capped(_joined(first, pieces), ANSWER_BYTES), kind))
+            body = await _capped(_joined(first, pieces), ANSWER_BYTES)
+            on_event(await in_thread(_decode, body, kind) if len(body) > SMALL else _decode(body, kind))
 
 
 async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
@@ -149,6 +168,7 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     from httpx_sse import EventSource
 
     finished = False
+    paused = anyio.current_time()
     async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
         while True:
             event = None
@@ -162,9 +182,12 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
                     await anext(events, None)
                 return
             if data:
-                frame = _frame(data)
+                frame = await in_thread(_frame, data) if len(data) > SMALL else _frame(data)
                 on_event(frame)
                 finished = finished or _finishes(frame)
+            if anyio.current_time() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
+                await anyio.lowlevel.checkpoint()
+                paused = anyio.current_time()
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -181,13 +204,15 @@ def _finishes(frame: dict[str, Any]) -> bool:
 
 def _frame(data: str) -> dict[str, Any]:
     try:
-        found = json.loads(data)
+        found = None if too_many_values(data) else json.loads(data)
     except (ValueError, RecursionError):
         return {"_broken": True}
     return found if isinstance(found, dict) else {"_broken": True}
 
 
 def _decode(body: bytes, kind: str) -> dict[str, Any]:
+    if too_many_values(body):
+        raise _endless(f"over {VALUES_MAX:,} values")
     try:
         found = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -211,11 +236,16 @@ def _bounded(pieces: AsyncIterator[bytes]) -> httpx.Response:
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    size = 0
+    size = event = 0
+    end = b""
     async for piece in pieces:
         size += len(piece)
-        if size > ANSWER_BYTES:
-            raise _endless()
+        seen = end + piece
+        blank = max(map(seen.rfind, _BLANK_LINES))
+        event = len(seen) - blank if blank >= 0 else event + len(piece)
+        end = piece[-3:]
+        if size > STREAM_BYTES or event > EVENT_BYTES:
+            raise _endless(f"over {(STREAM_BYTES if size > STREAM_BYTES else EVENT_BYTES) >> 20} MB")
         try:
             text = decoder.decode(piece)
         except UnicodeDecodeError as error:
@@ -227,9 +257,9 @@ async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield text.encode()
 
 
-def _endless() -> UpstreamError:
+def _endless(beyond: str) -> UpstreamError:
     return UpstreamError(
-        f"the answer is endless (over {ANSWER_BYTES >> 20} MB)",
+        f"the answer is endless ({beyond})",
         f"Ask for less, or check GLM_BASE_URL. {CHECK}",
     )
 
@@ -241,5 +271,5 @@ async def _capped(pieces: Any, limit: int, *, cut: bool = False) -> bytes:
         if len(whole) > limit:
             if cut:
                 return bytes(whole[:limit])
-            raise _endless()
+            raise _endless(f"over {limit >> 20} MB")
     return bytes(whole)

@@ -9,10 +9,23 @@ from typing import Any
 
 from glm_mcp.clients import KnownClient
 from glm_mcp.install import jsonc, toml
-from glm_mcp.install.entry import inputs
+from glm_mcp.install.entry import asked_for, inputs
 
 EDITORS: dict[str, ModuleType] = {"json": jsonc, "toml": toml}  # each has load, dump, put and drop
 URLS = ("url", "httpUrl", "serverUrl", "baseUrl")
+
+_OF_STDIO = ("cwd", "envFile", "env_vars")
+_OF_ONE_KIND = {
+    "command",
+    "args",
+    "env",
+    "type",
+    "headers",
+    "http_headers",
+    "bearer_token_env_var",
+    *_OF_STDIO,
+    *URLS,
+}
 
 _OWN = re.compile(r"(?:glm-mcp|glm-flash-mcp)(?:\.exe)?")
 _MODULE = ["-P", "-m", "glm_mcp"]
@@ -34,11 +47,13 @@ def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
 
 
 def is_ours(entry: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
-    """Whether `install` wrote this entry: an absolute path of our command, or of a Python that runs our module; an
-    address only where it is the very one that is asked for. What starts us in another way (uvx, a container, a name
-    looked up on the PATH) was written by somebody else.
+    """Whether `install` wrote this entry: an absolute path of our command, or of a Python that runs our module; a bare
+    name or an address only where it is the very one that is asked for. What starts us in another way (uvx, a container)
+    was written by somebody else.
     """
     command, args = str(entry.get("command", "")), entry.get("args") or []
+    if command and command == made.get("command") and args == made.get("args"):
+        return True
     folder, _, program = command.replace("\\", "/").rpartition("/")
     if folder.startswith("/") or re.match("[A-Za-z]:", folder):
         module = isinstance(args, list) and args[: len(_MODULE)] == _MODULE
@@ -46,14 +61,39 @@ def is_ours(entry: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
     return not command and any(made[u] == entry.get(u) for u in URLS if u in made)
 
 
+def address(entry: Mapping[str, Any]) -> str:
+    """The address of an entry for a running server; empty for one with a command."""
+    return str(next((entry[u] for u in URLS if entry.get(u)), ""))
+
+
+def own_of_stdio(before: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user has set in an entry with a command that one with an address cannot have."""
+    own = {k: before[k] for k in _OF_STDIO if k in before and before[k] != usual.get(k)}
+    env = {k: v for k, v in dict(before.get("env") or {}).items() if usual.get("env", {}).get(k) != v}
+    return own | ({"env": env} if env else {})
+
+
+def turned(
+    before: Mapping[str, Any], other: Mapping[str, Any], saved: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What its user has set in an entry that is to change from a command to an address or back. `other`: what `install`
+    writes for the kind that it was; `saved`: as of `own_of_stdio`, from when it was turned.
+    """
+    own = {k: v for k, v in before.items() if k not in _OF_ONE_KIND and other.get(k) != v}
+    return {**own, **(saved or {})}
+
+
 def merged(client: KnownClient, before: Mapping[str, Any] | None, made: dict[str, Any]) -> dict[str, Any]:
-    """What its user has set in our entry stays; command and address are renewed, and what is missing is added."""
-    if before is None or ("command" in before) != ("command" in made):
+    """What its user has set in our entry stays; command, address and token are renewed, and what is missing is added."""
+    if before is None:
         return made
     env = dict(before.get("env") or {})
-    whole = {**made, **before} | {k: made[k] for k in ("command", "args", "type", *URLS) if k in made}
-    if "env" in made:
-        whole["env"] = {**made["env"], **env}
+    renewed = ("command", "args", "type", client.token, *URLS)
+    whole = {**made, **before} | {k: made[k] for k in renewed if k in made}
+    for held in ("env", "headers"):
+        first, last = (made, before) if held == "env" else (before, made)
+        if held in made:
+            whole[held] = {**dict(first.get(held) or {}), **dict(last.get(held) or {})}
     # The two time limits belong together: who has set one keeps what they have of both.
     field = client.limit[0] if client.limit else ""
     if field in before and "GLM_DEADLINE_S" not in env:
@@ -61,6 +101,24 @@ def merged(client: KnownClient, before: Mapping[str, Any] | None, made: dict[str
     elif field and field not in before and "GLM_DEADLINE_S" in env:
         whole.pop(field, None)
     return whole
+
+
+def cut_short(client: KnownClient, entry: Mapping[str, Any]) -> str:
+    """What is to be said where a client gives up before this server does; empty where it does not."""
+    if not client.limit or client.limit[0] not in entry:
+        return ""
+    field, unit = client.limit
+    try:
+        limit_s = float(entry[field]) / unit
+        deadline_s = float(dict(entry.get("env") or {}).get("GLM_DEADLINE_S") or client.deadline_s)
+    except (TypeError, ValueError):
+        return ""
+    if limit_s > deadline_s:
+        return ""
+    return (
+        f"Mind: {client.title} gives up after {limit_s:g} s ({field} = {entry[field]}), this server only after "
+        f"{deadline_s:g} s: raise the one, or set GLM_DEADLINE_S in the entry below it."
+    )
 
 
 def put(client: KnownClient, text: str, name: str, made: dict[str, Any]) -> str:
@@ -78,5 +136,18 @@ def put(client: KnownClient, text: str, name: str, made: dict[str, Any]) -> str:
 
 
 def drop(client: KnownClient, text: str, name: str) -> str:
-    """The text without the entry called `name`."""
-    return str(EDITORS[client.form].drop(text, [client.under, name]))
+    """The text without the entry called `name`, and without what it alone had its client ask for."""
+    asked = asked_for(present(client, text, name) or {})
+    new = str(EDITORS[client.form].drop(text, [client.under, name]))
+    for ident in asked if client.asks else ():
+        items = jsonc.load(new).get("inputs") or []
+        at = next((n for n, i in enumerate(items) if isinstance(i, dict) and i.get("id") == ident), None)
+        if at is not None and f"${{input:{ident}}}" not in new:
+            new = jsonc.drop(new, ["inputs", at] if len(items) > 1 else ["inputs"])
+    return new
+
+
+def is_empty(client: KnownClient, text: str) -> bool:
+    """Whether a file says nothing any more: no setting, no server, no comment."""
+    whole = EDITORS[client.form].load(text)
+    return whole in ({}, {client.under: {}}) and not re.search(r"//|/\*|#", text)

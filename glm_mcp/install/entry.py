@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.clients import KEY, TOKEN, KnownClient
+from glm_mcp.clients import CONNECT, KEY, TOKEN, KnownClient
+
+_ASKED = re.compile(r"\$\{input:([\w-]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """The token of a server over HTTP: the variable that holds it, and itself for a client that names no variables."""
+
+    variable: str = TOKEN
+    literal: str = ""
 
 
 def entry(
@@ -14,35 +27,47 @@ def entry(
     command: list[str],
     *,
     url: str | None = None,
-    token: bool = False,
+    bearer: Bearer | None = None,
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """The entry for a command, or for the address of a running server. `token`: that one asks for GLM_HTTP_TOKEN."""
+    """The entry for a command, or for the address of a running server. `bearer`: what that one is shown."""
     kind = client.http if url else client.stdio
     made: dict[str, Any] = {"type": kind} if kind else {}
     if url:
         made[client.url_field(file)] = url
-        if token and client.token:
-            made[client.token] = TOKEN
-        elif token and client.refer:
-            made["headers"] = {"Authorization": f"Bearer {client.reference(TOKEN)}"}
+        if bearer and client.token:
+            made[client.token] = bearer.variable
+        elif bearer and (client.refer or bearer.literal):
+            shown = client.reference(bearer.variable, needed=True) if client.refer else bearer.literal
+            made["headers"] = {"Authorization": f"Bearer {shown}"}
     else:
         made |= {"command": command[0], "args": command[1:]}
-        made["env"] = {KEY: client.reference(KEY)} if client.refer else {}
+        secret = CONNECT if command[-2:-1] == ["connect"] else KEY
+        made["env"] = {secret: client.reference(secret)} if client.refer else {}
         made["env"]["GLM_DEADLINE_S"] = str(client.written_s)
-        made |= dict(client.more_stdio)
+        made |= {k: [secret] if v == [KEY] else v for k, v in client.more_stdio}
     if client.limit:
         made[client.limit[0]] = client.limit_s * client.limit[1]
     return made | dict(client.more)
 
 
+def asked_for(made: Mapping[str, Any]) -> list[str]:
+    """The names of what an entry has its client ask for."""
+    return list(dict.fromkeys(_ASKED.findall(json.dumps(made))))
+
+
 def inputs(client: KnownClient, made: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a client asks its user for, once, and keeps to itself."""
-    asked = {KEY: "GLM API key (id.secret)", TOKEN: "Token of the glm-mcp HTTP server"}
+    key = KEY.lower().replace("_", "-")
     return [
-        {"type": "promptString", "id": name.lower().replace("_", "-"), "description": text, "password": True}
-        for name, text in asked.items()
-        if client.asks and client.reference(name) in str(made)
+        {
+            "type": "promptString",
+            "id": name,
+            "description": "GLM API key (id.secret)" if name == key else "Token of the glm-mcp HTTP server",
+            "password": True,
+        }
+        for name in asked_for(made)
+        if client.asks
     ]
 
 

@@ -5,30 +5,42 @@ file as it was is left beside it, but in no project or repository, where it coul
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import logging
 import os
 import re
-import stat
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from glm_mcp.atomic_files import write_part
-from glm_mcp.clients import ANY, CLIENTS, KEY, TOKEN, KnownClient, Machine
+from glm_mcp.clients import ANY, CLIENTS, TOKEN, KnownClient
 from glm_mcp.errors import ConfigError
-from glm_mcp.install.config_file import drop, dump, is_ours, merged, present, put
-from glm_mcp.install.entry import document, entry
-from glm_mcp.outputs import home_folder, user_folders
+from glm_mcp.install import record
+from glm_mcp.install.config_file import (
+    address,
+    cut_short,
+    drop,
+    dump,
+    is_empty,
+    is_ours,
+    merged,
+    own_of_stdio,
+    present,
+    put,
+    turned,
+)
+from glm_mcp.install.entry import Bearer, document, entry
+from glm_mcp.install.files import back_up, in_repository, read, take_away, write
+from glm_mcp.install.words import closing
+from glm_mcp.installation import COMMANDS
+from glm_mcp.machine import Machine
+from glm_mcp.outputs import home_folder
 
 NAMES = (*CLIENTS, ANY.name)
-REPOSITORIES = (".git", ".hg", ".svn", ".jj")
-OWN = ("glm-mcp", "glm-flash-mcp")
 TOOL_S = 60.0  # for a client's own command
 
 _log = logging.getLogger(__name__)
@@ -36,28 +48,42 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asked for."""
+    """What the command line asked for. `token`: of the server at `url`; `token_env`: the variable that holds it. `connect`:
+    the address of a team's server, to which the host's own forwards.
+    """
 
     scope: str = "user"
     url: str | None = None
     name: str = "glm"
     remove: bool = False
     show: bool = False
+    token: str = ""
+    token_env: str = ""
+    connect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be done with one file: `made` stands for `wish` there, `other` for the other kind of entry."""
+
+    client: KnownClient
+    wish: Wish
+    machine: Machine
+    file: Path
+    made: dict[str, Any]
+    other: dict[str, Any]
 
 
 def this_machine() -> Machine:
     return Machine(dict(os.environ), sys.platform, home_folder(), Path.cwd())
 
 
-def own_command(folders: Sequence[Path] = ()) -> list[str]:
-    """The absolute path of the installed command, as a client must start it. `folders`: where to look for it."""
-    suffix = ".exe" if sys.platform == "win32" else ""
-    for folder in folders or (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
-        commands = [folder / f"{name}{suffix}" for name in OWN if (folder / f"{name}{suffix}").is_file()]
-        if commands:
-            return [str(commands[0].absolute())]
-    # -P: a client starts it in the project's folder, whose modules are a stranger's.
-    return [sys.executable, "-P", "-m", "glm_mcp"]
+def not_here(name: str, machine: Machine) -> str:
+    """A sentence that names a client of which nothing was found on this machine; empty where it was."""
+    client = CLIENTS.get(name)
+    if client is None or client.link or client.is_here(machine):
+        return ""
+    return f"{client.title} was not found on this machine: this makes its file all the same."
 
 
 def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list[str]:
@@ -73,29 +99,64 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
             f"{client.title} starts servers from this file and takes no address in it",
             "Install without --http, or add the address in its Connectors settings.",
         )
-    files = _files(client, wish.scope, machine)
-    token = bool(machine.env.get(TOKEN))
-    made = {f: entry(client, command, url=url, token=token, file=f) for f in files}
+    if wish.scope == "project":
+        command = [COMMANDS[0]]  # a path of this machine means nothing to whoever else has the project
+    if wish.connect:
+        command = [*command, "connect", _address(wish.connect)]
+    bearer = _bearer(client, wish, url, machine)
     if client.link:
-        return _linked(client, wish, entry(client, command, url=url, token=token))
-    if not files:
-        return [_shown(client, wish, entry(client, command, url=url, token=token))]
+        return _linked(client, wish, entry(client, command, url=url, bearer=bearer))
+    plans = [
+        _Plan(
+            client,
+            wish,
+            machine,
+            file,
+            entry(client, command, url=url, bearer=bearer, file=file),
+            entry(client, command, url=None if url else "http://127.0.0.1/", file=file),
+        )
+        for file in _files(client, wish.scope, machine)
+    ]
+    if not plans:
+        return [_shown(client, wish, entry(client, command, url=url, bearer=bearer))]
     if wish.show:
-        return [line for file in files for line in (f"{file}:", _shown(client, wish, made[file]))]
+        return [line for plan in plans for line in (f"{plan.file}:", _shown(client, wish, plan.made))]
     if wish.remove:
-        return [line for file in files for line in _remove(client, wish, file, made[file], machine)]
-    lines = [line for file in files for line in _add(client, wish, file, made[file], machine)]
-    return [*lines, *_closing(client, wish.name, url, token=token)]
+        return [line for plan in plans for line in _remove(plan)]
+    lines = [line for plan in plans for line in _add(plan, bearer)]
+    return [*lines, *closing(client, wish, url, bearer, machine)]
 
 
-def _closing(client: KnownClient, name: str, url: str | None, *, token: bool) -> list[str]:
-    check = f"Check: {client.check.format(name=name)}"
+def _bearer(client: KnownClient, wish: Wish, url: str | None, machine: Machine) -> Bearer | None:
+    """What the server at `url` is shown. One that is reached by https:// asks for a token, one on this machine may not.
+
+    Raises ConfigError for a token that would be read on its way, or that cannot be one.
+    """
     if not url:
-        return [f"Key: {client.where_key} The settings file: {user_folders().settings_file} ({KEY}=…)", check]
-    if token and not client.refer and not client.token:
-        said = f"Add the header 'Authorization: Bearer …' yourself: {client.title} takes no reference."
-        return [said, check]
-    return [check]
+        return None
+    name = wish.token_env or TOKEN
+    printed = wish.show or bool(client.link) or client is ANY
+    # What nobody typed on this command line is not shown on its screen either.
+    literal = wish.token or ("" if printed else machine.env.get(name, "").strip())
+    if not re.fullmatch(r"[A-Za-z_]\w{0,80}", name, re.ASCII):
+        raise ConfigError("that is no name of a variable", "Give --token-env a name such as GLM_HTTP_TOKEN.")
+    if literal and not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", literal):
+        raise ConfigError("the token is not one word that a header takes", "Copy it alone, in one piece.")
+    if not (literal or wish.token_env or url.startswith("https:")):
+        return None
+    if literal and not client.refers and not url.startswith("https:") and not _is_loopback(url):
+        raise ConfigError(
+            f"the token would travel in the clear to {urlsplit(url).hostname}", "Give an https:// address."
+        )
+    return Bearer(name, "" if wish.scope == "project" or client.refers else literal)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def found_here(machine: Machine, name: str = "glm") -> list[str]:
@@ -113,7 +174,7 @@ def _state(client: KnownClient, file: Path, name: str) -> str:
     if client.link:
         return "by hand"
     try:
-        return "installed" if present(client, _read(file), name) is not None else "not installed"
+        return "installed" if present(client, read(file), name) is not None else "not installed"
     except (ConfigError, ValueError):
         return "unreadable"
 
@@ -162,41 +223,70 @@ def _shown(client: KnownClient, wish: Wish, made: dict[str, Any]) -> str:
     return dump(client, document(client, {wish.name: made}))
 
 
-def _add(client: KnownClient, wish: Wish, file: Path, made: dict[str, Any], machine: Machine) -> list[str]:
-    text = _read(file)
+def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
+    client, wish, machine, file, made = plan.client, plan.wish, plan.machine, plan.file, plan.made
+    text = read(file)
     before = _guard(file, lambda: present(client, text, wish.name))
-    if before is not None and not is_ours(before, made):
+    known = record.recall(machine, file, wish.name) if before is not None else None
+    turns = before is not None and ("command" in before) != ("command" in made)
+    back = bool(before is not None and turns and known and address(before) == known[0] != "")
+    if before is not None and not back and not is_ours(before, plan.other if turns else made):
         raise ConfigError(
             f"{file} already has another server called {wish.name!r}, which this command did not write",
             "Choose a name of your own with --name, or take that one out by hand.",
         )
-    wanted = merged(client, before, made)
+    saved = known[1] if back and known else None
+    wanted = merged(client, turned(before, plan.other, saved) if turns and before else before, made)
     new = _guard(file, lambda: put(client, text, wish.name, wanted))
-    if new == text:
-        return [f"{file}: {wish.name} is there already; nothing changed."]
-    kept = _back_up(file, wish.scope)
+    warning = cut_short(client, wanted)
     said = f"{file}: {wish.name} {'renewed' if before is not None else 'added'}."
-    tool = _own_command(client, wish, machine)
-    if not (tool and _by_tool(tool, client, wish.name, wanted, file, machine, renew=before is not None)):
-        _write(file, new, private=wish.scope == "user")
-    return [said, *kept]
+    if new == text:
+        said, kept = f"{file}: {wish.name} is there already; nothing changed.", []
+    else:
+        kept = back_up(file, wish.scope)
+        secret = bool(bearer and bearer.literal)
+        tool = _own_command(client, wish, machine)
+        if not (tool and _by_tool(tool, plan, wanted, renew=before is not None)):
+            write(file, new, private=wish.scope == "user", secret=secret)
+    _note(plan, own_of_stdio(before, plan.other) if turns and before and not back else None)
+    return [said, *kept, *([warning] if warning else [])]
 
 
-def _remove(client: KnownClient, wish: Wish, file: Path, made: dict[str, Any], machine: Machine) -> list[str]:
-    text = _read(file)
+def _note(plan: _Plan, fields: dict[str, Any] | None) -> None:
+    """Keeps what turning the entry back will need. `fields`: what its user had set, where it has just been turned."""
+    written = address(plan.made)
+    known = record.recall(plan.machine, plan.file, plan.wish.name)
+    try:
+        if not written:
+            record.forget(plan.machine, plan.file, plan.wish.name)
+        elif fields is not None or known is None or known[0] != written:
+            record.remember(
+                plan.machine, plan.file, plan.wish.name, written, fields or (known[1] if known else {})
+            )
+    except OSError as error:
+        _log.warning("what was written could not be noted (%s)", error.strerror)
+
+
+def _remove(plan: _Plan) -> list[str]:
+    client, wish, machine, file = plan.client, plan.wish, plan.machine, plan.file
+    text = read(file)
     before = _guard(file, lambda: present(client, text, wish.name))
     if before is None:
         return [f"{file}: there is no {wish.name}; nothing changed."]
-    if not is_ours(before, made):
+    if not is_ours(before, plan.made):
         raise ConfigError(
             f"{wish.name!r} in {file} was not written by this command",
             "Give the right --name; for one that was added by its address, --http URL too. Or take it out by hand.",
         )
     new = _guard(file, lambda: drop(client, text, wish.name))
-    kept = _back_up(file, wish.scope)
+    kept = back_up(file, wish.scope)
+    shared = wish.scope == "project" or in_repository(file)
     tool = _own_command(client, wish, machine)
-    if not (tool and _tool(tool, machine, "mcp", "remove", wish.name, "-s", "user")):
-        _write(file, new, private=wish.scope == "user")
+    if shared and is_empty(client, new) and not file.is_symlink():
+        take_away(file, machine.cwd)
+    elif not (tool and _tool(tool, machine, "mcp", "remove", wish.name, "-s", "user")):
+        write(file, new, private=wish.scope == "user")
+    record.forget(machine, file, wish.name)
     return [f"{file}: {wish.name} taken out.", *kept]
 
 
@@ -214,79 +304,14 @@ def _guard(file: Path, work: Any) -> Any:
         ) from None
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.") from None
-
-
-def _back_up(file: Path, scope: str) -> list[str]:
-    """Leaves a copy of the file as it was, in place of the one before, and says where. It never has more readers than the
-    file, and there is none in a project or repository.
-    """
-    try:
-        if not file.is_file() or scope == "project" or _in_repository(file):
-            return []
-        kept, mode = file.with_name(f"{file.name}.glm-mcp.bak"), stat.S_IMODE(file.stat().st_mode)
-        _put_in_place(kept, file.read_bytes(), mode)
-    except OSError as error:
-        raise _refused(file, error) from None
-    return [f"The file as it was: {kept}"]
-
-
-def _in_repository(file: Path) -> bool:
-    folder = file.parent.resolve()
-    return any((f / name).exists() for f in (folder, *folder.parents) for name in REPOSITORIES)
-
-
-def _put_in_place(path: Path, data: bytes, mode: int) -> None:
-    """The file whole or not at all, of this mode from its first moment on. Raises OSError."""
-    temporary = write_part(path, data, mode)
-    try:
-        temporary.chmod(mode)  # the user's umask may have taken something off
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _write(file: Path, text: str, *, private: bool) -> None:
-    """The file anew, whole or not at all; one behind a link stays behind it."""
-    file = file.resolve()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        old = file.is_file()
-        mark = b"\xef\xbb\xbf" if old and file.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
-        mode = stat.S_IMODE(file.stat().st_mode) if old else 0o600 if private else 0o644
-        _put_in_place(file, mark + text.encode("utf-8"), mode)
-    except OSError as error:
-        raise _refused(file, error) from None
-
-
-def _refused(file: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"{file} cannot be written ({error.strerror})", "Give yourself the right, or use --print."
-    )
-
-
-def _by_tool(
-    tool: str,
-    client: KnownClient,
-    name: str,
-    made: dict[str, Any],
-    file: Path,
-    machine: Machine,
-    *,
-    renew: bool,
-) -> bool:
+def _by_tool(tool: str, plan: _Plan, made: dict[str, Any], *, renew: bool) -> bool:
     """The client's own command. False when it did not do it, and the file is to be written here."""
+    name, machine = plan.wish.name, plan.machine
     if renew:
         _tool(tool, machine, "mcp", "remove", name, "-s", "user")
     _tool(tool, machine, "mcp", "add-json", name, json.dumps(made), "-s", "user")
     try:
-        return present(client, _read(file), name) == made
+        return present(plan.client, read(plan.file), name) == made
     except ValueError:
         return False
 

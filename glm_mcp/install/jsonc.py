@@ -89,7 +89,9 @@ def drop(text: str, path: Sequence[Key]) -> str:
     rest = re.compile(r"[ \t]*\r?\n").match(text, end)
     if not text[line:start].strip() and rest:
         start, end = line, rest.end()
-    return drop(_checked(text[:start] + text[end:]), path)
+    new = _checked(text[:start] + text[end:])
+    # A name may stand there twice; the next item of an array has the number of the one that went.
+    return new if isinstance(path[-1], int) else drop(new, path)
 
 
 def _insert(text: str, node: _Node, key: Key, value: Any) -> str:

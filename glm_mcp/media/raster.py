@@ -7,13 +7,12 @@ loop's too, need.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
-from glm_mcp.media.tempfiles import no_room
+from glm_mcp.media.tempfiles import file_of, no_room
 
 _END = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # the last bytes of a whole file
 _HOPELESS = 4  # times too large: no lower quality mends that
@@ -78,7 +77,7 @@ def _smaller(size: tuple[int, int], share: float) -> tuple[int, int]:
 def _written(image: Image.Image, kind: str, **options: object) -> bytes:
     """Raises ConfigError when the file did not take it all, which Pillow does not notice."""
     try:
-        with tempfile.TemporaryFile() as out:
+        with file_of(b"") as out:
             image.save(out, kind, **options)
             out.seek(0)
             data = out.read()

@@ -21,6 +21,14 @@ _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
 _CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
 
+_MAILBOX = re.compile(r"From \S+ +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
+# An OpenDocument file that is one XML file.
+_FLAT = re.compile(
+    r"office:mimetype=[\"']application/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation|graphics)\b"
+)
+_FLAT_KINDS = {"text": "odt", "spreadsheet": "ods", "presentation": "odp", "graphics": "odg"}
+
+
 def decode_head(head: bytes) -> str | None:
     """The beginning of a text, decoded well enough to look at; None for what is no text. `head` may end in the middle
     of a character. Legacy encodings come out as Latin-1: their ASCII part is right.
@@ -60,6 +68,10 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
     by_root = {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2])
     if by_root:
         return KINDS[by_root]
+    if root == "office:document" and (said := _FLAT.search(text)):
+        return KINDS[_FLAT_KINDS[said[1]]]
+    if _MAILBOX.match(text):
+        return KINDS["mbox"]
     if text.startswith("#EXTM3U"):
         return KINDS["hls"]
     if text.startswith("WEBVTT"):

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import IO, Any
@@ -33,6 +32,8 @@ _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
 Start = Callable[[str, IO[bytes]], AbstractAsyncContextManager[Worker]]
+
+_SIGKILL, _SIGXCPU = getattr(signal, "SIGKILL", 9), getattr(signal, "SIGXCPU", 24)
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ async def _run(
 ) -> tuple[dict[str, Any], list[bytes]]:
     stdout, stderr = bytearray(), bytearray()
     code: int | None = None
+    killed_before = _out_of_memory_kills()
     try:
         with anyio.move_on_after(timeout_s):
             async with start(spec, file) as worker, anyio.create_task_group() as tasks:
@@ -112,10 +114,11 @@ async def _run(
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    header, blobs = _unframe(stdout)
+    header, blobs = await in_thread(_unframe, stdout)
     if header is None:
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
-        raise _crash(name, code, started=stdout.startswith(STARTED), starved=_starved(stderr))
+        starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
+        raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
     if "error" in header:
         if header.get("cause"):
             _log.info("job %s on %s: %s", job, name, header["cause"])
@@ -188,13 +191,25 @@ def _starved(stderr: bytearray) -> bool:
     )
 
 
+def _out_of_memory_kills() -> int:
+    """How many processes the system has killed for want of memory since it started; 0 where it does not say (Linux does).
+    It kills with the same signal as anybody who kills from outside.
+    """
+    try:
+        with open("/proc/vmstat", encoding="ascii") as lines:  # noqa: PTH123 - the kernel's
+            return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    except (OSError, ValueError):
+        return 0
+
+
 def _crash(name: str, code: int, *, started: bool, starved: bool) -> GLMError:
     """What the end of a child without a result means. Native code that panics or exits is as one that crashes."""
-    signals = {} if sys.platform == "win32" else {-signal.SIGKILL: "killed", -signal.SIGXCPU: "cpu"}
-    if signals.get(code) == "cpu":
+    if code == -_SIGXCPU:
         return TimedOut(f"reading {name} took too much computing time", _SMALLER)
-    if starved or signals.get(code) == "killed":
+    if starved:
         return MediaTooLarge(f"{name} needs more memory to read than is allowed", _SMALLER)
+    if code == -_SIGKILL:
+        return InternalError(f"the reader of {name} was killed from outside", "Call again.")
     if code < 0 or started:
         return UnsupportedMedia(f"the reader of {name} crashed on it", _AGAIN)
     return InternalError(f"the reader of {name} did not start", "Please report it, with the log.")

@@ -45,7 +45,9 @@ def run(spec: dict[str, Any]) -> None:
 
 def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> None:
     """What follows `STARTED`: the length of the JSON as 4 bytes big-endian, the JSON (with the blobs' sizes), the blobs."""
-    head = json.dumps({**header, "blobs": [len(b) for b in blobs]}).encode()
+    # Letters as they are: the server reads it in half the time that it takes for escapes.
+    written = json.dumps({**header, "blobs": [len(b) for b in blobs]}, ensure_ascii=False)
+    head = written.encode("utf-8", "surrogatepass")
     out.write(struct.pack(">I", len(head)) + head)
     out.writelines(blobs)
 
@@ -118,7 +120,9 @@ def _limit(memory_mb: int, cpu_s: int) -> None:
             kind = getattr(resource, what)
             hard = resource.getrlimit(kind)[1]
             value = maximum if hard == resource.RLIM_INFINITY else min(maximum, hard)
-            resource.setrlimit(kind, (value, value))
+            # At the soft limit of time a signal says what it was; at the hard one the kernel kills without a word.
+            above = value + 5 if what == "RLIMIT_CPU" and hard == resource.RLIM_INFINITY else value
+            resource.setrlimit(kind, (value, above))
         except (AttributeError, ValueError, OSError):  # macOS refuses RLIMIT_AS
             continue
 

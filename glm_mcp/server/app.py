@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,30 +13,33 @@ from typing import Any, TypeVar
 import anyio
 from mcp import types
 from mcp.server import Server
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, InternalError
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, home_folder, user_folders
-from glm_mcp.progress import Progress
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.calls import call
+from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.server.http.admission import Admission, MemoryAdmission
-from glm_mcp.server.http.admission_redis import SharedAdmission
+from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
-from glm_mcp.server.protocol import describe, result
+from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings
+from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import read
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
+from glm_mcp.tools.arguments import Reach
+from glm_mcp.tools.base import Content, Tool
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +47,9 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
-INSTRUCTIONS = (
-    "GLM models as tools: pictures, video, documents, drawing, a second opinion. Give local paths as they are (any format, any size). "
-    "An error says what to do next. A result cut short says how to read on."
-)
+LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
-GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
 Context = ServerRequestContext[Any, Any]
 P = TypeVar("P")
@@ -69,7 +69,15 @@ class Folders:
     @classmethod
     def here(cls) -> Folders:
         own = user_folders()
-        return cls(working_folder(), home_folder(), Path(tempfile.gettempdir()), own.cache, own.data)
+        return cls(working_folder(), home_folder(), temporary_folder(), own.cache, own.data)
+
+
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
 
 
 def working_folder() -> Path:
@@ -91,25 +99,31 @@ class App:
         glm: GLMClient | None = None,
         folders: Folders | None = None,
         on_text: Callable[[str], None] | None = None,
+        watched: Watched | None = None,
+        wrong: ConfigError | None = None,
     ) -> None:
+        """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
+        cache = settings.cache_dir or folders.cache
         self.settings = settings
         secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
         self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text
+        self._watched, self._wrong, self._data = watched, wrong, folders.data
         self.glm = glm or GLMClient(settings, findings=findings.load(folders.data, settings))
+        own_help = key_help(watched.file if watched else file_of(None))
+        self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.keys = Keys(self.glm, settings.more_keys)
-        shared = self.glm.shared
-        self.admission: Admission = SharedAdmission(shared.connection) if shared else MemoryAdmission()
+        self.admission = admission_over(self.glm.shared)
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
             temp=folders.temp,
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
-            own=[folders.data, folders.cache],
+            own=[folders.data, cache],
             remote=remote,
             # The one private address that may be fetched from: the configured service's own.
             own_host=host_of(self.glm.home.url),
@@ -118,21 +132,58 @@ class App:
             folder=settings.output_dir,
             cwd=folders.cwd if self.sandbox.working_folder_counts() else None,
             data=folders.data,
-            cache=folders.cache,
+            cache=cache,
+            owner=project_owner(folders.cwd),
+            quota=int(settings.uploads_mb * 1_000_000),
         )
         self.tools = [TOOLS[name] for name in settings.tools]
+        self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
+        self.deadlines: Deadlines | None = None  # where a late call can be answered beside the event loop
+
+    async def look_at_key(self) -> None:
+        """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
+        if self._wrong:
+            raise self._wrong
+        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if now is None:
+            return
+        self.redactor.learn(now.key)
+        self._secrets.append(now.key)
+        self.settings = now
+        self.glm.use(now, await in_thread(findings.load, self._data, now))
 
     def client_of(self, context: Context) -> McpClient:
         """The program that calls, by the name that it gave: in this request, at its start, or in its session id."""
         params = context.session.client_params
         session = _state(context).get("session")
         name = params.client_info.name if params else session.client if session else ""
-        return client_named(name, self.settings, remote=self.remote)
+        known = client_named(name, self.settings, remote=self.remote)
+        # A client of an older version knows no such block, and may refuse the whole result for it.
+        return known if context.protocol_version >= LINKS_SINCE else replace(known, links=False)
 
     def caller_of(self, context: Context) -> Caller:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""
         caller: Caller = _state(context).get("caller", LOCAL)
         return caller
+
+    def reach_of(self, context: Context) -> Reach:
+        """What a path of whoever sent a request means. `glm-mcp connect` uploads their files, and writes ours to theirs."""
+        return "here" if context.request is not None and CONNECT in context.request.headers else self.reach
+
+    def outputs_for(self, context: Context) -> Outputs:
+        return self.outputs_of(self.caller_of(context))
+
+    def outputs_of(self, caller: Caller) -> Outputs:
+        """What was kept for a caller: over HTTP theirs, else that of the project in whose folder this process was started."""
+        return self.outputs.for_owner(caller.owner) if self.remote else self.outputs
+
+    def address_of(self, context: Context) -> str:
+        """The address of this server by which a caller over HTTP reaches it; empty for any other."""
+        if context.request is None:
+            return ""
+        # The guard has found that Host to be a name of this server; nobody but who sent it is told.
+        host = context.request.headers.get("host", "")
+        return self.settings.public_url or f"{context.request.url.scheme}://{host}"
 
     def tools_of(self, caller: Caller) -> list[Tool]:
         """The tools that a caller may use."""
@@ -159,6 +210,14 @@ class App:
                 finally:  # of a call that failed or was cancelled too
                     with anyio.move_on_after(CHARGE_S, shield=True):
                         await admitted.charge(glm.meter.tokens)
+
+    def watched(
+        self, context: Context, ends_at: float, late: Callable[[], Content]
+    ) -> AbstractContextManager[None]:
+        """While a call runs: it is answered with what `late` gives where the event loop does not come to it."""
+        if self.deadlines is None or context.request_id is None:
+            return nullcontext()
+        return self.deadlines.watching(context.request_id, ends_at, lambda: result(late()))
 
     def redacted(self, handle: Callable[[Context, P], Awaitable[R]]) -> Callable[[Context, P], Awaitable[R]]:
         """The handler of a request, in whose answers this application's secrets do not stand, nor words of a library."""
@@ -202,8 +261,9 @@ def build(app: App) -> Server[App]:
                 await app.close()
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        structured, reach = app.settings.structured, app.reach_of(context)
         tools = app.tools_of(app.caller_of(context))
-        return types.ListToolsResult(tools=[describe(t, structured=app.settings.structured) for t in tools])
+        return types.ListToolsResult(tools=[describe(t, structured=structured, reach=reach) for t in tools])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         caller = app.caller_of(context)
@@ -215,17 +275,24 @@ def build(app: App) -> Server[App]:
                 raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
             return result(await call(app, tool, context, params.arguments))
 
-    schemas = {t.name: t.schema() for t in app.tools}
+    schemas = {t.name: t.schema(app.reach) for t in app.tools}
 
     def names(context: Context) -> list[str]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
 
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs, remote=app.remote)
-    return Server(
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, remote=app.remote)
+
+    async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
+        answer, reach = await call_next(ctx), app.reach_of(ctx)
+        if reach != app.reach and isinstance(answer, dict) and "instructions" in answer:
+            answer = {**answer, "instructions": instructions(reach)}
+        return answer
+
+    server = Server(
         "glm-mcp",
         version=__version__,
         title="GLM tools",
-        instructions=INSTRUCTIONS,
+        instructions=instructions(app.reach),
         lifespan=lifespan,
         get_tool_input_schema=schemas.get,  # without it each call of 2026-07-28 lists all tools
         on_list_tools=app.redacted(list_tools),
@@ -237,65 +304,9 @@ def build(app: App) -> Server[App]:
         on_get_prompt=app.redacted(handlers.get_prompt),
         on_completion=app.redacted(handlers.complete),
     )
-
-
-async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
-    """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
-
-    async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, message)
-
-    # A client that gives no token hears nothing; one in this process gives none and listens.
-    progress = Progress(send, app.on_text)
-    client, caller = app.client_of(context), app.caller_of(context)
-    deadline = anyio.current_time() + client.deadline_s
-    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
-    content: Content | None = None
-    async with anyio.create_task_group() as group:
-        if context.request is None or "progress_token" in (context.meta or {}):
-            group.start_soon(progress.run)
-        with anyio.move_on_at(deadline + GRACE_S):
-            try:
-                args = read(tool.name, tool.args, arguments)
-                async with app.admitted(caller, progress) as glm:
-                    content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
-            except GLMError as error:
-                content = failure(error, deps)
-            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
-                log.exception("%s failed", tool.name)
-                defect = f"{tool.name} failed by a defect of this server"
-                content = failure(InternalError(defect, "Please report it, with the log."), deps)
-        group.cancel_scope.cancel()
-    if content is None:
-        late = TimedOut(
-            f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
-            "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-        )
-        content = failure(late, deps)
-    _log_call(app, tool, caller, arguments, content)
-    return content
-
-
-def _log_call(
-    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
-) -> None:
-    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
-    facts = content.meta.get("glm", {})
-    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
-    ident = facts.get("error", facts).get("request_id", "-")
-    whose = f" for {caller.name}" if caller is not LOCAL else ""
-    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
-    if app.settings.log_content:
-        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
-
-
-async def _fitted(result: ToolResult, deps: Deps) -> Content:
-    """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2:
-        return await in_thread(fit, result, deps)
-    return fit(result, deps)
+    if app.remote:
+        server.middleware.append(introduced)
+    return server
 
 
 def simulated(settings: Settings) -> Settings:

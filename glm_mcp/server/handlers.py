@@ -11,6 +11,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
+from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Outputs
@@ -26,21 +27,21 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of one server. `tools`: the names of those that whoever sent a request may use. `remote`: over HTTP,
-    where one caller must not see what another one made.
+    """The handlers of one server. `tools`, `outputs`: the names of the tools that whoever sent a request may use, and what
+    was kept for them. `remote`: over HTTP, where this machine's files are not the caller's.
     """
 
     tools: Callable[[Context], Sequence[str]]
     glm: GLMClient
     sandbox: Sandbox
-    outputs: Outputs
+    outputs: Callable[[Context], Outputs]
     _: KW_ONLY
     remote: bool
 
     async def list_resources(
-        self, _: Context, __: types.PaginatedRequestParams | None
+        self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        entries = await in_thread(lambda: resources.listed(self.outputs, remote=self.remote))
+        entries = await in_thread(resources.listed, self.outputs(context))
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -78,30 +79,26 @@ class Handlers:
 
         usage = self.glm.usage()  # on the event loop, whose clock it reads
 
-        def find() -> resources.Resource:
-            return resources.read(uri, self.outputs, usage, self.glm.home, remote=self.remote)
+        def find() -> types.TextResourceContents | types.BlobResourceContents:
+            found = resources.read(uri, self.outputs(context), usage, self.glm.home)
+            if found.text is not None:
+                return types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))
+            blob = base64.b64encode(found.data or b"").decode("ascii")
+            return types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)
 
         try:
-            resource = await in_thread(find)
+            return types.ReadResourceResult(contents=[await in_thread(find)])
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
             raise MCPError(code, str(error), {"uri": one_line(uri[:8_000])[:300]}) from None
-        if resource.text is not None:
-            return types.ReadResourceResult(
-                contents=[
-                    types.TextResourceContents(uri=uri, mime_type=resource.mime, text=plain(resource.text))
-                ]
-            )
-        blob = base64.b64encode(resource.data or b"").decode("ascii")
-        return types.ReadResourceResult(
-            contents=[types.BlobResourceContents(uri=uri, mime_type=resource.mime, blob=blob)]
-        )
 
     async def list_prompts(
         self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
+        client = context.session.client_params
+        splits = splits_prompts(client.client_info.name if client else "")
         return types.ListPromptsResult(
             prompts=[
                 types.Prompt(
@@ -110,7 +107,7 @@ class Handlers:
                     description=p.description,
                     arguments=[
                         types.PromptArgument(name=a.name, description=a.description, required=a.required)
-                        for a in p.arguments
+                        for a in prompts.arguments(p, splits=splits)
                     ],
                 )
                 for p in prompts.offered(self.tools(context))
@@ -142,7 +139,7 @@ class Handlers:
 
         def values() -> list[str]:
             if isinstance(ref, types.ResourceTemplateReference):
-                return resources.complete(ref.uri, argument.value, self.outputs, remote=self.remote)
+                return resources.complete(ref.uri, argument.value, self.outputs(context))
             # File names of this machine mean nothing to a caller over HTTP, and are not theirs to know.
             sandbox = None if self.remote else self.sandbox
             return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,12 @@ from glm_mcp.media.formats import Want, suffixes
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import one_line, plain
 
+WORDS = 24  # of the last argument, for a client that gives one word an argument and drops the rest
+_MORE = "word"  # how the arguments are called that take them
+
 MAX_VALUES = 100  # of the protocol, for one completion
 _LOOKED_AT = 2_000  # entries of one folder
+_WORD = re.compile(r"""(?<!\S)(?:"([^"]*)"|'([^']*)')(?!\S)|\S+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,31 @@ def offered(tools: Sequence[str]) -> list[Prompt]:
     return [p for p in PROMPTS.values() if p.tool in tools]
 
 
+def arguments(prompt: Prompt, *, splits: bool) -> list[Argument]:
+    """What a client is told. `splits`: it gives one word an argument, so that there must be one for each."""
+    more = [Argument(f"{_MORE}{n}", "one more word", required=False) for n in range(2, WORDS + 1)]
+    return [*prompt.arguments, *(more if splits else ())]
+
+
+def _together(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
+    """The arguments of a client that split what was typed at its blanks: the last takes the rest, quotes hold together."""
+    names = [a.name for a in prompt.arguments]
+    more = [f"{_MORE}{n}" for n in range(2, WORDS + 1)]
+    quoted = any(given.get(n, "")[:1] in ('"', "'") and given[n][-1:] != given[n][:1] for n in names)
+    if not quoted and not any(n in given for n in more):
+        return given
+    line = " ".join(word for n in (*names, *more) if (word := given.get(n, "")))
+    found = list(_WORD.finditer(line))
+    words = [m[1] or m[2] or m[0] for m in found[: len(names)]]
+    if len(found) > len(names):
+        words[-1] = line[found[len(names) - 1].start() :]
+    unknown = {n: v for n, v in given.items() if n not in names and n not in more}
+    return {**unknown, **dict(zip(names, words, strict=False))}
+
+
 def write(prompt: Prompt, given: dict[str, str]) -> str:
     """The request to the agent. Raises InvalidRequest for a missing or unknown argument."""
+    given = _together(prompt, given)
     names = [a.name for a in prompt.arguments]
     missing = [a.name for a in prompt.arguments if a.required and not given.get(a.name, "").strip()]
     unknown = [name for name in given if name not in names]

@@ -6,21 +6,34 @@ import base64
 
 from mcp import types
 
+from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
 
 LONG_RESULT = (
     60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
 )
 
+_PATHS = "Give local paths as they are (any format, any size)."
+_FAR = "It runs on another machine: give URLs, data URLs, or glm://files/ID; a path is answered with how to upload it."
+_INSTRUCTIONS = (
+    f"GLM models as tools: pictures, video, documents, drawing, a second opinion. {_PATHS} "
+    "An error says what to do next. A result cut short says how to read on."
+)
 
-def describe(tool: Tool, *, structured: bool = False) -> types.Tool:
-    """A tool as clients see it."""
+
+def instructions(reach: Reach) -> str:
+    """What a client tells its model of the whole server."""
+    return _INSTRUCTIONS.replace(_PATHS, _FAR) if reach == "nowhere" else _INSTRUCTIONS
+
+
+def describe(tool: Tool, *, structured: bool = False, reach: Reach = "here") -> types.Tool:
+    """A tool as clients see it, without what would be refused to a caller of this reach."""
     reads = tool.reads_only
     return types.Tool(
         name=tool.name,
         title=tool.title,
-        description=tool.description,
-        input_schema=tool.schema(),
+        description=(reach != "here" and tool.far) or tool.description,
+        input_schema=tool.schema(reach),
         output_schema={"type": "object"} if structured else None,
         annotations=types.ToolAnnotations(
             read_only_hint=reads,

@@ -4,54 +4,160 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, Self
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
 from glm_mcp.server.app import App, build
+from glm_mcp.server.deadlines import Deadlines
+from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.pipes import Output, close_off
+from glm_mcp.server.recorder import Recorder, behind_id
 from glm_mcp.threads import few_heaps
 
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is
 QUIET_S = 0.4  # after its death, for somebody else to speak
+SETTLE_S = 0.3  # after the end of stdin, for lists that were asked for just before
 LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
+READ_ON_S = 0.2  # from the end of stdin, for what was sent before it to be read
+_ENDED = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0) | getattr(select, "POLLRDHUP", 0)
 
 
-async def serve_stdio(app: App) -> None:
-    """Serves until stdin ends; the process is gone within a second of that, whatever a thread is doing."""
+async def serve_stdio(app: App, stdin: Stdin) -> None:
+    """Serves until stdin ends; the process is gone within a second of that, whatever a thread or the event loop is doing."""
     from mcp.server.stdio import stdio_server
 
     few_heaps()
-    # The SDK reads stdin and writes stdout on these threads too: calls that wait for a dead file system must not take the last.
+    # stdout is written on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
-    client = _Client()
+    client = _Client(stdin)
     threading.Thread(target=client.watch, name="client", daemon=True).start()
-    async with app.glm.sharing(), stdio_server() as (incoming, outgoing):
+    threading.Thread(target=_watch_end, args=(stdin.descriptor,), name="end of stdin", daemon=True).start()
+    recorder = Recorder(app, server, stdin.place, stdin.record) if stdin.place else None
+    close_off()
+    output = Output(stdin.output)
+    app.deadlines = Deadlines(output.answer)
+    # What the SDK wants of a file are lines to iterate over, and to write.
+    streams: Any = _lines(stdin, output.line), output
+    async with (
+        app.glm.sharing(),
+        stdio_server(*streams) as (incoming, outgoing),
+        anyio.create_task_group() as group,
+    ):
+        if recorder:
+            group.start_soon(recorder.run)
+        answers = _Outgoing(outgoing, stdin.said, recorder)
         try:
             await server.run(
-                _Watched(incoming, outgoing, client.spoke, _leave_soon),
-                outgoing,
+                _Watched(incoming, answers, client.spoke, _leave_soon),
+                answers,
                 server.create_initialization_options(),
             )
         finally:
-            # Also when stdout broke: the thread that reads stdin would keep the process until the next line.
+            # Also when stdout broke: a thread that waits would keep the process.
             _leave_soon()
+            group.cancel_scope.cancel()
 
 
-def _leave_soon() -> None:
+async def _lines(stdin: Stdin, refuse: Callable[[str], None]) -> AsyncIterator[str]:
+    """The lines of stdin, each waited for before the next is read."""
+    send, receive = anyio.create_memory_object_stream[str](0)
+    token = anyio.lowlevel.current_token()
+
+    def take(line: str | None) -> None:
+        with suppress(anyio.RunFinishedError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            if line is None:
+                anyio.from_thread.run_sync(send.close, token=token)
+            else:
+                anyio.from_thread.run(send.send, line, token=token)
+
+    waiting, ended = stdin.take(take, refuse)
+    for line in waiting:
+        yield line
+    if not ended:
+        async for line in receive:
+            yield line
+
+
+class _Outgoing:
+    """The SDK's write stream: it knows which requests are still to be answered, and does not repeat what was said already.
+
+    `said`: by the id of a request, its answer that the client has had; it shows whether the record is true.
+    """
+
+    def __init__(self, stream: Any, said: dict[str, str], recorder: Recorder | None) -> None:
+        self._stream, self._said, self._recorder = stream, dict(said), recorder
+        self._open: list[str | int | None] = []  # a client may use one id for several
+        self._answered = anyio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def asked(self, ident: str | int) -> None:
+        self._open.append(ident)
+
+    async def settle(self) -> None:
+        """Waits for the answers on their way, for as long as a list may take and no call does."""
+        with anyio.move_on_after(SETTLE_S):
+            while self._open:
+                self._answered = anyio.Event()
+                await self._answered.wait()
+
+    async def send(self, item: SessionMessage) -> None:
+        message = item.message
+        if not isinstance(message, JSONRPCResponse | JSONRPCError):
+            await self._stream.send(item)
+            return
+        said = self._said.pop(str(message.id), None)
+        if said is None:
+            await self._stream.send(item)
+        elif self._recorder and behind_id(message) != said:
+            self._recorder.differs()
+        if self._recorder:
+            self._recorder.spoke()
+        if message.id in self._open:
+            self._open.remove(message.id)
+        self._answered.set()
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        ended: bool | None = await self._stream.__aexit__(*error)
+        return ended
+
+
+def _leave_soon(seconds: float = LINGER_S) -> None:
     """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(LINGER_S, os._exit, [0])
+    timer = threading.Timer(seconds, os._exit, [0])
     timer.daemon = True
     timer.start()
+
+
+def _watch_end(stdin: int) -> None:
+    """Sees the end of stdin before what came last is read, and while the event loop is held up."""
+    if not hasattr(select, "poll"):  # Windows
+        return
+    ends = select.poll()
+    ends.register(stdin, getattr(select, "POLLRDHUP", 0))
+    with suppress(OSError):
+        while not any(event & _ENDED for _, event in ends.poll()):
+            pass
+        _leave_soon(LINGER_S + READ_ON_S)
 
 
 class _Client:
@@ -61,7 +167,8 @@ class _Client:
     comes; one that leaves later is told from a client by the messages that still come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stdin: Stdin) -> None:
+        self._stdin = stdin
         self._messages = 0
         self._first = threading.Event()
 
@@ -71,7 +178,7 @@ class _Client:
 
     def watch(self) -> None:
         self._first.wait()
-        parent = os.getppid()
+        parent = self._stdin.parent or os.getppid()
         while parent > 1 and os.getppid() == parent:
             time.sleep(PARENT_S)
         before = self._messages
@@ -112,7 +219,7 @@ class _Watched:
     """The SDK's read stream, with an answer to lines that cannot be read, and a word when it ends."""
 
     def __init__(
-        self, stream: Any, answers: Any, on_message: Callable[[], None], on_end: Callable[[], None]
+        self, stream: Any, answers: _Outgoing, on_message: Callable[[], None], on_end: Callable[[], None]
     ) -> None:
         self._stream, self._answers = stream, answers
         self._on_message, self._on_end = on_message, on_end
@@ -131,8 +238,11 @@ class _Watched:
                     await self._refuse(answer)
         except StopAsyncIteration:
             self._on_end()
+            await self._answers.settle()  # the SDK ends what is under way
             raise
         self._on_message()
+        if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCRequest):
+            self._answers.asked(item.message.id)
         return item
 
     async def _refuse(self, answer: JSONRPCError) -> None:

@@ -35,10 +35,11 @@ class VideoArgs(AnswerArgs):
         Arg(
             "text",
             "Path or URL",
+            far="URL, data URL or glm://files/ID",
             also=("video_url", "video_source", "video_path", "path", "url", "file", "source", "videos"),
         ),
     ]
-    prompt: Annotated[str, Arg("text", also=("question", "query", "message", "text"))] = ""
+    prompt: Annotated[str, Arg("text", also=("question", "query", "message", "text"), long=True)] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(VIDEO))] = None
     start: Annotated[str | None, Arg("time", "Seconds or m:ss", also=("from", "start_time", "start_s"))] = (
         None
@@ -78,7 +79,7 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
         if not is_remote(source):
             return await _local(deps, args, source, words, lang)
         whole = task not in FRAMED and not part and args.max_frames is None
-        if whole and source.fragment.t is None:
+        if whole and deps.glm.fetches and source.fragment.t is None:
             try:
                 answer = await ask(deps, args, _whole(Video(source.name, url=source.url), words, task))
                 notes = ["the service read the video by its address", *origin(source)]

@@ -9,16 +9,23 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.json_shape import SMALL
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.values import KINDS, KindName
+
+# What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
+Reach = Literal["here", "nowhere", "server"]
 
 
 @dataclass(frozen=True, slots=True)
 class Arg:
     """One argument, declared as `field: Annotated[type, Arg(...)] = default`: how it is read, what a client is told of
-    it, its other names, its limits (inclusive). `name` is the field's; without a default it is `required`.
+    it, its other names, its limits (inclusive). `far`: what it takes from a caller whose files are elsewhere; None where
+    the argument is not for them. `name` is the field's; without a default it is `required`. `long`: a text that may be
+    of any length.
     """
 
     kind: KindName
@@ -27,12 +34,17 @@ class Arg:
     also: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    far: str | None = ""
     name: str = ""
     required: bool = False
+    long: bool = False
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, reach: Reach = "here") -> dict[str, Any]:
         enum = {"enum": list(self.choices)} if self.choices else {}
-        return KINDS[self.kind].schema | enum | ({"description": self.doc} if self.doc else {})
+        doc = self.doc
+        if self.far and reach != "here":
+            doc = self.far if reach == "nowhere" else f"Paths on the server, {self.far}"
+        return KINDS[self.kind].schema | enum | ({"description": doc} if doc else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,11 @@ class AnswerArgs(ModelArgs):
 
 ArgsT = TypeVar("ArgsT", bound=ModelArgs)
 
+NAME_CHARS = 60  # of an argument's name; ours have at most 21
+WORD_CHARS = 100  # of a value that is one of a few words
+TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
+SHOWN_CHARS = 80
+
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
 
 
@@ -83,14 +100,28 @@ def arguments_of(declared: type[ModelArgs]) -> tuple[Arg, ...]:
     return _rows[declared]
 
 
-def schema(declared: type[ModelArgs]) -> dict[str, Any]:
+def schema(declared: type[ModelArgs], reach: Reach = "here") -> dict[str, Any]:
     """The JSON Schema of a tool's input."""
-    rows = arguments_of(declared)
+    rows = [a for a in arguments_of(declared) if reach == "here" or a.far is not None]
     return {
         "type": "object",
-        "properties": {a.name: a.schema() for a in rows},
+        "properties": {a.name: a.schema(reach) for a in rows},
         "required": [a.name for a in rows if a.required],
     }
+
+
+def is_much(given: Mapping[str, Any] | None) -> bool:
+    """Whether arguments may take long to read, or hold much memory."""
+    return any(
+        len(v) > SMALL if isinstance(v, str) else isinstance(v, list | dict) for v in (given or {}).values()
+    ) or any(len(name) > NAME_CHARS for name in given or {})
+
+
+async def read_in_time(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
+    """`read`, in a thread where there is much to read."""
+    if not is_much(given):
+        return read(tool, declared, given)
+    return await in_thread(read, tool, declared, given)
 
 
 def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
@@ -99,12 +130,10 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
     Raises InvalidRequest that names the argument, what is wrong with it, and what it may be.
     """
     rows = arguments_of(declared)
-    names = {a.name: a for a in rows} | {other: a for a in rows for other in a.also}
     values: dict[str, Any] = {}
-    for name, raw in _unwrapped(given or {}, names).items():
-        arg = names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
+    for name, arg, raw in meant(declared, given):
         if arg is None:
-            raise _unknown(tool, name, names)
+            raise _unknown(tool, name, _names(rows))
         if raw is None or (raw in ("", []) and not arg.required):
             continue
         value = _value(tool, arg, raw)
@@ -119,12 +148,29 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
     return declared(**values)
 
 
+def meant(declared: type[ModelArgs], given: Mapping[str, Any] | None) -> list[tuple[str, Arg | None, Any]]:
+    """Each argument of a call: the name that it was given, the one that is meant (None where there is none), the value."""
+    names = _names(arguments_of(declared))
+
+    def known(name: str) -> Arg | None:
+        if len(name) > NAME_CHARS:
+            return None
+        return names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
+
+    return [(name, known(name), raw) for name, raw in _unwrapped(given or {}, names).items()]
+
+
+def _names(rows: tuple[Arg, ...]) -> dict[str, Arg]:
+    return {a.name: a for a in rows} | {other: a for a in rows for other in a.also}
+
+
 def _unknown(tool: str, name: str, names: Mapping[str, Arg]) -> InvalidRequest:
-    begun = [n for n in names if len(name) > 2 and n.startswith(_snake(name))]
-    near = begun or difflib.get_close_matches(_snake(name), list(names), 1, 0.6)
+    meant = _snake(name[:NAME_CHARS])
+    begun = [n for n in names if len(name) > 2 and n.startswith(meant)]
+    near = begun or difflib.get_close_matches(meant, list(names), 1, 0.6)
     mean = f"Did you mean '{names[near[0]].name}'? " if near else ""
     takes = ", ".join(dict.fromkeys(a.name for a in names.values()))
-    return InvalidRequest(f"{tool} has no argument '{name[:60]}'", f"{mean}It takes: {takes}.")
+    return InvalidRequest(f"{tool} has no argument '{name[:NAME_CHARS]}'", f"{mean}It takes: {takes}.")
 
 
 def _snake(name: str) -> str:
@@ -156,6 +202,8 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         known = KINDS[arg.kind].read(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _wrong(tool, arg, value) from None
+    if arg.kind == "text" and not arg.long and len(known) > (WORD_CHARS if arg.choices else TEXT_CHARS):
+        raise _wrong(tool, arg, value)
     if arg.choices:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")
         folded = folded if folded in arg.choices else _snake(str(known).strip())
@@ -171,7 +219,7 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
 
 
 def _wrong(tool: str, arg: Arg, value: Any, mean: str = "") -> InvalidRequest:
-    return InvalidRequest(f"{tool}: {arg.name} is {_shown(value)}", f"It may be {_allowed(arg)}.{mean}")
+    return InvalidRequest(f"{tool}: {arg.name} is {shown(value)}", f"It may be {_allowed(arg)}.{mean}")
 
 
 def _allowed(arg: Arg) -> str:
@@ -183,6 +231,12 @@ def _allowed(arg: Arg) -> str:
     return words
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else text[:79] + "…"
+def shown(value: Any) -> str:
+    """The start of a value as JSON, without writing the rest of it."""
+    text = ""
+    start = value[: SHOWN_CHARS + 1] if isinstance(value, str) else value
+    for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(start):
+        text += piece
+        if len(text) > SHOWN_CHARS:
+            return text[: SHOWN_CHARS - 1] + "…"
+    return text

@@ -11,6 +11,7 @@ from glm_mcp.errors import UpstreamError
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.messages import ChatRequest, Message, Text
 from glm_mcp.text import escaped
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
 from glm_mcp.tools.sources import downloaded
@@ -39,7 +40,7 @@ async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
     """
     messages = question.messages
     if args.json:
-        check_schema(args.json)
+        await check_schema(args.json)
         messages = (*messages[:-1], _append(messages[-1], _json_wish(args.json)))
     request = ChatRequest(
         messages,
@@ -47,6 +48,7 @@ async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
         max_tokens=args.max_tokens,
         temperature=args.temperature,
         json_mode=bool(args.json),
+        schema=args.json if isinstance(args.json, dict) else None,
         functions=question.functions,
     )
     job = Job(
@@ -86,9 +88,12 @@ async def _as_json(
             request_id=answer.request_id,
             partial=answer.text,
         )
-    indent = 1 if len(answer.text) < INDENTED_CHARS else None
-    answer.text = escaped(json.dumps(value, ensure_ascii=False, indent=indent))
+    answer.text = await in_thread(_written, value, len(answer.text) < INDENTED_CHARS)
     return answer
+
+
+def _written(value: Any, for_people: bool) -> str:
+    return escaped(json.dumps(value, ensure_ascii=False, indent=1 if for_people else None))
 
 
 def thinking(deps: Deps, args: AnswerArgs) -> str:

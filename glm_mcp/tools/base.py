@@ -9,15 +9,15 @@ from typing import Any
 
 from glm_mcp.chinese import chosen
 from glm_mcp.clients import McpClient
-from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.progress import Progress
 from glm_mcp.outputs import SCHEME, Outputs
-from glm_mcp.progress import Progress
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
-from glm_mcp.tools.arguments import ModelArgs, schema
+from glm_mcp.tools.arguments import ModelArgs, Reach, schema
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
@@ -27,7 +27,10 @@ MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a tool works with: shared by the process, but for the last three, which belong to one call."""
+    """What a tool works with: shared by the process, but for the files and the last four, which belong to one call.
+
+    `address`: of this server, by which its caller reaches it over HTTP; empty elsewhere.
+    """
 
     settings: Settings
     glm: GLMClient
@@ -36,6 +39,11 @@ class Deps:
     client: McpClient
     progress: Progress
     deadline: float
+    address: str = ""
+
+    def download(self, ident: str) -> str:
+        """Where a kept file can be fetched from; empty where its caller has a path."""
+        return f"{self.address}/outputs/{ident}" if self.address else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +93,23 @@ class Tool:
     args: type[ModelArgs]
     run: Callable[[Deps, Any], Awaitable[ToolResult]]
     reads_only: bool = True
+    far: str = ""  # the description for a caller on another machine, where that differs
     hint: str = ""
 
-    def schema(self) -> dict[str, Any]:
-        return schema(self.args)
+    def schema(self, reach: Reach = "here") -> dict[str, Any]:
+        return schema(self.args, reach)
+
+
+def lesson(error: GLMError, before: GLMError | None) -> GLMError:
+    """The failure of a tool's first try where it taught what a self-hosted engine takes at once: a second try divides by it.
+
+    Raises the failure that ends the call otherwise: of a second try that fails in our own count the first, in the engine's words.
+    """
+    if before is None and error.about == "limits":
+        return error
+    if before is not None and error.kind in {"too_long", "invalid_request"} and not error.status:
+        raise before from error
+    raise error
 
 
 def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
@@ -149,7 +170,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     links = tuple(result.links)
     fixed = RESERVE + _length(meta) + _length(head + closing_line)
     linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
-    if fixed + linked > deps.client.budget // 2:
+    if not deps.client.links or fixed + linked > deps.client.budget // 2:
         links, linked = (), 0  # the head names the same files
     room = max(MINIMUM_CHARS, deps.client.budget - fixed - linked)
     size: Callable[[str], int] = _length
@@ -182,8 +203,8 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
             f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
             f"The rest could not be kept: {lost.message}. {lost.hint}]"
         )
-    path = str(deps.outputs.find(ident)) if deps.client.local else ""
-    place = f" The whole is in {path}." if path and len(path) < deps.client.budget // 20 else ""
+    path = f"in {deps.outputs.find(ident)}" if deps.client.local else f"at {deps.download(ident)} "
+    place = f" The whole is {path}." if len(path) in range(8, deps.client.budget // 20) else ""
     return (
         f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
         f'Go on with read_document(documents="{SCHEME}{ident}", cursor="{at}").{place}]'
@@ -192,12 +213,16 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
+    if isinstance(error, MissingExtra) and deps and not deps.client.local:
+        error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
     error = error.in_language(chosen(deps.settings.lang)) if deps else error
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
-    if len(error.attempts) > 1:
+    if deps and not deps.client.errors_twice:
+        meta = {"error": {"kind": error.kind}}
+    elif len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])
     if partial:
         budget = deps.client.budget if deps else McpClient().budget

@@ -120,8 +120,13 @@ class Box:
         return self.x1 == self.x2 and self.y1 == self.y2
 
 
+BOXES_MAX = 1_000  # of one answer; nobody can use more, and a model that writes more has lost its way
+
+
 def parse_boxes(text: str) -> list[Box]:
-    """Every box and point in an answer, in order. Never raises; lists that cannot be boxes are left alone."""
+    """The boxes and points in an answer, in order, at most `BOXES_MAX`. Never raises; lists that cannot be boxes are
+    left alone.
+    """
     ascii_text = text.translate(_PLAIN)
     code = [
         (m.start(2), m.end(2))
@@ -130,6 +135,7 @@ def parse_boxes(text: str) -> list[Box]:
     ]
     tokens = [(m.start(1), m.end(1)) for m in _TOKEN.finditer(ascii_text)]
     nest = _braces(ascii_text)
+    alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", ascii_text)
     boxes: list[Box] = []
     key = ""
     for match in _LIST.finditer(ascii_text):
@@ -139,9 +145,12 @@ def parse_boxes(text: str) -> list[Box]:
         # A list right after another one belongs to the same key or word: "dog": [[1,2,3,4],[5,6,7,8]]
         follows = bool(boxes) and ascii_text[boxes[-1].span[1] : start].strip() == ","
         key = key if follows else _key_before(ascii_text, start)
-        box = _read(ascii_text, match, key.lower(), trusted=follows or _within(tokens, start) is not None)
+        trusted = follows or _within(tokens, start) is not None
+        box = _read(ascii_text, match, key.lower(), trusted=trusted, alone=alone)
         if box is None:
             continue
+        if len(boxes) == BOXES_MAX:
+            break
         if follows:
             label, at = boxes[-1].label, boxes[-1].at
         else:
@@ -151,17 +160,20 @@ def parse_boxes(text: str) -> list[Box]:
 
 
 def unplaced(text: str) -> list[str]:
-    """A note on the boxes of an answer that lie beyond 1000, so that nobody knows where; none without."""
+    """Notes on the boxes of an answer that are left out: beyond 1000, so that nobody knows where, or too many."""
     ascii_text = text.translate(_PLAIN)
     lists = [[float(w) for w in re.split(r"[,;\s]+", m[1].strip())] for m in _LIST.finditer(ascii_text)]
     outside = sum(len(numbers) == 4 and max(numbers) > _OVER and min(numbers) >= 0 for numbers in lists)
-    return [f"{outside} box{'es' * (outside > 1)} could not be placed: beyond 1000"] if outside else []
+    notes = [f"{outside} box{'es' * (outside > 1)} could not be placed: beyond 1000"] if outside else []
+    return notes + [f"of {len(lists):,} boxes the first {BOXES_MAX:,}"] * (len(lists) > BOXES_MAX)
 
 
 def _read(
-    ascii_text: str, match: re.Match[str], key: str, *, trusted: bool
+    ascii_text: str, match: re.Match[str], key: str, *, trusted: bool, alone: bool
 ) -> tuple[float, float, float, float] | None:
-    """The corners in order, from 0 to 1000; None when the list is something else. `trusted`: surely coordinates."""
+    """The corners in order, from 0 to 1000; None when the list is something else. `trusted`: surely coordinates.
+    `alone`: the answer has nothing but lists.
+    """
     words = re.split(r"[,;\s]+", match[1].strip())
     numbers = [float(w) for w in words]
     before = ascii_text[max(0, match.start() - 60) : match.start()]
@@ -171,7 +183,6 @@ def _read(
         numbers = [v * 1000 for v in numbers]
     x, y, *rest = (min(max(v, 0.0), 1000.0) for v in numbers)
     if not rest:
-        alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", ascii_text)
         if trusted or alone or key in _POINT_KEYS or _frame(key) or _POINT_WORD.search(before):
             return x, y, x, y
         return None
@@ -240,7 +251,7 @@ def _name(
             return _tidy(inside[1] or inside[2] or ""), frame
     if key:
         return "" if key.lower() in _BOX_KEYS | _POINT_KEYS else _tidy(key), frame
-    line = max(text.rfind("\n", 0, start) + 1, since, start - 200)
+    line = max(text.rfind("\n", max(0, start - 200), start) + 1, since, start - 200)
     words = re.sub(r"<\|\w+\|>|[\[\]{}【】［］`*_#>|]", " ", text[line:start])
     words = re.sub(r"^[\s\d.,;:)\-•、，。；和及与]+|[\s:：,，(（\-–—=]+$", "", words)
     words = re.sub(r"^(?:and|the)\s+", "", words, flags=re.IGNORECASE)

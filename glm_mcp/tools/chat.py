@@ -12,8 +12,10 @@ from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
+from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
@@ -36,10 +38,11 @@ class ChatArgs(AnswerArgs):
             "text",
             "The question; may be empty after function results",
             also=("message", "question", "query", "text", "input"),
+            long=True,
         ),
     ]
     system: Annotated[
-        str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"))
+        str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"), long=True)
     ] = ""
     history: Annotated[
         tuple[dict[str, Any], ...],
@@ -50,6 +53,7 @@ class ChatArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths or URLs of documents, code, pictures",
+            far="URLs, data URLs or glm://files/ID of documents, code, pictures",
             also=("file", "images", "image", "documents", "attachments", "path", "paths"),
         ),
     ] = ()
@@ -64,8 +68,10 @@ FUNCTIONS_MAX = 128  # the platform's limit
 
 
 async def run(deps: Deps, args: ChatArgs) -> ToolResult:
-    history = [_message(deps, n, raw) for n, raw in enumerate(args.history)]
-    functions = _functions(deps, args.functions)
+    history: list[Message] = []
+    functions = args.functions
+    if args.history or args.functions:
+        history, functions = await in_thread(_given, deps, args)
     if not args.prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
         raise InvalidRequest(
             "chat: prompt is empty",
@@ -90,14 +96,20 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
     notes += ["with pages of a web search"] * bool(pages)
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
-        turn = _turn(answer, thought=thinking(deps, args) != "false")
+        turn, written = await in_thread(_turn, answer, thinking(deps, args) != "false")
         finished.head = (
             "The model asks for function calls. Append this message to history, then one "
             '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
         )
-        finished.text = escaped(json.dumps(turn, ensure_ascii=False))
+        finished.text = written
         finished.data["message"] = turn
     return finished
+
+
+def _given(deps: Deps, args: ChatArgs) -> tuple[list[Message], tuple[dict[str, Any], ...]]:
+    """The history and the functions, as they go to the service. Takes a while for many, and for pictures as base64."""
+    history = [_message(deps, n, raw) for n, raw in enumerate(args.history)]
+    return history, _functions(deps, args.functions)
 
 
 def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
@@ -109,10 +121,11 @@ def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
     return tuple(parts) if any(isinstance(p, Text) for p in parts) else (*parts, Text("Go on."))
 
 
-def _turn(answer: Answer, *, thought: bool) -> dict[str, Any]:
-    """The assistant's message with its calls, as the API wants it back: the thoughts unmodified."""
+def _turn(answer: Answer, thought: bool) -> tuple[dict[str, Any], str]:
+    """The assistant's message with its calls, as the API wants it back: the thoughts unmodified. And as JSON."""
     turn = {"role": "assistant", "content": answer.text or None, "tool_calls": answer.tool_calls}
-    return turn | ({"reasoning_content": answer.reasoning} if answer.reasoning and thought else {})
+    turn |= {"reasoning_content": answer.reasoning} if answer.reasoning and thought else {}
+    return turn, escaped(json.dumps(turn, ensure_ascii=False))
 
 
 def _web_pages(raw: Any) -> str:
@@ -145,7 +158,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
             "Use analyze_video for a video; sound is not heard by these models.",
         )
     if is_remote(source):
-        if source.kind.family == "image" and source.fragment == Fragment():
+        if source.kind.family == "image" and source.fragment == Fragment() and deps.glm.fetches:
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
         if source.kind.family in {"video", "audio"}:
@@ -177,7 +190,7 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
     role = raw.get("role")
     if role not in ROLES:
         raise InvalidRequest(
-            f"chat: history[{position}] has role {role!r}", f"A role is one of {', '.join(ROLES)}."
+            f"chat: history[{position}] has role {role!r:.80}", f"A role is one of {', '.join(ROLES)}."
         )
     extra = {
         k: v
@@ -204,7 +217,6 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
 
 
 def _part(deps: Deps, position: int, raw: Any) -> Part:
-    import base64
     import binascii
 
     match raw:
@@ -216,11 +228,7 @@ def _part(deps: Deps, position: int, raw: Any) -> Part:
             if is_web_address(url):
                 return Image("history", url=leaving(deps, url))
             try:
-                return Image(
-                    "history",
-                    data=base64.b64decode(url.rpartition("base64,")[2], validate=True),
-                    mime=_mime(url),
-                )
+                return Image("history", data=decoded(url.rpartition("base64,")[2]), mime=_mime(url))
             except binascii.Error:
                 raise InvalidRequest(
                     f"chat: history[{position}] has a picture that is neither a URL nor base64",
@@ -249,6 +257,8 @@ def _functions(deps: Deps, raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, A
     """
     import re
 
+    if len(raw) > FUNCTIONS_MAX:
+        raise InvalidRequest(f"chat: {len(raw)} functions", f"At most {FUNCTIONS_MAX}.")
     functions: list[dict[str, Any]] = []
     for position, entry in enumerate(raw):
         if entry.get("type", "function") != "function" and entry.get("type") != "object":
@@ -263,15 +273,13 @@ def _functions(deps: Deps, raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, A
         name = function.get("name")
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
             raise InvalidRequest(
-                f"chat: functions[{position}] has the name {name!r}",
+                f"chat: functions[{position}] has the name {name!r:.80}",
                 "A name is 1 to 64 letters, digits, _ or -.",
             )
         schema = function.pop("input_schema", None) or function.pop("inputSchema", None)
         function.setdefault("description", name)
         function.setdefault("parameters", schema or {"type": "object", "properties": {}})
         functions.append({"type": "function", "function": function})
-    if len(functions) > FUNCTIONS_MAX:
-        raise InvalidRequest(f"chat: {len(functions)} functions", f"At most {FUNCTIONS_MAX}.")
     return tuple(functions)
 
 

@@ -12,12 +12,13 @@ from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Image, Message, Part, Text
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Fragment, Picture, Source
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
-from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, to_pixels
+from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import add, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
 from glm_mcp.tools.structured import first_fence
@@ -31,6 +32,7 @@ class ImageArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, data URLs, base64 or clipboard",
+            far="URLs, data URLs, base64 or glm://files/ID",
             also=(
                 *("image", "image_source", "image_path", "path", "paths", "url", "urls"),
                 *("file", "files", "source", "picture"),
@@ -43,6 +45,7 @@ class ImageArgs(AnswerArgs):
             "text",
             "A question; for locate: what to find",
             also=("question", "query", "message", "text"),
+            long=True,
         ),
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(IMAGE))] = None
@@ -74,7 +77,8 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         if task == "locate":
             return await _locate(deps, args, words, pictures, notes)
         card = deps.glm.models("vision", args.model)[0]
-        if args.model and card.images == 1 and len(pictures) > 1:
+        alone = bool(args.model) or not deps.glm.fetches  # no other model stands in
+        if alone and card.images == 1 and len(pictures) > 1:
             return await _one_by_one(deps, args, words, pictures, notes)
         answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
         notes = _sent(pictures) + notes
@@ -110,7 +114,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(held.sources):
         remote = is_remote(source)
-        if remote and args.task != "locate" and source.fragment == Fragment():
+        if remote and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             local.append(await fetch(deps, source, "image") if remote else source)
@@ -158,7 +162,7 @@ async def _one_by_one(
     """For a model that takes one image: one call each, the answers joined under their names."""
     if args.task == "compare":
         raise InvalidRequest(
-            f"{args.model} takes one picture a call and cannot compare",
+            f"{args.model or 'the model'} takes one picture a call and cannot compare",
             "Leave model out, or name glm-4.6v-flash.",
         )
     answers = await each(deps, args, [_question([p], words, args.task or "describe") for p in pictures])
@@ -182,21 +186,21 @@ async def _locate(
     lines: list[str] = []
     links: list[Link] = []
     items: list[Item] = []
+    beside: dict[tuple[str, tuple[int, int]], list[Item]] = {}
     data: list[dict[str, Any]] = []
     unread = False
     for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
         name = label or picture.part.name
-        boxes = parse_boxes(answer.text)
-        notes = notes + unplaced(answer.text)
+        boxes = await in_thread(parse_boxes, answer.text)
+        notes = notes + await in_thread(unplaced, answer.text)
         if not boxes and re.search(r"\d", answer.text):
             unread = True
             lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
-        for box in boxes:
-            item = Item(box.label, picture, to_pixels(box, picture))
-            if any(item.repeats(other) for other in items):
-                continue
+        # Only parts of one image overlap.
+        parts = beside.setdefault((picture.part.name, picture.original), [])
+        for item in await in_thread(unseen, picture, boxes, parts):
             items.append(item)
             lines.append(item.line(len(items), args.prompt))
             data.append(item.data(name))

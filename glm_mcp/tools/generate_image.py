@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
@@ -27,6 +26,7 @@ from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.sources.download import download
+from glm_mcp.media.sources.pasted import new_file
 from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.threads import in_thread
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawArgs(ModelArgs):
-    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"))]
+    prompt: Annotated[str, Arg("text", "What to draw", also=("description", "text", "query"), long=True)]
     size: Annotated[
         str | None,
         Arg(
@@ -55,6 +55,7 @@ class DrawArgs(ModelArgs):
         Arg(
             "text",
             "File or folder; the suffix sets the format",
+            far=None,
             also=("output_path", "path", "file", "filename", "save_path"),
         ),
     ] = ""
@@ -145,7 +146,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
         raise InvalidRequest("generate_image: prompt is empty", "Say what to draw.")
     size = plan_size(args.size)
     # Where it goes is settled before anything is asked for: an image that cannot be saved is an image lost.
-    output = args.output.strip().strip("'\"`")
+    output = new_file(args.output)
     target = await in_thread(_target, deps, output, prompt)
     body: dict[str, Any] = {"prompt": prompt, "size": f"{size.api[0]}x{size.api[1]}"}
     if args.quality:
@@ -223,7 +224,7 @@ async def _finished(
         )
     wanted = Wanted(
         "the picture that the service drew",
-        target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else "",
+        target.suffix.lower() if saving.names_format(output, target) else "",
         size.final,
         PREVIEW_SIDE if preview else 0,
         LARGER_MAX * size.api[0] * size.api[1],
@@ -245,41 +246,19 @@ class Saved:
 
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
-    """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
-    from glm_mcp.media.images.convert import FORMATS
-
-    default = saving.stem_of(prompt.lower(), "image") + ".png"
     if not deps.client.local and not output:
-        return Path(default)
-    target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
-    if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
-        raise InvalidRequest(
-            f"generate_image: pictures cannot be saved as '{target.suffix}'",
-            f"The suffix of output may be {', '.join(FORMATS)}.",
-        )
-    folder = target.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(
-            f"{target.name} cannot be written to {target.parent}",
-            "Give another output, or set GLM_OUTPUT_DIR to a folder that can be written.",
-        )
-    return target if _looks_like_suffix(target.suffix) else target.with_name(target.name + ".png")
-
-
-def _looks_like_suffix(suffix: str) -> bool:
-    return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
+        return Path(saving.default_name(prompt))
+    return saving.settled(deps.outputs, deps.sandbox, output, prompt)
 
 
 def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
     """Writes it; where `output` names no format, under the suffix of the one it has."""
     data, mime, size = finished.data, finished.mime, finished.size
-    if not output.lower().endswith(target.suffix.lower()):
+    if not saving.names_format(output, target):
         target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
-        return Saved(uri, Link(uri, target.name, mime), data, size)
+        ident = deps.outputs.keep(data, target.suffix.lower(), name=target.name)
+        return Saved(saving.kept(deps, ident), Link(SCHEME + ident, target.name, mime), data, size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox)
     return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 
@@ -321,5 +300,6 @@ TOOL = Tool(
     DrawArgs,
     run,
     reads_only=False,
+    far="Draw a picture from words (CogView). The answer links to it. 5-20 s. A visible 'AI generated' mark stays on it.",
     hint="draw, illustration, icon, logo, background, picture from text, CogView",
 )

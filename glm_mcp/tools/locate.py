@@ -12,7 +12,7 @@ from glm_mcp.media.types import Picture, Source
 from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
-from glm_mcp.tools.boxes import Box, parse_boxes
+from glm_mcp.tools.boxes import BOXES_MAX, Box, parse_boxes
 from glm_mcp.tools.sources import fetch
 
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
@@ -93,6 +93,19 @@ def to_pixels(box: Box, picture: Picture) -> Pixels:
     )
 
 
+def unseen(picture: Picture, boxes: Sequence[Box], parts: list[Item]) -> list[Item]:
+    """The things that these boxes show and no earlier one did: `parts` has those seen in the same image, and gets the new
+    ones, up to `BOXES_MAX`. Takes a while for many.
+    """
+    found: list[Item] = []
+    for box in boxes[: max(0, BOXES_MAX - len(parts))]:
+        item = Item(box.label, picture, to_pixels(box, picture))
+        if not any(item.repeats(other) for other in parts if other.picture is not picture):
+            found.append(item)
+    parts += found
+    return found
+
+
 async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
     """A copy of the image with the boxes drawn, kept; where it is, and its link."""
     from glm_mcp.media.images import annotate
@@ -108,7 +121,7 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
     """Boxes of an answer about one image, in its pixels; empty when there are none."""
-    boxes = parse_boxes(text) if "[" in text else []
+    boxes = await in_thread(parse_boxes, text) if "[" in text else []
     if not boxes:
         return ""
     if len(pictures) > 1:

@@ -33,12 +33,18 @@ class ReadArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, glm://outputs/ID",
+            far="URLs, data URLs, glm://files/ID or glm://outputs/ID",
             also=("document", "file", "files", "path", "paths", "url", "source", "file_path", "uri"),
         ),
     ]
     prompt: Annotated[
         str,
-        Arg("text", "A question; none: the document as Markdown", also=("question", "query", "message")),
+        Arg(
+            "text",
+            "A question; none: the document as Markdown",
+            also=("question", "query", "message"),
+            long=True,
+        ),
     ] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(DOCUMENT))] = None
     pages: Annotated[str | None, Arg("pages", "1-5,8", also=("page", "page_range", "sheets"))] = None
@@ -81,7 +87,9 @@ async def run(deps: Deps, args: ReadArgs) -> ToolResult:
         if kept is not None:
             return kept
     if args.mode == "native":
-        return await _native(deps, args)
+        if deps.glm.fetches:
+            return await _native(deps, args)
+        args = replace(args, mode="auto")  # a server of one's own is sent no address: read here
     async with opened(deps, args.documents, "document") as held:
         documents = await _read(deps, args, held)
         if args.asks:
@@ -115,7 +123,7 @@ async def _kept(deps: Deps, args: ReadArgs) -> ToolResult | None:
     ident = kept_id(args.documents[0])
     _, data = await in_thread(deps.outputs.kept, ident)
     try:
-        text = plain(data.decode("utf-8"))
+        text = await in_thread(lambda: plain(data.decode("utf-8")))
     except UnicodeDecodeError:
         return None
     at = _cursor(args, len(text))
@@ -160,18 +168,13 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     for source, document in documents:
         written, more = await _transcribed(deps, args, source, document, notes)
         answers += more
-        bodies = [written.get(p.number, p.text) for p in document.pages]
-        if document.total > 1 or len(document.pages) > 1:
-            marked = zip(document.pages, bodies, strict=True)
-            text = "\n\n".join(f"[{p.label}]\n{body}" for p, body in marked)
-        else:
-            text = "\n".join(bodies)
+        text = await in_thread(_joined, document, written)
         texts.append(f"# {document.name}\n\n{text}" if len(documents) > 1 else text)
         notes += _of_document(source, document)
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {_labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
-    text = plain("\n\n".join(texts))
+    text = await in_thread(lambda: plain("\n\n".join(texts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:
@@ -192,6 +195,15 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         meta=({"model": answers[0].model} if answers else {}) | {"total_chars": len(text)},
         data={"documents": rows, "notes": notes},
     )
+
+
+def _joined(document: Document, written: dict[int, str]) -> str:
+    """The text of all pages; `written`: of those that a model has read."""
+    bodies = [written.get(p.number, p.text) for p in document.pages]
+    if document.total == 1 and len(bodies) == 1:
+        return bodies[0]
+    marked = zip(document.pages, bodies, strict=True)
+    return "\n\n".join(f"[{p.label}]\n{body}" for p, body in marked)
 
 
 def _of_document(source: Source, document: Document) -> list[str]:

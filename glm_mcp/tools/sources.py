@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from glm_mcp.errors import GLMError
-from glm_mcp.glm.messages import Image, Part
+from glm_mcp.errors import GLMError, MediaTooLarge
+from glm_mcp.glm.messages import File, Image, Part, Text, Video
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.pages import to_markdown
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
@@ -24,9 +26,9 @@ from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps
+from glm_mcp.uploads import LARGEST, MIB
 
-MIB = 1024 * 1024
-DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
+DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
@@ -137,10 +139,28 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
-    """An image by URL turned into bytes, for a service that cannot fetch it; any other part as it is."""
-    if not isinstance(part, Image) or part.url is None:
-        return part
-    (source,) = await resolve(deps, part.url, "image")
+    """What stands behind an address, for a service that cannot fetch it or may not: the bytes of an image or a film, the
+    text of a document; a part without an address as it is. Raises as `fetch`.
+    """
+    match part:
+        case Image(url=str() as url):
+            pass
+        case Video(url=str() as url):
+            (source,) = await resolve(deps, url, "video")
+            here = await fetch(deps, source, "video")
+            if here.size > deps.settings.max_video_mb * MIB:
+                raise MediaTooLarge(
+                    f"{here.name} has {here.size / MIB:.0f} MB; GLM_MAX_VIDEO_MB is {deps.settings.max_video_mb:g}",
+                    "Use analyze_video, which makes it smaller or reads it as frames.",
+                )
+            return Video(here.name, data=await in_thread(here.read), mime=here.kind.mime)
+        case File(url=url):
+            (source,) = await resolve(deps, url, "document")
+            document = await read_document(await fetch(deps, source, "document"))
+            return Text(f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]")
+        case _:
+            return part
+    (source,) = await resolve(deps, url, "image")
     card = deps.glm.models("vision")[0]
     pictures = await prepare_image(
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
@@ -149,24 +169,27 @@ async def downloaded(deps: Deps, part: Part) -> Part:
 
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
-    """The name and text of a subtitle file beside a local video, where it may be read. A link counts only when it leads
-    to a file beside the video: nobody named it.
+    """The name and text of a subtitle file beside a local video, where it may be read, or of one that came along with an
+    uploaded one. A link counts only when it leads to a file beside the video: nobody named it.
     """
-    if source.path is None:
-        return None
-    for beside in await in_thread(_beside, source.path):
+    found = [str(p) for p in await in_thread(sidecars, source.path)] if source.path else []
+    for beside in [source.beside] if source.beside else found:
         try:
-            async with opened(deps, [str(beside)], "any") as held:
-                file = held.sources[0]
-                lies_beside = file.path is not None and file.path.parent == source.path.parent
-                if lies_beside and file.size <= SIDECAR_BYTES:
-                    return file.name, decode(await in_thread(file.read), beside.name).text
+            async with opened(deps, [beside], "any") as held:
+                if lies_beside(source, file := held.sources[0]):
+                    return file.name, decode(await in_thread(file.read), file.name).text
         except GLMError:
             continue
     return None
 
 
-def _beside(video: Path) -> list[Path]:
+def lies_beside(video: Source, file: Source) -> bool:
+    """Whether a file that nobody named may go along with a video: from where it is or came, and of a fit size."""
+    together = file.path is not None and video.path is not None and file.path.parent == video.path.parent
+    return (together or bool(video.beside)) and file.size <= SIDECAR_BYTES
+
+
+def sidecars(video: Path) -> list[Path]:
     """Subtitle files of a video: its name, perhaps a language, and the suffix; the plainest name first."""
     try:
         names = [p for p in video.parent.iterdir() if p.name.casefold().startswith(video.stem.casefold())]

@@ -10,37 +10,57 @@ import string
 from typing import Any, BinaryIO, NamedTuple
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
+from glm_mcp.glm.json_shape import VALUES_MAX, too_many_values
 from glm_mcp.media.worker import run_job
+from glm_mcp.threads import in_thread
 
 ResponseFormat = bool | dict[str, Any]  # true, or a JSON Schema
 CHECK_S = 5.0  # for one check; an honest one takes milliseconds beside the start of a process
 SCHEMA_BYTES = 60_000  # of a schema; what is larger is no instruction for a model
+SMALL_SCHEMA = 4_000  # characters; one for people's own use has some hundred
 _FIX = "Mend the schema, or give json=true."
 
 
-def check_schema(form: ResponseFormat) -> None:
+async def check_schema(form: ResponseFormat) -> None:
     """Raises InvalidRequest for a JSON Schema that is none, or that refers to anything but itself."""
-    import jsonschema
-
     if not isinstance(form, dict):
         return
-    size = len(json.dumps(form))
+    size = len(await in_thread(json.dumps, form))
     if size > SCHEMA_BYTES:
         raise InvalidRequest(
             f"json is a schema of {size:,} characters, at most {SCHEMA_BYTES:,} are taken", _FIX
         )
+    if size > SMALL_SCHEMA:
+        # What must be unique in a schema is compared with all others, by a library that nobody can stop.
+        params = {"schema": form, "name": "the JSON Schema"}
+        facts = await _in_child("schema_job", b"{}", params)
+    else:
+        facts = {"problem": await in_thread(schema_problem, form)}
+    if facts["problem"]:
+        raise InvalidRequest(facts["problem"], _FIX)
+
+
+def schema_problem(form: dict[str, Any]) -> str | None:
+    """What is wrong with a JSON Schema; None where nothing is."""
+    import jsonschema
+
     try:
         jsonschema.validators.validator_for(form).check_schema(form)
     except jsonschema.SchemaError as error:
-        raise InvalidRequest(f"json is not a valid JSON Schema: {error.message[:200]}", _FIX) from None
+        return f"json is not a valid JSON Schema: {error.message[:200]}"
     except RecursionError:
-        raise InvalidRequest("json is nested too deeply for a JSON Schema", _FIX) from None
+        return "json is nested too deeply for a JSON Schema"
     outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(form))
     if outside and outside[1] not in json.dumps(_ids(form)):
-        raise InvalidRequest(
-            f"json refers to {outside[1][:100]}, which is not fetched",
-            "Put all of the schema into json itself.",
+        return (
+            f"json refers to {outside[1][:100]}, which is not fetched: put all of the schema into json itself"
         )
+    return None
+
+
+def schema_job(_: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """`schema_problem` in the worker."""
+    return {"problem": schema_problem(params["schema"])}, []
 
 
 def _ids(value: Any) -> list[str]:
@@ -55,26 +75,32 @@ async def check(text: str, form: ResponseFormat) -> tuple[Any, str | None]:
 
     Raises InvalidRequest for a schema that cannot be checked in time.
     """
-    value, problem = parse(text)
+    value, problem = await in_thread(parse, text)
     if problem or not isinstance(form, dict):
         return value, problem
     # A few lines of schema can keep a validator busy for years, and Python's regular expressions hold the interpreter
     # meanwhile: a schema of somebody else's is checked where it can be ended.
     params = {"schema": form, "name": "the JSON Schema"}
+    written = (await in_thread(json.dumps, value)).encode()
+    facts = await _in_child("fit_job", written, params)
+    return facts.get("inside", value), facts["problem"]
+
+
+async def _in_child(job: str, value: bytes, params: dict[str, Any]) -> dict[str, Any]:
     try:
-        facts, _ = await run_job(
-            "glm_mcp.tools.structured:fit_job", json.dumps(value).encode(), params, timeout_s=CHECK_S
-        )
+        facts, _ = await run_job(f"glm_mcp.tools.structured:{job}", value, params, timeout_s=CHECK_S)
     except (TimedOut, MediaTooLarge, UnsupportedMedia):
         raise InvalidRequest(
             f"the JSON Schema could not be checked within {CHECK_S:.0f} s",
             "Simplify it: fewer patterns and references.",
         ) from None
-    return facts.get("inside", value), facts["problem"]
+    return facts
 
 
 def parse(text: str) -> tuple[Any, str | None]:
     """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not)."""
+    if too_many_values(text):
+        return None, f"it has more than {VALUES_MAX:,} values"
     problem = "empty"
     fence = first_fence(text)
     for candidate in (text.strip(), fence.body.strip() if fence else ""):

@@ -139,6 +139,7 @@ COMBINE: dict[Lang, str] = {
     "en": "These are the results from {count} parts of the whole, in order. Combine them into one answer to the request; keep times, pages and figures exactly; do not mention the parts.",
     "zh": "以下是整体的 {count} 个部分各自的结果，按顺序排列。请合并为对请求的一个完整回答；时间、页码和数字保持准确；不要提及分部分处理。",
 }
+LOOKED_AT = 2_000  # characters of a prompt that tell its language
 IN: dict[Lang, str] = {"en": "Answer in English.", "zh": "请用中文回答。"}
 
 
@@ -153,11 +154,12 @@ def instruction(table: dict[str, dict[Lang, str]], task: str, prompt: str, lang:
 
 
 def language(prompt: str, settings: Settings) -> Lang:
-    """The prompt's language; without one GLM_LANG, else the system's."""
+    """The prompt's language, by its beginning; without one GLM_LANG, else the system's."""
+    prompt = prompt[:LOOKED_AT]
     if re.search("[\u3040-\u30ff\uac00-\ud7af]", prompt):
         return "en"  # Japanese and Korean have Chinese characters too; we have words in neither
     # Paths and names from code say nothing of the language around them.
-    prose = re.sub(r"\S+[/\\._]\w\S*|\b[a-z]+[A-Z]\w*", " ", prompt)
+    prose = re.sub(r"\S{1,200}[/\\._]\w\S*|\b[a-z]+[A-Z]\w*", " ", prompt)
     letters = [c for c in prose if c.isalpha()] or [c for c in prompt if c.isalpha()]
     if letters:
         chinese = ["\u4e00" <= c <= "\u9fff" for c in letters]

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from glm_mcp.glm.json_shape import SMALL, too_many_values
+
 KindName = Literal["text", "texts", "integer", "number", "thinking", "json", "dicts", "time", "flag", "pages"]
 
 _EFFORTS = ("enabled", "low", "medium", "high")  # as other APIs ask for thinking
 _HOLDERS = frozenset(("text", "content", "value", "id", "url", "path", "file"))  # of one text in an object
 _PAGES_CHARS = 2_000
+TEXTS_MAX = 1_000  # in a list; no tool takes as many pictures or documents
+_WORD_CHARS = 400  # of a number, a flag: no number that a machine knows has more
 # Possessive, so that no text of blanks is gone through again and again.
 _PYTHON_LIST = re.compile(r"\[\s*+'[^'\\]*+'(?:\s*+,\s*+'[^'\\]*+')*+\s*+,?+\s*+\]")
 
@@ -37,6 +41,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     items = value if isinstance(value, list) else [value]
+    if len(items) > TEXTS_MAX:
+        raise ValueError
     texts = tuple(_named(i) for i in items)
     if not texts or not all(t.strip() for t in texts):
         raise ValueError
@@ -45,12 +51,26 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _listed(text: str) -> Any:
     """A list that a client wrote as text, as JSON or as Python has it; the text itself, as a path may start so too."""
-    if _PYTHON_LIST.fullmatch(text.strip()):
+    if len(text) <= SMALL and _PYTHON_LIST.fullmatch(text.strip()):
         return re.findall(r"'([^']*)'", text)
     try:
-        return json.loads(text)
+        return _loaded(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _loaded(text: str) -> Any:
+    """Raises ValueError for JSON of more values than are read at once, too."""
+    if too_many_values(text):
+        raise ValueError
+    return json.loads(text)
+
+
+def _word(value: Any) -> str:
+    """A flag or a word as a client may write it. Raises ValueError for what is none."""
+    if not isinstance(value, str | int | float) or len(word := str(value)) > _WORD_CHARS:
+        raise ValueError
+    return word.strip().lower()
 
 
 def _named(item: Any) -> str:
@@ -80,6 +100,8 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
     if isinstance(value, str):
+        if len(value) > _WORD_CHARS:
+            raise ValueError
         value = value.replace(",", "" if re.fullmatch(r"\s*[1-9]\d{0,2}(?:,\d{3})+\s*", value) else ".")
     number = float(value)
     if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - how NaN is told
@@ -90,7 +112,7 @@ def _number(value: Any) -> float:
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    word = str(value).strip().lower()
+    word = _word(value)
     if word in {"true", "1", "1.0", "yes", "on"}:
         return True
     if word in {"false", "0", "0.0", "no", "off", "none"}:
@@ -101,19 +123,20 @@ def _flag(value: Any) -> bool:
 def _thinking(value: Any) -> str:
     if isinstance(value, dict):
         value = {"enabled": True, "disabled": False}.get(value.get("type", ""), value)
-    if isinstance(value, str) and value.strip().lower() == "show":
-        return "show"
-    if isinstance(value, str) and value.strip().lower() in _EFFORTS:
+    word = _word(value)
+    if word == "show":
+        return word
+    if word in _EFFORTS:
         return "true"
-    if isinstance(value, str) and value.strip().lower() == "disabled":
+    if word == "disabled":
         return "false"
     return "true" if _flag(value) else "false"
 
 
 def _json(value: Any) -> bool | dict[str, Any]:
     if isinstance(value, str) and value.strip().startswith("{"):
-        value = json.loads(value)
-    if isinstance(value, str) and value.strip().lower() in {"json", "json_object"}:
+        value = _loaded(value)
+    if isinstance(value, str) and _word(value) in {"json", "json_object"}:
         return True
     if isinstance(value, dict):
         if value.get("type") in {"json_object", "text"} and len(value) == 1:
@@ -127,7 +150,7 @@ def _json(value: Any) -> bool | dict[str, Any]:
 
 def _dicts(value: Any) -> tuple[dict[str, Any], ...]:
     if isinstance(value, str):
-        value = json.loads(value)
+        value = _loaded(value)
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(i, dict) for i in items):
         raise ValueError

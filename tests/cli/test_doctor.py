@@ -14,7 +14,9 @@ import anyio
 import pytest
 from support.processes import COMMAND, LIMIT_S, environment, ran
 
-from glm_mcp.cli.doctor import EXTRAS, Finding, examine
+from glm_mcp.cli.doctor import EXTRAS, examine
+from glm_mcp.cli.service import Finding
+from glm_mcp.installation import line_for_extra
 from glm_mcp.registry import ENDPOINTS, Endpoint
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Simulator, Switches
@@ -222,7 +224,7 @@ async def test_a_server_of_ones_own_needs_its_models_named(sim: Simulator) -> No
     assert findings["key"].said == "none set; this server may want none"
     assert "GLM_VISION_MODEL not set" in findings["models"].said
     both = await found(settings_of(GLM_BASE_URL=own, GLM_CHAT_MODEL="a", GLM_VISION_MODEL="b"))
-    assert both["models"].said == "a, b"
+    assert both["models"].said == "the server lists none; a and b are asked"
 
 
 async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
@@ -269,7 +271,7 @@ async def test_a_missing_extra_is_wrong_and_the_mend_installs_it(extra: str) -> 
     findings = await found(settings_of(), installed=lambda module: module != lack)
     assert findings[f"extra {extra}"].state == "wrong"
     assert lack in findings[f"extra {extra}"].said
-    assert f"pip install 'glm-flash-mcp[{extra}]'" in findings[f"extra {extra}"].mend
+    assert findings[f"extra {extra}"].mend == line_for_extra(extra)
     assert "extras" not in findings
 
 

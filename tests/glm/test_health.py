@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.calls import V6, T
 
-from glm_mcp.glm.health import GONE_S, GROWTH, LONGEST, PATIENCE, PAUSE, REST_S, SHORTEST_S, USUAL_S, Health
+from glm_mcp.glm.learnt.health import (
+    GONE_S,
+    GROWTH,
+    LONGEST,
+    PATIENCE,
+    PAUSE,
+    REST_S,
+    SHORTEST_S,
+    USUAL_S,
+    Health,
+)
 from glm_mcp.registry import card
 
 CARD = card(T)

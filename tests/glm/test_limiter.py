@@ -28,8 +28,8 @@ from support.limits import (
     until,
 )
 
-from glm_mcp.glm.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant, Level
-from glm_mcp.glm.limiter import Limiter, Limits
+from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant, Level
+from glm_mcp.glm.learnt.limiter import Limiter, Limits
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from support.limits import Crowd, replicas, until
 from support.redis_server import RedisServer
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.glm.limiter import Limits
+from glm_mcp.glm.learnt.limiter import Limits
 from glm_mcp.glm.shared.share import Shared
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,8 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
     here.install("cline")
     long = ("read_document", {"documents": "long.md"})
     (here.project / "long.md").write_text("A line of a long text, with “quotes”.\n" * 2_000, encoding="utf-8")
-    calls = [*CALLS, long]
+    wrong = ("describe_image", {"images": "nowhere.png"})
+    calls = [*CALLS, long, wrong]
     with Model(calls, chat) as model:
         url = f"{model.url}/v1"
         here.run(cline, "auth", "-p", "openai", "-k", "dummy", "-m", "mock", "-b", url)
@@ -41,10 +42,12 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
     assert len(results) == len(calls), results
     for (name, _), text in zip(CALLS, results, strict=False):
         assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
-    whole = results[-1]
+    assert results[-1].count("there is no file") == 1, "an error is told once"
+    whole = results[-2]
     assert "Go on with read_document" in whole
     assert "cursor" in whole
-    assert len(chat_results(asked)[-1]["content"]) <= CUT
+    assert len(chat_results(asked)[-2]["content"]) <= CUT
+    assert "resource_link" not in "".join(results)
     assert not [text for text in results if "iVBOR" in text or "/9j/" in text], "no picture as text"
     assert (here.project / "made.png").is_file()
 

@@ -13,11 +13,13 @@ from click.testing import CliRunner
 from support import canary
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import CLIENTS, KnownClient, Machine
+from glm_mcp.clients import CLIENTS, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.entry import entry
-from glm_mcp.install.install import Wish, found_here, install, own_command
+from glm_mcp.install.install import Wish, found_here, install
+from glm_mcp.installation import own_command
+from glm_mcp.machine import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in CLIENTS if not CLIENTS[name].link]
@@ -185,11 +187,12 @@ def test_a_token_is_referred_to_where_the_server_asks_for_one(machine: Machine) 
         n: json.dumps(read(CLIENTS[n], file_of(n, machine)))
         for n in ("claude-code", "codex", "vscode", "cline")
     }
-    assert "Bearer ${GLM_HTTP_TOKEN:-}" in shown["claude-code"]
+    assert "Bearer ${GLM_HTTP_TOKEN}" in shown["claude-code"]
     assert '"bearer_token_env_var": "GLM_HTTP_TOKEN"' in shown["codex"]
     assert "Bearer ${input:glm-http-token}" in shown["vscode"]
-    assert "Bearer" not in shown["cline"]
-    assert "Add the header" in "\n".join(install("cline", Wish(url=url), asked, COMMAND))
+    assert f"Bearer {'x' * 16}" in shown["cline"]
+    assert "the token itself stands in its file" in "\n".join(install("cline", Wish(url=url), asked, COMMAND))
+    assert file_of("cline", machine).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("url", ["8000", "ftp://a/mcp", "http://", "http://user:pw@a/mcp"])
@@ -370,7 +373,11 @@ def test_codex_s_entry_is_renewed_in_its_place_with_what_its_user_added(machine:
     assert "# mine" in text
     install("codex", Wish(url="http://127.0.0.1:8000/mcp"), machine, COMMAND)
     made = tomllib.loads(file.read_text(encoding="utf-8"))["mcp_servers"]["glm"]
-    assert made == {"url": "http://127.0.0.1:8000/mcp", "tool_timeout_sec": 300}
+    assert made == {"url": "http://127.0.0.1:8000/mcp", "tool_timeout_sec": 300, "enabled": False}
+    install("codex", Wish(), machine, COMMAND)
+    made = tomllib.loads(file.read_text(encoding="utf-8"))["mcp_servers"]["glm"]
+    assert (made["command"], made["enabled"], made["env"]) == (COMMAND[0], False, {"GLM_DEADLINE_S": "30"})
+    assert "url" not in made
 
 
 def test_the_command_is_found_beside_python_or_in_the_scripts_or_is_python_itself(tmp_path: Path) -> None:

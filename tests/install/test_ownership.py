@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from glm_mcp.clients import CLIENTS, Machine
+from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.install import Wish, found_here, install
+from glm_mcp.machine import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 URL = "http://127.0.0.1:8000/mcp"

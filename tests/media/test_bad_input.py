@@ -406,7 +406,7 @@ READERS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "av": ("analyze_video", "film.mp4", lambda: make(Film(regular(1)))),
     "liteparse": ("read_document", "paper.pdf", lambda: pdf([lines(["Words."])])),
     "markdownify": ("read_document", "page.html", lambda: b"<p>Words.</p>"),
-    "python_calamine": ("read_document", "book.xls", (DATA / "excel97.xls").read_bytes),
+    "olefile": ("read_document", "book.xls", (DATA / "excel97.xls").read_bytes),
 }
 EXPECTED = {"crash": "unsupported_media", "swell": "media_too_large", "hang": "timeout"}
 

@@ -18,7 +18,7 @@ from support.paths import TESTS
 from support.worker_jobs import BREAKS
 
 from glm_mcp import errors
-from glm_mcp.errors import GLMError, MediaTooLarge, MissingExtra, TimedOut, UnsupportedMedia
+from glm_mcp.errors import GLMError, InternalError, MediaTooLarge, MissingExtra, TimedOut, UnsupportedMedia
 from glm_mcp.media.formats import UNKNOWN
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker import run_job
@@ -133,7 +133,7 @@ async def test_an_error_of_the_job_comes_back_as_itself(fork: bool, name: str) -
     assert type(caught.value) is getattr(errors, name)
     if isinstance(caught.value, MissingExtra):
         assert caught.value.extra == "heic"
-        assert "glm-flash-mcp[heic]" in caught.value.hint
+        assert caught.value.hint == MissingExtra("heic", "").hint
     else:
         assert caught.value.message == "a.bin is bad"
         assert (caught.value.hint, caught.value.code) == ("Do better.", "7")
@@ -232,3 +232,18 @@ async def test_two_jobs_on_one_open_file_do_not_disturb_each_other(fork: bool, t
                 tasks.start_soon(one)
         assert source.read() == data
     assert results == [data, data]
+
+
+async def test_a_child_that_somebody_kills_is_not_said_to_need_memory(tmp_path: Path) -> None:
+    async def kill() -> None:
+        worker, other = await pids(tmp_path / "pids")
+        os.kill(worker, signal.SIGKILL)
+        os.kill(other, signal.SIGKILL)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            group.start_soon(kill)
+            with pytest.raises(InternalError, match=r"the reader of x\.pdf was killed from outside"):
+                await run_job(
+                    "support.worker_jobs:hang", b"", {"name": "x.pdf", "pids": str(tmp_path / "pids")}
+                )

@@ -96,6 +96,7 @@ async def _host(deps: Deps, args: ModelArgs) -> ToolResult:
     )
 
 
+@pytest.mark.defect
 @pytest.mark.parametrize("mode", ERAS)
 async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_log(
     mode: str, connect: Connect, app_of: Callable[..., App], caplog: pytest.LogCaptureFixture

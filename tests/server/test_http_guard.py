@@ -173,7 +173,7 @@ def test_a_request_keeps_the_id_that_it_came_with_and_gets_one_where_it_has_none
 def test_the_log_names_the_request_and_the_caller_and_never_the_token(
     guarded: App, capsys: pytest.CaptureFixture[str], restored: None
 ) -> None:
-    from glm_mcp.log import configure
+    from glm_mcp.server.log import configure
 
     configure("info", "json")
     asked(guarded, path="/mcp?x=secret", headers={**BEARER, "X-Request-Id": "mine"})

@@ -110,6 +110,34 @@ async def test_what_is_wrong_is_a_protocol_error_that_says_what(
     assert said in caught.value.error.message
 
 
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_client_that_gives_one_word_an_argument_loses_none(mode: str, connect: Connect) -> None:
+    """As Claude Code does: the words of the line to the declared arguments in turn, and what is left is dropped."""
+
+    def typed(prompt: types.Prompt, line: str) -> dict[str, str]:
+        return dict(zip([a.name for a in prompt.arguments or []], line.split(), strict=False))
+
+    with anyio.fail_after(10):
+        async with connect(client="claude-code", mode=mode) as client:
+            found = {p.name: p for p in (await client.list_prompts()).prompts}
+            said = {}
+            for name, line in (
+                ("ask-document", "report.pdf what was sold"),
+                ("ask-document", '"my report.pdf" who wrote "it"'),
+                ("ocr", "my shot.png"),
+                ("screenshot-to-code", "a.png react"),
+            ):
+                said[line] = text_of(await client.get_prompt(name, typed(found[name], line)))
+            with pytest.raises(MCPError, match="there is no argument 'word99'"):
+                await client.get_prompt("ocr", {"image": "a.png", "word99": "b"})
+    assert 'documents="report.pdf"' in said["report.pdf what was sold"]
+    assert said["report.pdf what was sold"].endswith("want to know: what was sold")
+    assert 'documents="my report.pdf"' in said['"my report.pdf" who wrote "it"']
+    assert said['"my report.pdf" who wrote "it"'].endswith('who wrote "it"')
+    assert 'images="my shot.png"' in said["my shot.png"]
+    assert "into react code" in said["a.png react"]
+
+
 async def test_a_prompt_goes_with_its_tool(connect: Connect) -> None:
     with anyio.fail_after(10):
         async with connect(GLM_TOOLS="read_document chat") as client:

@@ -14,8 +14,8 @@ import httpx
 from glm_mcp.glm.calls import Answer, Drawing, Inline, Job
 from glm_mcp.glm.client import GLMClient, Pace
 from glm_mcp.glm.messages import ChatRequest, Image, Message, Part, Text
+from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.transport import Transport
-from glm_mcp.progress import Progress
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator, Switches
 
@@ -57,8 +57,15 @@ async def client_of(
 
 
 def answering(handler: Callable[[httpx.Request], httpx.Response]) -> Transport:
-    """A transport whose network is a function."""
-    return Transport(httpx.MockTransport(handler))
+    """A transport whose network is a function. What it answers has not been read yet, as from a network."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        made = handler(request)
+        if not made.is_stream_consumed:
+            return made
+        return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))
+
+    return Transport(httpx.MockTransport(answer))
 
 
 def spoken(text: str, *parts: Part) -> tuple[Message, ...]:

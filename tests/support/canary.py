@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
+from mcp import Client, types
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
+from support.plain_words import told
 
 KEY = "c0ffee0123456789c0ffee0123456789.PlantedCanary42"
 SECRET = KEY.partition(".")[2]  # a half of it is too much
@@ -96,8 +97,11 @@ def _watching(name: str) -> Callable[..., Awaitable[Any]]:
             result: BaseModel = await plain(self, *given, **more)
         except MCPError as error:
             saw(f"error of {name}", f"{error!r} {error.error.model_dump_json()}")
+            told(error.error.message)
             raise
         saw(f"result of {name} {given[:1]}", result.model_dump_json())
+        if isinstance(result, types.CallToolResult) and result.is_error:
+            told("\n".join(block.text for block in result.content if isinstance(block, types.TextContent)))
         return result
 
     return call

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import anyio
 import anyio.lowlevel
 
-from glm_mcp.glm.level import RUN
-from glm_mcp.glm.limiter import Limiter, Limits
+from glm_mcp.glm.learnt.level import RUN
+from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.shared.share import Account, Shared
 
 REST = (10.0, 300.0)

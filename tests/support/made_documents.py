@@ -97,10 +97,10 @@ def pdf(
         stream = content.encode("latin-1")
         objects.append(f"<< /Length {len(stream)} >>\nstream\n".encode() + stream + b"\nendstream")
     objects += [field.encode() for field in fields]
-    return _assemble(objects)
+    return assemble(objects)
 
 
-def _assemble(objects: Sequence[bytes]) -> bytes:
+def assemble(objects: Sequence[bytes]) -> bytes:
     out = io.BytesIO()
     out.write(b"%PDF-1.4\n")
     places = []

@@ -66,7 +66,7 @@ class Group(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
 
     def main(
-        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **more: Any
     ) -> Any:
         given = list(sys.argv[1:] if args is None else args)
         zh = language() == "zh"
@@ -76,7 +76,7 @@ class Group(click.Group):
                 translate(self)
         try:
             _only_characters(given)
-            code = super().main(given, prog_name, standalone_mode=False)
+            code = super().main(given, prog_name, standalone_mode=False, **more)
         except GLMError as error:
             show_error(error)
             sys.exit(EXIT_USAGE)

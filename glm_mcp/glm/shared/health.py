@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from glm_mcp.glm.health import Health
+from glm_mcp.glm.learnt.health import Health
 
 EVENTS: dict[str, Callable[[Health, str, Any], None]] = {
     "refused": Health.refused,

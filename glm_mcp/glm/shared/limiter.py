@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from glm_mcp.glm.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant
-from glm_mcp.glm.limiter import REMEMBERED, Hear, unheard, wait_s
+from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant
+from glm_mcp.glm.learnt.limiter import REMEMBERED, Hear, unheard, wait_s
 from glm_mcp.glm.shared.connection import Connection, Lost
 
 STALE_S = 2.0  # what was last heard of the others says nothing after so long

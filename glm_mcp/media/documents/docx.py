@@ -34,12 +34,12 @@ def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     package = Package(archive, name, left_out)
     main = package.main("word/document.xml", *_named_otherwise(package))
     tree = package.tree(main)
-    body = next(descendants(tree, "w:body"), None) if tree is not None else None
-    if body is None:
+    bodies = list(descendants(tree, "w:body")) if tree is not None else []
+    if not bodies:
         what = "is damaged: its main text cannot be read" if main else "holds no text document"
         raise UnsupportedMedia(f"{name} {what}", "Save it again as DOCX, or as PDF.")
     story = _story(package, main)
-    blocks = Blocks(story, main).texts(body)
+    blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
     return one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes())

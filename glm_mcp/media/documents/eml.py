@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
@@ -11,11 +12,14 @@ from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.html import decode_html, html_markdown
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import choose, one_text, result
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Reply-To", "Date")
 _BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
+# The line before each mail of a mailbox, and those of a text that would look like it.
+_BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
+_QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
 _TEXT = 200_000  # characters of an attached text
@@ -138,3 +142,15 @@ def _header(message: EmailMessage | Message, title: str) -> str:
 
 def mail_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     return read_mail(file.read(), params.get("pages"), params["name"], params.get("encoding")), []
+
+
+def mailbox_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """A mailbox (mbox), one page a mail. Raises InvalidRequest (pages), MissingExtra."""
+    name = params["name"]
+    mails = _BETWEEN.split(file.read())[1:]
+    chosen = choose(params.get("pages"), len(mails), name, unit="mail")
+    rows = [
+        (n, f"mail {n}", mail_text(_QUOTED.sub(rb"\1", mails[n - 1]), name, params.get("encoding")), "")
+        for n in chosen
+    ]
+    return result("mbox", rows, len(mails)), []

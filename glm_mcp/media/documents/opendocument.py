@@ -2,85 +2,107 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.odf.container import open_container
+from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, picture
+from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
-_SILENT = frozenset(
-    (
-        "tracked-changes",
-        "forms",
-        "table-of-content-source",
-        "sequence-decls",
-        "bookmark",
-        "binary-data",
-        "title",
-        "desc",
-    )
-)
 
 
 def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Raises UnsupportedMedia, InvalidRequest (pages, encryption)."""
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, encryption)."""
     name = params["name"]
-    return read_open_document(open_zip(file, name), params.get("pages"), name, params["kind"]), []
-
-
-def open_contents(archive: zipfile.ZipFile, name: str) -> ET.Element:
-    """The tree of content.xml. Raises UnsupportedMedia, InvalidRequest (encryption)."""
-    refuse_encrypted(archive, name)
-    tree = parse(archive, "content.xml", name)
-    if tree is None:
-        raise UnsupportedMedia(f"{name} is damaged: it has no contents", "Save it again, or as PDF.")
-    return tree
-
-
-def refuse_encrypted(archive: zipfile.ZipFile, name: str) -> None:
-    if b"encryption-data" in member(archive, "META-INF/manifest.xml", name):
-        raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
+    return read_open_document(open_container(file, name), params.get("pages"), name, params["kind"]), []
 
 
 def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, kind: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia, InvalidRequest (pages, encryption)."""
-    tree = open_contents(archive, name)
-    body = next((e for e in tree.iter() if local(e) == "body"), None)
-    if body is None:
+    """Raises UnsupportedMedia, InvalidRequest (pages)."""
+    tree = parse(archive, "content.xml", name)
+    body = None if tree is None else next((e for e in tree.iter() if local(e) == "body"), None)
+    if tree is None or body is None:
         raise UnsupportedMedia(f"{name} is damaged: it has no contents", "Save it again, or as PDF.")
-    lists = {attribute(e, "name"): e for e in tree.iter() if local(e) == "list-style"}
-    writer = Writer(archive, name, lists)
+    styles = _styles(archive, name)
+    trees = [styles, tree]
+    writer = Writer(archive, name, Inline(archive, name, trees), Numbering(trees))
+    if any(local(e) == "deletion" and "".join(e.itertext()).strip() for e in body.iter()):
+        writer.left_out.add("words whose deletion is tracked", "the text")
     slides = [e for e in body.iter() if local(e) == "page"]
     if not slides:
-        blocks = [*writer.blocks(body), *_furniture(archive, name)]
+        blocks = [*writer.blocks(body), *_furniture(styles, writer)]
         return one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
     chosen = choose(spec, len(slides), name, unit="slide")
-    rows = [(n, f"slide {n}", "\n\n".join(writer.blocks(slides[n - 1])), "") for n in chosen]
+    furniture = _SlideFurniture(writer, body, styles)
+    rows = []
+    for number in chosen:
+        slide = slides[number - 1]
+        blocks = [*writer.blocks(slide), *furniture.of(slide)]
+        rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), ""))
     return result(kind, rows, len(slides), writer.left_out.notes())
 
 
-def _furniture(archive: zipfile.ZipFile, name: str) -> list[str]:
+def _styles(archive: zipfile.ZipFile, name: str) -> ET.Element:
+    with contextlib.suppress(UnsupportedMedia):
+        if (tree := parse(archive, "styles.xml", name)) is not None:
+            return tree
+    return ET.Element("none")
+
+
+def _furniture(styles: ET.Element, writer: Writer) -> list[str]:
     """The texts of page headers and footers, each once."""
-    try:
-        tree = parse(archive, "styles.xml", name)
-    except UnsupportedMedia:
-        return []
     lines: dict[str, None] = {}
-    for node in () if tree is None else tree.iter():
+    for node in styles.iter():
         kind = local(node).partition("-")[0]
         if kind in ("header", "footer") and local(node) in (kind, f"{kind}-left", f"{kind}-first"):
-            words = " / ".join(filter(None, (inline(p) for p in node.iter() if local(p) == "p")))
+            words = " / ".join(filter(None, (writer.inline.text(p) for p in node.iter() if local(p) == "p")))
             if len(words) > 2:
                 lines[f"[page {kind}: {words}]"] = None
     return list(lines)
+
+
+class _SlideFurniture:
+    """What slides share: their headers and footers, and the words on the page behind them; each once."""
+
+    def __init__(self, writer: Writer, body: ET.Element, styles: ET.Element) -> None:
+        self._said = {
+            (local(e).removesuffix("-decl"), attribute(e, "name")): " ".join((e.text or "").split())
+            for e in body.iter()
+            if local(e) in ("header-decl", "footer-decl")
+        }
+        self._behind = {attribute(e, "name"): e for e in styles.iter() if local(e) == "master-page"}
+        self._writer = writer
+        self._told: set[str] = set()
+
+    def of(self, slide: ET.Element) -> Iterator[str]:
+        for kind in ("header", "footer"):
+            words = self._said.get((kind, attribute(slide, f"use-{kind}-name")), "")
+            yield from self._once(f"[page {kind}: {words}]" if words else "")
+        behind = self._behind.get(attribute(slide, "master-page-name"))
+        shapes = ET.Element("shapes")
+        # Places to fill in have a class; the notes' page is no part of the slide.
+        shapes.extend(
+            e
+            for e in (behind if behind is not None else ())
+            if not attribute(e, "class") and local(e) != "notes"
+        )
+        words = " / ".join(" ".join(block.split()) for block in self._writer.blocks(shapes))
+        yield from self._once(f"[slide master: {words}]" if words.strip() else "")
+
+    def _once(self, line: str) -> Iterator[str]:
+        if line and line not in self._told:
+            self._told.add(line)
+            yield line
 
 
 @dataclass(slots=True)
@@ -89,21 +111,18 @@ class Writer:
 
     archive: zipfile.ZipFile
     name: str
-    lists: dict[str, ET.Element]
+    inline: Inline
+    numbering: Numbering
     left_out: LeftOut = field(default_factory=LeftOut)
-    numbers: dict[tuple[str, int], int] = field(default_factory=dict)  # the last of each list style and level
 
     def blocks(self, node: ET.Element) -> Iterator[str]:
         for child in node:
             match local(child):
                 case "h":
-                    level = attribute(child, "outline-level")
-                    text = inline(child)
-                    if text:
-                        yield f"{'#' * min(int(level) if level.isdecimal() else 1, 6)} {text}"
+                    yield from filter(None, [self._heading(child)])
                     yield from self.anchored(child)
                 case "p":
-                    yield from filter(None, [inline(child)])
+                    yield from filter(None, [self.inline.text(child)])
                     yield from self.anchored(child)
                 case "list":
                     yield "\n".join(self._list(child, 0, ""))
@@ -112,11 +131,20 @@ class Writer:
                 case "notes":
                     yield from (f"Notes: {b}" for b in self.blocks(child))
                 case "annotation":
-                    yield comment(child)
+                    yield self.inline.comment(child)
                 case "frame":
                     yield from self.frame(child)
-                case name if name not in _SILENT:
+                case name if name not in SILENT:
                     yield from self.blocks(child)
+
+    def _heading(self, node: ET.Element) -> str:
+        given = attribute(node, "outline-level")
+        level = min(int(given), 10) if given.isdecimal() else 1
+        text = self.inline.text(node, heading=True)
+        number = (
+            "" if not text or attribute(node, "is-list-header") == "true" else self.numbering.heading(level)
+        )
+        return f"{'#' * min(level, 6)} {f'{number} ' if number else ''}{text}" if text else ""
 
     def anchored(self, node: ET.Element) -> Iterator[str]:
         """Text boxes, shapes and charts that hang in a paragraph, each once; they hold paragraphs of their own."""
@@ -124,7 +152,7 @@ class Writer:
             match local(child):
                 case "frame":
                     yield from self.frame(child, shown=True)
-                case "custom-shape" | "rect" | "ellipse" | "circle" | "polygon" | "path" | "line" | "caption":
+                case name if name in DRAWN:
                     yield from self.blocks(child)
                 case "note" | "annotation":
                     pass
@@ -132,11 +160,14 @@ class Writer:
                     yield from self.anchored(child)
 
     def frame(self, node: ET.Element, *, shown: bool = False) -> Iterator[str]:
-        """A frame's text box, table, chart or picture. `shown`: the paragraph has named its picture already."""
+        """A frame's text box, table, chart or picture. `shown`: the paragraph has named its picture or formula already."""
+        if formula := self.inline.formula(node):
+            yield from () if shown else (formula,)
+            return
         if (chart := self.chart(node)) is not None:
             yield from chart
             return
-        parts = [e for e in node if local(e) not in (*_SILENT, "image", "object")]
+        parts = [e for e in node if local(e) not in (*SILENT, "image", "object")]
         pictured = any(local(e) == "image" for e in node)
         if pictured and not shown and not parts:
             yield picture(node)
@@ -146,22 +177,32 @@ class Writer:
     def chart(self, node: ET.Element) -> list[str] | None:
         """The title and data of the chart in a frame; None when it holds none."""
         holder = next((e for e in node if local(e) == "object"), None)
-        target = "" if holder is None else posixpath.normpath(attribute(holder, "href")).removeprefix("./")
-        if not target or target.startswith((".", "/")):
+        if holder is None:
             return None
-        try:
-            tree = parse(self.archive, f"{target}/content.xml", self.name)
-        except UnsupportedMedia:
-            self.left_out.add("objects that are damaged", target)
-            return []
+        tree: ET.Element | None = holder  # in a file that is one XML file
+        if all(local(e) != "document" for e in holder):
+            target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
+            if not target or target.startswith((".", "/")):
+                return None
+            try:
+                tree = parse(self.archive, f"{target}/content.xml", self.name)
+            except UnsupportedMedia:
+                self.left_out.add("objects that are damaged", target)
+                return []
         chart = (
             None if tree is None else next((e for e in tree.iter() if local(e) == "chart" and len(e)), None)
         )
         if chart is None:
-            words = [] if tree is None else [inline(e) for e in tree.iter() if local(e) in ("p", "h")]
+            words = (
+                [] if tree is None else [self.inline.text(e) for e in tree.iter() if local(e) in ("p", "h")]
+            )
             return list(filter(None, words)) or None
         titles = [
-            inline(p) for e in chart.iter() if local(e) in ("title", "subtitle") for p in e if local(p) == "p"
+            self.inline.text(p)
+            for e in chart.iter()
+            if local(e) in ("title", "subtitle")
+            for p in e
+            if local(p) == "p"
         ]
         data = next((e for e in chart.iter() if local(e) == "table"), None)
         head = f"Chart: {titles[0]}" if titles else "Chart:"
@@ -170,24 +211,18 @@ class Writer:
 
     def _list(self, node: ET.Element, depth: int, inherited: str) -> Iterator[str]:
         name = attribute(node, "style-name") or inherited
-        style = self.lists.get(name)
-        numbered = style is not None and any(
-            local(level) == "list-level-style-number" and attribute(level, "level") in ("", str(depth + 1))
-            for level in style
-        )
-        key = name, depth
         if attribute(node, "continue-numbering") != "true" and not attribute(node, "continue-list"):
-            self.numbers[key] = 0
+            self.numbering.restart(name, depth + 1)
         for item in (e for e in node if local(e) in ("list-item", "list-header")):
-            start = attribute(item, "start-value")
-            self.numbers[key] = int(start) if start.isdecimal() else self.numbers.get(key, 0) + 1
-            mark = f"{self.numbers[key]}." if numbered else "-"
             first = local(item) == "list-item"
+            # An item that holds a list alone has no line of its own.
+            own = first and any(local(e) in ("p", "h") for e in item)
+            mark = self.numbering.mark(name, depth + 1, attribute(item, "start-value")) if own else " "
             for child in item:
                 if local(child) == "list":
                     yield from self._list(child, depth + 1, name)
                 elif local(child) in ("p", "h"):
-                    text = inline(child)
+                    text = self.inline.text(child)
                     if text:
                         yield f"{'  ' * depth}{mark if first else ' '} {text}"
                     first = False
@@ -211,10 +246,15 @@ class Writer:
 
     def _cell(self, cell: ET.Element) -> str:
         """A table within a cell becomes words."""
-        inner = [flat(self._table(e)) for e in cell if local(e) == "table"]
-        rest = ET.Element("cell")
-        rest.extend(e for e in cell if local(e) != "table")
-        return "\n".join(filter(None, [*self.blocks(rest), *inner]))
+        written: list[str] = []
+        for part in cell:
+            if local(part) == "table":
+                written.append(flat(self._table(part)))
+            else:
+                one = ET.Element("cell")
+                one.append(part)
+                written += self.blocks(one)
+        return "\n".join(filter(None, written))
 
 
 def _rows(node: ET.Element) -> Iterator[ET.Element]:
@@ -229,64 +269,3 @@ def _rows(node: ET.Element) -> Iterator[ET.Element]:
 def times(node: ET.Element, name: str) -> int:
     value = attribute(node, name)
     return min(max(int(value), 1), _REPEATS) if value.isdecimal() else 1
-
-
-def picture(frame: ET.Element) -> str:
-    alt = next((e.text for e in frame if local(e) in ("title", "desc") and e.text), "")
-    return f"[picture: {alt}]" if alt else "[picture]"
-
-
-def comment(node: ET.Element) -> str:
-    author = next((e.text or "" for e in node if local(e) == "creator"), "").strip()
-    words = " ".join(filter(None, (inline(p) for p in node.iter() if local(p) == "p")))
-    return f"[comment{f', {author}' if author else ''}: {words}]"
-
-
-def inline(node: ET.Element) -> str:
-    """The words of a paragraph in their line, without what hangs in it."""
-    return _text(node).strip(" ")
-
-
-def _text(node: ET.Element) -> str:
-    pieces = [_plain(node.text)]
-    for child in node:
-        match local(child):
-            case "s":
-                count = attribute(child, "c")
-                pieces.append(" " * (min(int(count), 100) if count.isdecimal() else 1))
-            case "tab":
-                pieces.append("\t")
-            case "line-break":
-                pieces.append("\n")
-            case "note":
-                body = next((e for e in child if local(e) == "note-body"), None)
-                pieces.append(f" [note: {' '.join(_text(body).split())}]" if body is not None else "")
-            case "annotation":
-                pieces.append(f" {comment(child)}")
-            case "frame":
-                pieces.append(picture(child) if _is_picture(child) else "")
-            case "a":
-                pieces.append(_link(child))
-            case "custom-shape" | "rect" | "ellipse" | "circle" | "polygon" | "path" | "line" | "caption":
-                pass  # their paragraphs stand apart
-            case name if name not in _SILENT:
-                pieces.append(_text(child))
-        pieces.append(_plain(child.tail))
-    return "".join(pieces)
-
-
-def _plain(text: str | None) -> str:
-    """White space in the file is one space; what is meant stands in elements of its own."""
-    return re.sub(r"\s+", " ", text) if text else ""
-
-
-def _is_picture(frame: ET.Element) -> bool:
-    names = {local(e) for e in frame}
-    return "image" in names and not names & {"text-box", "object", "table"}
-
-
-def _link(node: ET.Element) -> str:
-    words, target = _text(node), attribute(node, "href")
-    if not words.strip() or not re.match(r"(?:https?|mailto|ftp):", target) or target.endswith(words):
-        return words
-    return f"[{words}]({target.replace(' ', '%20').replace(')', '%29')})"

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.page.text_layer import letters_in, why_seen
+from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, why_seen
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -47,9 +48,9 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
-            text = upright(page, _markdown(page))
+            text = reordered(page, upright(page, _markdown(page)))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
-            blocks = [text, _form(page), *annotation_blocks(page)]
+            blocks = [text, _form(page), *annotation_blocks(page, text)]
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
     notes = (
@@ -184,7 +185,7 @@ def _list(numbers: Iterable[int]) -> str:
 
 def _markdown(page: Any) -> str:
     # A page without text comes as an empty code block.
-    text = clean_text(page.markdown).strip()
+    text = letters_of_signs(clean_text(page.markdown).strip(), page)
     return "" if re.fullmatch(r"```\w*\s*```", text) else text
 
 

@@ -39,7 +39,8 @@ def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
             f"{name} holds no slides that can be read", "Save it again as PPTX, or as PDF."
         )
     chosen = choose(spec, len(slides), name, unit="slide")
-    rows = [_page(package, slides[n - 1], n) for n in chosen]
+    told: set[str] = set()  # of what slides share
+    rows = [_page(package, slides[n - 1], n, told) for n in chosen]
     return result("pptx", rows, len(slides), left_out.notes())
 
 
@@ -61,7 +62,7 @@ def _relation(element: ET.Element) -> str:
     return next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
 
 
-def _page(package: Package, part: str, number: int) -> tuple[int, str, str, str]:
+def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int, str, str, str]:
     place = f"slide {number}"
     tree = package.tree(part)
     if tree is None:
@@ -74,6 +75,10 @@ def _page(package: Package, part: str, number: int) -> tuple[int, str, str, str]
         blocks.insert(0, f"# {slide.title}")
     blocks += slide.comments()
     blocks += slide.notes()
+    shared = [] if attribute(tree, "showMasterSp") in ("0", "false") else slide.behind()
+    for line in shared:
+        blocks += [line] if line not in told else []
+        told.add(line)
     hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
     return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
 
@@ -206,6 +211,9 @@ class _Slide:
     def notes(self) -> Iterator[str]:
         for path in self.package.linked(self.part, "notesSlide"):
             tree = self.package.tree(path)
+            for frame in () if tree is None else descendants(tree, "p:graphicFrame"):
+                inner = _Slide(self.package, path, self.place)
+                yield from (f"Notes:\n\n{block}" for block in inner._frame(frame) if block)
             for shape in () if tree is None else descendants(tree, "p:sp"):
                 holder = next(descendants(shape, "p:ph"), None)
                 kind = "" if holder is None else attribute(holder, "type") or "body"
@@ -218,6 +226,23 @@ class _Slide:
                 words = "\n".join(lines).strip()
                 if words:
                     yield f"Notes: {words}"
+
+    def behind(self) -> Iterator[str]:
+        """The words of the layout and the master that show on the slide: what is no place to fill in."""
+        for layout in self.package.linked(self.part, "slideLayout"):
+            for path in (layout, *self.package.linked(layout, "slideMaster")):
+                tree = self.package.tree(path)
+                shapes = ET.Element("shapes")
+                found = child(tree, "p:cSld", "p:spTree") if tree is not None else None
+                shapes.extend(
+                    e
+                    for e in (found if found is not None else ())
+                    if next(descendants(e, "p:ph"), None) is None
+                )
+                blocks = _Slide(self.package, path, self.place).shapes(shapes)
+                words = " / ".join(" ".join(b.split()) for b in blocks if b and not b.startswith("[picture"))
+                if words:
+                    yield f"[slide master: {words}]"
 
     def comments(self) -> Iterator[str]:
         """Comments of both forms, with their answers."""

@@ -1,4 +1,4 @@
-"""RTF: its text, with tables, by the few rules that text needs. Pictures and styles are left out."""
+"""RTF: its text, with tables, notes, comments, text boxes, page headers and formulas, by the rules that text needs."""
 
 from __future__ import annotations
 
@@ -6,172 +6,79 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from glm_mcp.media.documents.markdown import table
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import LeftOut, one_text
+from glm_mcp.media.documents.richtext.words import (
+    APART,
+    CHARSETS,
+    DEAD,
+    FORMULA,
+    IN_LINE,
+    KEPT,
+    PROPERTIES,
+    SIGNS,
+    TOKEN,
+    address,
+    code_page,
+    shown_without_result,
+)
+from glm_mcp.media.documents.richtext.writer import Writer
 
-_TOKEN = re.compile(
-    r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<sign>[^a-zA-Z])|(?P<brace>[{}])|(?P<text>[^\\{}]+)",
-    re.DOTALL,
-)
-# Groups that are not text of the document.
-_SKIPPED = frozenset(
-    (
-        *(
-            "fonttbl",
-            "colortbl",
-            "stylesheet",
-            "info",
-            "pict",
-            "object",
-            "themedata",
-            "colorschememapping",
-            "datastore",
-        ),
-        *(
-            "listtable",
-            "listoverridetable",
-            "revtbl",
-            "rsidtbl",
-            "generator",
-            "xmlnstbl",
-            "latentstyles",
-            "fldinst",
-        ),
-        *(
-            "filetbl",
-            "mmathPr",
-            "bkmkstart",
-            "bkmkend",
-            "pn",
-            "atnid",
-            "atnauthor",
-            "annotation",
-            "shppict",
-        ),
-        *(
-            "nonshppict",
-            "shprslt",
-            "header",
-            "headerl",
-            "headerr",
-            "headerf",
-            "footer",
-            "footerl",
-            "footerr",
-            "footerf",
-        ),
-    )
-)
-_SIGNS = {
-    "par": "\n",
-    "sect": "\n",
-    "page": "\n",
-    "line": "\n",
-    "tab": "\t",
-    "emdash": "—",
-    "endash": "–",
-    "lquote": "‘",
-    "rquote": "’",
-    "ldblquote": "“",
-    "rdblquote": "”",
-    "bullet": "•",
-    "emspace": " ",
-    "enspace": " ",
-}
-# \fcharset to code page, from the format's description.
-_CHARSETS = {
-    128: "cp932",
-    129: "cp949",
-    134: "gb18030",
-    136: "big5hkscs",
-    161: "cp1253",
-    162: "cp1254",
-    163: "cp1258",
-    177: "cp1255",
-    178: "cp1256",
-    186: "cp1257",
-    204: "cp1251",
-    222: "cp874",
-    238: "cp1250",
-}
-_PAGES = {936: "gb18030", 950: "big5hkscs", 65001: "utf-8", 10000: "mac_roman"}
+
+@dataclass(slots=True)
+class _Part:
+    """A group whose end means something. `kind`: as in APART, IN_LINE, or "formula". `start`: the pieces of the line before it
+    and the blocks; of a field: the instructions before its own.
+    """
+
+    kind: str
+    writer: Writer
+    start: tuple[int, int] = (0, 0)
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """What a group inherits and its end restores."""
 
-    skip: bool = False
+    skip: bool = False  # its text is not of the document
+    dead: bool = False  # nor is anything in it
     after: int = 1  # characters that stand in for a \u, for readers that lack it
     codec: str = "cp1252"
     fonts: bool = False  # inside the font table
-
-
-@dataclass(slots=True)
-class _Writer:
-    """Text as it comes, and the table that is open."""
-
-    blocks: list[str] = field(default_factory=list)
-    line: list[str] = field(default_factory=list)
-    cells: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    in_table: bool = False
-
-    def write(self, text: str) -> None:
-        self.line.append(text)
-        if text == "\n" and not self.in_table:
-            self.flush()
-
-    def end_cell(self) -> None:
-        self.cells.append("".join(self.line).strip())
-        self.line = []
-
-    def end_row(self) -> None:
-        if self.cells:
-            self.rows.append(self.cells)
-        self.cells = []
-
-    def flush(self) -> None:
-        text = "".join(self.line)
-        self.line = []
-        if text.strip():
-            self.end_table()
-        self.blocks.append(text)
-
-    def end_table(self) -> None:
-        if self.rows:
-            self.blocks.append("\n\n" + table(self.rows) + "\n\n")
-            self.rows = []
-
-    def finish(self) -> str:
-        self.flush()
-        self.end_row()
-        self.end_table()
-        blocks = [re.sub(r"\n", "\n\n", b) if not b.startswith("\n\n|") else b for b in self.blocks]
-        return re.sub(r"\n{3,}", "\n\n", "".join(blocks)).strip()
+    part: _Part = field(default_factory=lambda: _Part("", Writer()))
+    deleted: bool = False
+    struck: bool = False
+    script: str = ""  # "^" or "~" around what stands high or low
 
 
 class _Reader:
     def __init__(self) -> None:
-        self.out = _Writer()
-        self.state = _State()
+        self.main = _Part("", Writer())
+        self.state = _State(part=self.main)
         self.stack: list[_State] = []
         self.held = bytearray()  # bytes of one code page: a character may come in two pieces
         self.codec = "cp1252"
         self.fonts: dict[int, str | None] = {}
         self.font = 0
         self.to_skip = 0  # stand-in characters after a \u
-        self.star = False
+        self.star = self.opened = False
         self.high = ""  # first half of a \u pair
+        self.author = ""
+        self.instructions: list[str] = []  # of the fields that are open
+        self.property = ""
+        self.alt = ""
+        self.notes: list[str] = []
+        self.furniture: dict[str, None] = {}
+        self.left_out = LeftOut()
 
     def read(self, source: str) -> str:
-        for token in _TOKEN.finditer(source):
+        for token in TOKEN.finditer(source):
             if token["hex"]:
                 self._hex(int(token["hex"], 16))
             elif token["text"] is not None:
                 self._text(token["text"].replace("\r", "").replace("\n", ""))
             elif token["sign"] == "*":
-                self.star = True
+                self.star = self.opened  # elsewhere it means nothing
                 continue
             else:
                 self._release()
@@ -181,16 +88,31 @@ class _Reader:
                     self._sign(token["sign"])
                 else:
                     self._word(token["word"], int(token["number"]) if token["number"] else None)
-            self.star = False
+            self.star, self.opened = False, token["brace"] == "{"
         self._release()
-        return self.out.finish()
+        while self.stack:
+            self._brace("}")
+        footnotes = [f"[^{i}]: {text}" for i, text in enumerate(self.notes, 1)]
+        return "\n\n".join(filter(None, [self.main.writer.finish(), *footnotes, *self.furniture]))
 
     def _release(self) -> None:
         if self.held:
             text = self.held.decode(self.state.codec, "replace")
             # A single high letter in a font without a charset, in a file of a double-byte code page.
-            self.out.write(text if "\ufffd" not in text else self.held.decode("cp1252", "replace"))
+            self._write(text if "\ufffd" not in text else self.held.decode("cp1252", "replace"))
             self.held.clear()
+
+    def _write(self, text: str) -> None:
+        state = self.state
+        if state.deleted:
+            if text.strip():
+                self.left_out.add("words whose deletion is tracked", "the text")
+            return
+        mark = state.script or ("~~" if state.struck else "")
+        if mark and text.strip():
+            words = text.strip()
+            text = text.replace(words, f"{mark}{words}{mark}", 1)
+        state.part.writer.write(text)
 
     def _hex(self, byte: int) -> None:
         if self.to_skip:
@@ -211,56 +133,144 @@ class _Reader:
         if brace == "{":
             self.stack.append(self.state)
         elif self.stack:
+            part = self.state.part
             self.state = self.stack.pop()
+            if part is not self.state.part:
+                self._end(part)
 
     def _sign(self, sign: str) -> None:
         if self.to_skip:
             self.to_skip -= 1
         elif not self.state.skip:
-            self.out.write(
+            self._write(
                 {"~": "\xa0", "_": "‑", "\n": "\n", "\r": "\n"}.get(sign, sign if sign in "\\{}" else "")
             )
 
     def _word(self, word: str, number: int | None) -> None:
+        if word in ("ansicpg", "fonttbl", "f", "fcharset", "uc"):
+            self._letters(word, number)
+        elif self.state.dead:
+            return
+        elif word in DEAD:
+            self.state = replace(self.state, skip=True, dead=True)
+        elif word in IN_LINE:
+            self._begin(IN_LINE[word], skip=word == "pict" or (word == "field" and self.state.skip))
+        elif word in APART:
+            self._begin(APART[word], skip=False)
+        elif word in FORMULA:
+            self._begin("formula", skip=False)
+            before, self.state.part.after = FORMULA[word]
+            self._write(before)
+        elif word in PROPERTIES:
+            self.state = replace(self.state, skip=True)
+        elif self.star:
+            # A text box lies in a group for newer readers, which otherwise holds no text.
+            self.state = replace(self.state, skip=word not in KEPT)
+        elif not self.state.skip:
+            self._layout(word, number)
+
+    def _letters(self, word: str, number: int | None) -> None:
         match word:
             case "ansicpg":
-                self.codec = _code_page(number)
+                self.codec = code_page(number)
                 self.state = replace(self.state, codec=self.codec)
             case "fonttbl":
-                self.state = replace(self.state, skip=True, fonts=True)
+                self.state = replace(self.state, skip=True, dead=True, fonts=True)
             case "f":
                 self.font = number or 0
                 if not self.state.fonts:
                     self.state = replace(self.state, codec=self.fonts.get(self.font) or self.codec)
             case "fcharset" if self.state.fonts:
-                self.fonts[self.font] = _CHARSETS.get(number or 0)
+                self.fonts[self.font] = CHARSETS.get(number or 0)
             case "uc":
                 self.state = replace(self.state, after=1 if number is None else max(number, 0))
-            case "shptxt":  # the text of a text box, inside a group for newer readers
-                self.state = replace(self.state, skip=False)
-            case _ if word in _SKIPPED or self.star:
-                # A text box lies in a group for newer readers, which otherwise holds no text.
-                self.state = replace(self.state, skip=True)
-            case _ if not self.state.skip:
-                self._layout(word, number)
+
+    def _begin(self, kind: str, *, skip: bool) -> None:
+        """The rest of the group is a part of its own; pictures, results and formulas stay in the line."""
+        writer = self.state.part.writer
+        start = (len(self.instructions), 0) if kind == "field" else (len(writer.line), len(writer.blocks))
+        if kind in APART.values():
+            part = _Part(kind, Writer())
+            self.state = replace(self.state, skip=skip, part=part, struck=False, script="")
+        else:
+            self.state = replace(self.state, skip=skip, part=_Part(kind, writer, start))
+        if kind == "picture":
+            self.alt = ""
+
+    def _end(self, part: _Part) -> None:
+        writer = self.state.part.writer
+        if part.kind == "picture":
+            self._write(f"[picture: {self.alt}]" if self.alt else "[picture]")
+        elif part.kind == "formula":
+            self._write(part.after)
+        elif part.kind == "result":
+            self._end_result(part)
+        elif part.kind == "field" and len(self.instructions) > part.start[0]:
+            self._write(shown_without_result(self.instructions.pop()))
+        elif part.kind in APART.values():
+            self._end_apart(part.kind, part.writer.finish(), writer)
+
+    def _end_apart(self, kind: str, text: str, writer: Writer) -> None:
+        words = " ".join(text.split())
+        match kind:
+            case "header" | "footer" if len(words) > 2:
+                self.furniture[f"[page {kind}: {' / '.join(text.split(chr(10) * 2))}]"] = None
+            case "footnote":
+                self.notes.append(text.strip())
+                writer.write(f"[^{len(self.notes)}]")
+            case "annotation":
+                by, self.author = f", {self.author}" if self.author else "", ""
+                self._write(f" [comment{by}: {words}]")
+            case "atnauthor":
+                self.author = words
+            case "fldinst":
+                self.instructions.append(text)
+            case "objclass" if words:
+                self._write(f"[embedded: {words}]")
+            case "box" if words:
+                writer.hang(text)
+            case "listtext":
+                writer.mark(words)
+            case "sn":
+                self.property = words
+            case "sv" if self.property == "wzDescription":
+                self.alt = words
+            case "sv" if self.property == "gtextUNICODE" and words:
+                self.main.writer.hang(text)
+
+    def _end_result(self, part: _Part) -> None:
+        instruction = self.instructions.pop() if self.instructions else ""
+        url, writer = address(instruction), part.writer
+        at, blocks = part.start
+        words = "".join(writer.line[at:]) if len(writer.blocks) == blocks else ""
+        if url and words.strip() and "\n" not in words and url not in (words, f"mailto:{words}"):
+            writer.line[at:] = [f"[{words}]({url})"]
+        elif url and url not in words:
+            self._write(f" ({url})")
+        elif not words.strip():
+            self._write(shown_without_result(instruction))
 
     def _layout(self, word: str, number: int | None) -> None:
+        part = self.state.part
+        if word == "u" and number is not None:
+            self._unicode(number % 65536)
+            self.to_skip = self.state.after
+        elif word in SIGNS:
+            self._write(SIGNS[word])
+        elif not part.writer.lay_out(word, number, inner=part.kind == "inner table"):
+            self._look(word, on=number != 0)
+
+    def _look(self, word: str, *, on: bool) -> None:
         match word:
-            case "u" if number is not None:
-                self._unicode(number % 65536)
-                self.to_skip = self.state.after
-            case "cell" | "nestcell":
-                self.out.end_cell()
-            case "row" | "nestrow":
-                self.out.end_row()
-            case "intbl":
-                self.out.in_table = True
-            case "pard":
-                self.out.in_table = False
             case "plain":
-                self.state = replace(self.state, codec=self.codec)
-            case _ if word in _SIGNS:
-                self.out.write(_SIGNS[word])
+                self.state = replace(self.state, codec=self.codec, deleted=False, struck=False, script="")
+            case "deleted":
+                self.state = replace(self.state, deleted=on)
+            case "strike" | "striked":
+                self.state = replace(self.state, struck=on)
+            case "super" | "sub" | "nosupersub":
+                script = {"super": "^", "sub": "~"}.get(word, "") if on else ""
+                self.state = replace(self.state, script=script)
 
     def _unicode(self, code: int) -> None:
         if 0xD800 <= code < 0xDC00:
@@ -268,17 +278,7 @@ class _Reader:
             return
         text = (self.high + chr(code)).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         self.high = ""
-        self.out.write(text)
-
-
-def _code_page(number: int | None) -> str:
-    if number in _PAGES:
-        return _PAGES[number]
-    try:
-        b"a".decode(f"cp{number}")
-    except LookupError:
-        return "cp1252"
-    return f"cp{number}"
+        self._write(text)
 
 
 def _without_binary(data: bytes) -> bytes:
@@ -297,4 +297,7 @@ def rtf_text(data: bytes) -> str:
 
 
 def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    return one_text("rtf", rtf_text(file.read()), params.get("pages"), params["name"]), []
+    """Raises InvalidRequest (pages)."""
+    reader = _Reader()
+    text = reader.read(_without_binary(file.read()).decode("latin-1"))
+    return one_text("rtf", text, params.get("pages"), params["name"], reader.left_out.notes()), []

@@ -1,19 +1,24 @@
-"""Workbooks: each sheet a page with its cells as a Markdown table, hidden ones too. XLSX and ODS are read from their
-XML; the binary forms (XLS, XLSB) by calamine, which knows values and dates but no other number formats.
+"""Workbooks: each sheet a page with its cells as a Markdown table as they are shown, hidden ones too. The forms before
+Excel 97 are read by calamine, which knows values and dates but no other number formats.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
+import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.ooxml.number_format import general
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid, sheet_text
 from glm_mcp.media.documents.sheets.ods import read_ods
+from glm_mcp.media.documents.sheets.xls import is_new, read_xls
+from glm_mcp.media.documents.sheets.xlsb import read_xlsb
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
 from glm_mcp.media.documents.zip_xml import open_zip
 
@@ -25,24 +30,42 @@ _SAVE = "Save it again as XLSX or CSV."
 def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls or ods.
 
-    Raises MissingExtra (XLS, XLSB), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password).
+    Raises MissingExtra (XLS), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password).
     """
     name, kind, spec = params["name"], params["kind"], params.get("pages")
-    if kind == "xlsx":
-        return read_xlsx(Package(open_zip(file, name), name, LeftOut()), spec, name), []
+    if kind == "xls":
+        return _xls(file, spec, name), []
     if kind == "ods":
-        return read_ods(open_zip(file, name), spec, name), []
+        return read_ods(open_container(file, name), spec, name), []
+    package = Package(open_zip(file, name), name, LeftOut())
+    return (read_xlsx if kind == "xlsx" else read_xlsb)(package, spec, name), []
+
+
+def _xls(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
+    try:
+        import olefile
+    except ImportError:
+        raise MissingExtra("office", "reading an XLS") from None
     file.seek(0)
-    if kind == "xls" and _LOCKED_XLS.search(file.read()):
+    data = file.read()
+    if _LOCKED_XLS.search(data):
         raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
-    return _binary(file, spec, name, kind), []
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as container:
+            streams = [name for name in ("Workbook", "Book") if container.exists(name)]
+            stream = bytes(container.openstream(streams[0]).read()) if streams else b""
+        if is_new(stream):
+            return read_xls(stream, spec, name)
+    except (OSError, ValueError, IndexError, struct.error):
+        pass  # damaged, or older: what the other reader can do with it
+    return _old(file, spec, name)
 
 
-def _binary(file: BinaryIO, spec: str | None, name: str, kind: str) -> dict[str, Any]:
+def _old(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     try:
         import python_calamine as calamine
     except ImportError:
-        raise MissingExtra("office", f"reading an {kind.upper()}") from None
+        raise MissingExtra("office", "reading an XLS") from None
     file.seek(0)
     try:
         book = _without_panic(calamine.CalamineWorkbook.from_filelike, file)
@@ -54,7 +77,7 @@ def _binary(file: BinaryIO, spec: str | None, name: str, kind: str) -> dict[str,
     titles = [s.name for s in sheets]
     chosen = choose(spec, len(sheets), name, unit="sheet", names=titles)
     left_out = LeftOut()
-    rows, notes = [], []
+    rows, notes = [], ["number formats, comments and charts of this old form are not read"]
     for number in chosen:
         title = titles[number - 1]
         hidden = "" if sheets[number - 1].visible == calamine.SheetVisibleEnum.Visible else " (hidden)"
@@ -66,7 +89,7 @@ def _binary(file: BinaryIO, spec: str | None, name: str, kind: str) -> dict[str,
         text, said = sheet_text(grid, (), title)
         notes += said
         rows.append((number, f"sheet '{title}'{hidden}", text, ""))
-    return result(kind, rows, len(sheets), [*notes, *left_out.notes()])
+    return result("xls", rows, len(sheets), [*notes, *left_out.notes()])
 
 
 def _without_panic(function: Any, argument: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -10,31 +11,81 @@ from PIL import Image, ImageChops
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.flatten import few_bits, used_bits
 
-_BANDS = {"RGB": 3, "RGBA": 3}  # of colour; what transparency there is has its own range
+_BANDS = {"RGB": 3, "RGBA": 3, "CMYK": 4}  # of colour; what transparency there is has its own range
+_BITS_PER_SAMPLE, _PLANES = 258, 284  # tags of TIFF
+# The raw modes of 16 bits, and those that keep the lower eight: the bytes of a value read the other way round.
+_OTHER = {"16B": "16L", "16L": "16B", "16N": "16L" if sys.byteorder == "big" else "16B"}
 
 
-def brightened(data: bytes, image: Image.Image, notes: list[str]) -> Image.Image:
-    """A loaded PNG of 16 bits a colour that uses 12 of them at most (cameras, scanners), shown by those; others as they
-    are. Adds to `notes`.
+def load(data: bytes, image: Image.Image, notes: list[str]) -> Image.Image:
+    """Decodes the chosen page of an opened file. Colours of 16 bits that use 12 of them at most (cameras, scanners) are
+    shown by those. Adds to `notes`.
     """
-    if image.format != "PNG" or image.mode not in _BANDS or data[24:25] != b"\x10":
+    deep = image.mode in _BANDS and _is_deep(data, image)
+    if deep:
+        _whole_planes(image)
+    image.load()
+    return _brightened(data, image, notes) if deep else image
+
+
+def _is_deep(data: bytes, image: Image.Image) -> bool:
+    if image.format == "PNG":
+        return data[24:25] == b"\x10"
+    tags: Any = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and set(tags.get(_BITS_PER_SAMPLE, ())) == {16}
+
+
+def _whole_planes(image: Any) -> None:
+    """Pillow takes planes of 16 bits that are not compressed for planes of eight."""
+    depth = "16B" if getattr(image, "tag_v2", None) and image.tag_v2.prefix == b"MM" else "16L"
+    for i, tile in enumerate(image.tile):
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple) and tile.args[0] in ("R", "G", "B", "A"):
+            image.tile[i] = tile._replace(args=(f"{tile.args[0]};{depth}", *tile.args[1:]))
+
+
+def _brightened(data: bytes, image: Image.Image, notes: list[str]) -> Image.Image:
+    colours = _BANDS[image.mode]
+    bands = image.split()
+    upper = max(_top(band) for band in bands[:colours])
+    if upper >= 16:
         return image
-    extrema: Any = image.getextrema()
-    if max(high for _, high in extrema[: _BANDS[image.mode]]) >= 16:
-        return image
-    lower = Image.open(io.BytesIO(metadata.sound_png(data)), formats=["PNG"])
-    # Read as if the bytes of a value stood the other way round, so that the lower eight bits are kept.
-    lower.tile = [tile._replace(args=str(tile.args).replace("16B", "16L")) for tile in lower.tile]
-    lower.load()
-    pairs: Any = list(zip(image.split(), lower.split(), strict=True))
-    colours = pairs[: _BANDS[image.mode]]
-    upper = max(high.getextrema()[1] for high, _ in colours)
-    bits = used_bits(256 * upper + 255 if upper else max(low.getextrema()[1] for _, low in colours))
+    lower = _lower(data, image)
+    bits = used_bits(256 * upper + 255 if upper else max(map(_top, lower[:colours]), default=0))
     if bits == 16:
         return image
-    bands = [
-        ImageChops.add(high.point(lambda v: min(255, v << (16 - bits))), low.point(lambda v: v >> (bits - 8)))
-        for high, low in colours
-    ]
-    notes.append(few_bits(bits))
-    return Image.merge(image.mode, [*bands, *(high for high, _ in pairs[_BANDS[image.mode] :])])
+    shown = [band.point(lambda v: min(255, v << (16 - bits))) for band in bands[:colours]]
+    if lower:
+        rest = [band.point(lambda v: v >> (bits - 8)) for band in lower[:colours]]
+        shown = [ImageChops.add(*pair) for pair in zip(shown, rest, strict=True)]
+    if (said := few_bits(bits)) not in notes:
+        notes.append(said)
+    made = Image.merge(image.mode, [*shown, *bands[colours:]])
+    made.info, made.format = image.info, image.format
+    return made
+
+
+def _top(band: Image.Image) -> int:
+    extrema: Any = band.getextrema()
+    return int(extrema[1])
+
+
+def _lower(data: bytes, image: Image.Image) -> list[Image.Image]:
+    """The lower eight bits of each value; [] where the file stores them so that Pillow gives no hold."""
+    png = image.format == "PNG"
+    lower: Any = Image.open(
+        io.BytesIO(metadata.sound_png(data) if png else data), formats=[image.format or ""]
+    )
+    if not png:
+        lower.seek(image.tell())
+        if lower.tag_v2.get(_PLANES) == 2 and any(tile.codec_name == "libtiff" for tile in lower.tile):
+            return []
+    _whole_planes(lower)
+    for i, tile in enumerate(lower.tile):
+        first, *rest = [tile.args] if isinstance(tile.args, str) else tile.args
+        base, _, depth = first.partition(";")
+        if depth not in _OTHER or "a" in base:  # colours multiplied by their transparency
+            return []
+        mode = f"{base};{_OTHER[depth]}"
+        lower.tile[i] = tile._replace(args=(mode, *rest) if rest else mode)
+    lower.load()
+    return list(lower.split())

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
-from glm_mcp.media.images import decode
+from glm_mcp.media.images import decode, deep
 from glm_mcp.media.images.cutting import canvas_of, cut
 from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.tiling import MP
@@ -102,7 +102,7 @@ def choose_frames(
     )
 
 
-def pages(image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
+def pages(data: bytes, image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
     """Pages of a TIFF. Adds to `notes`. Raises InvalidRequest, NotFound, MediaTooLarge, Damaged."""
     numbers = _real_pages(image, count, options.name)
     total = len(numbers)
@@ -122,8 +122,8 @@ def pages(image: Image.Image, count: int, options: Options, notes: list[str]) ->
         with decode.decoding(options.name):
             image.seek(numbers[page - 1])
             decode.check_pixels(image, options.name)
-            image.load()
-        made = _cut(image, share, notes)
+            shown = deep.load(data, image, notes)
+        made = _cut(shown, share, notes)
         if total > 1:
             title = f"page {page} of {total}"
             made = [replace(p, label=f"{title}, {p.label}" if p.label else title) for p in made]

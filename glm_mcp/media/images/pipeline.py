@@ -92,7 +92,7 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     count = frames_of(data, image, options)
     notes: list[str] = []
     if image.format == "TIFF":
-        return with_notes(multiframe.pages(image, count, options, notes), notes)
+        return with_notes(multiframe.pages(data, image, count, options, notes), notes)
     if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
             image.load()  # the largest of its images; only now its size is sure
@@ -135,8 +135,7 @@ def _still(
             image, camera = _drafted(data, image, region, orient, camera, options)
         elif whole and camera and image.format == "HEIF":
             image = heif.smaller(data, image, tiling.whole(region, side=options.side, photo=True).size)
-        image.load()
-        image = decode.turn(deep.brightened(data, image, notes), orient)
+        image = decode.turn(deep.load(data, image, notes), orient)
     canvas = canvas_of(image, original, options, notes, photo=camera)
     return cut(canvas, options, notes)
 

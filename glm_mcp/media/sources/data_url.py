@@ -29,14 +29,14 @@ def read_data_url(argument: str, max_bytes: int) -> bytes:
         )
     if "base64" in [word.strip().lower() for word in header.split(";")[1:]]:
         # Percent-encoded base64 (%2B, %3D) is what a URL library makes of it.
-        data = _whole(unquote_to_bytes(body).decode("ascii", "replace") if "%" in body else body, max_bytes)
+        data = _whole(_unquoted(body).decode("ascii", "replace") if "%" in body else body, max_bytes)
         if data is None:
             raise InvalidRequest(
                 "the data: URL does not hold valid base64", "Send it whole: it may have been cut."
             )
     else:
         _check_size(len(body) // 3, max_bytes)
-        data = unquote_to_bytes(body)
+        data = _unquoted(body)
         _check_size(len(data), max_bytes)
     if not data:
         raise InvalidRequest("the data: URL is empty", "Send the file's bytes in it, or a path.")
@@ -72,8 +72,31 @@ def _whole(text: str, max_bytes: int) -> bytes | None:
     return _decode(text)
 
 
+def _unquoted(text: str) -> bytes:
+    """Percent-encoding undone, in pieces as in `decoded`, none of which ends within three characters that are one."""
+    data, at = bytearray(), 0
+    while at < len(text):
+        end = min(len(text), at + _STEP)
+        cut = text.rfind("%", end - 2, end) if end < len(text) else -1
+        end = cut if cut > at else end
+        data += unquote_to_bytes(text[at:end])
+        at = end
+    return bytes(data)
+
+
+def decoded(text: str) -> bytes:
+    """Base64 with nothing else in it, in pieces: one call for some megabytes would let no other thread run.
+
+    Raises binascii.Error.
+    """
+    data = bytearray()
+    for at in range(0, len(text), _STEP):
+        data += base64.b64decode(text[at : at + _STEP], validate=True)
+    return bytes(data)
+
+
 def _decode(text: str) -> bytes | None:
-    """In pieces: one call for some megabytes would let no other thread run, the event loop's neither."""
+    """Base64 as people paste it, in pieces as in `decoded`."""
     end = len(text.rstrip("= \t\r\n"))
     data, rest = bytearray(), ""
     try:

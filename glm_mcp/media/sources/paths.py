@@ -48,6 +48,9 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
     A file that has the name exactly as written wins over every reading of `#`, `*`, `[`, `@` and backslashes in it.
     Raises NotFound, ForbiddenPath, InvalidRequest.
     """
+    if sandbox.remote and not sandbox.roots():
+        path = Path(_spellings(split_fragment(argument)[0])[-1])
+        raise sandbox.outside(path, sandbox.absolute(path))
     for text in _spellings(argument):
         if _exists(Path(text), sandbox):
             return Files((Path(text),), Fragment())
@@ -64,8 +67,8 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
         twin = _twin(Path(text), sandbox)
         if twin is not None:
             return Files((twin,), fragment)
-    if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]", base):
-        inside = f"/mnt/{base[0].lower()}/{base[3:]}".replace("\\", "/")
+    inside = of_windows(base)
+    if inside.startswith("/mnt/") and not Path(inside[:6]).is_dir():
         raise NotFound(
             f"{base} is a path of Windows, and this server runs on another system",
             f"Pass the path on the server's machine; under WSL that is {inside}.",
@@ -132,9 +135,25 @@ def _spellings(argument: str) -> list[str]:
     spellings = [argument]
     if argument.startswith("@") and len(argument) > 1:  # how chat windows mention a file
         spellings.append(argument[1:])
-    if os.name != "nt" and "\\" in argument:  # "a\\ b.png", as a shell needs it
-        spellings += [re.sub(r"\\(.)", r"\1", text) for text in list(spellings)]
+    if os.name != "nt" and "\\" in argument:
+        shell = [re.sub(r"\\(.)", r"\1", text) for text in spellings]  # "a\\ b.png", as a shell needs it
+        windows = [text.replace("\\", "/") for text in spellings]
+        spellings += windows + shell if re.search(r"\\\W", argument) else shell + windows
+    if inside := of_windows(argument):
+        spellings.append(inside)
+    if re.search(r"%[0-9A-Fa-f]{2}", argument):  # as an address has it
+        spellings += [unquote(text) for text in list(spellings)]
     return list(dict.fromkeys(spellings))
+
+
+def of_windows(text: str) -> str:
+    """Where a Linux inside Windows has a path of Windows; empty for any other path, and on Windows."""
+    if os.name == "nt":
+        return ""
+    drive = re.match(r"([A-Za-z]):[\\/](.*)", text, re.DOTALL)
+    own = re.match(r"[\\/]{2}wsl(?:\$|\.localhost)[\\/][^\\/]+[\\/](.*)", text, re.DOTALL | re.IGNORECASE)
+    found = f"/mnt/{drive[1].lower()}/{drive[2]}" if drive else f"/{own[1]}" if own else ""
+    return found.replace("\\", "/")
 
 
 def _exists(path: Path, sandbox: Sandbox) -> bool:
@@ -254,7 +273,7 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     names = {name.casefold(): name for name in _names(path, sandbox)}
     close = [names[name] for name in difflib.get_close_matches(path.name.casefold(), names, 3, 0.6)]
     if close:
-        hint = f"Did you mean {', '.join(close)}?"
+        hint = f"Did you mean {', '.join(str(path.with_name(name)) for name in close)}?"
     elif sandbox.contains(path.parent) and not _exists(path.parent, sandbox):
         hint = "Its folder does not exist either: check the path."
     else:

@@ -23,10 +23,11 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.detect import detect, detect_file, is_media
-from glm_mcp.media.formats import RECORD, Want, check_fits, named
+from glm_mcp.media.formats import RECORD, Kind, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
@@ -34,6 +35,8 @@ from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
 from glm_mcp.threads import in_thread
+from glm_mcp.uploads import SCHEME as UPLOADED
+from glm_mcp.uploads import Uploads, is_upload
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
 _SCHEME = re.compile(
@@ -49,7 +52,12 @@ _VIDEO_PAGES = (
     "douyin.com",
     "youku.com",
 )
-_QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
+# What a chat window shows in the place of what was pasted: it leads nowhere.
+_MARK = re.compile(
+    r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
+)
+_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
+_LINES = 50
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
@@ -81,6 +89,9 @@ async def resolve_source(
     Raises NotFound, ForbiddenPath, ForbiddenURL, InvalidRequest, UnsupportedMedia, MediaTooLarge, TimedOut.
     """
     text, terms = tidy(argument), _Terms(want, sandbox, max_bytes)
+    lines = await in_thread(_lines, text, sandbox) if "\n" in text else []
+    if lines:
+        return await _resolve_all(lines, terms, outputs, left_out)
     if text.lower() == "clipboard":
         if sandbox.remote:
             raise ForbiddenPath(
@@ -93,28 +104,32 @@ async def resolve_source(
     return await in_thread(_resolve, text, terms, outputs, left_out)
 
 
-def tidy(argument: str) -> str:
-    """An argument without what wraps it: white space, and one pair of quotes, backticks or angle brackets."""
-    text = argument.strip()
+async def _resolve_all(
+    lines: list[str], terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None
+) -> list[Source]:
+    sources: list[Source] = []
     try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            "the source holds half a character (a lone surrogate)", "Check the path."
-        ) from error
-    for pair in _QUOTES:
-        if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[-1]:
-            text = text[1:-1].strip()
-            break
-    if not text:
-        raise InvalidRequest(
-            "an empty source was given", "Give a path, an http(s) or data: URL, base64, or `clipboard`."
-        )
-    return text
+        for line in lines:
+            sources += await in_thread(_resolve, tidy(line), terms, outputs, left_out)
+    except BaseException:
+        _close(sources)
+        raise
+    return sources
+
+
+def _lines(text: str, sandbox: Sandbox) -> list[str]:
+    """The sources of an argument that names one a line; none where it is no such list."""
+    if text[:5].lower() == "data:" or looks_like_base64(text) or _is_file(text, sandbox):
+        return []
+    lines = [_ITEM.sub("", line.strip(), count=1) for line in text.splitlines() if line.strip()]
+    named = all(len(line) < 2_000 and re.search(r"[./\\]", line) for line in lines)
+    return lines if named and 1 < len(lines) <= _LINES else []
 
 
 def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError] | None) -> list[Source]:
     start = text[:40].lower()
+    if _MARK.fullmatch(text) and not _is_file(text, terms.sandbox):
+        raise _only_a_mark(text, terms.sandbox)
     if start.startswith("data:"):
         base, fragment = split_fragment(text)
         return [_of_bytes(read_data_url(base, terms.max_bytes), "", fragment, terms)]
@@ -122,6 +137,8 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         base, fragment = split_fragment(text)
         path, data = outputs.kept(base.split("#")[0])
         return [_of_bytes(data, path.name.partition(".")[2], fragment, terms, path)]
+    if is_upload(text):
+        return [_of_upload(text, terms, outputs.uploads)]
     if re.match(r"https?:", start):
         return [_of_url(text, terms)]
     _refuse_scheme(start)
@@ -142,6 +159,15 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         skip = (UnsupportedMedia, ForbiddenPath)
     return _open_all(
         list(files.paths), files.fragment, terms, matched=files.matched, skip=skip, left_out=left_out
+    )
+
+
+def _only_a_mark(text: str, sandbox: Sandbox) -> InvalidRequest:
+    here = "Pass clipboard while what was pasted is still in it, or save it to a file and pass its path."
+    far = "Send the picture itself, as a data: URL or base64."
+    return InvalidRequest(
+        f"{text} is how the chat shows something that was pasted; no file has that name",
+        far if sandbox.remote else here,
     )
 
 
@@ -171,6 +197,21 @@ def _of_bytes(data: bytes, name: str, fragment: Fragment, terms: _Terms, path: P
     _check_size(len(data), name, terms.max_bytes)
     check_fits(kind, len(data), name, terms.want)
     return Source(name, kind, len(data), fragment, data=data, path=path)
+
+
+def _of_upload(text: str, terms: _Terms, uploads: Uploads) -> Source:
+    """An uploaded file by `glm://files/ID`, or with the subtitles that go with it `glm://files/ID?subtitles=ID`."""
+    base, fragment = split_fragment(text)
+    ident, _, more = base.split("#")[0].partition("?")
+    beside = more.removeprefix("subtitles=")
+    file, upload = uploads.open(ident)
+    try:
+        kind = admitted(file, upload.size, upload.name, terms.want, terms.max_bytes)
+    except BaseException:
+        file.close()
+        raise
+    along = UPLOADED + beside if beside != more else ""
+    return Source(upload.name, kind, upload.size, fragment, handle=file, beside=along)
 
 
 def _of_url(text: str, terms: _Terms) -> Source:
@@ -231,15 +272,27 @@ def _open(path: Path, name: str, fragment: Fragment, terms: _Terms, *, matched: 
     name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
     allowed = terms.sandbox.allows_by_name(resolved)
     try:
-        _check_size(size, name, terms.max_bytes)
-        kind = detect_file(file, name)
-        check_fits(kind, size, name, terms.want)
-        if kind.family == "text":
-            _refuse_secrets(file, name, allowed=allowed)
+        kind = admitted(file, size, name, terms.want, terms.max_bytes, allowed=allowed)
     except BaseException:
         file.close()
         raise
     return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched, named=allowed)
+
+
+def admitted(
+    file: IO[bytes], size: int, name: str, want: Want, max_bytes: int, *, allowed: bool = False
+) -> Kind:
+    """The kind of an opened file that may be read: of a size and kind that are taken where this is wanted, and no text
+    that holds a secret. `allowed`: the settings name this very file. Leaves it at its start. Blocking.
+
+    Raises UnsupportedMedia, MediaTooLarge, ForbiddenPath.
+    """
+    _check_size(size, name, max_bytes)
+    kind = detect_file(file, name)
+    check_fits(kind, size, name, want)
+    if kind.family == "text":
+        _refuse_secrets(file, name, allowed=allowed)
+    return kind
 
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:

@@ -10,6 +10,8 @@ from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
+from glm_mcp.server.front.lines import TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
 from glm_mcp.server.http.bodies import InFlight, no_room
 from glm_mcp.server.http.limits import SMALL, Limits
@@ -90,10 +92,11 @@ class Endpoint:
             await self._serve(scope, replayed, send)
 
     async def _body(self, declared: int, receive: Receive, held: AsyncExitStack) -> bytes | Answer | None:
-        """The whole body; what is said where there is no room for it; None where the client has gone. A large one keeps its
+        """The whole body; what is said where there is no room for it or it holds too much; None where the client has gone. A large one keeps its
         room until `held` ends.
         """
         pieces: list[bytes] = []
+        shape = Shape(MESSAGE_VALUES)
         size = room = 0
         more = True
         while more:
@@ -105,6 +108,9 @@ class Endpoint:
             if message["type"] != "http.request":
                 return None
             pieces.append(message.get("body", b""))
+            shape.feed(pieces[-1])
+            if shape.too_many:
+                return _too_many()
             size += len(pieces[-1])
             more = message.get("more_body", False)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -154,3 +160,9 @@ def _read(body: bytes, method: str) -> dict[str, Any] | None:
 def _unknown_session() -> Answer:
     said = "This session id is not one of this server for this caller. Begin a new one with initialize."
     return refusal(404, "unknown_session", said)
+
+
+def _too_many() -> Answer:
+    return Answer(
+        413, {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": f"a message {TOO_MANY}"}}
+    )

@@ -9,9 +9,11 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from support.jobs import document_job
 from support.made_documents import (
     W,
     docx,
@@ -33,6 +35,8 @@ from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.types import Document, Source
+
+pptx: Any = pytest.importorskip("pptx")
 
 pytestmark = pytest.mark.anyio
 
@@ -350,7 +354,7 @@ async def test_a_deeply_nested_document_is_no_crash() -> None:
 
 @pytest.mark.parametrize(
     ("library", "what", "name"),
-    [("bs4", "HTML", "page.html"), ("python_calamine", "an XLS", "old.xls")],
+    [("bs4", "HTML", "page.html"), ("olefile", "an XLS", "old.xls")],
 )
 def test_a_missing_library_names_the_extra_to_install(
     library: str, what: str, name: str, tmp_path: Path
@@ -383,3 +387,21 @@ async def test_a_file_is_read_by_its_open_handle(tmp_path: Path) -> None:
         path.unlink()
         assert (await read_document(opened_once)).pages[0].text == "from the disk"
         assert (await read_document(opened_once)).pages[0].text == "from the disk"
+
+
+def test_words_behind_the_slides_and_tables_among_the_notes_are_read_once() -> None:
+    deck = pptx.Presentation()
+    one, two = (deck.slides.add_slide(deck.slide_layouts[6]) for _ in range(2))
+    box = one.shapes.add_textbox(0, 0, 100, 100)
+    box.text_frame.text = "Confidential"
+    deck.slide_master.shapes._spTree.append(box._element)  # noqa: SLF001 - the library adds to slides alone
+    grid = two.shapes.add_table(1, 2, 0, 0, 100, 100)
+    grid.table.cell(0, 0).text, grid.table.cell(0, 1).text = "said", "meant"
+    two.notes_slide.shapes._spTree.append(grid._element)  # noqa: SLF001 - as above
+    out = io.BytesIO()
+    deck.save(out)
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.pptx"})
+    assert [row[2] for row in facts["pages"]] == [
+        "[slide master: Confidential]",
+        "Notes:\n\n| said | meant |\n| --- | --- |",
+    ]

@@ -287,7 +287,7 @@ async def test_rtf_gives_text_tables_and_characters_of_any_kind() -> None:
     assert document.kind == "rtf"
     assert (
         document.pages[0].text
-        == "中文\n\ncafé € 😀 done{}\n\n| A | B<br>b2 |\n| --- | --- |\n| 1 | 2 |\n\nafter\n\nlink"
+        == "中文\n\ncafé € 😀 done{}\n\n| A | B<br>b2 |\n| --- | --- |\n| 1 | 2 |\n\nafter[picture]\n\n[link](x)"
     )
 
 

@@ -28,12 +28,13 @@ from glm_mcp.media.documents.rtf import rtf_text
         (rb"a\~b\_c\-d \{\}\\", "a\xa0b‑cd {}\\"),  # spaces and hyphens of their own kind
         (b"one\\\ntwo", "one\n\ntwo"),  # a line's end after a backslash is a paragraph's
         (rb"\u8364? \uc0\u8364 x \uc1\u8364\'80 y \u8364\~z", "€ €x € y €z"),  # stand-ins for old readers
-        (rb"{\*\shpinst\sp{\shptxt in the box\par}} after", "in the box\n\n after"),
-        (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "c"),  # nothing of a picture or an unknown group
+        (rb"{\*\shpinst\sp{\shptxt in the box\par}} after", " after\n\nin the box"),
+        (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "[picture]c"),  # nothing of an unknown group
         (rb"\ansicpg437 \'82 \ansicpg10000 \'8e \ansicpg99999 \'e9", "é é é"),
         (rb"{\fonttbl{\f1\fcharset204 Arial;}}\f1 \'cf\plain \'e9", "Пé"),
         (b"a\\bin7 }{\\bin1}{}\\{b", "a{b"),  # raw bytes that look like groups
         (rb"\trowd\intbl A\cell\row\pard\par\par b", "| A |\n| --- |\n\nb"),
+        (rb"{a\i0 \*\cs7 b}{\*\cs7 c}", "ab"),  # a star elsewhere than at the beginning of a group
         (rb"a}b}}c", "abc"),  # more ends than beginnings
     ],
 )
@@ -185,3 +186,17 @@ def test_the_callers_encoding_is_taken_with_a_mark_and_refused_when_it_fits_noth
     assert decode("grün".encode("utf-16"), "a.txt", "utf-16").text == "grün"
     with pytest.raises(InvalidRequest, match=r"a\.txt is not written in utf-8"):
         decode(b"\xd0\xff" * 30, "a.txt", "utf-8")
+
+
+def test_a_mailbox_is_read_mail_by_mail() -> None:
+    """As Python's mailbox and most mail clients write it."""
+    mails = [
+        b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: =?utf-8?b?w5xuw69jb2Rl?=\nFrom: a@b.c\n\nFirst words\n>From here on quoted\n",
+        b"From MAILER-DAEMON Tue Jan  2 00:00:00 2024\nSubject: Two\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\nU2Vjb25kIHdvcmRz\n",
+    ]
+    facts, _ = document_job(io.BytesIO(b"\n".join(mails)), {"name": "a.mbox"})
+    assert facts["kind"] == "mbox"
+    assert [(row[1], "words" in row[2]) for row in facts["pages"]] == [("mail 1", True), ("mail 2", True)]
+    assert "Subject: Ünïcode" in facts["pages"][0][2]
+    assert "\nFrom here on quoted" in facts["pages"][0][2]
+    assert "Second words" in facts["pages"][1][2]

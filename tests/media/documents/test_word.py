@@ -220,3 +220,10 @@ def test_a_slide_that_is_missing_is_named_and_the_others_are_read() -> None:
 def test_a_pptx_without_any_slide_is_refused() -> None:
     with pytest.raises(UnsupportedMedia, match="file holds no slides that can be read"):
         pages(zipped({"ppt/presentation.xml": "<p/>"}))
+
+
+def test_what_was_deleted_from_a_docx_with_tracking_is_left_out_and_told() -> None:
+    gone = "<w:p><w:r><w:t>kept</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>"
+    facts, _ = document_job(io.BytesIO(docx(gone)), {"name": "a.docx"})
+    assert facts["pages"][0][2] == "kept"
+    assert facts["notes"] == ["left out, words whose deletion is tracked: paragraph 1"]

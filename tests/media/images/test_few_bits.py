@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import operator
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import anyio
@@ -46,19 +49,41 @@ def png(values: list[int], colour: int) -> bytes:
     )
 
 
+def tiff(
+    body: bytes, *, size: tuple[int, int], bits: tuple[int, ...], planes: int = 1, order: str = "II"
+) -> bytes:
+    """A file of one page that is not compressed: grey, or of red, green and blue."""
+    tags = ImageFileDirectory_v2(prefix=order.encode())
+    for tag, value in (
+        (256, size[0]),
+        (257, size[1]),
+        (258, bits),
+        (259, 1),
+        (277, len(bits)),
+        (278, size[1]),
+    ):
+        tags[tag] = value
+    tags[262], tags[284] = (2 if len(bits) == 3 else 1), planes
+    lengths = [len(body) // 3] * 3 if planes == 2 else [len(body)]
+    tags[273], tags[279] = (
+        tuple(sum(lengths[:i]) for i in range(len(lengths))),
+        tuple(lengths),
+    )  # from the directory's end
+    out = io.BytesIO()
+    out.write(b"II*\0\x08\0\0\0" if order == "II" else b"MM\0*\0\0\0\x08")
+    tags.save(out)
+    return out.getvalue() + body
+
+
+def packed(values: Iterable[int]) -> bytes:
+    """Twelve bits a value without gaps."""
+    bits = "".join(f"{value:012b}" for value in values)
+    return bytes(int(bits[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(bits), 8))
+
+
 def tiff12(values: list[int]) -> bytes:
     """Twelve bits a value, packed, as the header says."""
-    packed = bytearray()
-    for a, b in zip(values[::2], values[1::2], strict=True):
-        packed += bytes((a >> 4, (a & 15) << 4 | b >> 8, b & 255))
-    tags = ImageFileDirectory_v2()
-    for tag, value in ((256, len(values)), (257, 1), (258, 12), (259, 1), (262, 1), (277, 1), (278, 1)):
-        tags[tag] = value
-    tags[273], tags[279] = 0, len(packed)  # counted from the end of the directory
-    out = io.BytesIO()
-    out.write(b"II*\0\x08\0\0\0")
-    tags.save(out)
-    return out.getvalue() + bytes(packed)
+    return tiff(packed(values), size=(len(values), 1), bits=(12,))
 
 
 @pytest.mark.parametrize(("bits", "top"), [(8, 255), (10, 1023), (12, 4095)])
@@ -105,3 +130,50 @@ async def test_twelve_bits_in_a_sixteen_bit_tiff_are_shown_by_what_they_use() ->
     image = shown(picture).convert("L")
     assert [image.getpixel((x, 0)) for x in range(3)] == [0, 127, 255]
     assert picture.notes == ("only 12 of its 16 bits are used: shown as 12 bits",)
+
+
+COLOURS = [(0, 2048, 4095), (4095, 0, 100), (7, 1000, 3000)]
+SEEN = [(0, 128, 255), (255, 0, 6), (0, 62, 187)]
+
+
+def pixels(picture: Picture, count: int = 3) -> list[Any]:
+    image = shown(picture).convert("RGB")
+    return [pytest.approx(image.getpixel((x, 0)), abs=1) for x in range(count)]
+
+
+@pytest.mark.parametrize("order", ["II", "MM"])
+@pytest.mark.parametrize("planes", [1, 2])
+async def test_a_colour_tiff_of_twelve_bits_in_sixteen_is_as_bright_as_it_was_taken(
+    order: str, planes: int
+) -> None:
+    rows = [list(colour) for colour in COLOURS]
+    values = (
+        functools.reduce(operator.iadd, rows, [])
+        if planes == 1
+        else [row[band] for band in range(3) for row in rows]
+    )
+    body = struct.pack(f"{'<' if order == 'II' else '>'}9H", *values)
+    picture = await one(tiff(body, size=(3, 1), bits=(16, 16, 16), planes=planes, order=order))
+    assert pixels(picture) == SEEN
+    assert picture.notes == ("only 12 of its 16 bits are used: shown as 12 bits",)
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+async def test_a_colour_tiff_of_sixteen_bits_is_shown_as_it_is(planes: int) -> None:
+    rows = [(0, 32768, 65535), (65535, 0, 1600), (100, 16000, 48000)]
+    values = (
+        functools.reduce(operator.iadd, map(list, rows), [])
+        if planes == 1
+        else [row[band] for band in range(3) for row in rows]
+    )
+    picture = await one(tiff(struct.pack("<9H", *values), size=(3, 1), bits=(16, 16, 16), planes=planes))
+    assert pixels(picture) == [(0, 128, 255), (255, 0, 6), (0, 62, 187)]
+    assert picture.notes == ()
+
+
+async def test_a_colour_tiff_of_twelve_packed_bits_is_read() -> None:
+    picture = await one(
+        tiff(packed(functools.reduce(operator.iadd, map(list, COLOURS), [])), size=(3, 1), bits=(12, 12, 12))
+    )
+    assert pixels(picture) == SEEN
+    assert picture.notes == ()

@@ -719,7 +719,7 @@ INSIDE = base64.b64encode(
         ),
         (
             "glyphs.svg",
-            f'{HEAD} width="60" height="60"><rect width="60" height="60" fill="red"/><text x="0" y="9">\uf8f0</text></svg>'.encode(),
+            f'{HEAD} width="60" height="60"><rect width="60" height="60" fill="red"/><text x="0" y="9">\U0010fffd</text></svg>'.encode(),
             (255, 0, 0),
             "1 icon of a font that is not here: export as PNG",
         ),

@@ -1,17 +1,25 @@
-"""Annotations of a PDF page: what was typed on it, and notes, comments and marks with words."""
+"""Annotations of a PDF page: what was typed on it, notes, comments and marks with words, and where places of it lead."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _NOT_WORDS = ("widget", "link", "popup")  # fields of a form, and what other annotations stand for
 
 
-def annotation_blocks(page: Any) -> list[str]:
-    """What was typed on the page, from top to bottom, then the notes. [] when there is none."""
+def annotation_blocks(page: Any, written: str) -> list[str]:
+    """What was typed on the page, from top to bottom, then the notes, then the addresses that links lead to and that
+    what is `written` of the page does not say. [] when there is none.
+    """
     typed: dict[str, None] = {}
     notes: dict[str, None] = {}
+    links: dict[str, None] = {}
     for note in sorted(page.annotations or (), key=_place):
+        address = _address(note)
+        if address and address.rstrip("/") not in written:
+            words = " ".join((note.contents or "").split())
+            links[f"{words}: {address}" if words and words != address else address] = None
         words = " ".join((note.contents or "").split())
         kind = note.subtype.lower()
         if not words or kind in _NOT_WORDS:
@@ -26,7 +34,15 @@ def annotation_blocks(page: Any) -> list[str]:
         blocks.append("\n".join(["Typed on the page:", "", *(f"- {words}" for words in typed)]))
     if notes:
         blocks.append("\n".join(["Notes on the page:", "", *(f"- {words}" for words in notes)]))
+    if links:
+        blocks.append("\n".join(["Links on the page:", "", *(f"- {line}" for line in links)]))
     return blocks
+
+
+def _address(note: Any) -> str:
+    """Where a link leads outside the file, as the text of a page writes it."""
+    address = (note.uri or "").strip() if note.subtype.lower() == "link" else ""
+    return address.replace(" ", "%20") if re.match(r"(?:https?|ftp|mailto):", address) else ""
 
 
 def _place(note: Any) -> tuple[float, float]:

@@ -11,7 +11,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.opendocument import Writer, comment, inline, refuse_encrypted, times
+from glm_mcp.media.documents.odf.inline import Inline
+from glm_mcp.media.documents.odf.numbering import Numbering
+from glm_mcp.media.documents.opendocument import Writer, times
 from glm_mcp.media.documents.pages import choose, result
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
@@ -32,11 +34,10 @@ class _Sheet:
 
 
 def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, encryption)."""
-    refuse_encrypted(archive, name)
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     data = member(archive, "content.xml", name)
     refuse_entities(data, name)
-    writer = Writer(archive, name, {})
+    writer = Writer(archive, name, Inline(archive, name, ()), Numbering(()))
     hidden: set[str] = set()
     sheets = list(_sheets(data, writer, hidden))
     if not sheets:
@@ -89,7 +90,7 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
     column = 0
     cells: list[tuple[int, str]] = []
     for cell in (e for e in element if local(e) in ("table-cell", "covered-table-cell")):
-        text = _shown(cell)
+        text = _shown(cell, writer.inline)
         again = max(_number(cell, "number-columns-repeated"), 1)
         if text:
             cells += [(column + i, text) for i in range(min(again, times(cell, "number-columns-repeated")))]
@@ -101,7 +102,7 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
             sheet.merged.append((sheet.row, column, sheet.row + deep - 1, column + wide - 1))
         for part in cell:
             if local(part) == "annotation":
-                author_and_words = comment(part).removeprefix("[comment").removesuffix("]")
+                author_and_words = writer.inline.comment(part).removeprefix("[comment").removesuffix("]")
                 sheet.comments.append(f"- {place(sheet.row, column)}{author_and_words}")
             elif local(part) not in ("p", "h", "detective"):
                 wrapper = ET.Element("shape")
@@ -119,9 +120,9 @@ def _number(element: ET.Element, name: str) -> int:
     return int(value) if value.isdecimal() and len(value) < 9 else 0
 
 
-def _shown(cell: ET.Element) -> str:
+def _shown(cell: ET.Element, inline: Inline) -> str:
     """The text that the cell shows; a short date as an ISO date."""
-    text = "\n".join(inline(p) for p in cell if local(p) in ("p", "h")).strip()
+    text = "\n".join(inline.text(p) for p in cell if local(p) in ("p", "h")).strip()
     date = attribute(cell, "date-value")
     if date and (not text or _SHORT_DATE.fullmatch(text)):
         return date.removesuffix("T00:00:00").replace("T", " ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
+from xml.etree import ElementTree as ET
 
 _PAIRS = {"msup": "{}^{}", "msub": "{}_{}", "mover": "{}^{}", "munder": "{}_{}"}
 
@@ -14,6 +16,24 @@ def formula(math: Any) -> str:
             return " ".join(note.get_text().split())
     alt = str(math.get("alttext") or "").strip()
     return alt or " ".join(_built(math).split())
+
+
+@dataclass(slots=True)
+class _Part:
+    """An element of a parsed file as one of a page."""
+
+    name: str
+    children: list[Any] = field(default_factory=list)
+
+
+def linear(math: ET.Element) -> str:
+    """A formula in a parsed file in one line."""
+    return " ".join(_built(_part(math)).split())
+
+
+def _part(element: ET.Element) -> _Part:
+    text = [element.text] if element.text and element.text.strip() else []
+    return _Part(str(element.tag).rpartition("}")[2], [*text, *map(_part, element)])
 
 
 def _built(node: Any) -> str:

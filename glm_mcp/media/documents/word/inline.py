@@ -22,7 +22,7 @@ _TRANSPARENT = frozenset(
         *("hyperlink", "r", "rubyBase"),
     )
 )
-_GONE = frozenset(("w:del", "w:moveFrom", "w:rPr", "w:pPr", "w:sdtPr", "w:sdtEndPr", "w:delText"))
+_GONE = frozenset(("w:moveFrom", "w:rPr", "w:pPr", "w:sdtPr", "w:sdtEndPr", "w:delText"))
 _SIGNS = {
     "w:tab": "\t",
     "w:ptab": "\t",
@@ -137,6 +137,8 @@ class Inline:
                 self._drawing(node, look)
             case "w:txbxContent":
                 self.anchored += self._blocks_of(node)
+            case "w:del" if any(e.text for e in descendants(node, "w:delText")):
+                self._story.leave_out("words whose deletion is tracked")
 
     def _alternatives(self, node: ET.Element, look: Look) -> None:
         """The first form of it that says something: the newest, else what stands there for older programs."""

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glm_mcp.server.callers import Caller
-from glm_mcp.server.http.admission import (
+from glm_mcp.server.admission import (
     Admitted,
     MemoryAdmission,
     OnPosition,
@@ -23,6 +22,7 @@ from glm_mcp.server.http.admission import (
     day_is_used,
     minute_is_used,
 )
+from glm_mcp.server.callers import Caller
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.connection import Connection

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from support.processes import Process, Stdio, environment
 
-from glm_mcp.log import LEVELS, configure
+from glm_mcp.server.log import LEVELS, configure
 from glm_mcp.simulator import Simulator
 from glm_mcp.text import Redactor
 

@@ -13,12 +13,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
 from glm_mcp.server.callers import Caller
+
+if TYPE_CHECKING:
+    from glm_mcp.glm.shared.share import Shared
 
 MINUTE_S = 60.0
 DAY_S = 86_400
@@ -229,3 +232,12 @@ class MemoryAdmission:
     def _leave(self, used: _Used) -> None:
         used.running -= 1
         used.hand_on()
+
+
+def admission_over(shared: Shared | None) -> Admission:
+    """What admits calls: in this process alone, or over all replicas that share a Redis."""
+    if shared is None:
+        return MemoryAdmission()
+    from glm_mcp.server.admission_redis import SharedAdmission
+
+    return SharedAdmission(shared.connection)

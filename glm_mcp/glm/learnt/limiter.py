@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from glm_mcp.glm.level import Grant, Level
+from glm_mcp.glm.learnt.level import Grant, Level
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

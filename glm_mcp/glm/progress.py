@@ -11,6 +11,7 @@ from glm_mcp.text import Pieces, plain
 EVERY_S = 5.0
 PAUSE_S = 0.25  # a stream of tokens must not become a stream of notifications
 TAIL = 80
+LARGE = 10_000  # characters of one piece, whose end is not told
 AGAIN = "\n[the answer broke off; asking again]\n"  # given to `on_text` before the pieces of another try
 
 Send = Callable[[float, str], Awaitable[None]]
@@ -40,11 +41,16 @@ class Progress:
         """A piece of the answer has arrived. What may be the beginning of a key is told with the next."""
         if not piece:
             return
-        said = self._pieces.add(piece)
+        if len(piece) > LARGE and not self._on_text:
+            # Nobody writes as much at once, and cleaning it takes a while: of its end it is seen what may begin a key.
+            self._pieces.add(piece[-LARGE:])
+            said = ""
+        else:
+            said = self._pieces.add(piece)
         if self._on_text and said:
             self._on_text(said)
         self._written += len(piece)
-        self._tail = (self._tail + said)[-TAIL:]
+        self._tail = (self._tail + said)[-TAIL:] if said else ""
         self.say("")
 
     def start_text(self) -> None:

@@ -17,7 +17,7 @@ from support.connect import Connect
 from support.processes import Stdio, environment
 
 from glm_mcp.glm.client import Pace
-from glm_mcp.progress import EVERY_S, Progress
+from glm_mcp.glm.progress import EVERY_S, Progress
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches

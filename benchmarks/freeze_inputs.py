@@ -1,0 +1,103 @@
+"""What freeze.py sends: each input is one call that is larger than anybody means it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+MB = 1_000_000
+Arguments = Callable[[Path], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """`arguments`: made when they are wanted, for the working folder given. `upstream`: how the service answers."""
+
+    name: str
+    tool: str
+    arguments: Arguments
+    upstream: str = "hello"
+
+
+def _chat(**arguments: Any) -> Arguments:
+    return lambda _: {"prompt": "Hello", **arguments}
+
+
+def _picture(folder: Path) -> str:
+    path = folder / "picture.png"
+    if not path.exists():
+        Image.new("RGB", (640, 480), "white").save(path)
+    return str(path)
+
+
+def _noise() -> str:
+    held = io.BytesIO()
+    Image.frombytes("RGB", (2300, 2000), random.Random(1).randbytes(2300 * 2000 * 3)).save(held, "PNG")
+    return base64.b64encode(held.getvalue()).decode()
+
+
+def _long_text(folder: Path) -> dict[str, Any]:
+    path = folder / "long.txt"
+    if not path.exists():
+        path.write_text("Ein langer Text, 你好。\n" * (40 * MB // 29), encoding="utf-8")
+    return {"documents": str(path)}
+
+
+def _many_files(folder: Path) -> dict[str, Any]:
+    for n in range(400):
+        (folder / f"file{n}.txt").write_text(f"File {n}.\n" * 500, encoding="utf-8")
+    return {"prompt": "Hello", "files": [str(folder / f"file{n}.txt") for n in range(400)]}
+
+
+def _deep(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+TURN = {"role": "user", "content": "A word or two."}
+FUNCTION = {"name": "look", "description": "x", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}  # fmt: skip
+
+BASELINE = Input("(an ordinary call)", "chat", _chat(), "slow")
+INPUTS = (
+    Input("name of an argument, 10 MB", "chat", _chat(**{"x" * 10 * MB: 1})),
+    Input("a word of 20 MB", "describe_image", lambda f: {"images": _picture(f), "task": "o-C" * 7 * MB}),
+    Input("a number of 20 MB", "chat", _chat(max_tokens="1," * 10 * MB)),
+    Input("prompt of 20 MB", "chat", lambda _: {"prompt": "word " * 4 * MB}),
+    Input("prompt of 20 MB without a blank", "describe_image", lambda f: {"images": _picture(f), "prompt": "x" * 20 * MB}),
+    Input("prompt of 4 million Chinese letters, escaped", "chat", lambda _: {"prompt": "你好" * 2 * MB}),
+    Input("prompt of 9 MB that nobody sees", "chat", lambda _: {"prompt": "\u200b\u200d" * 750_000}),
+    Input("percent-encoded data: URL, 20 MB", "describe_image", lambda _: {"images": "data:image/png," + "%41" * (20 * MB // 3)}),
+    Input("picture as base64, 18 MB", "describe_image", lambda _: {"images": _noise()}),
+    Input("base64 of nothing, 20 MB", "describe_image", lambda _: {"images": "QUJD" * 5 * MB}),
+    Input("picture in the history, 18 MB", "chat", lambda _: {"prompt": "Hello", "history": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": _noise()}}]}]}),
+    Input("JSON Schema of 20 MB", "chat", _chat(json={"type": "object", "description": "x" * 20 * MB})),
+    Input("JSON Schema of 55 kB, all unique", "chat", _chat(json={"$schema": "http://json-schema.org/draft-07/schema#", "enum": [{"a": n} for n in range(4_500)]})),
+    Input("history of 5,000 turns", "chat", _chat(history=[TURN] * 5_000)),
+    Input("history of 500,000 turns", "chat", _chat(history=[TURN] * 500_000)),
+    Input("history as a text of 9 million values", "chat", _chat(history="[" + "1," * 9 * MB + "1]")),
+    Input("4,000 functions", "chat", _chat(functions=[FUNCTION] * 4_000)),
+    Input("400 files", "chat", _many_files),
+    Input("30,000 names of files", "chat", _chat(files=[f"/no/file{n}" for n in range(30_000)])),
+    Input("a list in a list, 150 deep", "chat", _chat(history=_deep(150))),
+    Input("text of 40 MB", "read_document", _long_text),
+    Input("one event of 62 MB", "chat", _chat(), "one_event_of_62_mb"),
+    Input("one event of 11 MB", "chat", _chat(), "one_event_of_11_mb"),
+    Input("answer of 21 MB", "chat", _chat(), "answer_of_21_mb"),
+    Input("answer of 5 million values", "chat", _chat(), "answer_of_15_mb_of_values"),
+    Input("answer that unpacks to 1 GB", "chat", _chat(), "packed_kilobytes"),
+    Input("15,000 boxes, to find", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "many_boxes"),
+    Input("15,000 boxes, in a description", "describe_image", lambda f: {"images": _picture(f)}, "many_boxes"),
+    Input("answer of unseen letters", "chat", _chat(), "unseen_letters"),
+    Input("calls as text that never close", "chat", _chat(functions=[FUNCTION]), "calls_as_text"),
+    Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),
+    Input("words without end", "chat", _chat(), "endless_words"),
+)  # fmt: skip

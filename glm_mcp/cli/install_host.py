@@ -1,0 +1,70 @@
+"""`glm-mcp install`: what it needs of this machine, and what it says about the key."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import click
+
+from glm_mcp.cli import key as keys
+from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.install import install as installer
+from glm_mcp.installation import COMMANDS, clone, is_fleeting, own_command, typed
+
+
+def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, *, ask_key: bool) -> None:
+    """Raises ConfigError, UsageError."""
+    machine = installer.this_machine()
+    if host is None:
+        for line in (*installer.found_here(machine, wish.name), "", "To add it to one: glm-mcp install HOST"):
+            click.echo(line)
+        return
+    if host not in installer.NAMES:
+        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
+    if (wish.token or wish.token_env) and not wish.url:
+        raise click.UsageError("--token and --token-env go with --http URL")
+    if wish.url and wish.connect:
+        raise click.UsageError("--http and --connect are two ways to the same server: choose one")
+    writes = not (wish.show or wish.remove or host == "print")
+    if writes and wish.scope == "user" and (absent := installer.not_here(host, machine)):
+        click.echo(absent)
+    for line in installer.install(host, wish, machine, _command(wish)):
+        click.echo(line)
+    if writes and not wish.url:
+        _record_answers()
+    if ask_key:
+        keys.command(keys.ask(), env_file)
+    elif writes and not wish.url and not wish.connect:
+        where = keys.where_set(machine.env, env_file)
+        if not where:
+            click.echo(f"No key yet: run {typed('key')}")
+        elif where == "environment":
+            click.echo(f"The key is set in this environment alone; for every host: {typed('key --from-env')}")
+
+
+def _command(wish: installer.Wish) -> list[str]:
+    """The command that a host is to start. Raises ConfigError for one that will be gone some day."""
+    command = own_command()
+    if wish.url or wish.remove or wish.scope == "project" or not is_fleeting(command):
+        return command
+    source = clone() or "/path/to/the/clone"
+    raise ConfigError(
+        f"this copy runs from a cache, {Path(command[0]).parent}, that is cleared now and then: a host could not rely on it",
+        f"Install it first: uv tool install '{source}[all]'   or: pipx install '{source}[all]'   Then: {COMMANDS[0]} install HOST",
+    )
+
+
+def _record_answers() -> None:
+    """For the host's first start, as far as it has the settings that are here now; a later one would record them."""
+    from glm_mcp.server.app import App, build
+    from glm_mcp.server.front.conditions import place_of
+    from glm_mcp.server.recorder import Recorder
+    from glm_mcp.settings import load
+
+    place = place_of([])
+    with suppress(GLMError, OSError):
+        app = App(load())
+        if place:
+            anyio.run(Recorder(app, build(app), place, None).refresh)

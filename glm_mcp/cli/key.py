@@ -1,0 +1,178 @@
+"""`glm-mcp key`: takes the key, tries it, says what it is, and keeps it where the servers of every client find it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import anyio
+import click
+
+from glm_mcp.cli.service import Finding, try_key
+from glm_mcp.errors import AuthError, ConfigError
+from glm_mcp.installation import typed
+from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
+from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, load_what_is_right
+from glm_mcp.settings_file import drop, file_of, has, put
+from glm_mcp.text import Redactor, bare_key, has_key_form, is_placeholder
+
+KEY, BASE = "GLM_API_KEY", "GLM_BASE_URL"
+LONGEST = 4_000  # characters of a pasted key; beyond, somebody piped a file
+SHOWN = 4
+Say = Callable[[str], None]
+
+# Keys of other companies and of other kinds, which would go to a stranger: never sent to the two platforms.
+_OTHERS = (
+    (r"sk-ant-", "Anthropic"),
+    (r"sk-", "OpenAI, DeepSeek and others"),
+    (r"AIza", "Google"),
+    (r"gsk_", "Groq"),
+    (r"xai-", "xAI"),
+    (r"hf_", "Hugging Face"),
+    (r"gh[opsu]_|github_pat_", "GitHub"),
+    (r"eyJ[\w-]+\.eyJ", "a token made from a key, which expires"),
+    (r"https?://", "an address"),
+)
+
+
+def ask(prompt: str = "GLM API key (not shown): ") -> str:
+    """What is piped in, else what a person types or pastes without its being shown."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return sys.stdin.read(LONGEST + 1) if sys.stdin else ""
+    import getpass
+
+    return getpass.getpass(prompt, stream=sys.stderr)
+
+
+def of_environment(name: str) -> str:
+    """Raises ConfigError where the variable is not set."""
+    value = os.environ.get(name, "")
+    if not value.strip():
+        raise ConfigError(f"the variable {name[:60]} is not set here", "Set it, or give the name of another.")
+    return value
+
+
+def read(pasted: str, *, compatible: bool = False) -> tuple[str, list[str]]:
+    """The key in what was pasted, and what is to be said of it. `compatible`: for a server that may have any keys.
+
+    Raises ConfigError for what is no key, or one of somebody else's.
+    """
+    if len(pasted) > LONGEST:
+        raise ConfigError(f"that is longer than {LONGEST} characters", "Give the key alone.")
+    key, taken = bare_key(pasted)
+    said = [f"Taken off: {', '.join(taken)}."] if taken else []
+    if not key:
+        raise ConfigError("no key was given", f"Get a free one at {KEY_PAGE}, then: {typed('key')}")
+    if is_placeholder(key):
+        raise ConfigError("that only holds the place of a key", f"Copy the key itself from {KEY_PAGE}.")
+    if not re.fullmatch(r"[!-~]+", key):
+        raise ConfigError("that is not one word of ASCII", "Copy the key alone, in one piece.")
+    if compatible or has_key_form(key):
+        return key, said
+    whose = next((who for pattern, who in _OTHERS if re.match(pattern, key)), None)
+    if whose:
+        raise ConfigError(
+            f"that looks like {whose if whose.startswith('a') else f'a key of {whose}'}, and was sent nowhere",
+            f"A key of bigmodel.cn or z.ai is two words joined by a dot. Get one at {KEY_PAGE}",
+        )
+    return key, [*said, f"It has not the usual form id.secret ({len(key)} characters)."]
+
+
+async def store(
+    pasted: str,
+    env_file: Path | None,
+    say: Say,
+    *,
+    platform: str | None = None,
+    tried: bool = True,
+    endpoints: Mapping[str, Endpoint] = ENDPOINTS,
+) -> None:
+    """Tries the key and writes it. `platform`: one of `ENDPOINTS`, written along. `tried`: False leaves the try out.
+
+    Raises ConfigError where it is no key, AuthError where it is refused; nothing is written then.
+    """
+    settings, _ = load_what_is_right(env_file)
+    base = platform or settings.base_url
+    key, said = read(pasted, compatible=endpoint(base).compatible)
+    for line in said:
+        say(line)
+    asked = settings.model_copy(update={"base_url": base}).with_key(key)
+    with Redactor(key).applied():
+        found = await _judged(asked, endpoints, say) if tried else None
+    file, base = file_of(env_file), found or platform or ""
+    put(file, KEY, key)
+    if base:
+        put(file, BASE, base)
+    say(f"Written to {file}, which only you can read: the key that ends in …{key[-SHOWN:]}." + _with(base))
+    for name in (KEY, BASE) if base else (KEY,):
+        here = os.environ.get(name, "").strip()
+        if here and here != (key if name == KEY else base) and not is_placeholder(here):
+            say(f"Mind: {name} is also set in this environment, and goes before the file.")
+    say("Servers that run already find it at their next call.")
+
+
+def _with(base: str) -> str:
+    return f" With it: {BASE}={base}." if base else ""
+
+
+async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Say) -> str | None:
+    """Says what the service thinks of the key; the endpoint where it works, when that is another. Raises AuthError."""
+    findings = await try_key(settings, endpoints)
+    elsewhere = next((f.endpoint for f in findings if f.endpoint), None)
+    for finding in findings:
+        if finding.state != "wrong" or elsewhere:
+            say(_line(finding, mend=not elsewhere or finding.what == "plan"))
+    bad = next((f for f in findings if f.state == "wrong"), None)
+    if bad and not elsewhere:
+        again = f"Nothing was written. To store it untried: {typed('key --no-try')}. "
+        others = " or ".join(n for n in ENDPOINTS if n != settings.base_url)
+        raise AuthError(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
+    return elsewhere
+
+
+def _line(finding: Finding, *, mend: bool) -> str:
+    return f"{finding.what}: {finding.said}." + (f" {finding.mend}" if mend and finding.mend else "")
+
+
+def show(env_file: Path | None, say: Say) -> bool:
+    """Says which key is set, by its end, and where; whether there is one."""
+    settings, wrong = load_what_is_right(env_file)
+    if not settings.key:
+        if wrong:
+            say(str(wrong))
+        say(f"No key is set. {typed('key')} asks for one.")
+        return False
+    here = next((n for n in KEY_NAMES if bare_key(os.environ.get(n, ""))[0] == settings.key), None)
+    end = f"…{settings.key[-SHOWN:]}" if len(settings.key) >= 4 * SHOWN else "a short one"
+    say(f"{end}, {len(settings.key)} characters, from {here or file_of(env_file)}")
+    return True
+
+
+def remove(env_file: Path | None, say: Say) -> None:
+    """Takes the key out of the settings file."""
+    file = file_of(env_file)
+    gone = drop(file, KEY_NAMES)
+    say(f"The key is out of {file}." if gone else f"There is no key in {file}.")
+    for name in KEY_NAMES:
+        if os.environ.get(name, "").strip():
+            say(f"{name} is still set in this environment.")
+
+
+def where_set(env: Mapping[str, str], env_file: Path | None = None) -> str:
+    """Where a key is that a server would use: "file", else "environment", else empty."""
+    if any(has(file_of(env_file), name) for name in KEY_NAMES):
+        return "file"
+    here = (env.get(name, "").strip() for name in KEY_NAMES)
+    return "environment" if any(value and not is_placeholder(value) for value in here) else ""
+
+
+def command(pasted: str, env_file: Path | None, *, platform: str | None = None, tried: bool = True) -> None:
+    """As a person calls it. Raises GLMError."""
+
+    async def run() -> None:
+        await store(pasted, env_file, click.echo, platform=platform, tried=tried)
+
+    anyio.run(run)

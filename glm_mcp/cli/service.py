@@ -1,0 +1,152 @@
+"""Whether the configured service takes a key, and what kind of key it is; found by the smallest calls there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import anyio
+
+from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
+from glm_mcp.glm.calls import Job
+from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.messages import ChatRequest, Message
+from glm_mcp.glm.progress import Progress
+from glm_mcp.glm.stream import raise_if_error
+from glm_mcp.glm.transport import Transport
+from glm_mcp.registry import Endpoint
+from glm_mcp.settings import KEY_PAGE, Settings
+from glm_mcp.text import without_secrets
+
+PROBE_S = 10.0  # for one tiny call: long enough to ask another model beside one that hangs
+PROBE_MODEL = "glm-4.7-flash"
+# What a known key hears where a model is not offered: no such model, not this kind of call, not in the plan.
+NOT_SERVED = {"1211", "1212", "1311"}
+# Which other endpoint a refused key may belong to, the likeliest first.
+RELATED = {
+    "zhipu": ("zhipu-coding", "zai"),
+    "zai": ("zai-coding", "zhipu"),
+    "zhipu-coding": ("zhipu", "zai-coding"),
+    "zai-coding": ("zai", "zhipu-coding"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `state`: ok, note (works, but know it) or wrong (with its mend)."""
+
+    what: str
+    state: Literal["ok", "note", "wrong"]
+    said: str
+    mend: str = ""
+    endpoint: str = ""  # where the key works, when that is another one of the same platform
+
+    def line(self) -> str:
+        mark = {"ok": "✓", "note": "•", "wrong": "✗"}[self.state]
+        return f"{mark} {self.what}: {self.said}" + (f"\n    → {self.mend}" if self.mend else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {k: v for k, v in asdict(self).items() if v}
+
+
+def ok(what: str, said: str) -> Finding:
+    return Finding(what, "ok", said)
+
+
+def note(what: str, said: str, mend: str = "") -> Finding:
+    return Finding(what, "note", said, mend)
+
+
+def wrong(what: str, said: str, mend: str) -> Finding:
+    return Finding(what, "wrong", said, mend)
+
+
+async def try_key(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
+    """Whether the service answers with this key. It is sent to the configured service alone."""
+    home = endpoints.get(settings.base_url) or GLMClient(settings).home
+    host = urlsplit(home.url).hostname or home.url
+    if not settings.key and not home.compatible:
+        return [note("service", f"{host} was not asked: there is no key")]
+    # On a coding plan's endpoint the free models are asked for at the platform's general one.
+    free = endpoints[home.general] if home.general else home
+    error = await _probe(settings.model_copy(update={"base_url": free.url}))
+    if error is None:
+        return [ok("service", f"{host} answers with this key")]
+    if isinstance(error, AuthError | QuotaError):
+        return await _refused(error, home, settings.key, endpoints)
+    if isinstance(error, NetworkError):
+        return [wrong("service", short(error), error.hint)]
+    busy = error.kind in {"overloaded", "rate_limited", "timeout"}
+    return [Finding("service", "note" if busy else "wrong", f"{host}: {short(error)}", error.hint)]
+
+
+async def _refused(
+    error: GLMError, home: Endpoint, key: str | None, endpoints: Mapping[str, Endpoint]
+) -> list[Finding]:
+    """What a key is good for that the service refuses for its free models."""
+    host = urlsplit(home.url).netloc
+    if home.general and await _accepts(home.url, key):
+        said = f"{urlsplit(home.url).hostname} takes the key as one of the coding plan"
+        return [ok("service", said), _plan_only(error)]
+    said = f"{urlsplit(home.url).hostname or host} refuses the key ({short(error)})"
+    related = [endpoints[name] for name in RELATED.get(home.name, ()) if name in endpoints]
+    for other in (e for e in related if urlsplit(e.url).netloc == host):
+        if not await _accepts(other.url, key):
+            continue
+        if not other.general:
+            mend = f"Set GLM_BASE_URL={other.name}: the key works there."
+            return [Finding("service", "wrong", said, mend, other.name)]
+        said += "; the key belongs to the coding plan"
+        mend = f"Set GLM_BASE_URL={other.name}, or use an ordinary key, which is free: {KEY_PAGE}"
+        return [Finding("service", "wrong", said, mend, other.name), _plan_only(error)]
+    # A key is somebody's secret: another company is not shown it before its owner says so.
+    elsewhere = " or ".join(f"GLM_BASE_URL={e.name}" for e in related if urlsplit(e.url).netloc != host)
+    try_it = (
+        f" If the key is of another platform, ask it with `{elsewhere} glm-mcp doctor`." if elsewhere else ""
+    )
+    return [wrong("service", said, error.hint + try_it)]
+
+
+def _plan_only(error: GLMError) -> Finding:
+    return note(
+        "plan",
+        f"the free Flash, vision and image models may refuse a key of the coding plan ({short(error)})",
+        "For chat name a model of the plan in GLM_CHAT_MODEL; for pictures, video and drawing use an ordinary key with GLM_BASE_URL=zhipu.",
+    )
+
+
+def short(error: GLMError) -> str:
+    return without_secrets(error.message) + (f", code {error.code}" if error.code else "")
+
+
+async def _probe(settings: Settings) -> GLMError | None:
+    """The smallest real call. None when it was answered; a cut answer is one."""
+    client = GLMClient(settings, pace=Pace(waits=(0.2, 1.0)))
+    request = ChatRequest((Message("user", "hi"),), max_tokens=1)
+    try:
+        await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
+    except GLMError as error:
+        # One token is no room for an answer: that refusal comes from a model that worked.
+        return None if error.kind == "invalid_request" and not (error.code or error.status) else error
+    finally:
+        await client.transport.close()
+    return None
+
+
+async def _accepts(url: str, key: str | None) -> bool:
+    """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
+    transport = Transport()
+    body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    try:
+        with anyio.fail_after(PROBE_S):
+            await transport.post(f"{url}/chat/completions", key, json.dumps(body).encode(), raise_if_error)
+    except GLMError as error:
+        return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
+    except TimeoutError:
+        return False
+    finally:
+        await transport.close()
+    return True

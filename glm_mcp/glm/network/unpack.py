@@ -1,0 +1,44 @@
+"""An answer's body unpacked step by step: some kilobytes that unpack to gigabytes are not unpacked in one go."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from glm_mcp.errors import Again, UpstreamError
+
+if TYPE_CHECKING:
+    import httpx
+
+ENCODINGS = "gzip, deflate"  # of an answer, as a request names them
+_STEP = 1 << 16  # bytes unpacked at a time
+
+
+async def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in pieces. Raises UpstreamError for another compression, and for a body that is damaged."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding in {"", "identity"}:
+        async for piece in response.aiter_raw():
+            yield piece
+        return
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise UpstreamError(
+            f"the answer comes in the compression '{coding[:20]}', which was not asked for",
+            "Check GLM_BASE_URL, and what stands between.",
+        )
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    async for packed in response.aiter_raw():
+        rest = packed
+        while rest:
+            try:
+                piece = decoder.decompress(rest, _STEP)
+            except zlib.error as error:
+                raise UpstreamError(
+                    "the answer's compression is damaged", "Call again.", again=Again.RETRY
+                ) from error
+            rest = decoder.unconsumed_tail
+            if piece:
+                yield piece
+            elif decoder.eof:
+                return

@@ -1,0 +1,86 @@
+"""How this copy of the program is started, and how an optional part is added to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DISTRIBUTION = "glm-flash-mcp"
+COMMANDS = ("glm-mcp", DISTRIBUTION)
+# Where `uvx` and `pipx run` put what they run: the folder is deleted when they clean up.
+_FLEETING = re.compile(
+    r"/uv/(?:cache/)?(?:archive|builds|environments)-v\d+/|/pipx/(?:\.cache|cache)/", re.IGNORECASE
+)
+
+
+def own_command(folders: Sequence[Path] = ()) -> list[str]:
+    """The absolute path of the installed command, as a client must start it. `folders`: where to look for it."""
+    import sysconfig
+
+    suffix = ".exe" if sys.platform == "win32" else ""
+    for folder in folders or (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        commands = [folder / f"{name}{suffix}" for name in COMMANDS if (folder / f"{name}{suffix}").is_file()]
+        if commands:
+            return [str(commands[0].absolute())]
+    # -P: a client starts it in the project's folder, whose modules are a stranger's.
+    return [sys.executable, "-P", "-m", "glm_mcp"]
+
+
+def is_fleeting(command: Sequence[str]) -> bool:
+    """Whether a command lies in the cache of a program that starts others once (`uvx`, `pipx run`)."""
+    path = command[0].replace("\\", "/")
+    cache = os.environ.get("UV_CACHE_DIR", "").replace("\\", "/").rstrip("/")
+    return bool(_FLEETING.search(path)) or bool(cache and path.startswith(cache + "/"))
+
+
+def typed(words: str = "") -> str:
+    """A line that a person can type to run this copy: by its name where the PATH leads to it."""
+    command = own_command()
+    found = shutil.which(COMMANDS[0])
+    same = found is not None and len(command) == 1 and Path(found).absolute() == Path(command[0])
+    shown = COMMANDS[0] if same else shlex.join(command)
+    return f"{shown} {words}".rstrip()
+
+
+def clone() -> Path | None:
+    """The folder of the source that this copy runs from; None where it was installed from a package."""
+    folder = Path(__file__).resolve().parent.parent
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return folder if f'name = "{DISTRIBUTION}"' in text else None
+
+
+def line_for_extra(extra: str) -> str:
+    """The line that adds an optional part to this very installation.
+
+    From a clone it names the clone; otherwise the libraries themselves, as the package's own metadata do: never a name
+    under which somebody else could publish.
+    """
+    from importlib.util import find_spec
+
+    python = shlex.quote(sys.executable)
+    pip = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    folder = clone()
+    if folder:
+        return f"{pip} -e {shlex.quote(f'{folder}[{extra}]')}"
+    return " ".join([pip, *(shlex.quote(name) for name in _libraries(extra))])
+
+
+def _libraries(extra: str) -> list[str]:
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        needed = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return []
+    mark = re.compile(rf"""extra\s*==\s*["']{re.escape(extra)}["']""")
+    return [
+        spec.strip() for spec, _, condition in (n.partition(";") for n in needed) if mark.search(condition)
+    ]

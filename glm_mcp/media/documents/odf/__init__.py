@@ -1,0 +1,1 @@
+"""What OpenDocument files consist of: their container, runs of text, numbering."""

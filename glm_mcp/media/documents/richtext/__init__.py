@@ -1,0 +1,1 @@
+"""What RTF consists of: its words, and the paragraphs and tables that they make."""

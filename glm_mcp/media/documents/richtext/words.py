@@ -1,0 +1,115 @@
+"""The words of RTF that mean something for its text, from the format's description (version 1.9.1)."""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = re.compile(
+    r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<sign>[^a-zA-Z])|(?P<brace>[{}])|(?P<text>[^\\{}]+)",
+    re.DOTALL,
+)
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Groups in which nothing is of the document, pictures and text boxes neither: tables of fonts and styles, data of
+# objects, and what stands there once more for older readers.
+DEAD = _set(
+    "fonttbl colortbl stylesheet info themedata colorschememapping datastore listtable listoverridetable revtbl rsidtbl "
+    "generator xmlnstbl latentstyles filetbl mmathPr bkmkstart bkmkend pn pntxta pntxtb atnid atnicn atndate atnref "
+    "atrfstart atrfend atntime atnparent nonshppict shprslt mmathPict nonesttables objdata objname userprops template "
+    "datafield formfield ffname ffdeftext ffentrymcr ffexitmcr ffhelptext ffstattext ffformat ffl blipuid panose "
+    "falt ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn mctrlPr mrPr mfPr mradPr msSupPr msSubPr msSubSupPr mdPr mdegHide"
+)
+# Groups for newer readers that hold text all the same.
+KEPT = _set("moMath moMathPara")
+# Groups whose text is taken as a whole: it goes elsewhere, or means something else.
+APART = {
+    **dict.fromkeys(("header", "headerl", "headerr", "headerf"), "header"),
+    **dict.fromkeys(("footer", "footerl", "footerr", "footerf"), "footer"),
+    **dict.fromkeys(("shptxt", "dptxbxtext"), "box"),
+    **{w: w for w in ("footnote", "annotation", "atnauthor", "fldinst", "objclass", "sn", "sv")},
+    **dict.fromkeys(("listtext", "pntext"), "listtext"),
+}
+# Groups whose end means something and whose text stays in its line.
+IN_LINE = {"pict": "picture", "fldrslt": "result", "field": "field", "nesttableprops": "inner table"}
+PROPERTIES = _set("mnaryPr mlimLowPr maccPr")  # of formulas: of them only the signs count
+# What stands before and after the parts of a formula.
+FORMULA = {
+    "mnum": ("(", ")"),
+    "mden": ("/(", ")"),
+    "msup": ("^(", ")"),
+    "msub": ("_(", ")"),
+    "mdeg": ("root ", " "),
+    "mrad": ("√(", ")"),
+    "mlim": (" (", ")"),
+    "mchr": ("", ""),
+}
+SIGNS = {
+    **dict.fromkeys(("par", "sect", "page", "line", "column"), "\n"),
+    **dict.fromkeys(("emspace", "enspace", "qmspace"), " "),
+    "tab": "\t",
+    "bullet": "•",
+    "emdash": "—",
+    "endash": "–",
+    "lquote": "‘",
+    "rquote": "’",
+    "ldblquote": "“",
+    "rdblquote": "”",
+}
+# \fcharset to code page.
+CHARSETS = dict(
+    zip(
+        (128, 129, 134, 136, 161, 162, 163, 177, 178, 186, 204, 222, 238),
+        [
+            "cp932",
+            "cp949",
+            "gb18030",
+            "big5hkscs",
+            "cp1253",
+            "cp1254",
+            "cp1258",
+            "cp1255",
+            "cp1256",
+            "cp1257",
+            "cp1251",
+            "cp874",
+            "cp1250",
+        ],
+        strict=True,
+    )
+)
+_PAGES = {936: "gb18030", 950: "big5hkscs", 65001: "utf-8", 10000: "mac_roman"}
+
+
+def code_page(number: int | None) -> str:
+    if number in _PAGES:
+        return _PAGES[number]
+    try:
+        b"a".decode(f"cp{number}")
+    except LookupError:
+        return "cp1252"
+    return f"cp{number}"
+
+
+_LINK = re.compile(r'\s*HYPERLINK\s+(?!\\l)"?([^"\s]+)')
+_PROMPT = re.compile(r"\s*MACROBUTTON\s+\S+\s+(.+)", re.DOTALL)
+_READING = re.compile(r"\\s\\up\s*\d+\s*\((.*?)\),(.*?)\)\s*$", re.DOTALL)
+
+
+def address(instruction: str) -> str:
+    """Where a field leads; "" for one that leads nowhere else."""
+    link = _LINK.match(instruction)
+    return link[1] if link else ""
+
+
+def shown_without_result(instruction: str) -> str:
+    """What a field shows whose result the file leaves empty: a place to fill in, a formula of the older kind."""
+    if prompt := _PROMPT.match(instruction):
+        return prompt[1].strip()
+    if not re.match(r"\s*EQ\b", instruction):
+        return ""
+    reading = _READING.search(instruction)
+    return f"{reading[2]}({reading[1]})" if reading else f"[formula: {instruction.strip()}]"

@@ -1,0 +1,91 @@
+"""What lies on a sheet of an office package beside its cells: text boxes, charts, diagrams, pictures, comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
+from glm_mcp.media.documents.sheets.grid import place
+from glm_mcp.media.documents.zip_xml import attribute, local
+
+
+def drawn_on(package: Package, part: str, title: str) -> Iterator[str]:
+    for path in package.linked(part, "drawing"):
+        tree = package.tree(path)
+        for anchor in () if tree is None else tree:
+            yield from _anchored(package, anchor, path, title)
+
+
+def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> Iterator[str]:
+    start = child(anchor, "xdr:from")
+    row, column = (whole(texts(start, f"xdr:{n}")) if start is not None else 0 for n in ("row", "col"))
+    at = place(row, column) if start is not None else ""
+    where = f"sheet '{title}'"
+    links = package.links(part)
+    seen: set[int] = set()  # of the newer and the older form of one thing, the first
+    for node in anchor.iter():
+        match tag(node):
+            case "mc:Fallback":
+                seen |= {id(e) for e in node.iter()}
+            case _ if id(node) in seen:
+                pass
+            case "xdr:txBody":
+                lines = (" ".join(texts(p, "a:t").split()) for p in descendants(node, "a:p"))
+                if words := "\n".join(filter(None, lines)):
+                    yield f"Text box{f' at {at}' if at else ''}: {words}"
+            case "c:chart" | "cx:chart" | "dgm:relIds":
+                key = "dm" if tag(node) == "dgm:relIds" else "id"
+                link = links.get(next((v for k, v in node.attrib.items() if k.endswith(f"}}{key}")), ""))
+                target = link.target if link else ""
+                if key == "dm":
+                    yield diagram_lines(package, target, where)
+                else:
+                    yield from chart_blocks(package, target, where)
+            case "xdr:pic":
+                alt = next((attribute(e, "descr") for e in descendants(node, "xdr:cNvPr")), "")
+                yield f"[picture: {' '.join(alt.split())}]" if alt.strip() else "[picture]"
+            case "p:oleObj":
+                yield embedded(node)
+
+
+def people(package: Package, main: str) -> dict[str, str]:
+    """The names of those who comment."""
+    trees = (package.tree(path) for path in package.linked(main, "person"))
+    return {
+        attribute(e, "id"): attribute(e, "displayName") for tree in trees if tree is not None for e in tree
+    }
+
+
+def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterator[str]:
+    """Those of the newer form with their answers; of the older form those that do not stand for a newer one."""
+    threaded: set[str] = set()
+    for path in package.linked(part, "threadedComment"):
+        tree = package.tree(path)
+        for comment in () if tree is None else tree:
+            threaded.add(attribute(comment, "ref"))
+            yield _comment(comment, names.get(attribute(comment, "personId"), ""))
+    for path in package.linked(part, "comments"):
+        tree = package.tree(path) if path.endswith(".xml") else None
+        authors = [] if tree is None else [e.text or "" for e in descendants(tree, "x:author")]
+        for comment in () if tree is None else descendants(tree, "x:comment"):
+            at = whole(attribute(comment, "authorId"), -1)
+            if attribute(comment, "ref") not in threaded:
+                yield _comment(comment, authors[at] if 0 <= at < len(authors) else "")
+
+
+def _comment(element: ET.Element, author: str) -> str:
+    words = "".join(e.text or "" for e in element.iter() if local(e) in ("t", "text"))
+    return comment_line(attribute(element, "ref"), author, words)
+
+
+def comment_line(at: str, author: str, words: str) -> str:
+    """Excel begins the words of the older form with the author's name."""
+    author, words = author.strip(), " ".join(words.split())
+    words = words.removeprefix(f"{author}:").strip() if author else words
+    return f"- {at}{f', {author}' if author else ''}: {words}"
+
+
+def comment_block(lines: list[str]) -> list[str]:
+    return ["\n".join(["Comments:", "", *lines])] if lines else []

@@ -1,0 +1,227 @@
+"""XLS from Excel 97 on, from its records: each sheet with its cells as they are shown, comments, text boxes, charts."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
+from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.sheets.beside import comment_block, comment_line
+from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, records
+from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
+from glm_mcp.media.documents.sheets.xls_chart import Chart
+
+_BIFF8 = 0x0600
+_CHART = 0x20  # kind of a part
+# Records of one cell.
+_ONE = (
+    Number.REAL,
+    Number.RK,
+    Number.SHARED,
+    Number.LABEL,
+    Number.RICH,
+    Number.BOOL_OR_ERROR,
+    Number.FORMULA,
+)
+_PICTURE = 8  # kind of an object
+
+
+_URL = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b")  # what stands before an address
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    name: str
+    at: int
+    kind: int  # 0 a worksheet, 2 a chart, others macros
+    hidden: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one sheet holds."""
+
+    grid: Grid = field(default_factory=Grid)
+    merged: list[Range] = field(default_factory=list)
+    words: dict[int, str] = field(default_factory=dict)  # by the number of their object
+    notes: list[tuple[int, int, int, str]] = field(default_factory=list)  # row, column, object, author
+    beside: list[str] = field(default_factory=list)
+    pending: tuple[int, int, int] | None = None  # the cell whose text comes next
+
+
+def is_new(stream: bytes) -> bool:
+    """Whether the records are those of Excel 97 and later, which this module reads."""
+    return len(stream) > 8 and struct.unpack_from("<HHH", stream)[::2] == (Number.BOF, _BIFF8)
+
+
+def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
+    """Raises ValueError for a stream without sheets, InvalidRequest (pages)."""
+    sheets, values = _globals(stream)
+    if not sheets:
+        raise ValueError("no sheets")
+    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
+    left_out = LeftOut()
+    rows, notes = [], []
+    for number in chosen:
+        sheet = sheets[number - 1]
+        found = _Found()
+        try:
+            _read(stream, sheet, values, found)
+        except (struct.error, IndexError, ValueError):
+            left_out.add("the rest of sheets that are damaged", f"'{sheet.name}'")
+        text, said = _text(found, sheet.name)
+        notes += said
+        kind = " (chart)" if sheet.kind == 2 else ""
+        rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
+    return result("xls", rows, len(sheets), [*notes, *left_out.notes()])
+
+
+def _globals(stream: bytes) -> tuple[list[_Sheet], Values]:
+    sheets: list[_Sheet] = []
+    codes, styles, strings = dict(BUILT_IN), [], []
+    since_1904 = False
+    for record in records(stream):
+        body = record.body
+        match record.number:
+            case Number.SHEETS:
+                at, hidden, kind = struct.unpack_from("<IBB", body)
+                if kind in (0, 2):
+                    title = Texts([body[7:]]).text(body[6])
+                    sheets.append(_Sheet(title, at, kind, bool(hidden & 3)))
+            case Number.DATES:
+                since_1904 = body[:1] == b"\1"
+            case Number.STRINGS:
+                strings = list(_strings(record))
+            case Number.FORMAT:
+                with contextlib.suppress(struct.error):  # of an older form in a few files
+                    codes[struct.unpack_from("<H", body)[0]] = Texts([body[2:]]).text()
+            case Number.STYLE:
+                styles.append(struct.unpack_from("<H", body, 2)[0])
+            case Number.EOF:
+                break
+    return sheets, Values(strings, [codes.get(n, "General") for n in styles], since_1904=since_1904)
+
+
+def _strings(record: Record) -> Iterator[str]:
+    texts = Texts(record.parts, 8)
+    try:
+        for _ in range(struct.unpack_from("<I", record.body, 4)[0]):
+            yield texts.text().strip()
+    except struct.error:
+        return  # damaged: what was read of it
+
+
+def _read(stream: bytes, sheet: _Sheet, values: Values, found: _Found) -> None:
+    depth, thing, chart = 0, (0, 0), None
+    for record in records(stream, sheet.at):
+        number, body = record.number, record.body
+        if number == Number.BOF:
+            depth += 1
+            if struct.unpack_from("<H", body, 2)[0] == _CHART:
+                chart = Chart(values)
+        elif number == Number.EOF:
+            depth -= 1
+            if chart is not None:
+                found.beside += chart.blocks()
+                chart = None
+            if depth <= 0:
+                return
+        elif chart is not None:
+            chart.read(record)
+        elif number == Number.OBJECT and len(body) >= 8:
+            thing = struct.unpack_from("<HH", body, 4)
+            found.beside += ["[picture]"] if thing[0] == _PICTURE else []
+        elif number == Number.WORDS:
+            found.words[thing[1]] = _box(record)
+        else:
+            _cells(record, values, found)
+
+
+def _box(record: Record) -> str:
+    """The text of a box or a comment, which lies in the continuing records."""
+    (count,) = struct.unpack_from("<H", record.body, 10)
+    return Texts(record.parts[1:]).text(count) if count and len(record.parts) > 1 else ""
+
+
+def _cells(record: Record, values: Values, found: _Found) -> None:
+    body = record.body
+    match record.number:
+        case number if number in _ONE:
+            row, column, style = struct.unpack_from("<HHH", body)
+            stored = _stored(record)
+            if stored is None:
+                found.pending = row, column, style
+            else:
+                found.grid.put(row, column, values.text(*stored, str(style)))
+        case Number.PACKED:
+            row, column = struct.unpack_from("<HH", body)
+            for i in range((len(body) - 6) // 6):
+                style, packed = struct.unpack_from("<HI", body, 4 + 6 * i)
+                found.grid.put(row, column + i, values.text(number_text(rk(packed)), "n", str(style)))
+        case Number.RESULT if found.pending is not None:
+            row, column, style = found.pending
+            found.pending = None
+            found.grid.put(row, column, values.text(Texts(record.parts).text(), "str", str(style)))
+        case Number.MERGED:
+            for i in range(struct.unpack_from("<H", body)[0]):
+                top, low, left, far = struct.unpack_from("<4H", body, 2 + 8 * i)
+                found.merged.append((top, left, low, far))
+        case Number.NOTE:
+            row, column, _, thing = struct.unpack_from("<4H", body)
+            found.notes.append((row, column, thing, Texts([body[8:]]).text()))
+        case Number.LINK:
+            _link(body, found.grid)
+
+
+def _stored(record: Record) -> tuple[str, str] | None:
+    """The stored value of a cell and its kind, as in the XML form; None for a text that comes in the next record."""
+    body = record.body
+    match record.number:
+        case Number.REAL:
+            return number_text(struct.unpack_from("<d", body, 6)[0]), "n"
+        case Number.RK:
+            return number_text(rk(struct.unpack_from("<I", body, 6)[0])), "n"
+        case Number.SHARED:
+            return str(struct.unpack_from("<I", body, 6)[0]), "s"
+        case Number.LABEL | Number.RICH:
+            return Texts([body[6:], *record.parts[1:]]).text(), "str"
+        case Number.BOOL_OR_ERROR:
+            return (ERRORS.get(body[6], "#ERROR!"), "e") if body[7] else (str(body[6]), "b")
+    if body[12:14] != b"\xff\xff":
+        return number_text(struct.unpack_from("<d", body, 6)[0]), "n"
+    match body[6]:
+        case 0:
+            return None
+        case 1:
+            return str(body[8]), "b"
+        case 2:
+            return ERRORS.get(body[8], "#ERROR!"), "e"
+    return "", "str"
+
+
+def _link(body: bytes, grid: Grid) -> None:
+    """A cell that leads to an address says where."""
+    row, _, column, _ = struct.unpack_from("<4H", body)
+    mark = body.find(_URL, 32)
+    text = grid.rows.get(row, {}).get(column, "")
+    if mark < 0 or not text:
+        return
+    start = mark + 20
+    (length,) = struct.unpack_from("<I", body, mark + 16)
+    url = body[start : start + length].decode("utf-16-le", "replace").partition("\0")[0]
+    if url and url not in (text, f"mailto:{text}"):
+        grid.rows[row][column] = f"[{text}]({url.replace(' ', '%20').replace(')', '%29')})"
+
+
+def _text(found: _Found, title: str) -> tuple[str, list[str]]:
+    found.grid.fill(found.merged)
+    lines = []
+    for row, column, thing, author in found.notes:
+        lines.append(comment_line(place(row, column), author, found.words.pop(thing, "")))
+    boxes = [f"Text box: {words.strip()}" for words in found.words.values() if words.strip()]
+    return sheet_text(found.grid, [*boxes, *found.beside, *comment_block(lines)], title)

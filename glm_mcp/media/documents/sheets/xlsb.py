@@ -1,0 +1,178 @@
+"""XLSB: the parts of an XLSX as binary records ([MS-XLSB] 2.1.4), read as far as a sheet shows them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.ooxml.chart import hyperlink
+from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
+from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, drawn_on
+from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
+from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
+
+# Numbers of records.
+_ROW, _STRING, _FORMAT, _XF, _STYLES, _STYLES_END = 0, 19, 44, 47, 617, 618
+_BOOK, _SHEET, _MERGE, _LINK = 153, 156, 176, 494
+_AUTHOR, _COMMENT, _WORDS = 632, 635, 637
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    name: str
+    part: str
+    kind: str
+    hidden: bool
+
+
+def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
+    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
+    main = package.main("xl/workbook.bin")
+    since_1904, sheets = False, []
+    links = package.links(main)
+    for number, body in _records(package.read(main)):
+        if number == _BOOK:
+            since_1904 = bool(body[0] & 1)
+        elif number == _SHEET:
+            relation, at = _string(body, 8)
+            link = links.get(relation)
+            title, _ = _string(body, at)
+            sheets.append(
+                _Sheet(title, link.target if link else "", link.kind if link else "", body[0] in (1, 2))
+            )
+    if not sheets:
+        raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
+    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
+    values = Values(_strings(package, main), _formats(package, main), since_1904=since_1904)
+    rows, notes = [], []
+    for number in chosen:
+        sheet = sheets[number - 1]
+        text, said = _read(package, sheet, values)
+        notes += said
+        kind = " (chart)" if sheet.kind == "chartsheet" else ""
+        rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
+    return result("xlsb", rows, len(sheets), [*notes, *package.left_out.notes()])
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(number, body) of each record; ends where the data is cut."""
+    at, end = 0, len(data)
+    while at + 1 < end:
+        number = data[at]
+        at += 1
+        if number & 0x80:
+            number = (number & 0x7F) | (data[at] & 0x7F) << 7
+            at += 1
+        length = shift = 0
+        while at < end:
+            byte = data[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80 or shift > 21:
+                break
+        yield number, data[at : at + length].ljust(min(length, 64), b"\0")
+        at += length
+
+
+def _string(body: bytes, at: int) -> tuple[str, int]:
+    """A text and where it ends."""
+    (count,) = struct.unpack_from("<I", body, at)
+    if count == 0xFFFFFFFF:
+        return "", at + 4
+    end = at + 4 + 2 * count
+    return body[at + 4 : end].decode("utf-16-le", "replace"), end
+
+
+def _strings(package: Package, main: str) -> list[str]:
+    path = next(iter(package.linked(main, "sharedStrings")), "xl/sharedStrings.bin")
+    return [_string(body, 1)[0].strip() for number, body in _records(package.read(path)) if number == _STRING]
+
+
+def _formats(package: Package, main: str) -> list[str]:
+    """The format code of each cell style."""
+    codes, formats, inside = dict(BUILT_IN), [], False
+    path = next(iter(package.linked(main, "styles")), "xl/styles.bin")
+    for number, body in _records(package.read(path)):
+        if number == _FORMAT:
+            codes[struct.unpack_from("<H", body)[0]] = _string(body, 2)[0]
+        elif number in (_STYLES, _STYLES_END):
+            inside = number == _STYLES
+        elif number == _XF and inside:
+            formats.append(struct.unpack_from("<H", body, 2)[0])
+    return [codes.get(number, "General") for number in formats]
+
+
+def _read(package: Package, sheet: _Sheet, values: Values) -> tuple[str, list[str]]:
+    if not package.has(sheet.part):
+        package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
+        return "", []
+    grid, merged, row = Grid(), [], 0
+    try:
+        for number, body in _records(package.read(sheet.part)):
+            if number == _ROW:
+                (row,) = struct.unpack_from("<I", body)
+            elif number == _MERGE:
+                merged.append(_range(body))
+            elif number == _LINK:
+                top, _, left, _ = struct.unpack_from("<4I", body)
+                relation, _ = _string(body, 16)
+                if text := grid.rows.get(top, {}).get(left, ""):
+                    place_of = f"sheet '{sheet.name}'"
+                    grid.rows[top][left] = hyperlink(package, sheet.part, relation, text, place_of)
+            elif stored := _cell(number, body):
+                at, style = struct.unpack_from("<II", body)
+                if at < COLUMNS and row < ROWS:
+                    grid.put(row, at, values.text(*stored, str(style & 0xFFFFFF)))
+    except (struct.error, IndexError):
+        package.left_out.add("the rest of parts that are damaged", f"sheet '{sheet.name}'")
+    grid.fill(merged)
+    remarks = comment_block(list(_comments(package, sheet.part)))
+    return sheet_text(grid, [*drawn_on(package, sheet.part, sheet.name), *remarks], sheet.name)
+
+
+def _range(body: bytes) -> Range:
+    top, low, left, far = struct.unpack_from("<4I", body)
+    return top, left, low, far
+
+
+def _cell(number: int, body: bytes) -> tuple[str, str] | None:
+    """The stored value of a cell and its kind, as in the XML form; None for other records. Results of formulas have
+    numbers of their own.
+    """
+    match number:
+        case 2:
+            return number_text(rk(struct.unpack_from("<I", body, 8)[0])), "n"
+        case 5 | 9:
+            return number_text(struct.unpack_from("<d", body, 8)[0]), "n"
+        case 7:
+            return str(struct.unpack_from("<I", body, 8)[0]), "s"
+        case 6 | 8:
+            return _string(body, 8)[0], "str"
+        case 62:
+            return _string(body, 9)[0], "str"
+        case 4 | 10:
+            return str(body[8]), "b"
+        case 3 | 11:
+            return ERRORS.get(body[8], "#ERROR!"), "e"
+    return None
+
+
+def _comments(package: Package, part: str) -> Iterator[str]:
+    for path in package.linked(part, "comments"):
+        authors: list[str] = []
+        at, author = "", ""
+        for number, body in _records(package.read(path)):
+            if number == _AUTHOR:
+                authors.append(_string(body, 0)[0])
+            elif number == _COMMENT:
+                by, row, _, column, _ = struct.unpack_from("<5I", body)
+                at, author = place(row, column), authors[by] if by < len(authors) else ""
+            elif number == _WORDS:
+                yield comment_line(at, author, _string(body, 1)[0])

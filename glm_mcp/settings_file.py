@@ -1,0 +1,121 @@
+"""The settings file: which it is, read, and written so that every line but the one in question stays. Blocking."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from glm_mcp.atomic_files import replace_file
+from glm_mcp.errors import ConfigError
+from glm_mcp.outputs import user_folders
+
+PRIVATE = 0o600
+_MARK = b"\xef\xbb\xbf"
+
+
+def file_of(env_file: Path | None = None) -> Path:
+    """The file that the settings are read from, besides the environment."""
+    return env_file or user_folders().settings_file
+
+
+def read(env_file: Path | None) -> dict[str, str]:
+    """The variables that the file sets. Raises ConfigError."""
+    if env_file is not None and not env_file.is_file():
+        raise ConfigError(
+            f"the settings file {env_file} does not exist",
+            "Give --env-file the path of a file with lines NAME=value.",
+        )
+    path = file_of(env_file)
+    return _values(path) if path.is_file() else {}
+
+
+def _values(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return {k: v for k, v in values.items() if v and v.strip()}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(
+            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
+        ) from None
+
+
+def folder_as_pasted(folder: Path) -> Path:
+    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there."""
+    text = os.fspath(folder)
+    plain = Path(text.replace("\\ ", " "))
+    return plain if os.name != "nt" and "\\ " in text and plain.expanduser().exists() else folder
+
+
+def put(path: Path, name: str, value: str) -> None:
+    """Sets one variable, in its place where it has one. The file is then its owner's alone. Raises ConfigError."""
+    shown = value if re.fullmatch(r"[\w.~+/=-]+", value) else "'" + value.replace("'", "\\'") + "'"
+    lines: list[str] = []
+    done, text = False, _read(path)
+    end = "\r\n" if "\r\n" in text else "\n"
+    for key, line in _lines(text):
+        if key != name:
+            lines.append(line)
+        elif not done:
+            lines.append(f"{name}={shown}{end}")
+            done = True
+    if not done:
+        gap = end if lines and not lines[-1].endswith("\n") else ""
+        lines.append(f"{gap}{name}={shown}{end}")
+    _write(path, "".join(lines))
+
+
+def drop(path: Path, names: Sequence[str]) -> bool:
+    """Takes variables out; whether one was there. Raises ConfigError."""
+    found = _lines(_read(path)) if path.is_file() else []
+    kept = [line for key, line in found if key not in names]
+    if len(kept) == len(found):
+        return False
+    _write(path, "".join(kept))
+    return True
+
+
+def has(path: Path, name: str) -> bool:
+    """Whether a variable is set there. Raises ConfigError."""
+    return any(key == name for key, _ in _lines(_read(path)))
+
+
+def _lines(text: str) -> list[tuple[str | None, str]]:
+    """(the variable that it sets, the line), a value over several lines as one."""
+    from dotenv.parser import parse_stream
+
+    found: list[tuple[str | None, str]] = []
+    for binding in parse_stream(io.StringIO(text, newline="")):
+        whole = binding.original.string
+        line = whole.lstrip("\r\n")  # empty lines before one count as part of it there
+        found += [(None, whole[: len(whole) - len(line)]), (binding.key, line)]
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(
+            f"the settings file {path} cannot be read ({why})", "Nothing was changed."
+        ) from None
+
+
+def _write(path: Path, text: str) -> None:
+    real = path.resolve()  # a file behind a link stays behind it
+    try:
+        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = _MARK if real.is_file() and real.read_bytes()[:3] == _MARK else b""
+        replace_file(real, mark + text.encode("utf-8"), PRIVATE)
+    except OSError as error:
+        raise ConfigError(
+            f"the settings file {path} cannot be written ({error.strerror})",
+            "Give yourself the right, or name another file with --env-file.",
+        ) from None

@@ -1,0 +1,226 @@
+"""XLS and XLSB: what a sheet shows, out of the records of the binary forms.
+
+tests/data/shown.xls is what LibreOffice 7.4 made of a workbook of XlsxWriter's: number formats, a merged cell, a link, a
+comment, a text box, a chart, a hidden sheet.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from typing import Any
+
+import pytest
+from support.jobs import document_job
+from support.made_documents import zipped
+from support.made_outlook import compound
+from support.paths import DATA
+
+RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def job(data: bytes) -> dict[str, Any]:
+    return document_job(io.BytesIO(data), {"name": "file"})[0]
+
+
+def below_its_name(facts: dict[str, Any]) -> str:
+    """What the only sheet holds."""
+    return str(facts["pages"][0][2]).partition("]\n\n")[2]
+
+
+def test_an_old_workbook_shows_what_its_program_shows() -> None:
+    facts = job((DATA / "shown.xls").read_bytes())
+    assert facts["notes"] == []
+    shown, behind = facts["pages"]
+    assert [shown[1], behind[1]] == ["sheet 'Shown'", "sheet 'Behind' (hidden)"]
+    assert behind[2].endswith("| one cell |\n| --- |")
+    at = 0
+    for words in (
+        *("| percent | 25.6% |", "| currency | $1,234.50 |", "| zip | 00123 |", "| date | 2024-03-09 |"),
+        *("| duration | 26:30 |", "| half | 1/2 |", "| negative | (7) |", "| whole | 12345678901 |"),
+        *("| formula | 00246 |", "| text | Größe 蘋果 😀 |", "| error | #DIV/0! |", "| truth | TRUE |"),
+        *("| leading | 00742 |", "| over four places | over four places |"),
+        *("| [price list](https://example.com/prices) |", "| North | 11.5 |", "Text box: in a box"),
+        *("Chart: Sales by region", "Its data is in the cells F20:F21, E20:E21.", "- B2: Rises in May"),
+    ):
+        assert words in shown[2][at:], words
+        at = shown[2].index(words, at)
+
+
+# ── XLS by hand ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def record(number: int, body: bytes = b"") -> bytes:
+    return struct.pack("<HH", number, len(body)) + body
+
+
+def words(text: str, count: str = "H") -> bytes:
+    """A text of two-byte letters, with its length and its flags."""
+    return struct.pack(f"<{count}B", len(text.encode("utf-16-le")) // 2, 1) + text.encode("utf-16-le")
+
+
+def number_cell(row: int, column: int, value: float, style: int = 0) -> bytes:
+    return record(0x203, struct.pack("<HHHd", row, column, style, value))
+
+
+def begin(kind: int) -> bytes:
+    return record(0x809, struct.pack("<HHHHII", 0x600, kind, 0, 0, 0, 0))
+
+
+def xls(strings: bytes, sheet: bytes, *formats: str, since_1904: bool = False) -> bytes:
+    """A workbook of one sheet; style n + 1 has the n-th of the formats, style 0 none."""
+    head = begin(5) + record(0x22, struct.pack("<H", since_1904))
+    head += b"".join(
+        record(0x41E, struct.pack("<H", 164 + i) + words(code)) for i, code in enumerate(formats)
+    )
+    head += b"".join(
+        record(0xE0, struct.pack("<HH", 0, n) + bytes(16)) for n in (0, *range(164, 164 + len(formats)))
+    )
+    name = b"\x04\0Data"
+    at = len(head) + len(record(0x85, bytes(6) + name)) + len(strings) + len(record(0x0A))
+    head += record(0x85, struct.pack("<IBB", at, 0, 0) + name) + strings + record(0x0A)
+    return compound({"Workbook": head + begin(0x10) + sheet + record(0x0A)})
+
+
+def cells(data: bytes) -> str:
+    facts = job(data)
+    assert facts["notes"] == []
+    return below_its_name(facts)
+
+
+def test_a_text_that_goes_on_in_the_next_record_is_whole_whatever_its_letters_are() -> None:
+    plain = struct.pack("<HB", 8, 0) + b"abcd"
+    wide = "ефgh".encode("utf-16-le")
+    strings = (
+        record(0xFC, struct.pack("<II", 3, 3) + plain)
+        + record(0x3C, b"\x01" + wide + struct.pack("<HB", 5, 0))  # narrow letters, then wide ones
+        + record(0x3C, b"\x00na\xefve" + struct.pack("<HBH", 3, 8, 1) + b"run" + bytes(4))
+    )
+    sheet = b"".join(record(0xFD, struct.pack("<HHHI", 0, i, 0, i)) for i in range(3))
+    assert cells(xls(strings, sheet)) == "| abcdефgh | naïve | run |\n| --- | --- | --- |"
+
+
+def test_numbers_of_an_old_workbook_are_shown_by_their_formats_however_they_are_packed() -> None:
+    hundredths = (1234 << 2 | 3) & 0xFFFFFFFF
+    packed = (
+        struct.pack("<HH", 1, 0) + struct.pack("<HIHI", 1, hundredths, 2, 7 << 2 | 2) + struct.pack("<H", 1)
+    )
+    sheet = (
+        number_cell(0, 0, 0.256, 1)
+        + number_cell(0, 1, 40000, 3)
+        + record(0xBD, packed)
+        + record(0x06, struct.pack("<HHHHIH", 2, 0, 0, 0, 0, 0xFFFF) + bytes(6))
+        + record(0x207, words("out of a formula"))
+        + record(0x06, struct.pack("<HHHBBBBHH", 2, 1, 0, 2, 0, 0x2A, 0, 0, 0xFFFF) + bytes(6))
+    )
+    assert cells(xls(b"", sheet, "0.0%", "000", "yyyy-mm-dd", since_1904=True)) == (
+        "| 25.6% | 2013-07-07 |\n| --- | --- |\n| 1234.0% | 007 |\n| out of a formula | #N/A |"
+    )
+
+
+def test_a_chart_of_an_old_workbook_gives_the_data_that_it_keeps() -> None:
+    named = record(0x1003) + record(0x1033) + record(0x100D, b"\0\0" + words("Q1", "B")) + record(0x1034)
+    title = record(0x1025) + record(0x1033) + record(0x100D, b"\0\0" + words("Sales", "B")) + record(0x1034)
+    data = record(0x1065, b"\1\0") + number_cell(0, 0, 11.5) + number_cell(1, 0, 33.5)
+    labels = record(0x1065, b"\2\0") + b"".join(
+        record(0x204, struct.pack("<HHH", i, 0, 0) + words(name)) for i, name in enumerate(("North", "East"))
+    )
+    chart = begin(0x20) + record(0x1033) + named + title + record(0x1034) + data + labels + record(0x0A)
+    assert cells(xls(b"", chart)).endswith(
+        "Chart: Sales\n\n|  | Q1 |\n| --- | --- |\n| North | 11.5 |\n| East | 33.5 |"
+    )
+
+
+def test_an_old_workbook_that_breaks_off_is_read_as_far_as_it_goes() -> None:
+    facts = job(xls(b"", number_cell(0, 0, 5) + record(0x203, b"\1\0")))
+    assert "| 5 |" in facts["pages"][0][2]
+    assert facts["notes"] == ["left out, the rest of sheets that are damaged: 'Data'"]
+
+
+# ── XLSB by hand ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def part(number: int, body: bytes = b"") -> bytes:
+    head = bytes([number]) if number < 128 else bytes([number & 0x7F | 0x80, number >> 7])
+    return head + bytes([len(body)]) + body
+
+
+def long_words(text: str) -> bytes:
+    return struct.pack("<I", len(text.encode("utf-16-le")) // 2) + text.encode("utf-16-le")
+
+
+def relations(*rows: tuple[str, str, str]) -> str:
+    outside = ' TargetMode="External"'
+    written = "".join(
+        f'<Relationship Id="{i}" Type="{OFFICE}/{kind}" Target="{target}"'
+        f"{outside if '://' in target else ''}/>"
+        for i, kind, target in rows
+    )
+    return f'<Relationships xmlns="{RELATIONS}">{written}</Relationships>'
+
+
+def xlsb() -> bytes:
+    def cell(number: int, column: int, body: bytes, style: int = 0) -> bytes:
+        return part(number, struct.pack("<II", column, style) + body)
+
+    sheet = (
+        part(0, struct.pack("<I", 0) + bytes(8))
+        + cell(5, 0, struct.pack("<d", 0.256), 1)
+        + cell(7, 1, struct.pack("<I", 0))
+        + cell(2, 2, struct.pack("<I", 742 << 2 | 2), 2)
+        + part(0, struct.pack("<I", 1) + bytes(8))
+        + cell(4, 0, b"\1")
+        + cell(8, 1, long_words("out of a formula"))
+        + cell(11, 2, b"\x07")
+        + part(176, struct.pack("<4I", 1, 2, 0, 0))
+        + part(494, struct.pack("<4I", 0, 0, 1, 1) + long_words("r1"))
+    )
+    styles = (
+        part(44, struct.pack("<H", 164) + long_words("00000"))
+        + part(617, b"\3\0\0\0")
+        + b"".join(part(47, struct.pack("<HH", 0, n) + bytes(12)) for n in (0, 10, 164))
+        + part(618)
+    )
+    book = part(153, bytes(8)) + part(156, struct.pack("<II", 0, 1) + long_words("r1") + long_words("Data"))
+    remark = part(632, long_words("Ann")) + part(635, struct.pack("<5I", 0, 0, 0, 2, 2) + bytes(16))
+    remark += part(637, b"\0" + long_words("Ann: too much"))
+    return zipped(
+        {
+            "[Content_Types].xml": '<Types><Override PartName="/xl/workbook.bin" ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/></Types>',
+            "_rels/.rels": relations(("r1", "officeDocument", "xl/workbook.bin")),
+            "xl/workbook.bin": book,
+            "xl/_rels/workbook.bin.rels": relations(
+                ("r1", "worksheet", "worksheets/sheet1.bin"),
+                ("r2", "styles", "styles.bin"),
+                ("r3", "sharedStrings", "sharedStrings.bin"),
+            ),
+            "xl/styles.bin": styles,
+            "xl/sharedStrings.bin": part(19, b"\0" + long_words("shared 蘋果")),
+            "xl/worksheets/sheet1.bin": sheet,
+            "xl/worksheets/_rels/sheet1.bin.rels": relations(
+                ("r1", "hyperlink", "https://example.com/a"), ("r2", "comments", "../comments1.bin")
+            ),
+            "xl/comments1.bin": remark,
+        }
+    )
+
+
+def test_a_binary_workbook_shows_what_its_program_shows() -> None:
+    facts = job(xlsb())
+    assert facts["kind"] == "xlsb"
+    assert facts["notes"] == []
+    assert below_its_name(facts) == (
+        "| 25.60% | [shared 蘋果](https://example.com/a) | 00742 |\n| --- | --- | --- |\n"
+        "| TRUE | out of a formula | #DIV/0! |\n\nComments:\n\n- C1, Ann: too much"
+    )
+
+
+@pytest.mark.parametrize("cut", [10, 40, 90])
+def test_a_binary_workbook_that_breaks_off_is_no_crash(cut: int) -> None:
+    whole = xlsb()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.bin"] = parts["xl/worksheets/sheet1.bin"][:cut]
+    assert job(zipped(parts))["pages"][0][1] == "sheet 'Data'"

@@ -1,0 +1,99 @@
+"""Text layers of PDF pages: those that read well, in any script, are text; those that do not are seen by the model."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from support.jobs import document_job
+from support.paths import DATA
+from support.script_pdf import script_pdf
+
+ENGLISH = [
+    "The committee met in the spring and agreed on the rules for the coming year, which are",
+    "set out below. Members who wish to change them should write to the office before June,",
+    "and say what they would have instead and why it would serve all of them better than now.",
+    "Nothing in these rules takes from anyone what was given to them in earlier agreements.",
+]
+GOOD: dict[str, list[str]] = {
+    "english": ENGLISH,
+    "chinese": ["本合同由双方于二零二四年五月在北京签订,自签字之日起生效。", "甲方应在三十日内支付全部款项,逾期按日计收违约金。"] * 3,
+    "japanese": ["この契約は両当事者の署名の日から効力を生ずる。", "甲は三十日以内に代金の全額を支払うものとする。"] * 3,
+    "korean": ["이 계약은 양 당사자가 서명한 날부터 효력이 발생한다.", "갑은 삼십 일 이내에 대금 전액을 지급하여야 한다."] * 3,
+    "russian": ["Настоящий договор вступает в силу со дня подписания обеими сторонами и действует", "до полного исполнения обязательств, если иное не указано ниже."] * 3,
+    "greek": ["Η παρούσα σύμβαση ισχύει από την ημέρα της υπογραφής της από τα δύο μέρη", "και λήγει με την εκπλήρωση όλων των υποχρεώσεων."] * 3,
+    "thai": ["สัญญาฉบับนี้มีผลใช้บังคับตั้งแต่วันที่ลงนามโดยคู่สัญญาทั้งสองฝ่าย"] * 4,
+    "hindi": ["यह अनुबंध दोनों पक्षों के हस्ताक्षर के दिन से लागू होगा और"] * 4,
+    "polish": ["Niniejsza umowa wchodzi w życie z dniem podpisania przez obie strony i trwa", "aż do wykonania wszystkich zobowiązań, chyba że poniżej wskazano inaczej."] * 3,
+    "vietnamese": ["Hợp đồng này có hiệu lực kể từ ngày hai bên ký kết và kéo dài đến khi", "mọi nghĩa vụ được thực hiện xong, trừ khi có quy định khác dưới đây."] * 3,
+    "finnish": ["Sopimus tulee voimaan sinä päivänä, jona molemmat osapuolet ovat sen", "allekirjoittaneet, ja se on voimassa toistaiseksi ellei toisin sovita."] * 3,
+    "maths": ["Let f: ℝ → ℝ be such that ∀ε>0 ∃δ>0: |x−y|<δ ⇒ |f(x)−f(y)|<ε.", "Then ∑ₖ aₖ ≤ ∫ f(x) dx, and ∂f/∂x = 2πα + √(β² − 4αγ) ≠ ∞."] * 3,
+    "code": ["def parse(argv: list[str]) -> int:", "    for i, arg in enumerate(argv[1:]):", "        if not arg.startswith('--'): return -i", "    return sum(len(a) for a in argv) % 7"] * 2,
+    "numbers": [f"{i:04}  {i * 37.5:10.2f}  {i * 12.25:8.3f} %  -{i * 3}  {1900 + i}-0{i % 9 + 1}-12" for i in range(12)],
+    "ligatures": ["The ﬁrst ofﬁce of the ﬂeet was ﬁlled with efﬁcient and afﬂuent ofﬁcers."] * 4,
+    "bases": ["acgtgcatgc gtacgtagct agctagctag gctagcatcg atcgatcgta gctagctacg"] * 6,
+    "masks": ["Insured XXXXXXXX XXXXXXX, holder XXXXXXX XXXXXXXX, policy number XXXXXXXXXX, agent XXXXXX"] * 4,
+}  # fmt: skip
+
+
+def shifted(text: str, by: int) -> str:
+    return "".join(chr((ord(c.lower()) - 97 + by) % 26 + 97) if c.isalpha() else c for c in text)
+
+
+def replaced(text: str, first: int) -> str:
+    """Each letter as one of a run of characters."""
+    return "".join(chr(first + ord(c) % 26) if c.isalpha() else c for c in text)
+
+
+BAD: dict[str, list[str]] = {
+    **{f"shifted by {n}": [shifted(line, n) for line in ENGLISH] for n in (1, 3, 4, 11, 13, 22)},
+    "codes of glyphs": ["".join(chr(ord(c) - 29) if ord(c) > 61 else c for c in line) for line in ENGLISH],
+    "private letters": [replaced(line, 0xE000) for line in ENGLISH],
+    "replacements": ["".join("\ufffd" if c.isalpha() else c for c in line) for line in ENGLISH],
+    "controls": [replaced(line, 0x80) for line in ENGLISH],
+    "signs": [replaced(line, 0x2500) for line in ENGLISH],
+}
+
+
+def page(data: bytes) -> Any:
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.pdf", "pages": None})
+    return facts["pages"][0]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_text_layer_is_read_as_text_whatever_its_script(name: str) -> None:
+    lines = GOOD[name]
+    _, _, text, seen = page(script_pdf(lines))
+    assert seen == ""
+    said = "".join(text.split())
+    for word in lines[0].split()[:3]:
+        assert word.replace("<", "\\<") in said or word in said or word.replace("ﬁ", "fi") in said, text
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_text_layer_of_other_letters_than_the_page_shows_is_garbled(name: str) -> None:
+    assert page(script_pdf(ENGLISH, BAD[name]))[3] == "garbled"
+
+
+def test_glyph_numbers_in_the_text_are_garbled() -> None:
+    assert page(script_pdf(["(cid:12)(cid:45)(cid:7) (cid:99)(cid:3)(cid:21)"] * 4))[3] == "garbled"
+
+
+def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
+    _, _, text, seen = page(script_pdf(["\uf0b7 \uf061 \uf0b3 \uf062"] * 3, font="Symbol"))
+    assert seen == ""
+    assert text.startswith("• α ≥ β") or "α ≥ β" in text
+
+
+def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> None:
+    """The file is LibreOffice 7.4's, of a paragraph in Hebrew and one in Arabic, in DejaVu Sans."""
+    _, _, text, seen = page((DATA / "right-to-left.pdf").read_bytes())
+    assert seen == ""
+    hebrew, arabic, english = text.split("\n\n")
+    assert hebrew.startswith("החוזה הזה נכנס לתוקף ביום חתימתו על ידי שני הצדדים")
+    assert hebrew.endswith("אלא אם כן נקבע אחרת.")
+    assert arabic.startswith(
+        "يدخل هذا العقد حيز التنفيذ في يوم توقيعه من قبل الطرفين في 12 مايو 2024 ويبقى ساري المفعول حتى الوفاء بجميع"
+    )
+    assert english == "Normal English."

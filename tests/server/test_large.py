@@ -1,0 +1,200 @@
+"""Messages of any size: refused or worked on, while the server goes on answering; deadlines and ends are kept meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import COMMAND, LIMIT_S, Stdio, environment, over_http, said, until
+
+from glm_mcp.glm.json_shape import MESSAGE_VALUES
+from glm_mcp.server.front.lines import LINE_BYTES
+from glm_mcp.simulator import Simulator
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def server(sim: Simulator, tmp_path: Path) -> Any:
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as started:
+        started.initialize()
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "refusal"),
+    [
+        ("chat", {"prompt": "x", "y" * 10 * MB: 1}, "chat has no argument 'yyyy"),
+        ("chat", {"prompt": "x", "temperature": "1," * 5 * MB}, "chat: temperature is"),
+        ("chat", {"prompt": "x", "thinking": "on" * 5 * MB}, "chat: thinking is"),
+        ("chat", {"prompt": "x", "history": "[" + "1," * 2 * MB + "1]"}, "chat: history is"),
+        ("chat", {"prompt": "x", "files": ["a"] * 5_000}, "chat: files is"),
+        ("chat", {"prompt": "x", "functions": [{"name": "a"}] * 5_000}, "chat: 5000 functions"),
+        ("chat", {"prompt": "x", "json": {"description": "d" * 5 * MB}}, "json is a schema of 5,000,0"),
+        ("describe_image", {"images": "a.png", "task": "aB" * 5 * MB}, "describe_image: task is"),
+        ("generate_image", {"prompt": "x", "size": "1" * 5 * MB}, "generate_image: size is"),
+        ("read_document", {"documents": "a", "password": "x" * 5 * MB}, "read_document: password is"),
+    ],
+    ids=["name", "number", "flag", "list as a text", "files", "functions", "schema", "task", "size", "password"],
+)  # fmt: skip
+def test_what_is_beyond_all_measure_is_refused_by_name(
+    tool: str, arguments: dict[str, Any], refusal: str, server: Stdio, sim: Simulator
+) -> None:
+    result = server.call(tool, arguments)
+    assert result["isError"]
+    assert said(result).startswith("invalid_request: ")
+    assert refusal in said(result)
+    assert len(said(result)) < 2_000
+    assert not sim.received
+
+
+VALUES = "[" + "1," * MESSAGE_VALUES + "1]"
+LONG = '"' + "x" * LINE_BYTES + '"'
+FIRST = '{"jsonrpc": "2.0", "id": 70, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'
+LAST = '{"method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}, "jsonrpc": "2.0", "id": 70}'
+
+
+@pytest.mark.parametrize("line", [FIRST, LAST], ids=["its id first", "its id last"])
+@pytest.mark.parametrize(
+    ("prompt", "why"), [(VALUES, "values"), (LONG, "longer than 32 MB")], ids=["values", "bytes"]
+)
+def test_a_message_that_is_not_read_is_answered_under_its_id(
+    line: str, prompt: str, why: str, server: Stdio
+) -> None:
+    server.write(line % prompt)
+    error = server.answer(70)["error"]
+    assert error["code"] == -32600
+    assert why in error["message"]
+    assert server.request("ping")["result"] == {}
+
+
+def test_a_message_of_too_many_values_is_refused_over_http_too(sim: Simulator, tmp_path: Path) -> None:
+    import httpx
+
+    body = (FIRST % VALUES).encode()
+    with over_http(environment(tmp_path / "home", sim), tmp_path) as (url, _):
+        answer = httpx.post(
+            f"{url}/mcp",
+            content=body,
+            headers={"Content-Type": "application/json", "Accept": "application/json, text/event-stream"},
+            timeout=LIMIT_S,
+        )
+    assert answer.status_code == 413
+    assert "values" in answer.json()["error"]["message"]
+
+
+def test_a_text_of_ten_megabytes_is_counted_and_what_comes_behind_it_is_answered(server: Stdio) -> None:
+    call = server.start_call("chat", {"prompt": "word " * 30_000 + "x" * 10 * MB, "model": "glm-4.7-flash"})
+    ping = server.start("ping")
+    assert server.answer(ping)["result"] == {}
+    assert said(server.answer(call)["result"]).startswith("too_long: ")
+
+
+# A server whose event loop is held up for a minute as soon as it asks the service.
+_STUCK = """
+import sys, time
+import anyio, httpx
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.transport import Transport
+from glm_mcp.server.app import App
+from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.stdio import serve_stdio
+from glm_mcp.settings import load
+
+def held_up(request):
+    sys.stderr.write("held up\\n")
+    sys.stderr.flush()
+    time.sleep(60)
+
+settings = load()
+app = App(settings, glm=GLMClient(settings, transport=Transport(httpx.MockTransport(held_up))))
+anyio.run(serve_stdio, app, Stdin())
+"""
+
+
+@pytest.fixture
+def stuck(sim: Simulator, tmp_path: Path) -> Any:
+    env = environment(tmp_path / "home", sim, GLM_DEADLINE_S="1")
+    with Stdio(env, tmp_path, command=(sys.executable, "-c", _STUCK)) as started:
+        started.initialize()
+        yield started
+
+
+def test_a_call_is_answered_at_its_deadline_though_the_event_loop_is_held_up(stuck: Stdio) -> None:
+    call = stuck.start_call("chat", {"prompt": "hello"})
+    assert stuck.err.next() == "held up\n"
+    ping = stuck.start("ping")
+    answer = stuck.answer(call)
+    assert answer["result"]["isError"]
+    assert said(answer["result"]).startswith("timeout: chat was still ")
+    assert not [m for m in stuck.heard if m.get("id") == ping], "the event loop is held up"
+
+
+@linux
+def test_the_end_of_stdin_ends_it_though_the_event_loop_is_held_up(stuck: Stdio) -> None:
+    stuck.start_call("chat", {"prompt": "hello"})
+    assert stuck.err.next() == "held up\n"
+    assert stuck.end() < LIMIT_S  # the loop is held up for a minute
+    assert stuck.popen.returncode == 0
+
+
+@linux
+def test_a_client_that_reads_no_answers_can_end_it(sim: Simulator, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with subprocess.Popen(
+        COMMAND,
+        env=environment(tmp_path / "home", sim),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=write,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            os.close(write)
+            assert process.stdin
+            lines = [json.dumps({"jsonrpc": "2.0", "id": n, "method": "ping"}) for n in range(20_000)]
+            # The server takes no more than it can answer: what it does not take is not waited for.
+            os.set_blocking(process.stdin.fileno(), False)
+            data = "\n".join(lines).encode()
+            taken = [_taken(process.stdin.fileno(), data)]
+            while taken[-1]:
+                time.sleep(0.5)
+                taken.append(_taken(process.stdin.fileno(), data))
+            process.stdin.close()
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+            os.close(read)
+
+
+def _taken(descriptor: int, data: bytes) -> int:
+    """How many bytes a pipe takes without waiting."""
+    try:
+        return os.write(descriptor, data)
+    except BlockingIOError:
+        return 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+@linux
+def test_the_memory_of_large_requests_is_given_back(server: Stdio) -> None:
+    held = {"images": "data:image/png," + "%41" * (20 * MB // 3)}
+    server.call("describe_image", {"images": "QUJD" * 20})  # what is loaded at first use
+    before = resident(server.popen.pid)
+    for _ in range(4):
+        assert server.call("describe_image", held)["isError"]
+        assert server.call("chat", {"prompt": "x" * 20 * MB})["isError"]
+    until(lambda: resident(server.popen.pid) - before < 60 * MB)

@@ -1,0 +1,47 @@
+"""A PDF page of text in any script: a font of numbered glyphs, and the map of the numbers to Unicode that readers use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from support.made_documents import assemble
+
+
+def script_pdf(lines: Sequence[str], shown_as: Sequence[str] | None = None, font: str = "Helvetica") -> bytes:
+    """`shown_as`: what the map says instead, letter by letter, as broken exporters write it."""
+    said = shown_as or lines
+    letters = dict.fromkeys("".join(lines))
+    numbers = {letter: i for i, letter in enumerate(letters, 1)}
+    means = {
+        numbers[a]: b
+        for line, other in zip(lines, said, strict=True)
+        for a, b in zip(line, other, strict=True)
+    }
+    rows = "".join(f"<{n:04X}> <{b.encode('utf-16-be').hex()}>\n" for n, b in means.items())
+    blocks = rows.splitlines(keepends=True)
+    mapped = "".join(
+        f"{len(blocks[i : i + 100])} beginbfchar\n{''.join(blocks[i : i + 100])}endbfchar\n"
+        for i in range(0, len(blocks), 100)
+    )
+    cmap = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
+        f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{mapped}endcmap end end"
+    )
+    drawn = "".join(
+        f"BT /F1 11 Tf 60 {780 - 18 * i} Td <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
+        for i, line in enumerate(lines)
+    )
+    return assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+            f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream".encode(),
+            f"<< /Type /Font /Subtype /Type0 /BaseFont /{font} /Encoding /Identity-H /DescendantFonts [6 0 R] /ToUnicode 7 0 R >>".encode(),
+            f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{font} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) "
+            f"/Supplement 0 >> /DW 600 /FontDescriptor 8 0 R >>".encode(),
+            f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream".encode(),
+            f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 "
+            f"/Descent -200 /CapHeight 700 /StemV 80 >>".encode(),
+        ]
+    )
