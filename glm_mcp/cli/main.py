@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import logging
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import click
 
 from glm_mcp import __version__
+from glm_mcp.cli.start import collect_again, serve_stdio, settings_of
 from glm_mcp.cli.terminal import completion as completing
 from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
 from glm_mcp.cli.token import token
@@ -49,7 +47,7 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: s
     configure(log_level, log_format)
     ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
-        _stdio(ctx)
+        serve_stdio(ctx)
 
 
 _format = click.option(
@@ -61,66 +59,6 @@ _format = click.option(
 )
 
 
-def _collect_again() -> None:
-    """The collector on again, and what was imported left out of its walks for good."""
-    gc.freeze()
-    gc.enable()
-
-
-def _settings(ctx: click.Context) -> Any:
-    """The settings; the last thing a command asks for before its work, when all it needs is imported."""
-    from glm_mcp.settings import load
-
-    _collect_again()
-    settings = load(ctx.obj["env_file"])
-    if settings.log_content:
-        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
-    return settings
-
-
-def _stdio(ctx: click.Context) -> None:
-    import anyio
-
-    from glm_mcp.server.app import App, simulated
-    from glm_mcp.server.key_watch import Watched
-    from glm_mcp.server.stdio import serve_stdio
-    from glm_mcp.settings import load_what_is_right
-
-    if sys.stdin is None or sys.stdout is None:
-        raise ConfigError(
-            "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
-        )
-    stdin: Stdin | None = ctx.obj["stdin"]
-    if stdin is None and sys.stdin.isatty():
-        say(
-            "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
-            "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
-            err=True,
-        )
-    _collect_again()
-    env_file = ctx.obj["env_file"]
-    watched = Watched(env_file)  # before the settings are read, so that no change between is missed
-    settings, wrong = load_what_is_right(env_file)
-    if wrong:
-        click.echo(str(wrong), err=True)
-    if settings.log_content:
-        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
-    app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
-    # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    code = 0
-    try:
-        anyio.run(serve_stdio, app, stdin or Stdin())
-    except ConfigError:
-        raise
-    except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
-        logging.getLogger(__name__).exception("the server ended")
-        code = EXIT_FAILED
-    sys.stderr.flush()
-    # A reader thread may still wait on stdin; nothing of ours is left to finish.
-    os._exit(code)
-
-
 @cli.command()
 @click.option("--http", "over_http", is_flag=True, help="Serve streamable HTTP instead of stdio.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Beyond loopback needs tokens.")
@@ -129,7 +67,7 @@ def _stdio(ctx: click.Context) -> None:
 def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
-        _stdio(ctx)
+        serve_stdio(ctx)
     from glm_mcp.server.app import App, simulated
     from glm_mcp.server.http.app import serve as serve_http
     from glm_mcp.server.key_watch import Watched
@@ -137,7 +75,7 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     def ready(url: str) -> None:
         say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
-    watched, settings = Watched(ctx.obj["env_file"]), _settings(ctx)
+    watched, settings = Watched(ctx.obj["env_file"]), settings_of(ctx)
     app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
@@ -152,7 +90,7 @@ def connect(ctx: click.Context, url: str) -> None:
     """
     from glm_mcp.cli.connect.command import serve
 
-    serve(_settings(ctx), url)
+    serve(settings_of(ctx), url)
 
 
 class _Call(click.Command):
@@ -191,7 +129,7 @@ def call(
     """  # noqa: D301 - click's own mark for lines that stay apart
     from glm_mcp.cli.call import call
 
-    ctx.exit(call(_settings(ctx), tool, arguments, as_json, **shown))
+    ctx.exit(call(settings_of(ctx), tool, arguments, as_json, **shown))
 
 
 @cli.command("list")
@@ -201,7 +139,7 @@ def list_all(ctx: click.Context, format: str) -> None:  # noqa: A002 - as the op
     """List the tools with their arguments, the prompts, the resources and the kept outputs."""
     from glm_mcp.cli.tool_help import show_list
 
-    show_list(_settings(ctx), as_json=format == "json")
+    show_list(settings_of(ctx), as_json=format == "json")
 
 
 @cli.command()
@@ -225,7 +163,7 @@ def demo(ctx: click.Context) -> None:
 
     from glm_mcp.cli.demo import run_demo
 
-    settings, env_file = _settings(ctx), ctx.obj["env_file"]
+    settings, env_file = settings_of(ctx), ctx.obj["env_file"]
     # The demo works in a folder of its own.
     ctx.exit(anyio.run(run_demo, settings, env_file and env_file.absolute()))
 
@@ -246,13 +184,13 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
         from glm_mcp.server.app import simulated
 
         live_report.command(
-            simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
+            simulated(settings_of(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
         )
         return
     from glm_mcp.cli.doctor_report import report
     from glm_mcp.server.app import simulated
 
-    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=format == "json")
+    wrong = report(lambda: simulated(settings_of(ctx)), ctx.obj["env_file"], as_json=format == "json")
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -287,7 +225,7 @@ def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: boo
     from glm_mcp.cli.install_host import install_host
     from glm_mcp.install import install as installer
 
-    _collect_again()
+    collect_again()
     wish = installer.Wish(scope, **given)
     install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
 
@@ -315,7 +253,7 @@ def key(
     from glm_mcp.cli import key as keys
 
     env_file = ctx.obj["env_file"]
-    _collect_again()
+    collect_again()
     if show:
         ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
     if remove:
@@ -347,7 +285,7 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
     from glm_mcp.simulator import Simulator, Weather
     from glm_mcp.simulator import serve as serve_simulator
 
-    _collect_again()
+    collect_again()
 
     def ready(simulator: Simulator) -> None:
         url = simulator.url

@@ -34,6 +34,7 @@ CLICK = (  # what the command's library says in its own words
     "Option {1} requires an argument.",
 )
 COMMANDS = re.compile(r"(glm-mcp|git|cat) ")
+STRIPS = {"strip", "rstrip"}
 HOLE = "\0"  # stands for what is put in, until the holes are numbered
 MOST = 64  # ways to put one message together
 
@@ -80,6 +81,8 @@ def texts(node: ast.expr, scope: Scope, within: tuple[str, ...] = ()) -> Text:
         return _products(parts)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _products([texts(node.left, scope, within), texts(node.right, scope, within)])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STRIPS:
+        return texts(node.func.value, scope, within)
     if isinstance(node, ast.IfExp):
         return [*texts(node.body, scope, within), *texts(node.orelse, scope, within)]
     if isinstance(node, ast.Name) and node.id not in within:
@@ -154,6 +157,13 @@ def rows(tree: ast.AST) -> Iterator[str]:
                     yield text
 
 
+def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
+    """What a function gives that only puts an advice together: its name ends in _help."""
+    for node in ast.walk(function) if function.name.endswith("_help") else ():
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):
+            yield from texts(node.value, scope)
+
+
 def helps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
     """The paragraphs of a command's help; examples stay as they are."""
     made = {
@@ -176,7 +186,10 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
         seen: set[ast.AST] = set()
         for text in rows(tree) if "cli" in path.parts else ():
             found.setdefault(numbered(text), []).append(path.name)
-        for text in (*tables(tree, Scope(module)), *(t for f in functions for t in helps(f))):
+        for text in (
+            *tables(tree, Scope(module)),
+            *(t for f in functions for t in (*helps(f), *advice(f, Scope(module)))),
+        ):
             found.setdefault(numbered(text), []).append(path.name)
         for function in reversed(functions):
             scope = Scope(module, assigned(ast.walk(function)))
