@@ -24,7 +24,8 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_beside
-from glm_mcp.tools.tasks import VIDEO, Lang, instruction, language
+from glm_mcp.tools.tasks import VIDEO, instruction, language
+from glm_mcp.tools.words.chinese import Lang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
