@@ -149,7 +149,9 @@ class App:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
         if self._wrong:
             raise self._wrong
-        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if not self._watched or not self._watched.due(self.settings):
+            return
+        now = await in_thread(self._watched.take, self.settings)
         if now is None:
             return
         self.redactor.learn(now.key)
