@@ -15,7 +15,7 @@ import anyio.to_thread
 import click
 
 from glm_mcp.cli.doctor_engine import at_engine
-from glm_mcp.cli.service import Finding, note, ok, short, try_key, wrong
+from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import load as load_findings
@@ -39,13 +39,16 @@ async def examine(
     *,
     env_file: Path | None = None,
     installed: Callable[[str], object] = find_spec,
+    within_s: float = PROBE_S,
 ) -> list[Finding]:
-    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
+    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported.
+    `within_s`: for a call of the service.
+    """
     findings = [_sources(env_file), *_misspelt(), _key(settings)]
     with Redactor(settings.key).applied():
         own = GLMClient(settings).home.compatible
         findings += [await at_engine(settings) if own else _models(settings), *_proxy(settings)]
-        findings += await try_key(settings, endpoints)
+        findings += await try_key(settings, endpoints, within_s=within_s)
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
     return [*findings, *_extras(installed)]
