@@ -13,7 +13,8 @@ import click
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
-from glm_mcp.server.app import App, simulated
+from glm_mcp.server.app import App
+from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
 

@@ -22,10 +22,9 @@ from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.installation import line_for_extra, typed
 from glm_mcp.media import formats
-from glm_mcp.outputs import home_folder, user_folders
+from glm_mcp.outputs import home_folder, user_folders, working_folder
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.app import Folders, working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, variable
 from glm_mcp.text import Redactor
 
@@ -137,7 +136,7 @@ def _proxy(settings: Settings) -> list[Finding]:
 
 def _kept(settings: Settings) -> list[Finding]:
     """What `--live` found for this endpoint and key: which models are gone."""
-    kept = load_findings(Folders.here().data, settings)
+    kept = load_findings(user_folders().data, settings)
     if not kept.asked:
         return []
     gone = [f"{model} is gone: {why}" for model in kept.facts if (why := kept.gone(model))]

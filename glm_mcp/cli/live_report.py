@@ -18,8 +18,8 @@ import click
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
+from glm_mcp.outputs import user_folders
 from glm_mcp.registry import endpoint
-from glm_mcp.server.app import Folders
 from glm_mcp.settings import Settings
 
 WIDTH = 80
@@ -35,7 +35,7 @@ def command(settings: Settings, *, live: bool, yes: bool, forget: bool, as_json:
 
     Raises GLMError where nothing can be asked, kept or deleted, UsageError where there is nobody to ask, Abort for a no.
     """
-    data = Folders.here().data
+    data = user_folders().data
     if forget:
         path = findings.forget(data, settings)
         click.echo(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)

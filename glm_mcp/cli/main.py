@@ -90,8 +90,9 @@ def _log_as_set(ctx: click.Context, settings: Any) -> None:
 def _stdio(ctx: click.Context) -> None:
     import anyio
 
-    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.app import App
     from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.simulated import simulated
     from glm_mcp.server.stdio import serve_stdio
     from glm_mcp.settings import load_what_is_right
 
@@ -138,9 +139,10 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
         _stdio(ctx)
-    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.app import App
     from glm_mcp.server.http.app import serve as serve_http
     from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.simulated import simulated
 
     def ready(url: str) -> None:
         click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
@@ -214,12 +216,12 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
     """
     if live or forget:
         from glm_mcp.cli import live_report
-        from glm_mcp.server.app import simulated
+        from glm_mcp.server.simulated import simulated
 
         live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
         return
     from glm_mcp.cli.doctor import report
-    from glm_mcp.server.app import simulated
+    from glm_mcp.server.simulated import simulated
 
     wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=as_json)
     ctx.exit(EXIT_FAILED if wrong else 0)
