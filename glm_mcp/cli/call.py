@@ -23,7 +23,8 @@ from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, paint
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
-from glm_mcp.server.app import TOOLS, App, simulated
+from glm_mcp.server.app import TOOLS, App
+from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
 from glm_mcp.tools.arguments import arguments_of

@@ -17,8 +17,8 @@ from glm_mcp.cli.terminal.group import here, say
 from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
+from glm_mcp.outputs import user_folders
 from glm_mcp.registry import endpoint
-from glm_mcp.server.app import Folders
 from glm_mcp.settings import Settings
 
 WIDTH = 80
@@ -34,7 +34,7 @@ def command(settings: Settings, *, live: bool, yes: bool, forget: bool, as_json:
 
     Raises GLMError where nothing can be asked, kept or deleted, UsageError where there is nobody to ask, Abort for a no.
     """
-    data = Folders.here().data
+    data = user_folders().data
     if forget:
         path = findings.forget(data, settings)
         say(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)

@@ -66,9 +66,10 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
         serve_stdio(ctx)
-    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.app import App
     from glm_mcp.server.http.app import serve as serve_http
     from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.simulated import simulated
 
     def ready(url: str) -> None:
         say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
@@ -179,14 +180,14 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
     """
     if live or forget:
         from glm_mcp.cli import live_report
-        from glm_mcp.server.app import simulated
+        from glm_mcp.server.simulated import simulated
 
         live_report.command(
             simulated(settings_of(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
         )
         return
     from glm_mcp.cli.doctor_report import report
-    from glm_mcp.server.app import simulated
+    from glm_mcp.server.simulated import simulated
 
     wrong = report(lambda: simulated(settings_of(ctx)), ctx.obj["env_file"], as_json=format == "json")
     ctx.exit(EXIT_FAILED if wrong else 0)

@@ -47,8 +47,9 @@ def serve_stdio(ctx: click.Context) -> None:
     import anyio
 
     from glm_mcp.server import stdio as server
-    from glm_mcp.server.app import App, simulated
+    from glm_mcp.server.app import App
     from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.simulated import simulated
     from glm_mcp.settings import load_what_is_right
 
     if sys.stdin is None or sys.stdout is None:

@@ -157,7 +157,8 @@ async def test_a_busy_service_is_no_fault_of_the_set_up(
 ) -> None:
     endpoints, zhipu = platforms
     zhipu.queue(Fault("error", code=code, times=0))
-    findings = await found(settings_of(GLM_API_KEY=zhipu.key), endpoints=endpoints)
+    findings = await found(settings_of(GLM_API_KEY=zhipu.key), endpoints=endpoints, within_s=2)
+    assert len(zhipu.received) > 1, "it was asked again"
     assert findings["service"].state == "note"
     assert f"code {code}" in findings["service"].said
 
