@@ -26,6 +26,8 @@ from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_beside
 from glm_mcp.tools.tasks import VIDEO, Lang, instruction, language
 
+_LEAD = 200  # characters of a line in which its time is looked for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoArgs(AnswerArgs):
@@ -220,7 +222,7 @@ def times_in(text: str) -> list[float]:
     for line in text.splitlines():
         mark = re.match(
             r"[\s\-*•#>\d.)、]*?[`\[(（“\"*]*(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:s|秒))",
-            line,
+            line[:_LEAD],
         )
         if not mark:
             continue
