@@ -43,7 +43,7 @@ import soak_calls
 from glm_mcp.simulator import Simulator, Weather
 
 HERE = Path(__file__).parent
-TOKEN = "a-token-of-this-benchmark"
+TOKEN = "a-token-of-this-benchmark"  # noqa: S105 - of nobody
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 CALLS_AT_ONCE = 6
 DEADLINE_S = 5
