@@ -27,6 +27,8 @@ from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_be
 from glm_mcp.tools.tasks import VIDEO, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
+_LEAD = 200  # characters of a line in which its time is looked for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoArgs(AnswerArgs):
@@ -221,7 +223,7 @@ def times_in(text: str) -> list[float]:
     for line in text.splitlines():
         mark = re.match(
             r"[\s\-*•#>\d.)、]*?[`\[(（“\"*]*(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:s|秒))",
-            line,
+            line[:_LEAD],
         )
         if not mark:
             continue
