@@ -23,8 +23,8 @@ import anyio
 import replicas
 
 from glm_mcp.glm.shared.share import Account, Shared
-from glm_mcp.server.admission_redis import SharedAdmission
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.admission_redis import SharedAdmission
+from glm_mcp.server.callers.caller import Caller
 
 CALLS = 500
 WAITING = 500

@@ -22,13 +22,13 @@ from glm_mcp.cli.terminal.group import language, say
 from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.cli.terminal.screen import out, painted
 from glm_mcp.errors import GLMError
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.registry import CARDS
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS
 from glm_mcp.settings import KEY_PAGE, Settings
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import arguments_of
 from glm_mcp.tools.words.chinese import said
 

@@ -19,7 +19,7 @@ from glm_mcp.cli.probes import Fact, Outcome, Question, Reading
 from glm_mcp.errors import Again, AuthError, ConfigError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.error_codes import always_thinks
 from glm_mcp.glm.findings import Findings, Value
-from glm_mcp.glm.transport import Transport
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.installation import typed
 from glm_mcp.registry import Endpoint, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings

@@ -27,8 +27,8 @@ from glm_mcp.errors import (
 )
 from glm_mcp.glm.error_codes import always_thinks
 from glm_mcp.glm.findings import Value
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.stream import Draft
-from glm_mcp.glm.transport import Transport
 from glm_mcp.registry import CARDS, Card, Endpoint
 from glm_mcp.samples import FOLDER
 from glm_mcp.text import ID_CHARS, clean

@@ -16,7 +16,7 @@ from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-    from glm_mcp.server.http.tokens import Holder, Holders
+    from glm_mcp.server.http.auth.tokens import Holder, Holders
 
 HEAD = "Who may use `glm-mcp serve --http`: written by `glm-mcp token`, and read again whenever it changes."
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -28,7 +28,7 @@ EXPIRES_IS = "a time to come: 30d, 12h, 8w, 2027-01-31, or 2027-01-31T18:00:00+0
 @click.pass_context
 def token(ctx: click.Context, file: Path | None) -> None:
     """Say who may use `serve --http`: each person or program has a token of their own."""
-    from glm_mcp.server.http.authenticator import tokens_file
+    from glm_mcp.server.http.auth.authenticator import tokens_file
     from glm_mcp.settings import load
 
     settings = load(ctx.obj["env_file"])
@@ -52,7 +52,7 @@ def add(
     import tomlkit
 
     from glm_mcp.server.http.answers import add_line
-    from glm_mcp.server.http.tokens import NAME, NAME_IS, digest, new_token
+    from glm_mcp.server.http.auth.tokens import NAME, NAME_IS, digest, new_token
 
     if not NAME.fullmatch(name):
         raise InvalidRequest(f"{name!r} is no name for a token", f"It is {NAME_IS}.")
@@ -152,7 +152,7 @@ def _line(holder: Holder, now: datetime) -> str:
 
 def _read(path: Path) -> tuple[str, Holders]:
     """What the file says, as text and as holders; nothing where there is none. Raises ConfigError."""
-    from glm_mcp.server.http.tokens import Holders, parse, unusable
+    from glm_mcp.server.http.auth.tokens import Holders, parse, unusable
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -170,7 +170,7 @@ def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
     import tomlkit
 
     from glm_mcp.atomic_files import write_part
-    from glm_mcp.server.http.tokens import parse
+    from glm_mcp.server.http.auth.tokens import parse
 
     text, holders = _read(path)
     document = tomlkit.parse(text or f"# {HEAD}\n")

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
-from glm_mcp.glm import engine_errors
 from glm_mcp.glm.calls import Answer, Cut, Job, Post
-from glm_mcp.glm.engine import Engine, with_bytes
+from glm_mcp.glm.engines import errors as engine_errors
+from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.function_calls import written_as_text
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import LARGE, Draft, Repetition, boxed, strip_boxes
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
-from glm_mcp.threads import in_thread
 
 GUESS = 1.05  # how far a guessed number of tokens may be from the service's own
 WORTH_KEEPING = 200  # characters said before a loop that are an answer of their own

@@ -26,12 +26,13 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
-from glm_mcp.glm.engine import Engine, with_bytes
+from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.outcome import another, found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
     Ask,
@@ -50,11 +51,10 @@ from glm_mcp.glm.policy import (
 )
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.race import Race
-from glm_mcp.glm.transport import Transport
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.glm.usage import Meter
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
-from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.share import Shared

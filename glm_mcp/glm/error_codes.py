@@ -20,7 +20,7 @@ from glm_mcp.errors import (
     TooLong,
     UpstreamError,
 )
-from glm_mcp.glm import engine_errors
+from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 

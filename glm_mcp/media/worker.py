@@ -19,12 +19,12 @@ from typing import IO, Any
 import anyio
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
+from glm_mcp.glm.threads import in_thread, limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
 from glm_mcp.media.worker_child import STARTED, load
 from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawned
-from glm_mcp.threads import in_thread, limiter
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384

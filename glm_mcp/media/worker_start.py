@@ -21,7 +21,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import Process
 
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 
 FORKS = sys.platform == "linux"
 

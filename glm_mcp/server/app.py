@@ -22,23 +22,23 @@ from glm_mcp.errors import ConfigError, GLMError, InternalError
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders, working_folder
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.admission import admission_over
-from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.callers.admission import admission_over
+from glm_mcp.server.callers.caller import LOCAL, Caller
+from glm_mcp.server.callers.keys import Keys
 from glm_mcp.server.calls import call
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
-from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.server.tally import Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool

@@ -14,11 +14,11 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import prompts, resources
 from glm_mcp.text import one_line, plain
-from glm_mcp.threads import in_thread
 
 RESOURCE_NOT_FOUND = -32002  # of the versions before 2026-07-28; the SDK no longer names it
 

@@ -10,7 +10,7 @@ import threading
 
 from mcp.types import JSONRPCError, JSONRPCResponse
 
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 
 _ANSWERS = re.compile(r'\{"jsonrpc":"2.0","id":(\d+|"(?:[^"\\]|\\.)*"),"(?:result|error)":')
 

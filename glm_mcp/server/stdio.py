@@ -19,12 +19,12 @@ from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
+from glm_mcp.glm.threads import few_heaps
 from glm_mcp.server.app import App, build
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.pipes import Output, close_off
 from glm_mcp.server.recorder import Recorder, behind_id
-from glm_mcp.threads import few_heaps
 
 THREADS = 400
 PARENT_S = 0.3  # between two looks at who our parent is

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.glm.usage import Meter, Times
-from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.tools.base import Content
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ import anyio
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Part, Text, Video
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.types import Clip, Frame, Source
 from glm_mcp.media.video.contact_sheet import contact_sheet
 from glm_mcp.media.video.prepare import VideoFile
 from glm_mcp.media.video.timecode import parse_time, stamp
 from glm_mcp.registry import Card
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result

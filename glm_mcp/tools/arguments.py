@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.json_shape import SMALL
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.values import KINDS, KindName
 
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.

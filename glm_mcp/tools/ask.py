@@ -10,8 +10,8 @@ from typing import Any
 from glm_mcp.errors import UpstreamError
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.messages import ChatRequest, Message, Text
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.text import escaped
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
 from glm_mcp.tools.sources import downloaded

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult

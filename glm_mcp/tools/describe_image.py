@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Image, Message, Part, Text
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Fragment, Picture, Source
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from glm_mcp.errors import GLMError
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture, Source
-from glm_mcp.threads import in_thread
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
 from glm_mcp.tools.boxes import BOXES_MAX, Box, parse_boxes

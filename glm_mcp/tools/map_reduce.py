@@ -12,7 +12,7 @@ import anyio
 from glm_mcp.errors import ConfigError, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
 from glm_mcp.tools.base import Deps

@@ -10,11 +10,11 @@ from typing import Annotated
 from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.outputs import is_kept, kept_id
 from glm_mcp.text import plain
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps, Link
 
 STEM_OF = 1_000  # characters of what a name is made from

@@ -14,6 +14,7 @@ import anyio
 
 from glm_mcp.errors import GLMError, MediaTooLarge
 from glm_mcp.glm.messages import File, Image, Part, Text, Video
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document
@@ -24,7 +25,6 @@ from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
-from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps
 from glm_mcp.uploads import LARGEST, MIB
 

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
 from glm_mcp.glm.json_shape import VALUES_MAX, too_many_values
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.worker import run_job
-from glm_mcp.threads import in_thread
 
 ResponseFormat = bool | dict[str, Any]  # true, or a JSON Schema
 CHECK_S = 5.0  # for one check; an honest one takes milliseconds beside the start of a process

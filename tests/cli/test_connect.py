@@ -25,7 +25,7 @@ from support.served import client_of
 from support.toolkit import chats, fail, images, links, picture, say, text_of
 
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import owner_of
+from glm_mcp.server.callers.caller import owner_of
 from glm_mcp.settings import TOOLS
 from glm_mcp.simulator import Fault, Reply, Simulator
 

@@ -15,7 +15,7 @@ from support.processes import COMMAND, environment, over_http, ran
 from support.served import asked
 
 from glm_mcp.cli import main
-from glm_mcp.server.http.tokens import digest, parse, well_formed
+from glm_mcp.server.http.auth.tokens import digest, parse, well_formed
 from glm_mcp.simulator import Simulator
 
 

@@ -14,9 +14,9 @@ import pytest
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import CHARS_MAX
-from glm_mcp.glm.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio

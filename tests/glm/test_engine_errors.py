@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from glm_mcp.errors import Again
-from glm_mcp.glm.engine import read_served
-from glm_mcp.glm.engine_errors import Limits, limits_of, room_for_answer
+from glm_mcp.glm.engines.engine import read_served
+from glm_mcp.glm.engines.errors import Limits, limits_of, room_for_answer
 from glm_mcp.glm.stream import read_error
 
 NESTED, FLAT = "nested", "flat"

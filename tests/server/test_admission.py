@@ -15,10 +15,10 @@ from support.served import client_of, served
 from support.toolkit import glm, text_of
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
-from glm_mcp.server.admission import MINUTE_S, MemoryAdmission, calls_left, next_arrival
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import Caller
-from glm_mcp.server.http.authenticator import Headers
+from glm_mcp.server.callers.admission import MINUTE_S, MemoryAdmission, calls_left, next_arrival
+from glm_mcp.server.callers.caller import Caller
+from glm_mcp.server.http.auth.authenticator import Headers
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio

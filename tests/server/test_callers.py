@@ -17,7 +17,7 @@ from support.served import asked, client_of, served
 from support.toolkit import chats, text_of
 
 from glm_mcp.server.app import App
-from glm_mcp.server.http.tokens import digest, new_token
+from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
 from glm_mcp.simulator import Fault, Received, Reply, Simulator
 

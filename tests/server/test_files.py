@@ -25,7 +25,7 @@ from support.toolkit import call, chats, fail, links, png, say, text_of
 
 from glm_mcp.atomic_files import safe_name
 from glm_mcp.server.app import App, Folders
-from glm_mcp.server.callers import owner_of
+from glm_mcp.server.callers.caller import owner_of
 from glm_mcp.simulator import Reply, Simulator
 from glm_mcp.uploads import LARGEST, curl_line
 

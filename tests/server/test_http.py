@@ -23,7 +23,7 @@ from support.toolkit import text_of
 from glm_mcp.errors import ConfigError
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import LOCAL
+from glm_mcp.server.callers.caller import LOCAL
 from glm_mcp.server.http.app import application
 from glm_mcp.settings import TOOLS, Settings
 from glm_mcp.simulator import Fault, Simulator

@@ -14,7 +14,7 @@ from support.http_server import ACCEPT, MODERN, Names, called, called_now, initi
 from support.processes import VERSIONS
 
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import owner_of
+from glm_mcp.server.callers.caller import owner_of
 from glm_mcp.server.http.running import Running, key_of
 from glm_mcp.server.http.sessions import Sessions
 from glm_mcp.simulator import Fault, Simulator

@@ -106,7 +106,7 @@ _STUCK = """
 import sys, time
 import anyio, httpx
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.glm.transport import Transport
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.server.app import App
 from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.stdio import serve_stdio

@@ -17,10 +17,10 @@ from support.served import asked, client_of, served
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import Caller
-from glm_mcp.server.http.authenticator import Authenticator
-from glm_mcp.server.http.oidc import PAUSE_S, Issuer
-from glm_mcp.server.http.refusal import Challenge, Refused
+from glm_mcp.server.callers.caller import Caller
+from glm_mcp.server.http.auth.authenticator import Authenticator
+from glm_mcp.server.http.auth.oidc import PAUSE_S, Issuer
+from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio

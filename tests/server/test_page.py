@@ -14,10 +14,10 @@ import pytest
 from support.http_server import called_now, served
 
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import Caller, owner_of
-from glm_mcp.server.http.authenticator import Authenticator
+from glm_mcp.server.callers.caller import Caller, owner_of
+from glm_mcp.server.http.auth.authenticator import Authenticator
+from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.server.http.page.words import EN, LANGUAGES, ZH, words_for
-from glm_mcp.server.http.tokens import digest, new_token
 from glm_mcp.server.tally import CALLS, OWNERS, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator

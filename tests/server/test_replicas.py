@@ -20,9 +20,9 @@ from support.processes import COMMAND, environment, over_http, ran
 from support.redis_server import RedisServer
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
-from glm_mcp.server.admission import Admission, MemoryAdmission
-from glm_mcp.server.admission_redis import SharedAdmission
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.admission import Admission, MemoryAdmission
+from glm_mcp.server.callers.admission_redis import SharedAdmission
+from glm_mcp.server.callers.caller import Caller
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio

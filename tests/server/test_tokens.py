@@ -14,10 +14,10 @@ from support.served import asked, client_of, served
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import LOCAL, Caller
-from glm_mcp.server.http.authenticator import Authenticator
-from glm_mcp.server.http.refusal import Refused
-from glm_mcp.server.http.tokens import LOOK_S, TokenFile, digest, new_token, well_formed
+from glm_mcp.server.callers.caller import LOCAL, Caller
+from glm_mcp.server.http.auth.authenticator import Authenticator
+from glm_mcp.server.http.auth.refusal import Refused
+from glm_mcp.server.http.auth.tokens import LOOK_S, TokenFile, digest, new_token, well_formed
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio

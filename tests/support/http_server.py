@@ -12,12 +12,12 @@ import anyio
 from support.processes import LIMIT_S, until
 
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import Caller, owner_of
+from glm_mcp.server.callers.caller import Caller, owner_of
 from glm_mcp.server.http.app import application
-from glm_mcp.server.http.authenticator import Headers
+from glm_mcp.server.http.auth.authenticator import Headers
+from glm_mcp.server.http.auth.refusal import Refused
 from glm_mcp.server.http.connections import server
 from glm_mcp.server.http.limits import Limits
-from glm_mcp.server.http.refusal import Refused
 from glm_mcp.server.http.running import Running
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}

@@ -19,7 +19,7 @@ from support.toolkit import picture, say
 
 import glm_mcp
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.glm.transport import Transport
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Simulator
 

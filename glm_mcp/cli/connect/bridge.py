@@ -13,7 +13,7 @@ from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of,
 from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
 from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream, header_value
 from glm_mcp.errors import GLMError, InternalError, NetworkError
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 
 START_S = 2.0  # for what a client asks first; later than that many have given the server up
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # with a handshake, the newest first

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from glm_mcp.cli.connect.results import Order, Receiver, is_kept
 from glm_mcp.errors import GLMError, InvalidRequest
-from glm_mcp.threads import in_thread
+from glm_mcp.glm.threads import in_thread
 
 if TYPE_CHECKING:
     from glm_mcp.cli.connect.bridge import Say

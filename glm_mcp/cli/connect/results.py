@@ -10,9 +10,9 @@ from typing import Any
 
 from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import GLMError
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.threads import in_thread
 
 FILES_MAX = 60  # of one result; key frames are the most
 _MADE = re.compile(r"glm://outputs/([0-9a-f]{24}) \(https?://[^\s()]+/outputs/\1\)")

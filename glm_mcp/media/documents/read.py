@@ -23,12 +23,12 @@ import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
 from glm_mcp.secret_paths import holds_secret, secret_in
-from glm_mcp.threads import in_thread
 
 _MB = 1024 * 1024
 _RENDER = "glm_mcp.media.documents.pdf:render_job"

@@ -22,6 +22,7 @@ from glm_mcp.errors import (
     MediaTooLarge,
     UnsupportedMedia,
 )
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file, is_media
 from glm_mcp.media.formats import RECORD, Kind, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
@@ -34,7 +35,6 @@ from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import OVERLAP, PATH_MAX, holds_secret, secret_in
-from glm_mcp.threads import in_thread
 from glm_mcp.uploads import SCHEME as UPLOADED
 from glm_mcp.uploads import Uploads, is_upload
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import Image, Video
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.types import Clip, Frame, Picture, Source
 from glm_mcp.media.video import subtitles
 from glm_mcp.media.video.job import (
@@ -27,7 +28,6 @@ from glm_mcp.media.video.subtitles import format_subtitles, parse_subtitles
 from glm_mcp.media.video.timecode import between, stamp
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
-from glm_mcp.threads import in_thread
 
 _START = 10.0  # seconds for the process to start, open the file and hand its result over
 _BODY_SHARE = 0.72  # of a request's body for media: base64 takes a third more, the rest is text

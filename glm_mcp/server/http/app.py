@@ -14,9 +14,10 @@ import anyio
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
+from glm_mcp.glm.threads import few_heaps
 from glm_mcp.server.app import App, build
 from glm_mcp.server.http import files
-from glm_mcp.server.http.authenticator import Authenticator
+from glm_mcp.server.http.auth.authenticator import Authenticator
 from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
 from glm_mcp.server.http.hosts import LOOPBACK, Hosts
@@ -28,7 +29,6 @@ from glm_mcp.server.http.replicas import Replicas
 from glm_mcp.server.http.running import Elsewhere, Running
 from glm_mcp.server.http.sessions import Sessions
 from glm_mcp.settings import Settings
-from glm_mcp.threads import few_heaps
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.sources.resolve import admitted
 from glm_mcp.outputs import Outputs
 from glm_mcp.server.http.forms import FormFile
 from glm_mcp.server.resources import mime_of
-from glm_mcp.threads import in_thread
 from glm_mcp.uploads import LARGEST, MIB, Incoming, Upload
 
 if TYPE_CHECKING:

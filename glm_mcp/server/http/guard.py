@@ -9,14 +9,14 @@ import time
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.caller import Caller
 from glm_mcp.server.http.answers import REGISTRATION, Answer, no_registration, refusal
-from glm_mcp.server.http.authenticator import Headers
+from glm_mcp.server.http.auth.authenticator import Headers
+from glm_mcp.server.http.auth.refusal import Refused
 from glm_mcp.server.http.bodies import Bounded, too_large
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.page.routes import PATHS as PAGE
-from glm_mcp.server.http.refusal import Refused
 from glm_mcp.server.log import REQUEST
 from glm_mcp.settings import Settings
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.server.http.running import Running
-from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs
 
 from glm_mcp.registry import CHAINS
 from glm_mcp.server.app import App
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.caller import Caller
+from glm_mcp.server.http.auth.refusal import Refused
 from glm_mcp.server.http.page.sessions import SignedIn
 from glm_mcp.server.http.page.view import Facts, Model, own_page, sign_in_page
 from glm_mcp.server.http.page.words import Words, words_for
-from glm_mcp.server.http.refusal import Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request

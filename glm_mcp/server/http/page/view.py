@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from glm_mcp import __version__
-from glm_mcp.server.admission import DAY_S, Standing
-from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.callers.admission import DAY_S, Standing
+from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.http.page import charts
 from glm_mcp.server.http.page.markup import Markup, element, table, together, word
 from glm_mcp.server.http.page.words import Words

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.caller import Caller
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.share import Shared
@@ -238,6 +238,6 @@ def admission_over(shared: Shared | None) -> Admission:
     """What admits calls: in this process alone, or over all replicas that share a Redis."""
     if shared is None:
         return MemoryAdmission()
-    from glm_mcp.server.admission_redis import SharedAdmission
+    from glm_mcp.server.callers.admission_redis import SharedAdmission
 
     return SharedAdmission(shared.connection)

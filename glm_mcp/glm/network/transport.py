@@ -19,8 +19,8 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.text import ID_CHARS, clean
-from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from glm_mcp.server.callers import Caller, owner_of
-from glm_mcp.server.http.refusal import Challenge
+from glm_mcp.glm.threads import in_thread
+from glm_mcp.server.callers.caller import Caller, owner_of
+from glm_mcp.server.http.auth.refusal import Challenge
 from glm_mcp.settings_team import LOOPBACK
 from glm_mcp.text import one_line
-from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx

@@ -26,10 +26,10 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.server.callers import Caller, owner_of
+from glm_mcp.glm.threads import limiter
+from glm_mcp.server.callers.caller import Caller, owner_of
 from glm_mcp.settings import TOOLS
 from glm_mcp.text import one_line
-from glm_mcp.threads import limiter
 
 log = logging.getLogger(__name__)
 

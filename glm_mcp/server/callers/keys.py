@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from glm_mcp.errors import AuthError, QuotaError
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.caller import Caller
 
 UNWELL_S = 300.0  # a key that was refused, or has no balance, goes behind the others
 KNOWN = 256  # callers' keys of which it is remembered how many calls at once they take

@@ -10,9 +10,9 @@ import anyio
 
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.glm.calls import Inline
-from glm_mcp.glm.engine_errors import Limits, limits_of
+from glm_mcp.glm.engines.errors import Limits, limits_of
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Video
-from glm_mcp.glm.transport import Transport
+from glm_mcp.glm.network.transport import Transport
 from glm_mcp.registry import CHAINS, Card, card, sees
 
 MODELS_S = 3.0  # for the list of models; an engine has it at hand

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from glm_mcp.server.admission import (
+from glm_mcp.server.callers.admission import (
     Admitted,
     MemoryAdmission,
     OnPosition,
@@ -22,7 +22,7 @@ from glm_mcp.server.admission import (
     day_is_used,
     minute_is_used,
 )
-from glm_mcp.server.callers import Caller
+from glm_mcp.server.callers.caller import Caller
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.connection import Connection

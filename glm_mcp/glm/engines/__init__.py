@@ -1,0 +1,1 @@
+"""Self-hosted engines behind an OpenAI-compatible address: what they serve, take and refuse."""
