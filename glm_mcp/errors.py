@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from glm_mcp.chinese import Lang, in_chinese
 from glm_mcp.installation import line_for_extra
 from glm_mcp.text import ID_CHARS, clean, one_line, without_secrets
 
@@ -53,6 +54,7 @@ class GLMError(Exception):
     """
 
     kind: ClassVar[str] = "internal"
+    stop = ". "  # between what failed and what to do
 
     def __init__(  # noqa: PLR0913 - each is a fact about a failure, all but the first optional
         self,
@@ -88,12 +90,18 @@ class GLMError(Exception):
         made.__dict__.update(self.__dict__ | changes)
         return made
 
+    def in_language(self, lang: Lang) -> Self:
+        """The same failure, said in that language."""
+        if lang == "en":
+            return self
+        return self.but(message=in_chinese(self.message), hint=in_chinese(self.hint), stop="。")
+
     def __str__(self) -> str:
         facts = [f"code {self.code}"] if self.code else []
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}. {_shown(self.hint)}".rstrip()
+        return f"{self.kind}: {what}{self.stop}{_shown(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""

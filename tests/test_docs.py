@@ -19,7 +19,8 @@ from support.paths import ROOT
 from support.toolkit import text_of
 
 from glm_mcp import clients, errors, kept, uploads
-from glm_mcp.cli import call, main
+from glm_mcp.cli import main
+from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.install import install
 from glm_mcp.install.config_file import dump
 from glm_mcp.install.entry import Bearer, document, entry
@@ -193,16 +194,21 @@ def commands(text: str) -> list[list[str]]:
 
 def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Every tool call that the text shows, as `glm-mcp call …` or short in a table."""
-    lists = [c[1:] for c in commands(text) if c[:1] == ["call"] and c[1:]]
+    lists = [c[1:] for c in commands(text) if c[:1] == ["call"] and c[1:] and c[1] != "TOOL"]
     lists += [shlex.split(s) for s in spans(text) if re.match(rf"({'|'.join(TOOLS)}) (--json|\w+=)", s)]
     return [given(words) for words in lists]
+
+
+class NothingPiped(Stdin):
+    piped = False
 
 
 def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     """Tool and arguments as the command reads them."""
     context = main.call.make_context("call", list(words))
     params = context.params
-    return params["tool"], call.given_arguments(params["arguments"], params["as_json"])
+    rows = arguments_of(TOOLS[params["tool"]].args)
+    return params["tool"], given_arguments(rows, params["arguments"], params["as_json"], NothingPiped())
 
 
 # The tests
@@ -564,7 +570,7 @@ def test_the_contributing_page_names_files_that_exist() -> None:
 def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "transcript"))
     now = script["comparable"](script["demo"](tmp_path))
-    assert "All five tools answered." in now
+    assert "All 5 answered in 0.0 s, SIMULATED." in now
     for lang in LANGS:
         assert script["comparable"](script["shown"](doc("terminal", lang))) == now
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import click
 
 from glm_mcp.cli.doctor_engine import at_engine
 from glm_mcp.cli.service import Finding, note, ok, short, try_key, wrong
@@ -49,24 +47,6 @@ async def examine(
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
     return [*findings, *_extras(installed)]
-
-
-def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: bool) -> bool:
-    """Prints what was found; whether something is wrong. `settings`: gives them, or raises ConfigError."""
-    try:
-        given = settings()
-        findings = anyio.run(lambda: examine(given, env_file=env_file))
-    except ConfigError as error:
-        findings = [wrong("settings", error.message, error.hint)]
-    bad = any(f.state == "wrong" for f in findings)
-    if as_json:
-        whole = {"ok": not bad, "findings": [f.as_dict() for f in findings]}
-        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if bad else "All is well.")
-    return bad
 
 
 def _sources(env_file: Path | None) -> Finding:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import anyio
 
+from glm_mcp.chinese import Lang
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Part, Text, Video
@@ -24,7 +25,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_beside
-from glm_mcp.tools.tasks import VIDEO, Lang, instruction, language
+from glm_mcp.tools.tasks import VIDEO, instruction, language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

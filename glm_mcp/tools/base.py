@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.chinese import chosen
 from glm_mcp.clients import McpClient
 from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
@@ -214,6 +215,7 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
     if isinstance(error, MissingExtra) and deps and not deps.client.local:
         error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
+    error = error.in_language(chosen(deps.settings.lang)) if deps else error
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from glm_mcp.chinese import Lang
 from glm_mcp.glm.messages import Message, Part, Text, count_tokens
 from glm_mcp.media.documents.pages import pieces
 from glm_mcp.media.types import Page, Picture
 from glm_mcp.registry import Card
 from glm_mcp.tools.ask import Question
-from glm_mcp.tools.tasks import Lang
 
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
 PAGE_TOKENS = 1_500  # of a page image, as in policy.IMAGE_TOKENS

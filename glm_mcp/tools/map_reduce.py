@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 
 import anyio
 
+from glm_mcp.chinese import Lang
 from glm_mcp.errors import ConfigError, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
@@ -16,7 +17,7 @@ from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
 from glm_mcp.tools.base import Deps
-from glm_mcp.tools.tasks import COMBINE, Lang
+from glm_mcp.tools.tasks import COMBINE
 
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 COMBINE_SHARE = 0.25  # of the time, kept for combining

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from glm_mcp.chinese import Lang
 from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
@@ -22,7 +23,7 @@ from glm_mcp.tools.context_window import Unit, pack, question
 from glm_mcp.tools.map_reduce import add, combined, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
-from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, Lang, instruction, language
+from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
