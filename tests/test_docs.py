@@ -43,8 +43,10 @@ NAMES = (
 FOLDERS = ("docs", "docs/zh")
 PAGES = (*READMES, *(f"{folder}/{name}.md" for folder in FOLDERS for name in NAMES))
 OTHER_PAGES = (
-    *("CHANGELOG.md", "CONTRIBUTING.md", "docs/self-hosted.md"),
-    *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs" / "hosts").iterdir()),
+    *("CHANGELOG.md", "CONTRIBUTING.md"),
+    *sorted(
+        {p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md")} - {*PAGES},
+    ),
 )
 LINES = 170  # of a README: a front door
 LANGS = (0, 1)  # English, Chinese
