@@ -1,4 +1,4 @@
-"""The two READMEs say what the code does: tables, commands, calls, links and the transcript are compared with it."""
+"""The READMEs and docs/ say what the code does: tables, commands, calls, links and the transcript are compared with it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from support.toolkit import text_of
 from glm_mcp import clients, errors, kept, uploads
 from glm_mcp.cli import main
 from glm_mcp.cli.call_line import Stdin, given_arguments
+from glm_mcp.install import install
+from glm_mcp.install.config_file import dump
+from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.media import formats
 from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
@@ -31,8 +35,21 @@ from glm_mcp.tools import sources
 from glm_mcp.tools.arguments import AnswerArgs, Arg, arguments_of, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
 
-PAGES = ("README.md", "README.zh-CN.md")
-OTHER_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "docs/self-hosted.md")
+READMES = ("README.md", "README.zh-CN.md")
+NAMES = (
+    *("install", "tools", "documents", "scenarios", "settings", "errors"),
+    *("terminal", "http", "simulator", "limits", "security"),
+)
+FOLDERS = ("docs", "docs/zh")
+PAGES = (*READMES, *(f"{folder}/{name}.md" for folder in FOLDERS for name in NAMES))
+OTHER_PAGES = (
+    *("CHANGELOG.md", "CONTRIBUTING.md"),
+    *sorted(
+        {p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md")} - {*PAGES},
+    ),
+)
+LINES = 170  # of a README: a front door
+LANGS = (0, 1)  # English, Chinese
 
 # Every row, scenario and tab of the vendor's model pages, by its own name.
 SCENARIOS = (
@@ -69,6 +86,15 @@ KINDS = {
 
 def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def doc(name: str, lang: int) -> str:
+    return page(f"{FOLDERS[lang]}/{name}.md")
+
+
+def everything(lang: int) -> str:
+    """All that is written in a language."""
+    return "\n".join([page(READMES[lang]), *(doc(name, lang) for name in NAMES)])
 
 
 # The tables as the code has them
@@ -140,12 +166,12 @@ def section(text: str, heading: str) -> str:
 
 
 def code_blocks(text: str, *languages: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [body for language, body in found if not languages or language in languages]
+    found = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(body) for language, body in found if not languages or language in languages]
 
 
 def spans(text: str) -> list[str]:
-    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    outside = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [s.strip() for s in re.findall(r"`([^`\n]+)`", outside)]
 
 
@@ -170,7 +196,7 @@ def commands(text: str) -> list[list[str]]:
 
 def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Every tool call that the text shows, as `glm-mcp call …` or short in a table."""
-    lists = [c[1:] for c in commands(text) if c[:1] == ["call"] and c[1:]]
+    lists = [c[1:] for c in commands(text) if c[:1] == ["call"] and c[1:] and c[1] != "TOOL"]
     lists += [shlex.split(s) for s in spans(text) if re.match(rf"({'|'.join(TOOLS)}) (--json|\w+=)", s)]
     return [given(words) for words in lists]
 
@@ -187,17 +213,12 @@ def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     return params["tool"], given_arguments(rows, params["arguments"], params["as_json"], NothingPiped())
 
 
-def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:
-    heading = "What the vendor's pages promise"
-    return calls(section(text, heading if f"## {heading}" in text else "官方页面的场景怎么调用"))
-
-
 # The tests
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_setting_tool_argument_error_command_model_and_task_is_named(name: str) -> None:
-    text = page(name)
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_setting_tool_argument_error_command_model_and_task_is_named(lang: int) -> None:
+    text = everything(lang)
     kinds = {c.kind for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.GLMError)}
     tables = (IMAGE, VIDEO, DOCUMENT)
     wanted = {
@@ -215,47 +236,46 @@ def test_every_setting_tool_argument_error_command_model_and_task_is_named(name:
     assert KEY_PAGE in text
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_scenario_of_the_vendor_has_a_call(name: str) -> None:
-    text = page(name)
+@pytest.mark.parametrize(("lang", "header"), [(0, "Command"), (1, "命令")])
+def test_the_table_of_commands_has_every_one_once(lang: int, header: str) -> None:
+    shown = [row[0] for row in table(doc("terminal", lang), header)]
+    assert sorted(shown) == sorted(["`glm-mcp`", *(f"`glm-mcp {name}`" for name in main.cli.commands)])
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_scenario_of_the_vendor_has_a_call(lang: int) -> None:
+    text = doc("scenarios", lang)
     assert not [s for s in SCENARIOS if s not in text]
-    assert len(scenario_calls(text)) >= len(SCENARIOS)
+    assert len(calls(text)) >= len(SCENARIOS)
 
 
 def test_the_settings_table_is_that_of_the_code() -> None:
-    assert [tuple(r) for r in table(page("README.md"), "Variable")] == [
+    assert [tuple(r) for r in table(doc("settings", 0), "Variable")] == [
         setting_row(f) for f in Settings.model_fields
     ]
 
 
 def test_the_chinese_settings_table_has_the_same_variables_and_defaults() -> None:
-    rows = table(page("README.zh-CN.md"), "变量")
+    rows = table(doc("settings", 1), "变量")
     assert [(r[0], r[1].replace("全部五个", "all five")) for r in rows] == [
         setting_row(f)[:2] for f in Settings.model_fields
     ]
     assert all(r[2] and r[3] for r in rows)
 
 
-@pytest.mark.parametrize(
-    ("name", "header", "lang"), [("README.md", "Argument", 0), ("README.zh-CN.md", "参数", 1)]
-)
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Argument", "参数"))))
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_argument_table_of_a_tool_is_that_of_the_code(
-    tool: str, name: str, header: str, lang: int
-) -> None:
+def test_the_argument_table_of_a_tool_is_that_of_the_code(tool: str, header: str, lang: int) -> None:
     shared = {a.name for a in arguments_of(AnswerArgs)}
     own = [a for a in arguments_of(TOOLS[tool].args) if a.name not in shared]
-    assert_rows(table(section(page(name), f"`{tool}`"), header), own, lang)
+    assert_rows(table(section(doc("tools", lang), f"`{tool}`"), header), own, lang)
 
 
 @pytest.mark.parametrize(
-    ("name", "heading", "header", "lang"),
-    [("README.md", "Common arguments", "Argument", 0), ("README.zh-CN.md", "通用参数", "参数", 1)],
+    ("heading", "header", "lang"), [("Common arguments", "Argument", 0), ("通用参数", "参数", 1)]
 )
-def test_the_table_of_common_arguments_is_that_of_the_code(
-    name: str, heading: str, header: str, lang: int
-) -> None:
-    assert_rows(table(section(page(name), heading), header), arguments_of(AnswerArgs), lang)
+def test_the_table_of_common_arguments_is_that_of_the_code(heading: str, header: str, lang: int) -> None:
+    assert_rows(table(section(doc("tools", lang), heading), header), arguments_of(AnswerArgs), lang)
 
 
 def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -> None:
@@ -268,9 +288,9 @@ def assert_rows(rows: Sequence[Sequence[str]], args: Sequence[Arg], lang: int) -
         assert not [a.name for r, a in zip(rows, args, strict=True) if not r[2].startswith(a.doc)]
 
 
-@pytest.mark.parametrize(("name", "header"), [("README.md", "Tool"), ("README.zh-CN.md", "工具")])
-def test_the_table_of_chains_is_that_of_the_code(name: str, header: str) -> None:
-    rows = table(page(name), header)
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Tool", "工具"))))
+def test_the_table_of_chains_is_that_of_the_code(lang: int, header: str) -> None:
+    rows = table(doc("tools", lang), header)
     assert [r[0] for r in rows] == [f"`{t}`" for t in TOOLS]
     vision = [m for m in CHAINS["vision"] if not CARDS[m].last_resort]
     chains = {
@@ -284,43 +304,92 @@ def test_the_table_of_chains_is_that_of_the_code(name: str, header: str) -> None
         assert [m for m in re.findall(r"`([^`]+)`", row[2]) if m in CARDS] == list(chains[row[0].strip("`")])
 
 
-@pytest.mark.parametrize(("name", "header"), [("README.md", "Kind"), ("README.zh-CN.md", "类型")])
-def test_the_error_table_has_every_kind_once(name: str, header: str) -> None:
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Kind", "类型"))))
+def test_the_error_table_has_every_kind_once(lang: int, header: str) -> None:
     kinds = [c.kind for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.GLMError)]
-    named = [r[0].strip("`") for r in table(page(name), header)]
+    named = [r[0].strip("`") for r in table(doc("errors", lang), header)]
     assert sorted(named) == sorted(set(kinds))
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
-    text = page(name)
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_figures_among_the_limits_are_those_of_the_code(lang: int) -> None:
     small = CARDS["glm-4v-flash"]
-    figures = {
+    short = {  # in the README too
         f"{clients.UNKNOWN.budget:,}",
         f"{clients.CLIENTS['claude-code'].budget:,}",
-        f"{clients.UNKNOWN.deadline_s:.0f}",
-        f"{clients.CLIENTS['claude-code'].deadline_s:.0f}",
-        f"{small.context:,}",
-        f"{small.max_tokens:,}",
-        f"{small.image_bytes // 10**6} MB",
-        f"{kept.MAX_BYTES // 10**6} MB",
-        f"{kept.MAX_AGE_DAYS:.0f}",
         f"{formats.largest('image') // uploads.MIB} MB",
         f"{formats.largest('video') // uploads.MIB // 1024} GB",
         f"{sources.DOWNLOAD_BYTES // uploads.MIB} MB",
         f"{formats.KINDS['docx'].limit_mb} MB",
-        f"{formats.KINDS['text'].limit_mb} MB",
         str(sampling.MAXIMUM_FRAMES),
     }
-    assert not [figure for figure in sorted(figures) if figure not in text]
+    figures = short | {
+        f"{small.context:,}",
+        f"{small.max_tokens:,}",
+        f"{small.image_bytes // 10**6} MB",
+        f"{formats.KINDS['text'].limit_mb} MB",
+    }
+    times = {
+        f"{clients.UNKNOWN.deadline_s:.0f}",
+        f"{clients.CLIENTS['claude-code'].deadline_s:.0f}",
+    }
+    stay = {f"{kept.MAX_BYTES // 10**6} MB", f"{kept.MAX_AGE_DAYS:.0f}"}
+    for name, wanted in (("limits", figures), ("install", times), ("http", times), ("security", stay)):
+        assert not [figure for figure in sorted(wanted) if figure not in doc(name, lang)], name
+    front = section(page(READMES[lang]), ("Limits", "限制")[lang])
+    assert not [figure for figure in sorted(short | times) if figure not in front]
     assert (sampling.MAXIMUM_PARTS, sampling.LONG) == (4, 600)  # in words there
+
+
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Files", "文件"))))
+def test_the_table_of_files_that_are_read_is_that_of_the_code(lang: int, header: str) -> None:
+    shown = {}
+    for _, suffixes, largest in table(doc("documents", lang), header):
+        number, unit = largest.split()
+        size = int(number) * (1024 if unit == "GB" else 1)
+        for suffix in re.findall(r"`([^`]+)`", suffixes):
+            assert suffix not in shown
+            shown[suffix] = size
+    assert shown == {
+        s: kind.limit_mb for kind in formats.KINDS.values() if kind.reader for s in kind.suffixes
+    }
+
+
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Not read", "不可读"))))
+def test_the_table_of_files_that_are_not_read_says_what_their_refusal_says(lang: int, header: str) -> None:
+    shown = {
+        suffix: fix
+        for suffixes, fix in table(doc("documents", lang), header)
+        for suffix in re.findall(r"`([^`]+)`", suffixes)
+    }
+    said = {s: kind.fix for kind in formats.KINDS.values() if not kind.reader for s in kind.suffixes}
+    assert shown.keys() == said.keys()
+    if lang == 0:
+        assert shown == said
+
+
+@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Host", "宿主"))))
+def test_the_lines_for_hosts_over_http_write_what_the_table_shows(lang: int, header: str) -> None:
+    text = section(doc("http", lang), ("Add it to a host", "加入宿主")[lang])
+    lines = [c for c in commands(text) if c[:1] == ["install"]]
+    rows = table(text, header)
+    assert len(lines) == len(rows) == 4
+    for words, row in zip(lines, rows, strict=True):
+        given = main.cli.commands["install"].make_context("install", words[1:]).params
+        client = clients.CLIENTS[given["host"]]
+        assert client.title in row[0]
+        made = entry(client, [], url=given["url"], bearer=Bearer(given["token_env"]))
+        form = re.search(r"`(.+)`", row[1])
+        if client.refers:
+            assert form
+            assert form[1] in dump(client, document(client, {"glm": made}))
+        else:
+            assert not form
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
 def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
-    shown = commands(page(name))
-    assert shown or name == "CONTRIBUTING.md"
-    for words in shown:
+    for words in commands(page(name)):
         if words == ["--help"] or not words:
             continue
         group = main.cli.make_context("glm-mcp", list(words))
@@ -341,19 +410,28 @@ def test_every_script_shown_is_there(name: str) -> None:
             assert os.access(ROOT / first, os.X_OK), line
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
 def test_every_call_shown_has_arguments_that_the_tool_takes(name: str) -> None:
     shown = calls(page(name))
-    assert {tool for tool, _ in shown} == set(TOOLS)
+    if name.endswith(("tools.md", "scenarios.md")):
+        assert {tool for tool, _ in shown} == set(TOOLS)
     for tool, arguments in shown:
         assert read(tool, TOOLS[tool].args, arguments)
 
 
-def test_both_languages_show_the_same_kinds_of_call_for_the_scenarios() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_both_languages_show_the_same_commands_and_kinds_of_call(name: str) -> None:
     english, chinese = (
-        [(tool, arguments.get("task"), sorted(arguments)) for tool, arguments in scenario_calls(page(name))]
-        for name in PAGES
+        [(tool, arguments.get("task"), sorted(arguments)) for tool, arguments in calls(doc(name, lang))]
+        for lang in LANGS
     )
+    assert english == chinese
+    assert len(commands(doc(name, 0))) == len(commands(doc(name, 1)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_languages_have_the_same_parts_and_tables(name: str) -> None:
+    english, chinese = (re.findall(r"^(#+ |\||```)", doc(name, lang), re.MULTILINE) for lang in LANGS)
     assert english == chinese
 
 
@@ -361,7 +439,7 @@ def test_both_languages_show_the_same_kinds_of_call_for_the_scenarios() -> None:
 async def test_every_call_of_the_scenario_table_is_answered(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    shown = [c for c in scenario_calls(page("README.md")) if "https://" not in str(c)]  # made-up addresses
+    shown = [c for c in calls(doc("scenarios", 0)) if "https://" not in str(c)]  # made-up addresses
     for _, arguments in shown:
         lend(arguments, folders.cwd)
     async with connect(client="glm-mcp") as client:
@@ -373,12 +451,13 @@ async def test_every_call_of_the_scenario_table_is_answered(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("lang", LANGS)
 async def test_the_boxes_shown_are_those_that_the_simulator_gives(
-    connect: Connect, folders: Folders, name: str
+    connect: Connect, folders: Folders, lang: int
 ) -> None:
-    shown = re.search(r"^`locate` [^\n]*\n\n```text\n(.*?)\n```", page(name), re.MULTILINE | re.DOTALL)
-    call = next(arguments for _, arguments in calls(page(name)) if arguments.get("task") == "locate")
+    text = doc("tools", lang)
+    shown = re.search(r"^`locate` [^\n]*\n\n```text\n(.*?)\n```", text, re.MULTILINE | re.DOTALL)
+    call = next(arguments for _, arguments in calls(text) if arguments.get("task") == "locate")
     shutil.copy(FOLDER / "chart.png", folders.cwd / "chart.png")
     async with connect() as client:
         result = await client.call_tool("describe_image", {**call, "images": "chart.png"})
@@ -405,12 +484,17 @@ def lend(arguments: dict[str, Any], folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
 def test_every_relative_link_leads_to_a_file(name: str) -> None:
-    text = page(name)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors(text), target
-        elif not re.match(r"https?:", target):
-            assert (ROOT / target.partition("#")[0]).exists(), target
+    for target in links(name):
+        path, _, anchor = target.partition("#")
+        led = (ROOT / name).parent / path if path else ROOT / name
+        assert led.resolve().is_relative_to(ROOT), target
+        assert led.exists(), target
+        assert not anchor or anchor in anchors(led.read_text(encoding="utf-8")), target
+
+
+def links(name: str) -> list[str]:
+    """What a page links to in this repository."""
+    return [t for t in re.findall(r"\]\(([^)\s]+)\)", page(name)) if not re.match(r"https?:", t)]
 
 
 def anchors(text: str) -> set[str]:
@@ -420,14 +504,45 @@ def anchors(text: str) -> set[str]:
 
 
 def test_the_languages_link_to_each_other_at_the_top() -> None:
-    for name, other in (PAGES, PAGES[::-1]):
-        assert f"]({other})" in "\n".join(page(name).splitlines()[:5])
+    tops = {name: "\n".join(page(name).splitlines()[:4]) for name in PAGES}
+    for name, other in (READMES, READMES[::-1]):
+        assert f"]({other})" in tops[name]
+    for name in NAMES:
+        assert f"](zh/{name}.md)" in tops[f"docs/{name}.md"]
+        assert f"](../{name}.md)" in tops[f"docs/zh/{name}.md"]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_first_code_block_is_the_two_commands(name: str) -> None:
-    lines = [line.partition("#")[0].strip() for line in code_blocks(page(name))[0].splitlines()]
-    assert lines == ["./scripts/demo", "./scripts/test"]
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_page_is_there_and_the_front_door_leads_to_it(lang: int) -> None:
+    assert {p.name for p in (ROOT / "docs" / "zh").iterdir()} == {f"{name}.md" for name in NAMES}
+    others = {p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").glob("*.md")} - set(PAGES)
+    wanted = others | {f"{FOLDERS[lang]}/{name}.md" for name in NAMES}
+    assert not sorted(wanted - set(links(READMES[lang])))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_readme_is_short_and_begins_with_a_picture_the_two_commands_and_the_way_in(lang: int) -> None:
+    text = page(READMES[lang])
+    assert len(text.splitlines()) <= LINES
+    assert f"](docs/{('picture.svg', 'picture.zh-CN.svg')[lang]})" in text.partition("```")[0]
+    assert text.count("](docs/picture") == 1
+    first, way_in, *_ = code_blocks(text)
+    assert [line.partition("#")[0].strip() for line in first.splitlines()] == [
+        "./scripts/demo",
+        "./scripts/test",
+    ]
+    assert [re.sub(r"^\.venv/bin/|( \S+ glm_mcp &&.*)?(\s+#.*)?$", "", li) for li in way_in.splitlines()] == [
+        "git clone",
+        "./scripts/demo",
+        "glm-mcp key",
+        "glm-mcp install claude-code",
+    ]
+    assert [row[0] for row in table(text, ("Tool", "工具")[lang])] == [f"`{tool}`" for tool in TOOLS]
+    hosts = [
+        row[1].partition("`:")[0].partition("`：")[0].strip("`")
+        for row in table(text, ("Host", "宿主")[lang])
+    ]
+    assert sorted(hosts) == sorted(install.NAMES)
 
 
 @pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
@@ -458,8 +573,18 @@ def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "transcript"))
     now = script["comparable"](script["demo"](tmp_path))
     assert "All 5 answered in 0.0 s, SIMULATED." in now
-    for name in PAGES:
-        assert script["comparable"](script["shown"](page(name))) == now
+    for lang in LANGS:
+        assert script["comparable"](script["shown"](doc("terminal", lang))) == now
+
+
+def test_a_picture_is_stale_when_a_word_or_a_picture_in_it_is_another_and_not_for_its_seconds() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "picture"))
+    old = page("docs/picture.svg")
+    assert "instead of" in old
+    assert not script["differs"](old, re.sub(r"\d\.\d s", "9.9 s", old))
+    assert "Stout" in script["differs"](old, old.replace("Stout", "Ale"))
+    first, second, *_ = script["HREF"].findall(old)
+    assert script["differs"](old, old.replace(second, first)) == "picture 2 in it"
 
 
 def test_click_reads_what_a_shell_would() -> None:

@@ -23,6 +23,7 @@ from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.cli.terminal.screen import out, painted
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.installation import typed
 from glm_mcp.media.detect import detect
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.registry import CARDS
@@ -77,6 +78,7 @@ async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
     if not real:
         say("With a free key the same lines go to the real models. Get one at")
         out(f"  {KEY_PAGE}\n")
+        say(f"Then: {typed('key')}")
     return 1 if failed else 0
 
 

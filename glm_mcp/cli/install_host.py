@@ -18,8 +18,9 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
     """Raises ConfigError, UsageError."""
     machine = installer.this_machine()
     if host is None:
-        for line in (*installer.found_here(machine, wish.name), "", "To add it to one: glm-mcp install HOST"):
+        for line in installer.found_here(machine, wish.name):
             click.echo(line)
+        click.echo(f"\nTo add it to one: {typed('install HOST')}")
         return
     if host not in installer.NAMES:
         raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")

@@ -112,6 +112,7 @@ async def store(
         if here and here != (key if name == KEY else base) and not is_placeholder(here):
             say(f"Mind: {name} is also set in this environment, and goes before the file.")
     say("Servers that run already find it at their next call.")
+    say(f"To add it to an agent: {typed('install')}")
 
 
 def _with(base: str) -> str:

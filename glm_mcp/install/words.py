@@ -19,8 +19,9 @@ def closing(
 ) -> list[str]:
     """The last lines. `url`, `bearer`: of a running server."""
     check = f"Check: {client.check.format(name=wish.name)}"
+    say = f'Then say to it, for instance: "Use {wish.name} to read report.pdf and list what is still open."'
     if url:
-        return [*_token(client, url, bearer), check]
+        return [*_token(client, url, bearer), check, say]
     lines = [client.said] if client.said else []
     if wish.scope == "project":  # for whoever has the project
         lines.append(_shared(machine))
@@ -30,7 +31,12 @@ def closing(
         lines.append(f"Token: {where} The settings file: {file} ({CONNECT}=… or keyring:SERVICE/NAME)")
     else:
         lines.append(f"Key: {client.where_key} The settings file: {file} ({KEY}=…)")
-    return [*lines, f"Restart {client.title}, or open a new session: it reads its file at the start.", check]
+    return [
+        *lines,
+        f"Restart {client.title}, or open a new session: it reads its file at the start.",
+        check,
+        say,
+    ]
 
 
 def _shared(machine: Machine) -> str:

@@ -214,7 +214,8 @@ def test_install_ends_with_how_to_store_a_key_where_there_is_none(tmp_path: Path
     key = "0123456789abcdef0123456789abcdef.AbCdEfGh12345678"
     env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "XDG_CONFIG_HOME": "", "CODEX_HOME": ""}
     run = CliRunner(env=env).invoke
-    last = run(cli, ["install", "codex"]).output.splitlines()[-1]
+    *_, sentence, last = run(cli, ["install", "codex"]).output.splitlines()
+    assert sentence.startswith('Then say to it, for instance: "Use glm to ')
     assert last.startswith("No key yet: run ")
     assert last.endswith(" key")
     only_here = run(cli, ["install", "codex"], env={"GLM_API_KEY": key}).output
