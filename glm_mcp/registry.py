@@ -37,6 +37,7 @@ class Card:
     own_functions: bool = False  # web_search, retrieval, mcp entries
     tool_role: bool = True  # knows messages of role `tool`
     json_mode: bool = False
+    json_schema: bool = False  # holds an answer to a JSON Schema
     system: bool = True
     thinking: Literal["switch", "effort", "always", "none"] = "none"  # effort: always thinks, told how much
     draws: bool = False
@@ -203,17 +204,44 @@ def place(model: str, home: Endpoint) -> Endpoint | None:
 
 
 @lru_cache(maxsize=256)  # copying a card takes longer than all else that chooses a model
-def card(model: str, *, compatible: bool = False) -> Card:
-    """The card of a model; for an id that we do not know, a card of its family or a generous one, by its name."""
+def card(model: str, *, compatible: bool = False, role: str = "") -> Card:
+    """The card of a model; for an id that we do not know, a card of its family or a generous one, by its name. `role`:
+    what it was named for, which tells of an unknown one at a compatible server whether it sees or draws.
+    """
     bare = model.rsplit("/", 1)[-1].lower()
     known = CARDS.get(bare)
     if known is not None:
-        # An open-weight server takes data URLs (the OpenAI way), not raw base64, and has no hosted files.
-        forms = ("data", "raw") if compatible else known.image_forms
-        return replace(known, id=model, image_forms=forms, files=known.files and not compatible)
-    if bare.startswith(("cogview", "glm-image")):
-        return replace(CARDS["cogview-3-flash"], id=model, use="draws pictures")
-    seeing = any(mark in bare for mark in ("4.5v", "4.6v", "4.1v", "4v", "5v", "vl", "vision", "ocr"))
-    family = CARDS["glm-4.6v-flash" if seeing else "glm-4.7-flash"]
-    forms = ("data", "raw") if compatible else family.image_forms
-    return replace(family, id=model, use="not one of ours: limits assumed", image_forms=forms)
+        found = replace(known, id=model)
+    elif bare.startswith(("cogview", "glm-image")) or (compatible and role == "image"):
+        found = replace(CARDS["cogview-3-flash"], id=model, use="draws pictures")
+    else:
+        seeing = sees(model) or (compatible and role == "vision")
+        family = CARDS["glm-4.6v-flash" if seeing else "glm-4.7-flash"]
+        found = replace(family, id=model, use="not one of ours: limits assumed")
+    return _at_engine(found) if compatible else found
+
+
+def sees(model: str) -> bool:
+    """Whether a model sees, by its name."""
+    bare = model.rsplit("/", 1)[-1].lower()
+    return any(mark in bare for mark in ("4.5v", "4.6v", "4.1v", "4v", "5v", "vl", "vision", "ocr"))
+
+
+def _at_engine(found: Card) -> Card:
+    """A card for a server of somebody's own: data URLs (the OpenAI way), no hosted files and tools, none of the
+    platform's own refusals, and calls at once, which such servers take together.
+    """
+    return replace(
+        found,
+        image_forms=("data", "raw"),
+        files=False,
+        own_functions=False,
+        functions=found.text,
+        tool_role=True,
+        system=True,
+        json_mode=True,
+        json_schema=True,
+        video_seconds=None,
+        last_resort=False,
+        concurrency=max(found.concurrency, 4),  # [guess] grows from there
+    )

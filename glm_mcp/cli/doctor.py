@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import click
 
+from glm_mcp.cli.doctor_engine import at_engine
 from glm_mcp.cli.service import Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.client import GLMClient
@@ -40,8 +41,10 @@ async def examine(
     installed: Callable[[str], object] = find_spec,
 ) -> list[Finding]:
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
-    findings = [_sources(env_file), *_misspelt(), _key(settings), _models(settings), *_proxy(settings)]
+    findings = [_sources(env_file), *_misspelt(), _key(settings)]
     with Redactor(settings.key).applied():
+        own = GLMClient(settings).home.compatible
+        findings += [await at_engine(settings) if own else _models(settings), *_proxy(settings)]
         findings += await try_key(settings, endpoints)
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
@@ -107,13 +110,6 @@ def _key(settings: Settings) -> Finding:
 
 def _models(settings: Settings) -> Finding:
     home = GLMClient(settings).home
-    if home.compatible:
-        named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
-        missing = " and ".join(n for n, v in named.items() if not v)
-        if missing:
-            mend = "Set them to the ids that it serves."
-            return note("models", f"a server of your own, {missing} not set", mend)
-        return ok("models", ", ".join(str(v) for v in named.values()))
     absent = [m for m in CARDS if place(m, home) is None]
     if not absent:
         return ok("models", f"all {len(CARDS)} are offered at {home.name}")

@@ -130,7 +130,7 @@ async def _probe(settings: Settings) -> GLMError | None:
         await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
     except GLMError as error:
         # One token is no room for an answer: that refusal comes from a model that worked.
-        return None if error.kind == "invalid_request" and error.code is None else error
+        return None if error.kind == "invalid_request" and not (error.code or error.status) else error
     finally:
         await client.transport.close()
     return None

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
-from glm_mcp.glm.calls import Answer, Cut, Inline, Job, Post
+from glm_mcp.glm import engine_errors
+from glm_mcp.glm.calls import Answer, Cut, Job, Post
+from glm_mcp.glm.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.function_calls import written_as_text
-from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Message, Video, write_body
+from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import LARGE, Draft, Repetition, boxed, strip_boxes
@@ -20,6 +22,8 @@ from glm_mcp.threads import in_thread
 GUESS = 1.05  # how far a guessed number of tokens may be from the service's own
 WORTH_KEEPING = 200  # characters said before a loop that are an answer of their own
 LARGE_BODY = 100_000  # bytes whose way is worth a word
+# How engines refuse a part that they cannot read; the words differ with the engine and its version.
+REFUSES_FILM = frozenset({400, 413, 415, 422, 500, 501})
 FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
 _KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
 
@@ -33,7 +37,9 @@ class Arrived:
 
 
 class ChatCall:
-    """The attempts of one chat. `dialects`: what the process has learnt of each model; what this call learns is added."""
+    """The attempts of one chat. `dialects`: what the process has learnt of each model; what this call learns is added.
+    `engine`: the self-hosted one that is asked, None at the platform.
+    """
 
     beside = True
 
@@ -45,14 +51,16 @@ class ChatCall:
         progress: Progress,
         *,
         dialects: dict[str, Dialect],
-        compatible: bool,
+        engine: Engine | None,
     ) -> None:
         self.post, self.request, self.job, self.progress = post, request, job, progress
         self.known, self.dialects = dialects, dict(dialects)
-        self.compatible = compatible
+        self.engine = engine
+        self._room: dict[str, int] = {}  # model → tokens that its window leaves for this answer
         self.arrived: Arrived | None = None
         self._refused_forms: dict[str, set[str]] = {}
         self._inlined = False
+        self._odd_schema = False
         self._film_failures = 0
 
     def weight(self, card: Card) -> tuple[int, int]:
@@ -64,7 +72,8 @@ class ChatCall:
         tokens = self._tokens(card, dialect)
 
         def write() -> bytes:
-            return write_body(self.request, card, dialect, max_tokens=tokens, compatible=self.compatible)
+            compatible = self.engine is not None
+            return write_body(self.request, card, dialect, max_tokens=tokens, compatible=compatible)
 
         heavy = self.request.long or any(
             isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
@@ -82,7 +91,7 @@ class ChatCall:
             answer = await in_thread(self._judge, draft, card, broken, tokens)
         else:
             answer = self._judge(draft, card, broken, tokens)
-        self.known[card.id] = dialect
+        self.known[card.id] = replace(dialect, json_schema=card.json_schema) if self._odd_schema else dialect
         return answer
 
     def begins(self, draft: Draft, model: str) -> None:
@@ -102,10 +111,10 @@ class ChatCall:
     def _tokens(self, card: Card, dialect: Dialect) -> int | None:
         """max_tokens for a model: what was asked for, within what it named; by default what its window leaves."""
         asked = self.request.max_tokens
-        if asked is None and not self.compatible and card.context:
+        if asked is None and self.engine is None and card.context:
             room = card.context - int(GUESS * size_for(card, self.request))
             asked = max(MINIMUM_ANSWER, room) if room < card.default_tokens else None
-        maximum = dialect.maximum_tokens
+        maximum = self._room.get(card.id, dialect.maximum_tokens)
         return maximum if maximum and (asked is None or asked > maximum) else asked
 
     def _judge(self, draft: Draft, card: Card, broken: int, tokens: int | None) -> Answer:
@@ -179,8 +188,13 @@ class ChatCall:
 
     async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
         """Each change is made once: the model's dialect, a URL's bytes in its place, the other form of its pictures."""
+        if self.engine is not None and error.code is None and self._in_another_form(error, card):
+            return None
         if self._film_is_to_blame(error):
             return error.but(again=Again.NEVER, about="film")
+        if self.engine is not None and error.code is None:
+            learnt = self.engine.learn(card.id, error, size_for(card, self.request))
+            return error.but(again=Again.NEVER, about="limits") if learnt else error
         dialect = self.dialects.get(card.id, Dialect.of(card))
         changed = after_refusal(dialect, error, self.request)
         if changed:
@@ -195,7 +209,7 @@ class ChatCall:
         ):
             self._inlined = True
             self.progress.say("the service cannot fetch a picture: downloading it here")
-            self.request = await _with_bytes(self.request, self.job.inline)
+            self.request = await with_bytes(self.request, self.job.inline, of=(Image,))
             return None
         if not refused_image_form(error, self.request):
             return error
@@ -208,10 +222,25 @@ class ChatCall:
         self.dialects[card.id] = replace(dialect, image_form=other)
         return None
 
+    def _in_another_form(self, error: GLMError, card: Card) -> bool:
+        """Whether the request was changed after a refusal of a self-hosted engine: fewer tokens for the answer, fewer fields."""
+        room = engine_errors.room_for_answer(error)
+        if room and self.request.max_tokens and card.id not in self._room:
+            self._room[card.id] = room
+            return True
+        dialect = self.dialects.get(card.id, Dialect.of(card))
+        changed = engine_errors.after_refusal(dialect, error, self.request)
+        if changed:
+            self._odd_schema = self._odd_schema or engine_errors.blames_schema(error)
+            self.dialects[card.id] = changed
+        return changed is not None
+
     def _film_is_to_blame(self, error: GLMError) -> bool:
         """Whether the film of a request is what cannot be taken: its frames may pass, which only the caller can make."""
         if not any(isinstance(p, Video) for p in self.request.media()):
             return False
+        if self.engine is not None and error.status in REFUSES_FILM:
+            return True
         if (error.status or 0) >= 500 or error.code in {"500", "1200", "1230", "1234"}:
             self._film_failures += 1
         return names_film(error) or self._film_failures >= FAILURES_OF_A_FILM
@@ -281,17 +310,6 @@ def _empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
         return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
     what = "the model thought but wrote no answer" if draft.reasoning else "the service sent an empty answer"
     return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
-
-
-async def _with_bytes(request: ChatRequest, inline: Inline) -> ChatRequest:
-    messages: list[Message] = []
-    for message in request.messages:
-        if isinstance(message.content, tuple):
-            parts = [await inline(p) if isinstance(p, Image) and p.url else p for p in message.content]
-            messages.append(replace(message, content=tuple(parts)))
-        else:
-            messages.append(message)
-    return replace(request, messages=tuple(messages))
 
 
 async def counted(request: ChatRequest) -> ChatRequest:

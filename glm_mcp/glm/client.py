@@ -26,12 +26,13 @@ from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
 from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect
-from glm_mcp.glm.outcome import found_gone, instead_of, partial
+from glm_mcp.glm.outcome import another, found_gone, instead_of, partial
 from glm_mcp.glm.policy import (
     Ask,
     Phase,
@@ -89,6 +90,7 @@ class GLMClient:
         self.key_help = ""  # what whoever runs this can do about a key that is missing or refused
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
+        self.engine = Engine(self.home.url) if self.home.compatible else None
         self.meter = Meter()
         self.shared = _shared(settings)
         self.findings = findings
@@ -132,13 +134,15 @@ class GLMClient:
 
         Raises GLMError of any kind; it carries what had arrived in `partial`.
         """
+        if self.engine is not None:
+            await self.meet()
+            request = await with_bytes(request, job.inline)
         long = request.long
         if long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
                 request = await counted(request) if long else request
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
-        dialects, compatible = self._dialects, self.home.compatible
-        call = ChatCall(self._post, request, job, progress, dialects=dialects, compatible=compatible)
+        call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
         if race.result is None:
             await in_thread(call.partial)  # which is remembered; cleaning a long text takes a while
@@ -151,8 +155,10 @@ class GLMClient:
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
         """Asks for one picture; `body` without its model. Not repeated once the request went out and its answer was lost."""
+        await self.meet()
         chain = self._candidates(job, lambda c: unable_to_draw(c, self.home))
-        race = await self._run(DrawCall(self._post, body), chain, job, progress)
+        call = DrawCall(self._post, body, engine=self.engine is not None)
+        race = await self._run(call, chain, job, progress)
         if race.result is None:
             raise race.error()
         race.result.seconds, race.result.attempts = anyio.current_time() - race.started, race.attempts
@@ -229,15 +235,11 @@ class GLMClient:
             return
         if len(race.models) == 1 and error.again is Again.GONE:
             # Nothing stands in for it but by the caller's own wish.
-            error = error.but(again=Again.NEVER, hint=f"{self._another(model.card)}{error.hint}")
+            gone = self.health.gone
+            other = self.engine.names() if self.engine else another(model.card, self.home, gone)
+            error = error.but(again=Again.NEVER, hint=f"{other}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
         race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries), ill=ill)
-
-    def _another(self, gone: Card) -> str:
-        """A model to name in the place of one that is gone."""
-        role = "image" if gone.draws else "vision" if gone.images else "chat"
-        others = [m for m in CHAINS[role] if m != gone.id and not self.health.gone(m) and place(m, self.home)]
-        return f"Try {others[0]}. " if others and not self.home.compatible else ""
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
@@ -266,9 +268,21 @@ class GLMClient:
             self._limiters[model] = made
         return self._limiters[model]
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the service may be sent addresses; a self-hosted engine would fetch them from inside its network."""
+        return self.engine is None
+
+    async def meet(self) -> None:
+        """A self-hosted engine is asked once which models it serves; nothing at the platform. Raises nothing."""
+        if self.engine is not None:
+            await self.engine.meet(self.transport, self.settings.key)
+
     def models(self, role: str, named: str | None = None) -> list[Card]:
-        """The chain for a role (chat, vision, image): a model named in the call stands alone."""
-        if named:
+        """The chain for a role (chat, vision, image): a model named in the call stands alone. A self-hosted engine has the
+        models that somebody named or that it serves, not ours.
+        """
+        if named and self.engine is None:
             return [self.card(named)]
         own = {
             "chat": self.settings.chat_model,
@@ -276,9 +290,9 @@ class GLMClient:
             "vision": self.settings.vision_model,
             "image": self.settings.image_model,
         }[role]
-        # A server of somebody's own has the models that somebody named, not ours.
-        chain = () if own and self.home.compatible else CHAINS[role]
-        ids = list(dict.fromkeys(([own] if own else []) + list(chain)))
+        if self.engine is not None:
+            return self.engine.models(role, named or own)
+        ids = list(dict.fromkeys(([own] if own else []) + list(CHAINS[role])))
         cards = [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
         if own:  # whoever chose it wants it first
             cards[0] = replace(cards[0], last_resort=False)
@@ -286,7 +300,8 @@ class GLMClient:
 
     def card(self, model: str) -> Card:
         """Its card, corrected by what the service did when it was asked."""
-        return self.findings.corrected(card(model, compatible=self.home.compatible))
+        found = self.engine.card(model) if self.engine is not None else card(model)
+        return self.findings.corrected(found)
 
     def _why_unasked(self, model: str) -> str:
         """Why a call went past a model without asking it."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from glm_mcp.errors import Again, GLMError, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
 from glm_mcp.glm.calls import Drawing, Post
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.registry import SIZES, Card, Endpoint
@@ -15,14 +15,19 @@ from glm_mcp.text import ID_CHARS, clean
 
 LOST = "The picture may have been made; it is not asked for twice. "
 
+NO_DRAWING = frozenset({404, 405, 501})  # how an engine without POST /images/generations answers
+NOT_DRAWN = "Set GLM_IMAGE_MODEL to a model that it draws with, or leave generate_image out with GLM_TOOLS."
+
 
 class DrawCall:
-    """The attempts of one picture. Never asked for twice: each picture that is made counts."""
+    """The attempts of one picture. Never asked for twice: each picture that is made counts. `engine`: a self-hosted one is
+    asked, which may have no drawing at all.
+    """
 
     beside = False
 
-    def __init__(self, post: Post, body: dict[str, Any]) -> None:
-        self.post, self.body = post, dict(body)
+    def __init__(self, post: Post, body: dict[str, Any], *, engine: bool = False) -> None:
+        self.post, self.body, self.engine = post, dict(body), engine
         self.notes: list[str] = []
 
     def weight(self, card: Card) -> tuple[int, int]:  # noqa: ARG002 - the protocol's signature
@@ -51,8 +56,11 @@ class DrawCall:
         drawings[0].notes = self.notes
         return drawings[0]
 
-    async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:  # noqa: ARG002 - the protocol's signature
+    async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
         """Without hd where quality is refused, at the nearest of the seven sizes where a size is. Each once."""
+        if self.engine and error.status in NO_DRAWING:
+            said = f"this server does not draw with {card.id}: {error.message}"
+            return ConfigError(said, NOT_DRAWN, status=error.status, request_id=error.request_id)
         if error.code not in {"1210", "1214"}:
             return error
         said = error.message.lower()

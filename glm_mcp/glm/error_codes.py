@@ -20,6 +20,7 @@ from glm_mcp.errors import (
     TooLong,
     UpstreamError,
 )
+from glm_mcp.glm import engine_errors
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 
@@ -174,16 +175,25 @@ def from_response(
     *,
     request_id: str | None = None,
     retry_after: float | None = None,
+    sort: str = "",
 ) -> GLMError:
     """The error for one answer of the service.
 
     `status`: HTTP status (200 when an error came inside a success). `code`: the business code, str or int, or None.
     `text`: the service's own message, any language; it is shown, cleaned, and decides for 1210 and 1214 alone, which the
-    service uses for everything about a request.
+    service uses for everything about a request. `sort`: what an engine of somebody's own calls it; those have no business
+    codes, and their words decide.
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = by_words(said) if name in {"1210", "1214"} else None
+    if name in {"1210", "1214"}:
+        words = by_words(said)
+    elif name not in CODES or name == str(status):
+        words = engine_errors.by_words(f"{sort} {name} {said}")
+    else:
+        words = None
+    if name == str(status) and name not in CODES:
+        name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"

@@ -80,6 +80,7 @@ class ChatRequest:
     max_tokens: int | None = None
     temperature: float | None = None
     json_mode: bool = False
+    schema: dict[str, Any] | None = None  # what the JSON is to fit
     functions: tuple[dict[str, Any], ...] = ()
     tokens: int | None = None  # of its text, guessed; None: to be counted
 
@@ -97,6 +98,7 @@ class ChatRequest:
 class Dialect:
     """How a model wants a request written. `image_form`: raw base64 or a data URL. `maximum_tokens`: the most that it
     named. `effort`: its thinking cannot be switched off, only made short. `tool_role`: it knows messages of role `tool`.
+    `json_schema`: it holds an answer to a schema. `left_out`: fields of the body that it does not know.
     """
 
     image_form: str
@@ -104,6 +106,8 @@ class Dialect:
     json_mode: bool = True
     effort: bool = False
     tool_role: bool = True
+    json_schema: bool = False
+    left_out: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, card: Card) -> Dialect:
@@ -112,6 +116,7 @@ class Dialect:
             json_mode=card.json_mode,
             effort=card.thinking == "effort",
             tool_role=card.tool_role,
+            json_schema=card.json_schema,
         )
 
 
@@ -224,8 +229,10 @@ def write_body(
     }
     if compatible:
         body["stream_options"] = {"include_usage": True}
-        # vLLM and SGLang pass this to the chat template, where open GLM weights have their switch.
-        body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
+        # Engines pass this to the chat template, where open GLM weights have their switch.
+        switch = template_switch(request, dialect)
+        if switch:
+            body["chat_template_kwargs"] = switch
     if dialect.effort:
         if not request.thinking:
             body["reasoning_effort"] = "low"
@@ -241,12 +248,34 @@ def write_body(
             )
         else:
             body["temperature"] = round(min(max(request.temperature, 0.0), 1.0), 2)
-    if request.json_mode and dialect.json_mode:
-        body["response_format"] = {"type": "json_object"}
+    form = response_format(request, dialect)
+    if form:
+        body["response_format"] = form
     if request.functions:
         body["tools"] = list(request.functions)
         body["tool_choice"] = "auto"
+    for name in dialect.left_out:
+        body.pop(name, None)
     return held.fill(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def template_switch(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
+    """What the chat template of open weights is told of thinking. One that knows only an effort takes `enable_thinking`
+    for nothing, while the engine would then no longer part thoughts from the answer.
+    """
+    if dialect.effort:
+        return {} if request.thinking else {"reasoning_effort": "low"}
+    return {"enable_thinking": request.thinking}
+
+
+def response_format(request: ChatRequest, dialect: Dialect) -> dict[str, Any] | None:
+    """How the answer is held to JSON; None where only words ask for it."""
+    if not request.json_mode:
+        return None
+    if request.schema is not None and dialect.json_schema:
+        shape = {"name": "answer", "schema": request.schema, "strict": True}
+        return {"type": "json_schema", "json_schema": shape}
+    return {"type": "json_object"} if dialect.json_mode else None
 
 
 _WIDE = re.compile("[\u2e80-\U0010ffff]+")

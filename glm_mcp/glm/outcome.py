@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.chat_call import ChatCall
 from glm_mcp.glm.findings import Findings
 from glm_mcp.glm.race import Race
 from glm_mcp.glm.stream import strip_boxes
+from glm_mcp.registry import CHAINS, Card, Endpoint, place
 
 
 def found_gone(model: str, findings: Findings) -> InvalidRequest:
@@ -48,3 +51,10 @@ def instead_of(first: str, answer: Answer, unasked: str) -> str | None:
         return None
     outcome = next((a["outcome"] for a in answer.attempts if a["model"] == first), unasked)
     return f"{first} ({outcome})"
+
+
+def another(gone: Card, home: Endpoint, why_gone: Callable[[str], str]) -> str:
+    """A sentence that names a model of the platform to ask in the place of one that is gone; empty without any."""
+    role = "image" if gone.draws else "vision" if gone.images else "chat"
+    others = [m for m in CHAINS[role] if m != gone.id and not why_gone(m) and place(m, home)]
+    return f"Try {others[0]}. " if others else ""

@@ -199,6 +199,7 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
         found.get("message") or found.get("msg") or "",
         request_id=request_id,
         retry_after=retry_after,
+        sort=_text(found.get("type")),
     )
 
 

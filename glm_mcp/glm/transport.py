@@ -76,8 +76,8 @@ class Transport:
             raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
         return self._ways[host]
 
-    async def post(self, url: str, key: str | None, body: bytes, on_event: OnEvent) -> None:
-        """One HTTP try. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
+    async def post(self, url: str, key: str | None, body: bytes | None, on_event: OnEvent) -> None:
+        """One HTTP try, a GET without a body. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
         that is damaged.
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
@@ -88,7 +88,9 @@ class Transport:
         try:
             async with (
                 mapped(url, proxy) as sent,
-                client.stream("POST", url, content=body, headers=headers) as response,
+                client.stream(
+                    "GET" if body is None else "POST", url, content=body, headers=headers
+                ) as response,
             ):
                 self._reached.add(urlsplit(url).netloc)
                 await answer.read(response, sent, on_event)

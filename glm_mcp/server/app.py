@@ -38,7 +38,7 @@ from glm_mcp.text import Redactor, one_line
 from glm_mcp.threads import give_back_soon, in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
 from glm_mcp.tools.arguments import Reach, is_much, read_in_time
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
 
 log = logging.getLogger(__name__)
 
@@ -307,7 +307,13 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 await app.look_at_key()
                 args = await read_in_time(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
-                    content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                    await glm.meet()
+                    taught: GLMError | None = None
+                    while content is None:
+                        try:
+                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                        except GLMError as error:
+                            taught = lesson(error, taught)
             except GLMError as error:
                 content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log

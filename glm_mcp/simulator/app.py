@@ -6,6 +6,7 @@ from typing import Any
 from glm_mcp.simulator import control
 from glm_mcp.simulator.auth import authorise
 from glm_mcp.simulator.completions import chat
+from glm_mcp.simulator.engine import answer as engines
 from glm_mcp.simulator.errors import Refusal, gateway_page
 from glm_mcp.simulator.exchange import HTML, JSON, Exchange, Message, Receive, Sender, parse
 from glm_mcp.simulator.faults import Send, broken_200
@@ -62,6 +63,12 @@ class App:
         if raw is None:
             if not exchange.connection.gone.is_set():
                 await exchange.page(413)
+            return
+        engine = self.state.engine
+        if engine is not None and exchange.path.startswith(engines.PREFIX):
+            asked = await engines.ask(exchange, body, engine, self.state)
+            if asked and not await self._instead(exchange, asked[1]):
+                await engines.answer(exchange, *asked, engine, self.state)
             return
         endpoint, path = _split(exchange.path)
         method = _ROUTES.get(path) if endpoint else None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from glm_mcp.simulator.engine.mode import Engine
 from glm_mcp.simulator.received import Received
 from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.state import State
@@ -132,6 +133,20 @@ class Simulator:
     @property
     def coding_url(self) -> str:
         return f"{self.origin}/api/coding/paas/v4"
+
+    @property
+    def engine_url(self) -> str:
+        """The base URL of the self-hosted engine; nothing answers there while `engine` is None."""
+        return f"{self.origin}/v1"
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that answers beside the platform."""
+        return self._state.engine
+
+    @engine.setter
+    def engine(self, value: Engine | None) -> None:
+        self._state.engine = value
 
     @property
     def control_url(self) -> str:

@@ -5,6 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 
 from glm_mcp.simulator.completions.tokens import PrefixCache
+from glm_mcp.simulator.engine.mode import Engine
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import Model, chosen
 from glm_mcp.simulator.received import Ledger, Received
@@ -23,6 +24,7 @@ class State:
         self, switches: Switches, keys: tuple[str, ...], *, control: bool, clock: Callable[[], float]
     ) -> None:
         self.switches = switches
+        self.engine: Engine | None = None
         self.keys = keys
         self.control = control
         self.ledger = Ledger()

@@ -78,7 +78,7 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
         if not is_remote(source):
             return await _local(deps, args, source, words, lang)
         whole = task not in FRAMED and not part and args.max_frames is None
-        if whole and source.fragment.t is None:
+        if whole and deps.glm.fetches and source.fragment.t is None:
             try:
                 answer = await ask(deps, args, _whole(Video(source.name, url=source.url), words, task))
                 notes = ["the service read the video by its address", *origin(source)]

@@ -48,6 +48,7 @@ async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
         max_tokens=args.max_tokens,
         temperature=args.temperature,
         json_mode=bool(args.json),
+        schema=args.json if isinstance(args.json, dict) else None,
         functions=question.functions,
     )
     job = Job(

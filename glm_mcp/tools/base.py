@@ -91,6 +91,18 @@ class Tool:
         return schema(self.args, reach)
 
 
+def lesson(error: GLMError, before: GLMError | None) -> GLMError:
+    """The failure of a tool's first try where it taught what a self-hosted engine takes at once: a second try divides by it.
+
+    Raises the failure that ends the call otherwise: of a second try that fails in our own count the first, in the engine's words.
+    """
+    if before is None and error.about == "limits":
+        return error
+    if before is not None and error.kind in {"too_long", "invalid_request"} and not error.status:
+        raise before from error
+    raise error
+
+
 def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
     """The one line that says where an answer comes from and what a careful reader must know."""
     usage = answer.usage

@@ -158,7 +158,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
             "Use analyze_video for a video; sound is not heard by these models.",
         )
     if is_remote(source):
-        if source.kind.family == "image" and source.fragment == Fragment():
+        if source.kind.family == "image" and source.fragment == Fragment() and deps.glm.fetches:
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
         if source.kind.family in {"video", "audio"}:

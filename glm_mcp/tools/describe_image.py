@@ -77,7 +77,8 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         if task == "locate":
             return await _locate(deps, args, words, pictures, notes)
         card = deps.glm.models("vision", args.model)[0]
-        if args.model and card.images == 1 and len(pictures) > 1:
+        alone = bool(args.model) or not deps.glm.fetches  # no other model stands in
+        if alone and card.images == 1 and len(pictures) > 1:
             return await _one_by_one(deps, args, words, pictures, notes)
         answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
         notes = _sent(pictures) + notes
@@ -113,7 +114,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(held.sources):
         remote = is_remote(source)
-        if remote and args.task != "locate" and source.fragment == Fragment():
+        if remote and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             local.append(await fetch(deps, source, "image") if remote else source)
@@ -161,7 +162,7 @@ async def _one_by_one(
     """For a model that takes one image: one call each, the answers joined under their names."""
     if args.task == "compare":
         raise InvalidRequest(
-            f"{args.model} takes one picture a call and cannot compare",
+            f"{args.model or 'the model'} takes one picture a call and cannot compare",
             "Leave model out, or name glm-4.6v-flash.",
         )
     answers = await each(deps, args, [_question([p], words, args.task or "describe") for p in pictures])

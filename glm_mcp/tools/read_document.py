@@ -86,7 +86,9 @@ async def run(deps: Deps, args: ReadArgs) -> ToolResult:
         if kept is not None:
             return kept
     if args.mode == "native":
-        return await _native(deps, args)
+        if deps.glm.fetches:
+            return await _native(deps, args)
+        args = replace(args, mode="auto")  # a server of one's own is sent no address: read here
     async with opened(deps, args.documents, "document") as held:
         documents = await _read(deps, args, held)
         if args.asks:

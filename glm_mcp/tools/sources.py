@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from glm_mcp.errors import GLMError
-from glm_mcp.glm.messages import Image, Part
+from glm_mcp.errors import GLMError, MediaTooLarge
+from glm_mcp.glm.messages import File, Image, Part, Text, Video
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.pages import to_markdown
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
@@ -137,10 +139,28 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
-    """An image by URL turned into bytes, for a service that cannot fetch it; any other part as it is."""
-    if not isinstance(part, Image) or part.url is None:
-        return part
-    (source,) = await resolve(deps, part.url, "image")
+    """What stands behind an address, for a service that cannot fetch it or may not: the bytes of an image or a film, the
+    text of a document; a part without an address as it is. Raises as `fetch`.
+    """
+    match part:
+        case Image(url=str() as url):
+            pass
+        case Video(url=str() as url):
+            (source,) = await resolve(deps, url, "video")
+            here = await fetch(deps, source, "video")
+            if here.size > deps.settings.max_video_mb * MIB:
+                raise MediaTooLarge(
+                    f"{here.name} has {here.size / MIB:.0f} MB; GLM_MAX_VIDEO_MB is {deps.settings.max_video_mb:g}",
+                    "Use analyze_video, which makes it smaller or reads it as frames.",
+                )
+            return Video(here.name, data=await in_thread(here.read), mime=here.kind.mime)
+        case File(url=url):
+            (source,) = await resolve(deps, url, "document")
+            document = await read_document(await fetch(deps, source, "document"))
+            return Text(f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]")
+        case _:
+            return part
+    (source,) = await resolve(deps, url, "image")
     card = deps.glm.models("vision")[0]
     pictures = await prepare_image(
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False

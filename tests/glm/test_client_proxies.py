@@ -170,7 +170,7 @@ async def test_a_tunnel_through_an_http_proxy_ends_at_the_service(sim: Simulator
     kind, words, _ = await elsewhere({"https_proxy": http.place}, "https://glm.invalid:8443/v1", sim.key)
     assert kind == "network"
     assert "glm.invalid does not speak TLS" in words
-    assert http.asked == ["glm.invalid:8443"]
+    assert set(http.asked) == {"glm.invalid:8443"}
 
 
 @pytest.mark.parametrize("rule", ["glm.invalid", ".invalid", "*.invalid", "glm.invalid:80", "::1,[fe80::1]:80,glm.invalid", "10.0.0.0/8 glm.invalid", "*"])  # fmt: skip

@@ -40,6 +40,7 @@ def fresh_simulator() -> Iterator[Simulator]:
     """One simulator for all tests of the tools, as new for each: a server takes a fifth of a second to stop."""
     simulator = _shared()
     simulator.switches = Switches()
+    simulator.engine = None
     simulator.web.clear()
     simulator.clear()
     yield simulator

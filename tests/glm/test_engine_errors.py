@@ -1,0 +1,153 @@
+"""What the refusals of self-hosted engines mean, by the text that each of them sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from glm_mcp.errors import Again
+from glm_mcp.glm.engine import read_served
+from glm_mcp.glm.engine_errors import Limits, limits_of, room_for_answer
+from glm_mcp.glm.stream import read_error
+
+NESTED, FLAT = "nested", "flat"
+
+
+def refusal(message: str, status: int = 400, form: str = FLAT, **more: Any) -> Any:
+    """The error of a body as vLLM and llama.cpp (nested) or SGLang and older vLLM (flat) send it."""
+    inner = {"message": message, "type": "BadRequestError", "param": None, "code": status, **more}
+    body = {"error": inner} if form == NESTED else {"object": "error", **inner}
+    return read_error(status, json.dumps(body))
+
+
+LONG = (
+    (
+        "request (20063 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        Limits(8192, 20063),
+    ),
+    (
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4500 in the messages,",
+        Limits(4096, 4500),
+    ),
+    (
+        "This model's maximum context length is 4096 tokens. However, your request has 9000 input tokens. Please reduce",
+        Limits(4096, 9000),
+    ),
+    (
+        "The decoder prompt (length 9000) is longer than the maximum model length of 4096.",
+        Limits(4096, 9000),
+    ),
+    (
+        "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+        Limits(40960, 61709),
+    ),
+    (
+        "exceeds the model's maximum context length of 4096 tokens. You requested 9000 tokens from the input messages",
+        Limits(4096, 9000),
+    ),
+)
+
+
+@pytest.mark.parametrize("form", [NESTED, FLAT])
+@pytest.mark.parametrize(("message", "limits"), LONG)
+def test_a_request_that_is_too_long_says_the_window(message: str, limits: Limits, form: str) -> None:
+    error = refusal(message, form=form)
+    assert (error.kind, error.again) == ("too_long", Again.NEXT)
+    assert (error.code, error.status) == (None, 400), "the code was the status again"
+    assert limits_of(error) == limits
+    assert "--max-model-len" in error.hint
+
+
+def test_the_type_alone_tells_that_a_request_is_too_long() -> None:
+    assert refusal("no", form=NESTED, type="exceed_context_size_error").kind == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("message", "room"),
+    [
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large. This model's maximum context length is 4096 tokens and your request has 1000 input tokens",
+            3096,
+        ),
+        (
+            "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (1000 in the messages, ",
+            3096,
+        ),
+        (LONG[0][0], None),
+        ("This model's maximum context length is 4096 tokens and your request has 4090 input tokens.", None),
+    ],
+)
+def test_an_answer_that_is_too_long_may_have_what_the_window_leaves(message: str, room: int | None) -> None:
+    assert room_for_answer(refusal(message)) == room
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "kind", "again", "hint"),
+    [
+        (
+            "At most 2 image(s) may be provided in one prompt.",
+            400,
+            "invalid_request",
+            Again.NEXT,
+            "--limit-mm-per-prompt",
+        ),
+        ("The model `x` does not exist.", 404, "config", Again.GONE, "GLM_CHAT_MODEL"),
+        ("model 'x' not found", 404, "config", Again.GONE, "GLM_CHAT_MODEL"),
+        (
+            '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+            400,
+            "config",
+            Again.NEXT,
+            "--tool-call-parser",
+        ),
+        (
+            "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+            500,
+            "invalid_request",
+            Again.NEXT,
+            "GLM_VISION_MODEL",
+        ),
+        ("Loading model", 503, "upstream", Again.RETRY, "call again"),
+        ("File Not Found", 404, "config", Again.GONE, "GLM_BASE_URL"),
+        ("Unknown part type: file_url", 400, "invalid_request", Again.NEVER, "names"),
+        ("Invalid API Key", 401, "auth", Again.NEVER, "GLM_API_KEY"),
+    ],
+)
+@pytest.mark.parametrize("form", [NESTED, FLAT])
+def test_a_refusal_is_read_by_its_words(
+    message: str, status: int, kind: str, again: Again, hint: str, form: str
+) -> None:
+    error = refusal(message, status, form)
+    assert (error.kind, error.again) == (kind, again)
+    assert hint in error.hint
+    assert message.strip(".") in str(error)
+
+
+def test_pictures_that_are_too_many_say_how_many_go() -> None:
+    assert limits_of(refusal("At most 2 image(s) may be provided in one request.")).images == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "context", "sees"),
+    [
+        ({"id": "a", "max_model_len": 4096}, 4096, None),
+        ({"id": "a", "meta": {"n_ctx": 8192, "n_ctx_train": 65536}}, 8192, None),
+        ({"id": "a", "architecture": {"input_modalities": ["text", "image"]}}, None, True),
+        ({"id": "a", "architecture": {"input_modalities": ["text"]}, "max_model_len": "x"}, None, False),
+        ({"id": "a", "meta": None, "max_model_len": True}, None, None),
+    ],
+)
+def test_what_an_engine_says_of_a_model_is_read(
+    row: dict[str, Any], context: int | None, sees: bool | None
+) -> None:
+    (served,) = read_served({"object": "list", "data": [row]})
+    assert (served.id, served.context, served.sees) == ("a", context, sees)
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, [], "x", [None], [{"id": 3}], [{"id": ""}], [{"id": "a\nb"}], [{"id": "a" * 999}]]
+)
+def test_a_list_of_models_that_is_none_is_empty(data: object) -> None:
+    assert read_served({"data": data}) == ()
