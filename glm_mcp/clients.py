@@ -14,7 +14,7 @@ from typing import Any, Literal
 from glm_mcp.machine import Machine
 from glm_mcp.settings import Settings
 
-KEY, TOKEN = "GLM_API_KEY", "GLM_HTTP_TOKEN"
+KEY, TOKEN, CONNECT = "GLM_API_KEY", "GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"
 USUAL_S = 55  # under the 60 s of a client whose configuration has no time limit
 LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: ours ends before it
 

@@ -1,7 +1,7 @@
 """Files written for the user, and what is kept for a while: long texts, drawn boxes, finished parts of long work.
 
     output     GLM_OUTPUT_DIR, else `glm-output` in the working folder, else the user's data folder; never overwritten
-    cache      private (0700), 7 days or 500 MB: `outputs/` behind glm://outputs/ID, `parts/` finished parts
+    kept       in the cache, for whoever made it alone: glm://outputs/ID, and finished parts
 
 Every method of `Outputs` may block; call it from a thread.
 """
@@ -9,37 +9,33 @@ Every method of `Outputs` may block; call it from a thread.
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import hashlib
 import json
-import logging
 import os
 import re
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from platformdirs import PlatformDirs
 
-from glm_mcp.atomic_files import list_files, private_folder, safe_name, write_here, write_part
+from glm_mcp.atomic_files import safe_name, write_here
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.kept import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.uploads import QUOTA, Uploads
 
-MAX_BYTES = 500 * 1000 * 1000
-MAX_AGE_DAYS = 7.0
 SCHEME = "glm://outputs/"
+NOBODY = "0" * 16  # where there is one owner alone
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
-_STALE_S = 3600.0  # a temporary file of a process that died
-_SWEEP_S = 600.0  # shortest time between two sweeps of one process
 _NAME_BYTES = 120  # of a kept file's own name
-
-_log = logging.getLogger(__name__)
 
 
 def is_kept(argument: str) -> bool:
@@ -51,6 +47,13 @@ def kept_id(ident: str) -> str:
     """The id alone, of an id or an address."""
     text = ident.strip()
     return (text[len(SCHEME) :] if is_kept(text) else text).strip("/")
+
+
+def project_owner(folder: Path) -> str:
+    """Who owns what is made in a working folder: every server that is started there, and none that is started elsewhere.
+    As `server.front` has it.
+    """
+    return hashlib.blake2b(os.fsencode(os.path.realpath(folder)), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,11 @@ class Kept:
 
 
 class Outputs:
-    """The files of one server. Several processes may share the folders."""
+    """The files of one owner: the project in whose folder the server was started, or, by `for_owner`, a caller over HTTP.
+    Several processes may share the folders.
+    """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         *,
         folder: Path | None,
@@ -79,21 +84,31 @@ class Outputs:
         cache: Path,
         max_bytes: int = MAX_BYTES,
         max_age_days: float = MAX_AGE_DAYS,
+        owner: str = NOBODY,
+        quota: int = QUOTA,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`folder`: GLM_OUTPUT_DIR. `cwd`: the working folder, None when it does not count. `data`, `cache`: as in
-        `UserFolders`; nothing is made before it is needed.
+        `UserFolders`; nothing is made before it is needed. `owner`: as of `project_owner`. `quota`: bytes of an owner's uploaded files.
         """
         self.folder = folder
         self.cwd = cwd
         self._own = Path(os.path.realpath(data))
-        self.max_bytes = max_bytes
-        self.max_age_s = max_age_days * 86_400
-        self._cache = cache
-        self._clock = clock
-        self._checked: dict[str, Path] = {}
-        self._swept: float | None = None
-        self._since = 0
+        self._cache = Cache(cache, max_bytes=max_bytes, max_age_days=max_age_days, clock=clock)
+        self._owner = owner
+        self.uploads = Uploads(self._cache, self._owner, quota)
+
+    def for_owner(self, owner: str) -> Self:
+        """The files of another owner, 16 hex digits, in the same folders."""
+        theirs = copy.copy(self)
+        theirs._owner = owner  # noqa: SLF001 - of the copy
+        theirs.uploads = self.uploads.for_owner(owner)
+        return theirs
+
+    @property
+    def place(self) -> Path:
+        """Where kept results lie, once there are any."""
+        return self._cache.root / OUTPUTS / self._owner
 
     # Files for the user
 
@@ -154,7 +169,7 @@ class Outputs:
         ident = secrets.token_hex(12)
         shown = safe_name(name or "result", limit=_NAME_BYTES)
         shown = shown if not suffix or shown.lower().endswith(suffix.lower()) else shown + suffix
-        self._put(self._folder("outputs") / f"{ident}.{shown}", raw)
+        self._cache.put(OUTPUTS, self._owner, f"{ident}.{shown}", raw)
         return ident
 
     def kept(self, ident: str) -> tuple[Path, bytes]:
@@ -171,16 +186,15 @@ class Outputs:
         if _ID.fullmatch(plain):
             for item in self.list():
                 if item.id == plain:
-                    return self._folder("outputs") / f"{item.id}.{item.name}"
+                    return self._cache.folder(OUTPUTS, self._owner) / f"{item.id}.{item.name}"
         raise _gone(ident)
 
     def list(self) -> list[Kept]:
         """What is kept and has not expired, newest first."""
         kept = []
-        oldest = self._clock() - self.max_age_s
-        for entry in list_files(self._folder("outputs")):
+        for entry in self._cache.entries(OUTPUTS, self._owner):
             ident, _, name = entry.name.partition(".")
-            if _ID.fullmatch(ident) and name and entry.modified >= oldest:
+            if _ID.fullmatch(ident) and name:
                 kept.append(Kept(ident, name, entry.size, entry.modified))
         return sorted(kept, key=lambda item: (-item.modified, item.id))
 
@@ -189,13 +203,14 @@ class Outputs:
 
         Raises ConfigError.
         """
-        self._put(self._part(key), json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        self._cache.put(PARTS, self._owner, _part(key), raw)
 
     def recall(self, key: str) -> dict[str, Any] | None:
         """What was remembered under `key`; None when nothing is, or it has expired or is damaged."""
-        path = self._part(key)
+        path = self._cache.folder(PARTS, self._owner) / _part(key)
         try:
-            if path.stat().st_mtime < self._clock() - self.max_age_s:
+            if path.stat().st_mtime < self._cache.clock() - self._cache.max_age_s[PARTS]:
                 return None
             value = json.loads(path.read_bytes())
         except (OSError, ValueError):
@@ -203,60 +218,12 @@ class Outputs:
         return value if isinstance(value, dict) else None
 
     def sweep(self) -> None:
-        """Removes what is older than the limit, then the oldest until the rest fits. A listing of two folders."""
-        self._swept, self._since = self._clock(), 0
-        files = [entry for name in ("outputs", "parts") for entry in list_files(self._folder(name))]
-        total = sum(entry.size for entry in files)
-        for entry in sorted(files, key=lambda entry: entry.modified):
-            age = self._clock() - entry.modified
-            stale = entry.name.endswith(".part") and age > _STALE_S
-            if not stale and age <= self.max_age_s and total <= self.max_bytes:
-                continue
-            with contextlib.suppress(OSError):  # another process may have swept it
-                entry.path.unlink()
-                total -= entry.size
+        """As of `Cache`: of all owners."""
+        self._cache.sweep()
 
-    def _put(self, path: Path, raw: bytes) -> None:
-        """Writes a private file of the cache, whole or not at all."""
-        try:
-            temporary = write_part(path, raw, 0o600)
-            temporary.replace(path)
-        except OSError as error:
-            raise ConfigError(
-                f"nothing can be kept now ({error.strerror or 'the system refuses'})",
-                "Free some space on the disk of the server's cache.",
-            ) from error
-        now = self._clock()
-        os.utime(path, (now, now))
-        self._since += len(raw)
-        if self._swept is None or now - self._swept >= _SWEEP_S or self._since > self.max_bytes // 20:
-            self.sweep()
 
-    def _part(self, key: str) -> Path:
-        return (
-            self._folder("parts") / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
-        )
-
-    def _folder(self, name: str) -> Path:
-        """A folder of the cache, made at first use; where the cache cannot be written, a private temporary one."""
-        known = self._checked.get(name)
-        if known is not None and known.is_dir():
-            return known
-        try:
-            folder = private_folder(self._cache / name)
-        except OSError as error:
-            try:
-                folder = Path(tempfile.mkdtemp(prefix="glm-mcp-"))
-            except OSError:
-                raise ConfigError(
-                    "nothing can be kept: neither the cache nor a temporary folder can be written",
-                    "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
-                ) from error
-            _log.warning(
-                "the cache %s cannot be used (%s): kept files go to %s", self._cache, error.strerror, folder
-            )
-        self._checked[name] = folder
-        return folder
+def _part(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,19 @@ and secrets in ordinary files. It keeps an agent from reading what it was not me
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from glm_mcp.atomic_files import opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_guarded, is_secret
+from glm_mcp.uploads import not_here
 
 HEAD = 16_384  # bytes shown to `suited`
 
@@ -64,16 +66,18 @@ class Sandbox:
         output: Path | None = None,
         own: Sequence[Path] = (),
         remote: bool = False,
+        upload: Callable[[str], str] | None = None,
         own_host: str | None = None,
         platform: str = sys.platform,
     ) -> None:
         """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders, whose
         ordinary files may be read though they lie in hidden places. `remote`: callers come over HTTP, and only
-        `allowed` counts. `own_host`: "host:port" of the configured endpoint, which may be a private address.
+        `allowed` counts. `upload`: the line that uploads a path of theirs. `own_host`: "host:port" of the configured endpoint, which may be a private address.
         """
         self.home = _real(home)
         self.cwd = _real(cwd)
         self.remote = remote
+        self._upload = upload
         self.own_host = own_host
         self._platform = platform
         self._temp = [_real(p) for p in ((temp,) if isinstance(temp, Path) else temp)]
@@ -81,6 +85,12 @@ class Sandbox:
         self._output = None if output is None else _real(_expand(output, home))
         self._own = [_real(p) for p in own]
         self._roots = self._find_roots()
+
+    def uploading(self, upload: Callable[[str], str]) -> Self:
+        """The same for one caller, who is told by this line how to send a file."""
+        theirs = copy.copy(self)
+        theirs._upload = upload  # noqa: SLF001 - of the copy
+        return theirs
 
     def roots(self) -> list[Path]:
         """The folders whose files may be read, resolved, without repetition."""
@@ -226,7 +236,7 @@ class Sandbox:
         resolved = _resolve(asked)
         below = [parts for root in self._roots if (parts := self._below(resolved, root)) is not None]
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
-            raise self._outside(path, asked)
+            raise self.outside(path, asked)
         if self._secret(asked, resolved):
             raise _closed(path, resolved)
         # A root that is itself hidden opens what lies in it: it was chosen.
@@ -253,16 +263,9 @@ class Sandbox:
         home = self.home.parts
         return is_secret(resolved.parts, home) or is_secret(Path(os.path.normpath(asked)).parts, home)
 
-    def _outside(self, path: Path, asked: Path) -> ForbiddenPath:
+    def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:
-            if self._allowed:
-                return ForbiddenPath(
-                    f"{path} is outside the folders of GLM_ALLOWED_DIRS", "Give a path below them."
-                )
-            return ForbiddenPath(
-                "local files are not read over HTTP",
-                "Send a URL, a data: URL or base64, or set GLM_ALLOWED_DIRS on the server to folders that may be read.",
-            )
+            return not_here(str(path), self._upload, allowed=bool(self._allowed))
         asked = Path(os.path.normpath(asked))
         if any(self._below(asked, Path(p)) is not None for p in _NEVER):
             return ForbiddenPath(f"{path} is part of the system and is never read", "Name an ordinary file.")

@@ -36,7 +36,7 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
-_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys", "redis_url"})
+_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys", "redis_url", "connect_token"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 

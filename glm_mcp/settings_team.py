@@ -39,6 +39,26 @@ class TeamSettings(BaseModel):
         "host names, separated by commas",
         "Names besides that of GLM_PUBLIC_URL under which `serve --http` answers, and whose web pages may call it.",
     )
+    cache_dir: Path | None = setting(
+        "GLM_CACHE_DIR",
+        None,
+        "a folder",
+        "Where kept results, finished parts and uploaded files lie; several replicas of `serve --http` share one. Unset: your cache folder.",
+    )
+    uploads_mb: float = setting(
+        "GLM_UPLOADS_MB",
+        1000,
+        "megabytes, 1 to 1000000",
+        "What one caller's uploaded files may have together; each is kept for 24 hours, and may have 200 MB.",
+        ge=1,
+        le=1_000_000,
+    )
+    connect_token: SecretStr | None = setting(
+        "GLM_CONNECT_TOKEN",
+        None,
+        "a token, or keyring:SERVICE/NAME",
+        "What `glm-mcp connect` shows to the team's server: the token, or where the system's keyring has it.",
+    )
     session_secret: SecretStr | None = setting(
         "GLM_SESSION_SECRET",
         None,
@@ -126,7 +146,15 @@ class TeamSettings(BaseModel):
             raise ValueError("not the address of a server")
         return parts.geturl() if value else None
 
-    @field_validator("tokens_file")
+    @field_validator("connect_token")
+    @classmethod
+    def _token_or_place(cls, value: SecretStr | None) -> SecretStr | None:
+        word = value.get_secret_value() if value else "-"
+        if not re.fullmatch(r"keyring:[^/]+/.+|[A-Za-z0-9._~+/-]+=*", word):
+            raise ValueError("neither")
+        return value
+
+    @field_validator("tokens_file", "cache_dir")
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value

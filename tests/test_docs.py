@@ -17,7 +17,7 @@ from support.connect import Connect
 from support.paths import ROOT
 from support.toolkit import text_of
 
-from glm_mcp import clients, errors, outputs
+from glm_mcp import clients, errors, kept, uploads
 from glm_mcp.cli import call, main
 from glm_mcp.media import formats
 from glm_mcp.media.video import sampling
@@ -297,11 +297,11 @@ def test_the_figures_among_the_limits_are_those_of_the_code(name: str) -> None:
         f"{small.context:,}",
         f"{small.max_tokens:,}",
         f"{small.image_bytes // 10**6} MB",
-        f"{outputs.MAX_BYTES // 10**6} MB",
-        f"{outputs.MAX_AGE_DAYS:.0f}",
-        f"{formats.largest('image') // sources.MIB} MB",
-        f"{formats.largest('video') // sources.MIB // 1024} GB",
-        f"{sources.DOWNLOAD_BYTES // sources.MIB} MB",
+        f"{kept.MAX_BYTES // 10**6} MB",
+        f"{kept.MAX_AGE_DAYS:.0f}",
+        f"{formats.largest('image') // uploads.MIB} MB",
+        f"{formats.largest('video') // uploads.MIB // 1024} GB",
+        f"{sources.DOWNLOAD_BYTES // uploads.MIB} MB",
         f"{formats.KINDS['docx'].limit_mb} MB",
         f"{formats.KINDS['text'].limit_mb} MB",
         str(sampling.MAXIMUM_FRAMES),

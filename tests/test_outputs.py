@@ -286,7 +286,7 @@ def test_a_finished_part_is_recalled_and_replaced(work: Path, clock: Clock) -> N
     kept.remember("digest|prompt", {"text": "文"})
     kept.remember("digest|prompt", {"text": "new"})
     assert outputs(work, clock).recall("digest|prompt") == {"text": "new"}
-    for path in (work.parent.parent / "cache/parts").iterdir():
+    for path in (work.parent.parent / "cache/parts").glob("*/*"):
         path.write_bytes(b"{damaged")
     assert kept.recall("digest|prompt") is None
 
@@ -301,6 +301,7 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
     assert tmp_path / "cache" not in path.parents
     path.unlink()
     path.parent.rmdir()
+    path.parent.parent.rmdir()
 
 
 @posix
@@ -357,3 +358,31 @@ def test_a_safe_name_is_one_component_that_every_system_takes(name: str) -> None
     assert not safe.startswith(".")
     assert len(safe.encode()) <= 200
     assert not set(safe) & set('<>:"/\\|?*\0\n')
+
+
+def test_owners_see_their_own_alone_and_are_swept_together(work: Path, clock: Clock, tmp_path: Path) -> None:
+    kept = outputs(work, clock, max_bytes=2_000)
+    ada, bob = kept.for_owner("a" * 16), kept.for_owner("b" * 16)
+    first = ada.keep(b"x" * 1_500, ".bin")
+    ada.remember("digest|prompt", {"text": "hers"})
+    assert bob.list() == [] == kept.list()
+    assert bob.recall("digest|prompt") is None
+    assert kept.recall("digest|prompt") is None
+    with pytest.raises(NotFound):
+        bob.find(first)
+    clock.now += 1
+    second = bob.keep(b"x" * 1_500, ".bin")
+    kept.sweep()
+    assert ada.list() == []
+    assert [k.id for k in bob.list()] == [second]
+    clock.now += 7 * DAY + 1
+    kept.sweep()
+    assert [p for p in (tmp_path / "cache").rglob("*") if p.is_file()] == []
+    folder = tmp_path / "cache/outputs" / ("b" * 16)
+    os.utime(folder, (clock.now - 8 * DAY,) * 2)
+    kept.sweep()
+    assert not folder.exists(), "an empty folder goes too"
+    assert bob.list() == []
+    for wrong in ("", "..", "a/b", "A" * 16):
+        with pytest.raises(ValueError, match="paths"):
+            kept.for_owner(wrong).keep(b"x", ".bin")

@@ -35,6 +35,9 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_HTTP_TOKEN": ("sixteen-characters", "sixteen-characters"),
     "GLM_PUBLIC_URL": ("https://glm.example.org/mcp", "https://glm.example.org"),
     "GLM_ALLOWED_HOSTS": ("glm.example.org, 10.0.0.5", ("glm.example.org", "10.0.0.5")),
+    "GLM_CACHE_DIR": ("/team/cache", Path("/team/cache")),
+    "GLM_UPLOADS_MB": ("250", 250.0),
+    "GLM_CONNECT_TOKEN": ("keyring:glm-mcp/me", "keyring:glm-mcp/me"),
     "GLM_SESSION_SECRET": ("thirty-two-characters-or-more-of-it", "thirty-two-characters-or-more-of-it"),
     "GLM_TOKENS_FILE": ("/team/tokens.toml", Path("/team/tokens.toml")),
     "GLM_OIDC_ISSUER": ("https://id.example.org/realms/glm", "https://id.example.org/realms/glm"),
@@ -73,6 +76,7 @@ WRONG = [
     ("GLM_OIDC_ISSUER", "http://id.example.org"),
     ("GLM_OIDC_SCOPES", 'a"b'),
     ("GLM_CALLER_KEYS", "some"),
+    ("GLM_UPLOADS_MB", "0"),
 ]
 
 

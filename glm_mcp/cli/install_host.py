@@ -25,6 +25,8 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
         raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
     if (wish.token or wish.token_env) and not wish.url:
         raise click.UsageError("--token and --token-env go with --http URL")
+    if wish.url and wish.connect:
+        raise click.UsageError("--http and --connect are two ways to the same server: choose one")
     writes = not (wish.show or wish.remove or host == "print")
     if writes and wish.scope == "user" and (absent := installer.not_here(host, machine)):
         click.echo(absent)
@@ -34,7 +36,7 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
         _record_answers()
     if ask_key:
         keys.command(keys.ask(), env_file)
-    elif writes and not wish.url:
+    elif writes and not wish.url and not wish.connect:
         where = keys.where_set(machine.env, env_file)
         if not where:
             click.echo(f"No key yet: run {typed('key')}")

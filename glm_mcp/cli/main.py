@@ -147,6 +147,19 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
 
 
 @cli.command()
+@click.argument("url")
+@click.pass_context
+def connect(ctx: click.Context, url: str) -> None:
+    """Serve over stdio what a team's server at URL offers; local files are uploaded, results written here.
+
+    The token is that of GLM_CONNECT_TOKEN: itself, or keyring:SERVICE/NAME.
+    """
+    from glm_mcp.cli.connect.command import serve
+
+    serve(_settings(ctx), url)
+
+
+@cli.command()
 @click.argument("tool")
 @click.argument("arguments", nargs=-1, metavar="[key=value]...")
 @click.option("--json", "as_json", help="All arguments as one JSON object.")
@@ -225,6 +238,7 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: 
     metavar="NAME",
     help="With --http: the variable that holds the token. [default: GLM_HTTP_TOKEN]",
 )
+@click.option("--connect", metavar="URL", help="A team's server: the host starts `glm-mcp connect URL`.")
 @click.option("--name", default="glm", show_default=True, help="The server's name in the host.")
 @click.option("--print", "show", is_flag=True, help="Show what would be written; write nothing.")
 @click.option("--remove", is_flag=True, help="Take the server out again.")

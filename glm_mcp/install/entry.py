@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.clients import KEY, TOKEN, KnownClient
+from glm_mcp.clients import CONNECT, KEY, TOKEN, KnownClient
 
 _ASKED = re.compile(r"\$\{input:([\w-]+)\}")
 
@@ -42,9 +42,10 @@ def entry(
             made["headers"] = {"Authorization": f"Bearer {shown}"}
     else:
         made |= {"command": command[0], "args": command[1:]}
-        made["env"] = {KEY: client.reference(KEY)} if client.refer else {}
+        secret = CONNECT if command[-2:-1] == ["connect"] else KEY
+        made["env"] = {secret: client.reference(secret)} if client.refer else {}
         made["env"]["GLM_DEADLINE_S"] = str(client.written_s)
-        made |= dict(client.more_stdio)
+        made |= {k: [secret] if v == [KEY] else v for k, v in client.more_stdio}
     if client.limit:
         made[client.limit[0]] = client.limit_s * client.limit[1]
     return made | dict(client.more)

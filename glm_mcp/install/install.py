@@ -48,7 +48,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asked for. `token`: of the server at `url`; `token_env`: the variable that holds it."""
+    """What the command line asked for. `token`: of the server at `url`; `token_env`: the variable that holds it. `connect`:
+    the address of a team's server, to which the host's own forwards.
+    """
 
     scope: str = "user"
     url: str | None = None
@@ -57,6 +59,7 @@ class Wish:
     show: bool = False
     token: str = ""
     token_env: str = ""
+    connect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
         )
     if wish.scope == "project":
         command = [COMMANDS[0]]  # a path of this machine means nothing to whoever else has the project
+    if wish.connect:
+        command = [*command, "connect", _address(wish.connect)]
     bearer = _bearer(client, wish, url, machine)
     if client.link:
         return _linked(client, wish, entry(client, command, url=url, bearer=bearer))
@@ -119,7 +124,7 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     if wish.remove:
         return [line for plan in plans for line in _remove(plan)]
     lines = [line for plan in plans for line in _add(plan, bearer)]
-    return [*lines, *closing(client, wish.name, url, bearer, machine, project=wish.scope == "project")]
+    return [*lines, *closing(client, wish, url, bearer, machine)]
 
 
 def _bearer(client: KnownClient, wish: Wish, url: str | None, machine: Machine) -> Bearer | None:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from glm_mcp.clients import KEY, KnownClient
+from typing import TYPE_CHECKING
+
+from glm_mcp.clients import CONNECT, KEY, KnownClient
 from glm_mcp.install.entry import Bearer
 from glm_mcp.installation import COMMANDS, clone
 from glm_mcp.machine import Machine
 from glm_mcp.outputs import user_folders
 
+if TYPE_CHECKING:
+    from glm_mcp.install.install import Wish
+
 
 def closing(
-    client: KnownClient, name: str, url: str | None, bearer: Bearer | None, machine: Machine, *, project: bool
+    client: KnownClient, wish: Wish, url: str | None, bearer: Bearer | None, machine: Machine
 ) -> list[str]:
-    """The last lines. `url`, `bearer`: of a running server; `project`: the entry is for whoever has the project."""
-    check = f"Check: {client.check.format(name=name)}"
+    """The last lines. `url`, `bearer`: of a running server."""
+    check = f"Check: {client.check.format(name=wish.name)}"
     if url:
         return [*_token(client, url, bearer), check]
     lines = [client.said] if client.said else []
-    if project:
+    if wish.scope == "project":  # for whoever has the project
         lines.append(_shared(machine))
-    lines.append(f"Key: {client.where_key} The settings file: {user_folders().settings_file} ({KEY}=…)")
+    file = user_folders().settings_file
+    if wish.connect:
+        where = client.where_key.replace(KEY, CONNECT).replace("the key", "the token")
+        lines.append(f"Token: {where} The settings file: {file} ({CONNECT}=… or keyring:SERVICE/NAME)")
+    else:
+        lines.append(f"Key: {client.where_key} The settings file: {file} ({KEY}=…)")
     return [*lines, f"Restart {client.title}, or open a new session: it reads its file at the start.", check]
 
 

@@ -43,6 +43,7 @@ class Source:
     handle: IO[bytes] | None = None
     matched: bool = False  # by a pattern: the call can go on without it
     named: bool = False  # in the settings, as this very file
+    beside: str = ""  # the argument of a file that came along with it, such as a film's subtitles
 
     def read(self) -> bytes:
         """All bytes. Blocking; the size was checked before."""

@@ -13,20 +13,21 @@ from typing import Any, TypeVar
 import anyio
 from mcp import types
 from mcp.server import Server
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
-from glm_mcp.errors import ConfigError, GLMError, InternalError, TimedOut
+from glm_mcp.errors import ConfigError, GLMError, InternalError
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, home_folder, user_folders
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.calls import call
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
@@ -35,10 +36,10 @@ from glm_mcp.server.protocol import describe, instructions, result
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
-from glm_mcp.threads import give_back_soon, in_thread
+from glm_mcp.threads import in_thread
 from glm_mcp.tools import analyze_video, chat, describe_image, generate_image, read_document
-from glm_mcp.tools.arguments import Reach, is_much, read_in_time
-from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
+from glm_mcp.tools.arguments import Reach
+from glm_mcp.tools.base import Content, Tool
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ TOOLS: dict[str, Tool] = {
 }
 LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
-GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
 Context = ServerRequestContext[Any, Any]
 P = TypeVar("P")
@@ -103,6 +104,7 @@ class App:
     ) -> None:
         """`watched`: where a key may come to while this runs. `wrong`: what is wrong with the settings; each call says so."""
         folders = folders or Folders.here()
+        cache = settings.cache_dir or folders.cache
         self.settings = settings
         secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
         self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
@@ -121,7 +123,7 @@ class App:
             temp=folders.temp,
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
-            own=[folders.data, folders.cache],
+            own=[folders.data, cache],
             remote=remote,
             # The one private address that may be fetched from: the configured service's own.
             own_host=host_of(self.glm.home.url),
@@ -130,7 +132,9 @@ class App:
             folder=settings.output_dir,
             cwd=folders.cwd if self.sandbox.working_folder_counts() else None,
             data=folders.data,
-            cache=folders.cache,
+            cache=cache,
+            owner=project_owner(folders.cwd),
+            quota=int(settings.uploads_mb * 1_000_000),
         )
         self.tools = [TOOLS[name] for name in settings.tools]
         self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
@@ -161,6 +165,25 @@ class App:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""
         caller: Caller = _state(context).get("caller", LOCAL)
         return caller
+
+    def reach_of(self, context: Context) -> Reach:
+        """What a path of whoever sent a request means. `glm-mcp connect` uploads their files, and writes ours to theirs."""
+        return "here" if context.request is not None and CONNECT in context.request.headers else self.reach
+
+    def outputs_for(self, context: Context) -> Outputs:
+        return self.outputs_of(self.caller_of(context))
+
+    def outputs_of(self, caller: Caller) -> Outputs:
+        """What was kept for a caller: over HTTP theirs, else that of the project in whose folder this process was started."""
+        return self.outputs.for_owner(caller.owner) if self.remote else self.outputs
+
+    def address_of(self, context: Context) -> str:
+        """The address of this server by which a caller over HTTP reaches it; empty for any other."""
+        if context.request is None:
+            return ""
+        # The guard has found that Host to be a name of this server; nobody but who sent it is told.
+        host = context.request.headers.get("host", "")
+        return self.settings.public_url or f"{context.request.url.scheme}://{host}"
 
     def tools_of(self, caller: Caller) -> list[Tool]:
         """The tools that a caller may use."""
@@ -238,10 +261,9 @@ def build(app: App) -> Server[App]:
                 await app.close()
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        tools, structured = app.tools_of(app.caller_of(context)), app.settings.structured
-        return types.ListToolsResult(
-            tools=[describe(t, structured=structured, reach=app.reach) for t in tools]
-        )
+        structured, reach = app.settings.structured, app.reach_of(context)
+        tools = app.tools_of(app.caller_of(context))
+        return types.ListToolsResult(tools=[describe(t, structured=structured, reach=reach) for t in tools])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         caller = app.caller_of(context)
@@ -258,8 +280,15 @@ def build(app: App) -> Server[App]:
     def names(context: Context) -> list[str]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
 
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs, remote=app.remote)
-    return Server(
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, remote=app.remote)
+
+    async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
+        answer, reach = await call_next(ctx), app.reach_of(ctx)
+        if reach != app.reach and isinstance(answer, dict) and "instructions" in answer:
+            answer = {**answer, "instructions": instructions(reach)}
+        return answer
+
+    server = Server(
         "glm-mcp",
         version=__version__,
         title="GLM tools",
@@ -275,79 +304,9 @@ def build(app: App) -> Server[App]:
         on_get_prompt=app.redacted(handlers.get_prompt),
         on_completion=app.redacted(handlers.complete),
     )
-
-
-async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
-    """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
-
-    async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, message)
-
-    # A client that gives no token hears nothing; one in this process gives none and listens.
-    progress = Progress(send, app.on_text)
-    client, caller = app.client_of(context), app.caller_of(context)
-    deadline = anyio.current_time() + client.deadline_s
-    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, progress, deadline)
-    content: Content | None = None
-
-    def late() -> Content:
-        return failure(
-            TimedOut(
-                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
-                "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
-            ),
-            deps,
-        )
-
-    async with anyio.create_task_group() as group:
-        if context.request is None or "progress_token" in (context.meta or {}):
-            group.start_soon(progress.run)
-        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
-            try:
-                await app.look_at_key()
-                args = await read_in_time(tool.name, tool.args, arguments)
-                async with app.admitted(caller, progress) as glm:
-                    await glm.meet()
-                    taught: GLMError | None = None
-                    while content is None:
-                        try:
-                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
-                        except GLMError as error:
-                            taught = lesson(error, taught)
-            except GLMError as error:
-                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
-            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
-                log.exception("%s failed", tool.name)
-                defect = f"{tool.name} failed by a defect of this server"
-                content = failure(InternalError(defect, "Please report it, with the log."), deps)
-        group.cancel_scope.cancel()
-    content = content or late()
-    _log_call(app, tool, caller, arguments, content)
-    if is_much(arguments):
-        give_back_soon()
-    return content
-
-
-def _log_call(
-    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
-) -> None:
-    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
-    facts = content.meta.get("glm", {})
-    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
-    ident = facts.get("error", facts).get("request_id", "-")
-    whose = f" for {caller.name}" if caller is not LOCAL else ""
-    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
-    if app.settings.log_content:
-        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
-
-
-async def _fitted(result: ToolResult, deps: Deps) -> Content:
-    """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
-        return await in_thread(fit, result, deps)
-    return fit(result, deps)
+    if app.remote:
+        server.middleware.append(introduced)
+    return server
 
 
 def simulated(settings: Settings) -> Settings:

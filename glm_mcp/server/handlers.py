@@ -27,21 +27,21 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of one server. `tools`: the names of those that whoever sent a request may use. `remote`: over HTTP,
-    where one caller must not see what another one made.
+    """The handlers of one server. `tools`, `outputs`: the names of the tools that whoever sent a request may use, and what
+    was kept for them. `remote`: over HTTP, where this machine's files are not the caller's.
     """
 
     tools: Callable[[Context], Sequence[str]]
     glm: GLMClient
     sandbox: Sandbox
-    outputs: Outputs
+    outputs: Callable[[Context], Outputs]
     _: KW_ONLY
     remote: bool
 
     async def list_resources(
-        self, _: Context, __: types.PaginatedRequestParams | None
+        self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        entries = await in_thread(lambda: resources.listed(self.outputs, remote=self.remote))
+        entries = await in_thread(resources.listed, self.outputs(context))
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -80,7 +80,7 @@ class Handlers:
         usage = self.glm.usage()  # on the event loop, whose clock it reads
 
         def find() -> types.TextResourceContents | types.BlobResourceContents:
-            found = resources.read(uri, self.outputs, usage, self.glm.home, remote=self.remote)
+            found = resources.read(uri, self.outputs(context), usage, self.glm.home)
             if found.text is not None:
                 return types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))
             blob = base64.b64encode(found.data or b"").decode("ascii")
@@ -139,7 +139,7 @@ class Handlers:
 
         def values() -> list[str]:
             if isinstance(ref, types.ResourceTemplateReference):
-                return resources.complete(ref.uri, argument.value, self.outputs, remote=self.remote)
+                return resources.complete(ref.uri, argument.value, self.outputs(context))
             # File names of this machine mean nothing to a caller over HTTP, and are not theirs to know.
             sandbox = None if self.remote else self.sandbox
             return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []

@@ -14,7 +14,7 @@ LONG_RESULT = (
 )
 
 _PATHS = "Give local paths as they are (any format, any size)."
-_FAR = "It runs on another machine: give http(s) or data: URLs, no paths."
+_FAR = "It runs on another machine: give URLs, data URLs, or glm://files/ID; a path is answered with how to upload it."
 _INSTRUCTIONS = (
     f"GLM models as tools: pictures, video, documents, drawing, a second opinion. {_PATHS} "
     "An error says what to do next. A result cut short says how to read on."

@@ -19,7 +19,8 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from glm_mcp import __version__
 from glm_mcp.atomic_files import list_files, private_folder, write_part
 from glm_mcp.clients import splitting_names
-from glm_mcp.outputs import MAX_AGE_DAYS, user_folders
+from glm_mcp.kept import MAX_AGE_DAYS
+from glm_mcp.outputs import user_folders
 from glm_mcp.server.app import App
 from glm_mcp.server.front import record
 from glm_mcp.server.front.answers import RESOURCES
@@ -80,6 +81,8 @@ class Recorder:
         own = user_folders()
         if (own.config, own.cache) != tuple(Path(folder) for folder in self._place.folders):
             return  # the front looks elsewhere
+        if self._app.outputs.place != Path(self._place.kept):
+            return
         now = await in_thread(kept_state, self._place.kept)
         if now is None or (self._record and _still_good(self._record["resources"], now[0])):
             return

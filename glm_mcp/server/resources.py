@@ -74,13 +74,12 @@ def mime_of(name: str) -> str:
     )
 
 
-def listed(outputs: Outputs, *, remote: bool) -> list[Entry]:
-    """What can be read now. Over HTTP nothing that was kept: it would show one caller what another one made. Blocks."""
-    kept = [] if remote else outputs.list()
-    return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in kept)]
+def listed(outputs: Outputs) -> list[Entry]:
+    """What can be read now. Blocks."""
+    return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in outputs.list())]
 
 
-def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, remote: bool) -> Resource:
+def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint) -> Resource:
     """Raises NotFound for what is unknown or has expired, TooLong for what is read in pieces. Blocks."""
     if uri == MODELS:
         return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
@@ -92,7 +91,7 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, r
     if uri == USAGE:
         return _json(uri, "usage", usage)
     if uri == OUTPUTS:
-        return _json(uri, "outputs", {"outputs": [] if remote else [_kept(k) for k in outputs.list()]})
+        return _json(uri, "outputs", {"outputs": [_kept(k) for k in outputs.list()]})
     if not is_kept(uri):
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
@@ -110,11 +109,11 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint, *, r
     return Resource(uri, name, mime, data=data)
 
 
-def complete(template: str, begun: str, outputs: Outputs, *, remote: bool) -> list[str]:
+def complete(template: str, begun: str, outputs: Outputs) -> list[str]:
     """Values for a template's one variable. Blocks."""
     if template == TEMPLATES[0].uri:
         return [m for m in CARDS if m.startswith(begun)]
-    if template == TEMPLATES[1].uri and not remote:
+    if template == TEMPLATES[1].uri:
         return [k.id for k in outputs.list() if k.id.startswith(begun)]
     return []
 

@@ -34,7 +34,7 @@ class VideoArgs(AnswerArgs):
         Arg(
             "text",
             "Path or URL",
-            far="URL or data URL",
+            far="URL, data URL or glm://files/ID",
             also=("video_url", "video_source", "video_path", "path", "url", "file", "source", "videos"),
         ),
     ]

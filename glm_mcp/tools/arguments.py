@@ -130,14 +130,10 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
     Raises InvalidRequest that names the argument, what is wrong with it, and what it may be.
     """
     rows = arguments_of(declared)
-    names = {a.name: a for a in rows} | {other: a for a in rows for other in a.also}
     values: dict[str, Any] = {}
-    for name, raw in _unwrapped(given or {}, names).items():
-        if len(name) > NAME_CHARS:
-            raise _unknown(tool, name, names)
-        arg = names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
+    for name, arg, raw in meant(declared, given):
         if arg is None:
-            raise _unknown(tool, name, names)
+            raise _unknown(tool, name, _names(rows))
         if raw is None or (raw in ("", []) and not arg.required):
             continue
         value = _value(tool, arg, raw)
@@ -150,6 +146,22 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
         first = missing[0]
         raise InvalidRequest(f"{tool} needs '{first.name}'", f"Give {first.name}: {first.doc or first.kind}.")
     return declared(**values)
+
+
+def meant(declared: type[ModelArgs], given: Mapping[str, Any] | None) -> list[tuple[str, Arg | None, Any]]:
+    """Each argument of a call: the name that it was given, the one that is meant (None where there is none), the value."""
+    names = _names(arguments_of(declared))
+
+    def known(name: str) -> Arg | None:
+        if len(name) > NAME_CHARS:
+            return None
+        return names.get(name) or names.get(_snake(name)) or names.get(name.lower()) or _source(name, names)
+
+    return [(name, known(name), raw) for name, raw in _unwrapped(given or {}, names).items()]
+
+
+def _names(rows: tuple[Arg, ...]) -> dict[str, Arg]:
+    return {a.name: a for a in rows} | {other: a for a in rows for other in a.also}
 
 
 def _unknown(tool: str, name: str, names: Mapping[str, Arg]) -> InvalidRequest:

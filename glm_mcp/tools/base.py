@@ -26,7 +26,10 @@ MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a tool works with: shared by the process, but for the last three, which belong to one call."""
+    """What a tool works with: shared by the process, but for the files and the last four, which belong to one call.
+
+    `address`: of this server, by which its caller reaches it over HTTP; empty elsewhere.
+    """
 
     settings: Settings
     glm: GLMClient
@@ -35,6 +38,11 @@ class Deps:
     client: McpClient
     progress: Progress
     deadline: float
+    address: str = ""
+
+    def download(self, ident: str) -> str:
+        """Where a kept file can be fetched from; empty where its caller has a path."""
+        return f"{self.address}/outputs/{ident}" if self.address else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +202,8 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
             f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
             f"The rest could not be kept: {lost.message}. {lost.hint}]"
         )
-    path = str(deps.outputs.find(ident)) if deps.client.local else ""
-    place = f" The whole is in {path}." if path and len(path) < deps.client.budget // 20 else ""
+    path = f"in {deps.outputs.find(ident)}" if deps.client.local else f"at {deps.download(ident)} "
+    place = f" The whole is {path}." if len(path) in range(8, deps.client.budget // 20) else ""
     return (
         f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
         f'Go on with read_document(documents="{SCHEME}{ident}", cursor="{at}").{place}]'

@@ -53,7 +53,7 @@ class ChatArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths or URLs of documents, code, pictures",
-            far="URLs or data URLs of documents, code, pictures",
+            far="URLs, data URLs or glm://files/ID of documents, code, pictures",
             also=("file", "images", "image", "documents", "attachments", "path", "paths"),
         ),
     ] = ()

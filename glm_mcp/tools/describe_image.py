@@ -32,7 +32,7 @@ class ImageArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, data URLs, base64 or clipboard",
-            far="URLs, data URLs or base64",
+            far="URLs, data URLs, base64 or glm://files/ID",
             also=(
                 *("image", "image_source", "image_path", "path", "paths", "url", "urls"),
                 *("file", "files", "source", "picture"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
@@ -225,7 +224,7 @@ async def _finished(
         )
     wanted = Wanted(
         "the picture that the service drew",
-        target.suffix.lower() if output.lower().endswith(target.suffix.lower()) else "",
+        target.suffix.lower() if saving.names_format(output, target) else "",
         size.final,
         PREVIEW_SIDE if preview else 0,
         LARGER_MAX * size.api[0] * size.api[1],
@@ -247,41 +246,19 @@ class Saved:
 
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
-    """The file to write. Raises InvalidRequest, ForbiddenPath, ConfigError when that cannot be."""
-    from glm_mcp.media.images.convert import FORMATS
-
-    default = saving.stem_of(prompt[: saving.STEM_OF].lower(), "image") + ".png"
     if not deps.client.local and not output:
-        return Path(default)
-    target = deps.outputs.destination(output or None, default, sandbox=deps.sandbox)
-    if _looks_like_suffix(target.suffix) and target.suffix.lower() not in FORMATS:
-        raise InvalidRequest(
-            f"generate_image: pictures cannot be saved as '{target.suffix}'",
-            f"The suffix of output may be {', '.join(FORMATS)}.",
-        )
-    folder = target.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(
-            f"{target.name} cannot be written to {target.parent}",
-            "Give another output, or set GLM_OUTPUT_DIR to a folder that can be written.",
-        )
-    return target if _looks_like_suffix(target.suffix) else target.with_name(target.name + ".png")
-
-
-def _looks_like_suffix(suffix: str) -> bool:
-    return re.fullmatch(r"\.[A-Za-z0-9]{1,5}", suffix) is not None
+        return Path(saving.default_name(prompt))
+    return saving.settled(deps.outputs, deps.sandbox, output, prompt)
 
 
 def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
     """Writes it; where `output` names no format, under the suffix of the one it has."""
     data, mime, size = finished.data, finished.mime, finished.size
-    if not output.lower().endswith(target.suffix.lower()):
+    if not saving.names_format(output, target):
         target = target.with_suffix(finished.suffix)
     if not deps.client.local:
-        uri = SCHEME + deps.outputs.keep(data, target.suffix.lower(), name=target.name)
-        return Saved(uri, Link(uri, target.name, mime), data, size)
+        ident = deps.outputs.keep(data, target.suffix.lower(), name=target.name)
+        return Saved(saving.kept(deps, ident), Link(SCHEME + ident, target.name, mime), data, size)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox)
     return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
 

@@ -32,7 +32,7 @@ class ReadArgs(AnswerArgs):
         Arg(
             "texts",
             "Paths, globs, URLs, glm://outputs/ID",
-            far="URLs, data URLs, glm://outputs/ID",
+            far="URLs, data URLs, glm://files/ID or glm://outputs/ID",
             also=("document", "file", "files", "path", "paths", "url", "source", "file_path", "uri"),
         ),
     ]

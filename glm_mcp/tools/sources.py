@@ -26,9 +26,9 @@ from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
 from glm_mcp.threads import in_thread
 from glm_mcp.tools.base import Deps
+from glm_mcp.uploads import LARGEST, MIB
 
-MIB = 1024 * 1024
-DOWNLOAD_BYTES = 200 * MIB  # of a URL; what the platform itself takes for a video
+DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
@@ -169,24 +169,27 @@ async def downloaded(deps: Deps, part: Part) -> Part:
 
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
-    """The name and text of a subtitle file beside a local video, where it may be read. A link counts only when it leads
-    to a file beside the video: nobody named it.
+    """The name and text of a subtitle file beside a local video, where it may be read, or of one that came along with an
+    uploaded one. A link counts only when it leads to a file beside the video: nobody named it.
     """
-    if source.path is None:
-        return None
-    for beside in await in_thread(_beside, source.path):
+    found = [str(p) for p in await in_thread(sidecars, source.path)] if source.path else []
+    for beside in [source.beside] if source.beside else found:
         try:
-            async with opened(deps, [str(beside)], "any") as held:
-                file = held.sources[0]
-                lies_beside = file.path is not None and file.path.parent == source.path.parent
-                if lies_beside and file.size <= SIDECAR_BYTES:
-                    return file.name, decode(await in_thread(file.read), beside.name).text
+            async with opened(deps, [beside], "any") as held:
+                if lies_beside(source, file := held.sources[0]):
+                    return file.name, decode(await in_thread(file.read), file.name).text
         except GLMError:
             continue
     return None
 
 
-def _beside(video: Path) -> list[Path]:
+def lies_beside(video: Source, file: Source) -> bool:
+    """Whether a file that nobody named may go along with a video: from where it is or came, and of a fit size."""
+    together = file.path is not None and video.path is not None and file.path.parent == video.path.parent
+    return (together or bool(video.beside)) and file.size <= SIDECAR_BYTES
+
+
+def sidecars(video: Path) -> list[Path]:
     """Subtitle files of a video: its name, perhaps a language, and the suffix; the plainest name first."""
     try:
         names = [p for p in video.parent.iterdir() if p.name.casefold().startswith(video.stem.casefold())]

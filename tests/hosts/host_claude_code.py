@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from hosts.clients import CALLS, COMMAND, MARKS, OTHER, home, needs, write
+from hosts.clients import CALLS, COMMAND, MARKS, OTHER, Home, home, needs, write
 from hosts.models import DONE, Model, messages, messages_results
 from support.processes import environment, over_http
 
 TOKEN = "a-token-of-enough-characters"
 
 
-def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) -> None:
-    claude = needs("claude")
-    here = home(tmp_path)
-    write(here.path / ".claude.json", json.dumps({"mcpServers": {"other": OTHER}, "numStartups": 3}))
-    here.install("claude-code")
-    file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
-    assert file["mcpServers"]["other"] == OTHER
-    assert file["mcpServers"]["glm"]["command"] == COMMAND
-    assert file["mcpServers"]["glm"]["timeout"] == 600_000
-
-    listed = here.run(claude, "mcp", "list")
-    assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
-    got = here.run(claude, "mcp", "get", "glm")
-    assert COMMAND in got.out, got.text
-
+def all_five_reach_the_model(here: Home, claude: str, token: str = "") -> dict[str, Any]:
+    """What the model was asked last."""
     with Model(CALLS, messages) as model:
         done = here.run(
             claude, "-p", "go", "--allowedTools", "mcp__glm__*", "--output-format", "json",
-            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy",
+            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy", GLM_CONNECT_TOKEN=token,
         )  # fmt: skip
     assert done.code == 0, done.text
     assert DONE in done.out
@@ -48,6 +36,25 @@ def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) 
         assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
     drawn = results["generate_image"]["content"]
     assert any(b["type"] == "image" and len(b["source"]["data"]) > 100 for b in drawn), drawn
+    return asked
+
+
+def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    write(here.path / ".claude.json", json.dumps({"mcpServers": {"other": OTHER}, "numStartups": 3}))
+    here.install("claude-code")
+    file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
+    assert file["mcpServers"]["other"] == OTHER
+    assert file["mcpServers"]["glm"]["command"] == COMMAND
+    assert file["mcpServers"]["glm"]["timeout"] == 600_000
+
+    listed = here.run(claude, "mcp", "list")
+    assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
+    got = here.run(claude, "mcp", "get", "glm")
+    assert COMMAND in got.out, got.text
+
+    asked = all_five_reach_the_model(here, claude)
     assert (here.project / "made.png").is_file()
     assert "GLM models as tools" in json.dumps(asked), "the server's instructions"
 
@@ -55,6 +62,19 @@ def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) 
     file = json.loads((here.path / ".claude.json").read_text(encoding="utf-8"))
     assert file["mcpServers"] == {"other": OTHER}
     assert here.left_running() == []
+
+
+def test_a_teams_server_is_used_through_the_bridge_with_files_of_this_machine(tmp_path: Path) -> None:
+    claude = needs("claude")
+    here = home(tmp_path)
+    env = environment(tmp_path / "server", GLM_SIMULATE="1", GLM_HTTP_TOKEN=TOKEN)
+    with over_http(env, tmp_path / "server") as (url, _):
+        here.install("claude-code", "--connect", url)
+        assert TOKEN not in (here.path / ".claude.json").read_text(encoding="utf-8")
+        listed = here.run(claude, "mcp", "list", GLM_CONNECT_TOKEN=TOKEN)
+        assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
+        all_five_reach_the_model(here, claude, TOKEN)
+    assert (here.project / "made.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_prompt_gets_every_word_of_the_line(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from support.toolkit import text_of
 from glm_mcp.errors import ConfigError
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
+from glm_mcp.server.callers import LOCAL
 from glm_mcp.server.http.app import application
 from glm_mcp.settings import TOOLS, Settings
 from glm_mcp.simulator import Fault, Simulator
@@ -249,7 +250,7 @@ async def test_a_signal_ends_it_though_a_thread_cannot_be_stopped(tmp_path: Path
     env = environment(tmp_path / "home")
     with (
         anyio.fail_after(20),
-        unreadable_result(tmp_path / "home") as uri,
+        unreadable_result(tmp_path / "home", LOCAL.owner) as uri,
         over_http(env, tmp_path) as (url, process),
     ):
         async with anyio.create_task_group() as tasks:

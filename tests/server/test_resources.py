@@ -133,19 +133,21 @@ async def test_what_was_kept_is_listed_and_read_as_text_or_bytes(
     assert text.removeprefix("glm://outputs/") in known
 
 
-async def test_over_http_nobody_sees_what_another_one_made_but_who_has_the_address_reads_it(
-    connect: Connect, app_of: Any
+@pytest.mark.parametrize("remote", [False, True])
+async def test_what_another_project_or_caller_made_is_not_there(
+    remote: bool, connect: Connect, app_of: Any
 ) -> None:
-    app: App = app_of(remote=True)
-    uri = "glm://outputs/" + app.outputs.keep("mine", ".md")
+    app: App = app_of(remote=remote)
+    theirs = app.outputs.for_owner("0123456789abcdef")
+    uri = "glm://outputs/" + theirs.keep("theirs", ".md")
     async with connect(app=app) as client:
         assert [r.uri for r in (await client.list_resources()).resources] == FIXED
         assert await json_of(client, "glm://outputs") == {"outputs": []}
         ref = types.ResourceTemplateReference(uri="glm://outputs/{name}")
         assert (await client.complete(ref, {"name": "name", "value": ""})).completion.values == []
-        (found,) = (await client.read_resource(uri)).contents
-    assert isinstance(found, types.TextResourceContents)
-    assert found.text == "mine"
+        with pytest.raises(MCPError, match="not_found: nothing is kept"):
+            await client.read_resource(uri)
+        assert "nothing is kept" in await fail(client, "read_document", documents=uri)
 
 
 async def test_model_ids_are_completed_and_other_templates_are_not(connect: Connect) -> None:

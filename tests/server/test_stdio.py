@@ -25,6 +25,7 @@ from support.processes import (
     until,
 )
 
+from glm_mcp.outputs import project_owner
 from glm_mcp.simulator import Fault, Simulator
 
 WITHIN_S = 1.5  # the promise is one second; the machine that tests run on is shared
@@ -145,7 +146,7 @@ def test_the_end_of_stdin_ends_it_and_its_child_while_media_is_prepared(
 @linux
 def test_threads_that_cannot_be_stopped_hold_nothing_up_and_do_not_outlive_stdin(tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
-    with unreadable_result(tmp_path / "home") as uri, Stdio(env, tmp_path) as server:
+    with unreadable_result(tmp_path / "home", project_owner(tmp_path)) as uri, Stdio(env, tmp_path) as server:
         server.initialize()
         # More than the pool has by default, from which the SDK also takes the threads that read stdin and write stdout.
         idents = [server.start("resources/read", {"uri": uri}) for _ in range(45)]

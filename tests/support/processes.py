@@ -255,16 +255,17 @@ KEPT = "0123456789abcdef01234567"
 
 
 @contextmanager
-def unreadable_result(home: Path) -> Iterator[str]:
-    """The URI of a kept result at which a thread of the server waits in `open`, as on a dead file system (Linux).
+def unreadable_result(home: Path, owner: str) -> Iterator[str]:
+    """The URI of an owner's kept result at which a thread of the server waits in `open`, as on a dead file system (Linux).
 
     The lease holds whoever opens the file up until this block ends, or for 45 s.
     """
     import fcntl
 
-    folder = home / ".cache" / "glm-mcp" / "outputs"
+    folder = home / ".cache" / "glm-mcp" / "outputs" / owner
     folder.mkdir(parents=True, mode=0o700)
-    folder.parent.chmod(0o700)
+    for above in (folder.parent, folder.parent.parent):
+        above.chmod(0o700)
     file = folder / f"{KEPT}.result.md"
     file.write_text("kept", encoding="utf-8")
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the kernel says that somebody waits

@@ -45,6 +45,20 @@ def split_fragment(argument: str) -> tuple[str, Fragment]:
     return base, fragment
 
 
+def written(fragment: Fragment) -> str:
+    """A fragment as an ending of an argument; nothing where it asks for no part."""
+    pairs = []
+    if fragment.xywh:
+        box = ",".join(f"{side:.6f}" for side in fragment.xywh)
+        pairs.append(f"xywh={'percent:' * fragment.percent}{box}")
+    if fragment.t:
+        start, end = fragment.t
+        pairs.append(f"t={start:.6f}" + (f",{end:.6f}" if end is not None else ""))
+    if fragment.page:
+        pairs.append(f"page={fragment.page}")
+    return "#" + "&".join(pairs) if pairs else ""
+
+
 def _box(value: str, shown: str) -> tuple[tuple[float, float, float, float], bool]:
     unit, colon, rest = value.rpartition(":")
     numbers = [_number(part) for part in rest.split(",")]

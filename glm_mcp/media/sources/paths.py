@@ -48,6 +48,9 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
     A file that has the name exactly as written wins over every reading of `#`, `*`, `[`, `@` and backslashes in it.
     Raises NotFound, ForbiddenPath, InvalidRequest.
     """
+    if sandbox.remote and not sandbox.roots():
+        path = Path(_spellings(split_fragment(argument)[0])[-1])
+        raise sandbox.outside(path, sandbox.absolute(path))
     for text in _spellings(argument):
         if _exists(Path(text), sandbox):
             return Files((Path(text),), Fragment())

@@ -23,7 +23,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.detect import detect, detect_file, is_media
-from glm_mcp.media.formats import RECORD, Want, check_fits, named
+from glm_mcp.media.formats import RECORD, Kind, Want, check_fits, named
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
@@ -35,6 +35,8 @@ from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
 from glm_mcp.threads import in_thread
+from glm_mcp.uploads import SCHEME as UPLOADED
+from glm_mcp.uploads import Uploads, is_upload
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
 _SCHEME = re.compile(
@@ -135,6 +137,8 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         base, fragment = split_fragment(text)
         path, data = outputs.kept(base.split("#")[0])
         return [_of_bytes(data, path.name.partition(".")[2], fragment, terms, path)]
+    if is_upload(text):
+        return [_of_upload(text, terms, outputs.uploads)]
     if re.match(r"https?:", start):
         return [_of_url(text, terms)]
     _refuse_scheme(start)
@@ -195,6 +199,21 @@ def _of_bytes(data: bytes, name: str, fragment: Fragment, terms: _Terms, path: P
     return Source(name, kind, len(data), fragment, data=data, path=path)
 
 
+def _of_upload(text: str, terms: _Terms, uploads: Uploads) -> Source:
+    """An uploaded file by `glm://files/ID`, or with the subtitles that go with it `glm://files/ID?subtitles=ID`."""
+    base, fragment = split_fragment(text)
+    ident, _, more = base.split("#")[0].partition("?")
+    beside = more.removeprefix("subtitles=")
+    file, upload = uploads.open(ident)
+    try:
+        kind = admitted(file, upload.size, upload.name, terms.want, terms.max_bytes)
+    except BaseException:
+        file.close()
+        raise
+    along = UPLOADED + beside if beside != more else ""
+    return Source(upload.name, kind, upload.size, fragment, handle=file, beside=along)
+
+
 def _of_url(text: str, terms: _Terms) -> Source:
     base, fragment = split_fragment(text)
     url = parse_public_url(base.split("#")[0].replace(" ", "%20"), own_host=terms.sandbox.own_host)
@@ -253,15 +272,27 @@ def _open(path: Path, name: str, fragment: Fragment, terms: _Terms, *, matched: 
     name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
     allowed = terms.sandbox.allows_by_name(resolved)
     try:
-        _check_size(size, name, terms.max_bytes)
-        kind = detect_file(file, name)
-        check_fits(kind, size, name, terms.want)
-        if kind.family == "text":
-            _refuse_secrets(file, name, allowed=allowed)
+        kind = admitted(file, size, name, terms.want, terms.max_bytes, allowed=allowed)
     except BaseException:
         file.close()
         raise
     return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched, named=allowed)
+
+
+def admitted(
+    file: IO[bytes], size: int, name: str, want: Want, max_bytes: int, *, allowed: bool = False
+) -> Kind:
+    """The kind of an opened file that may be read: of a size and kind that are taken where this is wanted, and no text
+    that holds a secret. `allowed`: the settings name this very file. Leaves it at its start. Blocking.
+
+    Raises UnsupportedMedia, MediaTooLarge, ForbiddenPath.
+    """
+    _check_size(size, name, max_bytes)
+    kind = detect_file(file, name)
+    check_fits(kind, size, name, want)
+    if kind.family == "text":
+        _refuse_secrets(file, name, allowed=allowed)
+    return kind
 
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:

@@ -19,7 +19,10 @@ except ImportError:
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Values that no answer shows and no name of a file may be made of.
-SECRETS = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY", "GLM_HTTP_TOKEN")
+SECRETS = (
+    *("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
+    *("GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"),
+)
 # Settings that change no answer, by what each may be: the least and the greatest number, words, or anything (None).
 NO_MATTER: dict[str, tuple[int, int] | tuple[str, ...] | None] = {
     "GLM_DEADLINE_S": (1, 3600),
@@ -54,7 +57,7 @@ class Place:
         self.folders = folders
         self.digest = digest
         self.file = os.path.join(cache, "start", digest + ".json")
-        self.kept = os.path.join(cache, "outputs")
+        self.kept = os.path.join(cache, "outputs", _project())
 
 
 def place_of(arguments: list[str], environ: dict[str, str] | None = None) -> Place | None:
@@ -202,6 +205,14 @@ def kept_state(folder: str) -> tuple[str, list[float]] | None:
     except OSError:
         return None
     return (_digest(sorted(found)), times) if len(found) <= KEPT_MAX else None
+
+
+def _project() -> str:
+    """As `outputs.project_owner` of the working folder; nothing where that has been deleted."""
+    try:
+        return blake2b(os.fsencode(os.path.realpath(os.curdir)), digest_size=8).hexdigest()
+    except OSError:
+        return ""
 
 
 def _digest(parts: list[str]) -> str:

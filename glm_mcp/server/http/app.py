@@ -14,6 +14,7 @@ import anyio
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.server.app import App, build
+from glm_mcp.server.http import files
 from glm_mcp.server.http.authenticator import Authenticator
 from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
@@ -75,6 +76,7 @@ def application(
     routes = [
         *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),
         *(Route(path, _health(app), methods=["GET"]) for path in ("/health", "/healthz")),
+        *files.routes(app),
         Route("/readyz", _ready(readiness, running), methods=["GET"]),
     ]
     starlette = Starlette(
@@ -134,7 +136,7 @@ async def _not_served(_: Request, error: Exception) -> Response:
     from starlette.responses import JSONResponse
 
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    words = {404: "Nothing is served here. The protocol is at /mcp."}
+    words = {404: "Nothing is served here. The protocol is at /mcp, uploads go to /files."}
     name = error.detail.lower().replace(" ", "_")
     shown = {"error": name, "error_description": words.get(error.status_code, error.detail)}
     return JSONResponse(shown, error.status_code, error.headers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from glm_mcp.uploads import LARGEST
+
 MIB = 1024 * 1024
 SMALL = 64 * 1024  # bytes; a body up to here is taken without being counted
 
@@ -19,7 +21,7 @@ class Limits:
     has been refused, whose client would otherwise not hear why. `drain_s`: for calls in flight after a signal.
     """
 
-    bodies: Mapping[str, int] = field(default_factory=lambda: {"/mcp": 32 * MIB})
+    bodies: Mapping[str, int] = field(default_factory=lambda: {"/mcp": 32 * MIB, "/files": LARGEST + SMALL})
     other_bodies: int = SMALL
     in_flight: int = 128 * MIB
     admit_s: float = 30.0

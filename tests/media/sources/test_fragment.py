@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_mcp.errors import InvalidRequest
-from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.fragment import split_fragment, written
 from glm_mcp.media.types import Fragment
 
 
@@ -77,3 +77,20 @@ def test_any_text_is_read_or_refused(name: str, mark: str, value: str) -> None:
 def test_a_written_box_is_read_back(corner: tuple[int, int], size: tuple[int, int]) -> None:
     box = (*corner, *size)
     assert split_fragment("a#xywh=" + ",".join(map(str, box)))[1].xywh == box
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a#xywh=10,20,300,200",
+        "a#xywh=percent:12.5,0,33.333,100",
+        "a#t=10.25,20",
+        "a#t=1:02:03",
+        "a#page=3-5,7,9-",
+        "a#t=1,2&page=3&xywh=0,0,1,1",
+        "a",
+    ],
+)
+def test_a_fragment_that_is_written_out_is_read_as_the_same(text: str) -> None:
+    _, fragment = split_fragment(text)
+    assert split_fragment("b" + written(fragment)) == ("b", fragment)

@@ -214,7 +214,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> tuple[App, dict[str, Any]
 
     folder = tmp_path_factory.mktemp("quiet")
     app = App(Settings(), folders=Folders(folder, folder, folder, folder / "cache", folder / "data"))
-    kept = folder / "cache" / "outputs"
+    kept = app.outputs.place
     return app, anyio.run(made, app, kept), kept
 
 

@@ -60,7 +60,7 @@ def test_the_folders_are_those_of_the_whole_program(
 
 
 def test_the_secrets_and_the_options_are_those_of_the_whole_program() -> None:
-    assert set(SECRETS) == {*KEY_NAMES, "GLM_HTTP_TOKEN"}
+    assert set(SECRETS) == {*KEY_NAMES, "GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"}
     known: dict[str, Any] = {
         p.opts[0]: tuple(p.type.choices) if isinstance(p.type, click.Choice) else None
         for p in cli.params

@@ -28,6 +28,8 @@ from support.records import (
     stuck,
 )
 
+from glm_mcp.outputs import project_owner
+
 posix = pytest.mark.skipif(os.name != "posix", reason="looks at owners and permissions")
 HELLO = {"name": "chat", "arguments": {"prompt": "hello"}}
 
@@ -213,9 +215,10 @@ def test_a_damaged_or_strange_record_is_not_used(damage: str, tmp_path: Path) ->
 
 def test_the_list_of_resources_is_on_record_for_what_is_kept_and_for_as_long_as_it_is(tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
-    kept = tmp_path / "home" / ".cache" / "glm-mcp" / "outputs"
+    kept = tmp_path / "home" / ".cache" / "glm-mcp" / "outputs" / project_owner(tmp_path)
     kept.mkdir(parents=True, mode=0o700)
-    kept.parent.chmod(0o700)
+    for above in (kept.parent, kept.parent.parent):
+        above.chmod(0o700)
     (kept / f"{'0' * 24}.one.md").write_text("one", encoding="utf-8")
     file = record(env, tmp_path)
     ask = lines([OPEN, request(2, "resources/list")])
@@ -228,6 +231,9 @@ def test_the_list_of_resources_is_on_record_for_what_is_kept_and_for_as_long_as_
         listed = server.request("resources/list")["result"]
         assert "marked" not in listed
         assert {"one.md", "two.md"} <= {r["name"] for r in listed["resources"]}
+    other = tmp_path / "other"
+    other.mkdir()
+    assert "one.md" not in asked(env, other, ask)[1], "another project's are not listed"
 
 
 def test_what_a_call_has_kept_is_on_record_for_the_next_start(tmp_path: Path) -> None:

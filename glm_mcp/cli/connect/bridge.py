@@ -1,0 +1,220 @@
+"""Which message goes where: each request of the client becomes one request over HTTP, and ends with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+import anyio
+
+from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of, result_of
+from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
+from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream, header_value
+from glm_mcp.errors import GLMError, InternalError, NetworkError
+from glm_mcp.threads import in_thread
+
+START_S = 2.0  # for what a client asks first; later than that many have given the server up
+VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # with a handshake, the newest first
+INTERNAL_ERROR = -32603
+SESSION = "Mcp-Session-Id"
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], Awaitable[None]]
+
+
+class Calls(Protocol):
+    """What is done with a call on its way."""
+
+    async def there(self, params: dict[str, Any], say: Say) -> tuple[dict[str, Any], Any]:
+        """The params for the server, and what `back` wants to know. Raises GLMError."""
+        ...
+
+    async def back(self, result: dict[str, Any], told: Any) -> dict[str, Any]: ...
+
+
+class Bridge:
+    """One client of ours and one server. `first`: what is answered to a first question that nobody has ever answered."""
+
+    def __init__(
+        self,
+        lines: Lines,
+        upstream: Upstream,
+        memory: Memory,
+        calls: Calls,
+        first: Callable[[Message], dict[str, Any] | None],
+    ) -> None:
+        self._lines, self._upstream, self._memory, self._calls, self._first = (
+            lines,
+            upstream,
+            memory,
+            calls,
+            first,
+        )
+        self._running: dict[object, anyio.CancelScope] = {}
+        self._begun: Message | None = None  # the client's `initialize`
+        self._version = VERSIONS[0]
+        self._session = ""
+        self._beginning = anyio.Lock()
+
+    async def run(self) -> None:
+        """Until stdin ends; what runs then is cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._lines.write)
+            async with anyio.create_task_group() as requests:
+                async for message in self._lines.incoming():
+                    if "id" in message and "method" in message:
+                        await self._start(requests, message)
+                    elif message.get("method") == "notifications/cancelled":
+                        scope = self._running.get((message.get("params") or {}).get("requestId"))
+                        if scope is not None:
+                            scope.cancel()
+                requests.cancel_scope.cancel()
+            group.cancel_scope.cancel()
+
+    async def _start(self, group: Any, message: Message) -> None:
+        ident, method = message["id"], message["method"]
+        if not isinstance(ident, str | int) or not isinstance(method, str) or ident in self._running:
+            said = "a request has a method, and an id that no other one has that still runs"
+            await self._lines.send(
+                error_of(ident if isinstance(ident, str | int) else None, INVALID_REQUEST, said)
+            )
+            return
+        scope = self._running[ident] = anyio.CancelScope()
+        group.start_soon(self._serve, message, scope)
+
+    async def _serve(self, message: Message, scope: anyio.CancelScope) -> None:
+        """Answers one request; one that is cancelled has no answer."""
+        try:
+            with scope:
+                try:
+                    answer = await self._answered(message)
+                except GLMError as error:
+                    answer = _failure(message, error)
+                except Exception:  # the outer boundary: its traceback goes to the log
+                    log.exception("a request failed")
+                    defect = "glm-mcp connect failed by a defect of its own"
+                    answer = _failure(message, InternalError(defect, "Please report it, with the log."))
+                await self._lines.send(answer)
+        finally:
+            self._running.pop(message["id"], None)
+
+    async def _answered(self, message: Message) -> Message:
+        method = message["method"]
+        if method == "ping":
+            return result_of(message["id"], {})
+        if method == "tools/call":
+            return await self._called(message)
+        if method not in METHODS:
+            return await self._forwarded(message)
+        try:
+            with anyio.fail_after(START_S):
+                answer = await self._forwarded(message)
+        except (TimeoutError, GLMError) as error:
+            known = await in_thread(self._memory.recall, message) or self._first(message)
+            if known is None:
+                if isinstance(error, GLMError):
+                    raise
+                raise NetworkError(f"{self._upstream.base} did not answer in time", "Call again.") from None
+            log.warning(
+                "%s was answered without the server: %s", method, error or "it did not answer in time"
+            )
+            if method == "initialize":
+                self._begun, self._version = message, str(known.get("protocolVersion"))
+            return result_of(message["id"], known)
+        if isinstance(answer.get("result"), dict):
+            await in_thread(self._memory.remember, message, answer["result"])
+        return answer
+
+    async def _called(self, message: Message) -> Message:
+        params = message.get("params")
+        if not isinstance(params, dict):
+            return await self._forwarded(message)
+        token = (params.get("_meta") or {}).get("progressToken")
+        steps = 0
+
+        async def say(words: str) -> None:
+            nonlocal steps
+            steps += 1  # the server's own begin at 1, and none may be less than the one before
+            told = {"progressToken": token, "progress": steps / 1_000_000, "message": words}
+            if token is not None:
+                await self._lines.send({"jsonrpc": "2.0", "method": "notifications/progress", "params": told})
+
+        sent, told = await self._calls.there(params, say)
+        answer = await self._forwarded({**message, "params": sent})
+        if isinstance(answer.get("result"), dict):
+            answer = {**answer, "result": await self._calls.back(answer["result"], told)}
+        return answer
+
+    async def _forwarded(self, message: Message) -> Message:
+        """The server's answer. What it tells before goes on to the client."""
+        try:
+            return await self._once(message)
+        except SessionLost:
+            self._session = ""
+        try:
+            return await self._once(message)
+        except SessionLost:
+            raise NetworkError(
+                f"{self._upstream.base} forgets its sessions",
+                "Its replicas need the same GLM_SESSION_SECRET: tell whoever runs it.",
+            ) from None
+
+    async def _once(self, message: Message) -> Message:
+        handshake = message["method"] == "initialize"
+        headers = {} if handshake else await self._headers(message)
+        async with self._upstream.asked(message, headers) as (response, messages):
+            answer = await self._last(messages, message["id"])
+            result = answer.get("result")
+            if handshake and isinstance(result, dict):
+                self._version = str(result.get("protocolVersion"))
+                self._session = response.headers.get(SESSION, "")
+                self._begun = message if self._session else None  # a server may have no use for sessions
+            return answer
+
+    async def _last(self, messages: AsyncIterator[Message], ident: Any) -> Message:
+        async with aclosing(messages) as each:  # type: ignore[type-var]
+            async for message in each:
+                if "method" not in message and ("result" in message or "error" in message):
+                    return {**message, "id": ident}
+                if "id" not in message:
+                    await self._lines.send(message)
+        raise NetworkError(f"{self._upstream.base} broke off before it had answered", "Call again.")
+
+    async def _headers(self, message: Message) -> dict[str, str]:
+        """What says over HTTP what the message says too."""
+        version = version_of(message)
+        if not version:
+            await self._begin()
+            held = {SESSION: self._session} if self._session else {}
+            return {"MCP-Protocol-Version": self._version, **held}
+        method = message["method"]
+        headers = {"MCP-Protocol-Version": version, "Mcp-Method": header_value(method)}
+        name = (message.get("params") or {}).get(NAMED.get(method, ""))
+        return {**headers, "Mcp-Name": header_value(name)} if isinstance(name, str) else headers
+
+    async def _begin(self) -> None:
+        """A session for an older client whose own `initialize` the server has not heard, or has forgotten."""
+        async with self._beginning:
+            if self._session or self._begun is None:
+                return
+            handshake = {**self._begun, "id": "connect"}
+            async with self._upstream.asked(handshake, {}) as (response, messages):
+                await self._last(messages, "connect")
+                self._session = response.headers.get(SESSION, "")
+
+
+def _failure(message: Message, error: GLMError) -> Message:
+    """A failed call is a result that can be read; anything else fails as the protocol has it."""
+    if message["method"] != "tools/call":
+        return error_of(message["id"], INTERNAL_ERROR, str(error))
+    complete = {"resultType": "complete"} if version_of(message) else {}
+    shown = {"content": [{"type": "text", "text": str(error)}], "isError": True}
+    return result_of(message["id"], {**shown, "_meta": {"glm": {"error": error.as_meta()}}, **complete})
+
+
+async def leave(upstream: Upstream) -> None:
+    with suppress(Exception), anyio.move_on_after(0.3, shield=True):
+        await upstream.close()

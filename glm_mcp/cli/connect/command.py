@@ -1,0 +1,76 @@
+"""The command: what it is made of, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+
+from glm_mcp.cli.connect.bridge import Bridge, leave
+from glm_mcp.cli.connect.calls import ToolCalls
+from glm_mcp.cli.connect.first import first_words
+from glm_mcp.cli.connect.lines import Lines
+from glm_mcp.cli.connect.memory import Memory
+from glm_mcp.cli.connect.token import find_token
+from glm_mcp.cli.connect.upstream import Upstream, address_of
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.settings import Settings
+from glm_mcp.text import Redactor
+
+
+def serve(settings: Settings, url: str) -> None:
+    """Serves until stdin ends, and leaves with the process. Raises ConfigError, MissingExtra."""
+    # Left to Python, an interruption would wait for the thread that reads stdin.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    base, token = address_of(url), find_token(settings)
+    own = user_folders()
+    cache = settings.cache_dir or own.cache
+    sandbox = Sandbox(
+        cwd=_working_folder(),
+        home=home_folder(),
+        temp=Path(tempfile.gettempdir()),
+        allowed=[Path(d) for d in settings.allowed_dirs],
+        output=settings.output_dir,
+        own=[own.data, cache],
+    )
+    outputs = Outputs(
+        folder=settings.output_dir,
+        cwd=sandbox.cwd if sandbox.working_folder_counts() else None,
+        data=own.data,
+        cache=cache,
+        owner=project_owner(sandbox.cwd),
+    )
+    anyio.run(
+        _serve,
+        Upstream(base, token),
+        Memory(cache, base, token),
+        sandbox,
+        outputs,
+        Redactor(token, settings.key),
+    )
+    sys.stderr.flush()
+    # The thread that reads stdin cannot be stopped; nothing of ours is left to finish.
+    os._exit(0)
+
+
+async def _serve(
+    upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
+) -> None:
+    with redactor.applied():
+        try:
+            calls = ToolCalls(upstream, sandbox, outputs)
+            await Bridge(Lines(), upstream, memory, calls, first_words).run()
+        finally:
+            await leave(upstream)
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(home_folder().anchor)

@@ -1,0 +1,116 @@
+"""Files of a result: fetched from the server and written where the user has them, and the text names the local path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glm_mcp.cli.connect.upstream import Upstream
+from glm_mcp.errors import GLMError
+from glm_mcp.outputs import SCHEME, Outputs
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.threads import in_thread
+
+FILES_MAX = 60  # of one result; key frames are the most
+_MADE = re.compile(r"glm://outputs/([0-9a-f]{24}) \(https?://[^\s()]+/outputs/\1\)")
+_WHOLE = re.compile(r"The whole is at https?://[^\s()]+/outputs/([0-9a-f]{24}) \.")
+_ASKED = re.compile(r"keyframes|ui_to_code")  # tasks whose files are the user's; others are kept privately
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where the files of a call go. `target`: of a drawn picture; `kept`: into the private cache, as what the tools make
+    for themselves; `notes`: what a careful reader must know besides.
+    """
+
+    output: str = ""
+    target: Path | None = None
+    kept: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def is_kept(task: Any) -> bool:
+    return not (isinstance(task, str) and _ASKED.search(task))
+
+
+class Receiver:
+    """Writes what comes back."""
+
+    def __init__(self, upstream: Upstream, sandbox: Sandbox, outputs: Outputs) -> None:
+        self._upstream, self._sandbox, self._outputs = upstream, sandbox, outputs
+
+    async def local(self, result: dict[str, Any], order: Order) -> dict[str, Any]:
+        """The result with local paths in it. A file that cannot be had or written costs nothing but itself, and is said."""
+        notes = list(order.notes)
+        made = dict.fromkeys(ident for text in _texts(result) for ident in _MADE.findall(text))
+        whole = dict.fromkeys(ident for text in _texts(result) for ident in _WHOLE.findall(text))
+        paths: dict[str, Path] = {}
+        for ident in [*made, *whole][:FILES_MAX]:
+            try:
+                paths[ident] = await self._fetched(ident, order, kept=ident in whole or order.kept)
+            except GLMError as error:
+                notes.append(f"[{SCHEME}{ident} is not saved here: {error.message}. {error.hint}]")
+
+        def said(text: str) -> str:
+            text = _MADE.sub(lambda m: str(paths.get(m[1], m[0])), text)
+            return _WHOLE.sub(lambda m: f"The whole is in {paths[m[1]]}." if m[1] in paths else m[0], text)
+
+        links = {SCHEME + ident: path.as_uri() for ident, path in paths.items() if ident in made}
+        result = _mapped(result, lambda text: links.get(text) or said(text))
+        return _noted(result, notes) if notes else result
+
+    async def _fetched(self, ident: str, order: Order, *, kept: bool) -> Path:
+        data, name = await self._upstream.download(f"/outputs/{ident}")
+        if order.target is not None:
+            return await self._drawn(data, order.target, order.output)
+        if kept:
+            return await in_thread(self._keep, data, name)
+        return await in_thread(self._write, data, name)
+
+    async def _drawn(self, data: bytes, target: Path, output: str) -> Path:
+        """A drawn picture, in the format that `output` names."""
+        from glm_mcp.media.images.convert import Wanted
+        from glm_mcp.media.images.prepare import finish_image
+        from glm_mcp.tools.saving import names_format
+
+        named = names_format(output, target)
+        done = await finish_image(data, Wanted("the picture", target.suffix.lower() if named else ""))
+        target = target if named else target.with_suffix(done.suffix)
+        return await in_thread(lambda: self._outputs.write(target, done.data, sandbox=self._sandbox))
+
+    def _keep(self, data: bytes, name: str) -> Path:
+        dot = name.rfind(".")
+        return self._outputs.find(self._outputs.keep(data, name[dot:] if dot > 0 else "", name=name))
+
+    def _write(self, data: bytes, name: str) -> Path:
+        target = self._outputs.destination(None, name or "result", sandbox=self._sandbox)
+        return self._outputs.write(target, data, sandbox=self._sandbox)
+
+
+def _texts(result: dict[str, Any]) -> list[str]:
+    blocks = result.get("content")
+    found = [b.get("text") for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
+    return [text for text in found if isinstance(text, str)]
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """The same with every string changed; pictures are long ones, and none of these."""
+    if isinstance(value, str):
+        return change(value) if SCHEME in value or "/outputs/" in value else value
+    if isinstance(value, dict):
+        return {k: v if k == "data" and isinstance(v, str) else _mapped(v, change) for k, v in value.items()}
+    return [_mapped(v, change) for v in value] if isinstance(value, list) else value
+
+
+def _noted(result: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    blocks = list(result.get("content") or [])
+    at = next((i for i, b in enumerate(blocks) if isinstance(b, dict) and b.get("type") == "text"), None)
+    added = "\n".join(notes)
+    if at is None:
+        blocks.append({"type": "text", "text": added})
+    else:
+        blocks[at] = {**blocks[at], "text": f"{blocks[at]['text']}\n{added}"}
+    return {**result, "content": blocks}

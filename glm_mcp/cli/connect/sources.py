@@ -1,0 +1,145 @@
+"""Local files of a call: found by the user's own sandbox, uploaded once, and named to the server by `glm://files/ID`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from glm_mcp.cli.connect.upstream import Upstream
+from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, NotFound
+from glm_mcp.media.formats import Want, largest
+from glm_mcp.media.sources.fragment import written
+from glm_mcp.media.sources.pasted import tidy
+from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.types import Source
+from glm_mcp.outputs import Outputs
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.threads import in_thread
+from glm_mcp.tools.sources import is_remote, lies_beside, sidecars
+from glm_mcp.uploads import LARGEST, MIB
+
+PIECE = 256 * 1024
+
+Say = Callable[[str], Awaitable[None]]
+
+
+class Uploader:
+    """What the server has of this user's files."""
+
+    def __init__(self, upstream: Upstream, sandbox: Sandbox, outputs: Outputs) -> None:
+        self._upstream, self._sandbox, self._outputs = upstream, sandbox, outputs
+        self._digests: dict[tuple[int, ...], str] = {}
+        self._locks: dict[tuple[str, str], anyio.Lock] = {}
+
+    async def named(self, argument: str, want: Want, say: Say) -> tuple[list[str], list[GLMError]]:
+        """The same sources as the server can have them, and what was left out of a pattern. Raises as `resolve_source`."""
+        text = tidy(argument)
+        if text[:8].lower().startswith(("http://", "https://", "glm://")):
+            return [argument], []
+        left_out: list[GLMError] = []
+        sources = await resolve_source(
+            argument,
+            want,
+            sandbox=self._sandbox,
+            outputs=self._outputs,
+            max_bytes=largest(want),
+            left_out=left_out,
+        )
+        try:
+            if want == "video" and len(sources) > 1:
+                said = f"analyze_video: {len(sources)} files fit"
+                raise InvalidRequest(said, "It reads one video a call; name one.")
+            named = []
+            for source in sources:
+                beside = await self._subtitles(source, say) if want == "video" else ""
+                address = source.url if is_remote(source) else await self._sent(source, say)
+                named.append(f"{address}{beside}{written(source.fragment)}")
+        finally:
+            for source in sources:
+                source.close()
+        return named, left_out
+
+    async def _subtitles(self, video: Source, say: Say) -> str:
+        """The subtitle file beside a film, as an ending of its address."""
+        for path in await in_thread(sidecars, video.path) if video.path else ():
+            try:
+                (file,) = await resolve_source(
+                    str(path), "any", sandbox=self._sandbox, outputs=self._outputs, max_bytes=largest("any")
+                )
+            except GLMError:
+                continue
+            try:
+                if lies_beside(video, file):
+                    return "?subtitles=" + (await self._sent(file, say)).rpartition("/")[2]
+            finally:
+                file.close()
+        return ""
+
+    async def _sent(self, source: Source, say: Say) -> str:
+        """Its address at the server, which is asked first whether it has it."""
+        name = source.name.replace("/", "-")
+        if source.size > LARGEST:
+            raise MediaTooLarge(
+                f"{name} has {source.size // MIB:,} MB, and the server takes {LARGEST // MIB} MB of one file",
+                "Send a part of it, or a smaller version.",
+            )
+        digest = await self._digest(source)
+        # Two calls at once with the same file send it once.
+        async with self._locks.setdefault((digest, name), anyio.Lock()):
+            asked = {"sha256": digest, "name": name}
+            try:
+                return str((await self._upstream.json("GET", "/files", params=asked))["uri"])
+            except NotFound:
+                await say(f"uploading {name}")
+            headers = {"Content-Length": str(source.size), "Content-Type": "application/octet-stream"}
+            sent = await self._upstream.json(
+                "POST", "/files", params={"name": name}, headers=headers, content=_pieces(source)
+            )
+            return str(sent["uri"])
+
+    async def _digest(self, source: Source) -> str:
+        """Of its contents; a file that has not changed since is not read again."""
+        if source.handle is None:
+            return await in_thread(_sha256, source)
+        info = os.fstat(source.handle.fileno())
+        key = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = await in_thread(_sha256, source)
+        return self._digests[key]
+
+
+def _sha256(source: Source) -> str:
+    digest, at = hashlib.sha256(), 0
+    while piece := _piece(source, at):
+        digest.update(piece)
+        at += len(piece)
+    return digest.hexdigest()
+
+
+async def _pieces(source: Source) -> AsyncIterator[bytes]:
+    at = 0
+    while at < source.size and (piece := await in_thread(_piece, source, at)):
+        yield piece[: source.size - at]  # a file that grows meanwhile is sent as long as it was
+        at += len(piece)
+
+
+def _piece(source: Source, at: int) -> bytes:
+    if source.data is not None:
+        return source.data[at : at + PIECE]
+    assert source.handle is not None  # noqa: S101 - a source that is here has one of the two
+    source.handle.seek(at)
+    return source.handle.read(PIECE)
+
+
+def left_out_note(left_out: list[GLMError]) -> str:
+    reasons = "; ".join(error.message[:120] for error in left_out[:3])
+    return f"[{len(left_out)} left out: {reasons}{'; …' if len(left_out) > 3 else ''}]"
+
+
+def strings(value: Any) -> list[str]:
+    """A source argument that was read, as a list."""
+    return [value] if isinstance(value, str) else list(value)

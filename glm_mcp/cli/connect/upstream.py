@@ -1,0 +1,276 @@
+"""The team's server over HTTP: messages of the protocol, files there and back, and every way in which that fails."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import anyio
+
+from glm_mcp import __version__
+from glm_mcp.cli.connect.lines import Message
+from glm_mcp.errors import (
+    AuthError,
+    ConfigError,
+    GLMError,
+    InvalidRequest,
+    MediaTooLarge,
+    MissingExtra,
+    NetworkError,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    UnsupportedMedia,
+    UpstreamError,
+)
+from glm_mcp.text import clean
+
+if TYPE_CHECKING:
+    import httpx
+
+SILENT_S = 60.0  # the server lets hear of itself every 15 s while it works
+CONNECT_S = 10.0
+TRIES_S = 0.3, 1.0  # before a connection is tried again: a server that is started anew is away for a moment
+DOWNLOAD_BYTES = 64 * 1024 * 1024  # of one file that a tool made
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_PLAIN = re.compile(r"[\x20-\x7E]*")
+_BY_NAME = {c.kind: c for c in GLMError.__subclasses__() if c is not MissingExtra}
+_KINDS: dict[int, type[GLMError]] = {
+    400: InvalidRequest,
+    403: AuthError,
+    404: NotFound,
+    413: MediaTooLarge,
+    415: UnsupportedMedia,
+    429: RateLimited,
+    503: Overloaded,
+    507: ConfigError,
+}
+
+
+def address_of(url: str) -> str:
+    """The address of a server, without /mcp. Raises ConfigError."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        shown = "an address with a login" if "@" in url else repr(url)
+        raise ConfigError(f"{shown} is no address of a server", "Give it as https://glm.example.com")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/mcp')}"
+
+
+class SessionLost(Exception):
+    """The server does not know the id of this session any more."""
+
+
+class Upstream:
+    """One server. `base`: its address without /mcp."""
+
+    def __init__(self, base: str, token: str | None) -> None:
+        self.base = base
+        self._token = token
+        self._made: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        if self._made is not None:
+            await self._made.aclose()
+
+    @asynccontextmanager
+    async def asked(
+        self, message: Message, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[httpx.Response, AsyncIterator[Message]]]:
+        """A request of the protocol: the answer's headers, and what comes, the answer last. Leaving it cancels the request.
+
+        Raises GLMError, SessionLost.
+        """
+        sent = {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+            **headers,
+        }
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        async with self._request("POST", "/mcp", headers=sent, content=body) as response:
+            yield response, self._messages(response)
+
+    async def _messages(self, response: httpx.Response) -> AsyncIterator[Message]:
+        with self._failing():
+            if response.headers.get("content-type", "").startswith("text/event-stream"):
+                from httpx_sse import EventSource
+
+                async for event in EventSource(response).aiter_sse():
+                    if event.data:
+                        yield self._read(event.data)
+                return
+            body = await response.aread()
+        if body:
+            yield self._read(body)
+
+    def _read(self, text: str | bytes) -> Message:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict) or "jsonrpc" not in message:
+            raise self._no_server()
+        return message
+
+    async def json(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        """The answer of a plain request. Raises GLMError."""
+        async with self._request(method, path, **given) as response:
+            with self._failing():
+                body = await response.aread()
+        try:
+            found = json.loads(body)
+        except ValueError:
+            raise self._no_server() from None
+        return dict(found)
+
+    async def download(self, path: str) -> tuple[bytes, str]:
+        """A file, and its name. Raises GLMError."""
+        async with self._request("GET", path) as response:
+            pieces, size = [], 0
+            with self._failing():
+                async for piece in response.aiter_bytes():
+                    size += len(piece)
+                    if size > DOWNLOAD_BYTES:
+                        raise MediaTooLarge("what the tool made is too large to be fetched")
+                    pieces.append(piece)
+            return b"".join(pieces), _name(response.headers.get("content-disposition", ""))
+
+    @asynccontextmanager
+    async def _request(self, method: str, path: str, **given: Any) -> AsyncIterator[httpx.Response]:
+        """A response of success, or one that carries a message of the protocol. Raises GLMError, SessionLost."""
+        with self._failing():
+            client = self._client()
+            given["headers"] = {**self._own(), **given.get("headers", {})}
+            request = client.build_request(method, self.base + path, **given)
+            response = await self._sent(client, request)
+        try:
+            if response.status_code >= 300 and not await self._is_message(response):
+                raise await self._refused(response, path)
+            yield response
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(0.3):
+                await response.aclose()
+
+    async def _sent(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        import httpx
+
+        for wait_s in TRIES_S:
+            try:
+                return await client.send(request, stream=True)
+            except httpx.ConnectError as error:
+                if isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error):
+                    raise
+                await anyio.sleep(wait_s)
+        return await client.send(request, stream=True)
+
+    async def _is_message(self, response: httpx.Response) -> bool:
+        """Whether a refusal is the protocol's own, and to be passed on."""
+        with self._failing():
+            body = await response.aread()
+        return body.lstrip().startswith(b"{") and b'"jsonrpc"' in body
+
+    async def _refused(self, response: httpx.Response, path: str) -> Exception:
+        status = response.status_code
+        try:
+            said = response.json()
+            error, words = str(said["error"]), clean(str(said["error_description"]), 600)
+        except (ValueError, KeyError, TypeError):
+            error = words = ""
+        if error == "unknown_session":
+            return SessionLost()
+        if status == 401:
+            hint = "Put it into GLM_CONNECT_TOKEN of this host's entry, or ask whoever runs the server for a new one."
+            what = "took no token" if not self._token else "does not take the token"
+            return AuthError(f"{self.base} {what} ({words or 'HTTP 401'})", hint)
+        if not words and (status in (404, 405) or status < 400):
+            return self._no_server()
+        kind = _BY_NAME.get(error) or _KINDS.get(status, UpstreamError)
+        hint = "" if words else "Try again in a moment."
+        if status == 429 and (after := response.headers.get("retry-after", "")):
+            hint = f"Try again in {clean(after, 40)} s."
+        known, _, rest = words.partition(": ")  # of our own errors, which say their kind
+        words = rest if rest and known == error else words
+        return kind(f"{self.base}{path} refused it: {words or f'HTTP {status}'}", hint)
+
+    def _no_server(self) -> ConfigError:
+        return ConfigError(
+            f"{self.base} is not a glm-mcp server, or another version of one",
+            "Check the address: the one of `glm-mcp serve --http`, with or without /mcp.",
+        )
+
+    def _failing(self) -> _Failing:
+        return _Failing(self.base)
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._made is None:
+            import httpx
+
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=10, keepalive_expiry=30)
+            self._made = httpx.AsyncClient(timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S), limits=limits)
+        return self._made
+
+    def _own(self) -> dict[str, str]:
+        mine = {"User-Agent": f"glm-mcp-connect/{__version__}", "X-GLM-Connect": __version__}
+        return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
+
+
+class _Failing:
+    """Inside it, what the library says of a broken connection becomes an error of ours."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        import httpx
+
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+            raise ConfigError(f"{self._base} is no address of a server", "Check it.") from error
+        if not isinstance(error, httpx.TransportError):
+            return
+        why = str(error.__cause__ or error)
+        if isinstance(error, httpx.TimeoutException):
+            what = (
+                "did not answer in time"
+                if isinstance(error, httpx.ConnectTimeout)
+                else "has been silent for too long"
+            )
+            raise NetworkError(
+                f"{self._base} {what}", "Call again; if it stays so, ask whoever runs it."
+            ) from error
+        if "CERTIFICATE_VERIFY" in why or "certificate" in why:
+            raise NetworkError(
+                f"the certificate of {self._base} is not trusted ({clean(why, 160)})",
+                "Set SSL_CERT_FILE to the certificate of your company's authority, or mend the server's.",
+            ) from error
+        if "SSL" in why or "TLS" in why:
+            raise NetworkError(
+                f"{self._base} does not speak TLS as expected ({clean(why, 120)})",
+                "Check http:// against https://.",
+            ) from error
+        if isinstance(error, httpx.ConnectError):
+            raise NetworkError(
+                f"{self._base} cannot be reached ({clean(why, 120)})",
+                "Check the address, and whether the server runs and this machine is in its network (VPN, proxy).",
+            ) from error
+        raise NetworkError(f"the connection to {self._base} broke", "Call again.") from error
+
+
+def header_value(text: str) -> str:
+    """As the protocol writes a name into a header (2026-07-28, streamable HTTP, standard headers)."""
+    if _PLAIN.fullmatch(text) and text == text.strip() and not text.startswith("=?base64?"):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
+
+
+def _name(disposition: str) -> str:
+    coded = re.search(r"filename\*=utf-8''([^;]+)", disposition, re.IGNORECASE)
+    plain = re.search(r'filename="([^"]*)"', disposition)
+    return unquote(coded[1]) if coded else plain[1] if plain else ""

@@ -1,0 +1,160 @@
+"""The cache: private folders (0700) of files kept for a while, `area/owner/name`, so that whose a file is needs no list.
+
+    outputs    what the tools made     7 days, or 500 MB with the next, of all owners together
+    parts      finished parts of long work
+    files      what callers over HTTP have sent     24 hours
+
+Several processes may share the folders, also over a network. Every method may block; call it from a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from glm_mcp.atomic_files import FoundFile, list_files, private_folder, write_part
+from glm_mcp.errors import ConfigError
+
+MAX_BYTES = 500 * 1000 * 1000
+MAX_AGE_DAYS = 7.0
+FILES_HOURS = 24.0
+OUTPUTS, PARTS, FILES = "outputs", "parts", "files"
+
+_OWNER = re.compile(r"[0-9a-f]{16}")
+_STALE_S = 3600.0  # a temporary file that nobody has written to for so long is of a process that died
+_SWEEP_S = 600.0  # shortest time between two sweeps of one process
+
+_log = logging.getLogger(__name__)
+
+
+class Cache:
+    """The folders of one server, of every owner. An owner is 16 hex digits."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_age_days: float = MAX_AGE_DAYS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`max_bytes`, `max_age_days`: of outputs and parts."""
+        self.max_bytes = max_bytes
+        self.clock = clock
+        days = {OUTPUTS: max_age_days, PARTS: max_age_days, FILES: FILES_HOURS / 24}
+        self.max_age_s = {area: each * 86_400 for area, each in days.items()}
+        self.root = root
+        self._checked: dict[tuple[str, ...], Path] = {}
+        self._swept: float | None = None
+        self._since = 0
+
+    def folder(self, area: str, owner: str) -> Path:
+        """An owner's folder, made at first use. Raises ConfigError."""
+        if not _OWNER.fullmatch(owner):
+            raise ValueError("an owner becomes a part of paths")
+        return self._made((area, owner), lambda: private_folder(self._area(area) / owner))
+
+    def put(self, area: str, owner: str, name: str, raw: bytes) -> None:
+        """Writes a private file, whole or not at all. Raises ConfigError."""
+        path = self.folder(area, owner) / name
+        try:
+            write_part(path, raw, 0o600).replace(path)
+        except OSError as error:
+            raise cannot_keep(error) from error
+        self.touch(path)
+        self.grown(len(raw))
+
+    def touch(self, path: Path) -> None:
+        """Lets the time of a file begin anew."""
+        now = self.clock()
+        os.utime(path, (now, now))
+
+    def entries(self, area: str, owner: str) -> list[FoundFile]:
+        """An owner's files that have not expired. Links are none of them."""
+        oldest = self.clock() - self.max_age_s[area]
+        return [f for f in list_files(self.folder(area, owner)) if f.modified >= oldest]
+
+    def grown(self, size: int) -> None:
+        """So many bytes came in: sweeps now and then."""
+        self._since += size
+        due = self._swept is None or self.clock() - self._swept >= _SWEEP_S
+        if due or self._since > self.max_bytes // 20:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Removes what is older than its limit, then the oldest outputs and parts until the rest fits, of all owners."""
+        self._swept, self._since = self.clock(), 0
+        for entry in self._everyones(FILES):
+            if self._is_stale(entry, FILES):
+                _remove(entry.path)
+        files = [(entry, area) for area in (OUTPUTS, PARTS) for entry in self._everyones(area)]
+        total = sum(entry.size for entry, _ in files)
+        for entry, area in sorted(files, key=lambda found: found[0].modified):
+            if (self._is_stale(entry, area) or total > self.max_bytes) and _remove(entry.path):
+                total -= entry.size
+
+    def _is_stale(self, entry: FoundFile, area: str) -> bool:
+        age = self.clock() - entry.modified
+        return age > (_STALE_S if entry.name.endswith(".part") else self.max_age_s[area])
+
+    def _everyones(self, area: str) -> Iterator[FoundFile]:
+        """The files of all owners; folders that have been empty for long are taken away."""
+        folder = self._area(area)
+        yield from list_files(folder)
+        with contextlib.suppress(OSError), os.scandir(folder) as found:
+            for each in [e for e in found if e.is_dir(follow_symlinks=False) and _OWNER.fullmatch(e.name)]:
+                files = list_files(Path(each.path))
+                yield from files
+                with contextlib.suppress(OSError):
+                    if not files and self.clock() - each.stat().st_mtime > self.max_age_s[area]:
+                        Path(each.path).rmdir()
+
+    def _area(self, area: str) -> Path:
+        """Where the cache cannot be written, a private temporary folder."""
+        return self._made((area,), lambda: self._area_folder(area))
+
+    def _area_folder(self, area: str) -> Path:
+        try:
+            return private_folder(self.root / area)
+        except OSError as error:
+            _log.warning(
+                "the cache %s cannot be used (%s): kept files go to a temporary folder",
+                self.root,
+                error.strerror,
+            )
+            return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+
+    def _made(self, key: tuple[str, ...], make: Callable[[], Path]) -> Path:
+        known = self._checked.get(key)
+        if known is not None and known.is_dir():
+            return known
+        try:
+            folder = self._checked[key] = make()
+        except OSError as error:
+            raise ConfigError(
+                "nothing can be kept: neither the cache nor a temporary folder can be written",
+                "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
+            ) from error
+        return folder
+
+
+def cannot_keep(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"nothing can be kept now ({error.strerror or 'the system refuses'})",
+        "Free some space on the disk of the server's cache.",
+    )
+
+
+def _remove(path: Path) -> bool:
+    """Whether it has gone by this; another process may have swept it."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True

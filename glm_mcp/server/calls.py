@@ -1,0 +1,100 @@
+"""One call of a tool: within its deadline and its caller's limits, and every failure a result that can be read."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.glm.progress import Progress
+from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.threads import give_back_soon, in_thread
+from glm_mcp.tools.arguments import is_much, read_in_time
+from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
+from glm_mcp.uploads import curl_line
+
+if TYPE_CHECKING:
+    from glm_mcp.server.app import App, Context
+
+GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+
+log = logging.getLogger(__name__)
+
+
+async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
+    """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
+
+    async def send(step: float, message: str) -> None:
+        await context.session.report_progress(step, None, message)
+
+    # A client that gives no token hears nothing; one in this process gives none and listens.
+    progress = Progress(send, app.on_text)
+    client, caller = app.client_of(context), app.caller_of(context)
+    deadline = anyio.current_time() + client.deadline_s
+    address = app.address_of(context)
+    sandbox = app.sandbox.uploading(curl_line(address, token=caller is not LOCAL)) if address else app.sandbox
+    outputs = app.outputs_of(caller)
+    deps = Deps(app.settings, app.glm, sandbox, outputs, client, progress, deadline, address)
+    content: Content | None = None
+
+    def late() -> Content:
+        return failure(
+            TimedOut(
+                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
+                "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
+            ),
+            deps,
+        )
+
+    async with anyio.create_task_group() as group:
+        if context.request is None or "progress_token" in (context.meta or {}):
+            group.start_soon(progress.run)
+        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
+            try:
+                await app.look_at_key()
+                args = await read_in_time(tool.name, tool.args, arguments)
+                async with app.admitted(caller, progress) as glm:
+                    await glm.meet()
+                    taught: GLMError | None = None
+                    while content is None:
+                        try:
+                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                        except GLMError as error:
+                            taught = lesson(error, taught)
+            except GLMError as error:
+                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
+            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+                log.exception("%s failed", tool.name)
+                defect = f"{tool.name} failed by a defect of this server"
+                content = failure(InternalError(defect, "Please report it, with the log."), deps)
+        group.cancel_scope.cancel()
+    content = content or late()
+    _log_call(app, tool, caller, arguments, content)
+    if is_much(arguments):
+        give_back_soon()
+    return content
+
+
+def _log_call(
+    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
+) -> None:
+    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    facts = content.meta.get("glm", {})
+    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
+    ident = facts.get("error", facts).get("request_id", "-")
+    whose = f" for {caller.name}" if caller is not LOCAL else ""
+    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
+    if app.settings.log_content:
+        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
+
+
+async def _fitted(result: ToolResult, deps: Deps) -> Content:
+    """Fitting writes files, and takes a while for long texts."""
+    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
+        return await in_thread(fit, result, deps)
+    return fit(result, deps)

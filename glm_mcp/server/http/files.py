@@ -1,0 +1,146 @@
+"""Files of callers over HTTP: uploaded at /files, what the tools made at /outputs/ID. Each caller has their own alone; to
+anybody else they are not there.
+
+    POST /files                    a form with one file, or its bytes as they are with ?name=
+    GET  /files?sha256=…&name=…    the same answer, where a file of these contents and this name is here already
+    GET, DELETE /files/ID          GET /outputs/ID
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.media.sources.resolve import admitted
+from glm_mcp.outputs import Outputs
+from glm_mcp.server.http.forms import FormFile
+from glm_mcp.server.resources import mime_of
+from glm_mcp.threads import in_thread
+from glm_mcp.uploads import LARGEST, MIB, Incoming, Upload
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    from glm_mcp.server.app import App
+
+WRITTEN = MIB  # bytes that are hashed and written in one go
+_STATUS = {
+    "not_found": 404,
+    "media_too_large": 413,
+    "unsupported_media": 415,
+    "forbidden_path": 403,
+    "quota": 507,
+    "config": 507,
+}
+# A browser that is led here shows nothing of it and runs nothing in it.
+_ATTACHED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, no-store",
+}
+
+Serves = Callable[["Request", Outputs], Awaitable["Response"]]
+
+
+def routes(app: App) -> list[Route]:
+    from starlette.routing import Route
+
+    def serving(serve: Serves) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            from starlette.requests import ClientDisconnect
+            from starlette.responses import JSONResponse, Response
+
+            caller = request.scope["state"]["caller"]
+            with app.hiding(caller).applied():
+                try:
+                    return await serve(request, app.outputs_of(caller))
+                except GLMError as error:
+                    shown = {"error": error.kind, "error_description": str(error)}
+                    return JSONResponse(shown, _STATUS.get(error.kind, 400))
+                except ClientDisconnect:  # nobody hears it
+                    return Response(status_code=400)
+
+        return endpoint
+
+    return [
+        Route("/files", serving(_upload), methods=["POST"]),
+        Route("/files", serving(_known), methods=["GET"]),
+        Route("/files/{ident}", serving(_file), methods=["GET"]),
+        Route("/files/{ident}", serving(_remove), methods=["DELETE"]),
+        Route("/outputs/{ident}", serving(_output), methods=["GET"]),
+    ]
+
+
+async def _upload(request: Request, outputs: Outputs) -> Response:
+    chunks: AsyncIterator[bytes] = request.stream()
+    name = request.query_params.get("name", "")
+    form = None
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        form = FormFile(request.headers["content-type"])
+        chunks = form.read(chunks)
+    declared = 0 if form else int(request.headers.get("content-length", 0))
+    incoming: Incoming | None = None
+    waiting = bytearray()
+    try:
+        async for chunk in chunks:
+            if incoming is None:
+                # A form's own name for its file is known with the first of its bytes.
+                given = name or (form.name if form else "") or "file"
+                incoming = await in_thread(outputs.uploads.begin, given, declared)
+            waiting += chunk
+            if len(waiting) >= WRITTEN:
+                await in_thread(incoming.write, waiting)
+                waiting = bytearray()
+        if incoming is None:
+            raise InvalidRequest("no file came", "Send one: curl -F file=@PATH, or its bytes as the body.")
+        await in_thread(incoming.write, waiting)
+        upload = await in_thread(incoming.finish, _admitted)
+        return _told(upload, incoming.sha256)
+    finally:
+        if incoming is not None:
+            incoming.discard()
+
+
+def _admitted(file: Any, size: int, name: str) -> None:
+    admitted(file, size, name, "any", LARGEST)
+
+
+async def _known(request: Request, outputs: Outputs) -> Response:
+    digest, name = request.query_params.get("sha256", ""), request.query_params.get("name", "")
+    return _told(await in_thread(outputs.uploads.known, digest, name), digest.lower())
+
+
+def _told(upload: Upload, digest: str) -> Response:
+    from starlette.responses import JSONResponse
+
+    until = datetime.fromtimestamp(upload.until, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    shown = {"uri": upload.uri, "id": upload.id, "name": upload.name, "bytes": upload.size}
+    return JSONResponse({**shown, "sha256": digest, "until": until})
+
+
+async def _file(request: Request, outputs: Outputs) -> Response:
+    upload = await in_thread(outputs.uploads.find, request.path_params["ident"])
+    return _attachment(upload.path, upload.name)
+
+
+async def _remove(request: Request, outputs: Outputs) -> Response:
+    from starlette.responses import Response
+
+    await in_thread(outputs.uploads.remove, request.path_params["ident"])
+    return Response(status_code=204)
+
+
+async def _output(request: Request, outputs: Outputs) -> Response:
+    path = await in_thread(outputs.find, request.path_params["ident"])
+    return _attachment(path, path.name.partition(".")[2])
+
+
+def _attachment(path: Path, name: str) -> Response:
+    from starlette.responses import FileResponse
+
+    return FileResponse(path, filename=name, media_type=mime_of(name), headers=_ATTACHED)
