@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from support.http_server import ACCEPT, MODERN, called_now
 from support.processes import until
 from support.team import Colleague, Team, team
 
+from glm_mcp.samples import FOLDER
 from glm_mcp.server.http.tokens import new_token
 from glm_mcp.simulator import Fault
 
@@ -139,6 +141,37 @@ async def test_the_session_and_the_cancel_of_another_are_not_known(shared: Team,
         assert not shared.sim.received[-1].disconnected
         assert (await hers.http.post("/mcp", json=cancel)).status_code == 202
         await anyio.to_thread.run_sync(shared.sim.wait, lambda got: got[-1].disconnected)
+
+
+def test_the_files_and_outputs_of_another_are_not_found(shared: Team, ada: str, bob: str) -> None:
+    picture = FOLDER / "photo.jpg"
+    given = {"file": (picture.name, picture.read_bytes())}
+    upload = httpx.post(f"{shared.url}/files", files=given, headers=bearer(ada), trust_env=False).json()
+    drawn = called_now("generate_image", prompt="a lighthouse")
+    answer = ask(shared, {**drawn["headers"], **bearer(ada)}, json=drawn["json"])
+    output = re.findall(r"glm://outputs/([0-9a-f]+)", answer.text)[0]
+
+    def get(path: str, token: str) -> httpx.Response:
+        return httpx.get(f"{shared.url}{path}", headers=bearer(token), trust_env=False, timeout=20)
+
+    for path in (f"/files/{upload['id']}", f"/outputs/{output}"):
+        for _ in range(4):  # at whichever replica
+            assert get(path, ada).status_code == 200
+            refused(get(path, bob), 404, "not_found")
+    assert get(f"/files/{upload['id']}", ada).content == picture.read_bytes()
+    seen = shared.token("eve", "--tools", "describe_image")
+    shown = called_now("describe_image", images=upload["uri"], prompt="What is it?")
+    answer = ask(shared, {**shown["headers"], **bearer(seen)}, json=shown["json"])
+    shared.command("token", "revoke", "eve")
+    assert '"isError":true' in answer.text
+    assert "not_found" in answer.text
+
+
+def test_a_file_that_is_too_large_is_refused(shared: Team, ada: str) -> None:
+    head = f"POST /files HTTP/1.1\r\nHost: glm.test\r\nAuthorization: Bearer {ada}\r\nContent-Type: image/png\r\n"
+    with socket.create_connection(("127.0.0.1", shared.front.port), timeout=20) as client:
+        client.sendall(f"{head}Content-Length: {202 * MIB}\r\n\r\n".encode())
+        assert b" 413 " in client.recv(1_000)
 
 
 async def test_a_tool_that_a_token_may_not_use_is_not_there(shared: Team, bob: str) -> None:
