@@ -29,6 +29,7 @@ class Team:
     env: dict[str, str] = field(default_factory=dict)
     replicas: list[tuple[str, Process]] = field(default_factory=list)
     nginx: Nginx | None = None
+    redis: RedisServer | None = None
 
     @property
     def url(self) -> str:
@@ -58,7 +59,7 @@ def team(*changes: tuple[str, str], **variables: str) -> Iterator[Team]:
         # Short: a socket's path has a hundred characters.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(RedisServer(folder))
-        made = Team(folder, stack.enter_context(Simulator(Switches(concurrency=100))))
+        made = Team(folder, stack.enter_context(Simulator(Switches(concurrency=100))), redis=redis)
         made.env = environment(
             folder / "home",
             made.sim,
