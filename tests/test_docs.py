@@ -31,7 +31,7 @@ from glm_mcp.tools.arguments import AnswerArgs, Arg, arguments_of, read
 from glm_mcp.tools.tasks import DOCUMENT, IMAGE, VIDEO
 
 PAGES = ("README.md", "README.zh-CN.md")
-OTHER_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "docs/self-hosted.md")
+OTHER_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "docs/self-hosted.md", "docs/team.md")
 
 # Every row, scenario and tab of the vendor's model pages, by its own name.
 SCENARIOS = (

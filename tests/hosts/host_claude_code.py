@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hosts.clients import CALLS, COMMAND, MARKS, OTHER, Home, home, needs, write
+from hosts.clients import CALLS, COMMAND, LIMIT_S, MARKS, OTHER, Home, home, needs, write
 from hosts.models import DONE, Call, Model, messages, messages_results
 from support.processes import environment, over_http
 
@@ -24,7 +24,7 @@ def all_five_reach_the_model(
     with Model(calls, messages) as model:
         done = here.run(
             claude, "-p", "go", "--allowedTools", "mcp__glm__*", "--output-format", "json",
-            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy", **variables,
+            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy", limit_s=LIMIT_S, **variables,
         )  # fmt: skip
     assert done.code == 0, done.text
     assert DONE in done.out
