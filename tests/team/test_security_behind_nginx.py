@@ -77,12 +77,11 @@ def test_without_a_token_nothing_is_served(shared: Team) -> None:
         refused(ask(shared, {}, path, content=b""), 401, "unauthorized")
 
 
-@pytest.mark.parametrize("token", ["glm_" + "a" * 49, "guess", new_token()])
 @pytest.mark.parametrize("size", [0, 20 * MIB])
-def test_a_wrong_token_is_refused(token: str, size: int, shared: Team, ada: str) -> None:
-    assert ada != token
+def test_a_wrong_token_is_refused(size: int, shared: Team, ada: str) -> None:
     body: dict[str, Any] = {"content": b" " * size} if size else {}
-    assert "not valid" in refused(ask(shared, bearer(token), **body), 401, "invalid_token")
+    for token in ("glm_" + "a" * 49, "guess", new_token(), ada[:-1]):
+        assert "not valid" in refused(ask(shared, bearer(token), **body), 401, "invalid_token")
 
 
 def test_a_token_is_revoked_and_expires_at_every_replica_while_they_run(shared: Team) -> None:
