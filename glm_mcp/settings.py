@@ -26,7 +26,7 @@ from pydantic import (
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
-from glm_mcp.settings_team import TeamSettings
+from glm_mcp.settings_team import TeamSettings, bearer_token
 from glm_mcp.settings_team import setting as _setting
 from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
 
@@ -36,7 +36,9 @@ KEY_PAGE = "https://bigmodel.cn/usercenter/proj-mgmt/apikeys"
 
 # What the form of the desktop bundle leaves where nothing was filled in, and settings whose default does no harm.
 _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
-_SECRETS = frozenset({"api_key", "http_token", "session_secret", "more_keys", "redis_url", "connect_token"})
+_SECRETS = frozenset(
+    {"api_key", "http_token", "session_secret", "metrics_token", "more_keys", "redis_url", "connect_token"}
+)
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
@@ -209,12 +211,8 @@ class _OwnSettings(BaseModel):
 
     @field_validator("http_token")
     @classmethod
-    def _bearer_token(cls, value: SecretStr | None) -> SecretStr | None:
-        # RFC 6750, section 2.1: what a client can send in the header.
-        word = value.get_secret_value() if value else "-" * 16
-        if len(word) < 16 or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", word):
-            raise ValueError("no token")
-        return value
+    def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return bearer_token(value)
 
     @property
     def key(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
@@ -24,8 +24,16 @@ def setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> An
     )
 
 
+def bearer_token(value: SecretStr | None) -> SecretStr | None:
+    """The token, where a client can send it in the header (RFC 6750, section 2.1). Raises ValueError."""
+    word = value.get_secret_value() if value else "-" * 16
+    if len(word) < 16 or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", word):
+        raise ValueError("no token")
+    return value
+
+
 class TeamSettings(BaseModel):
-    """By which names it is reached over HTTP, who is let in, and whose keys are used."""
+    """By which names it is reached over HTTP, who is let in, whose keys are used, and what it tells of itself."""
 
     public_url: str | None = setting(
         "GLM_PUBLIC_URL",
@@ -112,6 +120,40 @@ class TeamSettings(BaseModel):
         "redis://[:password@]host:port/number, rediss:// or unix://path",
         "Redis or Valkey in which several servers with one key share their limits and what they know of each model. Unset: one process keeps them.",
     )
+
+    metrics_token: SecretStr | None = setting(
+        "GLM_METRICS_TOKEN",
+        None,
+        "a word of 16 or more letters, digits and -._~+/",
+        "Bearer token that may read `/metrics` of `serve --http`. Unset: programs of the same machine may, without one.",
+    )
+    drain_s: float = setting(
+        "GLM_DRAIN_S",
+        0.0,
+        "seconds, 0 to 3600",
+        "How long `serve --http`, told to stop, lets calls that run come to their end; new ones are refused meanwhile.",
+        ge=0,
+        le=3600,
+    )
+    log_format: Literal["text", "json"] | None = setting(
+        "GLM_LOG_FORMAT", None, "text or json", "Form of the log where `--log-format` does not say: text."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] | None = setting(
+        "GLM_LOG_LEVEL",
+        None,
+        "debug, info, warning or error",
+        "What the log holds where `--log-level` does not say: warning. From info on one line a call.",
+    )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _bearer_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return bearer_token(value)
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _small_letters(cls, value: Any) -> Any:
+        return unquoted(value).lower() if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod

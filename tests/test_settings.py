@@ -47,6 +47,10 @@ GOOD: dict[str, tuple[str, Any]] = {
     "GLM_CALLER_KEYS": ("1", True),
     "GLM_API_KEYS": (f"{KEY},second-key-of-ours", (KEY, "second-key-of-ours")),
     "GLM_REDIS_URL": ("redis://:hunter2@redis.example:6379/1", "redis://:hunter2@redis.example:6379/1"),
+    "GLM_METRICS_TOKEN": ("sixteen-characters", "sixteen-characters"),
+    "GLM_DRAIN_S": ("20", 20.0),
+    "GLM_LOG_FORMAT": ("JSON", "json"),
+    "GLM_LOG_LEVEL": ("info", "info"),
 }
 WRONG = [
     ("GLM_BASE_URL", "openai"),
@@ -66,6 +70,10 @@ WRONG = [
     ("GLM_MAX_VIDEO_MB", "inf"),
     ("GLM_MAX_VIDEO_MB", "-1"),
     ("GLM_STRUCTURED", "2"),
+    ("GLM_DRAIN_S", "-1"),
+    ("GLM_DRAIN_S", "nan"),
+    ("GLM_LOG_FORMAT", "xml"),
+    ("GLM_LOG_LEVEL", "loud"),
     ("GLM_TOOLS", "chat,paint"),
     ("GLM_TOOLS", ","),
     ("GLM_SIMULATE", "sure"),

@@ -187,7 +187,7 @@ def test_nobody_writes_a_line_of_their_own_into_the_log(form: str, sim: Simulato
         if form == "json":
             assert json.loads(line)["level"] == "info"
         else:
-            assert re.match(r"\d\d:\d\d:\d\d INFO glm_mcp\.server\.calls: (chat|read_document)", line)
+            assert re.match(r"\d\d:\d\d:\d\d INFO glm_mcp\.server\.(calls|tally): (chat|read_document)", line)
     assert sum("forged" in line for line in lines) >= 2
 
 

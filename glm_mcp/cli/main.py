@@ -20,6 +20,7 @@ from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.log import FORMATS, LEVELS, configure
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+LEVEL, FORMAT = "warning", "text"
 
 
 class _Group(click.Group):
@@ -48,18 +49,16 @@ class _Group(click.Group):
 @click.option(
     "--log-level",
     type=click.Choice(LEVELS),
-    default="warning",
-    show_default=True,
-    help="What goes to stderr.",
+    help="What goes to stderr; else GLM_LOG_LEVEL, or warning.",
 )
-@click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--log-format", type=click.Choice(FORMATS), help="Else GLM_LOG_FORMAT, or text.")
 @click.pass_context
-def cli(ctx: click.Context, env_file: Path | None, log_level: str, log_format: str) -> None:
+def cli(ctx: click.Context, env_file: Path | None, log_level: str | None, log_format: str | None) -> None:
     """GLM models as MCP tools: chat, describe_image, analyze_video, read_document, generate_image.
 
     Without a command: serve over stdio, as an agent starts it.
     """
-    configure(log_level, log_format)
+    configure(log_level or LEVEL, log_format or FORMAT)
     ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
         _stdio(ctx)
@@ -77,9 +76,15 @@ def _settings(ctx: click.Context) -> Any:
 
     _collect_again()
     settings = load(ctx.obj["env_file"])
-    if settings.log_content:
-        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    _log_as_set(ctx, settings)
     return settings
+
+
+def _log_as_set(ctx: click.Context, settings: Any) -> None:
+    """The log by the flags, else by the settings."""
+    level = ctx.obj["log_level"] = ctx.obj["log_level"] or settings.log_level or LEVEL
+    form = ctx.obj["log_format"] or settings.log_format or FORMAT
+    configure(level, form, content=settings.log_content)
 
 
 def _stdio(ctx: click.Context) -> None:
@@ -107,8 +112,7 @@ def _stdio(ctx: click.Context) -> None:
     settings, wrong = load_what_is_right(env_file)
     if wrong:
         click.echo(str(wrong), err=True)
-    if settings.log_content:
-        configure(ctx.obj["log_level"], ctx.obj["log_format"], content=True)
+    _log_as_set(ctx, settings)
     app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

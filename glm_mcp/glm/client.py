@@ -105,7 +105,7 @@ class GLMClient:
         secret = f"{self.home.url}\n{self.settings.key or ''}"
         self._account = shared.account(secret, self._pace.rest) if shared else None
         self.health = self._account.health if self._account else Health(self._pace.rest)
-        self._limiters: dict[str, Limits] = {}
+        self.limiters: dict[str, Limits] = {}
 
     def apart(self, own: SecretStr | None = None) -> GLMClient:
         """One that learns by itself, as for another key: `own`, of this server; without it, a caller's, which it does not
@@ -151,6 +151,8 @@ class GLMClient:
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
         answer.fallback = instead_of(first, answer, self._why_unasked(first))
+        if answer.fallback:
+            self.meter.stood_in(answer.model)
         return answer
 
     async def generate_image(self, body: dict[str, Any], job: Job, progress: Progress) -> Drawing:
@@ -261,12 +263,12 @@ class GLMClient:
         return self.shared.running() if self.shared else nullcontext()
 
     def limiter(self, model: str) -> Limits:
-        if model not in self._limiters:
+        if model not in self.limiters:
             ceiling = self.settings.max_concurrency
             start, account = ceiling or self.card(model).concurrency, self._account
             made = account.limiter(model, start, ceiling) if account else Limiter(start, ceiling)
-            self._limiters[model] = made
-        return self._limiters[model]
+            self.limiters[model] = made
+        return self.limiters[model]
 
     @property
     def fetches(self) -> bool:

@@ -100,6 +100,8 @@ class Race(Generic[T]):
         model.phase, model.since = Phase.SILENT, now
         model.tries += 1
         self._refusal = ""
+        if model.tries > 1:
+            self.meter.retried(model.card.id)
         self._changed.set()
         return True
 
@@ -108,7 +110,9 @@ class Race(Generic[T]):
         if model.phase is not Phase.SILENT:
             return
         model.phase = Phase.SPEAKING
-        self.health.spoke(model.card.id, anyio.current_time() - model.since)
+        took = anyio.current_time() - model.since
+        self.health.spoke(model.card.id, took)
+        self.meter.began(model.card.id, took)
         for name, scope in self._scopes.items():
             if name != model.card.id:
                 self._unheard.add(name)

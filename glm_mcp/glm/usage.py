@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.glm.stream import Usage
 
+BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+
+
+@dataclass(slots=True)
+class Times:
+    """How long something took: how often up to each of BOUNDS_S and beyond, and the sum in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total += seconds
+
+    def plus(self, other: Times) -> Times:
+        counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        return Times(counts, self.total + other.total)
+
 
 @dataclass(slots=True)
 class Used:
-    """One model's sums."""
+    """One model's sums. `retries`: asked once more in one call; `stood_in`: answered where another should have."""
 
     requests: int = 0
     answered: int = 0
@@ -21,6 +40,10 @@ class Used:
     cached: int = 0
     seconds: float = 0.0
     errors: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    stood_in: int = 0
+    times: Times = field(default_factory=Times)
+    first_bytes: Times = field(default_factory=Times)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -38,13 +61,14 @@ class Meter:
     def __init__(self, whole: Meter | None = None) -> None:
         self._whole = whole
         self._started = time.time()
-        self._models: dict[str, Used] = {}
+        self.models: dict[str, Used] = {}
 
     def count(self, attempt: dict[str, Any], usage: Usage | None = None) -> None:
         """One attempt, as the client writes it down: model, seconds, "ok" or a kind of error."""
-        used = self._models.setdefault(attempt["model"], Used())
+        used = self.of(attempt["model"])
         used.requests += 1
         used.seconds += attempt["s"]
+        used.times.add(attempt["s"])
         if attempt["outcome"] == "ok":
             used.answered += 1
         else:
@@ -56,11 +80,31 @@ class Meter:
         if self._whole is not None:
             self._whole.count(attempt, usage)
 
+    def of(self, model: str) -> Used:
+        return self.models.setdefault(model, Used())
+
+    def retried(self, model: str) -> None:
+        for meter in self._and_whole():
+            meter.of(model).retries += 1
+
+    def began(self, model: str, after_s: float) -> None:
+        """Its answer began after so long."""
+        for meter in self._and_whole():
+            meter.of(model).first_bytes.add(after_s)
+
+    def stood_in(self, model: str) -> None:
+        """It answered in the place of another."""
+        for meter in self._and_whole():
+            meter.of(model).stood_in += 1
+
+    def _and_whole(self) -> list[Meter]:
+        return [self] if self._whole is None else [self, *self._whole._and_whole()]  # noqa: SLF001 - its own class
+
     @property
     def tokens(self) -> int:
         """In and out, of all models."""
-        return sum(used.tokens_in + used.tokens_out for used in self._models.values())
+        return sum(used.tokens_in + used.tokens_out for used in self.models.values())
 
     def report(self) -> dict[str, Any]:
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))
-        return {"since": since, "models": {name: used.as_dict() for name, used in self._models.items()}}
+        return {"since": since, "models": {name: used.as_dict() for name, used in self.models.items()}}

@@ -24,6 +24,7 @@ from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
+from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
 from glm_mcp.server.callers import LOCAL, Caller
@@ -33,6 +34,7 @@ from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.keys import Keys
 from glm_mcp.server.protocol import describe, instructions, result
+from glm_mcp.server.tally import Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
@@ -106,7 +108,7 @@ class App:
         folders = folders or Folders.here()
         cache = settings.cache_dir or folders.cache
         self.settings = settings
-        secrets = (settings.http_token, settings.session_secret, *settings.more_keys)
+        secrets = (settings.http_token, settings.session_secret, settings.metrics_token, *settings.more_keys)
         self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
@@ -117,6 +119,9 @@ class App:
         self.glm.key_help = "Whoever runs the server sets one there: `glm-mcp key`." if remote else own_help
         self.keys = Keys(self.glm, settings.more_keys)
         self.admission = admission_over(self.glm.shared)
+        own = (settings.chat_model, settings.vision_model, settings.image_model)
+        self.tally = Tally({*CARDS, *(name for name in own if name)})
+        self.kept_in = cache
         self.sandbox = Sandbox(
             cwd=folders.cwd,
             home=folders.home,
@@ -273,7 +278,8 @@ def build(app: App) -> Server[App]:
             if tool is None:
                 said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
                 raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
-            return result(await call(app, tool, context, params.arguments))
+            with app.tally.call(tool.name, caller) as now:
+                return result(await call(app, tool, context, params.arguments, now))
 
     schemas = {t.name: t.schema(app.reach) for t in app.tools}
 

@@ -10,7 +10,8 @@ import anyio
 
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.progress import Progress
-from glm_mcp.server.callers import LOCAL, Caller
+from glm_mcp.server.callers import LOCAL
+from glm_mcp.server.tally import Now
 from glm_mcp.threads import give_back_soon, in_thread
 from glm_mcp.tools.arguments import is_much, read_in_time
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
@@ -24,7 +25,7 @@ GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended f
 log = logging.getLogger(__name__)
 
 
-async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None) -> Content:
+async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any] | None, now: Now) -> Content:
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
@@ -57,6 +58,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 await app.look_at_key()
                 args = await read_in_time(tool.name, tool.args, arguments)
                 async with app.admitted(caller, progress) as glm:
+                    now.meter = glm.meter
                     await glm.meet()
                     taught: GLMError | None = None
                     while content is None:
@@ -71,26 +73,12 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
         group.cancel_scope.cancel()
-    content = content or late()
-    _log_call(app, tool, caller, arguments, content)
+    now.content = content = content or late()
+    if app.settings.log_content:
+        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
     if is_much(arguments):
         give_back_soon()
     return content
-
-
-def _log_call(
-    app: App, tool: Tool, caller: Caller, arguments: dict[str, Any] | None, content: Content
-) -> None:
-    """What was called and what came of it; what was asked and answered only where GLM_LOG_CONTENT allows it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
-    facts = content.meta.get("glm", {})
-    outcome = facts.get("error", {}).get("kind", "failed") if content.error else "ok"
-    ident = facts.get("error", facts).get("request_id", "-")
-    whose = f" for {caller.name}" if caller is not LOCAL else ""
-    log.info("%s%s: %s, %s characters, request id %s", tool.name, whose, outcome, len(content.text), ident)
-    if app.settings.log_content:
-        log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)
 
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:

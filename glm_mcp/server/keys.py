@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from pydantic import SecretStr
@@ -36,6 +36,11 @@ class Keys:
         self._calls = Counter[str]()
         self._unwell: dict[str, float] = {}
         self._theirs: OrderedDict[str, GLMClient] = OrderedDict()  # without the keys
+
+    @property
+    def more(self) -> Collection[GLMClient]:
+        """Those with the server's further keys."""
+        return self._more.values()
 
     @contextmanager
     def client(self, glm: GLMClient, caller: Caller) -> Iterator[GLMClient]:

@@ -50,14 +50,15 @@ class _Plain(logging.Formatter):
 
 
 class _JSON(logging.Formatter):
-    """One JSON object a record, cleaned as `_Plain` is."""
+    """One JSON object a record, cleaned as `_Plain` is, with what `extra={"facts": ...}` gave it by name."""
 
     def __init__(self, *, tracebacks: bool, content: bool) -> None:
         super().__init__()
         self.tracebacks, self.content = tracebacks, content
 
     def format(self, record: logging.LogRecord) -> str:
-        shown = {
+        facts: dict[str, Any] = getattr(record, "facts", {})
+        shown: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -65,6 +66,7 @@ class _JSON(logging.Formatter):
         }
         if ident := REQUEST.get():
             shown["request"] = ident
+        shown |= {name: _line(v) if isinstance(v, str) else v for name, v in facts.items()}
         info = record.exc_info
         if info and info[0]:
             shown["error"] = info[0].__name__

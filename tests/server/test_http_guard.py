@@ -130,7 +130,7 @@ def test_whoever_has_no_token_is_told_to_send_one(given: dict[str, str], guarded
         assert answer.json()["error_description"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/", "/mcp/more"])
+@pytest.mark.parametrize("path", ["/nothing", "/page", "/mcp/more"])
 def test_what_is_not_served_is_said_in_json(path: str, guarded: App) -> None:
     assert "/mcp" in refused(asked(guarded, path=path, headers=BEARER), 404, "not_found")
 

@@ -30,6 +30,13 @@ class Names:
     asks = True
     metadata: dict[str, object] | None = None
     metadata_path: str | None = None
+    has_marks = False
+
+    def mark(self, token: str) -> str | None:  # noqa: ARG002 - as Authenticates has it
+        return None
+
+    async def marked(self, mark: str) -> Caller | None:  # noqa: ARG002 - as above
+        return None
 
     async def authenticate(self, headers: Headers) -> Caller:
         name = dict(headers).get(b"authorization", b"").decode().removeprefix("Bearer ")

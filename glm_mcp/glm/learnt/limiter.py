@@ -37,6 +37,14 @@ class Limits(Protocol):
     def running(self) -> int:
         """Places held by this process."""
 
+    @property
+    def waiting(self) -> int:
+        """Calls of this process that wait for one."""
+
+    @property
+    def everywhere(self) -> tuple[int, int]:
+        """(running, waiting) over all processes that share the limit."""
+
     def slot(
         self, on_position: Hear, *, since: float, on_pause: Callable[[], None] = unheard
     ) -> AbstractAsyncContextManager[Grant]:
@@ -90,6 +98,14 @@ class Limiter:
     @property
     def running(self) -> int:
         return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def everywhere(self) -> tuple[int, int]:
+        return self.running, self.waiting
 
     @asynccontextmanager
     async def slot(

@@ -85,6 +85,10 @@ class SharedLimiter:
         return len(self._held)
 
     @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
     def everywhere(self) -> tuple[int, int]:
         """(running, waiting) over all replicas, as far as is known."""
         running, waiting = len(self._held), len(self._waiting)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,6 +21,9 @@ from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
 from glm_mcp.server.http.hosts import LOOPBACK, Hosts
 from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.metrics import Metrics
+from glm_mcp.server.http.page.routes import Page
+from glm_mcp.server.http.readiness import Readiness, ready
 from glm_mcp.server.http.replicas import Replicas
 from glm_mcp.server.http.running import Elsewhere, Running
 from glm_mcp.server.http.sessions import Sessions
@@ -30,11 +34,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-NOT_READY = 503
 FILES = 16_384
 GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
-
-Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 def application(
@@ -77,7 +78,9 @@ def application(
         *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),
         *(Route(path, _health(app), methods=["GET"]) for path in ("/health", "/healthz")),
         *files.routes(app),
-        Route("/readyz", _ready(readiness, running), methods=["GET"]),
+        Route("/readyz", ready(app.kept_in, readiness, running), methods=["GET"]),
+        Route("/metrics", Metrics(app, running), methods=["GET"]),
+        *Page(app, authenticator).routes(),
     ]
     starlette = Starlette(
         routes=routes,
@@ -118,19 +121,6 @@ def _health(app: App) -> Callable[[Request], Awaitable[Response]]:
     return health
 
 
-def _ready(readiness: Readiness | None, running: Running) -> Callable[[Request], Awaitable[Response]]:
-    from starlette.responses import JSONResponse
-
-    async def ready(_: Request) -> Response:
-        missing = dict(await readiness()) if readiness is not None else {}
-        if running.stopped:
-            missing["server"] = "it is being stopped"
-        shown = {"status": "not ready", "missing": missing} if missing else {"status": "ready"}
-        return JSONResponse(shown, NOT_READY if missing else 200)
-
-    return ready
-
-
 async def _not_served(_: Request, error: Exception) -> Response:
     from starlette.exceptions import HTTPException
     from starlette.responses import JSONResponse
@@ -169,10 +159,10 @@ def serve(
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    running = Running()
+    running, limits = Running(), replace(limits, drain_s=app.settings.drain_s)
     asgi = application(app, host=host, limits=limits, running=running)
     listening = _listen(host, port)
-    serving = server(asgi, running, limits, log_level=log_level)
+    serving = server(asgi, running, limits, log_level=log_level, alone=app.glm.shared is None)
 
     async def begin() -> None:
         async with app.glm.sharing():

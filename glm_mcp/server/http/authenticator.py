@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 import time
@@ -26,6 +27,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 SHARED = Caller("shared", owner_of("shared"))  # whoever has GLM_HTTP_TOKEN
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 KEY_HEADER = b"x-glm-api-key"
+_SHARED_MARK = "shared"
 LONGEST = 8_192  # characters of a token; one of an issuer has one or two thousand
 
 
@@ -120,6 +122,28 @@ class Authenticator:
             return self._with_key(await self._issuer.caller(token, holders.oidc), headers)
         raise self._invalid("the token is not valid")
 
+    @property
+    def has_marks(self) -> bool:
+        """Whether there are tokens that have one."""
+        return self._shared is not None or self._file.there
+
+    def mark(self, token: str) -> str | None:
+        """What stands for a token where it must not stand itself; None for what is none of this server's own."""
+        shared = self._shared.get_secret_value() if self._shared else ""
+        if shared and hmac.compare_digest(token.encode(), shared.encode()):
+            return _SHARED_MARK  # a hash of what a person made up could be guessed from
+        return _mark(digest(token)) if well_formed(token) else None
+
+    async def marked(self, mark: str) -> Caller | None:
+        """The caller whose token has that mark, as long as it lets them in."""
+        if mark == _SHARED_MARK:
+            return SHARED if self._shared else None
+        holders = await self._file.holders()
+        holder = next((h for h in holders.by_hash.values() if _mark(h.sha256) == mark), None)
+        if holder is None or (holder.expires is not None and self._now() >= holder.expires):
+            return None
+        return holder.caller
+
     def _with_key(self, caller: Caller, headers: list[tuple[bytes, bytes]]) -> Caller:
         """The caller with the key that they sent for the service, where that is allowed."""
         keys = [value.decode("latin-1").strip() for name, value in headers if name == KEY_HEADER]
@@ -136,3 +160,7 @@ class Authenticator:
         """Ends the connections to the issuer."""
         if self._issuer:
             await self._issuer.close()
+
+
+def _mark(sha256: str) -> str:
+    return hashlib.sha256(f"page\0{sha256}".encode()).hexdigest()[:32]

@@ -22,6 +22,7 @@ from glm_mcp.server.http.running import Running
 
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
+LOOK_S = 0.05  # how often it is looked whether the last request has ended
 TICKS = 4  # looks at the connections within the shortest of the times
 
 
@@ -135,12 +136,18 @@ class _Together:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server whose connections are watched, and which gives each request an answer before it ends."""
+    """A uvicorn server whose connections are watched, and which gives each request an answer before it ends.
 
-    def __init__(self, config: uvicorn.Config, watch: Watch, running: Running) -> None:
+    `alone`: no other replica can take its place. It then goes on listening while it is drained, so as to say what it is
+    doing; else it stops, and a balancer that finds no connection asks another.
+    """
+
+    def __init__(self, config: uvicorn.Config, watch: Watch, running: Running, *, alone: bool) -> None:
         super().__init__(config)
         self._watch = watch
         self._running = running
+        self._alone = alone
+        self._at_once = False
         self._watching: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: Any = None) -> None:
@@ -151,23 +158,41 @@ class Server(uvicorn.Server):
         # What is said of calls cut short is no news any more.
         for name in ("uvicorn.error", "mcp"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        end = threading.Timer(STOP_S + self._watch.limits.drain_s, os._exit, [128 + sig])
+        self._at_once = self.should_exit  # told again
+        self._running.close()
+        drain_s = 0.0 if self._at_once else self._watch.limits.drain_s
+        end = threading.Timer(STOP_S + drain_s, os._exit, [128 + sig])
         end.daemon = True
         end.start()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: Any = None) -> None:
-        for server in self.servers:
-            server.close()
-        # Here calls in flight are given `drain_s` to end by themselves.
+        with anyio.move_on_after(self._watch.limits.drain_s):
+            await self._drain()
+        self._stop_listening()
         with anyio.move_on_after(GRACE_S):
             await self._running.stop()
         if self._watching is not None:
             self._watching.cancel()
         await super().shutdown(sockets)
 
+    async def _drain(self) -> None:
+        """Until no request runs, or a second signal comes."""
+        if not self._alone:
+            self._stop_listening()
+            for connection in list(self.server_state.connections):
+                connection.shutdown()  # at once where nothing is asked on it, else after the answer
+        while self.server_state.tasks and not self._at_once:  # noqa: ASYNC110 - no event tells of either
+            await anyio.sleep(LOOK_S)
 
-def server(asgi: Any, running: Running, limits: Limits, *, log_level: str = "warning") -> Server:
+    def _stop_listening(self) -> None:
+        for server in self.servers:
+            server.close()
+
+
+def server(
+    asgi: Any, running: Running, limits: Limits, *, log_level: str = "warning", alone: bool = True
+) -> Server:
     """A server of an ASGI application, to be run with its sockets. `running`: what it ends when it is told to."""
     watch = Watch(limits)
     watched = type("WatchedConnection", (Connection,), {"watch": watch})
@@ -177,6 +202,7 @@ def server(asgi: Any, running: Running, limits: Limits, *, log_level: str = "war
         log_level=log_level,
         timeout_graceful_shutdown=GRACE_S,  # a client may hold its stream open for ever
         log_config=None,
+        access_log=False,  # the guard writes one line a request, without what stands in its address behind the path
         server_header=False,
     )
-    return Server(config, watch, running)
+    return Server(config, watch, running, alone=alone)

@@ -15,6 +15,7 @@ from glm_mcp.server.http.authenticator import Headers
 from glm_mcp.server.http.bodies import Bounded, too_large
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.page.routes import PATHS as PAGE
 from glm_mcp.server.http.refusal import Refused
 from glm_mcp.server.log import REQUEST
 from glm_mcp.settings import Settings
@@ -24,17 +25,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OPEN = frozenset({"/health", "/healthz", "/readyz"})
+OPEN = frozenset({"/health", "/healthz", "/readyz", "/metrics"})  # metrics ask for a token of their own
 _IDENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TOKENS = frozenset({"access_token", "token", "api_key", "apikey", "authorization", "key", "bearer"})
 
 
 class Authenticates(Protocol):
-    """Finds the caller of a request. `asks`: it wants a token; `metadata`, at `metadata_path`: what it says openly of itself."""
+    """Finds the caller of a request. `asks`: it wants a token; `metadata`, at `metadata_path`: what it says openly of itself.
+
+    A browser is not left the token but a mark of it: `has_marks`, `mark` and `marked` as in Authenticator.
+    """
 
     asks: bool
     metadata: dict[str, object] | None
     metadata_path: str | None
+
+    @property
+    def has_marks(self) -> bool: ...
+
+    def mark(self, token: str) -> str | None: ...
+
+    async def marked(self, mark: str) -> Caller | None: ...
 
     async def authenticate(self, headers: Headers) -> Caller:
         """Raises Refused."""
@@ -97,7 +108,7 @@ class Guard:
             if log.isEnabledFor(logging.INFO):
                 caller = state["caller"].name if "caller" in state else "-"
                 took = time.monotonic() - begun
-                log.info("%s %s: %s in %.2f s, for %s", scope["method"], scope["path"], status, took, caller)
+                _log(scope, status, took, caller)
             REQUEST.reset(token)
 
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Answer | None:
@@ -109,7 +120,7 @@ class Guard:
         if _TOKENS & {n.lower() for n, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)}:
             said = "A token in an address ends in logs. Send it in the header Authorization: Bearer TOKEN."
             return refusal(400, "invalid_request", said)
-        if path in OPEN:
+        if path in OPEN or (scope["method"], path) in PAGE:
             return None
         if self.authenticator.metadata is not None and path == self.authenticator.metadata_path:
             return Answer(200, self.authenticator.metadata)
@@ -147,3 +158,16 @@ def _ident(given: bytes) -> str:
     """The id that a proxy or client gave the request, else one of ours."""
     word = given.decode("latin-1")
     return word if _IDENT.fullmatch(word) else secrets.token_hex(8)
+
+
+def _log(scope: Scope, status: int, seconds: float, caller: str) -> None:
+    method, path = scope["method"], scope["path"]
+    facts = {
+        "event": "request",
+        "caller": caller,
+        "method": method,
+        "path": path,
+        "status": status,
+        "seconds": round(seconds, 3),
+    }
+    log.info("%s %s: %s in %.2f s, for %s", method, path, status, seconds, caller, extra={"facts": facts})

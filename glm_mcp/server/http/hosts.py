@@ -50,6 +50,11 @@ class Hosts:
         return name in self.named or parts.netloc == host or (self.local and name in LOOPBACK)
 
 
+def is_loopback(header: str) -> bool:
+    """Whether a Host header names this machine."""
+    return _name(header) in LOOPBACK
+
+
 def _name(header: str) -> str:
     match = _HOST.fullmatch(header)
     return (match["six"] or match["name"]).lower().rstrip(".") if match else ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CANCELLED = -32800  # the SDK's code for it on versions that want every request answered
 STOPPING = NetworkError("this server is being stopped, and the call was ended", "Call again in a moment.")
+CLOSED = NetworkError("this server is being stopped, and takes no new calls", "Call again in a moment.")
 
 
 class Elsewhere(Protocol):
@@ -50,7 +51,7 @@ class Running:
         if ctx.request_id is None or ctx.request is None:
             return await call_next(ctx)
         if self.stopped:
-            return _stopping(ctx)
+            return _refused(ctx, CLOSED)
         vars(ctx.request).pop(
             "_body", None
         )  # has been read; a large one would be held as long as the call runs
@@ -68,7 +69,7 @@ class Running:
             if request.stopped and not self._requests:
                 self._none_left.set()
         if request.stopped:
-            return _stopping(ctx)
+            return _refused(ctx, STOPPING)
         raise MCPError(CANCELLED, "Request cancelled")
 
     def cancel(self, key: str) -> bool:
@@ -78,9 +79,13 @@ class Running:
             request.scope.cancel()
         return request is not None
 
+    def close(self) -> None:
+        """Refuses what comes from now on; what runs goes on."""
+        self.stopped = True
+
     async def stop(self) -> None:
         """Ends all, each with an answer that says why, and refuses what comes after."""
-        self.stopped = True
+        self.close()
         for request in self._requests.values():
             request.stopped = True
             request.scope.cancel()
@@ -92,11 +97,11 @@ def key_of(session: Session, request_id: object) -> str:
     return f"{session.owner}/{session.nonce}/{json.dumps(request_id)}"
 
 
-def _stopping(ctx: ServerRequestContext[Any, Any]) -> HandlerResult:
+def _refused(ctx: ServerRequestContext[Any, Any], why: NetworkError) -> HandlerResult:
     if ctx.method != "tools/call":
-        raise MCPError(types.INTERNAL_ERROR, str(STOPPING))
+        raise MCPError(types.INTERNAL_ERROR, str(why))
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=str(STOPPING))],
+        content=[types.TextContent(type="text", text=str(why))],
         is_error=True,
-        _meta={"glm": {"error": STOPPING.as_meta()}},
+        _meta={"glm": {"error": why.as_meta()}},
     )

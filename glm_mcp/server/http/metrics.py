@@ -1,0 +1,238 @@
+"""`/metrics` for Prometheus: what this process has counted, put into its form when somebody asks.
+
+Until then its library is not imported. Labels are names of tools, models and kinds of errors, none of which a caller can
+choose; there is no caller among them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from glm_mcp import __version__
+from glm_mcp.errors import MissingExtra
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.usage import BOUNDS_S, Times
+from glm_mcp.server.app import App
+from glm_mcp.server.http.answers import refusal
+from glm_mcp.server.http.hosts import is_loopback
+from glm_mcp.server.http.running import Running
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
+    from starlette.types import Receive, Scope, Send
+
+_PROXY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
+
+
+class Metrics:
+    """The endpoint. With GLM_METRICS_TOKEN it answers whoever sends that; without, programs of this machine that come
+    straight to it.
+    """
+
+    def __init__(self, app: App, running: Running) -> None:
+        self._app, self._running = app, running
+        self._registry: CollectorRegistry | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        token = self._app.settings.metrics_token
+        if token is not None:
+            given = dict(scope["headers"]).get(b"authorization", b"").strip()
+            scheme, _, word = given.partition(b" ")
+            good = hmac.compare_digest(word.strip(), token.get_secret_value().encode())
+            if scheme.lower() != b"bearer" or not good:
+                said = "Send the header Authorization: Bearer TOKEN with the value of GLM_METRICS_TOKEN."
+                challenge = 'Bearer realm="glm-mcp metrics"'
+                await refusal(401, "unauthorized", said, www_authenticate=challenge).send(send)
+                return
+        elif not _of_this_machine(scope):
+            said = "Metrics are for programs of the server's own machine. Whoever runs it can set GLM_METRICS_TOKEN."
+            await refusal(403, "forbidden", said).send(send)
+            return
+        try:
+            body, kind = self._page()
+        except ImportError:
+            said = str(MissingExtra("http", "telling metrics"))
+            await refusal(501, "missing_extra", said).send(send)
+            return
+        headers = [(b"content-type", kind.encode()), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _page(self) -> tuple[bytes, str]:
+        from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, ProcessCollector
+        from prometheus_client.exposition import generate_latest
+
+        if self._registry is None:
+            self._registry = CollectorRegistry()
+            ProcessCollector(registry=self._registry)
+            self._registry.register(_Collector(self._app, self._running))
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _of_this_machine(scope: Scope) -> bool:
+    """Whether the request comes from it, and not through a proxy on it: one shows in its headers, or in the Host."""
+    headers = dict(scope["headers"])
+    peer = scope["client"][0] if scope.get("client") else ""
+    try:
+        near = ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        near = False
+    return near and is_loopback(headers.get(b"host", b"").decode("latin-1")) and not _PROXY & headers.keys()
+
+
+class _Collector:
+    """All but the process's own figures. Sums since the start of this process; each replica has its own."""
+
+    def __init__(self, app: App, running: Running) -> None:
+        self._app, self._running = app, running
+        self._name = app.tally.named
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
+
+        yield InfoMetricFamily("glm_mcp", "This server.", {"version": __version__})
+        stopping = GaugeMetricFamily("glm_mcp_stopping", "1 while it is being stopped.")
+        stopping.add_metric([], int(self._running.stopped))
+        yield stopping
+        if self._app.glm.shared is not None:
+            up = GaugeMetricFamily("glm_mcp_redis_up", "1 while Redis answers.")
+            up.add_metric([], int(self._app.glm.shared.state()["redis"] == "up"))
+            yield up
+        yield from self._calls()
+        yield from self._attempts()
+        yield from self._queues()
+        yield from self._health()
+
+    def _calls(self) -> Iterator[Metric]:
+        tally = self._app.tally
+        yield _counter(
+            "glm_mcp_calls",
+            "Calls of tools that ended, by outcome: ok, cancelled, or the kind of their error.",
+            ["tool", "outcome"],
+            ((labels, n) for labels, n in tally.outcomes.items()),
+        )
+        yield _gauge(
+            "glm_mcp_calls_running",
+            "Calls that run.",
+            ["tool"],
+            (((t,), n) for t, n in tally.running.items()),
+        )
+        yield _histogram("glm_mcp_call_seconds", "From a call to its result.", "tool", tally.times.items())
+        yield _counter(
+            "glm_mcp_tokens",
+            "Tokens of models: in, out, and those of the first that the service had cached.",
+            ["tool", "model", "direction"],
+            (((t, m, d), n) for (t, m, d), n in tally.tokens.items()),
+        )
+
+    def _attempts(self) -> Iterator[Metric]:
+        models = self._app.glm.meter.models
+        outcomes: list[tuple[tuple[str, str], float]] = []
+        for name, used in models.items():
+            outcomes.append(((self._name(name), "ok"), used.answered))
+            outcomes += [((self._name(name), e.partition(" ")[0]), n) for e, n in used.errors.items()]
+        yield _counter(
+            "glm_mcp_attempts",
+            "Requests to the service that ended, by outcome.",
+            ["model", "outcome"],
+            outcomes,
+        )
+        for name, doc, value in (
+            ("glm_mcp_retries", "Requests that asked a model again in one call.", "retries"),
+            ("glm_mcp_fallbacks", "Answers given in the place of another model.", "stood_in"),
+        ):
+            found = (((self._name(m),), getattr(used, value)) for m, used in models.items())
+            yield _counter(name, doc, ["model"], found)
+        for name, doc, value in (
+            ("glm_mcp_attempt_seconds", "From a request to the end of its answer.", "times"),
+            ("glm_mcp_first_byte_seconds", "From a request to the first word of its answer.", "first_bytes"),
+        ):
+            times: dict[str, Times] = {}
+            for model, used in models.items():
+                known = times.setdefault(self._name(model), Times())
+                times[self._name(model)] = known.plus(getattr(used, value))
+            yield _histogram(name, doc, "model", times.items())
+
+    def _queues(self) -> Iterator[Metric]:
+        found = [(self._name(m), q) for glm in self._own() for m, q in glm.limiters.items()]
+        for name, doc, value in (
+            ("glm_mcp_slots_limit", "Requests at once that a model is given, over all replicas.", "limit"),
+            ("glm_mcp_slots_running", "Requests that hold a place.", "running"),
+            ("glm_mcp_queue_waiting", "Calls that wait for a place.", "waiting"),
+        ):
+            yield _gauge(name, doc, ["model"], (((m,), getattr(q, value)) for m, q in found))
+
+    def _health(self) -> Iterator[Metric]:
+        found = [(self._name(m), h) for glm in self._own() for m, h in glm.health.report().items()]
+        yield _gauge(
+            "glm_mcp_model_rests_seconds",
+            "How long a model that refused or hung still goes behind the others.",
+            ["model"],
+            (((m,), h["rests_s"]) for m, h in found),
+            max,
+        )
+        yield _gauge(
+            "glm_mcp_model_gone_seconds",
+            "How long a model that is not to be had is still not asked.",
+            ["model"],
+            (((m,), h["gone_s"]) for m, h in found),
+            max,
+        )
+
+    def _own(self) -> Sequence[GLMClient]:
+        return [self._app.glm, *self._app.keys.more]
+
+
+def _summed(
+    found: Iterable[tuple[Sequence[str], float]], together: Any = None
+) -> dict[tuple[str, ...], float]:
+    """By labels: the sum of what several have in common, or what `together` makes of two."""
+    values: dict[tuple[str, ...], float] = {}
+    for labels, value in found:
+        key = tuple(labels)
+        before = values.get(key, 0)
+        values[key] = together(before, value) if together else before + value
+    return values
+
+
+def _counter(
+    name: str, doc: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], float]]
+) -> Metric:
+    from prometheus_client.metrics_core import CounterMetricFamily
+
+    family = CounterMetricFamily(name, doc, labels=labels)
+    for key, value in _summed(found).items():
+        family.add_metric(key, value)
+    return family
+
+
+def _gauge(
+    name: str,
+    doc: str,
+    labels: Sequence[str],
+    found: Iterable[tuple[Sequence[str], float]],
+    together: Any = None,
+) -> Metric:
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
+    family = GaugeMetricFamily(name, doc, labels=labels)
+    for key, value in _summed(found, together).items():
+        family.add_metric(key, value)
+    return family
+
+
+def _histogram(name: str, doc: str, label: str, found: Iterable[tuple[str, Times]]) -> Metric:
+    from prometheus_client.metrics_core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(name, doc, labels=[label])
+    for value, times in found:
+        sums, total = [], 0
+        for bound, count in zip([*map(str, BOUNDS_S), "+Inf"], times.counts, strict=True):
+            total += count
+            sums.append((bound, total))
+        family.add_metric([value], sums, times.total)
+    return family
