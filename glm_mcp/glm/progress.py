@@ -44,13 +44,13 @@ class Progress:
         if len(piece) > LARGE and not self._on_text:
             # Nobody writes as much at once, and cleaning it takes a while: of its end it is seen what may begin a key.
             self._pieces.add(piece[-LARGE:])
-            said = ""
+            said = self._tail = ""
         else:
             said = self._pieces.add(piece)
         if self._on_text and said:
             self._on_text(said)
         self._written += len(piece)
-        self._tail = (self._tail + said)[-TAIL:] if said else ""
+        self._tail = (self._tail + said)[-TAIL:]
         self.say("")
 
     def start_text(self) -> None:

@@ -167,7 +167,7 @@ async def test_another_try_is_heard_with_its_reason(
     sim.queue(Fault("error", code="1302"))
     heard = Heard()
     with anyio.fail_after(20):
-        async with connect(app=app_of(pace=Pace(waits=(0.6, 0.7)), GLM_FALLBACK="0")) as client:
+        async with connect(app=app_of(pace=Pace(waits=(2.0, 2.0)), GLM_FALLBACK="0")) as client:
             await client.call_tool("chat", {"prompt": "hello"}, progress_callback=heard)
     assert any("glm-4.7-flash: rate_limited; try 2 in" in m for m in heard.messages)
 

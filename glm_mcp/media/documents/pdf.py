@@ -12,7 +12,7 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, why_seen
+from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, usual_ideographs, why_seen
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -185,7 +185,7 @@ def _list(numbers: Iterable[int]) -> str:
 
 def _markdown(page: Any) -> str:
     # A page without text comes as an empty code block.
-    text = letters_of_signs(clean_text(page.markdown).strip(), page)
+    text = letters_of_signs(usual_ideographs(clean_text(page.markdown)).strip(), page)
     return "" if re.fullmatch(r"```\w*\s*```", text) else text
 
 

@@ -10,6 +10,8 @@ from support.jobs import document_job
 from support.paths import DATA
 from support.script_pdf import script_pdf
 
+from glm_mcp.media.documents.page.text_layer import usual_ideographs
+
 ENGLISH = [
     "The committee met in the spring and agreed on the rules for the coming year, which are",
     "set out below. Members who wish to change them should write to the office before June,",
@@ -97,3 +99,7 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
         "يدخل هذا العقد حيز التنفيذ في يوم توقيعه من قبل الطرفين في 12 مايو 2024 ويبقى ساري المفعول حتى الوفاء بجميع"
     )
     assert english == "Normal English."
+
+
+def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
+    assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"

@@ -21,6 +21,7 @@ _SIGN = re.compile("[\uf020-\uf0ff]")
 _MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
 # A word between spaces or marks; code, numbers and what is longer is none.
 _WORD = re.compile(r"(?<![^\s(\"'“‘*#|>\[])([^\W\d_]{2,14})(?=[\s.,;:!?)\"'”’*|\]]|$)")
+_VARIANT = re.compile("[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]")
 _MASK = re.compile(r"(.)\1+", re.IGNORECASE)  # XXXX, for what is not shown
 # Letters of a hundred in running text, a to z, the mean of English, German, French, Spanish and their neighbours. Pages
 # in any of forty languages written so agree with it to 0.4 or more (551 pieces of other projects' documents); with each
@@ -36,6 +37,13 @@ _ENOUGH = 150  # letters of words that tell
 def letters_in(text: str) -> int:
     """How much there is to read: letters and digits, a Chinese character counting as two."""
     return sum(2 if c > "\u2e7f" else 1 for c in text if c.isalnum())
+
+
+def usual_ideographs(text: str) -> str:
+    """The text with ideographs where it has their radicals or compatibility forms, which look the same and are not found:
+    a font maps one shape to several characters, and which of them is read back depends on the machine's fonts.
+    """
+    return _VARIANT.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
 
 
 def letters_of_signs(text: str, page: Any) -> str:
