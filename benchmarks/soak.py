@@ -31,7 +31,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 from mcp import Client, StdioServerParameters, stdio_client, types
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from PIL import Image
 
@@ -41,6 +43,8 @@ import soak_calls
 from glm_mcp.simulator import Simulator, Weather
 
 HERE = Path(__file__).parent
+TOKEN = "a-token-of-this-benchmark"  # noqa: S105 - of nobody
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 CALLS_AT_ONCE = 6
 DEADLINE_S = 5
 LATE_S = 15.0  # beyond the deadline, for an answer on a busy machine
@@ -108,6 +112,7 @@ class Served:
             "GLM_API_KEY": simulator.key,
             "GLM_DEADLINE_S": str(DEADLINE_S),
             "GLM_ALLOWED_DIRS": str(self.files),
+            "GLM_HTTP_TOKEN": TOKEN,  # without one no folder is read over HTTP
             "GLM_OUTPUT_DIR": str(self.output),
             "GLM_LANG": "en",
             "HOME": str(folder),
@@ -134,7 +139,10 @@ class Served:
                 said = await _until(
                     lambda: re.search("serves at (.*/mcp)", self.log.read_text(encoding="utf-8"))
                 )
-                yield lambda era: Client(said[1], mode=era)
+                async with httpx2.AsyncClient(
+                    headers=BEARER, trust_env=False, timeout=httpx2.Timeout(30, read=300)
+                ) as http:
+                    yield lambda era: Client(streamable_http_client(said[1], http_client=http), mode=era)
             finally:
                 process.terminate()
                 with anyio.fail_after(LATE_S, shield=True):
@@ -151,7 +159,11 @@ class Served:
         return found | {
             "sockets": opened.pop("socket", 0),
             "handles": sorted(opened.elements()),
-            "processes": [p for p in _processes(f"TMPDIR={self.temp}") if p != pid],
+            "processes": [
+                p
+                for p in _processes(f"TMPDIR={self.temp}")
+                if p != pid and not _is_clean_process(p, server=pid)
+            ],
             "temporary": sorted(p.name for p in self.temp.rglob("*")),
             "half": sorted(p.name for p in self.folder.rglob("*.part")),
             "upstream": [
@@ -188,6 +200,16 @@ def _processes(setting: str) -> list[int]:
         except OSError:  # another user's, or it has ended
             continue
     return found
+
+
+def _is_clean_process(pid: int, *, server: int) -> bool:
+    """Whether it is the one that the server keeps to fork workers from, and not one of these."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        parent = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+    except OSError:  # it has ended
+        return False
+    return b"worker_forks" in words and int(parent) == server
 
 
 async def soak(way: str, seconds: float, seed: int) -> Tally:

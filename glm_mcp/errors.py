@@ -53,6 +53,7 @@ class GLMError(Exception):
     """
 
     kind: ClassVar[str] = "internal"
+    stop = ". "  # between what failed and what to do
 
     def __init__(  # noqa: PLR0913 - each is a fact about a failure, all but the first optional
         self,
@@ -93,7 +94,7 @@ class GLMError(Exception):
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}. {_shown(self.hint)}".rstrip()
+        return f"{self.kind}: {what}{self.stop}{_shown(self.hint)}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""

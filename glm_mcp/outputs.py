@@ -251,6 +251,14 @@ def home_folder() -> Path:
     return home
 
 
+def working_folder() -> Path:
+    """The folder that this process was started in; the root, which never counts, when it has been deleted since."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(home_folder().anchor)
+
+
 def user_folders(platform: str = sys.platform) -> UserFolders:
     """Raises ConfigError as `home_folder` does."""
     home = home_folder()

@@ -55,7 +55,7 @@ def folder_as_pasted(folder: Path) -> Path:
 
 def put(path: Path, name: str, value: str) -> None:
     """Sets one variable, in its place where it has one. The file is then its owner's alone. Raises ConfigError."""
-    shown = value if re.fullmatch(r"[\w.~+/=-]+", value) else "'" + value.replace("'", "\\'") + "'"
+    shown = _quoted(value)
     lines: list[str] = []
     done, text = False, _read(path)
     end = "\r\n" if "\r\n" in text else "\n"
@@ -69,6 +69,22 @@ def put(path: Path, name: str, value: str) -> None:
         gap = end if lines and not lines[-1].endswith("\n") else ""
         lines.append(f"{gap}{name}={shown}{end}")
     _write(path, "".join(lines))
+
+
+def _quoted(value: str) -> str:
+    """A value as it is read back, whatever stands in the lines below it. Raises ConfigError where it cannot be written."""
+    from dotenv.parser import parse_stream
+
+    single = "'" + value.replace("'", "\\'") + "'"
+    for shown in (value, single) if re.fullmatch(r"[\w.~+/=-]+", value) else (single, value):
+        # A backslash before the closing quote would take the next quote of the file for it.
+        found = list(parse_stream(io.StringIO(f"A={shown}\n# ' it\"s '")))
+        if found and found[0].key == "A" and found[0].value == value:
+            return shown
+    raise ConfigError(
+        "a value with quotes and backslashes cannot be written to the settings file",
+        "Set it in the client's own configuration or environment.",
+    )
 
 
 def drop(path: Path, names: Sequence[str]) -> bool:

@@ -18,7 +18,8 @@ from support.paths import ROOT
 from support.toolkit import text_of
 
 from glm_mcp import clients, errors, kept, uploads
-from glm_mcp.cli import call, main
+from glm_mcp.cli import main
+from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.media import formats
 from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
@@ -174,11 +175,16 @@ def calls(text: str) -> list[tuple[str, dict[str, Any]]]:
     return [given(words) for words in lists]
 
 
+class NothingPiped(Stdin):
+    piped = False
+
+
 def given(words: list[str]) -> tuple[str, dict[str, Any]]:
     """Tool and arguments as the command reads them."""
     context = main.call.make_context("call", list(words))
     params = context.params
-    return params["tool"], call.given_arguments(params["arguments"], params["as_json"])
+    rows = arguments_of(TOOLS[params["tool"]].args)
+    return params["tool"], given_arguments(rows, params["arguments"], params["as_json"], NothingPiped())
 
 
 def scenario_calls(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -451,7 +457,7 @@ def test_the_contributing_page_names_files_that_exist() -> None:
 def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "transcript"))
     now = script["comparable"](script["demo"](tmp_path))
-    assert "All five tools answered." in now
+    assert "All 5 answered in 0.0 s, SIMULATED." in now
     for name in PAGES:
         assert script["comparable"](script["shown"](page(name))) == now
 

@@ -42,15 +42,29 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 @pytest.mark.parametrize(
     ("name", "most"),
-    [("photo.jpg", 350_000), ("chart.png", 120_000), ("clip.mp4", 300_000), ("report.pdf", 400_000)],
+    [
+        ("photo.jpg", 350_000),
+        ("chart.png", 120_000),
+        ("clip.mp4", 300_000),
+        ("report.pdf", 400_000),
+        ("minutes.docx", 10_000),
+    ],
 )
 def test_each_sample_is_small_enough_to_ship(name: str, most: int) -> None:
-    assert 10_000 < (FOLDER / name).stat().st_size < most
+    assert 1_000 < (FOLDER / name).stat().st_size < most
 
 
 def test_the_folder_holds_the_samples_and_nothing_else() -> None:
     held = {path.name for path in FOLDER.iterdir() if path.name != "__pycache__"}
-    assert held == {"__init__.py", "photo.jpg", "chart.png", "clip.mp4", "second.mp4", "report.pdf"}
+    assert held == {
+        "__init__.py",
+        "photo.jpg",
+        "chart.png",
+        "clip.mp4",
+        "second.mp4",
+        "report.pdf",
+        "minutes.docx",
+    }
 
 
 def test_the_photo_is_stored_on_its_side_and_says_so() -> None:

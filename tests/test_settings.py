@@ -79,6 +79,8 @@ WRONG = [
     ("GLM_SIMULATE", "sure"),
     ("GLM_PUBLIC_URL", "glm.example.org"),
     ("GLM_PUBLIC_URL", "https://glm.example.org/team"),
+    ("GLM_PUBLIC_URL", "https://glm.example.org$(id)"),
+    ("GLM_PUBLIC_URL", 'https://glm.example.org"'),
     ("GLM_ALLOWED_HOSTS", "https://glm.example.org"),
     ("GLM_OIDC_ISSUER", "id.example.org"),
     ("GLM_OIDC_ISSUER", "http://id.example.org"),

@@ -1,108 +1,147 @@
-"""What a person at a terminal sees of a call: the text as it streams, progress on stderr."""
+"""One call from a terminal: the text as it streams, what is pending on stderr, pictures where they can be shown."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
-import shutil
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import click
+import anyio
 
+from glm_mcp.cli.call_line import Stdin, given_arguments
+from glm_mcp.cli.terminal import pictures
+from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
+from glm_mcp.cli.terminal.group import language
+from glm_mcp.cli.terminal.group import say as note
+from glm_mcp.cli.terminal.moving import Moving, moving
+from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
-from glm_mcp.server.app import App, simulated
+from glm_mcp.server.app import TOOLS, App
+from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
+from glm_mcp.tools.arguments import arguments_of
+from glm_mcp.tools.words.chinese import said
+
+SHOWN = 4  # pictures of one call; a storyboard has dozens
 
 
 class Screen:
-    """Streams text to stdout; shows what is pending on stderr, when that is a terminal."""
+    """Streams text to stdout, while nothing is pending on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: Moving) -> None:
         self.streamed = ""
-        self._pending = False
+        self._line = line
+        self._fitted = Fitted()
 
     def text(self, piece: str) -> None:
-        self._clear()
+        self._line.say("")
         self.streamed = "" if piece == AGAIN else self.streamed + piece
-        _out(piece)
+        self._fitted.feed(piece)
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
-        if sys.stderr.isatty() and not self.streamed and message:
-            self._clear()
-            sys.stderr.write(f"… {message}"[: shutil.get_terminal_size().columns - 1])
-            sys.stderr.flush()
-            self._pending = True
+        if not self.streamed:
+            self._line.say(said(message or "", language()))
 
-    def _clear(self) -> None:
-        if self._pending:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._pending = False
-
-    def finish(self, text: str) -> None:
+    def finish(self, text: str, *, failed: bool) -> None:
         """The final text: only its rest when what streamed is its beginning."""
-        self._clear()
+        self._line.say("")
         shown = self.streamed.strip()
         if shown and text.startswith(shown):
             text = text[len(shown) :]
         elif shown:
             text = "\n\n" + text
-        say(text.rstrip())
+        kind, colon, rest = text.partition(":")
+        if failed and colon and not shown:
+            out(painted(kind + colon, "red"))
+            text = rest
+        body, mark, closing = text.rstrip().rpartition("\n[")
+        if not mark:
+            body, closing = closing, ""
+        told = body.rstrip("\n")
+        self._fitted.feed(told)
+        self._fitted.end()
+        if mark:
+            room = columns() if is_terminal(sys.stdout) else NEVER_FULL
+            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room), "dim"))
+        out("\n")
 
 
-async def call_tool(settings: Settings, tool: str, arguments: dict[str, Any], *, raw: bool = False) -> int:
-    """One call through the server in memory. Exit status: 0, or 1 when the tool failed."""
-    if tool not in settings.tools:
-        raise InvalidRequest(f"there is no tool {tool!r}", f"The tools are: {', '.join(settings.tools)}.")
-    screen = Screen()
-    # JSON and parts are put together from several answers: they are shown when they are whole.
-    streams = tool == "chat" and not arguments.get("json") and not raw
-    app = App(simulated(settings), on_text=screen.text if streams else None)
-    async with inprocess.in_memory(app) as client:
-        result = await client.call_tool(tool, arguments, progress_callback=screen.progress)
-    if raw:
-        whole = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-        screen.finish(escaped(json.dumps(whole, ensure_ascii=False, indent=1)))
-    else:
-        screen.finish(inprocess.text_of(result))
+def call(
+    settings: Settings,
+    tool: str,
+    words: Sequence[str],
+    as_json: str | None,
+    *,
+    raw: bool = False,
+    opened: bool = False,
+) -> int:
+    """One call as the command line has it. Exit status: 0, or 1 when the tool failed. Raises GLMError, UsageError.
+
+    `raw`: the whole result as JSON; `opened`: files that come of it are opened.
+    """
+    rows = arguments_of(TOOLS[_offered(tool, settings)].args)
+    with Stdin() as stdin:
+        given = given_arguments(rows, words, as_json, stdin)
+        return anyio.run(lambda: _call(settings, tool, given, raw=raw, opened=opened))
+
+
+async def _call(settings: Settings, tool: str, arguments: dict[str, Any], *, raw: bool, opened: bool) -> int:
+    with moving() as line:
+        screen = Screen(line)
+        # JSON and parts are put together from several answers: they are shown when they are whole.
+        streams = tool == "chat" and not arguments.get("json") and not raw
+        app = App(simulated(settings), on_text=screen.text if streams else None)
+        async with inprocess.in_memory(app) as client:
+            result = await client.call_tool(tool, arguments, progress_callback=screen.progress)
+        if raw:
+            line.say("")
+            whole = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            say(escaped(json.dumps(whole, ensure_ascii=False, indent=1)))
+        else:
+            screen.finish(inprocess.text_of(result), failed=bool(result.is_error))
+            files = inprocess.files_of(result)
+            show(files)
+            if opened:
+                _open(files)
     return 1 if result.is_error else 0
 
 
+def _offered(name: str, settings: Settings) -> str:
+    """Raises InvalidRequest that says which there are."""
+    if name in settings.tools:
+        return name
+    near = difflib.get_close_matches(name, settings.tools, 1, 0.5)
+    mean = f"Did you mean {near[0]}? " if near else ""
+    raise InvalidRequest(
+        f"there is no tool '{name[:60]}'", f"{mean}The tools are: {', '.join(settings.tools)}."
+    )
+
+
+def show(files: Sequence[Path]) -> None:
+    """The pictures among them, where the terminal can show pictures."""
+    protocol = pictures.graphics(os.environ) if is_terminal(sys.stdout) else None
+    if protocol is None:
+        return
+    for path in files[:SHOWN]:
+        with suppress(OSError, ValueError):  # no picture, or gone: its path stands in the text
+            out(pictures.sequence(path.read_bytes(), protocol))
+
+
+def _open(files: Sequence[Path]) -> None:
+    if not files:
+        note("Nothing to open: no file came of this call.", err=True)
+    for path in files[:SHOWN]:
+        if not pictures.open_file(path):
+            note(f"Nothing here opens files; it is at {path}", err=True)
+
+
 def say(text: str) -> None:
-    _out(text + "\n")
-
-
-def _out(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as `head`, has had enough; the rest, and what Python would still flush, goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def given_arguments(arguments: tuple[str, ...], as_json: str | None) -> dict[str, Any]:
-    """The arguments of a call, as a command line has them. Raises UsageError."""
-    given: dict[str, Any] = {}
-    if as_json is not None:
-        try:
-            read = json.loads(as_json)
-        except ValueError as error:
-            raise click.UsageError(f"--json is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise click.UsageError('--json must be an object: {"prompt": "..."}')
-        given = read
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip():
-            raise click.UsageError(f"'{argument}' is not key=value")
-        if name in given:
-            before = given[name]
-            given[name] = [*(before if isinstance(before, list) else [before]), value]
-        else:
-            given[name] = value
-    return given
+    out(text + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,20 +11,18 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import click
 
 from glm_mcp.cli.doctor_engine import at_engine
-from glm_mcp.cli.service import Finding, note, ok, short, try_key, wrong
+from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.installation import line_for_extra, typed
 from glm_mcp.media import formats
-from glm_mcp.outputs import home_folder, user_folders
+from glm_mcp.outputs import home_folder, user_folders, working_folder
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.app import Folders, working_folder
 from glm_mcp.settings import KEY_PAGE, Settings, variable
 from glm_mcp.text import Redactor
 
@@ -39,34 +36,19 @@ async def examine(
     *,
     env_file: Path | None = None,
     installed: Callable[[str], object] = find_spec,
+    within_s: float = PROBE_S,
 ) -> list[Finding]:
-    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported."""
+    """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported.
+    `within_s`: for a call of the service.
+    """
     findings = [_sources(env_file), *_misspelt(), _key(settings)]
     with Redactor(settings.key).applied():
         own = GLMClient(settings).home.compatible
         findings += [await at_engine(settings) if own else _models(settings), *_proxy(settings)]
-        findings += await try_key(settings, endpoints)
+        findings += await try_key(settings, endpoints, within_s=within_s)
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
     return [*findings, *_extras(installed)]
-
-
-def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: bool) -> bool:
-    """Prints what was found; whether something is wrong. `settings`: gives them, or raises ConfigError."""
-    try:
-        given = settings()
-        findings = anyio.run(lambda: examine(given, env_file=env_file))
-    except ConfigError as error:
-        findings = [wrong("settings", error.message, error.hint)]
-    bad = any(f.state == "wrong" for f in findings)
-    if as_json:
-        whole = {"ok": not bad, "findings": [f.as_dict() for f in findings]}
-        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-        click.echo("Something is wrong; the mend stands behind each ✗." if bad else "All is well.")
-    return bad
 
 
 def _sources(env_file: Path | None) -> Finding:
@@ -134,7 +116,7 @@ def _proxy(settings: Settings) -> list[Finding]:
 
 def _kept(settings: Settings) -> list[Finding]:
     """What `--live` found for this endpoint and key: which models are gone."""
-    kept = load_findings(Folders.here().data, settings)
+    kept = load_findings(user_folders().data, settings)
     if not kept.asked:
         return []
     gone = [f"{model} is gone: {why}" for model in kept.facts if (why := kept.gone(model))]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -16,10 +13,12 @@ import anyio
 import click
 
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
+from glm_mcp.cli.terminal.group import here, say
+from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
+from glm_mcp.outputs import user_folders
 from glm_mcp.registry import endpoint
-from glm_mcp.server.app import Folders
 from glm_mcp.settings import Settings
 
 WIDTH = 80
@@ -35,10 +34,10 @@ def command(settings: Settings, *, live: bool, yes: bool, forget: bool, as_json:
 
     Raises GLMError where nothing can be asked, kept or deleted, UsageError where there is nobody to ask, Abort for a no.
     """
-    data = Folders.here().data
+    data = user_folders().data
     if forget:
         path = findings.forget(data, settings)
-        click.echo(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)
+        say(f"Deleted {path}" if path else "Nothing is kept for this endpoint and key.", err=live)
     if live:
         _run(settings, data, as_json=as_json, yes=yes)
 
@@ -47,8 +46,8 @@ def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
     """Asks the person, then the service; shows what came of it and keeps it."""
     if not yes:
         _ask_person(settings)
-    with progress() as line:
-        report = anyio.run(lambda: ask_service(settings, say=line.say))
+    with moving() as line:
+        report = anyio.run(lambda: ask_service(settings, say=lambda text: line.say(here(text))))
     path = None
     if not settings.simulate:
         known = report.findings(findings.load(data, settings))
@@ -64,39 +63,9 @@ def _ask_person(settings: Settings) -> None:
         raise click.UsageError(
             f"--live makes calls with your key, and there is no terminal to ask you on: add --yes.\n\n{COST}"
         )
-    click.echo("This asks the service which models and which forms of request it takes:", err=True)
-    click.echo(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
-    click.confirm("Ask now?", abort=True, err=True)
-
-
-class Line:
-    """One line of progress on stderr, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def say(self, message: str) -> None:
-        if sys.stderr.isatty():
-            self.clear()
-            sys.stderr.write(f"… {message}"[: shutil.get_terminal_size().columns - 1])
-            sys.stderr.flush()
-            self._shown = True
-
-    def clear(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._shown = False
-
-
-@contextmanager
-def progress() -> Iterator[Line]:
-    """A line of progress, gone at the end whatever happens."""
-    line = Line()
-    try:
-        yield line
-    finally:
-        line.clear()
+    say("This asks the service which models and which forms of request it takes:", err=True)
+    say(f"{endpoint(settings.base_url).name}\n{COST}", err=True)
+    click.confirm(here("Ask now?"), abort=True, err=True)
 
 
 def table(report: Report) -> str:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import logging
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,30 +11,17 @@ from typing import Any
 import click
 
 from glm_mcp import __version__
+from glm_mcp.cli.start import FORMAT, LEVEL, collect_again, serve_stdio, settings_of
+from glm_mcp.cli.terminal import completion as completing
+from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
 from glm_mcp.cli.token import token
-from glm_mcp.errors import ConfigError, GLMError
+from glm_mcp.errors import ConfigError
 from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.log import FORMATS, LEVELS, configure
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-LEVEL, FORMAT = "warning", "text"
-
-
-class _Group(click.Group):
-    """Errors of ours as one line and exit status 1; an interruption without a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GLMError as error:
-            click.echo(str(error), err=True)
-            ctx.exit(EXIT_FAILED)
-        except KeyboardInterrupt:
-            ctx.exit(EXIT_INTERRUPTED)
-
 
 @click.group(
-    cls=_Group,
+    cls=Group,
     commands=[token],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,72 +45,16 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str | None, log_fo
     configure(log_level or LEVEL, log_format or FORMAT)
     ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
-        _stdio(ctx)
+        serve_stdio(ctx)
 
 
-def _collect_again() -> None:
-    """The collector on again, and what was imported left out of its walks for good."""
-    gc.freeze()
-    gc.enable()
-
-
-def _settings(ctx: click.Context) -> Any:
-    """The settings; the last thing a command asks for before its work, when all it needs is imported."""
-    from glm_mcp.settings import load
-
-    _collect_again()
-    settings = load(ctx.obj["env_file"])
-    _log_as_set(ctx, settings)
-    return settings
-
-
-def _log_as_set(ctx: click.Context, settings: Any) -> None:
-    """The log by the flags, else by the settings."""
-    level = ctx.obj["log_level"] = ctx.obj["log_level"] or settings.log_level or LEVEL
-    form = ctx.obj["log_format"] or settings.log_format or FORMAT
-    configure(level, form, content=settings.log_content)
-
-
-def _stdio(ctx: click.Context) -> None:
-    import anyio
-
-    from glm_mcp.server.app import App, simulated
-    from glm_mcp.server.key_watch import Watched
-    from glm_mcp.server.stdio import serve_stdio
-    from glm_mcp.settings import load_what_is_right
-
-    if sys.stdin is None or sys.stdout is None:
-        raise ConfigError(
-            "standard input or output is closed", "A host starts glm-mcp with both. By hand: glm-mcp demo"
-        )
-    stdin: Stdin | None = ctx.obj["stdin"]
-    if stdin is None and sys.stdin.isatty():
-        click.echo(
-            "glm-mcp serves MCP over stdin and stdout; an agent starts it. Ctrl-C ends it.\n"
-            "Try: glm-mcp demo   glm-mcp call chat prompt=hello   glm-mcp doctor   glm-mcp --help",
-            err=True,
-        )
-    _collect_again()
-    env_file = ctx.obj["env_file"]
-    watched = Watched(env_file)  # before the settings are read, so that no change between is missed
-    settings, wrong = load_what_is_right(env_file)
-    if wrong:
-        click.echo(str(wrong), err=True)
-    _log_as_set(ctx, settings)
-    app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
-    # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    code = 0
-    try:
-        anyio.run(serve_stdio, app, stdin or Stdin())
-    except ConfigError:
-        raise
-    except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
-        logging.getLogger(__name__).exception("the server ended")
-        code = EXIT_FAILED
-    sys.stderr.flush()
-    # A reader thread may still wait on stdin; nothing of ours is left to finish.
-    os._exit(code)
+_format = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How it is printed.",
+)
 
 
 @cli.command()
@@ -137,15 +65,16 @@ def _stdio(ctx: click.Context) -> None:
 def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
-        _stdio(ctx)
-    from glm_mcp.server.app import App, simulated
+        serve_stdio(ctx)
+    from glm_mcp.server.app import App
     from glm_mcp.server.http.app import serve as serve_http
     from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.simulated import simulated
 
     def ready(url: str) -> None:
-        click.echo(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
+        say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
 
-    watched, settings = Watched(ctx.obj["env_file"]), _settings(ctx)
+    watched, settings = Watched(ctx.obj["env_file"]), settings_of(ctx)
     app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
     serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
 
@@ -160,32 +89,69 @@ def connect(ctx: click.Context, url: str) -> None:
     """
     from glm_mcp.cli.connect.command import serve
 
-    serve(_settings(ctx), url)
+    serve(settings_of(ctx), url)
+
+
+class _Call(click.Command):
+    """`call TOOL --help` tells of the tool."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from glm_mcp.settings import TOOLS
+
+        tool = next((word for word in args if not word.startswith("-")), "")
+        if tool in TOOLS and {"-h", "--help"} & set(args):
+            from glm_mcp.cli.tool_help import tool_help
+
+            click.echo(tool_help(tool))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+@cli.command(cls=_Call)
+@click.argument("tool", shell_complete=completing.tools)
+@click.argument("arguments", nargs=-1, metavar="[WORD | name=value]...", shell_complete=completing.arguments)
+@click.option("--json", "as_json", help="All arguments as one JSON object.")
+@click.option("--raw", is_flag=True, help="Print the whole result as JSON.")
+@click.option("--open", "opened", is_flag=True, help="Open the pictures and files that come of it.")
+@click.pass_context
+def call(
+    ctx: click.Context, /, tool: str, arguments: tuple[str, ...], as_json: str | None, **shown: bool
+) -> None:
+    """Call TOOL once; the text is shown as it streams. What is piped in is the prompt or the file.
+
+    \b
+    glm-mcp call chat Write a haiku
+    glm-mcp call describe_image shot.png Say what it shows
+    glm-mcp call read_document report.pdf pages=1-3
+    git diff | glm-mcp call chat Review this:
+    glm-mcp call TOOL --help
+    """  # noqa: D301 - click's own mark for lines that stay apart
+    from glm_mcp.cli.call import call
+
+    ctx.exit(call(settings_of(ctx), tool, arguments, as_json, **shown))
+
+
+@cli.command("list")
+@_format
+@click.pass_context
+def list_all(ctx: click.Context, format: str) -> None:  # noqa: A002 - as the option is called
+    """List the tools with their arguments, the prompts, the resources and the kept outputs."""
+    from glm_mcp.cli.tool_help import show_list
+
+    show_list(settings_of(ctx), as_json=format == "json")
 
 
 @cli.command()
-@click.argument("tool")
-@click.argument("arguments", nargs=-1, metavar="[key=value]...")
-@click.option("--json", "as_json", help="All arguments as one JSON object.")
-@click.option("--raw", is_flag=True, help="Print the whole result as JSON.")
-@click.pass_context
-def call(
-    ctx: click.Context, tool: str, arguments: tuple[str, ...], as_json: str | None, *, raw: bool
-) -> None:
-    """Call TOOL once; the text is shown as it streams.
+@click.argument("shell", type=click.Choice(completing.SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete tools, arguments and files.
 
     \b
-    glm-mcp call chat prompt="Write a haiku"
-    glm-mcp call describe_image images=shot.png task=ocr
-    glm-mcp call read_document --json '{"documents": ["a.pdf"], "pages": "1-3"}'
-    """  # noqa: D301 - click's own mark for lines that stay apart
-    import anyio
-
-    from glm_mcp.cli.call import call_tool, given_arguments
-
-    given = given_arguments(arguments, as_json)
-    code = anyio.run(lambda: call_tool(_settings(ctx), tool, given, raw=raw))
-    ctx.exit(code)
+    bash: echo 'eval "$(glm-mcp completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(glm-mcp completion zsh)"' >> ~/.zshrc
+    fish: glm-mcp completion fish > ~/.config/fish/completions/glm-mcp.fish
+    """  # noqa: D301 - as above
+    click.echo(completing.script(shell, cli))
 
 
 @cli.command()
@@ -196,7 +162,7 @@ def demo(ctx: click.Context) -> None:
 
     from glm_mcp.cli.demo import run_demo
 
-    settings, env_file = _settings(ctx), ctx.obj["env_file"]
+    settings, env_file = settings_of(ctx), ctx.obj["env_file"]
     # The demo works in a folder of its own.
     ctx.exit(anyio.run(run_demo, settings, env_file and env_file.absolute()))
 
@@ -205,23 +171,25 @@ def demo(ctx: click.Context) -> None:
 @click.option("--live", is_flag=True, help="Ask the service what it takes, in at most 25 small calls.")
 @click.option("--yes", is_flag=True, help="With --live: do not ask me first.")
 @click.option("--forget", is_flag=True, help="Delete what --live has kept for this endpoint and key.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, without secrets.")
+@_format
 @click.pass_context
-def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, as_json: bool) -> None:
+def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: str) -> None:  # noqa: A002 - as the option is called
     """Check key, endpoint, plan, models, folders and extras; say what is wrong and its mend. Exit status 0 or 1.
 
     With --live: ask the service itself, show what differs from what this version expects, and go by that from then on.
     """
     if live or forget:
         from glm_mcp.cli import live_report
-        from glm_mcp.server.app import simulated
+        from glm_mcp.server.simulated import simulated
 
-        live_report.command(simulated(_settings(ctx)), live=live, yes=yes, forget=forget, as_json=as_json)
+        live_report.command(
+            simulated(settings_of(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
+        )
         return
-    from glm_mcp.cli.doctor import report
-    from glm_mcp.server.app import simulated
+    from glm_mcp.cli.doctor_report import report
+    from glm_mcp.server.simulated import simulated
 
-    wrong = report(lambda: simulated(_settings(ctx)), ctx.obj["env_file"], as_json=as_json)
+    wrong = report(lambda: simulated(settings_of(ctx)), ctx.obj["env_file"], as_json=format == "json")
     ctx.exit(EXIT_FAILED if wrong else 0)
 
 
@@ -256,7 +224,7 @@ def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: boo
     from glm_mcp.cli.install_host import install_host
     from glm_mcp.install import install as installer
 
-    _collect_again()
+    collect_again()
     wish = installer.Wish(scope, **given)
     install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
 
@@ -284,7 +252,7 @@ def key(
     from glm_mcp.cli import key as keys
 
     env_file = ctx.obj["env_file"]
-    _collect_again()
+    collect_again()
     if show:
         ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
     if remove:
@@ -295,12 +263,12 @@ def key(
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON.")
-def models(*, as_json: bool) -> None:
+@_format
+def models(*, format: str) -> None:  # noqa: A002 - as the option is called
     """List the model cards: what each can do, its limits, where it lives."""
     from glm_mcp.cli.models import show_models
 
-    show_models(as_json=as_json)
+    show_models(as_json=format == "json")
 
 
 @cli.command()
@@ -316,11 +284,11 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
     from glm_mcp.simulator import Simulator, Weather
     from glm_mcp.simulator import serve as serve_simulator
 
-    _collect_again()
+    collect_again()
 
     def ready(simulator: Simulator) -> None:
         url = simulator.url
-        click.echo(
+        say(
             f"simulated GLM API at {url}\nTry: GLM_BASE_URL={url} GLM_API_KEY={key} glm-mcp call chat prompt=hello",
             err=True,
         )
@@ -342,4 +310,4 @@ def main(stdin: Stdin | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
-    cli(prog_name="glm-mcp", obj=stdin)
+    cli.main(prog_name="glm-mcp", obj=stdin)

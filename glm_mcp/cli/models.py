@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import click
 
+from glm_mcp.cli.terminal.cells import paragraphs
+from glm_mcp.cli.terminal.screen import columns
 from glm_mcp.registry import CARDS, ENDPOINTS
 
 
@@ -29,6 +31,5 @@ def show_models(*, as_json: bool) -> None:
             "effort": ["always thinks"],
             "always": ["always thinks"],
         }.get(c.thinking, [])
-        click.echo(
-            f"{c.id:<24} {c.use}\n{'':<24} {'; '.join([*limits, 'free' if c.free else 'paid', 'at ' + ', '.join(homes[c.id])])}"
-        )
+        facts = "; ".join([*limits, "free" if c.free else "paid", "at " + ", ".join(homes[c.id])])
+        click.echo(f"{c.id:<24} {c.use}\n{paragraphs(facts, min(columns(), 100), ' ' * 25)}")

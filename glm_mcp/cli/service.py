@@ -64,15 +64,17 @@ def wrong(what: str, said: str, mend: str) -> Finding:
     return Finding(what, "wrong", said, mend)
 
 
-async def try_key(settings: Settings, endpoints: Mapping[str, Endpoint]) -> list[Finding]:
-    """Whether the service answers with this key. It is sent to the configured service alone."""
+async def try_key(
+    settings: Settings, endpoints: Mapping[str, Endpoint], *, within_s: float = PROBE_S
+) -> list[Finding]:
+    """Whether the service answers with this key. It is sent to the configured service alone. `within_s`: for one call."""
     home = endpoints.get(settings.base_url) or GLMClient(settings).home
     host = urlsplit(home.url).hostname or home.url
     if not settings.key and not home.compatible:
         return [note("service", f"{host} was not asked: there is no key")]
     # On a coding plan's endpoint the free models are asked for at the platform's general one.
     free = endpoints[home.general] if home.general else home
-    error = await _probe(settings.model_copy(update={"base_url": free.url}))
+    error = await _probe(settings.model_copy(update={"base_url": free.url}), within_s)
     if error is None:
         return [ok("service", f"{host} answers with this key")]
     if isinstance(error, AuthError | QuotaError):
@@ -122,12 +124,12 @@ def short(error: GLMError) -> str:
     return without_secrets(error.message) + (f", code {error.code}" if error.code else "")
 
 
-async def _probe(settings: Settings) -> GLMError | None:
+async def _probe(settings: Settings, within_s: float) -> GLMError | None:
     """The smallest real call. None when it was answered; a cut answer is one."""
     client = GLMClient(settings, pace=Pace(waits=(0.2, 1.0)))
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
     try:
-        await client.chat(request, Job("chat", anyio.current_time() + PROBE_S), Progress())
+        await client.chat(request, Job("chat", anyio.current_time() + within_s), Progress())
     except GLMError as error:
         # One token is no room for an answer: that refusal comes from a model that worked.
         return None if error.kind == "invalid_request" and not (error.code or error.status) else error

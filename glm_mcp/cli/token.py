@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glm_mcp.cli.terminal.group import say
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ def add(
 
     _change(ctx.obj["file"], put)
     click.echo(f"{value}\n")
-    click.echo(
-        "This is the token; it is shown this once. Whoever holds it adds the server to Claude Code with:"
-    )
+    say("This is the token; it is shown this once. Whoever holds it adds the server to Claude Code with:")
     click.echo(add_line(ctx.obj["settings"], value))
 
 
@@ -92,7 +91,7 @@ def list_(ctx: click.Context) -> None:
     for holder in holders:
         click.echo(_line(holder, datetime.now(UTC)))
     if not holders:
-        click.echo(f"Nobody has a token in {path}. To give one: glm-mcp token add NAME")
+        say(f"Nobody has a token in {path}. To give one: glm-mcp token add NAME")
 
 
 @token.command()
@@ -107,7 +106,7 @@ def revoke(ctx: click.Context, name: str) -> None:
         del document["tokens"][holder.caller.name]
 
     _change(ctx.obj["file"], drop)
-    click.echo(f"The token of {name} is good for nothing from now on.")
+    say(f"The token of {name} is good for nothing from now on.")
 
 
 def _named(tools: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 
@@ -64,6 +65,14 @@ class Progress:
         """One line; a file's name or the model's text in it cannot act on a terminal."""
         said = self._message or f"writing ({self._written:,} characters): …{self._tail}"
         return " ".join(plain(said).split())
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator[None]:
+        """While entered, the client is told."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.run)
+            yield
+            group.cancel_scope.cancel()
 
     async def run(self) -> None:
         """Sends until cancelled."""

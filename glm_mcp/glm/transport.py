@@ -24,6 +24,7 @@ from glm_mcp.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx
+    from httpx_sse import ServerSentEvent
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
@@ -171,9 +172,7 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     paused = anyio.current_time()
     async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
         while True:
-            event = None
-            with anyio.move_on_after(FINISHED_S if finished else None):
-                event = await anext(events, None)
+            event = await (_soon(events) if finished else anext(events, None))
             if event is None:
                 return
             data = event.data.strip()
@@ -188,6 +187,12 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
             if anyio.current_time() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
                 await anyio.lowlevel.checkpoint()
                 paused = anyio.current_time()
+
+
+async def _soon(events: AsyncIterator[ServerSentEvent]) -> ServerSentEvent | None:
+    with anyio.move_on_after(FINISHED_S):
+        return await anext(events, None)
+    return None
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -231,7 +236,9 @@ def _bounded(pieces: AsyncIterator[bytes]) -> httpx.Response:
     import httpx
 
     whole = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=whole, content=_checked(pieces))
+    response = httpx.Response(200, headers=whole, content=_checked(pieces))
+    response.encoding = "utf-8"  # looking for it among the headers takes longer than reading a short answer
+    return response
 
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -30,11 +30,9 @@ _EASTERN = {
     "euc_kr": "cp949",
 }
 _WIDER = {**_EASTERN, "iso8859-1": "cp1252", "ascii": "cp1252"}
-# What XML and HTML say of themselves at their beginning.
-_DECLARED = (
-    re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]{1,40})""", re.IGNORECASE),
-    re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{1,40})""", re.IGNORECASE),
-)
+# What XML and HTML say of themselves at their beginning. Possessive: no second look at a page of blanks.
+IN_XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*+=\s*+["']([\w:.-]{1,40})""", re.IGNORECASE)
+IN_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?\s*+([\w:.-]{1,40})""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def declaration(data: bytes) -> str | None:
     head = data[:8192]
     if not head.lstrip().startswith(b"<"):
         return None
-    match = next((m for m in (pattern.search(head) for pattern in _DECLARED) if m), None)
+    match = next((m for m in (pattern.search(head) for pattern in (IN_XML, IN_META)) if m), None)
     return match[1].decode("ascii") if match else None
 
 

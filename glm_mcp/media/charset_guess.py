@@ -87,7 +87,7 @@ def _is_latin(sample: bytes) -> bool:
     """Whether the bytes beyond ASCII stand for letters in words of Latin ones. In words of other scripts there are none,
     or they are second halves of East Asian characters, which is one byte in seven.
     """
-    words = b"".join(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", sample))
+    words = b"".join(w for w in re.findall(rb"[A-Za-z\x80-\xff]+", sample) if not w.isascii())
     plain = len(re.findall(rb"[A-Za-z]", words))
     return plain > 0.35 * (len(words) - plain)
 

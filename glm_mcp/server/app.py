@@ -23,7 +23,7 @@ from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders, working_folder
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.admission import admission_over
@@ -80,14 +80,6 @@ def temporary_folder() -> Path:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
         return Path("/tmp")  # noqa: S108 - nothing is written to it
-
-
-def working_folder() -> Path:
-    """The folder that this process was started in; the root, which never counts, when it has been deleted since."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path(home_folder().anchor)
 
 
 class App:
@@ -149,7 +141,9 @@ class App:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
         if self._wrong:
             raise self._wrong
-        now = await in_thread(self._watched.take, self.settings) if self._watched else None
+        if not self._watched or not self._watched.due(self.settings):
+            return
+        now = await in_thread(self._watched.take, self.settings)
         if now is None:
             return
         self.redactor.learn(now.key)
@@ -313,16 +307,3 @@ def build(app: App) -> Server[App]:
     if app.remote:
         server.middleware.append(introduced)
     return server
-
-
-def simulated(settings: Settings) -> Settings:
-    """With GLM_SIMULATE: the simulator started in a thread of its own, and the settings that lead to it."""
-    if not settings.simulate:
-        return settings
-    from pydantic import SecretStr
-
-    from glm_mcp.simulator import Simulator, Switches
-
-    simulator = Simulator(switches=Switches())
-    simulator.start()
-    return settings.model_copy(update={"base_url": simulator.url, "api_key": SecretStr(simulator.key)})

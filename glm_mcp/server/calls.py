@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             deps,
         )
 
-    async with anyio.create_task_group() as group:
-        if context.request is None or "progress_token" in (context.meta or {}):
-            group.start_soon(progress.run)
+    listens = context.request is None or "progress_token" in (context.meta or {})
+    async with progress.told() if listens else nullcontext():
         with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:
                 await app.look_at_key()
@@ -72,7 +72,6 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
                 content = failure(InternalError(defect, "Please report it, with the log."), deps)
-        group.cancel_scope.cancel()
     now.content = content = content or late()
     if app.settings.log_content:
         log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.settings import Settings, load
 from glm_mcp.settings_file import file_of
+
+LOOK_S = 0.25  # between two looks at the file while there is a key: each takes a thread
 
 
 def key_help(file: Path) -> str:
@@ -25,6 +28,15 @@ class Watched:
         self._env_file = env_file
         self.file = file_of(env_file)
         self._stamp = self._look()
+        self._looked = time.monotonic()
+
+    def due(self, now: Settings) -> bool:
+        """Whether the file is to be looked at again: for each call where there is no key yet, else now and then."""
+        at = time.monotonic()
+        if now.key and at - self._looked < LOOK_S:
+            return False
+        self._looked = at
+        return True
 
     def take(self, before: Settings) -> Settings | None:
         """`before` with the key that the file has now; None where nothing has changed.

@@ -24,7 +24,10 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_beside
-from glm_mcp.tools.tasks import VIDEO, Lang, instruction, language
+from glm_mcp.tools.tasks import VIDEO, instruction, language
+from glm_mcp.tools.words.chinese import Lang
+
+_LEAD = 200  # characters of a line in which its time is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +223,7 @@ def times_in(text: str) -> list[float]:
     for line in text.splitlines():
         mark = re.match(
             r"[\s\-*•#>\d.)、]*?[`\[(（“\"*]*(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:s|秒))",
-            line,
+            line[:_LEAD],
         )
         if not mark:
             continue

@@ -17,6 +17,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
 from glm_mcp.tools.arguments import ModelArgs, Reach, schema
+from glm_mcp.tools.words.chinese import chosen, error_said
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
@@ -214,6 +215,7 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
     if isinstance(error, MissingExtra) and deps and not deps.client.local:
         error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
+    error = error_said(error, chosen(deps.settings.lang)) if deps else error
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")

@@ -10,7 +10,7 @@ from glm_mcp.media.documents.pages import pieces
 from glm_mcp.media.types import Page, Picture
 from glm_mcp.registry import Card
 from glm_mcp.tools.ask import Question
-from glm_mcp.tools.tasks import Lang
+from glm_mcp.tools.words.chinese import Lang
 
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
 PAGE_TOKENS = 1_500  # of a page image, as in policy.IMAGE_TOKENS

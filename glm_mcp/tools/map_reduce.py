@@ -16,7 +16,8 @@ from glm_mcp.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
 from glm_mcp.tools.base import Deps
-from glm_mcp.tools.tasks import COMBINE, Lang
+from glm_mcp.tools.tasks import COMBINE
+from glm_mcp.tools.words.chinese import Lang
 
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 COMBINE_SHARE = 0.25  # of the time, kept for combining

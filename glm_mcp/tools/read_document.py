@@ -22,7 +22,8 @@ from glm_mcp.tools.context_window import Unit, pack, question
 from glm_mcp.tools.map_reduce import add, combined, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
-from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, Lang, instruction, language
+from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
+from glm_mcp.tools.words.chinese import Lang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

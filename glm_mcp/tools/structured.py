@@ -70,7 +70,7 @@ def _ids(value: Any) -> list[str]:
     return own + [i for v in inner for i in _ids(v)]
 
 
-async def check(text: str, form: ResponseFormat) -> tuple[Any, str | None]:
+async def check(text: str, form: ResponseFormat, *, within_s: float = CHECK_S) -> tuple[Any, str | None]:
     """(value, None) when the text is the JSON asked for, else (None, what is wrong with it).
 
     Raises InvalidRequest for a schema that cannot be checked in time.
@@ -82,16 +82,18 @@ async def check(text: str, form: ResponseFormat) -> tuple[Any, str | None]:
     # meanwhile: a schema of somebody else's is checked where it can be ended.
     params = {"schema": form, "name": "the JSON Schema"}
     written = (await in_thread(json.dumps, value)).encode()
-    facts = await _in_child("fit_job", written, params)
+    facts = await _in_child("fit_job", written, params, within_s)
     return facts.get("inside", value), facts["problem"]
 
 
-async def _in_child(job: str, value: bytes, params: dict[str, Any]) -> dict[str, Any]:
+async def _in_child(
+    job: str, value: bytes, params: dict[str, Any], within_s: float = CHECK_S
+) -> dict[str, Any]:
     try:
-        facts, _ = await run_job(f"glm_mcp.tools.structured:{job}", value, params, timeout_s=CHECK_S)
+        facts, _ = await run_job(f"glm_mcp.tools.structured:{job}", value, params, timeout_s=within_s)
     except (TimedOut, MediaTooLarge, UnsupportedMedia):
         raise InvalidRequest(
-            f"the JSON Schema could not be checked within {CHECK_S:.0f} s",
+            f"the JSON Schema could not be checked within {within_s:.0f} s",
             "Simplify it: fewer patterns and references.",
         ) from None
     return facts

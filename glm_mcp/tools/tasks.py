@@ -5,13 +5,10 @@ A given prompt always comes first.
 
 from __future__ import annotations
 
-import locale
 import re
-from typing import Literal
 
 from glm_mcp.settings import Settings
-
-Lang = Literal["zh", "en"]
+from glm_mcp.tools.words.chinese import Lang, chosen
 
 UNREADABLE = {
     "en": "Mark what you cannot read as [unreadable]; never guess.",
@@ -167,7 +164,4 @@ def language(prompt: str, settings: Settings) -> Lang:
     if letters:
         chinese = ["\u4e00" <= c <= "\u9fff" for c in letters]
         return "zh" if chinese[0] or sum(chinese) * 4 >= len(letters) else "en"
-    if settings.lang:
-        return settings.lang
-    name = (locale.getlocale()[0] or "").lower()
-    return "zh" if name.startswith(("zh", "chinese")) else "en"
+    return chosen(settings.lang)

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.processes import COMMAND, environment, ran
+from support.processes import COMMAND, LIMIT_S, environment, ran, until
 
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pty = pytest.importorskip("pty", reason="a pseudo-terminal is POSIX")
 CLEARED = "\r\x1b[K"
+
+
+def rest(controller: int) -> bytes:
+    """What a terminal still holds when nobody writes to it any more."""
+    said = b""
+    with suppress(OSError):  # how Linux says that the other end is closed
+        while piece := os.read(controller, 65_536):
+            said += piece
+    return said
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[\d*m", "", text)
 
 
 def shown(sim: Simulator, tmp_path: Path, *arguments: str) -> tuple[str, str]:
@@ -46,11 +63,34 @@ def test_a_terminal_shows_one_line_of_progress_at_a_time_and_clears_it(
     sim.queue(Reply("a hill", delay_s=1))  # longer than the pause between two lines
     shutil.copy(FOLDER / "photo.jpg", tmp_path)
     text, progress = shown(sim, tmp_path, "describe_image", "images=photo.jpg")
-    lines = progress.split(CLEARED)
-    assert lines[0] == "… starting"
-    assert "… uploading 0.3 MB to g" in lines, "cut to the width"
+    lines = [plain(line) for line in progress.split(CLEARED)]
+    turning = [line for line in lines if line]
+    assert all(re.fullmatch(r"\S .+ · \d+ s", line) for line in turning)
+    assert all(len(line) < 24 for line in turning), "cut to the width"
+    assert len({line[0] for line in turning}) > 3, "it moves"
+    assert any("uploading" in line for line in turning)
+    assert {line.split()[-2] for line in turning} >= {"0", "1"}, "the seconds go by"
     assert lines[-1] == "", "nothing stays behind"
     assert text.startswith("a hill\n")
+
+
+def test_ctrl_c_leaves_no_progress_behind(sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Fault("hang"))
+    controller, terminal = pty.openpty()
+    env = environment(tmp_path / "home", sim)
+    command = [*COMMAND, "call", "chat", "hello"]
+    with subprocess.Popen(
+        command, env=env, cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        said = b""
+        while b"waiting" not in said and b"glm" not in said:
+            said += os.read(controller, 65_536)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_S) == 130
+        said += rest(controller)
+    os.close(controller)
+    assert said.endswith(CLEARED.encode())
 
 
 def test_streamed_text_is_not_mixed_with_progress(sim: Simulator, tmp_path: Path) -> None:
@@ -71,3 +111,122 @@ def test_an_answer_that_broke_off_is_told_and_the_whole_one_shown_once(
     assert before
     assert after.startswith("one two three\n\n[glm-4.7-flash")
     assert after.count("one two three") == 1
+
+
+# Standard output on a terminal
+
+TABLE = "Sales:\n\n| Month | What was said of it |\n|---|---|\n| Jan | a good month for boats and for oars |\n| 二月 | 很好的一个月 |\n"
+
+
+def on_terminal(
+    sim: Simulator,
+    tmp_path: Path,
+    *arguments: str,
+    columns: int = 40,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """What a call shows on a terminal of so many columns."""
+    controller, terminal = pty.openpty()
+    env = environment(tmp_path / "home", sim, COLUMNS=str(columns), TERM="xterm", **(variables or {}))
+    command = [*COMMAND, "call", *arguments]
+    with subprocess.Popen(
+        command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE
+    ) as process:
+        os.close(terminal)
+        said = rest(controller)
+        process.wait(LIMIT_S)
+    os.close(controller)
+    return said.decode().replace("\r\n", "\n")
+
+
+def wide(line: str) -> int:
+    return sum(1 + (c > "\u2e7f") for c in line)
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 300])
+def test_text_is_fitted_to_the_terminal_however_it_comes(pieces: int, sim: Simulator, tmp_path: Path) -> None:
+    text = f"{'many words ' * 12}\n- {'an item of a list ' * 5}\n{'很多的字' * 15}\n\n```python\n{'x' * 60}\n```\n{TABLE}The end."
+    size = len(text) // pieces + 1
+    chunks = tuple(text[i : i + size] for i in range(0, len(text), size))
+    sim.queue(Reply(text=text, chunks=chunks))
+    lines = on_terminal(sim, tmp_path, "chat", "hello").split("\n")
+    body = lines[: lines.index("The end.")]
+    assert "x" * 60 in body, "code is not broken"
+    assert [line for line in body if wide(line) > 40 and "x" * 60 not in line] == []
+    assert any(line.startswith("  ") and "item" in line for line in body), "an item goes on below itself"
+    assert "Month  What was said of it" in body
+    assert "二月   很好的一个月" in body
+    flat = "".join("".join(body).split())
+    assert flat.count("manywords") == 12
+    assert flat.count("很多的字") == 15
+
+
+def test_piped_text_is_as_the_model_wrote_it(sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Reply(text=TABLE + "word " * 60))
+    done = ran([*COMMAND, "call", "chat", "hi"], environment(tmp_path / "home", sim, COLUMNS="40"), tmp_path)
+    assert done.stdout.startswith(TABLE + "word " * 59)
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
+)
+def test_there_is_colour_on_a_terminal_unless_it_is_refused(
+    variables: dict[str, str], coloured: bool, sim: Simulator, tmp_path: Path
+) -> None:
+    assert (
+        "\x1b[2m[glm-4.7-flash" in on_terminal(sim, tmp_path, "chat", "hi", variables=variables)
+    ) is coloured
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, False), ({"FORCE_COLOR": "1"}, True)])
+def test_there_is_colour_in_a_pipe_only_where_it_is_asked_for(
+    variables: dict[str, str], coloured: bool, sim: Simulator, tmp_path: Path
+) -> None:
+    done = ran([*COMMAND, "call", "chat", "hi"], environment(tmp_path / "home", sim, **variables), tmp_path)
+    assert ("\x1b[" in done.stdout) is coloured
+
+
+@pytest.mark.parametrize(
+    ("variables", "mark"),
+    [
+        ({"KITTY_WINDOW_ID": "1"}, "\x1b_Ga=T,f=100,q=2,m="),
+        ({"TERM_PROGRAM": "iTerm.app"}, "\x1b]1337;File=inline=1;size="),
+        ({"TERM_PROGRAM": "iTerm.app", "TMUX": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_a_picture_is_shown_where_the_terminal_says_that_it_can(
+    variables: dict[str, str], mark: str | None, sim: Simulator, tmp_path: Path
+) -> None:
+    shown = on_terminal(
+        sim, tmp_path, "generate_image", "a fox", variables={**variables, "GLM_OUTPUT_DIR": str(tmp_path)}
+    )
+    assert ".png" in shown
+    if mark is None:
+        assert "\x1b_G" not in shown
+        assert "\x1b]" not in shown
+    else:
+        assert mark in shown
+
+
+def test_open_gives_the_file_to_the_system(sim: Simulator, tmp_path: Path) -> None:
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(
+        f'#!/bin/sh\necho "$1" > "{tmp_path}/part" && mv "{tmp_path}/part" "{tmp_path}/opened"\n',
+        encoding="utf-8",
+    )
+    opener.chmod(0o700)
+    env = environment(tmp_path / "home", sim, GLM_OUTPUT_DIR=str(tmp_path))
+    env["PATH"] = f"{opener.parent}{os.pathsep}{env['PATH']}"
+    done = ran([*COMMAND, "call", "generate_image", "a fox", "--open"], env, tmp_path)
+    path = until(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text(encoding="utf-8"))
+    assert path.strip() == done.stdout.splitlines()[0]
+
+
+def test_where_nothing_opens_files_the_path_is_said(sim: Simulator, tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", sim, GLM_OUTPUT_DIR=str(tmp_path), PATH=str(tmp_path))
+    done = ran([*COMMAND, "call", "generate_image", "a fox", "--open"], env, tmp_path)
+    assert "Nothing here opens files; it is at " in done.stderr
+    done = ran([*COMMAND, "call", "chat", "hi", "--open"], env, tmp_path)
+    assert "Nothing to open" in done.stderr

@@ -157,7 +157,8 @@ async def test_a_busy_service_is_no_fault_of_the_set_up(
 ) -> None:
     endpoints, zhipu = platforms
     zhipu.queue(Fault("error", code=code, times=0))
-    findings = await found(settings_of(GLM_API_KEY=zhipu.key), endpoints=endpoints)
+    findings = await found(settings_of(GLM_API_KEY=zhipu.key), endpoints=endpoints, within_s=2)
+    assert len(zhipu.received) > 1, "it was asked again"
     assert findings["service"].state == "note"
     assert f"code {code}" in findings["service"].said
 
@@ -301,7 +302,7 @@ def test_the_command_has_exit_status_1_when_something_is_wrong_and_0_else(
 
 
 def test_the_command_gives_its_findings_as_json(sim: Simulator, tmp_path: Path) -> None:
-    done = run(environment(tmp_path / "home", GLM_SIMULATE="1"), tmp_path, "doctor", "--json")
+    done = run(environment(tmp_path / "home", GLM_SIMULATE="1"), tmp_path, "doctor", "--format", "json")
     report = json.loads(done.stdout)
     assert report["ok"] is True
     assert done.returncode == 0
@@ -312,7 +313,7 @@ def test_the_command_gives_its_findings_as_json(sim: Simulator, tmp_path: Path) 
         "said": "GLM_SIMULATE=1: answers are simulated",
         "mend": "Unset GLM_SIMULATE for real ones.",
     }
-    wrong = run(environment(tmp_path / "home", GLM_LANG="fr"), tmp_path, "doctor", "--json")
+    wrong = run(environment(tmp_path / "home", GLM_LANG="fr"), tmp_path, "doctor", "--format", "json")
     assert wrong.returncode == 1
     assert json.loads(wrong.stdout)["findings"][0]["said"].startswith("GLM_LANG is 'fr'")
 

@@ -16,6 +16,7 @@ from support.processes import COMMAND, LIMIT_S, Stdio, environment, ran, said
 from glm_mcp.cli.key import store
 from glm_mcp.errors import AuthError
 from glm_mcp.registry import ENDPOINTS, Endpoint
+from glm_mcp.settings_file import put, read
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 KEY = "0123456789abcdef0123456789abcdef.AbCdEfGh12345678"
@@ -131,6 +132,19 @@ def test_the_other_lines_stay_and_only_the_owner_reads_them(env: dict[str, str])
     assert done.returncode == 0
     assert file.read_bytes().decode() == before.replace('export GLM_API_KEY="old.key"\r\n', "")
     assert "no key in" in key(env, "--remove").stdout
+
+
+@pytest.mark.parametrize(
+    "odd", ["abcdefgh\\", "abcd\\efgh", "abcd'efgh", 'abcd"efgh', "abcd\\'efgh", "abcd#efgh$x"]
+)
+def test_a_key_of_odd_signs_is_read_back_as_it_was_and_takes_no_other_line_along(
+    odd: str, env: dict[str, str]
+) -> None:
+    put(file_of(env), "GLM_LANG", "zh")
+    text = f"GLM_API_KEY=old\n# it's theirs\n{file_of(env).read_text()}GLM_THINKING='show'\n"
+    file_of(env).write_text(text)
+    assert key(env, "--no-try", pasted=odd).returncode == 0
+    assert read(file_of(env)) == {"GLM_API_KEY": odd, "GLM_LANG": "zh", "GLM_THINKING": "show"}
 
 
 def test_a_file_behind_a_link_stays_behind_it(env: dict[str, str], tmp_path: Path) -> None:

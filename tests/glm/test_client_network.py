@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -134,3 +135,20 @@ async def test_a_connection_that_keeps_breaking_names_the_host_and_asks_no_other
     assert set(models_asked(sim)[:4]) == {T}
     assert len(sim.received) > (2 if fault == "refuse" else 3), "a host that was reached is tried to the end"
     assert bool(caught.value.partial) == (fault == "reset")
+
+
+async def test_the_head_and_the_body_of_a_request_go_out_together() -> None:
+    pieces: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pieces.append(await reader.read(1 << 20))
+        writer.write(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        error = await failure(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    asked = next(p for p in pieces if p.startswith(b"POST /v1/chat/completions "))
+    head, _, body = asked.partition(b"\r\n\r\n")
+    assert error.status == 400
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert body.endswith(b"}")

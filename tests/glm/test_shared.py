@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import secrets
 import sys
 
@@ -13,6 +14,7 @@ from support.limits import Caller, Crowd, grown, level, refuse, replicas, serve,
 from support.paths import ROOT
 from support.redis_server import RedisServer
 
+from glm_mcp.glm.shared.health import EVENTS, MODELS
 from glm_mcp.simulator import Simulator, Switches
 
 sys.path.append(str(ROOT / "benchmarks"))
@@ -193,6 +195,59 @@ async def test_what_one_replica_meets_at_a_model_the_others_know(redis_url: str)
         async with replicas(redis_url, 1, key=key) as (late,):
             assert late.account.health.gone(MODEL) == "the model does not exist"
             assert late.account.health.report() == health.report()
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["published", "kept"])
+async def test_what_a_stranger_writes_into_redis_ends_no_server(redis_url: str, *, later: bool) -> None:
+    from redis.asyncio import Redis
+
+    key, deep = secrets.token_hex(8), "[" * 100_000
+    said: list[str | bytes] = [
+        "",
+        "x",
+        b"\xff\xfe \xff",
+        '["spoke"]',
+        "{}",
+        deep,
+        '["burnt","m",1]',
+        '["hung",[],1]',
+        '["hung",null,1]',
+    ]
+    said += [
+        f'["{event}","model",{value}]'
+        for event in EVENTS
+        for value in ('"x"', "-1", "1e999", "NaN", "[]", "null")
+    ]
+    async with replicas(redis_url, 1, key=key) as (one,), Redis.from_url(url=redis_url) as stranger:
+        limiter = one.account.limiter(MODEL, 1, None)
+        await serve(limiter)
+        events = f"{one.account.prefix}:health"
+        tag = str(limiter._keys[0]).split(":")[-2]  # noqa: SLF001 - what a stranger would see
+        for words in said:
+            shown = words if isinstance(words, bytes) else words.encode()
+            if later:
+                await stranger.rpush(events, shown)
+                await stranger.rpush(events, b"12 " + shown)
+                continue
+            for kind in (
+                f"health {events}",
+                f"health {events} other",
+                f"given {tag}",
+                f"pause {tag}",
+                f"moved {tag}",
+                "",
+            ):
+                await stranger.publish(one.shared.connection.channel, kind.encode() + b" " + shown)
+        for number in range(1_000):
+            await stranger.rpush(events, f'9 ["refused","made up {number}",0]')
+        if later:
+            async with replicas(redis_url, 1, key=key) as (late,):
+                await serve(late.account.limiter(MODEL, 1, None))
+                assert len(late.account.health.report()) <= MODELS
+        one.account.health.lost("last", "it is told after all of these")
+        await serve(limiter)
+        assert one.shared.state()["redis"] == "up"
+        assert math.isfinite(one.account.health.usual_s(MODEL))
 
 
 async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(redis_server: RedisServer) -> None:

@@ -73,7 +73,8 @@ def test_a_name_that_is_not_the_servers_is_refused_at_every_address(
 
 @pytest.mark.parametrize("bound", BOUND)
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "https://localhost.evil.example", "null", "", "file://localhost"]
+    "origin",
+    ["http://evil.example", "https://localhost.evil.example", "null", "", "file://localhost", "http://["],
 )
 def test_a_page_of_another_origin_is_refused_at_every_address(origin: str, bound: str, guarded: App) -> None:
     said = refused(asked(guarded, bound, headers={**BEARER, "Origin": origin}), 403, "wrong_origin")

@@ -42,8 +42,11 @@ def server(sim: Simulator, tmp_path: Path) -> Any:
         ("describe_image", {"images": "a.png", "task": "aB" * 5 * MB}, "describe_image: task is"),
         ("generate_image", {"prompt": "x", "size": "1" * 5 * MB}, "generate_image: size is"),
         ("read_document", {"documents": "a", "password": "x" * 5 * MB}, "read_document: password is"),
+        ("chat", {"prompt": "x", "files": "a.b/" * MB}, "a path of 4000000 characters is too long"),
+        ("chat", {"prompt": "x", "files": "%41/../" * MB}, "a path of 7000000 characters is too long"),
+        ("chat", {"prompt": "x", "files": "a#" + "t=1&" * MB}, "a path of 4000002 characters is too long"),
     ],
-    ids=["name", "number", "flag", "list as a text", "files", "functions", "schema", "task", "size", "password"],
+    ids=["name", "number", "flag", "list as a text", "files", "functions", "schema", "task", "size", "password", "path", "escapes", "fragment"],
 )  # fmt: skip
 def test_what_is_beyond_all_measure_is_refused_by_name(
     tool: str, arguments: dict[str, Any], refusal: str, server: Stdio, sim: Simulator

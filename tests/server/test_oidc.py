@@ -116,6 +116,7 @@ async def test_a_token_that_is_not_good_is_refused(kind: str, issuer: Issuing) -
         {"aud": ["account", AUDIENCE]},
         {"scope": None, "scp": ["openid", "glm:use"]},
         {"scope": None, "scp": "glm:use"},
+        {"scope": None, "scp": ["glm:use", {"a": []}, []]},
         {"kid": "curve", "alg": "ES256", "key": ec_key()},
         {"alg": "PS256"},
     ],

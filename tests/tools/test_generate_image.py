@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from PIL import Image
@@ -468,6 +470,51 @@ async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_
     )
     assert f"is kept for 30 days at {address} ." in text
     assert not list(folders.cwd.rglob("*hill*"))
+
+
+def bomb() -> bytes:
+    out = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(out, "PNG")
+    return out.getvalue()
+
+
+FOREIGN: dict[str, Callable[[], bytes]] = {
+    "a drawing that reads files": lambda: (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512"><image href="file:///etc/passwd"/></svg>'
+    ),
+    "a drawing of any size": lambda: (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="900000" height="900000"/>'
+    ),
+    "a Photoshop file": lambda: (
+        b"8BPS\0\1" + bytes(6) + b"\0\3" + b"\0\1\x86\xa0" * 2 + b"\0\x08\0\3" + bytes(14)
+    ),
+    "a damaged TIFF": lambda: half(noise((512, 512), "TIFF")),
+    "a bomb": bomb,
+}
+
+
+@pytest.mark.parametrize("output", ["hill.png", "hill.jpg", "hill.tiff", ""])
+@pytest.mark.parametrize("drawn", FOREIGN)
+async def test_what_no_model_draws_is_refused_within_limits_however_it_is_to_be_saved(
+    connect: Connect,
+    app_of: Callable[..., App],
+    folders: Folders,
+    server: Server,
+    drawn: str,
+    output: str,
+) -> None:
+    app = app_of(GLM_BASE_URL=f"http://{server.host}/api/paas/v4")
+    address = served(app, server, FOREIGN[drawn]())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with connect(app=app, client="claude-code") as client:
+        with anyio.fail_after(30):
+            text = await fail(
+                client, "generate_image", prompt="a hill", size="512x512", output=output, preview=True
+            )
+    assert text.startswith(("unsupported_media: ", "media_too_large: "))
+    assert address in text
+    assert not list(folders.cwd.rglob("*hill*"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000, "kilobytes, of this process"
 
 
 async def test_a_picture_drawn_somewhat_larger_is_saved_and_said(

@@ -49,11 +49,15 @@ async def test_without_words_the_setting_decides(prompt: str) -> None:
     assert language(prompt, settings(GLM_LANG="en")) == "en"
 
 
-async def test_without_both_the_system_decides() -> None:
+async def test_without_both_the_system_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, "C")
         assert language("", settings()) == "en"
+        monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+        assert language("", settings()) == "zh"
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
 

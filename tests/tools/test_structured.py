@@ -83,10 +83,10 @@ async def test_a_schema_that_takes_for_ever_is_refused_and_nothing_waits_for_it(
     with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
-            with pytest.raises(InvalidRequest, match="could not be checked within"):
-                await check(answer, schema)
+            with pytest.raises(InvalidRequest, match="could not be checked within 2 s"):
+                await check(answer, schema, within_s=2)
             group.cancel_scope.cancel()
-    assert ticks > 40
+    assert ticks > 16
 
 
 @pytest.mark.timeout(10)

@@ -16,6 +16,7 @@ from socksio.exceptions import SOCKSError
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.network.failures import why
 from glm_mcp.glm.network.proxy import Proxy
+from glm_mcp.glm.network.together import Together
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
 POOL = 4  # connections of one pool, which looks through them, and through all that wait, for each request
@@ -40,6 +41,7 @@ class Connections(httpx.AsyncHTTPTransport):
         most = None if proxy is not None and proxy.socks else POOL
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=POOL, keepalive_expiry=KEEP_S)
         super().__init__(verify=context, proxy=through, limits=limits, trust_env=False)
+        self._pool._network_backend = Together()  # noqa: SLF001 - httpx hands none on
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         with anyio.CancelScope() as scope:

@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 
+# What reading a message of a stranger raises.
+BAD_WORDS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+
+
 class Lost(Exception):
     """Redis does not answer."""
 
@@ -72,6 +76,7 @@ class Connection:
                 socket_timeout=ANSWER_S,
                 socket_connect_timeout=ANSWER_S,
                 decode_responses=True,
+                encoding_errors="replace",  # what others write there may be anything
                 retry=once,
             )
         except ValueError:
@@ -207,10 +212,13 @@ class Connection:
             await anyio.sleep(RETRY_S)
 
     def _hear(self, message: str) -> None:
-        first, second, *words = message.split(" ", 2)
-        hear = self._handlers.get(f"{first} {second}")
-        if hear is not None:
-            hear(words[0] if words else "")
+        kind, words = _parted(message)
+        hear = self._handlers.get(kind)
+        try:
+            if hear is not None:
+                hear(words)
+        except BAD_WORDS:
+            log.warning("a message in Redis that no replica would send was left out: %s", kind[:60])
 
     async def _came(self) -> None:
         self.ahead_s = await self._read_clock()
@@ -261,6 +269,12 @@ def _shown(url: str) -> str:
     """Where Redis is, without a password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """The kind of a message, two words, and the rest."""
+    words = message.split(" ", 2)
+    return " ".join(words[:2]), words[2] if len(words) > 2 else ""
 
 
 def _why(error: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 
 from glm_mcp.glm.learnt.health import Health
+from glm_mcp.text import one_line
 
 EVENTS: dict[str, Callable[[Health, str, Any], None]] = {
     "refused": Health.refused,
@@ -20,6 +21,11 @@ EVENTS: dict[str, Callable[[Health, str, Any], None]] = {
     "answered": Health.answered,
     "lost": Health.lost,
 }
+
+
+MODELS = 200  # that are remembered: a message names any
+LONGEST_S = 86_400.0  # of a wait or an answer
+REASON_CHARS = 300
 
 
 class SharedHealth(Health):
@@ -52,11 +58,14 @@ class SharedHealth(Health):
         self._say("lost", model, why)
 
     def hear(self, words: str, age_s: float = 0.0) -> None:
-        """What another replica met so many seconds ago."""
+        """What another replica met so many seconds ago. Raises errors of `BAD_WORDS` for what none would say."""
         event, model, value = json.loads(words)
+        told = _reason(value) if event == "lost" else _seconds(value)
+        if type(model) is not str or (model not in self._models and len(self._models) >= MODELS):
+            raise ValueError("no model that anybody asks")
         self._age = age_s
         try:
-            EVENTS[event](self, model, value)
+            EVENTS[event](self, model, told)
         finally:
             self._age = 0.0
 
@@ -65,3 +74,14 @@ class SharedHealth(Health):
 
     def _then(self) -> float:
         return anyio.current_time() - self._age
+
+
+def _seconds(value: Any) -> float:
+    """Raises ValueError, TypeError."""
+    if not 0 <= float(value) <= LONGEST_S:
+        raise ValueError("no time that a call takes")
+    return float(value)
+
+
+def _reason(value: Any) -> str:
+    return one_line(str(value))[:REASON_CHARS]

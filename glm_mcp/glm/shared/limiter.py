@@ -19,6 +19,7 @@ from glm_mcp.glm.learnt.limiter import REMEMBERED, Hear, unheard, wait_s
 from glm_mcp.glm.shared.connection import Connection, Lost
 
 STALE_S = 2.0  # what was last heard of the others says nothing after so long
+LONGEST_PAUSE_S = 60.0  # that another replica can ask for
 ALONE = -1  # the epoch of a place that no other replica knows of
 
 
@@ -269,7 +270,7 @@ class SharedLimiter:
 
     def _paused(self, words: str) -> None:
         """Nobody is given a place for so many milliseconds."""
-        self._pause(int(words) / 1e3)
+        self._pause(min(int(words) / 1e3, LONGEST_PAUSE_S))
 
     def _moved(self, _: str) -> None:
         """Somebody came into the middle of the queue, or left it: places are other ones now."""

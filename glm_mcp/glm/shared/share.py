@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from glm_mcp.glm.shared.connection import LEASE_S, Connection, Lost, State
+from glm_mcp.glm.shared.connection import BAD_WORDS, LEASE_S, Connection, Lost, State
 from glm_mcp.glm.shared.health import SharedHealth
 from glm_mcp.glm.shared.limiter import SharedLimiter
 
@@ -61,8 +61,9 @@ class Account:
         except Lost:
             return  # it was there a moment ago: its return is waited for as ever
         for event in events:
-            at, words = event.split(" ", 1)
-            self.health.hear(words, max(0.0, now - int(at) / 1e3))
+            with suppress(*BAD_WORDS):  # written by a stranger
+                at, words = event.split(" ", 1)
+                self.health.hear(words, max(0.0, now - int(at) / 1e3))
 
     def _tell(self, model: str, words: str, soon: bool) -> None:
         limiter = self._limiters.get(model)

@@ -6,7 +6,7 @@ import re
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
-from glm_mcp.media.charset import Decoded, decode
+from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
@@ -29,8 +29,6 @@ _GONE = (
     "meta",
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{1,40})""", re.IGNORECASE)
-_XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w:.-]{1,40})""", re.IGNORECASE)
 _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
 _CELLS = 200_000  # of one table after spans are repeated
 _SPAN = 1000
@@ -41,7 +39,7 @@ _FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", 
 
 def decode_html(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> Decoded:
     """Its text: the caller's encoding, a byte-order mark, UTF-8, the page's own word, a guess. Raises as `decode`."""
-    said = _META.search(data[:8192]) or _XML.search(data[:1024])
+    said = IN_META.search(data[:8192]) or IN_XML.search(data[:1024])
     return decode(data, name, encoding, declared=said[1].decode("ascii", "replace") if said else declared)
 
 
@@ -165,7 +163,7 @@ def _convert(soup: Any) -> str:
     if not tables:
         return text
     return re.sub(
-        r"\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+        r"(?<!\s)\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
     ).strip()
 
 
@@ -181,7 +179,7 @@ def _markdown(element: Any) -> str:
         sub_symbol="~",
         code_language_callback=_code,
     )
-    text = re.sub(r"[ \t]+\n", "\n", converter.convert_soup(element))
+    text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", converter.convert_soup(element))
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 

@@ -119,6 +119,8 @@ _NAMES = {
     "gemfile": "ruby",
 }
 _LONG_LINE = 2000
+# Of JSON. A text that nothing closes goes to the end, so that nothing is gone through twice.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\],]|[^"{}\[\],]+', re.DOTALL)
 
 
 def text_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -162,7 +164,7 @@ def _spread(text: str) -> str:
         return text
     out: list[str] = []
     depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^"{}\[\],]+|"', text, re.DOTALL):
+    for token in _TOKEN.finditer(text):
         piece = token[0]
         if piece in ("}", "]"):
             depth -= 1

@@ -23,7 +23,7 @@ _PNG_DECODED = frozenset(
 )
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STEP = 1 << 18
 _JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and length
 

@@ -18,6 +18,7 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.types import Fragment
 
 _KEYS = ("xywh", "t", "page")
+_LONGEST = 1_000  # characters; 200 of them pages
 _HINT = (
     "Forms: #xywh=x,y,width,height in pixels (or percent:…), #t=start,end in seconds, #page=3 or #page=3-5."
 )
@@ -28,6 +29,8 @@ def split_fragment(argument: str) -> tuple[str, Fragment]:
     keys, so that names with a `#` stay whole. Raises InvalidRequest for one of our keys with a value that is wrong.
     """
     base, mark, tail = argument.rpartition("#")
+    if len(tail) > _LONGEST:
+        return argument, Fragment()
     pairs = [part.partition("=") for part in tail.split("&")]
     if not mark or not base or not any(key.lower() in _KEYS and equals for key, equals, _ in pairs):
         return argument, Fragment()

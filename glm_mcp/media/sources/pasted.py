@@ -8,6 +8,7 @@ import re
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.sources.paths import of_windows
 
+_LONGEST = 5_000  # characters of what is looked at so
 _QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
 # How models and chat windows write a path: with a label, as Markdown, as a transcript names a pasted picture.
 _WRAPPED = (
@@ -16,7 +17,7 @@ _WRAPPED = (
     re.compile(r"\[image:\s*(?:source:\s*)?(\S.*)\]", re.IGNORECASE | re.DOTALL),
 )
 # "C:\\temp\\new.png" of somebody who did not double the backslashes
-_ESCAPED = re.compile("[\a\b\t\n\v\f\r](?!\\s*[A-Za-z]:[\\\\/])")
+_ESCAPED = re.compile("[\a\b\t\n\v\f\r](?!\\s*+[A-Za-z]:[\\\\/])")
 _AS_TYPED = {"\a": r"\a", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}
 
 
@@ -25,10 +26,10 @@ def tidy(argument: str) -> str:
     brackets.
     """
     text = argument.strip()
-    if re.match(r"[A-Za-z]:[\\\a\b\t\n\v\f\r]", text):
+    if len(text) < _LONGEST and re.match(r"[A-Za-z]:[\\\a\b\t\n\v\f\r]", text):
         text = _ESCAPED.sub(lambda found: _AS_TYPED[found[0]], text)
     for wrapped in _WRAPPED:
-        found = wrapped.fullmatch(text) if len(text) < 5_000 else None
+        found = wrapped.fullmatch(text) if len(text) < _LONGEST else None
         text = found[1].strip() if found else text
     try:
         text.encode()

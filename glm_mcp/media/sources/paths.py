@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import math
 import os
 import re
 import sys
@@ -26,6 +25,7 @@ _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _LISTED = 20_000  # names of a folder compared with one that is not there
 _MAGIC = re.compile(r"[*?\[{]")
+_BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
 
 Follows = Callable[[Path], bool]
 
@@ -165,15 +165,22 @@ def _exists(path: Path, sandbox: Sandbox) -> bool:
 
 
 def _braces(pattern: str) -> list[str]:
-    braces = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
-    if braces is None:
-        return [pattern]
-    if math.prod(group.count(",") + 1 for group in re.findall(r"\{([^{}]*)\}", pattern)) > GLOB_MAX:
-        raise InvalidRequest(
-            f"the pattern {pattern[:80]} has too many braces", "Write it in several arguments."
-        )
-    whole = [pattern[: braces.start()] + word + pattern[braces.end() :] for word in braces[1].split(",")]
-    return [single for each in whole for single in _braces(each)]
+    """The patterns that a pattern with braces stands for, at most `GLOB_MAX`: each pair within another doubles them."""
+    done: list[str] = []
+    left = [pattern]
+    while left:
+        single = left.pop()
+        braces = _BRACES.search(single)
+        if braces is None:
+            done.append(single)
+        else:
+            before, behind = single[: braces.start()], single[braces.end() :]
+            left += [before + word + behind for word in reversed(braces[1].split(","))]
+        if len(done) + len(left) > GLOB_MAX:
+            raise InvalidRequest(
+                f"the pattern {pattern[:80]} has too many braces", "Write it in several arguments."
+            )
+    return done
 
 
 def _follows(sandbox: Sandbox, base: Path | None, link: Path) -> bool:

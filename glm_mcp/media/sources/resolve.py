@@ -33,7 +33,7 @@ from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
+from glm_mcp.secret_paths import OVERLAP, PATH_MAX, holds_secret, secret_in
 from glm_mcp.threads import in_thread
 from glm_mcp.uploads import SCHEME as UPLOADED
 from glm_mcp.uploads import Uploads, is_upload
@@ -58,6 +58,8 @@ _MARK = re.compile(
 )
 _ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
 _LINES = 50
+_LINE_CHARS = 2_000
+_PATH_CHARS = 4 * PATH_MAX  # as escapes for an address, or with braces, a path takes more than itself
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
@@ -121,8 +123,10 @@ def _lines(text: str, sandbox: Sandbox) -> list[str]:
     """The sources of an argument that names one a line; none where it is no such list."""
     if text[:5].lower() == "data:" or looks_like_base64(text) or _is_file(text, sandbox):
         return []
+    if len(text) > _LINES * _LINE_CHARS:
+        return []
     lines = [_ITEM.sub("", line.strip(), count=1) for line in text.splitlines() if line.strip()]
-    named = all(len(line) < 2_000 and re.search(r"[./\\]", line) for line in lines)
+    named = all(len(line) < _LINE_CHARS and re.search(r"[./\\]", line) for line in lines)
     return lines if named and 1 < len(lines) <= _LINES else []
 
 
@@ -151,6 +155,8 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
             f"the argument of {len(text)} characters is base64 of no picture, video or document, or is cut short",
             "Send it whole, as a data: URL that names its type, or save it to a file and pass the path.",
         )
+    if len(text) > _PATH_CHARS:
+        raise InvalidRequest(f"a path of {len(text)} characters is too long", "Check the path.")
     files = find_files(text, terms.sandbox)
     skip: tuple[type[GLMError], ...] = ()
     if files.matched and left_out is not None:

@@ -43,7 +43,10 @@ class Hosts:
 
     def origin(self, header: str, host: str) -> bool:
         """`host`: the Host header of the same request, which has been found good."""
-        parts = urlsplit(header)
+        try:
+            parts = urlsplit(header)
+        except ValueError:  # half an address in brackets
+            return False
         name = _name(parts.netloc) if parts.scheme in ("http", "https") else ""
         if not name:
             return False

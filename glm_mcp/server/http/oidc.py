@@ -204,5 +204,6 @@ def _scopes(claims: Mapping[str, Any]) -> set[str]:
     found: set[str] = set()
     for name in ("scope", "scp"):
         value = claims.get(name)
-        found |= set(value.split() if isinstance(value, str) else value if isinstance(value, list) else [])
+        words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
+        found |= {word for word in words if isinstance(word, str)}
     return found

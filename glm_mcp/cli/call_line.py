@@ -1,0 +1,184 @@
+"""The command line of `glm-mcp call`: words, name=value, JSON and standard input become the arguments of a tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import click
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.tools.arguments import Arg
+
+STDIN = "-"
+MAX_TEXT = 20_000_000  # bytes; no prompt has as many
+MAX_FILE = 2_000_000_000
+PATIENCE_S = 2.0  # before somebody is told that standard input is waited for
+_NAMED = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
+_SOURCE = re.compile(
+    r"(?:[a-z]{2,}:|[a-z]:[\\/]|[@~/\\]|\.{1,2}[/\\]).*|clipboard|.*\*.*|\S*\.\w{1,5}(?:#\S*)?", re.IGNORECASE
+)
+
+
+class Stdin:
+    """What is piped in, read when it is asked for. A file made of it lasts until the block ends."""
+
+    def __init__(self) -> None:
+        self._files = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    @property
+    def piped(self) -> bool:
+        """Whether a file or a pipe stands there: what a program starts with neither is not waited for."""
+        try:
+            mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin else 0
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+    def text(self) -> str:
+        """Raises InvalidRequest for what is no text, or too long for one."""
+        data = self._read(MAX_TEXT)
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InvalidRequest(
+                "standard input is not UTF-8 text", "Save it to a file and name that: files=FILE."
+            ) from None
+
+    def file(self) -> str:
+        """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
+        data = self._read(MAX_FILE)
+        if not data:
+            raise InvalidRequest("standard input is empty", "Pipe a file into it, or name one.")
+        folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
+        path = folder / "stdin"
+        path.write_bytes(data)
+        return str(path)
+
+    def _read(self, maximum: int) -> bytes:
+        said = "… reading standard input; Ctrl-D ends it (</dev/null: there is none)"
+        waiting = threading.Timer(PATIENCE_S, lambda: click.echo(said, err=True))
+        waiting.daemon = True
+        waiting.start()
+        try:
+            data = sys.stdin.buffer.read(maximum + 1)
+        finally:
+            waiting.cancel()
+        if len(data) > maximum:
+            raise InvalidRequest(f"standard input is longer than {maximum // 1_000_000:,} MB", "Send less.")
+        return data
+
+
+def given_arguments(
+    rows: Sequence[Arg], words: Sequence[str], as_json: str | None, stdin: Stdin
+) -> dict[str, Any]:
+    """The arguments of a call. `rows`: those that the tool has.
+
+    The first argument takes the words without a name: all of them joined where it is a text; where it is a file, the
+    files that come first, and `prompt` takes the words after them. `-`, and what is piped in where the first argument
+    has nothing, is standard input. Raises UsageError, InvalidRequest.
+    """
+    given = _object(as_json)
+    bare: list[str] = []
+    for word in words:
+        named = _NAMED.fullmatch(word)
+        if named:
+            _add(given, named[1], named[2])
+        else:
+            bare.append(word)
+    first = rows[0]
+    taken = any(name in given for name in (first.name, *first.also))
+    if "path" in first.also:
+        _files_first(given, first, bare, wants=not taken and stdin.piped)
+    elif bare or (not taken and stdin.piped):
+        text = " ".join(word for word in bare if word != STDIN)
+        if STDIN in bare or stdin.piped:
+            text = "\n\n".join(part for part in (text, stdin.text()) if part)
+        _once(given, first.name, text)
+    for row in rows:
+        _from_stdin(given, row, stdin)
+    return given
+
+
+def _files_first(given: dict[str, Any], first: Arg, bare: Sequence[str], *, wants: bool) -> None:
+    """`wants`: the first argument has nothing yet, and something is piped in."""
+    many = first.kind == "texts"
+    files: list[str] = []
+    for word in bare:
+        if not _is_source(word) or (files and not many):
+            break
+        files.append(word)
+    if not files and wants:
+        files = [STDIN]
+        words = list(bare)
+    else:
+        files = files or list(bare[:1])  # the tool says what is wrong with it
+        words = list(bare[len(files) :])
+    if files:
+        _once(given, first.name, files if many and len(files) > 1 else files[0])
+    if words:
+        _once(given, "prompt", " ".join(words))
+
+
+def _is_source(word: str) -> bool:
+    if word == STDIN or _SOURCE.fullmatch(word):
+        return True
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _from_stdin(given: dict[str, Any], row: Arg, stdin: Stdin) -> None:
+    for name in (row.name, *row.also):
+        value = given.get(name)
+        read = stdin.file if "path" in row.also else stdin.text
+        if value == STDIN:
+            given[name] = read()
+        elif isinstance(value, list) and STDIN in value:
+            given[name] = [read() if item == STDIN else item for item in value]
+
+
+def _once(given: dict[str, Any], name: str, value: Any) -> None:
+    if name in given:
+        raise click.UsageError(f"{name} is given twice: by its name, and by words without one")
+    given[name] = value
+
+
+def _add(given: dict[str, Any], name: str, value: str) -> None:
+    """A name given again makes a list."""
+    if name in given:
+        before = given[name]
+        given[name] = [*(before if isinstance(before, list) else [before]), value]
+    else:
+        given[name] = value
+
+
+def _object(as_json: str | None) -> dict[str, Any]:
+    if as_json is None:
+        return {}
+    try:
+        read = json.loads(as_json)
+    except ValueError as error:
+        raise click.UsageError(f"--json is not JSON: {error}") from None
+    if not isinstance(read, dict):
+        raise click.UsageError('--json must be an object: {"prompt": "..."}')
+    return read

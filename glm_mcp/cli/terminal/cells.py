@@ -1,0 +1,83 @@
+"""How many columns a text takes on a terminal, and where a line of it ends: a Chinese character takes two."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
+NEVER_FULL = 1_000_000  # columns where nothing is fitted
+_CLOSING = "。，、；：！？）】》」』”’…"  # begins no line
+# A blank, a word, or one character between which a line may end, with what must not stand apart from it.
+TOKEN = re.compile(rf"[^\S\n]+|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
+
+
+def cells(text: str) -> int:
+    """The columns that one line takes."""
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def _cell(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """The beginning that fits, with … where there was more."""
+    if cells(text) <= columns:
+        return text
+    taken, room = 0, max(columns - 1, 0)
+    for place, character in enumerate(text):
+        taken += _cell(character)
+        if taken > room:
+            return text[:place] + "…" * (columns > 0)
+    return text
+
+
+def padded(text: str, columns: int) -> str:
+    return text + " " * max(columns - cells(text), 0)
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """One line as lines of at most so many columns. A word that is longer alone, such as a path, stays whole."""
+    lines, line = [], ""
+    for found in TOKEN.finditer(text):
+        token = found[0]
+        if line.strip() and cells(line + token.rstrip()) > columns:
+            lines.append(line.rstrip())
+            line = ""
+        if line or not token.isspace() or not lines:
+            line += token
+    return [*lines, line.rstrip()] if line.strip() or not lines else lines
+
+
+def broken(text: str, columns: int) -> list[str]:
+    """As `wrapped`, and a word that is too long is broken: for a cell of a table."""
+    lines = []
+    for line in wrapped(text, columns):
+        rest = line
+        while cells(rest) > columns:
+            head = cut(rest, columns + 1).rstrip("…") or rest[0]
+            lines.append(head)
+            rest = rest[len(head) :]
+        lines.append(rest)
+    return lines
+
+
+def paragraphs(text: str, columns: int, indent: str = "") -> str:
+    """Lines fitted one by one; those that go on are indented as what they belong to."""
+    out = []
+    for line in text.splitlines():
+        lead = LEAD.match(line)
+        hanging = " " * cells(lead[0] if lead else "")
+        room = columns - cells(indent)
+        first, *rest = wrapped(line, room) or [""]
+        out.append(indent + first)
+        if rest:
+            tail = line[len(first) :].strip()
+            out += [indent + hanging + more for more in wrapped(tail, room - len(hanging))]
+    return "\n".join(out)
+
+
+LEAD = re.compile(r"\s*(?:(?:[-*+•✓✗→]|\d{1,3}[.)])\s+)?")  # blanks and the mark of a list's item

@@ -1,0 +1,90 @@
+"""What is looked for in texts is found, or not, in the time that one reading takes, whatever the text repeats.
+
+A regular expression lets no other thread run: one that goes through a text again and again would stop the server.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glm_mcp.errors import GLMError
+from glm_mcp.media.charset import declaration, decode
+from glm_mcp.media.documents.html import html_markdown
+from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.images import metadata
+from glm_mcp.media.images.svg.tree import size_of
+from glm_mcp.media.sources.pasted import tidy
+from glm_mcp.media.sources.paths import expand
+from glm_mcp.sandbox import Sandbox
+from glm_mcp.text import clean, one_line, plain, without_secrets
+from glm_mcp.tools.analyze_video import times_in
+from glm_mcp.tools.boxes import parse_boxes
+from glm_mcp.tools.structured import first_fence, unfenced
+
+MOST_S = 2.0  # of computing; each took from ten seconds to hours where it went through its text again
+MILLION = 1_000_000
+
+
+_SCAN = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of a JPEG, to where its pixels begin
+
+
+def _json(text: str) -> Any:
+    return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
+
+
+def _page(text: str) -> Any:
+    return html_markdown(f"<pre>{text}</pre>")
+
+
+def _boxes(text: str) -> Any:
+    return parse_boxes(text)
+
+
+CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "a page's encoding": (declaration, b"<a>" + b"<meta charset=" * 14 + b" " * 8_000 + b"!"),
+    "an XML's encoding": (declaration, b"<a>" + b"<?xml encoding" * 14 + b" " * 8_000 + b"!"),
+    "words of an unknown encoding": (lambda data: decode(data, "a.txt"), b"d" * 60_000 + b"\xe9\xe8 " * 3),
+    "JSON whose texts do not end": (_json, '["' + '"\\' * (MILLION // 2)),
+    "JSON of open texts": (_json, '["a' * (MILLION // 3)),
+    "blanks of a page": (_page, " " * 300_000),
+    "tabs of a page": (_page, "\t" * 300_000),
+    "a length of an SVG": (lambda text: size_of(ET.Element("svg", width=text)), "1" * MILLION + "!"),
+    "fill bytes of a JPEG": (metadata.plain, _SCAN + b"\xff" * MILLION),
+    "breaks after a drive": (tidy, "C:\t" + "\r" * MILLION),
+    "blanks in Markdown": (tidy, "[](" + " " * 4_990),
+    "a line of digits": (times_in, "1" * MILLION),
+    "boxes of digits": (_boxes, "1" * 100_000),
+    "boxes of brackets": (_boxes, "[1," * 100_000),
+    "fences": (first_fence, "```" * 100_000),
+    "open fences": (unfenced, "```\n" * 100_000),
+    **{
+        f"{work.__name__} of {unit!r}": (work, unit * (50_000 // len(unit)))
+        for work in (plain, one_line, without_secrets, clean)
+        for unit in (" ", "\r", "\x1b[", "\u200d", "<", "<script", "Bearer ", "a.", "x\ufe0f")
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_text_is_not_gone_through_again_and_again(case: str) -> None:
+    work, text = CASES[case]
+    begun = time.process_time()
+    with suppress(GLMError):
+        work(text)
+    assert time.process_time() - begun < MOST_S
+
+
+def test_braces_within_braces_are_counted_before_they_are_written_out(tmp_path: Path) -> None:
+    sandbox = Sandbox(cwd=tmp_path, home=tmp_path, temp=tmp_path)
+    begun = time.process_time()
+    with pytest.raises(GLMError, match="has too many braces"):
+        expand("{a," * 60 + "b" + "}" * 60, sandbox)
+    assert time.process_time() - begun < MOST_S

@@ -1,0 +1,220 @@
+"""What the program can say, read from its source: each text of an error, a finding or a line of the command, with {1}, {2}
+for what is put into it.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import glm_mcp
+from glm_mcp import errors
+
+ROOT = Path(glm_mcp.__file__).parent
+ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, errors.GLMError)}
+FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
+USAGE = {"UsageError", "BadParameter"}
+LINES = {"echo", "say"}
+WORDS = {"UNSET", "TITLES"}
+CLICK = (  # what the command's library says in its own words
+    "Show this message and exit.",
+    "Show the version and exit.",
+    "No such command {1}.",
+    "No such option: {1}",
+    "Missing argument '{1}'.",
+    "Got unexpected extra argument ({1})",
+    "Invalid value for {1}: {2}",
+    "{1} is not one of {2}.",
+    "{1} is not a valid integer.",
+    "{1} is not in the range {2}.",
+    "Option {1} requires an argument.",
+)
+COMMANDS = re.compile(r"(glm-mcp|git|cat) ")
+STRIPS = {"strip", "rstrip"}
+HOLE = "\0"  # stands for what is put in, until the holes are numbered
+MOST = 64  # ways to put one message together
+
+Text = list[str]
+
+
+@dataclass
+class Scope:
+    """What names stand for: in the module, and in the function that is read."""
+
+    module: dict[str, list[ast.expr]] = field(default_factory=dict)
+    local: dict[str, list[ast.expr]] = field(default_factory=dict)
+
+    def values(self, name: str) -> list[ast.expr]:
+        return self.local.get(name) or self.module.get(name) or []
+
+
+def assigned(body: Iterator[ast.AST]) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for node in body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(node.value)
+                elif (
+                    isinstance(target, ast.Tuple)
+                    and isinstance(node.value, ast.Tuple)
+                    and len(target.elts) == len(node.value.elts)
+                ):
+                    for name, value in zip(target.elts, node.value.elts, strict=True):
+                        if isinstance(name, ast.Name):
+                            found.setdefault(name.id, []).append(value)
+    return found
+
+
+def texts(node: ast.expr, scope: Scope, within: tuple[str, ...] = ()) -> Text:
+    """Each text that an expression can be; what is not known is a hole."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else [HOLE]
+    if isinstance(node, ast.JoinedStr):
+        parts = [
+            texts(v.value if isinstance(v, ast.FormattedValue) else v, scope, within) for v in node.values
+        ]
+        return _products(parts)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _products([texts(node.left, scope, within), texts(node.right, scope, within)])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STRIPS:
+        return texts(node.func.value, scope, within)
+    if isinstance(node, ast.IfExp):
+        return [*texts(node.body, scope, within), *texts(node.orelse, scope, within)]
+    if isinstance(node, ast.Name) and node.id not in within:
+        values = scope.values(node.id)
+        found = [t for v in values for t in texts(v, scope, (*within, node.id))]
+        return found if found and len(found) <= MOST else [HOLE]
+    return [HOLE]
+
+
+def _products(parts: list[Text]) -> Text:
+    made = ["".join(p) for p in itertools.islice(itertools.product(*parts), MOST + 1)]
+    return made if len(made) <= MOST else [HOLE]
+
+
+def numbered(text: str) -> str:
+    text = re.sub(f"{HOLE}+", HOLE, " ".join(text.split()))
+    pieces = text.split(HOLE)
+    return "".join(p + (f"{{{i}}}" if i < len(pieces) else "") for i, p in enumerate(pieces, 1))
+
+
+def worded(text: str) -> bool:
+    """Whether a text has words of ours: not only what is put in, marks, commands and names of settings."""
+    bare = re.sub(r"\{\d+\}|`[^`]*`|https?:\S+|\b[A-Z][A-Z_]+\b|\b\w+[_=.]\w+", " ", text)
+    return bool(re.search(r"[A-Za-z]{2,}", bare)) and not re.search("[\u4e00-\u9fff]", text)
+
+
+def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
+    command, tools = "cli" in path.parts, "tools" in path.parts
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    given = list(node.args)
+    keywords = {k.arg: k.value for k in node.keywords}
+    if name in ERRORS | USAGE | {"cls"} and name != "MissingExtra":
+        wanted = given[:2]
+    elif name in FINDINGS and (command or "wrong" in name):
+        wanted = [given[0], *given[2:]] if name == "Finding" else given
+    elif name == "but":
+        wanted = [keywords[k] for k in ("message", "hint") if k in keywords]
+    elif (name in LINES and len(given) == 1) or name in {"here", "said", "confirm"}:
+        wanted = given[:1]
+    elif name in {"Arg", "Kind"} and tools:
+        wanted = given[1:2]
+    elif name == "Tool" and tools:
+        wanted = given[2:3]
+    elif name in {"option", "argument"}:
+        wanted = [keywords["help"]] if "help" in keywords and command else []
+    else:
+        return
+    for argument in wanted:
+        for text in texts(argument, scope):
+            yield from text.split("\n")
+
+
+def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
+    """Rows of the tables of errors: (class, …, what it means, what to do); tables of words by their name."""
+    for name in WORDS:
+        for table in scope.module.get(name, ()):
+            for value in table.values if isinstance(table, ast.Dict) else ():
+                yield from texts(value, scope)
+    for node in ast.walk(tree):
+        elements = node.elts if isinstance(node, ast.Tuple) else []
+        if elements and getattr(elements[0], "id", "") in ERRORS:
+            for element in elements[1:]:
+                yield from texts(element, scope)
+
+
+def rows(tree: ast.AST) -> Iterator[str]:
+    """Sentences and labels in the tables of the command's files."""
+    for node in ast.walk(tree):
+        for element in node.elts if isinstance(node, ast.Tuple) else ():
+            for text in texts(element, Scope()):
+                if " " in text.strip() and not COMMANDS.match(text):
+                    yield text
+
+
+def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
+    """What a function gives that only puts an advice together: its name ends in _help."""
+    for node in ast.walk(function) if function.name.endswith("_help") else ():
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):
+            yield from texts(node.value, scope)
+
+
+def helps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """The paragraphs of a command's help; examples stay as they are."""
+    made = {
+        d.func.attr
+        for d in function.decorator_list
+        if isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute)
+    }
+    for paragraph in (ast.get_docstring(function) or "").split("\n\n") if made & {"command", "group"} else ():
+        if not paragraph.startswith("\b"):
+            yield paragraph
+
+
+def messages(paths: list[Path]) -> dict[str, list[str]]:
+    """Each message with the files that say it."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        module = assigned(iter(tree.body))
+        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        seen: set[ast.AST] = set()
+        for text in rows(tree) if "cli" in path.parts else ():
+            found.setdefault(numbered(text), []).append(path.name)
+        for text in (
+            *tables(tree, Scope(module)),
+            *(t for f in functions for t in (*helps(f), *advice(f, Scope(module)))),
+        ):
+            found.setdefault(numbered(text), []).append(path.name)
+        for function in reversed(functions):
+            scope = Scope(module, assigned(ast.walk(function)))
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and node not in seen:
+                    seen.add(node)
+                    for text in of_call(node, scope, path):
+                        found.setdefault(numbered(text), []).append(path.name)
+        for node in ast.walk(tree):  # the tables of tools and arguments
+            if isinstance(node, ast.Call) and node not in seen:
+                for text in of_call(node, Scope(module), path):
+                    found.setdefault(numbered(text), []).append(path.name)
+    return {t: places for t, places in found.items() if worded(t)}
+
+
+def all_messages() -> dict[str, list[str]]:
+    """Those of the whole program but the simulator, which speaks as the service does."""
+    return {text: ["click"] for text in CLICK} | messages(
+        sorted(p for p in ROOT.rglob("*.py") if "simulator" not in p.parts)
+    )
+
+
+if __name__ == "__main__":  # what has no Chinese yet, and what is no longer said
+    from glm_mcp.tools.words.chinese import entries
+
+    said = all_messages()
+    print(*(f'"{text}" = ""' for text in said if text not in entries()), sep="\n")  # noqa: T201 - for whoever translates
+    print(*(f"# gone: {text}" for text in entries() if text not in said), sep="\n")  # noqa: T201 - as above

@@ -1,0 +1,108 @@
+"""What the program says to people has its Chinese, and is said in it where that is set."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.connect import Connect
+from support.messages import all_messages
+from support.processes import COMMAND, environment, ran
+from support.toolkit import text_of
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.tools.words.chinese import entries, error_said, in_chinese
+
+pytestmark = pytest.mark.anyio
+HOLE = re.compile(r"\{\d+\}")
+
+
+def test_every_message_has_its_chinese_and_no_other_stands_in_the_table() -> None:
+    said = set(all_messages())
+    assert len(said) > 700, "the source was read"
+    assert sorted(said - set(entries())) == [], "tests/support/messages.py prints the lines to fill in"
+    assert sorted(set(entries()) - said) == []
+
+
+@pytest.mark.parametrize("english", list(entries()))
+def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
+    chinese = entries()[english]
+    assert set(HOLE.findall(chinese)) <= set(HOLE.findall(english))
+    assert len(set(HOLE.findall(english))) - len(set(HOLE.findall(chinese))) <= 1, "a plural's s may go"
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("chat has no argument 'promt'", "chat 没有参数“promt”"),
+        ("Did you mean 'prompt'? It takes: prompt, system.", "是不是“prompt”？它的参数有：prompt, system。"),
+        ("It may be a, b. Did you mean b?", "可以是a, b。是不是 b？"),
+        ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
+        ("nothing of ours", "nothing of ours"),
+        ("", ""),
+    ],
+)
+def test_what_is_put_in_stays_and_what_is_unknown_stays(english: str, chinese: str) -> None:
+    assert in_chinese(english) == chinese
+
+
+def test_an_error_in_chinese_keeps_its_kind_and_its_facts() -> None:
+    error = InvalidRequest("chat has no argument 'x'", "It takes: prompt.", code="1210")
+    assert (
+        str(error_said(error, "zh")) == "invalid_request: chat 没有参数“x” (code 1210)。它的参数有：prompt。"
+    )
+    assert str(error_said(error, "en")) == str(error)
+
+
+async def test_a_tool_fails_in_the_language_that_is_set(connect: Connect) -> None:
+    async with connect(GLM_LANG="zh") as client:
+        result = await client.call_tool("describe_image", {"images": "none.png"})
+    assert result.is_error
+    assert text_of(result).startswith("not_found: 没有文件")
+    assert result.meta
+    assert result.meta["glm"]["error"]["kind"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (("--help",), 0, "用法：glm-mcp"),
+        (("call", "--help"), 0, "调用一次 TOOL"),
+        (("call", "chat", "--help"), 0, "不带名字的词归 prompt"),
+        (("doctor",), 1, "✗ 密钥：未设置\n    → 请在"),
+        (("call", "chat", "hello"), 1, "config: 没有设置 API 密钥。请在"),
+        (("call", "paint", "hello"), 1, "没有名为“paint”的工具"),
+        (("paint",), 2, "错误：没有命令 'paint'。"),
+        (("--env-file", "none.env", "doctor"), 1, "设置文件 none.env 不存在"),
+    ],
+)
+def test_the_command_speaks_chinese_where_that_is_set(
+    args: tuple[str, ...], status: int, said: str, tmp_path: Path
+) -> None:
+    done = ran([*COMMAND, *args], environment(tmp_path / "home", GLM_LANG="zh"), tmp_path)
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+
+
+def test_a_chinese_locale_is_enough(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", LC_ALL="zh_CN.UTF-8")
+    del env["GLM_LANG"]
+    done = ran([*COMMAND, "call", "paint", "x"], env, tmp_path)
+    assert "没有名为“paint”的工具" in done.stderr
+
+
+def test_the_settings_file_names_the_language_too(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", XDG_CONFIG_HOME=str(tmp_path / "config"))
+    del env["GLM_LANG"]
+    folder = tmp_path / "config" / "glm-mcp"
+    folder.mkdir(parents=True)
+    (folder / "env").write_text("GLM_LANG=zh\n", encoding="utf-8")
+    assert "用法：" in ran([*COMMAND, "--help"], env, tmp_path).stdout
+
+
+def test_no_line_of_the_help_is_wider_than_the_terminal(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", GLM_LANG="zh", COLUMNS="80")
+    shown = ran([*COMMAND, "--help"], env, tmp_path).stdout
+    wide = [line for line in shown.splitlines() if sum(1 + (c > "\u2e7f") for c in line) > 80]
+    assert wide == []
