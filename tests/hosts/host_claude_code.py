@@ -6,25 +6,31 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hosts.clients import CALLS, COMMAND, MARKS, OTHER, Home, home, needs, write
-from hosts.models import DONE, Model, messages, messages_results
+from hosts.clients import CALLS, COMMAND, LIMIT_S, MARKS, OTHER, Home, home, needs, write
+from hosts.models import DONE, Call, Model, messages, messages_results
 from support.processes import environment, over_http
 
 TOKEN = "a-token-of-enough-characters"
 
 
-def all_five_reach_the_model(here: Home, claude: str, token: str = "") -> dict[str, Any]:
-    """What the model was asked last."""
-    with Model(CALLS, messages) as model:
+def all_five_reach_the_model(
+    here: Home,
+    claude: str,
+    calls: list[Call] = CALLS,
+    marks: dict[str, list[str]] = MARKS,
+    **variables: str,
+) -> dict[str, Any]:
+    """What the model was asked last. `variables`: of the environment in which Claude Code starts."""
+    with Model(calls, messages) as model:
         done = here.run(
             claude, "-p", "go", "--allowedTools", "mcp__glm__*", "--output-format", "json",
-            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy", GLM_CONNECT_TOKEN=token,
+            ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="sk-dummy", limit_s=LIMIT_S, **variables,
         )  # fmt: skip
     assert done.code == 0, done.text
     assert DONE in done.out
     asked = max(model.requests, key=lambda body: len(messages_results(body)))
     results = {r["tool_use_id"].removeprefix("toolu_"): r for r in messages_results(asked)}
-    assert list(results) == [name for name, _ in CALLS]
+    assert list(results) == [name for name, _ in calls]
     for name, result in results.items():
         blocks = (
             result["content"]
@@ -33,7 +39,7 @@ def all_five_reach_the_model(here: Home, claude: str, token: str = "") -> dict[s
         )
         text = "\n".join(b["text"] for b in blocks if b["type"] == "text")
         assert not result.get("is_error"), text
-        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
+        assert [mark for mark in marks[name] if mark not in text] == [], (name, text)
     drawn = results["generate_image"]["content"]
     assert any(b["type"] == "image" and len(b["source"]["data"]) > 100 for b in drawn), drawn
     return asked
@@ -73,7 +79,7 @@ def test_a_teams_server_is_used_through_the_bridge_with_files_of_this_machine(tm
         assert TOKEN not in (here.path / ".claude.json").read_text(encoding="utf-8")
         listed = here.run(claude, "mcp", "list", GLM_CONNECT_TOKEN=TOKEN)
         assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
-        all_five_reach_the_model(here, claude, TOKEN)
+        all_five_reach_the_model(here, claude, GLM_CONNECT_TOKEN=TOKEN)
     assert (here.project / "made.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -159,8 +159,9 @@ class Server(uvicorn.Server):
         for name in ("uvicorn.error", "mcp"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._at_once = self.should_exit  # told again
-        self._running.close()
         drain_s = 0.0 if self._at_once else self._watch.limits.drain_s
+        # Where another replica takes over, what still comes before this one stops listening has time enough here.
+        self._running.close(refuses=self._alone or not drain_s)
         end = threading.Timer(STOP_S + drain_s, os._exit, [128 + sig])
         end.daemon = True
         end.start()

@@ -39,18 +39,19 @@ class _Request:
 
 class Running:
     """A middleware of the protocol's server. A request of an older client's session is found by `key_of`, and by nothing
-    that another caller could send. `stopped`: the server ends, and takes no more.
+    that another caller could send. `stopped`: the server ends; `refuses`: it takes no more.
     """
 
     def __init__(self) -> None:
         self.stopped = False
+        self.refuses = False
         self._requests: dict[object, _Request] = {}
         self._none_left = anyio.Event()
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.request_id is None or ctx.request is None:
             return await call_next(ctx)
-        if self.stopped:
+        if self.refuses:
             return _refused(ctx, CLOSED)
         vars(ctx.request).pop(
             "_body", None
@@ -79,9 +80,10 @@ class Running:
             request.scope.cancel()
         return request is not None
 
-    def close(self) -> None:
-        """Refuses what comes from now on; what runs goes on."""
+    def close(self, *, refuses: bool = True) -> None:
+        """What runs goes on. `refuses`: what comes from now on is refused."""
         self.stopped = True
+        self.refuses = self.refuses or refuses
 
     async def stop(self) -> None:
         """Ends all, each with an answer that says why, and refuses what comes after."""
