@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine
 from glm_mcp.settings import Settings
 
 KEY, TOKEN, CONNECT = "GLM_API_KEY", "GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"

@@ -23,7 +23,8 @@ from support.redis_server import redis_server, redis_url  # noqa: F401 - as abov
 from support.toolkit import fresh_simulator
 from support.web_server import Server
 
-from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.policy import Pace
 from glm_mcp.server.app import App, Folders, build
 from glm_mcp.settings import KEY_NAMES, Settings
 from glm_mcp.simulator import Simulator

@@ -9,19 +9,13 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from pydantic import SecretStr
 
-from glm_mcp.errors import (
-    Again,
-    ConfigError,
-    GLMError,
-    NetworkError,
-    RateLimited,
-)
+from glm_mcp.errors import Again, GLMError, NetworkError, RateLimited
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
@@ -29,13 +23,14 @@ from glm_mcp.glm.draw_call import DrawCall
 from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
-from glm_mcp.glm.learnt.health import REST_S, Health, RefusedFilms
+from glm_mcp.glm.learnt.health import Health, RefusedFilms
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.network.transport import Transport
-from glm_mcp.glm.outcome import another, found_gone, instead_of, partial
+from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, partial
 from glm_mcp.glm.policy import (
     Ask,
+    Pace,
     Phase,
     Standing,
     Unable,
@@ -54,24 +49,12 @@ from glm_mcp.glm.race import Race
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.glm.usage import Meter
 from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
-from glm_mcp.settings import KEY_PAGE, Settings
+from glm_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.share import Shared
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
-    `rest`: how long a model that refused goes behind the others in later calls, likewise. `patience`: times each model's
-    first-byte budget.
-    """
-
-    waits: tuple[float, float] = (1.0, 8.0)
-    rest: tuple[float, float] = REST_S
-    patience: float = 1.0
 
 
 class GLMClient:
@@ -83,7 +66,7 @@ class GLMClient:
         *,
         transport: Transport | None = None,
         findings: Findings = UNASKED,
-        pace: Pace = Pace(),
+        pace: Pace | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
@@ -95,7 +78,7 @@ class GLMClient:
         self.shared = _shared(settings)
         self.findings = findings
         self.refused_films = RefusedFilms(self.card)
-        self._pace, self._chance = pace, chance
+        self._pace, self._chance = pace or Pace(), chance
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
         self._learn(self.shared)
@@ -137,10 +120,9 @@ class GLMClient:
         if self.engine is not None:
             await self.meet()
             request = await with_bytes(request, job.inline)
-        long = request.long
-        if long or self._counting.locked():
+        if request.long or self._counting.locked():
             async with self._counting:  # one by one: the parts of a long work keep their order
-                request = await counted(request) if long else request
+                request = await counted(request) if request.long else request
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
         call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)
@@ -318,11 +300,7 @@ class GLMClient:
     def _candidates(self, job: Job, unable: Callable[[Card], Unable | None]) -> list[Card]:
         """The models of the chain that can do this; those that are gone only where no other can."""
         if not self.settings.key and not self.home.compatible:
-            held = self.settings.placeholder
-            raise ConfigError(
-                "no API key is set" + (f": there is only the placeholder '{held}'" if held else ""),
-                f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {self.key_help}".rstrip(),
-            )
+            raise no_key(self.settings.placeholder, self.key_help)
         if job.model and self.findings.gone(job.model):
             raise found_gone(job.model, self.findings)
         chain = self.models(job.role, job.model)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut
+from glm_mcp.errors import ConfigError, ContentBlocked, GLMError, InvalidRequest, TimedOut
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.chat_call import ChatCall
 from glm_mcp.glm.findings import Findings
 from glm_mcp.glm.race import Race
 from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.registry import CHAINS, Card, Endpoint, place
+from glm_mcp.settings import KEY_PAGE
+
+
+def no_key(placeholder: str | None, key_help: str) -> ConfigError:
+    """`placeholder`: what stands where a key should; `key_help`: what whoever runs this can do about it."""
+    held = f": there is only the placeholder '{placeholder}'" if placeholder else ""
+    return ConfigError(
+        f"no API key is set{held}",
+        f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {key_help}".rstrip(),
+    )
 
 
 def found_gone(model: str, findings: Findings) -> InvalidRequest:

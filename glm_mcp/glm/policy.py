@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, TooLong
+from glm_mcp.glm.learnt.health import REST_S
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
 from glm_mcp.registry import ENDPOINTS, Card, Endpoint, place
 
@@ -18,6 +19,18 @@ UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid 
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
+    `rest`: how long a model that refused goes behind the others in later calls, likewise. `patience`: times each model's
+    first-byte budget.
+    """
+
+    waits: tuple[float, float] = (1.0, 8.0)
+    rest: tuple[float, float] = REST_S
+    patience: float = 1.0
 
 
 class Phase(StrEnum):

@@ -36,8 +36,7 @@ from glm_mcp.install.config_file import (
 from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.install.files import back_up, in_repository, read, take_away, write
 from glm_mcp.install.words import closing
-from glm_mcp.installation import COMMANDS
-from glm_mcp.machine import Machine
+from glm_mcp.installation import COMMANDS, Machine
 from glm_mcp.outputs import home_folder
 
 NAMES = (*CLIENTS, ANY.name)
@@ -318,13 +317,9 @@ def _by_tool(tool: str, plan: _Plan, made: dict[str, Any], *, renew: bool) -> bo
 
 def _tool(tool: str, machine: Machine, *words: str) -> bool:
     try:
+        env, cwd = dict(machine.env), machine.home
         done = subprocess.run(  # noqa: S603 - the client's own command, found on the user's PATH, with words of ours
-            [tool, *words],
-            env=dict(machine.env),
-            cwd=machine.home,
-            capture_output=True,
-            timeout=TOOL_S,
-            check=False,
+            [tool, *words], env=env, cwd=cwd, capture_output=True, timeout=TOOL_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         _log.warning("%s did not run (%s): its file is written here", tool, type(error).__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glm_mcp.atomic_files import private_folder, replace_file
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine
 
 
 def recall(machine: Machine, file: Path, name: str) -> tuple[str, dict[str, Any]] | None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from glm_mcp.clients import CONNECT, KEY, KnownClient
 from glm_mcp.install.entry import Bearer
-from glm_mcp.installation import COMMANDS, clone
-from glm_mcp.machine import Machine
+from glm_mcp.installation import COMMANDS, Machine, clone
 from glm_mcp.outputs import user_folders
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glm_mcp.glm.messages import Message, Part, Text, count_tokens
 from glm_mcp.media.documents.pages import pieces
-from glm_mcp.media.types import Page, Picture
+from glm_mcp.media.types import Document, Page, Picture
 from glm_mcp.registry import Card
 from glm_mcp.tools.ask import Question
 from glm_mcp.tools.words.chinese import Lang
@@ -59,3 +59,16 @@ def question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Questi
     mark = "以上是文档内容。" if lang == "zh" else "That was the document."
     parts.append(Text(f"{mark}\n\n{words}"))
     return Question((Message("user", tuple(parts)),), role, task="answer")
+
+
+def joined(document: Document, written: dict[int, str]) -> str:
+    """The text of all pages; `written`: of those that a model has read."""
+    bodies = [written.get(p.number, p.text) for p in document.pages]
+    if document.total == 1 and len(bodies) == 1:
+        return bodies[0]
+    marked = zip(document.pages, bodies, strict=True)
+    return "\n\n".join(f"[{p.label}]\n{body}" for p, body in marked)
+
+
+def labels(pages: Sequence[Page]) -> str:
+    return ", ".join(p.label for p in pages[:5]) + ("…" if len(pages) > 5 else "")

@@ -18,7 +18,7 @@ from glm_mcp.text import plain
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.context_window import Unit, pack, question
+from glm_mcp.tools.context_window import Unit, joined, labels, pack, question
 from glm_mcp.tools.map_reduce import add, combined, each
 from glm_mcp.tools.sources import Opened, fetch, is_remote, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
@@ -168,12 +168,12 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     for source, document in documents:
         written, more = await _transcribed(deps, args, source, document, notes)
         answers += more
-        text = await in_thread(_joined, document, written)
+        text = await in_thread(joined, document, written)
         texts.append(f"# {document.name}\n\n{text}" if len(documents) > 1 else text)
         notes += _of_document(source, document)
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
-        notes += [f"no text on {_labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
+        notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
     text = await in_thread(lambda: plain("\n\n".join(texts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
@@ -197,25 +197,12 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     )
 
 
-def _joined(document: Document, written: dict[int, str]) -> str:
-    """The text of all pages; `written`: of those that a model has read."""
-    bodies = [written.get(p.number, p.text) for p in document.pages]
-    if document.total == 1 and len(bodies) == 1:
-        return bodies[0]
-    marked = zip(document.pages, bodies, strict=True)
-    return "\n\n".join(f"[{p.label}]\n{body}" for p, body in marked)
-
-
 def _of_document(source: Source, document: Document) -> list[str]:
     """What a careful reader must know of one document."""
     notes = [*document.notes, *origin(source)]
     if len(document.pages) < document.total:
         notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
     return notes
-
-
-def _labels(pages: Sequence[Page]) -> str:
-    return ", ".join(p.label for p in pages[:5]) + ("…" if len(pages) > 5 else "")
 
 
 async def _transcribed(
@@ -242,7 +229,7 @@ async def _transcribed(
         # The pages that have text are worth having; without any there is nothing but the error.
         if not any(p.text.strip() for p in document.pages if p not in pages):
             raise
-        notes.append(f"{_labels(pages)} not transcribed: {error}")
+        notes.append(f"{labels(pages)} not transcribed: {error}")
         return {p.number: f"(scanned, not transcribed: {error.kind})" for p in pages}, []
     return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
 
@@ -307,7 +294,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
             "the pages are scanned and hold no text", "Leave mode out: they then go as pictures."
         )
     if missing:
-        notes.append(f"no text on {_labels(missing)}: scanned; mode=auto sends such pages as pictures")
+        notes.append(f"no text on {labels(missing)}: scanned; mode=auto sends such pages as pictures")
     return units
 
 

@@ -13,7 +13,7 @@ from support.calls import KEY, V6, T, answering, ask, client_of, counted, models
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
-from glm_mcp.glm.client import Pace
+from glm_mcp.glm.policy import Pace
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,9 @@ import pytest
 from support.calls import V1, V6, T, ask, client_of, draw, models_asked, png
 
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
-from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.learnt.level import RUN
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 

@@ -15,8 +15,9 @@ from support.connect import Connect
 from support.paths import ROOT
 from support.toolkit import fresh_simulator
 
-from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.error_codes import CODES
+from glm_mcp.glm.policy import Pace
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Simulator

@@ -19,7 +19,8 @@ from support.processes import environment, over_http
 from support.toolkit import text_of
 
 from glm_mcp.errors import GLMError, TimedOut
-from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.policy import Pace
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 
 sys.path.append(str(ROOT / "benchmarks"))

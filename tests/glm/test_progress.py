@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.connect import Connect
 from support.processes import Stdio, environment
 
-from glm_mcp.glm.client import Pace
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import EVERY_S, Progress
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App

@@ -14,7 +14,7 @@ from support.connect import Connect
 from support.films import Film, make, regular
 from support.toolkit import call, fail, glm, picture, say, text_of
 
-from glm_mcp.glm.client import Pace
+from glm_mcp.glm.policy import Pace
 from glm_mcp.registry import SIZES
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches

@@ -19,7 +19,7 @@ from support.calls import PACE, V6, L, T, counted, models_asked
 from support.connect import Connect
 from support.toolkit import call, chats, fail, glm, picture, say, text_of
 
-from glm_mcp.glm.client import Pace
+from glm_mcp.glm.policy import Pace
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Received, Simulator, Switches
 from glm_mcp.simulator.script import GONE

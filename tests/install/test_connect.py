@@ -16,7 +16,7 @@ from glm_mcp.clients import CLIENTS, CONNECT, KEY
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.install import Wish, install
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 URL = "https://glm.example"

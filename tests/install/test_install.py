@@ -18,8 +18,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.entry import entry
 from glm_mcp.install.install import Wish, found_here, install
-from glm_mcp.installation import own_command
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine, own_command
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in CLIENTS if not CLIENTS[name].link]

@@ -13,7 +13,7 @@ import pytest
 from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.install import Wish, found_here, install
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 URL = "http://127.0.0.1:8000/mcp"

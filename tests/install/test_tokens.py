@@ -18,7 +18,7 @@ from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.install import Wish, install, not_here
-from glm_mcp.machine import Machine
+from glm_mcp.installation import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 FAR, NEAR = "https://glm.example/mcp", "http://127.0.0.1:8000/mcp"

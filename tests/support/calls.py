@@ -12,9 +12,10 @@ import anyio
 import httpx
 
 from glm_mcp.glm.calls import Answer, Drawing, Inline, Job
-from glm_mcp.glm.client import GLMClient, Pace
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Image, Message, Part, Text
 from glm_mcp.glm.network.transport import Transport
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator, Switches
