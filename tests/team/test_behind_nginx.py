@@ -63,7 +63,7 @@ async def test_a_killed_replica_loses_the_calls_that_it_ran_and_nothing_else() -
 
 
 async def test_a_replica_that_is_told_to_stop_ends_its_calls_while_the_other_takes_all_new_ones() -> None:
-    answered: list[bool] = []
+    answered: list[bool | str] = []
     with team(GLM_DRAIN_S="30") as made:
         token = made.token("ada")
         colleagues = [Colleague(made, token, version) for version in ERAS for _ in range(2)]
