@@ -106,7 +106,7 @@ async def test_calls_that_wait_while_a_model_is_left_in_peace_after_a_refusal_ke
     refusals = Fault("error", code="1305", times=5)
     sim.queue(Reply("fine", times=3), refusals, Reply("fine", times=0))
     # Those refused come back before the pause that they brought about is over: nobody passes them.
-    pace = Pace(waits=(0.05, 0.05), rest=(0.5, 0.5))
+    pace = Pace(waits=(0.4, 0.4), rest=(2.0, 2.0))
     async with client_of(sim, pace=pace, chance=lambda: 1.0, GLM_MAX_CONCURRENCY="1", **kept) as client:
         await in_order(client, 100)
     assert len([r for r in sim.received if r.code == "1305"]) == 5
