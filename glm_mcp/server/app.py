@@ -141,7 +141,8 @@ class App:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
         if self._wrong:
             raise self._wrong
-        if not self._watched or not self._watched.due(self.settings):
+        # One person's next call is to find what was just stored; a team's calls are too many for a look each.
+        if not self._watched or (self.remote and not self._watched.due(self.settings)):
             return
         now = await in_thread(self._watched.take, self.settings)
         if now is None:

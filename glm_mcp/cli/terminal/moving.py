@@ -18,9 +18,10 @@ CLEAR = "\r\x1b[K"
 
 
 class Moving:
-    """Nothing is shown where stderr is no terminal."""
+    """`shows`: stderr is a terminal; nothing is shown where it is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows: bool) -> None:
+        self._shows = shows
         self._message = ""
         self._started = time.monotonic()
         self._turn = 0
@@ -34,6 +35,8 @@ class Moving:
         self._message = message
         if not message:
             self.clear()
+        elif self._shows and not self._shown:
+            self.draw()  # the first at once, however soon it is over
 
     def clear(self) -> None:
         with self._lock:
@@ -62,7 +65,7 @@ class Moving:
 @contextmanager
 def moving() -> Iterator[Moving]:
     """The line moves by itself in this block, and is gone after it, whatever happens."""
-    line = Moving()
+    line = Moving(shows=is_terminal(sys.stderr))
     if not is_terminal(sys.stderr):
         yield line
         return
