@@ -119,7 +119,7 @@ def test_a_video_is_told_without_the_key_frames_that_cannot_be_saved(
 # In a file system of its own, where nothing can be written: neither home, nor a temporary folder, nor the working folder.
 _READ_ONLY = """
 mount --make-rprivate / || exit 77
-for folder in "$@"; do mount -t tmpfs -o ro none "$folder" || exit 77; done
+for folder in "$@"; do mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" || exit 77; done
 cd /proc
 exec "$PYTHON" -P -m glm_mcp
 """
