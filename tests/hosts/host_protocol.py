@@ -52,8 +52,8 @@ def here(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def address(here: Home) -> Iterator[str]:
-    """A server over HTTP, on the simulator, with the project as its folder."""
-    env = environment(here.path, GLM_SIMULATE="1", GLM_ALLOWED_DIRS=str(here.project))
+    """A server over HTTP, on the simulator: of one person, without a token and so without folders."""
+    env = environment(here.path, GLM_SIMULATE="1")
     with over_http(env, here.project) as (url, _):
         yield f"{url}/mcp"
 

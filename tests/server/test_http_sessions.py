@@ -159,6 +159,7 @@ async def test_a_session_may_be_given_up_and_has_no_stream_of_its_own(app: App) 
             assert listened.headers["allow"] == "POST, DELETE"
             given_up = await client.http.delete(f"{address}/mcp", headers=client.session)
             assert given_up.status_code == 200
+            assert (await client.post(called("chat", 3, prompt="hello"))).status_code == 404
             client.session["Mcp-Session-Id"] = "another"
             unknown = await client.http.delete(f"{address}/mcp", headers=client.session)
             assert unknown.status_code == 404

@@ -68,6 +68,8 @@ class Endpoint:
                 return
         scope["state"]["session"] = session
         if scope["method"] == "DELETE":
+            if session is not None:
+                self._sessions.end(session)
             await Answer(200, {}).send(send)
             return
         if session and not version:

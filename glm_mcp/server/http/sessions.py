@@ -6,6 +6,7 @@ So any replica serves any request, and a restart loses nothing. An id is no righ
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 
 NAME_CHARS = 64  # of a client's name, which each of its requests carries
 ID_CHARS = 1_000
+ENDED = 10_000  # sessions that were given up and are remembered, by the replica that was told
 _ALGORITHM = "HS256"
 _CLAIMS = ["o", "c", "v", "n"]  # the fields of a session, in their order
 
@@ -33,6 +35,7 @@ class Sessions:
     def __init__(self, secret: str | None = None) -> None:
         self._secret = secret or secrets.token_hex(32)
         self._read = lru_cache(4_096)(self._verified)
+        self._ended: OrderedDict[str, None] = OrderedDict()
 
     def begin(self, owner: str, client: str, version: str) -> tuple[Session, str]:
         """A session and its id, for what an `initialize` asks."""
@@ -46,7 +49,14 @@ class Sessions:
     def of(self, ident: str, owner: str) -> Session | None:
         """The session of an id, or None where it is not of this server or not of this owner."""
         session = self._read(ident) if len(ident) <= ID_CHARS else None
-        return session if session is not None and session.owner == owner else None
+        known = session is not None and session.owner == owner and session.nonce not in self._ended
+        return session if known else None
+
+    def end(self, session: Session) -> None:
+        """Its id is not known any more, here."""
+        self._ended[session.nonce] = None
+        while len(self._ended) > ENDED:
+            self._ended.popitem(last=False)
 
     def _verified(self, ident: str) -> Session | None:
         import jwt
