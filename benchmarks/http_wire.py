@@ -202,10 +202,13 @@ class _Upstream(asyncio.Protocol):
         if end < 0:
             return
         head = bytes(self.buffer[:end]).lower()
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if len(self.buffer) < end + 4 + length:
             return
         del self.buffer[: end + 4 + length]
+        if head.startswith(b"get "):  # which engine this is
+            self.transport.write(b"HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n")
+            return
         asyncio.get_running_loop().call_later(self.first_byte_s, self._say)
 
     def _say(self) -> None:
