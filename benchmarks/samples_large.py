@@ -236,7 +236,7 @@ def pdf_200(path: Path) -> None:
             + b"\nendstream"
         )
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {count} >>".encode()
-    path.write_bytes(made._assemble(objects))  # noqa: SLF001 - the tests' own maker
+    path.write_bytes(made.assemble(objects))
 
 
 def table() -> list[list[str]]:
