@@ -72,7 +72,7 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     from glm_mcp.server.simulated import simulated
 
     def ready(url: str) -> None:
-        say(f"glm-mcp serves at {url}/mcp (health: /health). Ctrl-C ends it.", err=True)
+        say(f"glm-mcp serves at {url}/mcp (health: /healthz). Ctrl-C ends it.", err=True)
 
     watched, settings = Watched(ctx.obj["env_file"]), settings_of(ctx)
     app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)

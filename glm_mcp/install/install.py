@@ -322,6 +322,7 @@ def _tool(tool: str, machine: Machine, *words: str) -> bool:
             [tool, *words], env=env, cwd=cwd, capture_output=True, timeout=TOOL_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        _log.warning("%s did not run (%s): its file is written here", tool, type(error).__name__)
+        why = error.strerror if isinstance(error, OSError) else f"it took over {TOOL_S:.0f} s"
+        _log.warning("%s did not run (%s): its file is written here", tool, why)
         return False
     return done.returncode == 0

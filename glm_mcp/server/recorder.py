@@ -72,7 +72,7 @@ class Recorder:
             except OSError as error:
                 log.info("the answers cannot be recorded: %s", error.strerror)
                 return
-            except Exception:
+            except Exception:  # a defect here must not cost the session: the next start is slower, no more
                 log.exception("the answers were not recorded")
                 return
 

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.admitted import once, unheard, why_not
 from support.served import client_of, served
 from support.toolkit import glm, text_of
 
@@ -31,21 +32,6 @@ class Time:
 
     def __call__(self) -> float:
         return self.now
-
-
-def silent(_: int) -> None:
-    pass
-
-
-async def once(admission: MemoryAdmission, caller: Caller, tokens: int = 0) -> None:
-    async with admission.admit(caller, silent) as admitted:
-        await admitted.charge(tokens)
-
-
-async def why_not(admission: MemoryAdmission, caller: Caller) -> GLMError:
-    with pytest.raises(GLMError) as caught:
-        await once(admission, caller)
-    return caught.value
 
 
 async def test_a_minutes_calls_may_come_at_once_and_then_one_at_a_time() -> None:
@@ -120,7 +106,7 @@ async def test_a_call_over_midnight_counts_for_the_day_in_which_it_ends() -> Non
     time = Time()
     admission = MemoryAdmission(time)
     await once(admission, ADA, tokens=7)
-    async with admission.admit(ADA, silent) as admitted:
+    async with admission.admit(ADA, unheard) as admitted:
         time.now += 13 * 3_600
         await admitted.charge(5)
     assert (await admission.standing(ADA)).tokens_today == 5
@@ -157,7 +143,7 @@ async def test_a_call_that_gives_up_waiting_uses_nothing_and_others_move_up() ->
     places: list[int] = []
     with anyio.fail_after(10):
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(admission.admit(ada, silent))
+            await stack.enter_async_context(admission.admit(ada, unheard))
             async with anyio.create_task_group() as tasks:
                 first, second = anyio.CancelScope(), anyio.CancelScope()
 
@@ -166,7 +152,7 @@ async def test_a_call_that_gives_up_waiting_uses_nothing_and_others_move_up() ->
                         async with admission.admit(ada, on_position):
                             raise AssertionError
 
-                tasks.start_soon(wait, first, silent)
+                tasks.start_soon(wait, first, unheard)
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(wait, second, places.append)
                 await anyio.wait_all_tasks_blocked()
@@ -188,11 +174,11 @@ async def test_a_place_given_to_a_call_that_is_cancelled_at_that_moment_is_hande
 
             async def one(name: str, within: anyio.CancelScope) -> None:
                 with within:
-                    async with admission.admit(ada, silent):
+                    async with admission.admit(ada, unheard):
                         await anyio.lowlevel.checkpoint()
                         ran.append(name)
 
-            async with admission.admit(ada, silent):
+            async with admission.admit(ada, unheard):
                 tasks.start_soon(one, "cancelled", scope)
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(one, "next", anyio.CancelScope())
@@ -211,7 +197,7 @@ async def test_a_budget_that_ends_while_calls_wait_is_not_overdrawn_by_all_of_th
             async def wait() -> None:
                 refused.append(await why_not(admission, ada))
 
-            async with admission.admit(ada, silent) as admitted:
+            async with admission.admit(ada, unheard) as admitted:
                 for _ in range(5):
                     tasks.start_soon(wait)
                 await anyio.wait_all_tasks_blocked()

@@ -20,6 +20,7 @@ import pytest
 from support.films import Film, make, regular
 from support.http_server import Names, served
 from support.made_documents import lines, pdf
+from support.processes import until
 from support.served import client_of
 from support.toolkit import call, chats, fail, links, png, say, text_of
 
@@ -239,11 +240,7 @@ def test_half_an_upload_leaves_nothing(url: str, folders: Folders) -> None:
 
     with pytest.raises(ConnectionError):
         httpx.post(f"{url}/files?name=a.txt", content=body(), headers=ADA, trust_env=False)
-    for _ in range(500):
-        if not stored(folders):
-            break
-        time.sleep(0.01)
-    assert stored(folders) == []
+    until(lambda: stored(folders) == [])
 
 
 @pytest.mark.parametrize(

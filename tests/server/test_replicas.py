@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from support.admitted import once, unheard, why_not
 from support.http_server import ACCEPT, called, initialize
 from support.limits import replicas, until
 from support.processes import COMMAND, environment, over_http, ran
@@ -41,21 +42,6 @@ async def doors(request: pytest.FixtureRequest) -> AsyncIterator[list[Admission]
 @pytest.fixture
 def ada() -> Caller:
     return Caller("ada", secrets.token_hex(8))
-
-
-def unheard(_: int) -> None:
-    pass
-
-
-async def once(door: Admission, caller: Caller, tokens: int = 0) -> None:
-    async with door.admit(caller, unheard) as admitted:
-        await admitted.charge(tokens)
-
-
-async def why_not(door: Admission, caller: Caller) -> GLMError:
-    with pytest.raises(GLMError) as caught:
-        await once(door, caller)
-    return caught.value
 
 
 async def test_the_calls_of_a_minute_are_those_at_all_doors(doors: list[Admission], ada: Caller) -> None:

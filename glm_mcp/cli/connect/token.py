@@ -24,7 +24,7 @@ def find_token(settings: Settings) -> str | None:
         found = keyring.get_password(service, name)
     except (KeyringError, RuntimeError) as error:
         raise ConfigError(
-            f"the system's keyring cannot be read ({type(error).__name__})",
+            "the system's keyring cannot be read",
             f"Unlock it, or put the token itself into GLM_CONNECT_TOKEN. Stored is it with: {store}",
         ) from error
     if not found:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -278,4 +279,9 @@ def _parted(message: str) -> tuple[str, str]:
 
 
 def _why(error: Exception) -> str:
+    cause = error.__cause__ or error.__context__
+    if (
+        isinstance(cause, OSError) and cause.errno and cause.errno > 0
+    ):  # the library wraps the system's words in its own
+        return os.strerror(cause.errno)
     return " ".join(str(error).split())[:200] or "no answer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,6 +34,8 @@ from glm_mcp.settings import Settings
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+log = logging.getLogger(__name__)
 
 FILES = 16_384
 GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
@@ -65,6 +68,11 @@ def application(
     server = build(app)
     server.middleware.append(running)
     secret = app.settings.session_secret
+    if app.glm.shared is not None and secret is None:
+        log.warning(
+            "GLM_SESSION_SECRET is not set: sessions of older clients and sign-ins at the page hold on one replica alone. "
+            "Set the same one, of 32 or more characters, on all."
+        )
     sessions = Sessions(secret.get_secret_value() if secret else None)
     endpoint = Endpoint(server, sessions=sessions, running=running, limits=limits, elsewhere=elsewhere)
 

@@ -167,9 +167,8 @@ class Issuer:
                 self._bound.clear()
                 self._fetched = self._clock()
             except Exception as error:  # noqa: BLE001 - whatever the network or the issuer did; those that are there stay
-                log.warning(
-                    "the keys of %s cannot be had: %s", self.url, one_line(str(error) or type(error).__name__)
-                )
+                why = one_line(str(error)) or "it did not answer in time"
+                log.warning("the keys of %s cannot be had: %s", self.url, why)
 
     async def _document(self, url: str) -> dict[str, Any]:
         """A JSON object of the issuer. Raises ValueError, OSError, TimeoutError, and errors of httpx."""
