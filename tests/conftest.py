@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -37,6 +40,14 @@ for _name in [
     if (n.startswith("GLM_") and n != "GLM_TEST_TEAM") or n in KEY_NAMES or n.lower().endswith("_proxy")
 ]:
     del os.environ[_name]
+
+# A home of the tests' own: what the person who runs them has stored (a key, tokens of a team) changes no test.
+_home = tempfile.mkdtemp(prefix="glm-mcp-tests-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+for _name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
+    os.environ[_name] = _home
+for _name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+    os.environ.pop(_name, None)
 
 # The same examples each time, however busy the machine is; `--hypothesis-seed` tries others.
 hypothesis.settings.register_profile(
