@@ -5,14 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 
-from glm_mcp.server.front.stdin import early
-
 
 def main() -> None:
+    # An interruption ends a server at once, in the middle of an import too, and so from before the first of them.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from glm_mcp.server.front.stdin import early
+
     stdin = early(sys.argv[1:])
-    if stdin:
-        # An interruption ends a server at once, in the middle of an import too.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if stdin is None:
+        signal.signal(signal.SIGINT, before)
     from glm_mcp.cli.main import main as run
 
     run(stdin)

@@ -1,5 +1,6 @@
 """What a simulator holds between requests: switches, keys, the script, the simulated web, files, requests in flight."""
 
+import asyncio
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
@@ -15,6 +16,8 @@ from glm_mcp.simulator.weather import Weather
 
 _KEPT_FILES = 64
 _KEPT_IDS = 10_000
+# Turns of the loop from a client's hanging up to its request's end, with room.
+_HANGING_UP = 20
 
 
 class State:
@@ -83,14 +86,18 @@ class State:
         self.prefixes = PrefixCache()
         self.ledger.clear()
 
-    def enter(self, model: Model, entry: Received) -> None:
-        """Take one of the model's places.
+    async def enter(self, model: Model, entry: Received) -> None:
+        """Take one of the model's places. Those of clients whose hanging up has arrived are free.
 
         Raises:
             Refusal: 1302 when there is none.
 
         """
         limit = chosen(self.switches.concurrency, model.id, model.concurrency)
+        turns = _HANGING_UP
+        while self._in_flight[model.id] >= limit and turns:
+            await asyncio.sleep(0)
+            turns -= 1
         entry.in_flight = self._in_flight[model.id] + 1
         if entry.in_flight > limit:
             raise Refusal("1302")

@@ -168,14 +168,15 @@ class Stdio(Process):
         return self._last
 
     def answer(self, ident: int) -> dict[str, Any]:
-        """The whole answer to a request; what else comes is in `heard`."""
+        """The whole answer to a request, whichever came first of several; what else comes is in `heard`."""
         while True:
+            for message in self.heard:
+                if message.get("id") == ident and "method" not in message:
+                    self.heard.remove(message)
+                    return message
             line = self.out.next()
             assert line is not None, "".join(self.err.seen)
-            message = json.loads(line)
-            if message.get("id") == ident:
-                return dict(message)
-            self.heard.append(message)
+            self.heard.append(json.loads(line))
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         return self.answer(self.start(method, params))

@@ -41,7 +41,7 @@ async def read_question(exchange: Exchange, body: dict[str, Any], model: Model, 
     functions = check_tools(body, model, switches)
     talk = read_messages(body, model, switches)
     entry.text = "\n".join(talk.user_texts)
-    state.enter(model, entry)
+    await state.enter(model, entry)
     exchange.release = lambda: state.leave(model)
     if talk.items:
         entry.media = await asyncio.to_thread(inspect, talk.items, model, switches, state.web)

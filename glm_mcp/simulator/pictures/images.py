@@ -82,7 +82,7 @@ async def read_order(
         raise bad_value("quality")
     if not isinstance(body.get("watermark_enabled", True), bool):
         raise bad_value("watermark_enabled")
-    state.enter(model, exchange.entry)
+    await state.enter(model, exchange.entry)
     exchange.release = lambda: state.leave(model)
     if any(word in prompt for word in state.switches.sensitive_words):
         raise Refusal("1301")
