@@ -33,6 +33,7 @@ LATE_S = 0.3
 GRACE_S = 0.5  # that a call has for its own words about its deadline
 END_S = 1.0
 VERSION = "2025-06-18"
+TOKEN = "a-token-of-the-benchmark"  # noqa: S105 - of a server that lives for seconds
 ABOUT = {
     "protocolVersion": VERSION,
     "capabilities": {},
@@ -111,7 +112,8 @@ class Http:
             [sys.executable, "-m", "glm_mcp", "serve", "--http", "--port", "0"],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**env, "GLM_ALLOWED_DIRS": str(folder)},
+            # Without a token no folder is read over HTTP.
+            env={**env, "GLM_ALLOWED_DIRS": str(folder), "GLM_HTTP_TOKEN": TOKEN},
             cwd=folder,
             encoding="utf-8",
         )
@@ -132,6 +134,7 @@ class Http:
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": VERSION,
+            "Authorization": f"Bearer {TOKEN}",
         } | ({"Mcp-Session-Id": self._session} if self._session else {})
         connection.request("POST", "/mcp", json.dumps({"jsonrpc": "2.0", **message}).encode(), headers)
         response = connection.getresponse()
