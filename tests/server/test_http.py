@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
@@ -24,7 +25,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import LOCAL
-from glm_mcp.server.http.app import application
+from glm_mcp.server.http.app import application, listen
 from glm_mcp.settings import TOOLS, Settings
 from glm_mcp.simulator import Fault, Simulator
 
@@ -192,6 +193,22 @@ async def test_with_a_token_only_those_who_send_it_are_served(shared: Simulator,
                 Watched(streamable_http_client(f"{url}/mcp", http_client=allowed)) as client,
             ):
                 assert "I received" in text_of(await client.call_tool("chat", {"prompt": "hello"}))
+
+
+async def test_the_parts_of_an_answer_wait_for_no_acknowledgement() -> None:
+    delays: list[int] = []
+
+    async def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        delays.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with anyio.fail_after(10), listen("127.0.0.1", 0) as listening:
+        async with await asyncio.start_server(accepted, sock=listening):
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            await reader.read()
+            writer.close()
+    assert len(delays) == 1
+    assert delays[0], "small answers take 40 ms on a connection that is kept"
 
 
 def test_a_port_in_use_is_said_and_nothing_else(tmp_path: Path) -> None:

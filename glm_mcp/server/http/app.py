@@ -169,7 +169,7 @@ def serve(
     gc.set_threshold(GARBAGE)
     running, limits = Running(), replace(limits, drain_s=app.settings.drain_s)
     asgi = application(app, host=host, limits=limits, running=running)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     serving = server(asgi, running, limits, log_level=log_level, alone=app.glm.shared is None)
 
     async def begin() -> None:
@@ -190,8 +190,11 @@ def _many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, for an event loop. Raises ConfigError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio turns Nagle's delay (40 ms an answer) off only for a socket that says it is TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # where it would let two servers share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
