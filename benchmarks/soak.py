@@ -230,7 +230,7 @@ async def soak(way: str, seconds: float, seed: int) -> Tally:
             tally.log = served.log.read_text(encoding="utf-8")
             tally.wrong += [line for line in tally.log.splitlines() if TROUBLE.search(line)][:5]
             end = time.monotonic() + SETTLE_S
-            while (still := _processes(f"TMPDIR={served.temp}")) and time.monotonic() < end:
+            while (still := _processes(f"TMPDIR={served.temp}")) and time.monotonic() < end:  # noqa: ASYNC110 - as above
                 await anyio.sleep(0.05)
             if still:
                 tally.left.append(f"processes after its end: {still}")
