@@ -187,7 +187,7 @@ class Simulator:
         """Script what the next matching requests meet, in order."""
         self._state.queue(*items)
 
-    def wait_received(self, number: int, timeout: float = 5) -> list[Received]:
+    def wait_received(self, number: int, timeout: float = 30) -> list[Received]:
         """Wait until `number` requests have arrived since the last `clear()`.
 
         Raises:
@@ -196,7 +196,7 @@ class Simulator:
         """
         return self._state.ledger.wait_count(number, timeout)
 
-    def wait(self, predicate: Callable[[list[Received]], object], timeout: float = 5) -> list[Received]:
+    def wait(self, predicate: Callable[[list[Received]], object], timeout: float = 30) -> list[Received]:
         """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, and ends.
 
         Raises:

@@ -59,7 +59,7 @@ def platforms(zai: Simulator) -> Iterator[tuple[dict[str, Endpoint], Simulator]]
 
 
 async def found(settings: Settings, **options: Any) -> dict[str, Finding]:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         return {f.what: f for f in await examine(settings, **options)}
 
 

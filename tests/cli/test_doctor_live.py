@@ -41,7 +41,7 @@ def settings_of(sim: Simulator, **variables: Any) -> Settings:
 
 
 async def asked(sim: Simulator, limits: Limits = QUICK) -> Report:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         return await ask_service(settings_of(sim), limits=limits)
 
 

@@ -225,7 +225,7 @@ async def test_a_key_of_the_coding_plan_is_told_and_its_endpoint_written_along(
         }
         endpoints = {n: Endpoint(n, u, ENDPOINTS[n].models, ENDPOINTS[n].general) for n, u in urls.items()}
         file = tmp_path / "settings.env"
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await store(PLAN, file, told.append, endpoints=endpoints)
             assert "GLM_BASE_URL=zhipu-coding" in file.read_text(encoding="utf-8")
             assert "coding plan" in "\n".join(told)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.busy import within
 from support.processes import COMMAND, LIMIT_S, Process, environment, ran
 
 from glm_mcp import __version__
@@ -177,7 +178,8 @@ def test_simulate_serves_other_processes_until_it_is_told_to_end(tmp_path: Path)
         taken = run(env, tmp_path, "simulate", "--port", url.rpartition(":")[2].partition("/")[0])
         assert taken.returncode == 1
         assert "cannot be used" in taken.stderr
-        assert process.signal(signal.SIGTERM) < 4
+        with within(4):
+            process.signal(signal.SIGTERM)
         assert process.popen.returncode == 0
 
 
@@ -185,7 +187,7 @@ def test_simulate_has_the_weather_that_is_asked_for(tmp_path: Path) -> None:
     options = ("simulate", "--port", "0", "--weather", "bad", "--seed", "6")
     with Process(environment(tmp_path / "home"), tmp_path, *options) as process:
         url = (process.err.next() or "").removeprefix("simulated GLM API at ").strip()
-        told = httpx.get(url.removesuffix("/api/paas/v4") + "/_simulator/weather", timeout=5).json()
+        told = httpx.get(url.removesuffix("/api/paas/v4") + "/_simulator/weather", timeout=LIMIT_S).json()
         weather = Weather.preset("bad", seed=6)
         overloaded = [name for name in PRESETS["bad"] if weather.state(name, told["seconds"]).overloaded]
         assert sorted(told["overloaded"]) == sorted(overloaded)

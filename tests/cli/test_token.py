@@ -55,7 +55,7 @@ async def test_what_is_given_and_taken_back_counts_at_once_for_a_server_that_run
 ) -> None:
     ada = run(tmp_path, "token", "add", "ada").stdout.splitlines()[0]
     with (
-        anyio.fail_after(40),
+        anyio.fail_after(60),
         over_http(environment(tmp_path / "home", sim), tmp_path, ["--host", "0.0.0.0"]) as (address, _),
     ):
         url = address.replace("0.0.0.0", "127.0.0.1")

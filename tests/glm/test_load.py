@@ -13,6 +13,7 @@ import anyio
 import httpx
 import pytest
 from mcp import Client
+from support.busy import slowness
 from support.calls import V6, L, T, ask, client_of, fresh
 from support.paths import ROOT
 from support.processes import environment, over_http
@@ -135,11 +136,11 @@ async def test_calls_that_a_named_model_cannot_serve_in_time_say_so_at_their_dea
         assert client.limiter(T).running == 0
         assert client.limiter(T).queue_s() == 0
     served = MANY - len(errors)
-    assert 0.5 * within / 0.1 <= served <= 1.1 * within / 0.1
+    assert 0.5 * within / 0.1 / slowness() <= served <= 1.1 * within / 0.1
     assert all(isinstance(e, TimedOut) for e in errors)
     told = [e for e in errors if "none: all were busy" in str(e)]
     assert len(errors) - len(told) <= 20, "those at the very edge may be begun and not finished"
-    assert within - 0.1 <= min(seconds) <= max(seconds) < within + 2
+    assert within - 0.1 <= min(seconds) <= max(seconds) < within + 2 * slowness()
 
 
 async def test_calls_that_find_a_model_occupied_are_answered_by_the_others_meanwhile(sim: Simulator) -> None:
@@ -171,7 +172,7 @@ async def test_two_hundred_calls_at_once_over_http_on_a_cap_of_fifty(sim: Simula
         texts.append(text_of(result))
 
     env = environment(tmp_path / "home", sim, GLM_MAX_CONCURRENCY="50")
-    with anyio.fail_after(40), over_http(env, tmp_path) as (url, _):
+    with anyio.fail_after(60), over_http(env, tmp_path) as (url, _):
         async with Client(f"{url}/mcp", mode="2026-07-28") as client, anyio.create_task_group() as group:
             for _ in range(200):
                 group.start_soon(one, client)
@@ -227,6 +228,7 @@ async def test_no_task_is_left_after_faults_and_cancellations(sim: Simulator) ->
 
 
 @linux
+@pytest.mark.timeout(240)  # it goes on until it has met what it is for
 async def test_a_soak_with_faults_at_random_leaves_nothing_behind() -> None:
     for tally in await soak.all_ways(["stdio", "http"], 8, seed=7):
         assert tally.calls > 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,11 +12,12 @@ import anyio.to_thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.busy import within
 from support.connect import Connect
 from support.processes import Stdio, environment
 
 from glm_mcp.glm.policy import Pace
-from glm_mcp.glm.progress import EVERY_S, Progress
+from glm_mcp.glm.progress import EVERY_S, PAUSE_S, Progress
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -41,7 +41,7 @@ class Heard:
         self._more.set()
 
     async def until(self, word: str) -> str:
-        with anyio.fail_after(8):
+        with anyio.fail_after(20):
             while True:
                 found = next((m for m in self.messages if word in m), None)
                 if found is not None:
@@ -179,11 +179,9 @@ def test_a_silent_service_is_told_of_at_least_every_five_seconds(sim: Simulator,
         server.start_call("chat", {"prompt": "hello"}, token="tok")
         steps: list[float] = []
         waiting = 0
-        since = time.monotonic()
         while waiting < 2:
-            line = server.out.next(limit_s=EVERY_S + 1.0)
-            assert time.monotonic() - since < EVERY_S + 1.0
-            since = time.monotonic()
+            with within(EVERY_S + 1.0):
+                line = server.out.next()
             params = json.loads(line or "{}")["params"]
             assert params["progressToken"] == "tok"
             steps.append(params["progress"])
@@ -227,13 +225,14 @@ async def test_a_stream_of_tokens_does_not_become_a_stream_of_messages() -> None
         sent.append(message)
 
     progress = Progress(send)
+    began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(progress.run)
         for number in range(200):
             progress.text(f"{number} ")
             await anyio.sleep(0.001)
         tasks.cancel_scope.cancel()
-    assert 1 <= len(sent) <= 6
+    assert 1 <= len(sent) <= 2 + (anyio.current_time() - began) / PAUSE_S
 
 
 def test_what_a_failed_attempt_wrote_does_not_count() -> None:

@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client
+from support.busy import slowness, within
 from support.calls import PACE, V6, L, T, counted, models_asked
 from support.connect import Connect
 from support.toolkit import call, chats, fail, glm, picture, say, text_of
@@ -61,12 +62,11 @@ async def test_a_model_that_hangs_before_its_first_byte_costs_its_budget_and_no_
 ) -> None:
     sim.queue(Fault(kind, seconds=HUNG_S, model=T))  # type: ignore[arg-type]  # a literal
     async with connect(pace=QUICK) as client:
-        began = time.monotonic()
-        result = await call(client, "chat", prompt="hello")
+        with within(5):
+            result = await call(client, "chat", prompt="hello")
     assert not result.is_error
     assert glm(result)["model"] == V6
     assert f"instead of {T} (silent)" in text_of(result)
-    assert time.monotonic() - began < 5
     assert models_asked(sim) == [T, V6]
     await met(sim, 1)
 
@@ -143,7 +143,7 @@ async def test_a_call_that_hangs_does_not_hold_up_those_behind_it(
     async with connect(app=app) as client, anyio.create_task_group() as tasks:
         for _ in range(6):
             tasks.start_soon(one, client)
-    assert max(seconds) < 6, "of a deadline of 55 s"
+    assert max(seconds) < 6 * slowness(), "of a deadline of 55 s"
     await met(sim, 1)
     assert counted(sim)[T] < 6, "those that found it occupied went to the next at once"
     nothing_left(app)
@@ -183,7 +183,7 @@ async def test_an_overload_of_both_chat_models_ends_in_an_answer_as_soon_as_one_
         result = await call(client, "chat", prompt="hello")
         took = time.monotonic() - began
     assert not result.is_error, text_of(result)
-    assert seconds - 0.1 < took < seconds + 1.5
+    assert seconds - 0.1 < took < seconds + 1.5 * slowness()
     assert {a["outcome"] for a in glm(result)["attempts"][:-1]} == {"overloaded 1305"}
 
 
@@ -212,14 +212,12 @@ async def test_an_overload_beyond_the_deadline_says_which_models_were_asked_and_
 ) -> None:
     sim.queue(busy())
     async with connect(GLM_DEADLINE_S="2") as client:
-        began = time.monotonic()
-        said = await fail(client, "chat", prompt="hello")
-        took = time.monotonic() - began
+        with within(3):
+            said = await fail(client, "chat", prompt="hello")
     times = r"(once|\d+ times)"
     assert re.match(
         rf"overloaded: .*; asked for 1 s: {T} {times}, {V6} {times}, {L} {times} \(code 1305", said
     )
-    assert took < 3
     assert all(r.code == "1305" for r in sim.received)
 
 
@@ -336,11 +334,10 @@ async def test_trouble_with_key_account_or_content_is_told_once_and_at_once(
 ) -> None:
     sim.queue(Fault("error", code=code, times=0))
     async with connect() as client:
-        began = time.monotonic()
-        said = await fail(client, "chat", prompt="hello")
+        with within(3):
+            said = await fail(client, "chat", prompt="hello")
     assert said.startswith(f"{kind}: ")
     assert len(chats(sim)) == 1
-    assert time.monotonic() - began < 3
 
 
 async def test_the_model_that_answered_is_named_where_it_is_not_the_one_that_was_asked(

@@ -6,6 +6,7 @@ import logging
 
 import anyio
 import pytest
+from support.busy import within
 from support.limits import Crowd, replicas, until
 from support.redis_server import RedisServer
 
@@ -101,11 +102,10 @@ async def test_a_redis_that_hangs_holds_calls_up_for_seconds_and_not_for_ever(
             await crowd.call(limiter, 0)
             redis_server.hang()
             try:
-                began = anyio.current_time()
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(50):
-                        tasks.start_soon(crowd.call, limiter, 0)
-                assert anyio.current_time() - began < 5
+                with within(5):
+                    async with anyio.create_task_group() as tasks:
+                        for _ in range(50):
+                            tasks.start_soon(crowd.call, limiter, 0)
                 assert one.shared.state()["redis"] == "lost"
             finally:
                 redis_server.wake()

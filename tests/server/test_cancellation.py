@@ -108,7 +108,7 @@ async def test_a_client_that_gives_a_call_up_has_it_cut_off_upstream(
     way: str, mode: str, sim: Simulator, tmp_path: Path
 ) -> None:
     sim.queue(Fault("hang"))
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with connected(way, mode, sim, tmp_path) as client:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.call_tool, "chat", {"prompt": "hello"})
@@ -141,7 +141,7 @@ async def test_a_client_of_the_newest_era_that_vanishes_is_noticed(sim: Simulato
         "Mcp-Method": "tools/call",
         "Mcp-Name": "chat",
     }
-    with anyio.fail_after(20), over_http(environment(tmp_path / "home", sim), tmp_path) as (url, _):
+    with anyio.fail_after(60), over_http(environment(tmp_path / "home", sim), tmp_path) as (url, _):
         async with httpx.AsyncClient(trust_env=False) as client, anyio.create_task_group() as tasks:
 
             async def post() -> None:

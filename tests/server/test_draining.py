@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+from support.busy import slowness, within
 from support.http_server import called_now
-from support.processes import Process, environment, over_http, until
+from support.processes import LIMIT_S, Process, environment, over_http, until
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -23,7 +24,7 @@ TERM = signal.SIGTERM
 
 def asked(url: str) -> dict[str, Any]:
     """The result of a call, in whatever form it came."""
-    answer = httpx.post(f"{url}/mcp", **called_now("chat", prompt="hello"), trust_env=False, timeout=30)
+    answer = httpx.post(f"{url}/mcp", **called_now("chat", prompt="hello"), trust_env=False, timeout=LIMIT_S)
     text = answer.text.partition("data: ")[2].splitlines()[0] if "data: " in answer.text else answer.text
     return dict(json.loads(text)["result"])
 
@@ -33,7 +34,7 @@ def said(result: dict[str, Any]) -> str:
 
 
 def ready(url: str) -> httpx.Response:
-    return httpx.get(f"{url}/readyz", trust_env=False)
+    return httpx.get(f"{url}/readyz", trust_env=False, timeout=LIMIT_S)
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def stopping(
 def test_a_call_that_runs_comes_to_its_end_while_new_ones_are_told_to_come_again(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    sim.queue(Fault("slow_first_byte", seconds=3))
+    sim.queue(Fault("slow_first_byte", seconds=3 * slowness()))
     with stopping(sim, tmp_path, 30) as (url, process, call):
         until(lambda: ready(url).status_code == 503)
         assert "being stopped" in ready(url).json()["missing"]["server"]
@@ -63,8 +64,8 @@ def test_a_call_that_runs_comes_to_its_end_while_new_ones_are_told_to_come_again
         assert said(refused).startswith("network: this server is being stopped, and takes no new calls")
         assert "Call again" in said(refused)
         assert not call.done(), "all that was while it ran"
-        assert "I received" in said(call.result(20))
-        process.popen.wait(5)
+        assert "I received" in said(call.result(LIMIT_S))
+        process.popen.wait(LIMIT_S)
         assert len(sim.received) == 1
 
 
@@ -72,11 +73,11 @@ def test_a_call_that_does_not_end_in_time_is_ended_with_an_error(sim: Simulator,
     sim.queue(Fault("hang"))
     begun = time.monotonic()
     with stopping(sim, tmp_path, 1.5) as (_, process, call):
-        result = call.result(20)
+        result = call.result(LIMIT_S)
         assert time.monotonic() - begun >= 1.5
         assert result["isError"] is True
         assert said(result).startswith("network: this server is being stopped, and the call was ended")
-        process.popen.wait(5)
+        process.popen.wait(LIMIT_S)
     sim.wait(lambda received: received[-1].disconnected)
 
 
@@ -84,20 +85,21 @@ def test_told_twice_it_ends_at_once(sim: Simulator, tmp_path: Path) -> None:
     sim.queue(Fault("hang"))
     with stopping(sim, tmp_path, 600) as (url, process, call):
         until(lambda: ready(url).status_code == 503)
-        assert process.signal(TERM) < 4
-        assert call.result(5)["isError"] is True
+        with within(4):
+            process.signal(TERM)
+        assert call.result(LIMIT_S)["isError"] is True
 
 
 def test_where_nothing_runs_it_waits_for_nothing(sim: Simulator, tmp_path: Path) -> None:
     env = environment(tmp_path / "home", sim, GLM_DRAIN_S="600")
-    with over_http(env, tmp_path) as (_, process):
-        assert process.signal(TERM) < 4
+    with over_http(env, tmp_path) as (_, process), within(4):
+        process.signal(TERM)
 
 
 def test_of_several_replicas_one_that_stops_lets_the_balancer_find_another(
     sim: Simulator, tmp_path: Path, redis_url: str
 ) -> None:
-    sim.queue(Fault("slow_first_byte", seconds=3))
+    sim.queue(Fault("slow_first_byte", seconds=3 * slowness()))
     with stopping(sim, tmp_path, 30, GLM_REDIS_URL=redis_url) as (url, process, call):
 
         def closed() -> bool:
@@ -108,8 +110,8 @@ def test_of_several_replicas_one_that_stops_lets_the_balancer_find_another(
 
         until(closed)
         assert not call.done()
-        assert "I received" in said(call.result(20))
-        process.popen.wait(5)
+        assert "I received" in said(call.result(LIMIT_S))
+        process.popen.wait(LIMIT_S)
 
 
 def test_a_folder_that_takes_nothing_is_said(sim: Simulator, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import httpx
 import httpx2
 import pytest
 from mcp.client.streamable_http import streamable_http_client
+from support.busy import within
 from support.canary import Watched
 from support.processes import COMMAND, environment, over_http, ran, unreadable_result
 from support.toolkit import text_of
@@ -74,7 +75,7 @@ async def test_all_five_tools_answer(mode: Any, open_url: str) -> None:
         ("read_document", {"documents": "report.pdf", "prompt": "What does it say?"}),
         ("generate_image", {"prompt": "a hill"}),
     ]
-    with anyio.fail_after(50):
+    with anyio.fail_after(60):
         async with (
             httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as allowed,
             Watched(streamable_http_client(f"{open_url}/mcp", http_client=allowed), mode=mode) as client,
@@ -94,7 +95,7 @@ async def test_progress_is_heard(mode: Any, url: str, shared: Simulator) -> None
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message)
 
-    with anyio.fail_after(15):
+    with anyio.fail_after(60):
         async with Watched(f"{url}/mcp", mode=mode) as client:
             await client.call_tool("chat", {"prompt": "hello"}, progress_callback=on_progress)
     assert "waiting for glm-4.7-flash" in heard
@@ -124,7 +125,7 @@ def test_a_web_page_elsewhere_cannot_reach_it(headers: dict[str, str], status: i
 async def test_no_file_of_this_machine_is_read(url: str, folder: Path, shared: Simulator) -> None:
     shared.clear()
     (folder / "notes.txt").write_text("a private note", encoding="utf-8")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with Watched(f"{url}/mcp") as client:
             for tool, name, source in (
                 ("read_document", "documents", "notes.txt"),
@@ -145,7 +146,7 @@ async def test_no_file_of_this_machine_is_read(url: str, folder: Path, shared: S
 
 async def test_nothing_is_written_where_a_caller_says(url: str, folder: Path, shared: Simulator) -> None:
     shared.clear()
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with Watched(f"{url}/mcp") as client:
             for output in (str(folder / "there.png"), "there.png", "../there.png"):
                 result = await client.call_tool("generate_image", {"prompt": "a hill", "output": output})
@@ -176,7 +177,7 @@ def test_every_address_that_is_not_loopback_wants_a_token(host: str) -> None:
 
 async def test_with_a_token_only_those_who_send_it_are_served(shared: Simulator, tmp_path: Path) -> None:
     env = environment(tmp_path / "home", shared, GLM_HTTP_TOKEN=TOKEN)
-    with anyio.fail_after(20), over_http(env, tmp_path, ["--host", "0.0.0.0"]) as (address, _):
+    with anyio.fail_after(60), over_http(env, tmp_path, ["--host", "0.0.0.0"]) as (address, _):
         url = address.replace("0.0.0.0", "127.0.0.1")
         for given in (None, "Bearer wrong-token-of-enough-characters", f"Basic {TOKEN}", "Bearer", TOKEN):
             headers = {"Authorization": given} if given else {}
@@ -244,7 +245,7 @@ async def test_a_signal_ends_it_within_a_few_seconds_with_a_call_in_flight(
     number: signal.Signals, mode: Any, sim: Simulator, tmp_path: Path
 ) -> None:
     sim.queue(Fault("hang"))
-    with anyio.fail_after(20), over_http(environment(tmp_path / "home", sim), tmp_path) as (url, process):
+    with anyio.fail_after(60), over_http(environment(tmp_path / "home", sim), tmp_path) as (url, process):
         async with anyio.create_task_group() as tasks:
 
             async def call() -> None:
@@ -254,9 +255,9 @@ async def test_a_signal_ends_it_within_a_few_seconds_with_a_call_in_flight(
 
             tasks.start_soon(call)
             await anyio.to_thread.run_sync(sim.wait_received, 1)
-            took = await anyio.to_thread.run_sync(process.signal, number)
+            with within(4):
+                await anyio.to_thread.run_sync(process.signal, number)
             tasks.cancel_scope.cancel()
-        assert took < 4
         assert process.popen.returncode in {-number, 128 + number}
         assert len(process.err.rest().splitlines()) == 1, process.err.seen
         sim.wait(lambda received: received[-1].disconnected)
@@ -266,7 +267,7 @@ async def test_a_signal_ends_it_within_a_few_seconds_with_a_call_in_flight(
 async def test_a_signal_ends_it_though_a_thread_cannot_be_stopped(tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
     with (
-        anyio.fail_after(20),
+        anyio.fail_after(60),
         unreadable_result(tmp_path / "home", LOCAL.owner) as uri,
         over_http(env, tmp_path) as (url, process),
     ):
@@ -283,6 +284,6 @@ async def test_a_signal_ends_it_though_a_thread_cannot_be_stopped(tmp_path: Path
             await asked.wait()
             async with httpx.AsyncClient(trust_env=False) as plain:
                 assert (await plain.get(f"{url}/health")).status_code == 200
-            took = await anyio.to_thread.run_sync(process.signal, signal.SIGTERM)
+            with within(6):
+                await anyio.to_thread.run_sync(process.signal, signal.SIGTERM)
             tasks.cancel_scope.cancel()
-        assert took < 6

@@ -442,7 +442,7 @@ async def test_a_signal_ends_a_call_with_an_error_and_not_with_a_cut(
 ) -> None:
     sim.queue(Fault("hang"))
     env = environment(tmp_path / "home", sim)
-    with anyio.fail_after(20), over_http(env, tmp_path) as (address, process):
+    with anyio.fail_after(60), over_http(env, tmp_path) as (address, process):
         async with (
             httpx.AsyncClient(trust_env=False, timeout=15) as client,
             anyio.create_task_group() as tasks,

@@ -75,7 +75,7 @@ def result(answer: httpx.Response) -> dict[str, Any]:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_another_replica_and_a_restarted_one_serve_the_same_session(version: str, app_of: Any) -> None:
     first, second = (app_of(remote=True, GLM_SESSION_SECRET=SECRET) for _ in range(2))
-    with anyio.fail_after(30), served(first) as address:
+    with anyio.fail_after(60), served(first) as address:
         async with Old(address) as client:
             await client.begin(version)
             assert "result" in result(await client.post(called("chat", prompt="hello")))
@@ -88,7 +88,7 @@ async def test_another_replica_and_a_restarted_one_serve_the_same_session(versio
 
 
 async def test_without_a_shared_secret_another_process_does_not_know_the_session(app_of: Any) -> None:
-    with anyio.fail_after(30), served(app_of(remote=True)) as address, served(app_of(remote=True)) as other:
+    with anyio.fail_after(60), served(app_of(remote=True)) as address, served(app_of(remote=True)) as other:
         async with Old(address) as client:
             await client.begin("2025-06-18")
             client.address = other
@@ -102,7 +102,7 @@ async def test_the_clients_name_goes_with_each_of_its_requests(version: str, app
     """Claude Code takes results of 50,000 characters, a client that nobody knows 7,800."""
     text = "data:text/plain," + "word%20" * 4_000
     sizes = {}
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         for name in ("claude-code", "unknown"):
             async with Old(address) as client:
                 await client.begin(version, name)
@@ -113,7 +113,7 @@ async def test_the_clients_name_goes_with_each_of_its_requests(version: str, app
 
 
 async def test_the_session_of_another_caller_is_not_known(app: App) -> None:
-    with anyio.fail_after(30), served(app, authenticator=Names()) as address:
+    with anyio.fail_after(60), served(app, authenticator=Names()) as address:
         async with Old(address, "anna") as anna, Old(address, "bert") as bert:
             await anna.begin("2025-06-18")
             bert.session = anna.session
@@ -141,7 +141,7 @@ def _forged(real: str) -> list[str]:
 
 
 async def test_an_id_that_this_server_did_not_give_is_not_known(app: App) -> None:
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         async with Old(address) as client:
             real = await client.begin("2025-06-18")
             for ident in _forged(real):
@@ -151,7 +151,7 @@ async def test_an_id_that_this_server_did_not_give_is_not_known(app: App) -> Non
 
 
 async def test_a_session_may_be_given_up_and_has_no_stream_of_its_own(app: App) -> None:
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         async with Old(address) as client:
             await client.begin("2025-06-18")
             listened = await client.http.get(f"{address}/mcp", headers=client.session)
@@ -168,7 +168,7 @@ async def test_a_session_may_be_given_up_and_has_no_stream_of_its_own(app: App) 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_cancel_notification_reaches_the_service(version: str, app: App, sim: Simulator) -> None:
     sim.queue(Fault("hang"))
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         async with Old(address) as client, anyio.create_task_group() as tasks:
             await client.begin(version)
             answers: list[httpx.Response] = []
@@ -188,7 +188,7 @@ async def test_a_cancel_notification_reaches_the_service(version: str, app: App,
 
 async def test_nobody_cancels_the_call_of_another(app: App, sim: Simulator) -> None:
     sim.queue(Fault("slow_first_byte", seconds=1.0))
-    with anyio.fail_after(30), served(app, authenticator=Names()) as address:
+    with anyio.fail_after(60), served(app, authenticator=Names()) as address:
         async with (
             Old(address, "anna") as anna,
             Old(address, "anna") as again,
@@ -217,7 +217,7 @@ async def test_nobody_cancels_the_call_of_another(app: App, sim: Simulator) -> N
 @pytest.mark.parametrize("version", [*VERSIONS, MODERN])
 async def test_a_closed_request_reaches_the_service(version: str, app: App, sim: Simulator) -> None:
     sim.queue(Fault("hang"))
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         async with Old(address) as client, anyio.create_task_group() as tasks:
             given: dict[str, Any] = called_now("chat", prompt="hello")
             if version != MODERN:
@@ -231,7 +231,7 @@ async def test_a_closed_request_reaches_the_service(version: str, app: App, sim:
 
 async def test_an_id_twice_in_flight_in_one_session_is_refused(app: App, sim: Simulator) -> None:
     sim.queue(Fault("slow_first_byte", seconds=1.0))
-    with anyio.fail_after(30), served(app) as address:
+    with anyio.fail_after(60), served(app) as address:
         async with Old(address) as client, Old(address) as other, anyio.create_task_group() as tasks:
             await client.begin("2025-06-18")
             await other.begin("2025-06-18")
@@ -261,7 +261,7 @@ async def test_a_cancel_of_what_runs_elsewhere_is_passed_on(app: App) -> None:
         async def cancel(self, key: str) -> None:
             told.append(key)
 
-    with anyio.fail_after(30), served(app, elsewhere=Others()) as address:
+    with anyio.fail_after(60), served(app, elsewhere=Others()) as address:
         async with Old(address) as client:
             ident = await client.begin("2025-06-18")
             await client.cancel(7)

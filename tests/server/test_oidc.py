@@ -270,7 +270,7 @@ async def test_over_http_the_metadata_is_open_and_the_rest_wants_a_token(
 ) -> None:
     import httpx
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with served(app_of(remote=True, **settings(issuer))) as url:
             async with httpx.AsyncClient(trust_env=False) as http:
                 found = await http.get(f"{url}/.well-known/oauth-protected-resource/mcp")
@@ -293,7 +293,7 @@ async def test_over_http_the_metadata_is_open_and_the_rest_wants_a_token(
 async def test_whoever_signed_in_at_a_librarys_issuer_is_served(
     tmp_path: Path, app_of: Callable[..., App]
 ) -> None:
-    with anyio.fail_after(50), real_issuer(tmp_path) as real:
+    with anyio.fail_after(60), real_issuer(tmp_path) as real:
         variables = {
             "GLM_OIDC_ISSUER": real.url,
             "GLM_PUBLIC_URL": "https://glm.example.com",

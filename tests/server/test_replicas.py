@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,6 +14,7 @@ import anyio.to_thread
 import httpx
 import pytest
 from support.admitted import once, unheard, why_not
+from support.busy import within
 from support.http_server import ACCEPT, called, initialize
 from support.limits import replicas, until
 from support.processes import COMMAND, environment, over_http, ran
@@ -177,7 +177,7 @@ async def test_while_redis_is_away_a_caller_has_a_share_at_each_door(
     redis_server: RedisServer, ada: Caller
 ) -> None:
     ada = replace(ada, per_minute=4, at_once=1)
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with replicas(redis_server.url, 2) as found:
             await until(lambda: [r.shared.state()["replicas"] for r in found] == [2, 2])
             doors = [SharedAdmission(r.shared.connection) for r in found]
@@ -203,7 +203,7 @@ async def test_a_cancel_reaches_the_replica_that_runs_the_call(
 ) -> None:
     env = environment(tmp_path / "home", sim, GLM_REDIS_URL=redis_url, GLM_SESSION_SECRET=SECRET)
     with over_http(env, tmp_path) as (here, _), over_http(env, tmp_path) as (there, _):
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with httpx.AsyncClient(trust_env=False, timeout=20, headers=ACCEPT) as http:
                 begun = await http.post(f"{here}/mcp", json=initialize("2025-06-18"))
                 session = {
@@ -220,12 +220,13 @@ async def test_a_cancel_reaches_the_replica_that_runs_the_call(
 
                     tasks.start_soon(call)
                     await anyio.to_thread.run_sync(sim.wait_received, 1)
-                    began = time.monotonic()
                     params = {"requestId": 7}
                     said = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
-                    assert (await http.post(f"{there}/mcp", json=said, headers=session)).status_code == 202
-                    await anyio.to_thread.run_sync(sim.wait, lambda received: received[-1].disconnected)
-                    assert time.monotonic() - began < 2
+                    with within(2):
+                        assert (
+                            await http.post(f"{there}/mcp", json=said, headers=session)
+                        ).status_code == 202
+                        await anyio.to_thread.run_sync(sim.wait, lambda received: received[-1].disconnected)
 
 
 async def test_readyz_says_that_redis_is_away_and_calls_go_on(
@@ -243,7 +244,7 @@ async def test_readyz_says_that_redis_is_away_and_calls_go_on(
                     await anyio.sleep(0.02)
                 return found
 
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 await becomes("ready")
                 redis_server.kill()
                 found = await becomes("not ready")

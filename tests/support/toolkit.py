@@ -47,20 +47,20 @@ def fresh_simulator() -> Iterator[Simulator]:
     simulator.wait(lambda received: all(r.ended for r in received))
 
 
-async def call(client: Client, tool: str, within: float = 20, /, **arguments: Any) -> types.CallToolResult:
+async def call(client: Client, tool: str, within: float = 60, /, **arguments: Any) -> types.CallToolResult:
     """The result of one call, whatever it is; the test fails when it takes longer than `within` seconds."""
     with anyio.fail_after(within):
         return await client.call_tool(tool, arguments)
 
 
-async def say(client: Client, tool: str, within: float = 20, /, **arguments: Any) -> str:
+async def say(client: Client, tool: str, within: float = 60, /, **arguments: Any) -> str:
     """The text of a call that must succeed."""
     result = await call(client, tool, within, **arguments)
     assert not result.is_error, text_of(result)
     return text_of(result)
 
 
-async def fail(client: Client, tool: str, within: float = 20, /, **arguments: Any) -> str:
+async def fail(client: Client, tool: str, within: float = 60, /, **arguments: Any) -> str:
     """The text of a call that must fail."""
     result = await call(client, tool, within, **arguments)
     assert result.is_error, text_of(result)

@@ -52,7 +52,7 @@ async def test_a_value_that_does_not_fit_is_named_with_its_place() -> None:
 
 async def test_patterns_are_checked() -> None:
     schema = {"type": "string", "pattern": "^a+$"}
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         assert await check('"aaa"', schema) == ("aaa", None)
         assert (await check('"b"', schema))[1] == "the value: 'b' does not match '^a+$'"
 
@@ -80,7 +80,7 @@ async def test_a_schema_that_takes_for_ever_is_refused_and_nothing_waits_for_it(
             ticks += 1
             await anyio.sleep(0.05)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(tick)
             with pytest.raises(InvalidRequest, match="could not be checked within 2 s"):

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def opened(name: str, data: bytes, **more: str | None) -> Document:
-    with anyio.fail_after(40):
+    with anyio.fail_after(60):
         return await read_document(source(name, data), **more)  # type: ignore[arg-type]
 
 
@@ -382,7 +382,7 @@ def test_a_missing_library_names_the_extra_to_install(
 async def test_a_file_is_read_by_its_open_handle(tmp_path: Path) -> None:
     path = tmp_path / "a.docx"
     path.write_bytes(docx(para("from the disk")))
-    with path.open("rb") as handle, anyio.fail_after(30):
+    with path.open("rb") as handle, anyio.fail_after(60):
         opened_once = Source("a.docx", KINDS["docx"], path.stat().st_size, path=path, handle=handle)
         path.unlink()
         assert (await read_document(opened_once)).pages[0].text == "from the disk"

@@ -26,7 +26,7 @@ BODY = lines([f"Line {i} says that the quick brown fox jumps over the lazy dog."
 
 
 async def opened(data: bytes, name: str = "a.pdf", *, figures: bool = False, **more: str | None) -> Document:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         return await read_document(source(name, data), figures=figures, **more)
 
 
@@ -82,7 +82,7 @@ async def test_only_the_pages_asked_for_are_read_and_the_total_is_known(
 
 async def test_a_page_in_the_sources_fragment_is_taken_when_the_call_names_none() -> None:
     data = pdf([lines([f"This is number {n}."]) for n in range(1, 4)])
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         document = await read_document(source("a.pdf", data, page="2"))
         other = await read_document(source("a.pdf", data, page="2"), pages="3")
     assert [p.number for p in document.pages] == [2]
@@ -199,7 +199,7 @@ async def test_an_encrypted_file_opens_with_its_password_alone(name: str) -> Non
         await opened(data, name)
     with pytest.raises(InvalidRequest, match="the password does not open"):
         await opened(data, name, password="guess")
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         assert len(await render_pages(source(name, data), [1], CARD, password="secret")) == 1
     with pytest.raises(InvalidRequest, match="is encrypted"):
         await render_pages(source(name, data), [1], CARD)
@@ -265,7 +265,7 @@ def test_five_hundred_pages_are_all_read_in_order() -> None:
 
 async def test_pages_are_drawn_at_a_legible_size_within_the_cards_limits() -> None:
     data = pdf([BODY, noise(0, 0, 595, 842), ""])
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await render_pages(source("contract.pdf", data), [2, 1], CARD)
     assert [p.label for p in pictures] == ["contract.pdf page 2", "contract.pdf page 1"]
     for picture in pictures:
@@ -279,7 +279,7 @@ async def test_pages_are_drawn_at_a_legible_size_within_the_cards_limits() -> No
 
 async def test_a_page_like_a_long_web_page_is_drawn_in_tiles() -> None:
     data = pdf([lines(["Some words"] * 300, top=5900, step=19)], size=(600, 6000))
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await render_pages(source("long.pdf", data), [1], CARD)
     assert len(pictures) > 3
     assert pictures[1].label == f"long.pdf page 1 (part 2 of {len(pictures)})"

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def opened(name: str, data: bytes, **more: str | None) -> Document:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         return await read_document(source(name, data), **more)  # type: ignore[arg-type]
 
 

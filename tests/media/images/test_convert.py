@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def finished(data: bytes, suffix: str = "", **more: Any) -> Finished:
-    with anyio.fail_after(40):
+    with anyio.fail_after(60):
         return await finish_image(data, Wanted("the picture", suffix, **more))
 
 

@@ -27,7 +27,7 @@ CHANNELS = {0: 1, 2: 3, 6: 4}  # of the colour types of PNG
 
 
 async def one(data: bytes) -> Picture:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         (picture,) = await prepare_images([source(data)], CARD)
     return picture
 

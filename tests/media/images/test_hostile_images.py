@@ -20,14 +20,14 @@ CARD = CARDS["glm-4.6v-flash"]
 
 
 async def one(data: bytes, name: str = "shot.png", **fragment: Any) -> Picture:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await prepare_images([source(data, name, **fragment)], CARD)
     assert len(pictures) == 1
     return pictures[0]
 
 
 async def many(data: bytes, **fragment: Any) -> list[Picture]:
-    with anyio.fail_after(50):
+    with anyio.fail_after(60):
         return await prepare_images([source(data, **fragment)], CARD)
 
 
@@ -65,7 +65,7 @@ async def test_a_truncated_file_is_used_and_it_is_said(kind: str) -> None:
     ],
 )
 async def test_a_broken_file_is_refused_by_its_name(data: bytes) -> None:
-    with anyio.fail_after(30), pytest.raises(UnsupportedMedia, match=r"bad\.png"):
+    with anyio.fail_after(60), pytest.raises(UnsupportedMedia, match=r"bad\.png"):
         await prepare_images([source(data, "bad.png")], CARD)
 
 

@@ -30,14 +30,14 @@ SMALL = CARDS["glm-4v-flash"]
 
 
 async def one(data: bytes, name: str = "shot.png", **fragment: Any) -> Picture:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await prepare_images([source(data, name, **fragment)], CARD)
     assert len(pictures) == 1
     return pictures[0]
 
 
 async def many(data: bytes, **fragment: Any) -> list[Picture]:
-    with anyio.fail_after(50):
+    with anyio.fail_after(60):
         return await prepare_images([source(data, **fragment)], CARD)
 
 
@@ -309,7 +309,7 @@ async def test_a_long_screenshot_is_cut_into_parts_that_cover_it_and_overlap(
 
 async def test_with_few_parts_allowed_each_shows_more_and_the_scale_is_said() -> None:
     data = save(screenshot(1080, 24000, step=400), "PNG", compress_level=1)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await prepare_image(source(data), CARD, max_parts=3, budget=CARD.body_bytes)
     assert len(pictures) == 3
     assert pictures[-1].top + pictures[-1].height / pictures[-1].scale == pytest.approx(24000, abs=2)
@@ -321,7 +321,7 @@ async def test_with_few_parts_allowed_each_shows_more_and_the_scale_is_said() ->
 @pytest.mark.parametrize("card", [CARD, SMALL])
 async def test_without_tiles_a_long_screenshot_is_shrunk_and_it_is_said(card: Any) -> None:
     data = save(screenshot(1080, 24000, step=400), "PNG", compress_level=1)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await prepare_images([source(data)], card, tiles=card is SMALL)
     assert [(p.width, p.height) for p in pictures] == [(270, 6000)]
     assert pictures[0].notes == ("shrunk 4.0×: small text may be lost",)
@@ -412,7 +412,7 @@ async def test_several_pictures_share_the_budget_fairly_and_keep_their_order() -
     small = save(corners(50, 50), "PNG")
     large = [save(photo(1200, 1000, seed), "JPEG", quality=95) for seed in (1, 2, 3)]
     budget = 600_000
-    with anyio.fail_after(50):
+    with anyio.fail_after(60):
         pictures = await prepare_images(
             [source(large[0], "0"), source(small, "1"), source(large[1], "2"), source(large[2], "3")],
             CARD,
@@ -436,7 +436,7 @@ async def test_more_pictures_than_the_model_takes_are_refused_with_the_numbers()
 async def test_long_screenshots_share_the_number_of_pictures_the_model_takes() -> None:
     long = save(screenshot(300, 9000, step=400), "PNG")
     few = replace(CARD, images=7)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pictures = await prepare_images(
             [source(long, "a"), source(save(corners(), "PNG"), "b"), source(long, "c")], few
         )

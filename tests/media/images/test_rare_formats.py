@@ -24,7 +24,7 @@ CARD = CARDS["glm-4.6v-flash"]
 
 
 async def one(data: bytes, name: str = "shot.png") -> Picture:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         (picture,) = await prepare_images([source(data, name)], CARD)
     return picture
 

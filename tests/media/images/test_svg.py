@@ -43,7 +43,7 @@ LAUGHS = (
 
 async def drawn(text: str | bytes, **fragment: Any) -> list[Picture]:
     data = text.encode() if isinstance(text, str) else text
-    with anyio.fail_after(40):
+    with anyio.fail_after(60):
         return await prepare_images([source(data, "logo.svg", **fragment)], CARD)
 
 

@@ -291,7 +291,7 @@ async def test_the_drawings_of_diagram_makers_are_sent_as_browsers_show_them() -
         '#m :root{--mermaid-font-family:"trebuchet ms"}</style>'
         '<g id="m"><g class="node"><rect width="60" height="40"/></g></g></svg>'
     )
-    with anyio.fail_after(40):
+    with anyio.fail_after(60):
         (picture,) = await prepare_images([source(mermaid.encode(), "flow.svg")], CARDS["glm-4.6v-flash"])
     assert colour_of(picture) == (236, 236, 255)
     assert picture.notes == ()

@@ -82,7 +82,7 @@ class World:
     async def all(
         self, argument: str, want: Want = "any", *, max_bytes: int = LIMIT, sandbox: Sandbox | None = None
     ) -> list[Source]:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             found = await resolve_source(
                 argument,
                 want,
@@ -634,7 +634,7 @@ def fake(folder: Path, name: str, body: str) -> str:
 
 
 async def clip(world: World, env: dict[str, str], max_bytes: int = LIMIT) -> list[Source]:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         found = await resolve_source(
             "Clipboard",
             "image",

@@ -1,0 +1,30 @@
+"""Promises in seconds, on a machine that has other things to do too: what is late there is not what is slow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SAMPLE_S = 0.03  # of computing: some ten turns of a scheduler
+
+
+def slowness() -> float:
+    """How many times longer a piece of computing takes at present than with a processor for itself; 1 at the least."""
+    began, used = time.monotonic(), time.thread_time()
+    while time.thread_time() - used < SAMPLE_S:
+        pass
+    return max(1.0, (time.monotonic() - began) / (time.thread_time() - used))
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fails when the block took longer than `seconds`, or than as many times that as the machine is slowed down by others
+    just before it or just after.
+    """
+    before = slowness()
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    most = seconds * max(before, slowness())
+    assert took < most, f"{took:.2f} s, where {most:.2f} s are the most"
