@@ -440,16 +440,18 @@ async def loop(samples: Path, rounds: int, report: Report) -> None:
             for _ in range(rounds):
                 async with connected(upstream.url, upstream.key, samples) as client:
                     gaps.append(await stood_still(client, tool, arguments))
-            report.most(f"{name}", statistics.median(gaps) * 1000, 50, " ms")
+            still, late = (statistics.median(gap[i] for gap in gaps) * 1000 for i in (0, 1))
+            report.most(f"{name} ({late:.0f} ms with the waiting for a core)", still, 50, " ms")
 
 
-async def stood_still(client: Client, tool: str, arguments: dict[str, Any]) -> float:
+async def stood_still(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[float, float]:
+    """Without and with the time that other processes had the cores, in seconds."""
     ticks = Ticks()
     async with anyio.create_task_group() as group:
         await group.start(ticks.run)
         await say(client, tool, arguments)
         group.cancel_scope.cancel()
-    return ticks.worst
+    return ticks.worst, ticks.late
 
 
 # ── Memory ──────────────────────────────────────────────────────────────────────────────────────────────────────

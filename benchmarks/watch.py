@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from pathlib import Path
@@ -72,14 +73,40 @@ def _bytes(pid: int) -> int:
 
 
 class Ticks:
-    """Sleeps a few milliseconds over and over in the running event loop; `worst` is what one sleep took too long, in seconds."""
+    """Sleeps a few milliseconds over and over in the running event loop. `worst` is what one sleep took too long, in
+    seconds, but for the time that the loop's thread was ready and other processes had the cores (Linux); `late` is with
+    that time.
+    """
 
     def __init__(self) -> None:
         self.worst = 0.0
+        self.late = 0.0
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
-        while True:
-            began = time.perf_counter()
-            await anyio.sleep(TICK_S)
-            self.worst = max(self.worst, time.perf_counter() - began - TICK_S)
+        with _Waits() as waits:
+            while True:
+                began, before = time.perf_counter(), waits.seconds()
+                await anyio.sleep(TICK_S)
+                late = time.perf_counter() - began - TICK_S
+                self.late = max(self.late, late)
+                self.worst = max(self.worst, late - (waits.seconds() - before))
+
+
+class _Waits:
+    """How long the thread that made it has waited for a core while it was ready to run; 0 where the system does not say."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def seconds(self) -> float:
+        return int(os.pread(self._fd, 100, 0).split()[1]) / 1e9 if self._fd >= 0 else 0.0

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.package import Package, descendants
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
@@ -42,7 +43,8 @@ def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
-    return one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes())
+    said = of_package(package)
+    return with_about(one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes()), said)
 
 
 def _named_otherwise(package: Package) -> list[str]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import urllib.parse
 import zipfile
 from typing import Any, BinaryIO
-from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.about import dublin_core, with_about
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
-
-_ABOUT = 2_000  # characters of a description
 
 
 def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -55,7 +52,7 @@ def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
             left_out.add("chapters that the file does not hold or that are damaged", f"chapter {number}")
         text = html_markdown(decode_html(data, name).text, what="reading an EPUB") if data else ""
         rows.append((number, f"chapter {number}", text, ""))
-    return result("epub", rows, len(chapters), [*_about(package), *left_out.notes()])
+    return with_about(result("epub", rows, len(chapters), left_out.notes()), dublin_core(package.iter()))
 
 
 def _chapter(archive: zipfile.ZipFile, path: str, name: str) -> bytes:
@@ -63,14 +60,3 @@ def _chapter(archive: zipfile.ZipFile, path: str, name: str) -> bytes:
         return member(archive, path, name)
     except UnsupportedMedia:
         return b""
-
-
-def _about(package: ET.Element) -> list[str]:
-    """What the book says of itself: title, who wrote it, what it is about."""
-    notes = []
-    for element, word in (("title", "title"), ("creator", "author"), ("description", "description")):
-        said = (e.text or "" for e in package.iter() if local(e) == element)
-        texts = [" ".join(re.sub(r"<[^<>]*>", " ", text).split()) for text in said]
-        if any(texts):
-            notes.append(f"{word}: {', '.join(dict.fromkeys(filter(None, texts)))[:_ABOUT]}")
-    return notes

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, picture
@@ -39,9 +40,11 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     if any(local(e) == "deletion" and "".join(e.itertext()).strip() for e in body.iter()):
         writer.left_out.add("words whose deletion is tracked", "the text")
     slides = [e for e in body.iter() if local(e) == "page"]
+    said = of_open_document(archive, name)
     if not slides:
         blocks = [*writer.blocks(body), *_furniture(styles, writer)]
-        return one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
+        whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
+        return with_about(whole, said)
     chosen = choose(spec, len(slides), name, unit="slide")
     furniture = _SlideFurniture(writer, body, styles)
     rows = []
@@ -49,7 +52,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
         slide = slides[number - 1]
         blocks = [*writer.blocks(slide), *furniture.of(slide)]
         rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), ""))
-    return result(kind, rows, len(slides), writer.left_out.notes())
+    return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said)
 
 
 def _styles(archive: zipfile.ZipFile, name: str) -> ET.Element:

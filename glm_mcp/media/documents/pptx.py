@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded, hyperlink
 from glm_mcp.media.documents.ooxml.formula import linear
@@ -41,7 +42,8 @@ def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     chosen = choose(spec, len(slides), name, unit="slide")
     told: set[str] = set()  # of what slides share
     rows = [_page(package, slides[n - 1], n, told) for n in chosen]
-    return result("pptx", rows, len(slides), left_out.notes())
+    said = of_package(package)
+    return with_about(result("pptx", rows, len(slides), left_out.notes()), said)
 
 
 def _slides(package: Package) -> list[str]:

@@ -257,7 +257,8 @@ async def test_an_epub_is_read_in_the_order_of_its_spine() -> None:
     assert [p.label for p in document.pages] == ["chapter 1", "chapter 2"]
     assert document.pages[0].text.startswith("# One")
     assert "| x | y |" in document.pages[1].text
-    assert document.notes == ("title: A Book",)
+    assert document.pages[0].text.endswith("\n\n[title: A Book]")
+    assert document.notes == ()
     assert [p.number for p in (await opened("b.epub", epub(chapters, ["z", "a"]), pages="last")).pages] == [2]
     assert re.match(r"\[chapter 1\]\n\n# One", to_markdown(document))
 

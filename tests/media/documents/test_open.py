@@ -73,7 +73,7 @@ def test_an_open_document_without_contents_is_damaged(parts: dict[str, str]) -> 
 
 def test_what_is_no_chapter_is_passed_over_in_an_epub() -> None:
     book = epub({"a": "<p>start</p>", "b": "<p>end</p>"}, ["cover", "a", "b"])
-    assert [row[2] for row in pages(book)] == ["start", "end"]
+    assert [row[2] for row in pages(book)] == ["start\n\n[title: A Book]", "end"]
 
 
 def test_an_epub_under_copy_protection_is_refused_as_such() -> None:

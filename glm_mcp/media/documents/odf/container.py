@@ -28,4 +28,5 @@ def _flat(file: BinaryIO) -> zipfile.ZipFile:
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("content.xml", data)
         archive.writestr("styles.xml", data)
+        archive.writestr("meta.xml", data)
     return zipfile.ZipFile(made)

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.opendocument import Writer, times
@@ -52,7 +53,8 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
         notes += said
         label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in hidden else ''}"
         rows.append((number, label, text, ""))
-    return result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()])
+    about = of_open_document(archive, name)
+    return with_about(result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()]), about)
 
 
 def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:

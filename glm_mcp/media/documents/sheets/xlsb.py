@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package
@@ -57,7 +58,8 @@ def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
         notes += said
         kind = " (chart)" if sheet.kind == "chartsheet" else ""
         rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    return result("xlsb", rows, len(sheets), [*notes, *package.left_out.notes()])
+    about = of_package(package)
+    return with_about(result("xlsb", rows, len(sheets), [*notes, *package.left_out.notes()]), about)
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, value, whole
@@ -52,7 +53,8 @@ def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
         notes += said
         kind = " (chart)" if sheet.kind == "chartsheet" else ""
         rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    return result("xlsx", rows, len(sheets), [*notes, *package.left_out.notes()])
+    about = of_package(package)
+    return with_about(result("xlsx", rows, len(sheets), [*notes, *package.left_out.notes()]), about)
 
 
 def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[_Sheet]:

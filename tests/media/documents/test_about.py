@@ -1,0 +1,83 @@
+"""What a document says of itself beside its text is read: who wrote it, what it is about; each once."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from support.jobs import document_job
+from support.made_documents import docx, epub, odt, para, presentation, workbook, zipped
+
+_CORE = """<cp:coreProperties xmlns:cp="c" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:title>The Ferry</dc:title><dc:creator>Ann Otter; Bo Reed</dc:creator><dc:subject>Lake traffic</dc:subject>
+<cp:keywords>boats, tolls</cp:keywords><dc:description>About a ferry.</dc:description>
+<cp:lastModifiedBy>Zed</cp:lastModifiedBy><cp:revision>3</cp:revision></cp:coreProperties>"""
+_CUSTOM = """<Properties xmlns:vt="v"><property name="abstract"><vt:lpwstr>It crosses twice a day.</vt:lpwstr></property>
+<property name="Client"><vt:lpwstr>Lakeside</vt:lpwstr></property><property name="lang"><vt:lpwstr>en</vt:lpwstr></property>
+<property name="MSIP_Label_1"><vt:lpwstr>General use</vt:lpwstr></property>
+<property name="Checked"><vt:bool>true</vt:bool></property><property name="Key"><vt:lpwstr>{a: 1}</vt:lpwstr></property>
+<property name="ContentTypeId"><vt:lpwstr>0x0101</vt:lpwstr></property></Properties>"""
+_TYPE = "http://schemas.openxmlformats.org"
+_LINKS = (
+    f'<Relationship Id="c1" Type="{_TYPE}/package/2006/relationships/metadata/core-properties" Target="docProps/a.xml"/>'
+    f'<Relationship Id="c2" Type="{_TYPE}/officeDocument/2006/relationships/custom-properties" Target="/docProps/b.xml"/>'
+)
+_META = """<x xmlns:meta="m" xmlns:dc="d" xmlns:office="o"><office:meta><dc:title>The Ferry</dc:title>
+<meta:initial-creator>Ann Otter</meta:initial-creator><dc:creator>Zed</dc:creator><meta:keyword>boats</meta:keyword>
+<meta:keyword>tolls</meta:keyword><meta:user-defined meta:name="Client">Lakeside</meta:user-defined></office:meta></x>"""
+
+
+def with_parts(data: bytes, parts: dict[str, str]) -> bytes:
+    """A package with other core and custom properties."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    links = kept.get("_rels/.rels", b"").decode()
+    if "core-properties" in links:
+        kept["docProps/core.xml"] = parts.pop("docProps/a.xml").encode()
+    kept["_rels/.rels"] = links.replace("</Relationships>", f"{_LINKS}</Relationships>").encode()
+    return zipped({**kept, **parts})
+
+
+def first_page(data: bytes, pages: str | None = None) -> str:
+    facts, _ = document_job(io.BytesIO(data), {"name": "file", "pages": pages})
+    return str(facts["pages"][0][2])
+
+
+@pytest.mark.parametrize("build", [lambda: docx(para("Some words.")), presentation, workbook])
+def test_an_office_file_says_who_wrote_it_and_what_it_is_about(build: object) -> None:
+    assert callable(build)
+    text = first_page(with_parts(build(), {"docProps/a.xml": _CORE, "docProps/b.xml": _CUSTOM}))
+    assert text.endswith(
+        "\n\n[title: The Ferry]\n[author: Ann Otter, Bo Reed]\n[subject: Lake traffic]\n[keywords: boats, tolls]\n"
+        "[description: About a ferry.]\n[abstract: It crosses twice a day.]\n[Client: Lakeside]"
+    )
+
+
+def test_what_the_text_says_anyway_is_not_said_again() -> None:
+    body = para("The Ferry", "Title") + para("by Ann Otter and Bo Reed") + para("About a ferry.")
+    text = first_page(with_parts(docx(body), {"docProps/a.xml": _CORE, "docProps/b.xml": "<Properties/>"}))
+    assert text.endswith("About a ferry.\n\n[subject: Lake traffic]\n[keywords: boats, tolls]")
+
+
+def test_damaged_properties_cost_nothing_but_themselves() -> None:
+    data = with_parts(docx(para("Some words.")), {"docProps/a.xml": "<cp:core", "docProps/b.xml": _CUSTOM})
+    facts, _ = document_job(io.BytesIO(data), {"name": "file"})
+    assert facts["pages"][0][2].startswith("Some words.\n\n[abstract: It crosses")
+    assert facts["notes"] == ["left out, parts whose XML is damaged: docProps/a.xml"]
+
+
+def test_an_open_document_names_its_first_author() -> None:
+    data = odt("<text:p>Some words.</text:p>")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    text = first_page(zipped({**parts, "meta.xml": _META}))
+    assert text == (
+        "Some words.\n\n[title: The Ferry]\n[author: Ann Otter]\n[keywords: boats, tolls]\n[Client: Lakeside]"
+    )
+
+
+def test_only_the_first_chapter_of_a_book_says_what_the_book_is() -> None:
+    book = epub({"a": "<p>start</p>", "b": "<p>end</p>"}, ["a", "b"])
+    assert first_page(book) == "start\n\n[title: A Book]"
+    assert first_page(book, "2") == "end"
