@@ -32,7 +32,7 @@ PRINTS = "import sys; print(sys.stdin.read())"
 async def call(connect, app, run, **more):
     app.tools = [Tool("leak", "Leak", "Leaks.", ModelArgs, run)]
     async with connect(app=app) as client:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await client.call_tool("leak", {}, **more)
 
 

@@ -303,6 +303,6 @@ async def test_a_download_carries_no_key_even_from_the_service_itself(
 async def test_a_refused_key_is_not_repeated_to_anybody(connect: Connect, sim: Simulator) -> None:
     sim.queue(Fault("error", code="1002", message=f"no such key: {canary.KEY}", times=0))
     async with connect() as client:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             text = await fail(client, "chat", prompt="hi")
     assert canary.SECRET not in text

@@ -83,6 +83,7 @@ class Exchange:
             self.finish()
             return
         self.entry.status = status
+        self._ledger.touch()
         fields = {
             **({} if content_type is None else {"content-type": content_type}),
             "server": "nginx",

@@ -197,7 +197,7 @@ class Simulator:
         return self._state.ledger.wait_count(number, timeout)
 
     def wait(self, predicate: Callable[[list[Received]], object], timeout: float = 30) -> list[Received]:
-        """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, and ends.
+        """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, is answered, and ends.
 
         Raises:
             TimeoutError: it never was.

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.busy import slowness
 from support.calls import C3, V1, V4, V6, L, T, answering, ask, client_of, draw, models_asked, png, spoken
 
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
@@ -29,7 +30,7 @@ async def asked_in_trouble(sim: Simulator, *parts: Any, **wishes: Any) -> list[s
     sim.queue(BUSY)
     async with client_of(sim) as client:
         with pytest.raises(Overloaded):
-            await ask(client, "what is it", *parts, within=0.6, **wishes)
+            await ask(client, "what is it", *parts, within=0.6 * slowness(), **wishes)
     return list(dict.fromkeys(models_asked(sim)))
 
 
@@ -82,7 +83,7 @@ async def asked_unseen(sim: Simulator, part: Video | File) -> list[str]:
 
     async with client_of(transport=answering(busy)) as client:
         with pytest.raises(Overloaded):
-            await ask(client, "what is it", part, within=0.6)
+            await ask(client, "what is it", part, within=0.6 * slowness())
     return list(dict.fromkeys(found))
 
 

@@ -68,7 +68,7 @@ async def seen(
     async with connect(app=app) as client:
 
         async def call(**given: Any) -> Told:
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 result = await client.call_tool(row.tool, given)
             return Told.read(result.model_dump(by_alias=True))
 
@@ -78,7 +78,7 @@ async def seen(
         sim.clear()
         following = await call(**faults.arguments(row, following=True))
         works = faults.goes_on(row, told, following, sim)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             tools = (await client.list_tools()).tools
         return replace(found, next_works=works, alive=len(tools) == 5)
 

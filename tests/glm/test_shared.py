@@ -35,7 +35,7 @@ async def test_calls_of_several_replicas_run_in_their_order_of_arrival_and_hear_
     async with replicas(redis_url, 3) as found:
         limiters = [r.account.limiter(MODEL, 1, None) for r in found]
         callers = [Caller(str(n), order) for n in range(9)]
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 for n, caller in enumerate(callers):
                     tasks.start_soon(caller.run, limiters[n % 3])
@@ -50,7 +50,7 @@ async def test_a_call_that_gives_up_at_one_replica_lets_those_at_another_move_up
     order: list[str] = []
     first, second, third = (Caller(name, order) for name in "abc")
     async with replicas(redis_url, 2) as (here, there):
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(first.run, here.account.limiter(MODEL, 1, None))
                 await first.inside.wait()
@@ -68,7 +68,7 @@ async def test_a_call_that_gives_up_at_one_replica_lets_those_at_another_move_up
 async def test_the_cap_holds_over_replicas_and_is_used(redis_url: str) -> None:
     crowd = Crowd()
     async with replicas(redis_url, 3) as found:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 for n in range(90):
                     tasks.start_soon(crowd.call, found[n % 3].account.limiter(MODEL, 4, 4), 0.02)
@@ -88,7 +88,7 @@ async def test_five_hundred_calls_wait_on_few_connections(redis_url: str) -> Non
     crowd = Crowd()
     async with replicas(redis_url, 1) as (one,):
         limiter = one.account.limiter(MODEL, 4, 4)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 for _ in range(500):
                     tasks.start_soon(crowd.call, limiter, 0.001)
@@ -104,7 +104,7 @@ async def test_a_lost_message_costs_less_than_a_lease(redis_server: RedisServer)
         replicas(redis_server.url, 2) as (here, there),
         Redis.from_url(redis_server.url, decode_responses=True) as redis,
     ):
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(first.run, here.account.limiter(MODEL, 1, None))
                 await first.inside.wait()
@@ -131,7 +131,7 @@ async def test_the_places_of_a_replica_that_died_come_back_and_its_waiting_calls
     async with replicas(redis_url, 1, lease_s=0.6) as (one,), Redis.from_url(redis_url) as redis:
         limiter = one.account.limiter(MODEL, 2, None)
         first, second = Caller("a", order), Caller("b", order)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(first.run, limiter)
                 await first.inside.wait()

@@ -55,7 +55,7 @@ def test_a_call_that_runs_comes_to_its_end_while_new_ones_are_told_to_come_again
     sim: Simulator, tmp_path: Path
 ) -> None:
     sim.queue(Fault("slow_first_byte", seconds=3 * slowness()))
-    with stopping(sim, tmp_path, 30) as (url, process, call):
+    with stopping(sim, tmp_path, 30, GLM_FALLBACK="0") as (url, process, call):
         until(lambda: ready(url).status_code == 503)
         assert "being stopped" in ready(url).json()["missing"]["server"]
         assert "glm_mcp_stopping 1.0" in httpx.get(f"{url}/metrics", trust_env=False).text

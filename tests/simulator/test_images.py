@@ -160,7 +160,7 @@ def test_the_answer_may_be_lost_after_the_picture_was_made(sim: Simulator) -> No
     sim.queue(Fault("image_lost"))
     with pytest.raises(httpx.TransportError):
         order(sim)
-    [entry] = sim.wait(lambda seen: seen[0].ended)
+    [entry] = sim.wait(lambda seen: seen and seen[0].ended)
     assert (entry.status, entry.disconnected) == (200, False)
 
 

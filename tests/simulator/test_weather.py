@@ -3,10 +3,11 @@
 import itertools
 import statistics
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
+from support.leaving import waiting
 
 from glm_mcp.simulator import Climate, Fault, Reply, Simulator, Weather
 from glm_mcp.simulator.models import MODELS
@@ -27,10 +28,14 @@ def spells(weather: Weather, model: str, until: float = DAY_S) -> list[Spell]:
     return found
 
 
-def ask(sim: Simulator, model: str = T, *, stream: bool = True, timeout: float = 5) -> httpx.Response:
+def request(sim: Simulator, model: str, *, stream: bool = True) -> dict[str, Any]:
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "stream": stream}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    return HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=timeout)
+    return {"url": sim.url + "/chat/completions", "json": body, "headers": headers}
+
+
+def ask(sim: Simulator, model: str = T, *, stream: bool = True) -> httpx.Response:
+    return HTTP.post(**request(sim, model, stream=stream), timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -145,11 +150,11 @@ def test_a_script_goes_before_the_weather_and_a_broken_rule_before_both() -> Non
 
 def test_a_hung_call_holds_the_place_of_its_model() -> None:
     always = Weather({}, 0, Climate(calm_s=1e-9, overloaded_s=1e9, hangs=1))
-    with Simulator(weather=always) as sim, ThreadPoolExecutor(1) as pool:
-        hung = pool.submit(ask, sim, timeout=0.5)
-        sim.wait(lambda seen: seen and seen[0].in_flight)
-        assert ask(sim).json()["error"]["code"] == "1302"
-        assert isinstance(hung.exception(timeout=5), httpx.ReadTimeout)
+    with Simulator(weather=always) as sim:
+        with waiting(**request(sim, T)):
+            sim.wait(lambda seen: seen and seen[0].in_flight)
+            assert ask(sim).json()["error"]["code"] == "1302"
+            assert sim.received[0].status is None
         sim.wait(lambda seen: all(entry.ended for entry in seen))
 
 

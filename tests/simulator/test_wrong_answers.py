@@ -99,7 +99,12 @@ def test_thinking_may_go_on_until_the_client_goes(sim: Simulator, model: str, na
     assert "".join(delta[name] for delta in deltas).count("<think>") == (model == V1)
     assert sim.wait(lambda seen: seen[0].ended)[0].disconnected
     with pytest.raises(httpx.ReadTimeout):
-        HTTP.post(sim.url + "/chat/completions", json={**body, "stream": False}, headers=headers, timeout=0.1)
+        HTTP.post(
+            sim.url + "/chat/completions",
+            json={**body, "stream": False},
+            headers=headers,
+            timeout=httpx.Timeout(5, read=0.1),
+        )
 
 
 def test_thinking_may_use_up_all_tokens(sim: Simulator) -> None:

@@ -143,7 +143,7 @@ def unheard(_: int) -> None:
     """Nobody asks for the place."""
 
 
-async def until(condition: Callable[[], Any], limit_s: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], limit_s: float = 30.0) -> None:
     """Something happens that no event tells; the test fails when it does not."""
     with anyio.fail_after(limit_s):
         while not condition():  # noqa: ASYNC110 - that is how it is asked

@@ -36,7 +36,7 @@ async def given_up(team: Team, token: str, version: str, way: str) -> float:
     team.sim.queue(Fault("hang"))
     async with colleague.http:
         await colleague.begin()
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(partial(colleague.call, "chat", prompt="hello"))
                 (got,) = await anyio.to_thread.run_sync(team.sim.wait_received, 1)
@@ -48,7 +48,7 @@ async def given_up(team: Team, token: str, version: str, way: str) -> float:
                     assert (await colleague.http.post("/mcp", json=said)).status_code == 202
                 else:
                     tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True), anyio.fail_after(10):
+                with anyio.CancelScope(shield=True), anyio.fail_after(60):
                     await anyio.to_thread.run_sync(team.sim.wait, lambda seen: seen[-1].disconnected)
                 took = time.perf_counter() - began
     return took

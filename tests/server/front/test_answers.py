@@ -42,7 +42,7 @@ async def real(app: App, text: str) -> list[str]:
         requests += isinstance(message, JSONRPCRequest)
         await send.send(SessionMessage(message))
     said: list[str] = []
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group, send, receive:
             group.start_soon(_serve, app, read, write)
             while len(said) < requests:

@@ -63,7 +63,7 @@ async def answers_streamed(tool: str, backend: Backend, connect: Connect, folder
         heard.append(message or "")
 
     async with connect(**backend.settings()) as client:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             result = await client.call_tool(tool, arguments(tool, folders), progress_callback=listen)
     assert not result.is_error, text_of(result)
     text, _, closing = text_of(result).rpartition("\n\n")
