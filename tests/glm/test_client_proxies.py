@@ -6,12 +6,14 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 import pytest
 from support.paths import TESTS
+from support.processes import Process
 from support.proxies import LocalProxy, local_proxy
 
 from glm_mcp.errors import ConfigError
@@ -19,6 +21,7 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
+Elsewhere = Callable[..., Awaitable[tuple[str, str, int]]]
 AWAY = "http://glm.invalid/api/paas/v4"  # no name server knows it: the proxy alone leads there
 
 
@@ -51,39 +54,55 @@ import os, sys, json, anyio
 sys.path.append(sys.argv[1])
 from support.calls import ask, client_of
 from glm_mcp.errors import GLMError
-async def main():
-    async with client_of(GLM_BASE_URL=sys.argv[2], GLM_API_KEY=os.environ["GLM_API_KEY"]) as client:
-        try:
-            print(json.dumps(["ok", (await ask(client)).text, 1]))
-        except GLMError as error:
-            print(json.dumps([error.kind, str(error), len(error.attempts)]))
-anyio.run(main)
+async def main(base, key):
+    try:
+        async with client_of(GLM_BASE_URL=base, GLM_API_KEY=key) as client:
+            return ["ok", (await ask(client)).text, 1]
+    except GLMError as error:
+        return [error.kind, str(error), len(error.attempts)]
+for line in sys.stdin:
+    variables, base, key = json.loads(line)
+    os.environ.update(variables)
+    print(json.dumps(anyio.run(main, base, key)), flush=True)
+    for name in variables:
+        del os.environ[name]
 """
 
 
-async def behind_proxy(proxy: str, base: str, key: str = "a.b") -> tuple[str, str, int]:
-    return await elsewhere({"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy}, base, key)
-
-
-async def elsewhere(variables: dict[str, str], base: str, key: str = "a.b") -> tuple[str, str, int]:
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
     """One call in a process whose environment names proxies or certificates: kind or ok, words, tries."""
-    env = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")} | variables
-    env["GLM_API_KEY"] = key  # a command line is seen by everybody
-    with anyio.fail_after(30):
-        done = await anyio.run_process([sys.executable, "-c", ELSEWHERE, str(TESTS), base], env=env)
-    kind, words, count = json.loads(done.stdout)
-    return kind, words, count
+    env = {n: v for n, v in os.environ.items() if not n.lower().endswith("_proxy")}
+    command = (sys.executable, "-c", ELSEWHERE, str(TESTS))
+    with Process(env, tmp_path_factory.mktemp("elsewhere"), command=command) as process:
+
+        async def call(variables: dict[str, str], base: str, key: str = "a.b") -> tuple[str, str, int]:
+            assert process.popen.stdin
+            process.popen.stdin.write(json.dumps([variables, base, key]) + "\n")
+            process.popen.stdin.flush()
+            line = await anyio.to_thread.run_sync(process.out.next, 30)
+            assert line is not None, process.err.rest()
+            kind, words, count = json.loads(line)
+            return kind, words, count
+
+        yield call
 
 
-async def test_a_proxy_that_is_not_there_is_a_network_error_that_names_it(closed: int) -> None:
-    kind, words, count = await behind_proxy(f"http://127.0.0.1:{closed}", "zhipu")
+def through(proxy: str) -> dict[str, str]:
+    return {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy}
+
+
+async def test_a_proxy_that_is_not_there_is_a_network_error_that_names_it(
+    closed: int, elsewhere: Elsewhere
+) -> None:
+    kind, words, count = await elsewhere(through(f"http://127.0.0.1:{closed}"), "zhipu")
     assert (kind, count) == ("network", 3)
     assert "open.bigmodel.cn was not reached: the proxy does not answer" in words
     assert f"HTTPS_PROXY names http://127.0.0.1:{closed}" in words
     assert "NO_PROXY=open.bigmodel.cn" in words
 
 
-async def test_a_proxy_that_refuses_is_named_as_such() -> None:
+async def test_a_proxy_that_refuses_is_named_as_such(elsewhere: Elsewhere) -> None:
     async def refuse(stream: anyio.abc.SocketStream) -> None:
         async with stream:
             await stream.receive()
@@ -93,7 +112,7 @@ async def test_a_proxy_that_refuses_is_named_as_such() -> None:
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - that rule is about Django
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, refuse)
-        kind, words, _ = await behind_proxy(f"http://127.0.0.1:{port}", "zhipu")
+        kind, words, _ = await elsewhere(through(f"http://127.0.0.1:{port}"), "zhipu")
         tasks.cancel_scope.cancel()
     assert kind == "network"
     assert "the proxy refused the way to open.bigmodel.cn (407" in words
@@ -113,7 +132,9 @@ async def test_a_proxy_that_refuses_is_named_as_such() -> None:
         ("SSL_CERT_FILE", "/no/such/file.pem", "Check SSL_CERT_FILE"),
     ],
 )
-async def test_an_environment_that_cannot_be_used_is_named(name: str, value: str, says: str) -> None:
+async def test_an_environment_that_cannot_be_used_is_named(
+    name: str, value: str, says: str, elsewhere: Elsewhere
+) -> None:
     kind, words, count = await elsewhere({name: value}, "https://no-such-host.invalid/v1")
     assert (kind, count) == ("config", 1)
     assert says in words
@@ -121,8 +142,10 @@ async def test_an_environment_that_cannot_be_used_is_named(name: str, value: str
     assert "Canary" not in words
 
 
-async def test_a_server_on_this_machine_is_asked_without_the_proxy(sim: Simulator, closed: int) -> None:
-    kind, words, _ = await behind_proxy(f"http://127.0.0.1:{closed}", sim.url, sim.key)
+async def test_a_server_on_this_machine_is_asked_without_the_proxy(
+    sim: Simulator, closed: int, elsewhere: Elsewhere
+) -> None:
+    kind, words, _ = await elsewhere(through(f"http://127.0.0.1:{closed}"), sim.url, sim.key)
     assert (kind, words.startswith("[simulated")) == ("ok", True)
     assert len(sim.received) == 1
 
@@ -132,14 +155,14 @@ async def test_a_server_on_this_machine_is_asked_without_the_proxy(sim: Simulato
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks", "SOCKS5"])
 async def test_a_socks_proxy_leads_to_the_service_and_resolves_its_name(
-    sim: Simulator, socks: LocalProxy, scheme: str
+    sim: Simulator, socks: LocalProxy, scheme: str, elsewhere: Elsewhere
 ) -> None:
     kind, words, _ = await elsewhere({"ALL_PROXY": f"{scheme}://{socks.place}"}, AWAY, sim.key)
     assert (kind, words.startswith("[simulated")) == ("ok", True)
     assert socks.asked == ["glm.invalid:80"]
 
 
-async def test_a_login_may_hold_any_character(sim: Simulator) -> None:
+async def test_a_login_may_hold_any_character(sim: Simulator, elsewhere: Elsewhere) -> None:
     login = ("käthe", "p@ss/wort#%20:x")
     for written in ("käthe:p@ss/wort#%2520:x", "k%C3%A4the:p%40ss%2Fwort%23%2520%3Ax"):
         with local_proxy("socks5", port_of(sim), login) as proxy:
@@ -151,7 +174,7 @@ async def test_a_login_may_hold_any_character(sim: Simulator) -> None:
 
 
 async def test_of_three_proxies_only_the_one_that_is_needed_is_used(
-    sim: Simulator, http: LocalProxy, closed: int
+    sim: Simulator, http: LocalProxy, closed: int, elsewhere: Elsewhere
 ) -> None:
     together = {
         "http_proxy": f"http://{http.place}",
@@ -165,7 +188,9 @@ async def test_of_three_proxies_only_the_one_that_is_needed_is_used(
     assert (await elsewhere(broken, AWAY, sim.key))[0] == "ok"
 
 
-async def test_a_tunnel_through_an_http_proxy_ends_at_the_service(sim: Simulator, http: LocalProxy) -> None:
+async def test_a_tunnel_through_an_http_proxy_ends_at_the_service(
+    sim: Simulator, http: LocalProxy, elsewhere: Elsewhere
+) -> None:
     """The simulator speaks no TLS, and that is said of it, not of the proxy."""
     kind, words, _ = await elsewhere({"https_proxy": http.place}, "https://glm.invalid:8443/v1", sim.key)
     assert kind == "network"
@@ -174,7 +199,7 @@ async def test_a_tunnel_through_an_http_proxy_ends_at_the_service(sim: Simulator
 
 
 @pytest.mark.parametrize("rule", ["glm.invalid", ".invalid", "*.invalid", "glm.invalid:80", "::1,[fe80::1]:80,glm.invalid", "10.0.0.0/8 glm.invalid", "*"])  # fmt: skip
-async def test_what_no_proxy_names_goes_directly(socks: LocalProxy, rule: str) -> None:
+async def test_what_no_proxy_names_goes_directly(socks: LocalProxy, rule: str, elsewhere: Elsewhere) -> None:
     """The name is unknown: that the call fails at it shows that no proxy was asked."""
     kind, words, _ = await elsewhere({"ALL_PROXY": f"socks5://{socks.place}", "NO_PROXY": rule}, AWAY)
     assert kind == "network"
@@ -184,7 +209,7 @@ async def test_what_no_proxy_names_goes_directly(socks: LocalProxy, rule: str) -
 
 @pytest.mark.parametrize("rule", ["::1", "[::1]", "[::1]:443,fe80::/10", "fe80::1%eth0", "http://[2001:db8::1]:80/", "glm.invalid:81", "lm.invalid", ",, ;", "[", "[::1", "a:b:c", "1.2.3.4/99"])  # fmt: skip
 async def test_any_other_rule_of_no_proxy_leaves_the_proxy_in_use(
-    sim: Simulator, socks: LocalProxy, rule: str
+    sim: Simulator, socks: LocalProxy, rule: str, elsewhere: Elsewhere
 ) -> None:
     kind, _, _ = await elsewhere({"ALL_PROXY": f"socks5://{socks.place}", "NO_PROXY": rule}, AWAY, sim.key)
     assert kind == "ok"
@@ -203,7 +228,9 @@ async def test_any_other_rule_of_no_proxy_leaves_the_proxy_in_use(
         ("socks5", "http", "it does not answer as an HTTP proxy does"),
     ],
 )
-async def test_a_proxy_of_another_kind_is_told(kind: str, scheme: str, says: str) -> None:
+async def test_a_proxy_of_another_kind_is_told(
+    kind: str, scheme: str, says: str, elsewhere: Elsewhere
+) -> None:
     with local_proxy(kind) as proxy:
         known, words, _ = await elsewhere(
             {"ALL_PROXY": f"{scheme}://{proxy.place}"}, "https://glm.invalid/v1"
@@ -213,7 +240,7 @@ async def test_a_proxy_of_another_kind_is_told(kind: str, scheme: str, says: str
         assert f"ALL_PROXY names {scheme}://{proxy.place}: check its kind" in words
 
 
-async def test_an_http_proxy_written_with_https_is_told(http: LocalProxy) -> None:
+async def test_an_http_proxy_written_with_https_is_told(http: LocalProxy, elsewhere: Elsewhere) -> None:
     kind, words, count = await elsewhere({"https_proxy": f"https://{http.place}"}, "https://glm.invalid/v1")
     assert kind == "network"
     assert "glm.invalid was not reached: the proxy does not" in words
@@ -221,7 +248,7 @@ async def test_an_http_proxy_written_with_https_is_told(http: LocalProxy) -> Non
     assert count in {1, 3}
 
 
-async def test_a_wrong_login_is_told_without_it(sim: Simulator) -> None:
+async def test_a_wrong_login_is_told_without_it(sim: Simulator, elsewhere: Elsewhere) -> None:
     with local_proxy("socks5", port_of(sim), ("me", "right")) as proxy:
         kind, words, _ = await elsewhere({"ALL_PROXY": f"socks5://me:CanaryCanary@{proxy.place}"}, AWAY)
         without = await elsewhere({"ALL_PROXY": f"socks5://{proxy.place}"}, AWAY)
