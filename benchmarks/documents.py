@@ -25,7 +25,7 @@ from typing import Any
 
 from samples_large import WORDS
 from stdio import Server, Upstream, ours
-from watch import Memory, tree, tree_bytes
+from watch import Memory, tree, tree_bytes, tree_cpu_s
 
 from glm_mcp.media.worker_bound import at_once
 
@@ -136,7 +136,8 @@ def serving(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def markitdown(python: str) -> Iterator[Callable[[Path], float]]:
+def markitdown(python: str) -> Iterator[tuple[Callable[[Path], float], int]]:
+    """What converts and says how long it took, and its process."""
     with subprocess.Popen(
         [python, "-c", _THEIRS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:
@@ -152,7 +153,7 @@ def markitdown(python: str) -> Iterator[Callable[[Path], float]]:
             return seconds
 
         try:
-            yield convert
+            yield convert, process.pid
         finally:
             process.kill()
 
@@ -175,15 +176,18 @@ def compare(folder: Path, python: str | None, rounds: int) -> int:
                 own = statistics.median(read(server, path) for _ in range(rounds))
                 print(f"     {kind}: {own * 1000:.0f} ms, the first {first * 1000:.0f} ms")
                 continue
-            with markitdown(python) as convert:
+            with markitdown(python) as (convert, pid):
                 convert(path)
+                before = tree_cpu_s(server.process.pid), tree_cpu_s(pid)
                 pairs = [(read(server, path), convert(path)) for _ in range(rounds)]
+                after = tree_cpu_s(server.process.pid), tree_cpu_s(pid)
+            worked = [(b - a) * 1000 / rounds for a, b in zip(before, after, strict=True)]
             own, theirs = (statistics.median(p[i] for p in pairs) for i in (0, 1))
             good = own <= LIMIT * theirs
             missed += not good
             print(
                 f"{'ok  ' if good else 'MISS'} {kind}: {own / theirs:.2f} × markitdown (target ≤ {LIMIT}); {own * 1000:.0f} "
-                f"ms beside {theirs * 1000:.0f} ms, the first {first * 1000:.0f} ms"
+                f"ms beside {theirs * 1000:.0f} ms, of computing {worked[0]:.0f} beside {worked[1]:.0f}, the first {first * 1000:.0f} ms"
             )
     return missed
 

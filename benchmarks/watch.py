@@ -64,6 +64,16 @@ def tree_bytes(pid: int) -> int:
     return sum(map(_bytes, tree(pid)))
 
 
+def tree_cpu_s(pid: int) -> float:
+    """Computing time of the process and all that it and these have started, those that have ended too; to 10 ms."""
+    ticks = 0
+    for one in tree(pid):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            words = Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _bytes(pid: int) -> int:
     with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():

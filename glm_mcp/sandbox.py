@@ -260,8 +260,8 @@ class Sandbox:
         return at_home[1:2] == () or at_home[1] not in _OPEN_IN_LIBRARY
 
     def _secret(self, asked: Path, resolved: Path) -> bool:
-        home = self.home.parts
-        return is_secret(resolved.parts, home) or is_secret(Path(os.path.normpath(asked)).parts, home)
+        spelled = Path(os.path.normpath(asked))
+        return any(is_secret(path.parts, self.home.parts) for path in {resolved, spelled})
 
     def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:

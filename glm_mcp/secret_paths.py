@@ -56,6 +56,10 @@ _FOLDERS: tuple[tuple[str, ...], ...] = tuple(
     )
 )  # fmt: skip
 
+_FOLDERS_BY_FIRST = {
+    first: [run for run in _FOLDERS if run[0] == first] for first in {run[0] for run in _FOLDERS}
+}
+
 _NAMES = frozenset(
     {
         ".netrc", "_netrc", ".pgpass", "pgpass.conf", ".npmrc", ".pypirc", ".git-credentials", ".gitcookies", ".env",
@@ -129,6 +133,8 @@ def fold(component: str) -> str:
     """A path component as the most forgiving file system would compare it: compatibility forms, case, invisible
     characters and trailing dots and spaces (which Windows drops) do not count.
     """
+    if component.isascii():  # of which the forms below are these
+        return component.lower().rstrip(" .") or component
     plain = "".join(c for c in unicodedata.normalize("NFKC", component) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", plain.casefold()).rstrip(" .") or component
 
@@ -146,14 +152,13 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
         return True
     if folded[-2:] == _OWN_SETTINGS:
         return True
-    below = folded[len(home) :] if home and folded[: len(home)] == tuple(fold(part) for part in home) else ()
+    at_home = len(home) if home and folded[: len(home)] == tuple(fold(part) for part in home) else None
     return any(
-        below[: len(run)] == run or (run[0].startswith(".") and _contains(folded, run)) for run in _FOLDERS
+        folded[at : at + len(run)] == run
+        for at, part in enumerate(folded)
+        if at == at_home or part.startswith(".")
+        for run in _FOLDERS_BY_FIRST.get(part, ())
     )
-
-
-def _contains(parts: tuple[str, ...], run: tuple[str, ...]) -> bool:
-    return any(parts[i : i + len(run)] == run for i in range(len(parts) - len(run) + 1))
 
 
 def is_guarded(*names: str, head: bytes = b"") -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import email
-import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
+from email.policy import EmailPolicy, default
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import decode
@@ -23,6 +24,20 @@ _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
 _TEXT = 200_000  # characters of an attached text
+
+
+_parsed = lru_cache(256)(default.header_fetch_parse)
+
+
+class _Once(EmailPolicy):
+    """Parses a header once. The standard one does so each time that it is looked at, thirty times in a small mail."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        header: str = _parsed(name, value)
+        return header
+
+
+_POLICY = _Once()
 
 
 @dataclass(slots=True)
@@ -46,9 +61,7 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
 
 def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
     """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
-    return _read(
-        email.message_from_bytes(data, policy=email.policy.default), name, encoding, depth
-    ).markdown()
+    return _read(email.message_from_bytes(data, policy=_POLICY), name, encoding, depth).markdown()
 
 
 def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:
