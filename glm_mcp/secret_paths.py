@@ -101,7 +101,7 @@ _PRIVATE_KEY = re.compile(
     rf"{_DASHES}BEGIN[A-Z0-9]{{0,40}}PRIVATEKEY(?:BLOCK)?{_DASHES}"
     rf"|{_DASHES}BEGINSSH2(?:ENCRYPTED)?PRIVATEKEY{_DASHES}"
     r"|PuTTY-User-Key-File-\d"
-    r"|AGE-SECRET-KEY-1|AGE-PLUGIN-[A-Z0-9-]+-1"
+    r"|AGE-SECRET-KEY-1|AGE-PLUGIN-[A-Z0-9-]{1,60}-1"
     r"|untrustedcomment:(?:minisign|signify|rsign)(?:encrypted)?secretkey",
     re.IGNORECASE,
 )

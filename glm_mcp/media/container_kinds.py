@@ -7,18 +7,20 @@ import re
 from glm_mcp.media.containers import Zip
 from glm_mcp.media.formats import KINDS, Kind, named
 
-# What the package of an office file says of its main part, in its content types or its relationships.
+# What the package of an office file says of its main part, in its content types or its relationships. Nothing in these
+# patterns is without a bound: they are looked for in whatever a stranger packed, by the server itself.
 _MAIN_TYPES = (
     (rb"sheet\.binary\.macroenabled\.main", "xlsb"),
-    (rb"(?:wordprocessingml|ms-word)\.[\w.]*main\+xml", "docx"),
-    (rb"(?:spreadsheetml|ms-excel)\.[\w.]*main\+xml", "xlsx"),
-    (rb"(?:presentationml|ms-powerpoint)\.[\w.]*main\+xml", "pptx"),
-    (rb"ms-visio\.[\w.]*main\+xml", "visio"),
+    (rb"(?:wordprocessingml|ms-word)\.[\w.]{0,40}main\+xml", "docx"),
+    (rb"(?:spreadsheetml|ms-excel)\.[\w.]{0,40}main\+xml", "xlsx"),
+    (rb"(?:presentationml|ms-powerpoint)\.[\w.]{0,40}main\+xml", "pptx"),
+    (rb"ms-visio\.[\w.]{0,40}main\+xml", "visio"),
     (rb"xps-fixeddocumentsequence", "xps"),
 )
+_RELATIONS = 1 << 16  # bytes of them that are looked through; those of an office file have some hundred
 _MAIN_FOLDERS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"), ("visio/", "visio"))
 _MAIN_TARGET = re.compile(
-    rb"""/officeDocument"[^>]*?Target="/?([\w-]+/)|Target="/?([\w-]+/)[^>]*?/officeDocument\""""
+    rb"""/officeDocument"[^>]{0,500}?Target="/?([\w-]{1,40}/)|Target="/?([\w-]{1,40}/)[^>]{0,500}?/officeDocument\""""
 )
 _MIMETYPES = (
     ("application/epub+zip", "epub"),
@@ -63,7 +65,7 @@ def _package(archive: Zip, names: list[str]) -> str:
     for pattern, kind in _MAIN_TYPES:
         if re.search(pattern, types, re.IGNORECASE):
             return kind
-    target = _MAIN_TARGET.search(archive.read("_rels/.rels"))
+    target = _MAIN_TARGET.search(archive.read("_rels/.rels")[:_RELATIONS])
     folder = (target[1] or target[2]).decode().lower() if target else ""
     for start, kind in _MAIN_FOLDERS:
         if folder == start or any(n.startswith(start) for n in names):

@@ -132,10 +132,12 @@ def _table_sectors(file: IO[bytes], header: bytes, size: int) -> list[int]:
     """Where the allocation table lies: 109 of its sectors stand in the header, the others in a chain of their own."""
     tables = [n for n in struct.unpack_from("<109I", header, 76) if n < _NONE]
     number, count = struct.unpack_from("<II", header, 68)
+    seen: set[int] = set()
     for _ in range(min(count, _SECTORS)):
-        sector = _sector(file, number, size) if number < _NONE else b""
+        sector = _sector(file, number, size) if number < _NONE and number not in seen else b""
         if len(sector) < size:
             break
+        seen.add(number)
         *more, number = struct.unpack(f"<{size // 4}I", sector)
         tables += [n for n in more if n < _NONE]
     return tables

@@ -15,6 +15,7 @@ _MAIL_NAMES = re.compile(
     r"^(?:from|to|subject|date|received|message-id|mime-version|return-path|delivered-to):",
     re.IGNORECASE | re.MULTILINE,
 )
+_BLANKS, _TAG = re.compile("[\ufeff \t\r\n]+"), re.compile(r"<([A-Za-z][\w.:-]*)")
 _FEED = re.compile(r"(?:rss|(?:\w+:)?(?:feed|rdf))\Z")
 _FEED_SPACES = ("http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/atom/")
 _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
@@ -116,7 +117,8 @@ def root_element(text: str) -> str | None:
     """
     at = 0
     while True:
-        at += len(text) - at - len(text[at:].lstrip("\ufeff \t\r\n"))
+        blanks = _BLANKS.match(text, at)
+        at = blanks.end() if blanks else at
         if not text.startswith("<", at):
             return ""
         if text.startswith("<!--", at):
@@ -127,12 +129,13 @@ def root_element(text: str) -> str | None:
             step = 2
         elif text.startswith("<!", at):
             # A document type may have its own definitions in brackets.
-            bracket, end = text.find("[", at), text.find(">", at)
-            if -1 < bracket < end:
+            end = text.find(">", at)
+            bracket = text.find("[", at, max(at, end))
+            if bracket > -1:
                 end = text.find("]>", bracket) + 1 or -1
             step = 1
         else:
-            tag = re.compile(r"<([A-Za-z][\w.:-]*)").match(text, at)
+            tag = _TAG.match(text, at)
             return tag[1].lower() if tag else ""
         if end < 0:
             return None

@@ -112,7 +112,7 @@ def _picture(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) -> 
     if not kind.child:
         try:
             image = decode.open_lazily(data, name, kind.name)
-            if pipeline.decoded_pixels(data, image, options) <= 16_000_000:
+            if pipeline.decoded_pixels(image, options) <= 16_000_000:
                 pipeline.make(data, options)
                 return
         except decode.Damaged:

@@ -15,16 +15,23 @@ from glm_mcp.media.documents.pages import one_text
 _DELIMITERS = ",;\t|"
 _SAMPLE, _SAMPLE_LINES = 20_000, 60
 _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
+_FILLED, _SPARSE = (
+    1_000_000,
+    10,
+)  # cells that a table may have once it is filled up: so many, or so many times its own
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table with the first row as its head; pipes escaped, line breaks as <br>, short rows filled up."""
+    """A Markdown table with the first row as its head; pipes escaped, line breaks as <br>, short rows filled up, unless
+    one row is so long that most of the table would be what it was filled up with.
+    """
     grid = [[cell(value) for value in row] for row in rows]
     width = max((len(row) for row in grid), default=0)
     if not width:
         return ""
-    lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in grid]
+    filled = width if width * len(grid) <= max(_FILLED, _SPARSE * sum(map(len, grid))) else 0
+    lines = ["| " + " | ".join(row + [""] * (filled - len(row))) + " |" for row in grid]
     lines.insert(1, "|" + " --- |" * width)
     return "\n".join(lines)
 

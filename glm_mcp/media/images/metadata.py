@@ -24,6 +24,7 @@ _PNG_DECODED = frozenset(
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+SCANS = 50  # of a JPEG; encoders write some ten, for progressive ones
 _STEP = 1 << 18
 _JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and length
 
@@ -32,7 +33,8 @@ _JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and
 class Plain:
     """A PNG or JPEG as it could be sent: `data` without metadata (the same object when there was none).
 
-    `simple`: 8 bits a channel (or a palette), one picture, not interlaced, not CMYK, not arithmetic-coded.
+    `simple`: 8 bits a channel (or a palette), one picture, not interlaced, not CMYK, not arithmetic-coded, and of no more
+    scans than an encoder writes.
     """
 
     data: bytes
@@ -163,7 +165,12 @@ def _plain_jpeg(data: bytes) -> Plain | None:
         return None
     # What follows the end of the picture (a second picture, a video, a vendor's trailer) stays behind.
     whole = b"".join((*kept, b"\xff\xd9"))
-    return Plain(data if whole == data else whole, "image/jpeg", simple)
+    return Plain(data if whole == data else whole, "image/jpeg", simple and scans(whole) <= SCANS)
+
+
+def scans(data: bytes) -> int:
+    """How many scans a JPEG has at most. Each goes through all its pixels, and need hardly have a byte for that."""
+    return data.count(b"\xff\xda")
 
 
 def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:

@@ -183,13 +183,31 @@ def _drafted(
     return scaled(decode.open_lazily(data, options.name, options.kind), photo=False), False
 
 
-def decoded_pixels(data: bytes, image: Image.Image, options: Options) -> int:
-    """How many pixels an opened, not yet decoded image takes in memory while `make` works on it. Raises Damaged."""
+def is_plain_work(data: bytes, image: Image.Image, options: Options) -> bool:
+    """Whether an opened, not yet decoded image is as much work as its header says: each frame of an animation may be of
+    any size, a JPEG may go through its pixels a thousand times, a profile may take as many steps for each colour.
+    """
+    if image.format in _JPEGS:
+        return metadata.scans(data) <= metadata.SCANS and not _has_many_steps(image)
+    with decode.decoding(options.name):
+        # On a copy: one that breaks off after its first frame leaves the reader unusable.
+        again = decode.open_lazily(data, options.name, options.kind)
+        return not getattr(again, "is_animated", False) and not _has_many_steps(image)
+
+
+def _has_many_steps(image: Image.Image) -> bool:
+    return b"mpet" in (
+        image.info.get("icc_profile") or b""
+    )  # the one kind of a profile's tags that has any number of them
+
+
+def decoded_pixels(image: Image.Image, options: Options) -> int:
+    """How many pixels an opened, not yet decoded image takes in memory while `make` works on it, where that is plain work."""
     pixels = image.width * image.height
     region = (0, 0, *image.size)
     cut_up = options.fragment.xywh is not None or is_tiled(*image.size, options)
     if image.format not in _JPEGS or cut_up or image.info.get("progressive"):
-        return pixels * frames_of(data, image, options)
+        return pixels
     width, height = tiling.whole(region, side=options.side, photo=False).size
     step = max(1, min(image.width // width, image.height // height, 8))
     return pixels // (1 << (step.bit_length() - 1)) ** 2

@@ -30,6 +30,7 @@ _AT_ONCE = 2
 # Beyond this a decoded picture is over 64 MB: into a child, whose memory is given back, and whose work on single
 # pixels holds no lock that the event loop needs.
 _HEAVY_PIXELS = 16_000_000
+_HEAVY_BYTES = 16_000_000  # of the file, which is read whole and, a PNG, piece by piece
 _TIME_S = 45.0
 _CONVERT = "glm_mcp.media.images.convert:convert_job"
 
@@ -129,12 +130,14 @@ def _in_thread(source: Source, options: Options) -> list[Picture] | None:
     """None: for a child process."""
     from glm_mcp.media.images import decode, pipeline
 
-    if source.kind.child:
+    if source.kind.child or source.size > _HEAVY_BYTES:
         return None
     data = source.read()
     try:
         image = decode.open_lazily(data, source.name, options.kind)
-        heavy = pipeline.decoded_pixels(data, image, options) > _HEAVY_PIXELS
+        if not pipeline.is_plain_work(data, image, options):
+            return None
+        heavy = pipeline.decoded_pixels(image, options) > _HEAVY_PIXELS
         return None if heavy else pipeline.make(data, options)
     except decode.Damaged:
         return None  # to be read tolerantly, which Pillow can only be told for a whole process

@@ -5,7 +5,9 @@ only named.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -126,7 +128,15 @@ class _Reader:
             self._bytes += info.file_size
             try:
                 return self._archive.read(info)
-            except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError):
+            except (
+                zipfile.BadZipFile,
+                zlib.error,
+                lzma.LZMAError,
+                OSError,
+                EOFError,
+                ValueError,
+                RuntimeError,
+            ):
                 self.left_out.add("files that cannot be unpacked", path)
         return None
 
