@@ -11,6 +11,7 @@ from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.function_calls import written_as_text
+from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
@@ -91,6 +92,8 @@ class ChatCall:
             answer = await in_thread(self._judge, draft, card, broken, tokens)
         else:
             answer = self._judge(draft, card, broken, tokens)
+        if card.id not in self.known and len(self.known) >= MODELS:
+            del self.known[next(iter(self.known))]  # a caller may name any
         self.known[card.id] = replace(dialect, json_schema=card.json_schema) if self._odd_schema else dialect
         return answer
 

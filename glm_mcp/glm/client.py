@@ -25,6 +25,7 @@ from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
 from glm_mcp.glm.learnt.health import Health, RefusedFilms
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
+from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, partial
@@ -74,10 +75,10 @@ class GLMClient:
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
         self.engine = Engine(self.home.url) if self.home.compatible else None
-        self.meter = Meter()
-        self.shared = _shared(settings)
-        self.findings = findings
-        self.refused_films = RefusedFilms(self.card)
+        self._names = Names((settings.chat_model, settings.vision_model, settings.image_model))
+        self.meter = Meter(names=self._names)
+        self.shared, self.findings = _shared(settings), findings
+        self.refused_films = RefusedFilms(self.card, self._names)
         self._pace, self._chance = pace or Pace(), chance
         self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
@@ -86,8 +87,8 @@ class GLMClient:
     def _learn(self, shared: Shared | None) -> None:
         """Begins to learn how many calls a model takes and how it fares with this key, with other replicas or alone."""
         secret = f"{self.home.url}\n{self.settings.key or ''}"
-        self._account = shared.account(secret, self._pace.rest) if shared else None
-        self.health = self._account.health if self._account else Health(self._pace.rest)
+        self._account = shared.account(secret, self._pace.rest, self._names) if shared else None
+        self.health = self._account.health if self._account else Health(self._pace.rest, names=self._names)
         self.limiters: dict[str, Limits] = {}
 
     def apart(self, own: SecretStr | None = None) -> GLMClient:
@@ -237,7 +238,7 @@ class GLMClient:
         model.queue_s = self.limiter(model.card.id).queue_s()
 
     def usage(self) -> dict[str, Any]:
-        """What this process has used, and how each model fares at the moment."""
+        """What this process has used, and how each model fares."""
         return {**self.meter.report(), "health": self.health.report()}
 
     def sharing(self) -> AbstractAsyncContextManager[None]:
@@ -245,11 +246,11 @@ class GLMClient:
         return self.shared.running() if self.shared else nullcontext()
 
     def limiter(self, model: str) -> Limits:
+        model = self._names(model)
         if model not in self.limiters:
-            ceiling = self.settings.max_concurrency
-            start, account = ceiling or self.card(model).concurrency, self._account
-            made = account.limiter(model, start, ceiling) if account else Limiter(start, ceiling)
-            self.limiters[model] = made
+            most, account = self.settings.max_concurrency, self._account
+            start = most or self.card(model).concurrency
+            self.limiters[model] = account.limiter(model, start, most) if account else Limiter(start, most)
         return self.limiters[model]
 
     @property
@@ -284,8 +285,7 @@ class GLMClient:
 
     def card(self, model: str) -> Card:
         """Its card, corrected by what the service did when it was asked."""
-        found = self.engine.card(model) if self.engine is not None else card(model)
-        return self.findings.corrected(found)
+        return self.findings.corrected(self.engine.card(model) if self.engine else card(model))
 
     def _why_unasked(self, model: str) -> str:
         """Why a call went past a model without asking it."""

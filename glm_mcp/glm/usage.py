@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.stream import Usage
 
 BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
@@ -45,6 +46,16 @@ class Used:
     times: Times = field(default_factory=Times)
     first_bytes: Times = field(default_factory=Times)
 
+    def add(self, other: Used) -> None:
+        """What was used in one call; of times the sum alone."""
+        self.requests += other.requests
+        self.answered += other.answered
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.cached += other.cached
+        self.seconds += other.seconds
+        self.errors.update(other.errors)
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "requests": self.requests,
@@ -58,8 +69,10 @@ class Used:
 class Meter:
     """Fed by the client after every attempt. What one call uses may be counted apart, in a part of the whole."""
 
-    def __init__(self, whole: Meter | None = None) -> None:
+    def __init__(self, whole: Meter | None = None, names: Names | None = None) -> None:
+        """`names`: under which models are counted; those of `whole`, for a part of it."""
         self._whole = whole
+        self._names: Names = whole._names if whole else names or Names()  # noqa: SLF001 - its own class
         self._started = time.time()
         self.models: dict[str, Used] = {}
 
@@ -81,7 +94,7 @@ class Meter:
             self._whole.count(attempt, usage)
 
     def of(self, model: str) -> Used:
-        return self.models.setdefault(model, Used())
+        return self.models.setdefault(self._names(model), Used())
 
     def retried(self, model: str) -> None:
         for meter in self._and_whole():

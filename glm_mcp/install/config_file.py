@@ -14,6 +14,21 @@ from glm_mcp.install.entry import asked_for, inputs
 EDITORS: dict[str, ModuleType] = {"json": jsonc, "toml": toml}  # each has load, dump, put and drop
 URLS = ("url", "httpUrl", "serverUrl", "baseUrl")
 
+# Settings that say how this server answers; any other variable may lead the key, or what is read, elsewhere.
+HARMLESS = frozenset(
+    {
+        *(
+            "GLM_CHAT_MODEL",
+            "GLM_VISION_MODEL",
+            "GLM_IMAGE_MODEL",
+            "GLM_FALLBACK",
+            "GLM_THINKING",
+            "GLM_LANG",
+        ),
+        *("GLM_DEADLINE_S", "GLM_MAX_CONCURRENCY", "GLM_MAX_VIDEO_MB", "GLM_STRUCTURED", "GLM_TOOLS"),
+    }
+)
+
 _OF_STDIO = ("cwd", "envFile", "env_vars")
 _OF_ONE_KIND = {
     "command",
@@ -43,7 +58,15 @@ def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
     if not isinstance(servers, dict):
         raise ValueError(f"{client.under} is not a table of servers")  # noqa: TRY004 - what the file says is wrong, as where it cannot be read
     entry = servers.get(name)
-    return entry if isinstance(entry, dict) or entry is None else {}
+    if entry is None:
+        return None
+    entry = entry if isinstance(entry, dict) else {}
+    wrong = [
+        field for field in ("env", "headers", "http_headers") if not isinstance(entry.get(field) or {}, dict)
+    ]
+    if wrong:
+        raise ValueError(f"{wrong[0]} of {name} is not a table")
+    return entry
 
 
 def is_ours(entry: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
@@ -101,6 +124,22 @@ def merged(client: KnownClient, before: Mapping[str, Any] | None, made: dict[str
     elif field and field not in before and "GLM_DEADLINE_S" in env:
         whole.pop(field, None)
     return whole
+
+
+def chosen_there(
+    client: KnownClient, text: str, before: Mapping[str, Any] | None, made: Mapping[str, Any]
+) -> list[str]:
+    """What stands in a file that others may have written, and would go on deciding where the key and files go, by name."""
+    kept, usual = dict((before or {}).get("env") or {}), made.get("env", {})
+    found = [n for n, v in kept.items() if n not in HARMLESS and usual.get(n) != v]
+    found += [field for field in ("cwd", "envFile") if field in (before or {})]
+    wanted = {item["id"]: item for item in inputs(client, made)}
+    asked = jsonc.load(text).get("inputs") if wanted else None
+    for there in asked if isinstance(asked, list) else ():
+        item = wanted.get(there.get("id")) if isinstance(there, dict) else None
+        if item and ("default" in there or any(there.get(k) != item[k] for k in ("type", "password"))):
+            found.append(f"the input {item['id']}")
+    return found
 
 
 def cut_short(client: KnownClient, entry: Mapping[str, Any]) -> str:

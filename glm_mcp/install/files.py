@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from pathlib import Path
 
 from glm_mcp.atomic_files import replace_file
 from glm_mcp.errors import ConfigError
 
+LARGEST = 64 * 1024 * 1024  # of a user's own file: some clients keep their history in it
+LARGEST_SHARED = 1024 * 1024  # of a project's, which a stranger may have written
 REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
-def read(file: Path) -> str:
+def read(file: Path, most: int = LARGEST) -> str:
+    """Its text, empty where there is none. Raises ConfigError, also for more than `most` bytes and for what is no file."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.") from None
+        with os.fdopen(os.open(file, flags), "rb") as opened:
+            info = os.fstat(opened.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise _unreadable(file, "it is no file")
+            if info.st_size > most:
+                raise _unreadable(file, f"it has more than {most >> 20} MB")
+            return opened.read(most).decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise _unreadable(file, error.strerror or "the system refuses") from None
+    except UnicodeDecodeError:
+        raise _unreadable(file, "it is not UTF-8") from None
+
+
+def _unreadable(file: Path, why: str) -> ConfigError:
+    return ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.")
 
 
 def back_up(file: Path, scope: str) -> list[str]:

@@ -5,7 +5,6 @@ file as it was is left beside it, but in no project or repository, where it coul
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import logging
 import os
@@ -15,13 +14,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from glm_mcp.clients import ANY, CLIENTS, TOKEN, KnownClient
+from glm_mcp.clients import ANY, CLIENTS, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import record
 from glm_mcp.install.config_file import (
     address,
+    chosen_there,
     cut_short,
     drop,
     dump,
@@ -34,10 +34,12 @@ from glm_mcp.install.config_file import (
     turned,
 )
 from glm_mcp.install.entry import Bearer, document, entry
-from glm_mcp.install.files import back_up, in_repository, read, take_away, write
+from glm_mcp.install.files import LARGEST, LARGEST_SHARED, back_up, in_repository, read, take_away, write
+from glm_mcp.install.server_address import address_of, bearer_for
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS, Machine
 from glm_mcp.outputs import home_folder
+from glm_mcp.text import one_line
 
 NAMES = (*CLIENTS, ANY.name)
 TOOL_S = 60.0  # for a client's own command
@@ -92,7 +94,7 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,31}", wish.name):
         raise ConfigError(f"{wish.name!r} is no name for a server", "Use letters, digits, - and _.")
     client = CLIENTS.get(name, ANY)
-    url = _address(wish.url) if wish.url else None
+    url = address_of(wish.url) if wish.url else None
     if url and client.http is None:
         raise ConfigError(
             f"{client.title} starts servers from this file and takes no address in it",
@@ -101,8 +103,8 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     if wish.scope == "project":
         command = [COMMANDS[0]]  # a path of this machine means nothing to whoever else has the project
     if wish.connect:
-        command = [*command, "connect", _address(wish.connect)]
-    bearer = _bearer(client, wish, url, machine)
+        command = [*command, "connect", address_of(wish.connect)]
+    bearer = bearer_for(client, wish, url, machine)
     if client.link:
         return _linked(client, wish, entry(client, command, url=url, bearer=bearer))
     plans = [
@@ -126,38 +128,6 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     return [*lines, *closing(client, wish, url, bearer, machine)]
 
 
-def _bearer(client: KnownClient, wish: Wish, url: str | None, machine: Machine) -> Bearer | None:
-    """What the server at `url` is shown. One that is reached by https:// asks for a token, one on this machine may not.
-
-    Raises ConfigError for a token that would be read on its way, or that cannot be one.
-    """
-    if not url:
-        return None
-    name = wish.token_env or TOKEN
-    printed = wish.show or bool(client.link) or client is ANY
-    # What nobody typed on this command line is not shown on its screen either.
-    literal = wish.token or ("" if printed else machine.env.get(name, "").strip())
-    if not re.fullmatch(r"[A-Za-z_]\w{0,80}", name, re.ASCII):
-        raise ConfigError("that is no name of a variable", "Give --token-env a name such as GLM_HTTP_TOKEN.")
-    if literal and not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", literal):
-        raise ConfigError("the token is not one word that a header takes", "Copy it alone, in one piece.")
-    if not (literal or wish.token_env or url.startswith("https:")):
-        return None
-    if literal and not client.refers and not url.startswith("https:") and not _is_loopback(url):
-        raise ConfigError(
-            f"the token would travel in the clear to {urlsplit(url).hostname}", "Give an https:// address."
-        )
-    return Bearer(name, "" if wish.scope == "project" or client.refers else literal)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def found_here(machine: Machine, name: str = "glm") -> list[str]:
     """Every client that seems to be here, its file, and whether the server is in it."""
     lines = [
@@ -174,7 +144,7 @@ def _state(client: KnownClient, file: Path, name: str) -> str:
         return "by hand"
     try:
         return "installed" if present(client, read(file), name) is not None else "not installed"
-    except (ConfigError, ValueError):
+    except (ConfigError, ValueError, RecursionError):
         return "unreadable"
 
 
@@ -187,19 +157,15 @@ def _files(client: KnownClient, scope: str, machine: Machine) -> list[Path]:
         raise ConfigError(f"{client.title} has no file in a project", "Use --scope user.")
     file = machine.cwd / client.project
     # A stranger's repository must not choose which file of this user is read and changed.
-    if not file.resolve().is_relative_to(machine.cwd.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(machine.cwd.resolve())
+    except (OSError, RuntimeError):  # links that lead to one another
+        inside = False
+    if not inside:
         raise ConfigError(
             f"{file} leads, by a link, out of the project", "Remove the link, or use --scope user."
         )
     return [file]
-
-
-def _address(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        shown = "an address with a login" if "@" in url else repr(url)
-        raise ConfigError(f"{shown} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
-    return url.strip() if parts.path.strip("/") else url.strip().rstrip("/") + "/mcp"
 
 
 def _linked(client: KnownClient, wish: Wish, made: dict[str, Any]) -> list[str]:
@@ -224,8 +190,7 @@ def _shown(client: KnownClient, wish: Wish, made: dict[str, Any]) -> str:
 
 def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
     client, wish, machine, file, made = plan.client, plan.wish, plan.machine, plan.file, plan.made
-    text = read(file)
-    before = _guard(file, lambda: present(client, text, wish.name))
+    text, before = _looked_at(plan)
     known = record.recall(machine, file, wish.name) if before is not None else None
     turns = before is not None and ("command" in before) != ("command" in made)
     back = bool(before is not None and turns and known and address(before) == known[0] != "")
@@ -233,6 +198,14 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
         raise ConfigError(
             f"{file} already has another server called {wish.name!r}, which this command did not write",
             "Choose a name of your own with --name, or take that one out by hand.",
+        )
+    foreign = (
+        _guard(file, lambda: chosen_there(client, text, before, made)) if wish.scope == "project" else []
+    )
+    if foreign:
+        raise ConfigError(
+            f"{file} decides itself where the key or files go ({one_line(', '.join(foreign))[:200]})",
+            "Whoever wrote the project's file chose that: take it out by hand, or use --scope user.",
         )
     saved = known[1] if back and known else None
     wanted = merged(client, turned(before, plan.other, saved) if turns and before else before, made)
@@ -249,6 +222,12 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
             write(file, new, private=wish.scope == "user", secret=secret)
     _note(plan, own_of_stdio(before, plan.other) if turns and before and not back else None)
     return [said, *kept, *([warning] if warning else [])]
+
+
+def _looked_at(plan: _Plan) -> tuple[str, dict[str, Any] | None]:
+    """The file's text, and the entry that is there."""
+    text = read(plan.file, LARGEST_SHARED if plan.wish.scope == "project" else LARGEST)
+    return text, _guard(plan.file, lambda: present(plan.client, text, plan.wish.name))
 
 
 def _note(plan: _Plan, fields: dict[str, Any] | None) -> None:
@@ -268,8 +247,7 @@ def _note(plan: _Plan, fields: dict[str, Any] | None) -> None:
 
 def _remove(plan: _Plan) -> list[str]:
     client, wish, machine, file = plan.client, plan.wish, plan.machine, plan.file
-    text = read(file)
-    before = _guard(file, lambda: present(client, text, wish.name))
+    text, before = _looked_at(plan)
     if before is None:
         return [f"{file}: there is no {wish.name}; nothing changed."]
     if not is_ours(before, plan.made):
@@ -296,9 +274,10 @@ def _own_command(client: KnownClient, wish: Wish, machine: Machine) -> str | Non
 def _guard(file: Path, work: Any) -> Any:
     try:
         return work()
-    except ValueError as error:  # the TOML libraries' errors are ValueErrors too
+    except (ValueError, RecursionError) as error:  # the TOML libraries' errors are ValueErrors too
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(
-            f"{file} cannot be understood ({error})",
+            f"{file} cannot be understood ({why})",
             "Mend it first; nothing was changed. Or add by hand: --print",
         ) from None
 

@@ -17,6 +17,7 @@ _GAP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _WORD = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
 _DEEPEST = 100
+_TWICE = 10  # that one name may stand there
 
 
 @dataclass(slots=True)
@@ -70,9 +71,12 @@ def drop(text: str, path: Sequence[Key]) -> str:
         if inner is None:
             return text
         node = inner
-    at = next((n for n, (key, _, _) in enumerate(node.items) if key == path[-1]), None)
-    if at is None:
+    found = [n for n, (key, _, _) in enumerate(node.items) if key == path[-1]]
+    if not found:
         return text
+    if len(found) > _TWICE:
+        raise ValueError(f"{path[-1]} stands there {len(found)} times")
+    at = found[0]
     _, start, gone = node.items[at]
     end = gone.end
     comma = _GAP.match(text, end)

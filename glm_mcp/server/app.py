@@ -177,6 +177,13 @@ class App:
         """What was kept for a caller: over HTTP theirs, else that of the project in whose folder this process was started."""
         return self.outputs.for_owner(caller.owner) if self.remote else self.outputs
 
+    def usage_for(self, context: Context) -> dict[str, Any]:
+        """What whoever sent a request has used: over HTTP by their own calls. How the models are is for everybody."""
+        if not self.remote:
+            return self.glm.usage()
+        health = {m: h for m, h in self.glm.health.report().items() if self.tally.named(m) == m}
+        return {**self.tally.of(self.caller_of(context).owner).usage(), "health": health}
+
     def address_of(self, context: Context) -> str:
         """The address of this server by which a caller over HTTP reaches it; empty for any other."""
         if context.request is None:
@@ -281,7 +288,7 @@ def build(app: App) -> Server[App]:
     def names(context: Context) -> list[str]:
         return [t.name for t in app.tools_of(app.caller_of(context))]
 
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, remote=app.remote)
+    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, app.usage_for, remote=app.remote)
 
     async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
         answer, reach = await call_next(ctx), app.reach_of(ctx)

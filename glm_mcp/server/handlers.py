@@ -27,14 +27,15 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of one server. `tools`, `outputs`: the names of the tools that whoever sent a request may use, and what
-    was kept for them. `remote`: over HTTP, where this machine's files are not the caller's.
+    """The handlers of one server. `tools`, `outputs`, `usage`: the names of the tools that whoever sent a request may use, what
+    was kept for them, and what they used. `remote`: over HTTP, where this machine's files are not the caller's.
     """
 
     tools: Callable[[Context], Sequence[str]]
     glm: GLMClient
     sandbox: Sandbox
     outputs: Callable[[Context], Outputs]
+    usage: Callable[[Context], dict[str, Any]]
     _: KW_ONLY
     remote: bool
 
@@ -77,7 +78,7 @@ class Handlers:
     ) -> types.ReadResourceResult:
         uri = str(params.uri)
 
-        usage = self.glm.usage()  # on the event loop, whose clock it reads
+        usage = self.usage(context)  # on the event loop, whose clock it reads
 
         def find() -> types.TextResourceContents | types.BlobResourceContents:
             found = resources.read(uri, self.outputs(context), usage, self.glm.home)

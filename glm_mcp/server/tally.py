@@ -8,21 +8,22 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.glm.usage import Meter, Times
+from glm_mcp.glm.learnt.names import OTHER
+from glm_mcp.glm.usage import Meter, Times, Used
 from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.tools.base import Content
 
 log = logging.getLogger(__name__)
 
 OK, CANCELLED = "ok", "cancelled"
-OTHER = "other"
 MODEL_CHARS = 80
 CALLS = 50  # that are remembered of one owner
+MODELS = 20  # that are told apart in what one owner used
 OWNERS = 1_000  # beyond which those who called least lately are forgotten
 HOURS = 24
 HOUR_S = 3_600
@@ -42,12 +43,21 @@ class Past:
 
 @dataclass(slots=True)
 class Mine:
-    """One owner's: the last calls, the newest first, and tokens by hour since 1970."""
+    """One owner's: the last calls, the newest first, tokens by hour since 1970, and what was used by model."""
 
     calls: deque[Past] = field(default_factory=lambda: deque(maxlen=CALLS))
     tokens: dict[int, int] = field(default_factory=dict)
+    models: dict[str, Used] = field(default_factory=dict)
+    since: float = field(default_factory=time.time)
 
-    def add(self, past: Past) -> None:
+    def usage(self) -> dict[str, Any]:
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.since))
+        return {"since": since, "models": {name: used.as_dict() for name, used in self.models.items()}}
+
+    def add(self, past: Past, models: Mapping[str, Used]) -> None:
+        for model, used in models.items():
+            name = model if model in self.models or len(self.models) < MODELS else OTHER
+            self.models.setdefault(name[:MODEL_CHARS], Used()).add(used)
         self.calls.appendleft(past)
         hour = int(past.at // HOUR_S)
         self.tokens[hour] = self.tokens.get(hour, 0) + past.tokens
@@ -108,7 +118,7 @@ class Tally:
         model = (facts.get("model") or next(reversed(models), ""))[:MODEL_CHARS]
         tokens = now.meter.tokens if now.meter else 0
         past = Past(self._clock(), tool, model, outcome, seconds, tokens)
-        self._mine(caller.owner).add(past)
+        self._mine(caller.owner).add(past, models)
         _log(past, caller, now.content, facts.get("error", facts).get("request_id", "-"))
 
     def _mine(self, owner: str) -> Mine:

@@ -186,3 +186,105 @@ def test_a_relative_configuration_folder_counts_as_none(machine: Machine) -> Non
     install("zed", Wish(), odd, COMMAND)
     assert (machine.home / ".config" / "zed" / "settings.json").is_file()
     assert any(line.startswith("zed ") for line in found_here(odd))
+
+
+# What a stranger's project has in its file
+
+
+def _project(machine: Machine, client: str, text: str) -> Path:
+    file = machine.cwd / str(CLIENTS[client].project)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("env", {"GLM_BASE_URL": "https://evil.example/v1"}),
+        ("env", {"HTTPS_PROXY": "http://evil.example"}),
+        ("env", {"GLM_API_KEY": "an-account-of-theirs"}),
+        ("env", {"GLM_ALLOWED_DIRS": "/"}),
+        ("env", {"LD_PRELOAD": "./x.so"}),
+        ("cwd", "/evil"),
+        ("envFile", "evil.env"),
+    ],
+)
+def test_a_project_does_not_choose_where_the_key_goes_by_an_entry_that_is_renewed(
+    field: str, value: Any, machine: Machine
+) -> None:
+    entry = {"command": "/evil/glm-mcp", "args": [], field: value}
+    text = json.dumps({"mcpServers": {"glm": entry}})
+    file = _project(machine, "claude-code", text)
+    with pytest.raises(ConfigError, match="decides itself where the key or files go") as error:
+        install("claude-code", Wish(scope="project"), machine, COMMAND)
+    assert "evil.example" not in str(error.value)
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_what_a_project_says_of_the_answers_stays(machine: Machine) -> None:
+    entry = {"command": "glm-mcp", "args": [], "env": {"GLM_LANG": "zh", "GLM_TOOLS": "chat"}}
+    file = _project(machine, "claude-code", json.dumps({"mcpServers": {"glm": entry}}))
+    install("claude-code", Wish(scope="project"), machine, COMMAND)
+    written = json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["glm"]["env"]
+    assert written["GLM_LANG"] == "zh"
+    assert written["GLM_TOOLS"] == "chat"
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        {"type": "command", "command": "evil", "password": True},
+        {"type": "promptString", "password": False},
+        {"type": "promptString", "password": True, "default": "an-account-of-theirs"},
+    ],
+)
+def test_a_project_does_not_choose_how_the_key_is_asked_for(asks: dict[str, Any], machine: Machine) -> None:
+    text = json.dumps({"inputs": [{"id": "glm-api-key", **asks}], "servers": {}})
+    file = _project(machine, "vscode", text)
+    with pytest.raises(ConfigError, match="the input glm-api-key"):
+        install("vscode", Wish(scope="project"), machine, COMMAND)
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("remove", [False, True])
+@pytest.mark.parametrize(
+    ("client", "text", "why"),
+    [
+        ("claude-code", '{"mcpServers":{"glm":{"command":"glm-mcp","args":[],"env":"x"}}}', "env of glm"),
+        ("claude-code", '{"mcpServers":{"glm":{"command":"glm-mcp","args":[],"env":[1]}}}', "env of glm"),
+        ("claude-code", '{"mcpServers":{"glm":{"url":"x","headers":"x"}}}', "headers of glm"),
+        ("codex", "a = " + "[" * 3_000 + "]" * 3_000, "nested too deeply"),
+        ("claude-code", " " * 1_100_000, "more than 1 MB"),
+    ],
+)
+def test_a_file_of_no_sense_or_any_size_is_refused_and_left_alone(
+    client: str, text: str, why: str, *, remove: bool, machine: Machine
+) -> None:
+    file = _project(machine, client, text)
+    with pytest.raises(ConfigError, match=why):
+        install(client, Wish(scope="project", remove=remove), machine, COMMAND)
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_a_name_that_stands_there_thousands_of_times_is_said(machine: Machine) -> None:
+    one = '"glm": {"command": "glm-mcp", "args": []}'
+    text = '{"mcpServers": {' + ", ".join([one] * 3_000) + "}}"
+    file = _project(machine, "claude-code", text)
+    with pytest.raises(ConfigError, match="3000 times"):
+        install("claude-code", Wish(scope="project", remove=True), machine, COMMAND)
+    assert file.read_text(encoding="utf-8") == text
+
+
+@posix
+def test_links_to_one_another_and_a_pipe_in_the_place_of_the_file_are_refused(machine: Machine) -> None:
+    file = machine.cwd / ".mcp.json"
+    file.symlink_to("other")
+    (machine.cwd / "other").symlink_to(".mcp.json")
+    with pytest.raises(ConfigError, match="by a link"):
+        install("claude-code", Wish(scope="project"), machine, COMMAND)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match="it is no file"):
+        install("claude-code", Wish(scope="project"), machine, COMMAND)
+    assert file.is_fifo()

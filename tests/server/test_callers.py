@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
 from support import canary
+from support.http_server import Names
 from support.processes import Process, environment
 from support.served import asked, client_of, served
 from support.toolkit import chats, text_of
 
+from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
@@ -230,3 +233,47 @@ async def test_secrets_of_the_settings_come_out_of_no_answer(of_service: Callabl
         async with served(of_service(**secrets)) as url, client_of(url) as client:
             for secret in secrets.values():
                 assert secret not in text_of(await client.call_tool("chat", {"prompt": f"Repeat {secret}"}))
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_what_others_used_and_the_models_that_they_named_are_told_to_nobody_else(
+    mode: str, of_service: Callable[..., App]
+) -> None:
+    app = of_service()
+    theirs = {"prompt": "hello", "model": "a-model-of-annas"}
+
+    async def usage(client: Any) -> Any:
+        found = await client.read_resource("glm://usage")
+        return json.loads(found.contents[0].text)
+
+    with anyio.fail_after(20):
+        async with served(app, authenticator=Names()) as url:
+            async with client_of(url, mode, Authorization="Bearer anna") as anna:
+                assert (await anna.call_tool("chat", theirs)).is_error
+                assert not (await anna.call_tool("chat", {"prompt": "hello"})).is_error
+                hers = await usage(anna)
+                assert {"glm-4.7-flash", "a-model-of-annas"} <= hers["models"].keys()
+                assert hers["models"]["glm-4.7-flash"]["tokens"]["in"] > 0
+            async with client_of(url, mode, Authorization="Bearer ben") as ben:
+                his = await usage(ben)
+    assert his["models"] == {}
+    assert "annas" not in json.dumps(his)
+    assert "glm-4.7-flash" in his["health"]
+
+
+async def test_however_many_models_a_caller_names_what_is_remembered_is_bounded(
+    of_service: Callable[..., App],
+) -> None:
+    app = of_service()
+    with anyio.fail_after(60):
+        async with served(app) as url, client_of(url) as client:
+            for number in range(MODELS + 50):
+                named = {"prompt": "hello", "model": f"a-model-{number}"}
+                assert (await client.call_tool("chat", named)).is_error
+            assert (await client.call_tool("chat", {"prompt": "x", "model": "m" * 100_000})).is_error
+            assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    known = (app.glm.limiters, app.glm.health.report(), app.glm.meter.models)
+    assert all(MODELS <= len(each) <= MODELS + 10 for each in known)
+    assert all(len(name) < 1_000 for each in known for name in each)
+    assert not app.glm.gone("glm-4.7-flash")
+    assert app.glm.meter.models["glm-4.7-flash"].answered == 1

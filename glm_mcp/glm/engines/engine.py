@@ -11,6 +11,7 @@ import anyio
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.glm.calls import Inline
 from glm_mcp.glm.engines.errors import Limits, limits_of
+from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Video
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.registry import CHAINS, Card, card, sees
@@ -119,6 +120,8 @@ class Engine:
         if context and said.prompt and 0 < size < said.prompt:
             context = max(1, context * size // said.prompt)
         less_context = context is not None and (known.context is None or context < known.context)
+        if model not in self._limits and len(self._limits) >= MODELS:
+            del self._limits[next(iter(self._limits))]  # a caller may name any
         less_images = said.images is not None and (known.images is None or said.images < known.images)
         self._limits[model] = Limits(
             context if less_context else known.context, None, said.images if less_images else known.images

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 
 from glm_mcp.errors import GLMError
+from glm_mcp.glm.learnt.names import Names
 from glm_mcp.registry import Card
 
 REST_S = (
@@ -19,6 +20,7 @@ REST_S = (
 )  # behind the healthy ones after a refusal or a hang: first, doubled each time, and longest
 PAUSE = 0.2  # of the first rest: how long no call asks a model that has just refused one
 GONE_S = 3_600.0  # a model that is not there is not asked for so long
+FILMS = 100  # refused by one model, whose refusals are remembered
 REMEMBERED = 20  # first bytes and answers
 SHORTEST_S = 3.0  # no model is called late sooner, however fast it has been
 PATIENCE = 3.0  # times the middle of its last first bytes
@@ -44,14 +46,18 @@ class Health:
     """All models' health, fed by the client after every attempt."""
 
     def __init__(
-        self, rest: tuple[float, float] = REST_S, clock: Callable[[], float] = anyio.current_time
+        self,
+        rest: tuple[float, float] = REST_S,
+        clock: Callable[[], float] = anyio.current_time,
+        names: Names | None = None,
     ) -> None:
         self._rest, self._clock = rest, clock
+        self._names = names or Names()
         self._pause = rest[0] * PAUSE
         self._models: dict[str, Model] = {}
 
     def of(self, model: str) -> Model:
-        return self._models.setdefault(model, Model())
+        return self._models.setdefault(self._names(model), Model())
 
     def refused(self, model: str, wait: float = 0.0) -> None:
         """It refused, failed or hung; the call waits so long before it asks again, and so do the others, within a bound.
@@ -85,7 +91,9 @@ class Health:
         self.of(model).answers.append(took_s)
 
     def lost(self, model: str, why: str) -> None:
-        """It is gone, closed or paid."""
+        """It is gone, closed or paid. Of several models that have one name together that is said of none."""
+        if self._names(model) != model:
+            return
         known = self.of(model)
         known.gone_until, known.gone = self._clock() + GONE_S, why
 
@@ -127,16 +135,20 @@ class RefusedFilms:
     ones speak for all.
     """
 
-    def __init__(self, card: Callable[[str], Card]) -> None:
-        self._card = card
+    def __init__(self, card: Callable[[str], Card], names: Names | None = None) -> None:
+        self._card, self._names = card, names or Names()
         self._films: dict[str, dict[str, GLMError]] = {}
 
     def add(self, model: str, digest: str, why: GLMError) -> None:
-        self._films.setdefault(model, {})[digest] = why
+        films = self._films.setdefault(self._names(model), {})
+        films[digest] = why
+        if len(films) > FILMS:
+            del films[next(iter(films))]
 
     def refusal(self, model: str, digest: str) -> GLMError | None:
         """Why this very film was refused before."""
-        return self._films.get(model, {}).get(digest)
+        return self._films.get(self._names(model), {}).get(digest)
 
     def takes_none(self, model: str) -> bool:
-        return not self._card(model).video_data or len(self._films.get(model, ())) > 1
+        films = self._films.get(model, ())  # what several models have together speaks for none
+        return not self._card(model).video_data or len(films) > 1

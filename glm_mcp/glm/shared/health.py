@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 
 from glm_mcp.glm.learnt.health import Health
+from glm_mcp.glm.learnt.names import Names
 from glm_mcp.text import one_line
 
 EVENTS: dict[str, Callable[[Health, str, Any], None]] = {
@@ -31,8 +32,10 @@ REASON_CHARS = 300
 class SharedHealth(Health):
     """`tell(model, words, soon)` brings an event to the other replicas, `soon` or with the next thing to be said."""
 
-    def __init__(self, rest: tuple[float, float], tell: Callable[[str, str, bool], None]) -> None:
-        super().__init__(rest, self._then)
+    def __init__(
+        self, rest: tuple[float, float], tell: Callable[[str, str, bool], None], names: Names | None = None
+    ) -> None:
+        super().__init__(rest, self._then, names)
         self._tell = tell
         self._age = 0.0
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.shared.connection import BAD_WORDS, LEASE_S, Connection, Lost, State
 from glm_mcp.glm.shared.health import SharedHealth
 from glm_mcp.glm.shared.limiter import SharedLimiter
@@ -21,11 +22,11 @@ class Shared:
     def state(self) -> State:
         return self.connection.state()
 
-    def account(self, secret: str, rest: tuple[float, float]) -> Account:
-        """What is shared of one upstream key; `secret` (its endpoint and itself) is hashed. `rest`: as of Health."""
+    def account(self, secret: str, rest: tuple[float, float], names: Names | None = None) -> Account:
+        """What is shared of one upstream key; `secret` (its endpoint and itself) is hashed. `rest`, `names`: as of Health."""
         name = hashlib.sha256(secret.encode()).hexdigest()[:16]
         if name not in self._accounts:
-            self._accounts[name] = Account(self.connection, name, rest)
+            self._accounts[name] = Account(self.connection, name, rest, names)
         return self._accounts[name]
 
     @asynccontextmanager
@@ -40,9 +41,11 @@ class Shared:
 class Account:
     """`name`: a hash, which names its keys in Redis."""
 
-    def __init__(self, connection: Connection, name: str, rest: tuple[float, float]) -> None:
+    def __init__(
+        self, connection: Connection, name: str, rest: tuple[float, float], names: Names | None = None
+    ) -> None:
         self.prefix = f"glm:{{{name}}}"
-        self.health = SharedHealth(rest, self._tell)
+        self.health = SharedHealth(rest, self._tell, names)
         self._connection, self._name = connection, name
         self._events = f"{self.prefix}:health"
         self._limiters: dict[str, SharedLimiter] = {}

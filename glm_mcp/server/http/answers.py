@@ -43,6 +43,11 @@ def refusal(status: int, error: str, description: str, **headers: str) -> Answer
     return Answer(status, {"error": error, "error_description": description}, named)
 
 
+DEFECT = refusal(
+    500, "internal", "internal: it failed by a defect of this server. Please report it, with the log."
+)
+
+
 def not_allowed(*methods: str) -> Answer:
     allow = ", ".join(methods)
     return refusal(405, "method_not_allowed", f"Only {allow} is served here.", allow=allow)

@@ -18,6 +18,7 @@ from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.glm.threads import few_heaps
 from glm_mcp.server.app import App, build
 from glm_mcp.server.http import files
+from glm_mcp.server.http.answers import DEFECT
 from glm_mcp.server.http.auth.authenticator import Authenticator
 from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
@@ -85,7 +86,7 @@ def application(
     routes = [
         *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),
         *(Route(path, _health(app), methods=["GET"]) for path in ("/health", "/healthz")),
-        *files.routes(app),
+        *files.routes(app, limits.uploads),
         Route("/readyz", ready(app.kept_in, readiness, running), methods=["GET"]),
         Route("/metrics", Metrics(app, running), methods=["GET"]),
         *Page(app, authenticator).routes(),
@@ -93,7 +94,7 @@ def application(
     starlette = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _not_served},
+        exception_handlers={HTTPException: _not_served, Exception: _defect},
     )
     starlette.router.redirect_slashes = False  # a client behind TLS loses its body or its header on the way
     return Guard(
@@ -138,6 +139,13 @@ async def _not_served(_: Request, error: Exception) -> Response:
     name = error.detail.lower().replace(" ", "_")
     shown = {"error": name, "error_description": words.get(error.status_code, error.detail)}
     return JSONResponse(shown, error.status_code, error.headers)
+
+
+async def _defect(_: Request, __: Exception) -> Response:
+    """The library would answer in plain words; the guard writes the trace into its log."""
+    from starlette.responses import JSONResponse
+
+    return JSONResponse(DEFECT.body, DEFECT.status)
 
 
 def serve(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -43,8 +44,7 @@ class Bounded:
         with anyio.move_on_after(self._pace_s - self._waited) as time:
             message = await self._receive()
         if time.cancelled_caught:
-            said = f"The body did not get on for {self._pace_s:g} s."
-            return await self._refuse(refusal(408, "too_slow", said))
+            return await self._refuse(too_slow(f"did not get on for {self._pace_s:g} s"))
         if message["type"] != "http.request":
             return message
         self._size += len(message.get("body", b""))
@@ -68,47 +68,87 @@ class Bounded:
         return GONE
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    owner: str
+    size: int
+    granted: anyio.Event = field(default_factory=anyio.Event)
+
+
 class InFlight:
     """The bytes of large bodies that all requests hold together. Room is given whole and in order, so that two halves never
-    wait for each other.
+    wait for each other; whoever has their share waits without holding up those behind.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._free = limits.in_flight
+        self._share = max(limits.in_flight // 2, limits.body("/mcp"))
         self._wait_s = limits.admit_s
-        self._waiting: deque[tuple[int, anyio.Event]] = deque()
+        self._held = Counter[str]()
+        self._met: set[str] = set()  # the first two callers
+        self._waiting: deque[_Waiter] = deque()
+
+    def meet(self, owner: str) -> None:
+        """A caller is there: where there are two, nobody has more than their share."""
+        if len(self._met) < 2:
+            self._met.add(owner)
 
     @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[bool]:
+    async def room(self, owner: str, size: int) -> AsyncIterator[bool]:
         """Whether there is room for so many bytes, for as long as the block runs."""
-        given = await self._take(size)
+        given = await self._take(_Waiter(owner, size))
         try:
             yield given
         finally:
             if given:
                 self._free += size
+                self._held[owner] -= size
+                if not self._held[owner]:
+                    del self._held[owner]
                 self._pass_on()
 
-    async def _take(self, size: int) -> bool:
-        if not self._waiting and size <= self._free:
-            self._free -= size
-            return True
-        entry = (size, anyio.Event())
+    async def _take(self, entry: _Waiter) -> bool:
         self._waiting.append(entry)
+        self._pass_on()
         try:
             with anyio.move_on_after(self._wait_s):
-                await entry[1].wait()
+                await entry.granted.wait()
         finally:
-            if not entry[1].is_set():
+            if not entry.granted.is_set():
                 self._waiting.remove(entry)
                 self._pass_on()
-        return entry[1].is_set()
+        return entry.granted.is_set()
 
     def _pass_on(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
-            size, granted = self._waiting.popleft()
-            self._free -= size
-            granted.set()
+        for entry in tuple(self._waiting):
+            if len(self._met) > 1 and self._held[entry.owner] + entry.size > self._share:
+                continue
+            if entry.size > self._free:
+                return
+            self._waiting.remove(entry)
+            self._free -= entry.size
+            self._held[entry.owner] += entry.size
+            entry.granted.set()
+
+
+class Shares:
+    """How many of one kind each owner has at once, and no more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = Counter[str]()
+
+    @contextmanager
+    def one(self, owner: str) -> Iterator[bool]:
+        """Whether the owner may have one more, for as long as the block runs."""
+        given = self._held[owner] < self._most
+        self._held[owner] += given
+        try:
+            yield given
+        finally:
+            self._held[owner] -= given
+            if not self._held[owner]:
+                del self._held[owner]
 
 
 def too_large(most: int) -> Answer:
@@ -116,6 +156,16 @@ def too_large(most: int) -> Answer:
     return refusal(413, "too_large", f"A request here may have {shown}.")
 
 
+def too_slow(how: str) -> Answer:
+    return refusal(408, "too_slow", f"The body {how}.")
+
+
 def no_room(limits: Limits) -> Answer:
     said = f"overloaded: {limits.in_flight / MIB:g} MB of large requests are being worked on. Send it again in a moment."
+    return refusal(503, "overloaded", said, retry_after="5")
+
+
+def no_more(what: str) -> Answer:
+    """Said to whoever has their share of what all use together."""
+    said = f"overloaded: as many of your {what} as one caller may have at once are open. Send it again in a moment."
     return refusal(503, "overloaded", said, retry_after="5")

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import threading
 from types import FrameType
 from typing import Any, cast
@@ -23,7 +24,12 @@ from glm_mcp.server.http.running import Running
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
+HEAD_BYTES = 32_768  # of a request's line and headers; a token and a cookie have 8 KB
+HEAD_LINES = 128  # reading many short ones takes longer than it takes to send them
+PIECES = 2_000  # of a body, however small; of more, each has as many bytes as this in the middle:
+PIECE_BYTES = 64
 TICKS = 4  # looks at the connections within the shortest of the times
+_HEAD_END = re.compile(rb"\n\r?\n")
 
 
 class Watch:
@@ -79,6 +85,17 @@ class Connection(H11Protocol):
         self.watch.remove(self)
         super().connection_lost(exc)
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.conn = _Reading(h11.SERVER, HEAD_BYTES)
+
+    def handle_events(self) -> None:
+        # Looked at here, as the head of a request that was sent along with another comes by no other way.
+        if self.conn.their_state is h11.IDLE and _has_many_lines(self.conn.trailing_data[0]):
+            self._say(431, "too_large", f"A request may have {HEAD_LINES} headers.")
+            return
+        super().handle_events()
+
     def place(self) -> tuple[str, int]:
         """What it waits for, and a number that changes with each request: "headers", "between" two requests, the "rest" of a
         body whose answer has been given, a client that leaves it "unread", or anything "else".
@@ -100,6 +117,33 @@ class Connection(H11Protocol):
         head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
         self.transport.close()
+
+
+class _Reading(h11.Connection):
+    """What reads requests. A body in crumbs is refused: each piece costs some ten microseconds, and all that have come at
+    once are read in one go.
+    """
+
+    def __init__(self, role: Any, most: int) -> None:
+        super().__init__(role, most)
+        self._pieces = self._bytes = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Data):
+            self._pieces += 1
+            self._bytes += len(event.data)
+            if self._pieces > PIECES and self._bytes < self._pieces * PIECE_BYTES:
+                raise h11.RemoteProtocolError("a body in crumbs")
+        elif isinstance(event, h11.Request):
+            self._pieces = self._bytes = 0
+        return event
+
+
+def _has_many_lines(held: bytes) -> bool:
+    head = held[:HEAD_BYTES]
+    end = _HEAD_END.search(head)
+    return head.count(b"\n", 0, end.start() if end else len(head)) > HEAD_LINES
 
 
 class _Together:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
@@ -13,7 +15,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
 from glm_mcp.server.front.lines import TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
-from glm_mcp.server.http.bodies import InFlight, no_room
+from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
 from glm_mcp.server.http.running import Elsewhere, Running, key_of
 from glm_mcp.server.http.sessions import Session, Sessions
@@ -60,9 +62,11 @@ class Endpoint:
         if scope["method"] not in methods:
             await not_allowed(*methods).send(send)
             return
+        owner = scope["state"]["caller"].owner
+        self._in_flight.meet(owner)
         session = None
         if older and _SESSION in headers:
-            session = self._sessions.of(headers[_SESSION].decode("latin-1"), scope["state"]["caller"].owner)
+            session = self._sessions.of(headers[_SESSION].decode("latin-1"), owner)
             if session is None:
                 await _unknown_session().send(send)
                 return
@@ -75,7 +79,7 @@ class Endpoint:
         if session and not version:
             scope["headers"] = [*scope["headers"], (_VERSION, session.version.encode())]
         async with AsyncExitStack() as held:
-            body = await self._body(int(headers.get(b"content-length", 0)), receive, held)
+            body = await self._body(owner, int(headers.get(b"content-length", 0)), receive, held)
             if isinstance(body, Answer):
                 await body.send(send)
                 return
@@ -93,20 +97,26 @@ class Endpoint:
 
             await self._serve(scope, replayed, send)
 
-    async def _body(self, declared: int, receive: Receive, held: AsyncExitStack) -> bytes | Answer | None:
+    async def _body(
+        self, owner: str, declared: int, receive: Receive, held: AsyncExitStack
+    ) -> bytes | Answer | None:
         """The whole body; what is said where there is no room for it or it holds too much; None where the client has gone. A large one keeps its
         room until `held` ends.
         """
         pieces: list[bytes] = []
         shape = Shape(MESSAGE_VALUES)
         size = room = 0
-        more = True
+        more, until = True, math.inf
         while more:
             if room == 0 and max(declared, size) > SMALL:
                 room = declared or self._limits.body("/mcp")
-                if not await held.enter_async_context(self._in_flight.room(room)):
+                if not await held.enter_async_context(self._in_flight.room(owner, room)):
                     return no_room(self._limits)
-            message = await receive()
+                until = anyio.current_time() + self._limits.body_s + room / self._limits.pace
+            with anyio.move_on_at(until) as time:
+                message = await receive()
+            if time.cancelled_caught:
+                return too_slow(f"came at less than {self._limits.pace // 1024} KB a second")
             if message["type"] != "http.request":
                 return None
             pieces.append(message.get("body", b""))

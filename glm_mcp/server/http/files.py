@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.errors import GLMError, InvalidRequest, Overloaded
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.sources.resolve import admitted
 from glm_mcp.outputs import Outputs
+from glm_mcp.server.http.bodies import Shares
 from glm_mcp.server.http.forms import FormFile
 from glm_mcp.server.resources import mime_of
 from glm_mcp.uploads import LARGEST, MIB, Incoming, Upload
@@ -36,6 +37,7 @@ _STATUS = {
     "forbidden_path": 403,
     "quota": 507,
     "config": 507,
+    "overloaded": 503,
 }
 # A browser that is led here shows nothing of it and runs nothing in it.
 _ATTACHED = {
@@ -47,7 +49,8 @@ _ATTACHED = {
 Serves = Callable[["Request", Outputs], Awaitable["Response"]]
 
 
-def routes(app: App) -> list[Route]:
+def routes(app: App, most: int) -> list[Route]:
+    """`most`: uploads of one caller at once, each of which holds some memory."""
     from starlette.routing import Route
 
     def serving(serve: Serves) -> Callable[[Request], Awaitable[Response]]:
@@ -67,8 +70,16 @@ def routes(app: App) -> list[Route]:
 
         return endpoint
 
+    incoming = Shares(most)
+
+    async def upload(request: Request, outputs: Outputs) -> Response:
+        with incoming.one(request.scope["state"]["caller"].owner) as given:
+            if not given:
+                raise Overloaded(f"{most} of your uploads are coming in", "Send it when one of them is here.")
+            return await _upload(request, outputs)
+
     return [
-        Route("/files", serving(_upload), methods=["POST"]),
+        Route("/files", serving(upload), methods=["POST"]),
         Route("/files", serving(_known), methods=["GET"]),
         Route("/files/{ident}", serving(_file), methods=["GET"]),
         Route("/files/{ident}", serving(_remove), methods=["DELETE"]),

@@ -14,6 +14,7 @@ class FormFile:
 
     def __init__(self, content_type: str) -> None:
         """Raises InvalidRequest."""
+        from python_multipart.exceptions import FormParserError
         from python_multipart.multipart import MultipartParser, parse_options_header
 
         self.name = ""
@@ -28,17 +29,20 @@ class FormFile:
         boundary = options.get(b"boundary")
         if not boundary:
             raise _broken()
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_header_field": lambda data, start, end: self._header(self._field, data[start:end]),
-                "on_header_value": lambda data, start, end: self._header(self._value, data[start:end]),
-                "on_header_end": self._on_header_end,
-                "on_headers_finished": self._on_headers_finished,
-                "on_part_data": self._on_data,
-                "on_end": self._on_end,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_header_field": lambda data, start, end: self._header(self._field, data[start:end]),
+                    "on_header_value": lambda data, start, end: self._header(self._value, data[start:end]),
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_data": self._on_data,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError:  # a boundary that none may be
+            raise _broken() from None
 
     async def read(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The bytes of the file. Raises InvalidRequest for what is no form, or one with several files."""

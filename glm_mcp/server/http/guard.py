@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 from glm_mcp.server.callers.caller import Caller
-from glm_mcp.server.http.answers import REGISTRATION, Answer, no_registration, refusal
+from glm_mcp.server.http.answers import DEFECT, REGISTRATION, Answer, no_registration, refusal
 from glm_mcp.server.http.auth.authenticator import Headers
 from glm_mcp.server.http.auth.refusal import Refused
-from glm_mcp.server.http.bodies import Bounded, too_large
+from glm_mcp.server.http.bodies import Bounded, Shares, no_more, too_large
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.page.routes import PATHS as PAGE
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 OPEN = frozenset({"/health", "/healthz", "/readyz", "/metrics"})  # metrics ask for a token of their own
 _IDENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FIELDS = 100  # of an address
 _TOKENS = frozenset({"access_token", "token", "api_key", "apikey", "authorization", "key", "bearer"})
 
 
@@ -67,6 +68,8 @@ class Guard:
         self.authenticator = authenticator
         self.hosts = hosts
         self.limits = limits
+        self._requests = Shares(max(1, limits.connections // 2))  # of each caller
+        self._nameless = Shares(max(1, limits.connections // 8))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -97,13 +100,12 @@ class Guard:
             if answer is not None:
                 await answer.send(named)
             else:
-                await self.app(scope, bounded.receive, bounded.send)
+                await self._shared(scope, bounded, named)
         except Exception:  # the outer boundary: a defect becomes an answer, and its traceback goes to the log
             if not bounded.refused:
                 log.exception("a request failed")
             if not bounded.refused and not bounded.started:
-                said = "internal: it failed by a defect of this server. Please report it, with the log."
-                await refusal(500, "internal", said).send(named)
+                await DEFECT.send(named)
         finally:
             if log.isEnabledFor(logging.INFO):
                 caller = state["caller"].name if "caller" in state else "-"
@@ -111,13 +113,30 @@ class Guard:
                 _log(scope, status, took, caller)
             REQUEST.reset(token)
 
+    async def _shared(self, scope: Scope, bounded: Bounded, send: Send) -> None:
+        """The application, unless its caller has their share of all connections: what one holds, others cannot have."""
+        caller = scope["state"].get("caller")
+        if caller is None and scope["method"] != "POST":  # is answered at once, and balancers ask so
+            await self.app(scope, bounded.receive, bounded.send)
+            return
+        shares = self._requests if caller else self._nameless
+        with shares.one(caller.owner if caller else "") as given:
+            if given:
+                await self.app(scope, bounded.receive, bounded.send)
+            else:
+                await no_more("requests").send(send)
+
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Answer | None:
         """What is answered in place of the application; None for a request that may pass."""
         path = scope["path"]
         elsewhere = self._elsewhere(headers)
         if elsewhere is not None:
             return elsewhere
-        if _TOKENS & {n.lower() for n, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)}:
+        try:
+            names = parse_qsl(scope["query_string"].decode("latin-1"), True, max_num_fields=_FIELDS)
+        except ValueError:
+            return refusal(400, "invalid_request", f"An address may have {_FIELDS} values.")
+        if _TOKENS & {n.lower() for n, _ in names}:
             said = "A token in an address ends in logs. Send it in the header Authorization: Bearer TOKEN."
             return refusal(400, "invalid_request", said)
         if path in OPEN or (scope["method"], path) in PAGE:

@@ -14,7 +14,9 @@ SMALL = 64 * 1024  # bytes; a body up to here is taken without being counted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """`bodies`: bytes of a request's body, by path; `other_bodies` where no path is named. `in_flight`: bytes of the large
-    bodies that are held at once, over all requests; one that finds no room waits for `admit_s`.
+    bodies that are held at once, over all requests, of which a caller has at most half where there are others; one that
+    finds no room waits for `admit_s`, and has then to come at `pace` bytes a second. A caller has at most half of the
+    `connections`, requests without a token that bring a body have an eighth, and `uploads` of one caller come in at once.
 
     `header_s`: from a connection's first byte to the end of its headers. `body_s`: in which a body must get on by
     `SMALL` bytes or end. `send_s`: for a client to take what has been written. `linger_s`: for the rest of a body that
@@ -25,7 +27,9 @@ class Limits:
     other_bodies: int = SMALL
     in_flight: int = 128 * MIB
     admit_s: float = 30.0
+    pace: int = 128 * 1024
     connections: int = 1_000
+    uploads: int = 32
     header_s: float = 10.0
     body_s: float = 30.0
     send_s: float = 30.0

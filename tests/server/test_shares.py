@@ -1,0 +1,209 @@
+"""What one caller can take of what all callers have in common, and what a request may be made of."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from support.http_server import ACCEPT, Names, served
+from support.processes import until
+
+from glm_mcp.server.app import App
+from glm_mcp.server.http.limits import SMALL, Limits
+
+LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+TOKEN = "a-token-of-enough-characters"
+LIMIT_S = 10.0
+
+
+@pytest.fixture
+def app(app_of: Any) -> App:
+    made: App = app_of(remote=True, GLM_HTTP_TOKEN=TOKEN)
+    return made
+
+
+@contextmanager
+def begun(
+    address: str, whose: str, length: int, path: str = "/mcp", more: str = ""
+) -> Iterator[socket.socket]:
+    """A connection on which a POST is begun whose body does not come."""
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=LIMIT_S) as made:
+        who = f"Authorization: Bearer {whose}\r\n" if whose else ""
+        made.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}"
+            f"Accept: application/json, text/event-stream\r\n{who}Content-Length: {length}\r\n\r\n".encode()
+        )
+        yield made
+
+
+def listed(address: str, whose: str, filler: int = 0) -> httpx.Response:
+    """A list is asked for, in a body of so many bytes more."""
+    message = {**LIST, "params": {"_meta": {"filler": "x" * filler}}}
+    headers = {**ACCEPT, "Authorization": f"Bearer {whose}"}
+    return httpx.post(f"{address}/mcp", json=message, headers=headers, trust_env=False, timeout=LIMIT_S)
+
+
+def said(connection: socket.socket, upto: bytes = b"\r\n\r\n") -> bytes:
+    """What comes, until the server has nothing more to say."""
+    whole = b""
+    while upto not in whole and (piece := connection.recv(65_536)):
+        whole += piece
+    return whole
+
+
+def test_the_large_bodies_of_one_caller_leave_room_for_another(app: App) -> None:
+    limits = Limits(bodies={"/mcp": 3 * SMALL}, in_flight=8 * SMALL, admit_s=0.5)
+    with served(app, limits, authenticator=Names()) as address, ExitStack() as held:
+        for whose in ("anna", "ben"):
+            assert listed(address, whose).status_code == 200
+        slow = [held.enter_context(begun(address, "anna", 2 * SMALL)) for _ in range(5)]
+        late = [said(connection, b"overloaded") for connection in slow[2:]]
+        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in late), "two of the five are her share"
+        assert listed(address, "ben", 2 * SMALL).status_code == 200
+        assert listed(address, "anna", 2 * SMALL).status_code == 503
+
+
+def test_a_caller_alone_may_use_all_the_room(app: App) -> None:
+    limits = Limits(bodies={"/mcp": 3 * SMALL}, in_flight=8 * SMALL, admit_s=0.5)
+    with served(app, limits, authenticator=Names()) as address, ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(begun(address, "anna", 2 * SMALL))
+        assert listed(address, "anna", 2 * SMALL).status_code == 200
+
+
+def test_a_large_body_that_gets_on_but_too_slowly_gives_its_room_back(app: App) -> None:
+    limits = Limits(body_s=1.0, pace=1_000 * SMALL)
+    with (
+        served(app, limits, authenticator=Names()) as address,
+        begun(address, "anna", 100 * SMALL) as connection,
+    ):
+        answer = b""
+        connection.settimeout(0.2)
+        for _ in range(50):  # each piece is in time
+            connection.sendall(b" " * SMALL)
+            try:
+                answer = connection.recv(65_536)
+            except TimeoutError:
+                continue
+            break
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"KB a second" in answer
+
+
+def test_the_requests_of_one_caller_leave_connections_for_another(app: App) -> None:
+    with (
+        served(app, Limits(connections=16), authenticator=Names()) as address,
+        ExitStack() as held,
+    ):
+        slow = [held.enter_context(begun(address, "anna", 100)) for _ in range(16)]
+        refused = [said(connection, b"overloaded") for connection in slow[8:]]
+        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in refused)
+        assert listed(address, "ben").status_code == 200
+
+
+def test_sign_ins_that_do_not_end_stop_nobody(app: App) -> None:
+    with served(app, Limits(connections=16)) as address, ExitStack() as held:
+        for _ in range(40):
+            held.enter_context(begun(address, "", 100, "/sign-in"))
+        assert listed(address, TOKEN).status_code == 200
+        assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
+
+
+def test_the_uploads_of_one_caller_that_come_in_at_once_are_bounded(app: App) -> None:
+    with (
+        served(app, Limits(uploads=2), authenticator=Names()) as address,
+        begun(address, "anna", 100, "/files"),
+        begun(address, "anna", 100, "/files"),
+    ):
+
+        def upload(whose: str) -> httpx.Response:
+            headers = {"Authorization": f"Bearer {whose}"}
+            return httpx.post(
+                f"{address}/files?name=a.txt", content=b"words", headers=headers, trust_env=False
+            )
+
+        until(lambda: upload("anna").status_code == 503)
+        assert upload("anna").json()["error"] == "overloaded"
+        assert upload("ben").status_code == 200
+
+
+# What each piece of costs more than it does to send
+
+
+def sent(address: str, data: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=LIMIT_S) as made:
+        try:
+            made.sendall(data)
+            return said(made)
+        except (BrokenPipeError, ConnectionResetError):  # it has closed before the rest came
+            return b""
+
+
+@pytest.mark.parametrize("token", ["", f"Authorization: Bearer {TOKEN}\r\n"])
+def test_a_body_in_crumbs_is_refused(token: str, app: App) -> None:
+    head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\n{token}Transfer-Encoding: chunked\r\n\r\n".encode()
+    with served(app) as address, begun_chunked(address, head) as connection:
+        for _ in range(3):
+            connection.sendall(b"1\r\n \r\n" * 1_000)
+        assert b"Invalid HTTP request" in said(connection, b"Invalid HTTP request")
+        assert listed(address, TOKEN).status_code == 200
+
+
+@contextmanager
+def begun_chunked(address: str, head: bytes) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=LIMIT_S) as made:
+        made.sendall(head)
+        yield made
+
+
+def test_a_body_in_many_pieces_of_some_size_is_taken(app: App) -> None:
+    body = json.dumps({**LIST, "params": {"_meta": {"filler": "x" * 300_000}}}).encode()
+    pieces = [body[at : at + 100] for at in range(0, len(body), 100)]
+    headers = {**ACCEPT, "Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    with served(app) as address:
+        answer = httpx.post(f"{address}/mcp", content=iter(pieces), headers=headers, trust_env=False)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("line", [b"a:\r\n", b" folded\r\n", b"a: b\n"])
+def test_many_headers_are_refused(line: bytes, app: App) -> None:
+    ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    with served(app) as address:
+        assert sent(address, ask + b"\r\n").startswith(b"HTTP/1.1 200 ")
+        assert sent(address, ask + line * 1_000 + b"\r\n").startswith(b"HTTP/1.1 431 ")
+        together = sent(address, ask + b"\r\n" + ask + line * 1_000 + b"\r\n")
+        assert together.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_with_many_values_in_its_address_is_refused(app: App) -> None:
+    with served(app) as address:
+        answer = httpx.get(f"{address}/healthz?" + "a=1&" * 1_000, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_request"
+
+
+# Forms that no browser sends
+
+
+def test_a_sign_in_with_many_fields_is_refused_as_a_wrong_token_is(app: App) -> None:
+    fields = "&".join(f"a{n}=1" for n in range(20))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with served(app) as address:
+        answer = httpx.post(f"{address}/sign-in", content=fields, headers=headers, trust_env=False)
+    assert answer.status_code == 403
+
+
+def test_an_upload_whose_boundary_is_too_long_is_refused_in_our_words(app: App) -> None:
+    headers = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": f"multipart/form-data; boundary={'b' * 300}",
+    }
+    with served(app) as address:
+        answer = httpx.post(f"{address}/files", content=b"--b", headers=headers, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_request"
