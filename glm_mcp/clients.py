@@ -86,7 +86,7 @@ class KnownClient:
     commands: tuple[str, ...] = ()
     own_command: str = ""
     link: str = ""
-    where_key: str = "The settings file is the one place for the key: this host hands nothing on."
+    where_key: str = "The settings file is the one place for {what}: this host hands nothing on."
     check: str = ""
 
     def reference(self, variable: str, *, needed: bool = False) -> str:
@@ -159,7 +159,7 @@ CLIENTS: dict[str, KnownClient] = {
             # waits some five seconds. Their schemas (6 kB) are then in its prompt, not behind its tool search.
             more=(("alwaysLoad", True),),
             said="Claude Code waits for this server before its first request (alwaysLoad), so that the tools are there.",
-            where_key="Claude Code passes GLM_API_KEY on from the environment in which it starts.",
+            where_key="Claude Code passes {variable} on from the environment in which it starts.",
             check="claude mcp list    shows the server and “Connected”",
         ),
         KnownClient(
@@ -185,7 +185,7 @@ CLIENTS: dict[str, KnownClient] = {
             limit=("timeout", 1),
             written_s=LONG_S,
             more=(("disabled", False), ("autoApprove", [])),
-            where_key="Cline hands its own environment on: GLM_API_KEY where Cline starts is enough.",
+            where_key="Cline hands its own environment on: {variable} where Cline starts is enough.",
             check="In Cline: MCP Servers → Configured shows a green dot and five tools",
         ),
         KnownClient(
@@ -206,7 +206,7 @@ CLIENTS: dict[str, KnownClient] = {
             more_stdio=(("env_vars", [KEY]), ("startup_timeout_sec", 30), ("required", True)),
             said="Codex waits for this server before its first turn (required = true), so that the tools are there. "
             "If the server cannot start, Codex says so and opens no session: set required = false to let it go on without.",
-            where_key="Codex passes GLM_API_KEY on from the environment in which it starts (env_vars).",
+            where_key="Codex passes {variable} on from the environment in which it starts (env_vars).",
             check="codex mcp get {name}    shows the entry; /mcp inside Codex shows five tools",
         ),
         KnownClient(
@@ -218,7 +218,7 @@ CLIENTS: dict[str, KnownClient] = {
             project=".cursor/mcp.json",
             stdio="stdio",
             refer="${env:NAME}",
-            where_key="Cursor puts in GLM_API_KEY from the environment in which it starts; without that variable, the settings file is used.",
+            where_key="Cursor puts in {variable} from the environment in which it starts; without that variable, the settings file is used.",
             check="Settings → MCP shows the server with a green dot and five tools",
         ),
         KnownClient(
@@ -234,7 +234,7 @@ CLIENTS: dict[str, KnownClient] = {
             http="http",
             refer="${input:name}",
             asks=True,
-            where_key="VS Code asks for the key at the first start and keeps it in its own secret storage.",
+            where_key="VS Code asks for {what} at the first start and keeps it in its own secret storage.",
             check="Command “MCP: List Servers” shows the server as running",
         ),
         KnownClient(
@@ -248,7 +248,7 @@ CLIENTS: dict[str, KnownClient] = {
             limit=("timeout", 1000),
             written_s=LONG_S,
             refer="$NAME",
-            where_key="Gemini CLI puts in GLM_API_KEY from the environment in which it starts.",
+            where_key="Gemini CLI puts in {variable} from the environment in which it starts.",
             check="gemini mcp list    shows the server and “Connected” (in a folder that it trusts)",
         ),
         KnownClient(
@@ -269,7 +269,7 @@ CLIENTS: dict[str, KnownClient] = {
             project=".zed/settings.json",
             under="context_servers",
             commands=("zed",),
-            where_key="Zed hands on the environment of your shell: GLM_API_KEY there is enough.",
+            where_key="Zed hands on the environment of your shell: {variable} there is enough.",
             check="The agent panel's settings show the server with a green dot",
         ),
         KnownClient(
@@ -282,7 +282,7 @@ CLIENTS: dict[str, KnownClient] = {
             url="baseUrl",
             limit=("timeout", 1),
             written_s=LONG_S,
-            where_key="Add GLM_API_KEY among the server's environment variables in Cherry Studio, or use the settings file.",
+            where_key="Add {variable} among the server's environment variables in Cherry Studio, or use the settings file.",
             check="Settings → MCP Servers: switch the server on; its Tools page lists five",
         ),
     )
@@ -291,7 +291,7 @@ CLIENTS: dict[str, KnownClient] = {
 ANY = KnownClient(
     name="print",
     title="any host",
-    where_key="Set GLM_API_KEY in the entry's `env`, or use the settings file, which works with every host.",
+    where_key="Set {variable} in the entry's `env`, or use the settings file, which works with every host.",
     check="glm-mcp doctor    looks at key, endpoint, models and folders",
 )
 # This project's own commands.

@@ -119,9 +119,9 @@ def _offered(name: str, settings: Settings) -> str:
     if name in settings.tools:
         return name
     near = difflib.get_close_matches(name, settings.tools, 1, 0.5)
-    mean = f"Did you mean {near[0]}? " if near else ""
+    there_are = f"The tools are: {', '.join(settings.tools)}."
     raise InvalidRequest(
-        f"there is no tool '{name[:60]}'", f"{mean}The tools are: {', '.join(settings.tools)}."
+        f"there is no tool '{name[:60]}'", f"Did you mean {near[0]}? {there_are}" if near else there_are
     )
 
 

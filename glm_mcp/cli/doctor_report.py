@@ -13,7 +13,7 @@ import click
 from glm_mcp.cli.doctor import examine
 from glm_mcp.cli.service import Finding
 from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
-from glm_mcp.cli.terminal.group import here, language, say
+from glm_mcp.cli.terminal.group import here, labelled, say
 from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.cli.terminal.screen import columns, is_terminal, painted
 from glm_mcp.errors import ConfigError
@@ -43,11 +43,8 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
 def _shown(finding: Finding) -> str:
     """For a person, in their language and fitted to their terminal."""
     mark, colour = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "red")}[finding.state]
-    texts = (finding.what, finding.said, finding.mend)
-    what, said, mend = map(here, texts)
     room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-    colon = "：" if language() == "zh" else ": "
-    shown = paragraphs(f"{mark} {what}{colon}{said}", room)
-    if mend:
-        shown += "\n" + paragraphs(f"→ {mend}", room, "    ")
+    shown = paragraphs(f"{mark} {labelled(finding.what, finding.said)}", room)
+    if finding.mend:
+        shown += "\n" + paragraphs(f"→ {here(finding.mend)}", room, "    ")
     return shown.replace(mark, painted(mark, colour), 1)

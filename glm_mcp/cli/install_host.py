@@ -9,18 +9,19 @@ import anyio
 import click
 
 from glm_mcp.cli import key as keys
+from glm_mcp.cli.terminal.cells import padded
+from glm_mcp.cli.terminal.group import here, say
+from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.install import install as installer
-from glm_mcp.installation import COMMANDS, clone, is_fleeting, own_command, typed
+from glm_mcp.installation import COMMANDS, Machine, clone, is_fleeting, own_command, typed
 
 
 def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, *, ask_key: bool) -> None:
     """Raises ConfigError, UsageError."""
     machine = installer.this_machine()
     if host is None:
-        for line in installer.found_here(machine, wish.name):
-            click.echo(line)
-        click.echo(f"\nTo add it to one: {typed('install HOST')}")
+        _list_hosts(machine, wish.name)
         return
     if host not in installer.NAMES:
         raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
@@ -30,9 +31,12 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
         raise click.UsageError("--http and --connect are two ways to the same server: choose one")
     writes = not (wish.show or wish.remove or host == "print")
     if writes and wish.scope == "user" and (absent := installer.not_here(host, machine)):
-        click.echo(absent)
+        say(absent)
     for line in installer.install(host, wish, machine, _command(wish)):
-        click.echo(line)
+        if "\n" in line:  # a whole entry, as it stands in the file
+            click.echo(line)
+        else:
+            say(line)
     if writes and not wish.url:
         _record_answers()
     if ask_key:
@@ -40,9 +44,18 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
     elif writes and not wish.url and not wish.connect:
         where = keys.where_set(machine.env, env_file)
         if not where:
-            click.echo(f"No key yet: run {typed('key')}")
+            say(f"No key yet: run {typed('key')}")
         elif where == "environment":
-            click.echo(f"The key is set in this environment alone; for every host: {typed('key --from-env')}")
+            say(f"The key is set in this environment alone; for every host: {typed('key --from-env')}")
+
+
+def _list_hosts(machine: Machine, name: str) -> None:
+    found = installer.found_here(machine, name)
+    for host, state, file in found:
+        click.echo(f"{host:<15} {padded(here(state), 14)} {file}")
+    if not found:
+        say(f"No host was found on this machine. Hosts: {', '.join(CLIENTS)}")
+    say(f"\nTo add it to one: {typed('install HOST')}")
 
 
 def _command(wish: installer.Wish) -> list[str]:

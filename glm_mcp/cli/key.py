@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import anyio
-import click
 
 from glm_mcp.cli.service import Finding, try_key
+from glm_mcp.cli.terminal.group import here, labelled, language, say
 from glm_mcp.errors import AuthError, ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
@@ -26,13 +26,13 @@ Say = Callable[[str], None]
 
 # Keys of other companies and of other kinds, which would go to a stranger: never sent to the two platforms.
 _OTHERS = (
-    (r"sk-ant-", "Anthropic"),
-    (r"sk-", "OpenAI, DeepSeek and others"),
-    (r"AIza", "Google"),
-    (r"gsk_", "Groq"),
-    (r"xai-", "xAI"),
-    (r"hf_", "Hugging Face"),
-    (r"gh[opsu]_|github_pat_", "GitHub"),
+    (r"sk-ant-", "a key of Anthropic"),
+    (r"sk-", "a key of OpenAI, DeepSeek or others"),
+    (r"AIza", "a key of Google"),
+    (r"gsk_", "a key of Groq"),
+    (r"xai-", "a key of xAI"),
+    (r"hf_", "a key of Hugging Face"),
+    (r"gh[opsu]_|github_pat_", "a key of GitHub"),
     (r"eyJ[\w-]+\.eyJ", "a token made from a key, which expires"),
     (r"https?://", "an address"),
 )
@@ -44,7 +44,7 @@ def ask(prompt: str = "GLM API key (not shown): ") -> str:
         return sys.stdin.read(LONGEST + 1) if sys.stdin else ""
     import getpass
 
-    return getpass.getpass(prompt, stream=sys.stderr)
+    return getpass.getpass(here(prompt), stream=sys.stderr)
 
 
 def of_environment(name: str) -> str:
@@ -75,7 +75,7 @@ def read(pasted: str, *, compatible: bool = False) -> tuple[str, list[str]]:
     whose = next((who for pattern, who in _OTHERS if re.match(pattern, key)), None)
     if whose:
         raise ConfigError(
-            f"that looks like {whose if whose.startswith('a') else f'a key of {whose}'}, and was sent nowhere",
+            f"that looks like {whose}, and was sent nowhere",
             f"A key of bigmodel.cn or z.ai is two words joined by a dot. Get one at {KEY_PAGE}",
         )
     return key, [*said, f"It has not the usual form id.secret ({len(key)} characters)."]
@@ -106,17 +106,14 @@ async def store(
     put(file, KEY, key)
     if base:
         put(file, BASE, base)
-    say(f"Written to {file}, which only you can read: the key that ends in …{key[-SHOWN:]}." + _with(base))
+    written = f"Written to {file}, which only you can read: the key that ends in …{key[-SHOWN:]}."
+    say(f"{written} With it: {BASE}={base}." if base else written)
     for name in (KEY, BASE) if base else (KEY,):
         here = os.environ.get(name, "").strip()
         if here and here != (key if name == KEY else base) and not is_placeholder(here):
             say(f"Mind: {name} is also set in this environment, and goes before the file.")
     say("Servers that run already find it at their next call.")
     say(f"To add it to an agent: {typed('install')}")
-
-
-def _with(base: str) -> str:
-    return f" With it: {BASE}={base}." if base else ""
 
 
 async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Say) -> str | None:
@@ -135,7 +132,10 @@ async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Sa
 
 
 def _line(finding: Finding, *, mend: bool) -> str:
-    return f"{finding.what}: {finding.said}." + (f" {finding.mend}" if mend and finding.mend else "")
+    line = labelled(finding.what, finding.said)
+    if language() == "zh":
+        return f"{line}。{here(finding.mend) if mend else ''}"
+    return f"{line}." + (f" {finding.mend}" if mend and finding.mend else "")
 
 
 def show(env_file: Path | None, say: Say) -> bool:
@@ -174,6 +174,6 @@ def command(pasted: str, env_file: Path | None, *, platform: str | None = None, 
     """As a person calls it. Raises GLMError."""
 
     async def run() -> None:
-        await store(pasted, env_file, click.echo, platform=platform, tried=tried)
+        await store(pasted, env_file, say, platform=platform, tried=tried)
 
     anyio.run(run)

@@ -13,6 +13,7 @@ import anyio
 import click
 
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
+from glm_mcp.cli.terminal.cells import cells, padded
 from glm_mcp.cli.terminal.group import here, say
 from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.glm import findings
@@ -55,7 +56,8 @@ def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_dict(report), ensure_ascii=False, indent=1))
     else:
-        click.echo(f"{table(report)}\n{_kept(path)}")
+        click.echo(table(report))
+        say(_kept(path))
 
 
 def _ask_person(settings: Settings) -> None:
@@ -70,14 +72,12 @@ def _ask_person(settings: Settings) -> None:
 
 def table(report: Report) -> str:
     """What was expected and what the service did, 80 columns wide, with what the marks mean."""
-    lines = [
-        f"{report.endpoint}, asked with this key on {report.asked.replace('T', ' ').rstrip('Z')} UTC",
-        "",
-    ]
+    when = report.asked.replace("T", " ").rstrip("Z")
+    lines = [here(f"{report.endpoint}, asked with this key on {when} UTC"), ""]
     lines += [_line("", "this version", "", ""), _line("", "expects", "the service did", "tokens")]
     for model, rows in groupby((r for r in report.rows if _shown(r)), lambda r: r.model):
         lines += [model, *(_of_row(row) for row in rows)]
-    return "\n".join([*lines, "", *_summary(report)])
+    return "\n".join([*lines, "", *map(here, _summary(report))])
 
 
 def _shown(row: Row) -> bool:
@@ -87,11 +87,13 @@ def _shown(row: Row) -> bool:
 def _of_row(row: Row) -> str:
     mark = "?" if not row.known else "•" if row.differs else "✓"
     cost = f"{row.pictures} picture" if row.pictures else f"{row.tokens:,}" if row.calls else ""
-    return _line(f"{mark} {row.fact.label}", _words(row.expected), row.reading.said, cost)
+    return _line(row.fact.label, _words(row.expected), row.reading.said, cost, f"{mark} ")
 
 
-def _line(first: str, expected: str, did: str, cost: str) -> str:
-    return f"{first:<{_FIRST}}{expected:<{_EXPECTED}}{did:<{_DID}}{cost:>{WIDTH - _FIRST - _EXPECTED - _DID}}".rstrip()
+def _line(first: str, expected: str, did: str, cost: str, mark: str = "") -> str:
+    label, *more = (mark + here(first), here(expected), here(did), here(cost))
+    row = padded(label, _FIRST) + padded(more[0], _EXPECTED) + padded(more[1], _DID)
+    return (row + " " * (WIDTH - cells(row) - cells(more[2])) + more[2]).rstrip()
 
 
 def _words(value: Value | None) -> str:
@@ -104,8 +106,13 @@ def _words(value: Value | None) -> str:
 
 
 def _summary(report: Report) -> list[str]:
-    pictures = f", {report.pictures} picture{'s' * (report.pictures > 1)}" if report.pictures else ""
-    lines = [f"{len(report.calls)} calls, {report.tokens:,} tokens{pictures}, {report.seconds:.0f} s."]
+    cost = f"{len(report.calls)} calls, {report.tokens:,} tokens"
+    pictures = f"{report.pictures} picture{'s' * (report.pictures > 1)}"
+    lines = [
+        f"{cost}, {pictures}, {report.seconds:.0f} s."
+        if report.pictures
+        else f"{cost}, {report.seconds:.0f} s."
+    ]
     differ = sum(r.differs for r in report.rows)
     unknown = sum(not r.known and _shown(r) for r in report.rows)
     if differ:

@@ -254,9 +254,9 @@ def key(
     env_file = ctx.obj["env_file"]
     collect_again()
     if show:
-        ctx.exit(0 if keys.show(env_file, click.echo) else EXIT_FAILED)
+        ctx.exit(0 if keys.show(env_file, say) else EXIT_FAILED)
     if remove:
-        keys.remove(env_file, click.echo)
+        keys.remove(env_file, say)
         return
     pasted = keys.of_environment(variable) if variable else keys.ask()
     keys.command(pasted, env_file, platform=platform, tried=not untried)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from glm_mcp.cli.terminal.cells import paragraphs
+from glm_mcp.cli.terminal.group import here, joined
 from glm_mcp.cli.terminal.screen import columns
 from glm_mcp.registry import CARDS, ENDPOINTS
 
@@ -31,5 +32,5 @@ def show_models(*, as_json: bool) -> None:
             "effort": ["always thinks"],
             "always": ["always thinks"],
         }.get(c.thinking, [])
-        facts = "; ".join([*limits, "free" if c.free else "paid", "at " + ", ".join(homes[c.id])])
-        click.echo(f"{c.id:<24} {c.use}\n{paragraphs(facts, min(columns(), 100), ' ' * 25)}")
+        facts = joined([*limits, "free" if c.free else "paid", f"at {', '.join(homes[c.id])}"])
+        click.echo(f"{c.id:<24} {here(c.use)}\n{paragraphs(facts, min(columns(), 100), ' ' * 25)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glm_mcp.cli.terminal.group import say
+from glm_mcp.cli.terminal.group import joined, say
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -146,8 +146,9 @@ def _line(holder: Holder, now: datetime) -> str:
         facts.append(f"since {datetime.fromtimestamp(holder.created, UTC):%Y-%m-%d}")
     if holder.expires is not None:
         until = datetime.fromtimestamp(holder.expires, UTC)
-        facts.append(f"{'EXPIRED' if until <= now else 'expires'} {until:%Y-%m-%d %H:%M} UTC")
-    return f"{caller.name:<20} {'; '.join(facts)}"
+        when = f"{until:%Y-%m-%d %H:%M} UTC"
+        facts.append(f"EXPIRED {when}" if until <= now else f"expires {when}")
+    return f"{caller.name:<20} {joined(facts)}"
 
 
 def _read(path: Path) -> tuple[str, Holders]:

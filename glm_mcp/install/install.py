@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from glm_mcp.clients import ANY, CLIENTS, KnownClient
+from glm_mcp.clients import ANY, CLIENTS, KEY, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import record
 from glm_mcp.install.config_file import (
@@ -128,15 +128,14 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     return [*lines, *closing(client, wish, url, bearer, machine)]
 
 
-def found_here(machine: Machine, name: str = "glm") -> list[str]:
-    """Every client that seems to be here, its file, and whether the server is in it."""
-    lines = [
-        f"{client.name:<15} {_state(client, f, name):<14} {f}"
+def found_here(machine: Machine, name: str = "glm") -> list[tuple[str, str, Path]]:
+    """(name, whether the server is in it, its file) of every client that seems to be here."""
+    return [
+        (client.name, _state(client, f, name), f)
         for client in CLIENTS.values()
         if client.is_here(machine)
         for f in client.files(machine)
     ]
-    return lines or ["No host was found on this machine. Hosts: " + ", ".join(CLIENTS)]
 
 
 def _state(client: KnownClient, file: Path, name: str) -> str:
@@ -179,7 +178,7 @@ def _linked(client: KnownClient, wish: Wish, made: dict[str, Any]) -> list[str]:
         "at Settings → MCP Servers → Add → Import from JSON:",
         client.link + quote(packed, safe=""),
         dump(client, whole),
-        f"Key: {client.where_key}",
+        f"Key: {client.where_key.format(variable=KEY, what='the key')}",
         f"Check: {client.check}",
     ]
 
@@ -211,7 +210,7 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
     wanted = merged(client, turned(before, plan.other, saved) if turns and before else before, made)
     new = _guard(file, lambda: put(client, text, wish.name, wanted))
     warning = cut_short(client, wanted)
-    said = f"{file}: {wish.name} {'renewed' if before is not None else 'added'}."
+    said = f"{file}: {wish.name} renewed." if before is not None else f"{file}: {wish.name} added."
     if new == text:
         said, kept = f"{file}: {wish.name} is there already; nothing changed.", []
     else:

@@ -26,10 +26,11 @@ def closing(
         lines.append(_shared(machine))
     file = user_folders().settings_file
     if wish.connect:
-        where = client.where_key.replace(KEY, CONNECT).replace("the key", "the token")
+        where = client.where_key.format(variable=CONNECT, what="the token")
         lines.append(f"Token: {where} The settings file: {file} ({CONNECT}=… or keyring:SERVICE/NAME)")
     else:
-        lines.append(f"Key: {client.where_key} The settings file: {file} ({KEY}=…)")
+        where = client.where_key.format(variable=KEY, what="the key")
+        lines.append(f"Key: {where} The settings file: {file} ({KEY}=…)")
     return [
         *lines,
         f"Restart {client.title}, or open a new session: it reads its file at the start.",
@@ -41,11 +42,11 @@ def closing(
 def _shared(machine: Machine) -> str:
     source = clone()
     what = f"'{source}[all]'" if source else "the folder of a clone"
-    missing = "" if machine.which(COMMANDS[0]) else " It is not on yours."
-    return (
+    said = (
         f"The entry names `{COMMANDS[0]}` alone, no path of this machine: whoever has the project needs it on the PATH "
-        f"(pipx install {what}).{missing}"
+        f"(pipx install {what})."
     )
+    return said if machine.which(COMMANDS[0]) else f"{said} It is not on yours."
 
 
 def _token(client: KnownClient, url: str, bearer: Bearer | None) -> list[str]:

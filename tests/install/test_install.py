@@ -402,12 +402,12 @@ def test_what_cannot_be_written_is_said_and_nothing_is_half_done(path: str, mach
 
 def test_a_host_is_found_by_its_file_folder_or_command(tmp_path: Path) -> None:
     machine = _claude(tmp_path, "")
-    assert "claude-code" in found_here(machine)[0]
+    assert found_here(machine)[0][0] == "claude-code"
     bare = Machine({"PATH": ""}, "linux", machine.home, machine.home)
     (machine.home / ".claude.json").write_text("{}", encoding="utf-8")
     (machine.home / ".config" / "CherryStudio").mkdir(parents=True)
-    assert [line.split()[0] for line in found_here(bare)] == ["claude-code", "cherry-studio"]
-    assert "by hand" in found_here(bare)[1]
+    assert [name for name, _, _ in found_here(bare)] == ["claude-code", "cherry-studio"]
+    assert found_here(bare)[1][1] == "by hand"
 
 
 def test_print_shows_the_entry_and_writes_nothing(machine: Machine) -> None:
@@ -503,12 +503,12 @@ def test_both_files_are_written_where_a_host_has_two(machine: Machine) -> None:
 
 
 def test_the_hosts_of_a_machine_are_listed_with_their_state(machine: Machine) -> None:
-    assert "No host was found" in found_here(machine)[0]
+    assert found_here(machine) == []
     install("cursor", Wish(), machine, COMMAND)
     (machine.home / ".gemini").mkdir()
     (machine.home / ".codex").mkdir()
     (machine.home / ".codex" / "config.toml").write_text("= broken", encoding="utf-8")
-    states = {line.split()[0]: " ".join(line.split()[1:-1]) for line in found_here(machine)}
+    states = {name: state for name, state, _ in found_here(machine)}
     assert states == {"cursor": "installed", "codex": "unreadable", "gemini-cli": "not installed"}
 
 

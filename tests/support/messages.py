@@ -33,7 +33,47 @@ CLICK = (  # what the command's library says in its own words
     "{1} is not in the range {2}.",
     "Option {1} requires an argument.",
 )
-COMMANDS = re.compile(r"(glm-mcp|git|cat) ")
+COMMANDS = re.compile(r"(glm-mcp|git|cat|cd|export) |install HOST|key --|\$env:|Bearer |\[page")
+PUT_IN_LATER = re.compile(r"\{[a-z]+\}")  # by str.format
+# What is never shown to a person: what a model is asked, what a file holds, names of clients; by the name of the table,
+# function or argument.
+UNSAID = {
+    "_TALK",
+    "_CALL",
+    "_COUNT",
+    "HEAD",
+    "UNITS",
+    "EXPIRES_IS",
+    "questions",
+    "_shown",
+    "inputs",
+    "title",
+    "announces",
+}
+# Single words and parts of the command's tables: nothing in the source tells these from names.
+LABELS = (
+    "quotes",
+    "the name before it",
+    "the word Bearer",
+    "blanks inside it",
+    "installed",
+    "unreadable",
+    "free",
+    "paid",
+    "video",
+    "functions",
+    "yes",
+    "no",
+    "either",
+    "expects",
+    "tokens",
+    "answers",
+    "silent",
+    "failed",
+    "blocked",
+    "overloaded",
+    "EXPIRED {1}",
+)
 STRIPS = {"strip", "rstrip"}
 HOLE = "\0"  # stands for what is put in, until the holes are numbered
 MOST = 64  # ways to put one message together
@@ -148,13 +188,36 @@ def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
                 yield from texts(element, scope)
 
 
-def rows(tree: ast.AST) -> Iterator[str]:
-    """Sentences and labels in the tables of the command's files."""
+def sentences(tree: ast.AST) -> Iterator[str]:
+    """Each text of a file that speaks to people: whatever has a blank in it and is no command, name or help."""
+    silent: set[ast.AST] = set()
     for node in ast.walk(tree):
-        for element in node.elts if isinstance(node, ast.Tuple) else ():
-            for text in texts(element, Scope()):
-                if " " in text.strip() and not COMMANDS.match(text):
-                    yield text
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            silent.add(node.value)
+        elif (
+            isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("_log.", "logging.", "re."))
+        ) or named(node) & UNSAID:
+            silent.update(ast.walk(node))
+    yield from _spoken(tree, silent)
+
+
+def named(node: ast.AST) -> set[str]:
+    """What a table, a function or an argument is called."""
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {str(getattr(node, "name", "") or getattr(node, "arg", ""))}
+
+
+def _spoken(node: ast.AST, silent: set[ast.AST]) -> Iterator[str]:
+    if node in silent:
+        return
+    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        for line in (line for text in texts(node, Scope()) for line in text.split("\n")):
+            bare = PUT_IN_LATER.sub(HOLE, line).strip().lstrip(" ;,")
+            if " " in bare and not COMMANDS.match(bare):
+                yield bare
+    for child in ast.iter_child_nodes(node) if not isinstance(node, ast.JoinedStr) else ():
+        yield from _spoken(child, silent)
 
 
 def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
@@ -176,6 +239,15 @@ def helps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
             yield paragraph
 
 
+def speaks(path: Path) -> bool:
+    """Whether each text of a file is for a person. What `connect` says is read by programs, but for its errors."""
+    within = path.relative_to(ROOT).parts
+    return (within[0] in {"cli", "install"} and "connect" not in within) or within[0] in {
+        "clients.py",
+        "registry.py",
+    }
+
+
 def messages(paths: list[Path]) -> dict[str, list[str]]:
     """Each message with the files that say it."""
     found: dict[str, list[str]] = {}
@@ -184,7 +256,7 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
         module = assigned(iter(tree.body))
         functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         seen: set[ast.AST] = set()
-        for text in rows(tree) if "cli" in path.parts else ():
+        for text in sentences(tree) if speaks(path) else ():
             found.setdefault(numbered(text), []).append(path.name)
         for text in (
             *tables(tree, Scope(module)),
@@ -207,7 +279,7 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
 
 def all_messages() -> dict[str, list[str]]:
     """Those of the whole program but the simulator, which speaks as the service does."""
-    return {text: ["click"] for text in CLICK} | messages(
+    return {text: ["tables"] for text in CLICK + LABELS} | messages(
         sorted(p for p in ROOT.rglob("*.py") if "simulator" not in p.parts)
     )
 

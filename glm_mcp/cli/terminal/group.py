@@ -47,6 +47,16 @@ def here(text: str) -> str:
     return chinese.said(text, language())
 
 
+def labelled(label: str, text: str) -> str:
+    """A label and what stands behind it, both as `here`."""
+    return f"{here(label)}{'：' if language() == 'zh' else ': '}{here(text)}"
+
+
+def joined(facts: Sequence[str]) -> str:
+    """Facts in one line, each as `here`."""
+    return ("；" if language() == "zh" else "; ").join(map(here, facts))
+
+
 def show_error(error: GLMError) -> None:
     """On stderr, its kind in a colour."""
     kind, _, rest = str(chinese.error_said(error, language())).partition(":")
