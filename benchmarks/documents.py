@@ -25,7 +25,7 @@ from typing import Any
 
 from samples_large import WORDS
 from stdio import Server, Upstream, ours
-from watch import Memory, tree, tree_bytes, tree_cpu_s
+from watch import Memory, tree_bytes, tree_cpu_s
 
 from glm_mcp.media.worker_bound import at_once
 
@@ -208,8 +208,7 @@ def together(folder: Path) -> int:
             while asked:
                 asked.discard(server.receive().get("id", 0))
         took = time.perf_counter() - began
-        others = len(tree(server.process.pid))
-    workers = used.processes - others
+    workers = used.processes - 2  # the server and the process it forks from
     good = workers <= at_once(0)
     print(
         f"{'ok  ' if good else 'MISS'} {TOGETHER} at once: {workers} workers at a time (target ≤ {at_once(0)}), {took:.2f} s, "

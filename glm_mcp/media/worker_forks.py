@@ -7,6 +7,9 @@ itself; a library that hangs or crashes while it is loaded does so in a worker, 
 Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
 goes and where its errors go. On the channel wait the job's words; back come the worker's pid and its exit code, 4 bytes
 each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it.
+
+While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
+at most one, and none beside workers with a job: never more of them than the server lets run.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ import select
 import signal
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from glm_mcp.media import worker_child
 
@@ -40,6 +43,14 @@ _LOADED_LATE = {
     "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),
     "glm_mcp.media.video": (*_PICTURES, "av", "av.logging", "av.subtitles.stream"),
 }
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A worker without a job, and the socket on which it gets one."""
+
+    pid: int
+    door: socket.socket
 
 
 @dataclass(slots=True)
@@ -66,8 +77,10 @@ class _Forks:
         self._control = control
         self._idle_s = idle_s
         self._workers: dict[int, _Worker] = {}  # by channel
+        self._spare: _Waiting | None = None
+        self._spare_due = False  # after a good job: one that cannot live is not forked again and again
         self._known: set[str] = set()  # modules that are loaded, or will be
-        self._waiting: list[str] = []  # of these, what is still to be loaded
+        self._unloaded: list[str] = []  # of these, what is still to be loaded
         self._ended, self._end = os.pipe()  # a byte when a worker ends
         for fd in (self._ended, self._end):
             os.set_blocking(fd, False)
@@ -81,11 +94,12 @@ class _Forks:
         """Until the server and its workers have gone, or nobody has asked for long."""
         served = True
         while served or self._workers:
-            events = self._ready.poll(0 if self._waiting else self._idle_s * 1000)
-            if not events and self._waiting:
-                self._load()
+            idle = self._next_when_idle()
+            events = self._ready.poll(0 if idle else self._idle_s * 1000)
+            if not events and idle:
+                idle()
             elif not events and not self._workers:
-                return
+                break
             for fd, _ in events:
                 if fd == self._ended:
                     os.read(self._ended, 4096)
@@ -96,6 +110,12 @@ class _Forks:
                     self._ready.unregister(fd)
                     served = False
             self._reap()
+        self._drop_spare()
+
+    def _next_when_idle(self) -> Callable[[], None] | None:
+        if self._unloaded:
+            return self._load
+        return self._fork_spare if self._spare_due and not self._workers else None
 
     def _take(self) -> bool:
         """Starts the job that was sent; False when nobody is there to send another."""
@@ -114,44 +134,58 @@ class _Forks:
         words = os.read(channel, JOB_MESSAGE)
         if not words:  # given up meanwhile
             return
-        spec: dict[str, Any] = json.loads(words)
+        worker = self._give(words, file, out, err, channel)
+        if worker:
+            self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"].partition(":")[0])
+            self._ready.register(channel, select.POLLIN)
+            _tell(channel, worker.pid)
+
+    def _give(self, words: bytes, *fds: int) -> _Waiting | None:
+        """The worker that has the job now; None where there can be none, which the server hears by the channel's end."""
+        for _ in range(2):  # a spare one may have been killed
+            worker, self._spare = self._spare or self._fork(*fds), None
+            if worker is None:
+                return None
+            with worker.door, contextlib.suppress(OSError):
+                socket.send_fds(worker.door, [words], fds[:3])
+                return worker
+            _end(worker.pid)
+        return None
+
+    def _fork_spare(self) -> None:
+        self._spare_due = False
+        self._spare = self._fork()
+
+    def _fork(self, *fds: int) -> _Waiting | None:
+        """A worker without a job; None when the user has as many processes as they may. `fds`: not for it to hold."""
         parent = os.getpid()
-        try:
-            pid = os.fork()
-        except OSError:  # as many processes as the user may have; the server hears that none came to be
-            return
-        if pid == 0:
-            self._work(parent, spec, channel, (file, out, err))
-        self._workers[channel] = _Worker(pid, channel, spec["job"].partition(":")[0])
-        self._ready.register(channel, select.POLLIN)
-        _tell(channel, pid)
-
-    def _work(self, parent: int, spec: dict[str, Any], channel: int, standard: tuple[int, int, int]) -> None:
-        """In the fork; does not return."""
-        try:
-            os.setsid()  # a group of its own, so that killing it reaches what it starts
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number, fd in enumerate(standard):
-                os.dup2(fd, number)
-            os.closerange(3, 1 + max(self._control.fileno(), self._end, channel, *standard, *self._workers))
-            worker_child.die_with(parent)
-            worker_child.run(spec)
-        except BaseException:  # noqa: BLE001 - nothing of a fork may go on as if it were the process it came from
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(1)
+        door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError:
+                door.close()
+                return None
+            if pid == 0:
+                held = (
+                    self._control.fileno(),
+                    self._end,
+                    door.fileno(),
+                    theirs.fileno(),
+                    *fds,
+                    *self._workers,
+                )
+                _work(parent, theirs.fileno(), max(held))
+            return _Waiting(pid, door)
 
     def _reap(self) -> None:
         """Tells the end of each worker that ended."""
+        if self._spare and _has_ended(self._spare.pid):
+            self._drop_spare()
         for worker in list(self._workers.values()):
-            # Looked at first and waited for last: until then nobody else can get its number.
-            if os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if not _has_ended(worker.pid):
                 continue
-            _kill_group(worker.pid)
-            code = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
+            code = _end(worker.pid)
             _tell(worker.channel, code)
             with contextlib.suppress(KeyError):
                 self._ready.unregister(worker.channel)
@@ -159,26 +193,67 @@ class _Forks:
             os.close(worker.channel)
             if code == 0:
                 self._wish(worker.module)
+                self._spare_due = True
+
+    def _drop_spare(self) -> None:
+        if self._spare:
+            _end(self._spare.pid)
+            self._spare.door.close()
+            self._spare = None
 
     def _wish(self, module: str) -> None:
         """That be loaded, when nothing else is to be done, what the next job of this module or its family needs."""
         late = next((row for folder, row in _LOADED_LATE.items() if module.startswith(folder)), ())
         new = [name for name in (module, *late) if name not in self._known]
-        self._waiting += new
+        self._unloaded += new
         self._known.update(new)
 
     def _load(self) -> None:
         """One module, so that a job that comes meanwhile waits for no more than that."""
         with contextlib.suppress(Exception):  # an optional part that is not installed
-            importlib.import_module(self._waiting.pop(0))
-        if not self._waiting:
+            importlib.import_module(self._unloaded.pop(0))
+        if not self._unloaded:
             gc.collect()
             gc.freeze()  # so that a collection in a worker does not copy every page
+
+
+def _work(parent: int, door: int, highest: int) -> None:
+    """In the fork: waits for a job and does it; does not return. `highest`: of the descriptors that it was forked with."""
+    try:
+        os.setsid()  # a group of its own, so that killing it reaches what it starts
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(door, 3)
+        os.closerange(4, 1 + highest)
+        worker_child.die_with(parent)
+        with socket.socket(fileno=3) as given:
+            words, fds, _, _ = socket.recv_fds(given, JOB_MESSAGE, 3)
+        if words:
+            for number, fd in enumerate(fds):
+                os.dup2(fd, number)
+            os.closerange(3, 1 + max(fds))
+            worker_child.run(json.loads(words))
+    except BaseException:  # noqa: BLE001 - nothing of a fork may go on as if it were the process it came from
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 def _tell(channel: int, number: int) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
         os.write(channel, struct.pack("i", number))
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(pid: int) -> int:
+    """The exit code. It is waited for last: until then nobody else can get its number."""
+    _kill_group(pid)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _kill_group(pid: int) -> None:
