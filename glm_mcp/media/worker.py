@@ -28,6 +28,7 @@ from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawne
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
+_LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
 _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
@@ -114,7 +115,8 @@ async def _run(
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    header, blobs = await in_thread(_unframe, stdout)
+    # A thread costs more than it spares the event loop where little is to be read.
+    header, blobs = _unframe(stdout) if len(stdout) <= _LITTLE else await in_thread(_unframe, stdout)
     if header is None:
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
         starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)

@@ -163,18 +163,18 @@ async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
 
 async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str]) -> ToolResult:
     """The documents as Markdown. Pages without usable text are transcribed by the model, and it says so."""
-    texts: list[str] = []
+    parts: list[tuple[str, Document, dict[int, str]]] = []
     answers: list[Answer] = []
     for source, document in documents:
         written, more = await _transcribed(deps, args, source, document, notes)
         answers += more
-        text = await in_thread(joined, document, written)
-        texts.append(f"# {document.name}\n\n{text}" if len(documents) > 1 else text)
+        title = f"# {document.name}\n\n" if len(documents) > 1 else ""
+        parts.append((title, document, written))
         notes += _of_document(source, document)
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
-    text = await in_thread(lambda: plain("\n\n".join(texts)))
+    text = await in_thread(lambda: plain("\n\n".join(t + joined(d, written) for t, d, written in parts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:
