@@ -9,6 +9,7 @@ from email.utils import format_datetime
 import anyio
 import httpx
 import pytest
+from support.busy import slowness
 from support.calls import KEY, PACE, V6, T, answering, ask, client_of, counted, models_asked
 from support.codes import ROWS
 
@@ -19,13 +20,14 @@ from glm_mcp.simulator import Fault, Simulator, Switches
 pytestmark = pytest.mark.anyio
 
 
-SHORT_S = 1.25  # within which a call with the waits of tests is tried again some ten times
+USUAL_S = 1.0  # that an answer takes: no try is begun with less left
+TRIES_S = 0.4  # within which a call with the waits of tests is tried again some ten times
 
 
-async def failure(sim: Simulator, *, model: str | None = T, within: float = SHORT_S) -> GLMError:
+async def failure(sim: Simulator, *, model: str | None = T, within: float = 0.0) -> GLMError:
     async with client_of(sim) as client:
         with pytest.raises(GLMError) as caught:
-            await ask(client, model=model, within=within)
+            await ask(client, model=model, within=within or USUAL_S + TRIES_S * slowness())
     return caught.value
 
 

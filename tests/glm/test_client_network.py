@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import anyio
 import httpx
 import pytest
+from support.busy import slowness
 from support.calls import T, answering, ask, client_of, models_asked
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError
@@ -131,7 +132,7 @@ async def test_a_connection_that_keeps_breaking_names_the_host_and_asks_no_other
     sim.queue(Fault(fault, chunks=2, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
         with pytest.raises(NetworkError, match=r"127\.0\.0\.1 broke") as caught:
-            await ask(client, within=1.5)
+            await ask(client, within=1 + 0.5 * slowness())
     assert set(models_asked(sim)[:4]) == {T}
     assert len(sim.received) > (2 if fault == "refuse" else 3), "a host that was reached is tried to the end"
     assert bool(caught.value.partial) == (fault == "reset")

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.busy import within
+from support.busy import slowness, within
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
@@ -236,7 +236,7 @@ async def test_bytes_that_are_no_text_are_not_passed_off_as_some() -> None:
 async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) -> None:
     async with client_of(transport=streaming(event("one"), end)) as client:
         with pytest.raises(GLMError) as caught:
-            await ask(client, model=T, within=1.2)
+            await ask(client, model=T, within=1.2 * slowness())
     assert caught.value.request_id == "log-1"
     assert caught.value.partial == "one"
 

@@ -74,7 +74,7 @@ async def test_a_model_that_hangs_before_its_first_byte_costs_its_budget_and_no_
 async def test_the_first_that_says_something_is_the_answer_and_the_others_socket_is_closed_at_once(
     sim: Simulator, app_of: Callable[..., App], connect: Connect
 ) -> None:
-    sim.queue(silent(T), Fault("slow_answer", delay_s=0, seconds=slowness(), model=V6))
+    sim.queue(silent(T), Fault("slow_answer", delay_s=0, seconds=min(2.0, slowness()), model=V6))
     app = app_of(pace=QUICK)
     async with connect(app=app) as client:
         tasks = asyncio.all_tasks()

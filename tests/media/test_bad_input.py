@@ -432,7 +432,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-async def settled(until: Callable[[], object], within: float = 10) -> None:
+async def settled(until: Callable[[], object], within: float = 60) -> None:
     """Waits for another process, which gives no notice."""
     with anyio.fail_after(within):
         while not until():  # noqa: ASYNC110 - as above
