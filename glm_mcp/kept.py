@@ -1,6 +1,6 @@
 """The cache: private folders (0700) of files kept for a while, `area/owner/name`, so that whose a file is needs no list.
 
-    outputs    what the tools made     7 days, or 500 MB with the next, of all owners together
+    outputs    what the tools made     7 days, or 500 MB with the next, of all owners together, of whom each has their share
     parts      finished parts of long work
     files      what callers over HTTP have sent     24 hours
 
@@ -10,6 +10,7 @@ Several processes may share the folders, also over a network. Every method may b
 from __future__ import annotations
 
 import contextlib
+import heapq
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ MAX_AGE_DAYS = 7.0
 FILES_HOURS = 24.0
 OUTPUTS, PARTS, FILES = "outputs", "parts", "files"
 
+MAX_FILES = 20_000  # outputs and parts, whose names each look-up goes through
 _OWNER = re.compile(r"[0-9a-f]{16}")
 _STALE_S = 3600.0  # a temporary file that nobody has written to for so long is of a process that died
 _SWEEP_S = 600.0  # shortest time between two sweeps of one process
@@ -41,11 +43,12 @@ class Cache:
         root: Path,
         *,
         max_bytes: int = MAX_BYTES,
+        max_files: int = MAX_FILES,
         max_age_days: float = MAX_AGE_DAYS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`max_bytes`, `max_age_days`: of outputs and parts."""
-        self.max_bytes = max_bytes
+        """`max_bytes`, `max_files`, `max_age_days`: of outputs and parts."""
+        self.max_bytes, self.max_files = max_bytes, max_files
         self.clock = clock
         days = {OUTPUTS: max_age_days, PARTS: max_age_days, FILES: FILES_HOURS / 24}
         self.max_age_s = {area: each * 86_400 for area, each in days.items()}
@@ -88,16 +91,22 @@ class Cache:
             self.sweep()
 
     def sweep(self) -> None:
-        """Removes what is older than its limit, then the oldest outputs and parts until the rest fits, of all owners."""
+        """Removes what is older than its limit, then outputs and parts until the rest fits: the oldest of those owners who
+        have most, so that nobody's results go for what another keeps.
+        """
         self._swept, self._since = self.clock(), 0
         for entry in self._everyones(FILES):
             if self._is_stale(entry, FILES):
                 _remove(entry.path)
-        files = [(entry, area) for area in (OUTPUTS, PARTS) for entry in self._everyones(area)]
-        total = sum(entry.size for entry, _ in files)
-        for entry, area in sorted(files, key=lambda found: found[0].modified):
-            if (self._is_stale(entry, area) or total > self.max_bytes) and _remove(entry.path):
-                total -= entry.size
+        by_owner: dict[str, list[FoundFile]] = {}
+        for area in (OUTPUTS, PARTS):
+            for entry in self._everyones(area):
+                if not (self._is_stale(entry, area) and _remove(entry.path)):
+                    by_owner.setdefault(entry.path.parent.name, []).append(entry)
+        for files in by_owner.values():
+            files.sort(key=lambda f: -f.modified)
+        _fit(by_owner, self.max_bytes, lambda file: file.size)
+        _fit(by_owner, self.max_files, lambda _: 1)
 
     def _is_stale(self, entry: FoundFile, area: str) -> bool:
         age = self.clock() - entry.modified
@@ -142,6 +151,23 @@ class Cache:
                 "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
             ) from error
         return folder
+
+
+def _fit(by_owner: dict[str, list[FoundFile]], room: int, weigh: Callable[[FoundFile], int]) -> None:
+    """Removes until the rest fits: each time the oldest file, which stands last, of whoever has most."""
+    held = {owner: sum(map(weigh, files)) for owner, files in by_owner.items()}
+    total = sum(held.values())
+    most = [(-size, owner) for owner, size in held.items()]
+    heapq.heapify(most)
+    while total > room and most:
+        owner = heapq.heappop(most)[1]
+        if not by_owner[owner]:
+            continue
+        oldest = by_owner[owner].pop()
+        if _remove(oldest.path):
+            total -= weigh(oldest)
+            held[owner] -= weigh(oldest)
+        heapq.heappush(most, (-held[owner], owner))
 
 
 def cannot_keep(error: OSError) -> ConfigError:

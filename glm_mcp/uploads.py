@@ -30,6 +30,7 @@ QUOTA = 1000 * 1000 * 1000
 _ID = re.compile(r"[0-9a-f]{24}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_BYTES = 120
+FILES_MAX = 2_000  # of an owner: each look-up goes through their names
 _COUNTED = 8 * MIB  # how often what an owner has is counted while a file comes in
 
 
@@ -75,6 +76,11 @@ class Uploads:
     def check_room(self, more: int = 0) -> None:
         """Raises QuotaError where there is no room for so many bytes more. What others send at the same time counts."""
         held = self._cache.entries(FILES, self._owner)
+        if len(held) >= FILES_MAX:
+            raise QuotaError(
+                f"you have {len(held):,} files here, and there may be {FILES_MAX:,}",
+                "Each goes after 24 hours. DELETE /files/ID takes one away now.",
+            )
         if sum(f.size for f in held) + more > self._quota:
             raise QuotaError(
                 f"your files here may have {self._quota // 1_000_000:,} MB together",

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_mcp.atomic_files import private_folder, safe_name, write_new
-from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, QuotaError
+from glm_mcp.kept import FILES, OUTPUTS, Cache
 from glm_mcp.outputs import Outputs, UserFolders, user_folders
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import plain
+from glm_mcp.uploads import FILES_MAX
 
 DAY = 86_400.0
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
@@ -358,6 +360,46 @@ def test_a_safe_name_is_one_component_that_every_system_takes(name: str) -> None
     assert not safe.startswith(".")
     assert len(safe.encode()) <= 200
     assert not set(safe) & set('<>:"/\\|?*\0\n')
+
+
+def test_what_one_owner_keeps_costs_the_others_nothing(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock, max_bytes=10_000)
+    ada, bob, eve = (kept.for_owner(name * 16) for name in "abe")
+    first = [ada.keep(b"x" * 1_000, ".bin"), ada.keep(b"y" * 1_000, ".bin")]
+    small = bob.keep(b"z", ".bin")
+    for _ in range(40):
+        clock.now += 1
+        last = eve.keep(b"x" * 1_000, ".bin")
+    kept.sweep()
+    assert sorted(k.id for k in ada.list()) == sorted(first)
+    assert [k.id for k in bob.list()] == [small]
+    assert eve.list()[0].id == last
+    assert 1 < len(eve.list()) <= 8
+
+
+def test_the_number_of_kept_files_is_bounded_too(clock: Clock, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_files=12, clock=clock)
+    ada, eve = "a" * 16, "e" * 16
+    cache.put(OUTPUTS, ada, "first", b"x")
+    for number in range(30):
+        clock.now += 1
+        cache.put(OUTPUTS, eve, f"{number}", b"x")
+    cache.sweep()
+    assert [f.name for f in cache.entries(OUTPUTS, ada)] == ["first"]
+    assert sorted(int(f.name) for f in cache.entries(OUTPUTS, eve)) == list(range(19, 30))
+
+
+def test_the_number_of_uploaded_files_is_bounded_too(work: Path, clock: Clock, tmp_path: Path) -> None:
+    kept = outputs(work, clock)
+    ada, bob = kept.for_owner("a" * 16), kept.for_owner("b" * 16)
+    folder = Cache(tmp_path / "cache", clock=clock).folder(FILES, "a" * 16)
+    for number in range(FILES_MAX):
+        path = folder / f"{number:024x}.txt"
+        path.touch()
+        os.utime(path, (clock.now, clock.now))
+    with pytest.raises(QuotaError, match="2,000 files"):
+        ada.uploads.begin("one-more.txt")
+    bob.uploads.begin("his.txt").discard()
 
 
 def test_owners_see_their_own_alone_and_are_swept_together(work: Path, clock: Clock, tmp_path: Path) -> None:

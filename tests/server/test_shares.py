@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+import anyio
 import httpx
 import pytest
+from starlette.requests import Request
 from support.http_server import ACCEPT, Names, served
 from support.processes import until
 
 from glm_mcp.server.app import App
 from glm_mcp.server.http.limits import SMALL, Limits
+from glm_mcp.server.http.readiness import ready
+from glm_mcp.server.http.running import Running
 
 LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 TOKEN = "a-token-of-enough-characters"
@@ -207,3 +213,35 @@ def test_an_upload_whose_boundary_is_too_long_is_refused_in_our_words(app: App) 
         answer = httpx.post(f"{address}/files", content=b"--b", headers=headers, trust_env=False)
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_request"
+
+
+class _Stuck(type(Path())):  # type: ignore[misc]
+    """A folder on a disk that does not answer."""
+
+    asked: ClassVar[list[int]] = []
+    over: ClassVar[threading.Event] = threading.Event()
+
+    def exists(self, **_: Any) -> bool:
+        self.asked.append(threading.get_ident())
+        self.over.wait(LIMIT_S)
+        return True
+
+
+@pytest.mark.anyio
+async def test_however_many_ask_whether_it_is_ready_one_thread_waits_for_a_disk(tmp_path: Path) -> None:
+    asks = ready(_Stuck(tmp_path), None, Running())
+    request = Request({"type": "http", "method": "GET", "path": "/readyz", "headers": []})
+    statuses: list[int] = []
+
+    async def ask() -> None:
+        statuses.append((await asks(request)).status_code)
+
+    try:
+        with anyio.fail_after(LIMIT_S):
+            async with anyio.create_task_group() as group:
+                for _ in range(60):
+                    group.start_soon(ask)
+    finally:
+        _Stuck.over.set()
+    assert statuses == [503] * 60
+    assert len(_Stuck.asked) == 1

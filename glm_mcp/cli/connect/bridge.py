@@ -68,7 +68,9 @@ class Bridge:
                     if "id" in message and "method" in message:
                         await self._start(requests, message)
                     elif message.get("method") == "notifications/cancelled":
-                        scope = self._running.get((message.get("params") or {}).get("requestId"))
+                        params = message.get("params")
+                        ident = params.get("requestId") if isinstance(params, dict) else None
+                        scope = self._running.get(ident) if isinstance(ident, str | int) else None
                         if scope is not None:
                             scope.cancel()
                 requests.cancel_scope.cancel()

@@ -16,7 +16,7 @@ import anyio.to_thread
 Message = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
-_LARGE = 256 * 1024  # bytes of a line that is read in a thread
+LARGE = 256 * 1024  # bytes of a line that is read in a thread
 _WAITING = 256  # messages that a slow reader of ours may leave lying
 
 
@@ -33,7 +33,7 @@ class Lines:
             group.start_soon(self._read, send)
             async with receive:
                 async for line in receive:
-                    large = len(line) > _LARGE
+                    large = len(line) > LARGE
                     message = await anyio.to_thread.run_sync(_message, line) if large else _message(line)
                     if isinstance(message, str):
                         if message:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from glm_mcp import __version__
-from glm_mcp.cli.connect.lines import Message
+from glm_mcp.cli.connect.lines import LARGE, Message
 from glm_mcp.errors import (
     AuthError,
     ConfigError,
@@ -29,6 +29,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
     UpstreamError,
 )
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 SILENT_S = 60.0  # the server lets hear of itself every 15 s while it works
 CONNECT_S = 10.0
 TRIES_S = 0.3, 1.0  # before a connection is tried again: a server that is started anew is away for a moment
+MESSAGE_BYTES = 64 * 1024 * 1024  # of all that is said to one request
+ANSWER_BYTES = 1024 * 1024  # of a plain answer, and of a refusal
 DOWNLOAD_BYTES = 64 * 1024 * 1024  # of one file that a tool made
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN = re.compile(r"[\x20-\x7E]*")
@@ -92,7 +95,8 @@ class Upstream:
             **headers,
         }
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        async with self._request("POST", "/mcp", headers=sent, content=body) as response:
+        most = MESSAGE_BYTES
+        async with self._request("POST", "/mcp", most=most, headers=sent, content=body) as response:
             yield response, self._messages(response)
 
     async def _messages(self, response: httpx.Response) -> AsyncIterator[Message]:
@@ -102,15 +106,15 @@ class Upstream:
 
                 async for event in EventSource(response).aiter_sse():
                     if event.data:
-                        yield self._read(event.data)
+                        yield await self._read(event.data)
                 return
             body = await response.aread()
         if body:
-            yield self._read(body)
+            yield await self._read(body)
 
-    def _read(self, text: str | bytes) -> Message:
+    async def _read(self, text: str | bytes) -> Message:
         try:
-            message = json.loads(text)
+            message = await in_thread(json.loads, text) if len(text) > LARGE else json.loads(text)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict) or "jsonrpc" not in message:
@@ -130,25 +134,30 @@ class Upstream:
 
     async def download(self, path: str) -> tuple[bytes, str]:
         """A file, and its name. Raises GLMError."""
-        async with self._request("GET", path) as response:
-            pieces, size = [], 0
+        async with self._request("GET", path, most=DOWNLOAD_BYTES) as response:
             with self._failing():
-                async for piece in response.aiter_bytes():
-                    size += len(piece)
-                    if size > DOWNLOAD_BYTES:
-                        raise MediaTooLarge("what the tool made is too large to be fetched")
-                    pieces.append(piece)
-            return b"".join(pieces), _name(response.headers.get("content-disposition", ""))
+                body = await response.aread()
+            return body, _name(response.headers.get("content-disposition", ""))
 
     @asynccontextmanager
-    async def _request(self, method: str, path: str, **given: Any) -> AsyncIterator[httpx.Response]:
-        """A response of success, or one that carries a message of the protocol. Raises GLMError, SessionLost."""
+    async def _request(
+        self, method: str, path: str, *, most: int = ANSWER_BYTES, **given: Any
+    ) -> AsyncIterator[httpx.Response]:
+        """A response of success, or one that carries a message of the protocol. `most`: bytes that it may have.
+
+        Raises GLMError, SessionLost.
+        """
+        from glm_mcp.cli.connect.bounded import Bounded
+
         with self._failing():
             client = self._client()
             given["headers"] = {**self._own(), **given.get("headers", {})}
             request = client.build_request(method, self.base + path, **given)
             response = await self._sent(client, request)
         try:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise self._no_server()  # nobody asked for it, and a little of it may stand for much
+            response.stream = Bounded(response, most if response.status_code < 300 else ANSWER_BYTES)
             if response.status_code >= 300 and not await self._is_message(response):
                 raise await self._refused(response, path)
             yield response
@@ -215,7 +224,11 @@ class Upstream:
         return self._made
 
     def _own(self) -> dict[str, str]:
-        mine = {"User-Agent": f"glm-mcp-connect/{__version__}", "X-GLM-Connect": __version__}
+        mine = {
+            "Accept-Encoding": "identity",
+            "User-Agent": f"glm-mcp-connect/{__version__}",
+            "X-GLM-Connect": __version__,
+        }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
 
 

@@ -1,0 +1,111 @@
+"""`glm-mcp connect` in front of a server that answers with too much: the call says so, and the next one works."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import pytest
+from support.http_server import serving
+from support.processes import Stdio, environment
+
+from glm_mcp.server.http.limits import Limits
+
+MIB = 1024 * 1024
+WAYS = ("endless json", "endless event", "packed", "endless refusal", "a deep message")
+pytestmark = pytest.mark.anyio
+
+
+async def hostile(scope: Any, receive: Any, send: Any) -> None:
+    """A server that begins as ours does, and answers a call in the way that its prompt names."""
+    if scope["type"] != "http":
+        return
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    asked = json.loads(body)
+
+    async def begin(status: int, kind: bytes, *others: tuple[bytes, bytes]) -> None:
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), *others]}
+        )
+
+    async def endless(first: bytes) -> None:
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        for _ in range(200):  # 200 MB
+            await send({"type": "http.response.body", "body": b"x" * MIB, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def answer(result: Any) -> bytes:
+        return json.dumps({"jsonrpc": "2.0", "id": asked.get("id"), "result": result}).encode()
+
+    way = asked.get("params", {}).get("arguments", {}).get("prompt", "")
+    if way == "endless json":
+        await begin(200, b"application/json")
+        await endless(b'{"jsonrpc":"2.0","id":1,"result":"')
+    elif way == "endless event":
+        await begin(200, b"text/event-stream")
+        await endless(b"data: ")
+    elif way == "endless refusal":
+        await begin(500, b"application/json")
+        await endless(b'{"error":"')
+    elif way == "packed":
+        await begin(200, b"application/json", (b"content-encoding", b"gzip"))
+        packed = gzip.compress(b'{"jsonrpc":"2.0"' + b" " * 300 * MIB + b"}")
+        await send({"type": "http.response.body", "body": packed})
+    elif way == "a deep message":
+        await begin(200, b"application/json")
+        await send({"type": "http.response.body", "body": b"[" * MIB})
+    else:
+        await begin(200, b"application/json")
+        result: Any = {"content": [{"type": "text", "text": "well"}]}
+        if asked["method"] == "initialize":
+            about = {"name": "glm-mcp", "version": "1"}
+            result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": about}
+        await send({"type": "http.response.body", "body": answer(result)})
+
+
+async def test_answers_of_any_size_are_refused_and_the_next_call_works(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        env = environment(tmp_path / "home", None, GLM_CONNECT_TOKEN="a-token-of-enough-characters")
+        with Stdio(env, work, "connect", url) as client:
+            client.initialize()
+            for way in WAYS:
+                said = client.request("tools/call", {"name": "chat", "arguments": {"prompt": way}})["result"]
+                assert said["isError"], way
+                kind = said["content"][0]["text"].partition(":")[0]
+                assert kind == ("media_too_large" if "endless" in way else "config"), way
+            well = client.request("tools/call", {"name": "chat", "arguments": {"prompt": "hi"}})["result"]
+            assert well["content"][0]["text"] == "well"
+            if sys.platform == "linux":
+                status = Path(f"/proc/{client.popen.pid}/status").read_text(encoding="ascii")
+                assert int(status.partition("VmHWM:")[2].split()[0]) < 450_000, "KB at the highest"
+
+    with serving(hostile, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
+@pytest.mark.parametrize(
+    "params", ["[]", '"x"', '{"requestId":[]}', '{"requestId":{}}', '{"requestId":null}']
+)
+async def test_a_cancel_of_no_sense_ends_nothing(params: str, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            client.write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":' + params + "}")
+            assert client.request("ping")["result"] == {}
+
+    with serving(hostile, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
