@@ -165,7 +165,7 @@ def _convert(soup: Any) -> str:
     if not tables:
         return text
     return re.sub(
-        r"(?<!\s)\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+        r"(?:(?<!\s)\s+)?GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
     ).strip()
 
 
