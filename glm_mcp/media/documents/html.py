@@ -164,9 +164,10 @@ def _convert(soup: Any) -> str:
     text = _markdown(soup)
     if not tables:
         return text
-    return re.sub(
+    written = re.sub(
         r"(?:(?<!\s)\s+)?GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
-    ).strip()
+    )
+    return re.sub(r"\n{3,}", "\n\n", written).strip()
 
 
 def _markdown(element: Any) -> str:
