@@ -216,7 +216,7 @@ class Film:
 
 
 def films(samples: Path) -> list[Film]:
-    makers = importlib.import_module("films")
+    makers = importlib.import_module("support.films")
     hour = tuple(n / made.FILM_FPS for n in range(made.FILM_FPS * made.FILM_SECONDS))
     found = [Film("one hour, 360p, H.264", samples / "hour.mp4", hour, 1 / made.FILM_FPS)]
     even = makers.regular(60)
@@ -236,7 +236,7 @@ def films(samples: Path) -> list[Film]:
 
 
 async def film_times(client: Client, simulator: Simulator, film: Film, report: Report) -> None:
-    makers = importlib.import_module("films")
+    makers = importlib.import_module("support.films")
     count = 12
     await say(client, "analyze_video", {"video": str(film.path), "max_frames": count, "prompt": READ})
     parts = [p for r in simulator.received for p in parts_of(r)]

@@ -12,11 +12,15 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import choose, one_text, result
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Reply-To", "Date")
 _BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
+_FORMS = (*_BODIES, "text/x-amp-html", "text/watch-html")  # of one text, among alternatives
+_REPORTS = ("message/delivery-status", "message/disposition-notification", "message/feedback-report")
+_SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
 _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
@@ -71,7 +75,12 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         if kind == "message/rfc822":
             _attached_mail(part, mail, name, encoding, depth)
             continue
+        if kind in _REPORTS:
+            mail.bodies.append(_report(part))
+            continue
         payload = _payload(part)
+        if kind in _SEALED and depth < _DEPTH:
+            mail.bodies += _unsealed(payload, name, encoding, depth)
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
@@ -82,6 +91,21 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         elif text := _text(part, name, encoding):
             mail.bodies.append(text)
     return mail
+
+
+def _report(part: Any) -> str:
+    """What a server says of the delivery of a mail, which has the form of headers."""
+    blocks = part.get_payload() if part.is_multipart() else []
+    lines = [[f"{key}: {_header(block, key)}  " for key in block] for block in blocks]
+    return "\n\n".join("\n".join(block) for block in lines if block)
+
+
+def _unsealed(payload: bytes, name: str, encoding: str | None, depth: int) -> list[str]:
+    """The text of a mail that is signed as a whole; a word on one that is encrypted."""
+    content = signed_content(payload)
+    if not content:
+        return ["[the text of this mail is encrypted (S/MIME)]"]
+    return [mail_text(content, name, encoding, depth + 1)]
 
 
 def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth: int) -> None:
@@ -98,7 +122,7 @@ def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth
 
 def _chosen(message: EmailMessage | Message, name: str, encoding: str | None) -> Iterator[Any]:
     """The parts that hold something, of alternatives one: the plain text, unless it only stands in for the HTML."""
-    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
+    if message.get_content_type() in ("message/rfc822", *_REPORTS) or not message.is_multipart():
         yield message
         return
     parts = [part for part in message.get_payload() if isinstance(part, Message)]
@@ -112,9 +136,7 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
     """One of the forms of a text, and what is none of its forms, such as an invitation to a calendar."""
     plain = next((p for p in parts if p.get_content_type() == "text/plain"), None)
     rich = next((p for p in parts if p is not plain and _has_html(p)), None)
-    others = [
-        p for p in parts if p is not plain and p is not rich and not p.get_content_type().startswith("text/")
-    ]
+    others = [p for p in parts if p is not plain and p is not rich and p.get_content_type() not in _FORMS]
     if plain is None or rich is None:
         return [p for p in (plain or rich, *others) if p is not None] or parts[-1:]
     words = len(_text(plain, name, encoding))

@@ -32,6 +32,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
 _CELLS = 200_000  # of one table after spans are repeated
 _SPAN = 1000
+_FILE_NAME = re.compile(r"\S+\.x?html?", re.IGNORECASE)  # a title that a program wrote for want of one
 _BARE = 200  # characters; a page that shows fewer is empty until its script runs
 _INLINE = ("b", "strong", "i", "em", "u", "s", "span", "font", "sup", "sub", "code", "a", "small", "mark")
 _FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table", "sup", "sub")
@@ -67,6 +68,7 @@ def _read(html: str, *, scripted: bool) -> str:
     """`scripted`: with what a script would show, and what is there for readers without one."""
     soup = _soup(html)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    title = "" if _FILE_NAME.fullmatch(title) else title
     _write_formulas(soup)
     _drop_declarations(soup)
     hidden = _never if scripted else _hidden
@@ -162,9 +164,10 @@ def _convert(soup: Any) -> str:
     text = _markdown(soup)
     if not tables:
         return text
-    return re.sub(
-        r"(?<!\s)\s*GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
-    ).strip()
+    written = re.sub(
+        r"(?:(?<!\s)\s+)?GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+    )
+    return re.sub(r"\n{3,}", "\n\n", written).strip()
 
 
 def _markdown(element: Any) -> str:

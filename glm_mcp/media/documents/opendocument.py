@@ -14,7 +14,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.odf.container import open_container
-from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, picture
+from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
@@ -137,8 +137,11 @@ class Writer:
                     yield self.inline.comment(child)
                 case "frame":
                     yield from self.frame(child)
+                case "control":
+                    yield from filter(None, [self.inline.controls.get(attribute(child, "control"))])
                 case name if name not in SILENT:
                     yield from self.blocks(child)
+                    yield from described(child)
 
     def _heading(self, node: ET.Element) -> str:
         given = attribute(node, "outline-level")
@@ -155,8 +158,9 @@ class Writer:
             match local(child):
                 case "frame":
                     yield from self.frame(child, shown=True)
-                case name if name in DRAWN:
+                case name if name in DRAWN or name == "g":
                     yield from self.blocks(child)
+                    yield from described(child)
                 case "note" | "annotation":
                     pass
                 case _:
@@ -168,7 +172,7 @@ class Writer:
             yield from () if shown else (formula,)
             return
         if (chart := self.chart(node)) is not None:
-            yield from chart
+            yield from (*chart, *described(node))
             return
         parts = [e for e in node if local(e) not in (*SILENT, "image", "object")]
         pictured = any(local(e) == "image" for e in node)
@@ -176,6 +180,7 @@ class Writer:
             yield picture(node)
         for part in parts:
             yield from [table(self._table(part))] if local(part) == "table" else self.blocks(part)
+        yield from () if pictured else described(node)
 
     def chart(self, node: ET.Element) -> list[str] | None:
         """The title and data of the chart in a frame; None when it holds none."""

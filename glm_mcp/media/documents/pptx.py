@@ -18,6 +18,7 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, emb
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
 from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.word.runs import standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
@@ -106,6 +107,18 @@ class _Slide:
                     yield from next(filter(any, (list(self.shapes(form)) for form in shape)), [])
                 case "p:grpSp" | "p:contentPart":
                     yield from self.shapes(shape)
+            if tag(shape) != "mc:AlternateContent":
+                yield self._beside(shape)
+
+    def _beside(self, shape: ET.Element) -> str:
+        """What a shape has beside its words: a description, an address it leads to."""
+        properties = next((e for part in shape for e in part if tag(e) == "p:cNvPr"), None)
+        if properties is None:
+            return ""
+        alt = "" if tag(shape) == "p:pic" else " ".join(attribute(properties, "descr").split())
+        link = self.package.links(self.part).get(value(properties, "a:hlinkClick", name="id") or "")
+        leads = f"({link.target})" if link is not None and link.external else ""
+        return " ".join(filter(None, (f"[drawing: {alt}]" if alt else "", leads)))
 
     def _shape(self, shape: ET.Element) -> str:
         body = child(shape, "p:txBody")
@@ -151,6 +164,8 @@ class _Slide:
             match tag(run):
                 case "a:r" | "a:fld":
                     words = texts(run, "a:t").replace("\v", "\n").replace("_x000B_", "\n")
+                    raised = whole(value(run, "a:rPr", name="baseline"))  # thousandths of a percent
+                    words = standing(words, raised) if raised else words
                     number = value(run, "a:rPr", "a:hlinkClick", name="id") or ""
                     out.append(
                         hyperlink(self.package, self.part, number, words, self.place) if number else words

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
+from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.richtext.words import (
     APART,
@@ -19,6 +20,7 @@ from glm_mcp.media.documents.richtext.words import (
     TOKEN,
     address,
     code_page,
+    information,
     shown_without_result,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
@@ -299,5 +301,6 @@ def rtf_text(data: bytes) -> str:
 def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises InvalidRequest (pages)."""
     reader = _Reader()
-    text = reader.read(_without_binary(file.read()).decode("latin-1"))
-    return one_text("rtf", text, params.get("pages"), params["name"], reader.left_out.notes()), []
+    source = _without_binary(file.read()).decode("latin-1")
+    whole = one_text("rtf", reader.read(source), params.get("pages"), params["name"], reader.left_out.notes())
+    return with_about(whole, [(word, _Reader().read(text)) for word, text in information(source)]), []

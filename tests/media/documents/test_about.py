@@ -81,3 +81,9 @@ def test_only_the_first_chapter_of_a_book_says_what_the_book_is() -> None:
     book = epub({"a": "<p>start</p>", "b": "<p>end</p>"}, ["a", "b"])
     assert first_page(book) == "start\n\n[title: A Book]"
     assert first_page(book, "2") == "end"
+
+
+def test_the_name_of_a_file_is_no_title_of_a_chapter() -> None:
+    page = "<html><head><title>{}</title></head><body><p>start</p></body></html>"
+    assert first_page(page.format("ch001.xhtml").encode()) == "start"
+    assert first_page(page.format("On ch001.xhtml").encode()) == "# On ch001.xhtml\n\nstart"

@@ -184,3 +184,61 @@ def test_an_attached_text_is_read_below_its_name_and_a_style_sheet_is_not() -> N
     shown = read(mail)
     assert shown.endswith("[attached: list.txt]\n\ntea\ncoffee")
     assert "- a.css (text/css" in shown
+
+
+def test_an_invitation_among_the_forms_of_a_mail_is_read() -> None:
+    mail = EmailMessage()
+    mail.set_content("You are invited.")
+    mail.add_alternative("<p>You are invited.</p>", subtype="html")
+    mail.add_alternative("BEGIN:VCALENDAR\r\nLOCATION:Room 7\r\nEND:VCALENDAR\r\n", subtype="calendar")
+    assert "LOCATION:Room 7" in read(mail)
+
+
+def test_a_report_of_a_failed_delivery_says_why() -> None:
+    report = (
+        b"Subject: Undelivered\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n"
+        b"It came back.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n"
+        b"Final-Recipient: rfc822; ann@example.net\nDiagnostic-Code: smtp; 550 no such user\n\n--b--\n"
+    )
+    text = str(read_mail(report, None, "a.eml", None)["pages"][0][2])
+    assert "It came back.\n\nReporting-MTA: dns; mx.example" in text
+    assert "Diagnostic-Code: smtp; 550 no such user" in text
+
+
+def der(tag: int, content: bytes) -> bytes:
+    """One value of ASN.1, with a length of four bytes."""
+    return bytes((tag, 0x84)) + len(content).to_bytes(4, "big") + content
+
+
+_SIGNED, _DATA = bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("06092a864886f70d010701")
+_MAIL = b"Content-Type: text/plain; charset=utf-8\r\n\r\nThe signed words.\r\n"
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        der(0x04, _MAIL),
+        der(0x24, der(0x04, _MAIL[:20]) + der(0x04, _MAIL[20:])),
+        b"\x24\x80" + der(0x04, _MAIL) + b"\0\0",  # as programs write what they sign while it comes
+    ],
+)
+def test_a_mail_that_is_signed_as_a_whole_is_read(octets: bytes) -> None:
+    inner = der(0x30, b"\x02\x01\x01" + der(0x31, b"") + der(0x30, _DATA + der(0xA0, octets)))
+    mail = EmailMessage()
+    mail["Subject"] = "Sealed"
+    mail.set_content(
+        der(0x30, _SIGNED + der(0xA0, inner)),
+        maintype="application",
+        subtype="pkcs7-mime",
+        filename="smime.p7m",
+    )
+    assert read(mail).startswith("Subject: Sealed  \n\nThe signed words.")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")]
+)
+def test_a_mail_that_is_encrypted_says_so(data: bytes) -> None:
+    mail = EmailMessage()
+    mail.set_content(data, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
+    assert "[the text of this mail is encrypted (S/MIME)]" in read(mail)

@@ -168,3 +168,42 @@ def test_a_chart_is_read_whatever_else_stands_in_the_place_that_names_it() -> No
         "Object 1/content.xml": chart,
     }
     assert "Chart:\n\n| North |" in read(zipped(whole))["pages"][0][2]
+
+
+CONTROLS = """<office:forms xmlns:form="f" xmlns:svg="s"><form:form><form:text form:id="a" form:current-value="typed"/>
+<form:checkbox form:id="b" form:label="agreed" form:current-state="checked"/><form:radio form:id="c" form:label="no"/>
+<form:listbox form:id="d"><form:option form:label="red"/><form:option form:label="green" form:current-selected="true"/></form:listbox>
+<form:password form:id="e" form:current-value="hush"/><form:button form:id="f" form:label="Send"/></form:form></office:forms>"""
+
+
+def test_what_is_typed_ticked_and_chosen_in_a_form_is_read() -> None:
+    drawn = "".join(f'<draw:control draw:control="{number}"/>' for number in "abcdef")
+    (row,) = read(file(f"{CONTROLS}<text:p>Form: {drawn}</text:p>"))["pages"]
+    assert " ".join(row[2].split()) == "Form: typed [x] agreed [ ] no green Send"
+    (row,) = read(file(f"{CONTROLS}<draw:page>{drawn}</draw:page>", "presentation"))["pages"]
+    assert row[2].split("\n\n") == ["typed", "[x] agreed", "[ ] no", "green", "Send"]
+
+
+def test_a_form_and_a_hint_on_a_sheet_are_read() -> None:
+    rules = (
+        '<table:content-validations><table:content-validation table:name="v"><table:help-message table:title="Colour">'
+        "<text:p>red or green</text:p></table:help-message></table:content-validation></table:content-validations>"
+    )
+    cell = '<table:table-cell table:content-validation-name="v"><text:p>red</text:p></table:table-cell>'
+    shapes = '<table:shapes><draw:control draw:control="b"/></table:shapes>'
+    sheet = f'<table:table table:name="S">{CONTROLS}{shapes}<table:table-row>{cell}{cell}</table:table-row></table:table>'
+    (row,) = read(file(rules + sheet, "spreadsheet"))["pages"]
+    assert row[2].endswith(
+        "| red | red |\n| --- | --- |\n\n[x] agreed\n\nComments:\n\n- A1, hint: Colour: red or green"
+    )
+
+
+def test_what_a_drawing_shows_is_read_where_it_says_so() -> None:
+    group = "<draw:g><desc>two boats</desc><draw:rect><title>a boat</title><text:p>Otter</text:p></draw:rect></draw:g>"
+    assert (
+        read(file(f"<text:p>See{group}</text:p>"))["pages"][0][2]
+        == "See\n\nOtter\n\n[drawing: a boat]\n\n[drawing: two boats]"
+    )
+    assert read(file(f"<draw:page>{group}</draw:page>", "presentation"))["pages"][0][2].startswith(
+        "Otter\n\n[drawing: a boat]"
+    )

@@ -9,6 +9,7 @@ import zipfile
 
 import anyio
 import pytest
+from support.jobs import document_job
 from support.made_documents import RTF, mail, pdf, source
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
@@ -355,3 +356,10 @@ async def test_a_text_that_begins_with_the_letters_of_a_zip_is_read_as_text() ->
 async def test_a_text_with_the_mark_of_a_tape_archive_is_read_as_text() -> None:
     text = "x" * 257 + "ustar"
     assert await text_of("a.txt", text.encode()) == text
+
+
+@pytest.mark.parametrize("between", ["", "\n", " <!-- next --> ", "<br>"])
+def test_tables_of_html_that_follow_one_another_are_all_read(between: str) -> None:
+    data = between.join(f"<table><tr><td>a{n}</td><td>b{n}</td></tr></table>" for n in range(3)).encode()
+    facts, _ = document_job(io.BytesIO(b"<html><body>" + data + b"</body></html>"), {"name": "a.html"})
+    assert facts["pages"][0][2] == "\n\n".join(f"| a{n} | b{n} |\n| --- | --- |" for n in range(3))

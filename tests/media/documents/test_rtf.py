@@ -94,3 +94,11 @@ def test_what_was_deleted_from_an_rtf_with_tracking_is_left_out_and_told() -> No
         "kept  new",
         ["left out, words whose deletion is tracked: the text"],
     )
+
+
+def test_what_the_file_says_of_itself_is_read() -> None:
+    about = rb"{\info{\title The \u233?tude}{\author Ann \'d6}{\doccomm \{short\}}{\subject Words}{\keywords }{\creatim\yr2025}}"
+    assert (
+        read(about + rb"\pard Words\par")[0]
+        == "Words\n\n[title: The étude]\n[author: Ann Ö]\n[description: {short}]"
+    )

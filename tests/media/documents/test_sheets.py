@@ -177,3 +177,22 @@ def test_the_delimiter_that_a_first_line_names_is_taken_and_the_line_not_shown(l
 def test_a_first_line_that_names_no_delimiter_is_shown() -> None:
     for text in ("sep=x\n1\n", "sep=,more\n1,2\n"):
         assert "sep=" in read_csv(text, "a.csv", None, [])["pages"][0][2]
+
+
+def test_a_sheet_tells_its_hints_its_printed_lines_and_what_stands_high() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    high, low = book.add_format({"font_script": 1}), book.add_format({"font_script": 2})
+    sheet.write_rich_string("A1", "m", high, "2", " of H", low, "2", "O")
+    sheet.data_validation(
+        "B2", {"validate": "any", "input_title": "Colour", "input_message": 'red & "green"'}
+    )
+    sheet.set_header('&L&"Arial,Bold"&14Lake && Sons&C&A&R&D')
+    sheet.set_footer("&CPage &P of &N")
+    sheet.insert_textbox("D4", "boxed", {"description": "a note about boats"})
+    book.close()
+    assert text(out.getvalue()) == (
+        "| m^2^ of H~2~O |\n| --- |\n\n[drawing: a note about boats]\n\nText box at D4: boxed\n\n"
+        'Comments:\n\n- B2, hint: Colour: red & "green"\n\n[page header: Lake & Sons]'
+    )

@@ -227,3 +227,32 @@ def test_what_was_deleted_from_a_docx_with_tracking_is_left_out_and_told() -> No
     facts, _ = document_job(io.BytesIO(docx(gone)), {"name": "a.docx"})
     assert facts["pages"][0][2] == "kept"
     assert facts["notes"] == ["left out, words whose deletion is tracked: paragraph 1"]
+
+
+def test_the_descriptions_of_drawings_the_links_of_shapes_and_what_stands_high_are_read_on_slides() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    box = slide.shapes.add_textbox(0, 0, 9, 9)
+    box.text_frame.text = "see"
+    mark = box.text_frame.paragraphs[0].add_run()
+    mark.text = "1"
+    mark.font._element.set("baseline", "30000")  # noqa: SLF001 - the library has no name for it
+    box.click_action.hyperlink.address = "https://example.com/a"
+    group = slide.shapes.add_group_shape()
+    group.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "inside"
+    group._element.nvGrpSpPr.cNvPr.set("descr", "two  boats")  # noqa: SLF001 - as above
+    (row,) = pages(saved(deck))
+    assert row[2] == "see^1^\n\n(https://example.com/a)\n\ninside\n\n[drawing: two boats]"
+
+
+def test_the_description_of_a_drawing_in_a_text_is_read() -> None:
+    names = (
+        'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+        'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
+    )
+    box = f"<wps:wsp><wps:txbx><w:txbxContent>{para('inside')}</w:txbxContent></wps:txbx></wps:wsp>"
+    drawing = (
+        f'<w:drawing><wp:inline {names}><wp:docPr id="1" descr="two boats"/>{box}</wp:inline></w:drawing>'
+    )
+    (row,) = pages(docx(f"<w:p><w:r><w:t>See </w:t>{drawing}</w:r></w:p>"))
+    assert row[2] == "See [drawing: two boats]\n\ninside"

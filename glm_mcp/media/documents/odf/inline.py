@@ -10,6 +10,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.web.mathml import linear
 from glm_mcp.media.documents.word.runs import Look, Piece, markdown
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
@@ -28,6 +29,8 @@ class Inline:
     def __init__(self, archive: zipfile.ZipFile | None, name: str, trees: Iterable[ET.Element]) -> None:
         self._archive = archive
         self._name = name
+        trees = list(trees)
+        self.controls = {number: text for tree in trees for number, text in controls(tree).items()}
         self._looks = {
             attribute(style, "name"): properties
             for tree in trees
@@ -84,6 +87,8 @@ class Inline:
                 yield f" {self.comment(node)}", Look()
             case "frame":
                 yield self._framed(node), Look(url=look.url)
+            case "control":
+                yield f" {self.controls.get(attribute(node, 'control'), '')} ", Look()
             case _ if name not in SILENT and name not in DRAWN:
                 yield from self._pieces(node, look)
 
@@ -141,6 +146,13 @@ def _place(position: str) -> str:
 def picture(frame: ET.Element) -> str:
     alt = next((e.text for e in frame if local(e) in ("title", "desc") and e.text), "")
     return f"[picture: {alt}]" if alt else "[picture]"
+
+
+def described(shape: ET.Element) -> Iterator[str]:
+    """The description of a shape that is no picture, where it has one."""
+    words = " ".join(" ".join(e.text or "" for e in shape if local(e) in ("title", "desc")).split())
+    if words:
+        yield f"[drawing: {words}]"
 
 
 def _plain(text: str | None) -> str:

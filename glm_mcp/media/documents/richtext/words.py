@@ -113,3 +113,21 @@ def shown_without_result(instruction: str) -> str:
         return ""
     reading = _READING.search(instruction)
     return f"{reading[2]}({reading[1]})" if reading else f"[formula: {instruction.strip()}]"
+
+
+_INFORMATION = re.compile(r"\{\\(title|subject|author|keywords|doccomm)\b ?((?:[^{}\\]|\\[^{}]|\\[{}])*)\}")
+_FROM_INFO = 20_000  # characters of the group
+
+
+def information(source: str) -> list[tuple[str, str]]:
+    """What the file says of itself: a word for what it is, and an RTF that holds the text."""
+    at = source.find("{\\info")
+    if at < 0:
+        return []
+    page = re.search(r"\\ansicpg\d{1,5}", source[:at])
+    group = source[at : at + _FROM_INFO]
+    head = f"{{\\rtf1{page[0] if page else ''} "
+    return [
+        ("description" if word == "doccomm" else word, f"{head}{text}}}")
+        for word, text in _INFORMATION.findall(group)
+    ]

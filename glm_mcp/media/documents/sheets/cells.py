@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.word.runs import standing
+
 ROWS, COLUMNS = 1_048_576, 16_384
 SHARED = "(shared formula)"  # written out in another cell
 # No part of it can match the same bytes in two ways: a sheet may have 100 MB.
@@ -89,6 +91,9 @@ def _by_parser(data: bytes) -> Iterator[Cell]:
         element.clear()
 
 
+_PLACES = {"superscript": 1, "subscript": -1}
+
+
 def rich_text(element: ET.Element) -> str:
     """The runs of a text, without the reading that stands small above East Asian words."""
     out: list[str] = []
@@ -97,7 +102,12 @@ def rich_text(element: ET.Element) -> str:
         if name == "t":
             out.append(part.text or "")
         elif name == "r":
-            out += [e.text or "" for e in part if e.tag.endswith("}t")]
+            words = "".join(e.text or "" for e in part if e.tag.endswith("}t"))
+            places = [
+                e for look in part if look.tag.endswith("}rPr") for e in look if e.tag.endswith("}vertAlign")
+            ]
+            raised = _PLACES.get(places[0].get("val", ""), 0) if places else 0
+            out.append(standing(words, raised) if raised else words)
     text = "".join(out)
     if "_x" not in text:
         return text

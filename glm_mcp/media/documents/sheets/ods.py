@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
+from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.opendocument import Writer, times
@@ -32,6 +33,9 @@ class _Sheet:
     comments: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
     row: int = 0
+    hints: dict[str, str] = field(
+        default_factory=dict
+    )  # by the name of a rule, until one of its cells has come
 
 
 def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
@@ -60,6 +64,7 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
 def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
     """The sheets as far as the file can be read, row by row, so that a large one fits into memory."""
     sheet: _Sheet | None = None
+    hints: dict[str, str] = {}
     depth = 0  # of tables: those within a cell belong to it
     try:
         for event, element in ET.iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - entities are refused before
@@ -67,7 +72,7 @@ def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
             if name == "table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
-                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"))
+                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"), hints=hints)
                 elif event == "end" and depth == 0 and sheet is not None:
                     yield sheet
                     sheet = None
@@ -75,6 +80,10 @@ def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
             elif event == "end" and name == "style":
                 if any(attribute(e, "display") == "false" for e in element if local(e) == "table-properties"):
                     hidden.add(attribute(element, "name"))
+            elif event == "end" and name == "content-validation":
+                hints[attribute(element, "name")] = _hint(element)
+            elif event == "end" and name == "forms":
+                writer.inline.controls |= controls(element)
             elif event == "end" and depth == 1 and sheet is not None:
                 if name == "table-row":
                     _row(element, sheet, writer)
@@ -102,6 +111,8 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         )
         if wide * deep > 1:
             sheet.merged.append((sheet.row, column, sheet.row + deep - 1, column + wide - 1))
+        if hint := sheet.hints.pop(attribute(cell, "content-validation-name"), ""):
+            sheet.comments.append(f"- {place(sheet.row, column)}, hint: {hint}")
         for part in cell:
             if local(part) == "annotation":
                 author_and_words = writer.inline.comment(part).removeprefix("[comment").removesuffix("]")
@@ -115,6 +126,15 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         for at, text in cells:
             sheet.grid.put(sheet.row + i, at, text)
     sheet.row = min(sheet.row + repeated, _ROWS)
+
+
+def _hint(rule: ET.Element) -> str:
+    """What a cell under this rule tells whoever is about to fill it in."""
+    message = next((e for e in rule if local(e) == "help-message"), None)
+    if message is None:
+        return ""
+    words = (" ".join("".join(p.itertext()).split()) for p in message)
+    return ": ".join(filter(None, (attribute(message, "title"), *words)))
 
 
 def _number(element: ET.Element, name: str) -> int:

@@ -16,7 +16,14 @@ from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, value, whole
 from glm_mcp.media.documents.pages import choose, result
-from glm_mcp.media.documents.sheets.beside import comment_block, comments_on, drawn_on, people
+from glm_mcp.media.documents.sheets.beside import (
+    comment_block,
+    comments_on,
+    drawn_on,
+    hints_on,
+    people,
+    printed_on,
+)
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.values import Values
@@ -120,9 +127,9 @@ class _Book:
         grid, pending = self._cells(data, sheet.name)
         self._link(grid, data, sheet)
         grid.fill([_range(reference.decode()) for reference in _MERGED.findall(data)])
-        remarks = comment_block(list(comments_on(self._package, sheet.part, self._people)))
+        remarks = comment_block([*comments_on(self._package, sheet.part, self._people), *hints_on(data)])
         drawn = drawn_on(self._package, sheet.part, sheet.name)
-        text, notes = sheet_text(grid, [*drawn, *remarks], sheet.name)
+        text, notes = sheet_text(grid, [*drawn, *remarks, *printed_on(data)], sheet.name)
         if pending:
             notes.append(
                 f"sheet '{sheet.name}': formulas without a stored result, shown as written: {pending}"

@@ -184,7 +184,11 @@ class Inline:
     # ── Drawings ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drawing(self, node: ET.Element, look: Look) -> None:
-        self._read_drawn(node, look, next((_alt(e) for e in descendants(node, "wp:docPr")), ""))
+        alt = " ".join(next((_alt(e) for e in descendants(node, "wp:docPr")), "").split())
+        before = len(self.pieces)
+        self._read_drawn(node, look, alt)
+        if alt and not any(text.startswith("[picture") for text, _ in self.pieces[before:]):
+            self._write(f"[drawing: {alt}]", look)
 
     def _read_drawn(self, node: ET.Element, look: Look, alt: str = "") -> None:
         for part in node:

@@ -103,6 +103,12 @@ def _dressed(text: str, look: Look) -> str:
     return text
 
 
+def standing(text: str, raised: float) -> str:
+    """Text that stands high or, with a negative number, low."""
+    mark = "^" if raised > 0 else "~"
+    return _around(text, mark, mark)
+
+
 def _around(text: str, before: str, after: str) -> str:
     """Marks close to the words, or Markdown does not see them; a line break ends none of them."""
     if not text.strip():
