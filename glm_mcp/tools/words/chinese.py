@@ -19,7 +19,7 @@ from glm_mcp.errors import GLMError
 Lang = Literal["zh", "en"]
 Failure = TypeVar("Failure", bound=GLMError)
 DEPTH = 3  # texts within texts
-TELLING = 20  # characters of a pattern
+TELLING = 18  # characters of a pattern
 LONGEST = 2_000  # characters of what is looked up; no text of ours has as many, and each is held against all patterns
 # Between the parts that a text is put together from.
 PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
