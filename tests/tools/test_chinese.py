@@ -130,5 +130,9 @@ def test_what_a_command_prints_is_chinese_too(args: tuple[str, ...], said: str, 
 
 def test_machine_output_stays_english(tmp_path: Path) -> None:
     env = environment(tmp_path / "home", GLM_LANG="zh")
-    for args in (("models", "--format", "json"), ("list", "--format", "json"), ("doctor", "--format", "json")):
+    for args in (
+        ("models", "--format", "json"),
+        ("list", "--format", "json"),
+        ("doctor", "--format", "json"),
+    ):
         assert not re.search("[\u4e00-\u9fff]", ran([*COMMAND, *args], env, tmp_path).stdout), args
