@@ -40,6 +40,9 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
         ("It may be a, b. Did you mean b?", "可以是a, b。是不是 b？"),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
         ("nothing of ours", "nothing of ours"),
+        ("send the picture itself", "send the picture itself"),
+        ("12 calls, 3,400 tokens, 2 pictures, 61 s.", "12 次调用，3,400 token，2 张图，61 秒。"),
+        ("1 picture", "1 张图"),
         ("", ""),
     ],
 )
