@@ -275,14 +275,14 @@ class Sandbox:
                 f"{path} leads, by a link, outside the folders that may be read",
                 f"Name the folder it leads to in GLM_ALLOWED_DIRS, or {copy}",
             )
-        hint = f"To allow it, {self._setting(asked.parent)}, or {copy}"
+        hint = f"To allow it, {self._setting_help(asked.parent)}, or {copy}"
         if not path.is_absolute() and path.parts[:1] != ("~",) and not self.working_folder_counts():
             hint = (
                 f"The server runs in {self.cwd}, which is not a project folder: give an absolute path. {hint}"
             )
         return ForbiddenPath(f"{path} is outside the folders that may be read", hint)
 
-    def _setting(self, folder: Path) -> str:
+    def _setting_help(self, folder: Path) -> str:
         shown = f'"{folder}"' if " " in str(folder) else str(folder)
         return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
 

@@ -77,7 +77,7 @@ def table(report: Report) -> str:
     lines += [_line("", "this version", "", ""), _line("", "expects", "the service did", "tokens")]
     for model, rows in groupby((r for r in report.rows if _shown(r)), lambda r: r.model):
         lines += [model, *(_of_row(row) for row in rows)]
-    return "\n".join([*lines, "", *map(here, _summary(report))])
+    return "\n".join([*lines, "", *_summary(report)])
 
 
 def _shown(row: Row) -> bool:
@@ -106,19 +106,16 @@ def _words(value: Value | None) -> str:
 
 
 def _summary(report: Report) -> list[str]:
-    cost = f"{len(report.calls)} calls, {report.tokens:,} tokens"
-    pictures = f"{report.pictures} picture{'s' * (report.pictures > 1)}"
-    lines = [
-        f"{cost}, {pictures}, {report.seconds:.0f} s."
-        if report.pictures
-        else f"{cost}, {report.seconds:.0f} s."
-    ]
+    used = f"{len(report.calls)} calls, {report.tokens:,} tokens"
+    drawn = f"{report.pictures} picture{'s' * (report.pictures > 1)}"
+    seconds = f"{report.seconds:.0f}"
+    lines = [here(f"{used}, {drawn}, {seconds} s." if report.pictures else f"{used}, {seconds} s.")]
     differ = sum(r.differs for r in report.rows)
     unknown = sum(not r.known and _shown(r) for r in report.rows)
     if differ:
-        lines.append(f"• {differ} differ{'s' * (differ == 1)} from what this version expects.")
+        lines.append(here(f"• {differ} differ{'s' * (differ == 1)} from what this version expects."))
     if unknown:
-        lines.append(f"? {unknown} not known: ask again when the models are less busy.")
+        lines.append(here(f"? {unknown} not known: ask again when the models are less busy."))
     return lines
 
 

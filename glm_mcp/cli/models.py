@@ -26,11 +26,11 @@ def show_models(*, as_json: bool) -> None:
     for c in CARDS.values():
         limits = [f"{c.context:,} tokens, answers up to {c.max_tokens:,}"] if c.context else []
         limits += [f"{c.images} picture{'s' * (c.images > 1)} a call"] if c.images else []
-        limits += ["video"] * c.video + ["functions"] * c.functions + ["JSON"] * c.json_mode
+        limits += ["takes video"] * c.video + ["calls functions"] * c.functions + ["JSON"] * c.json_mode
         limits += {
             "switch": ["thinking on or off"],
             "effort": ["always thinks"],
             "always": ["always thinks"],
         }.get(c.thinking, [])
-        facts = joined([*limits, "free" if c.free else "paid", f"at {', '.join(homes[c.id])}"])
+        facts = joined([*limits, "free of charge" if c.free else "paid for", f"at {', '.join(homes[c.id])}"])
         click.echo(f"{c.id:<24} {here(c.use)}\n{paragraphs(facts, min(columns(), 100), ' ' * 25)}")

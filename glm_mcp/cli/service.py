@@ -122,7 +122,8 @@ def _plan_only(error: GLMError) -> Finding:
 
 
 def short(error: GLMError) -> str:
-    return without_secrets(error.message) + (f", code {error.code}" if error.code else "")
+    said = without_secrets(error.message)
+    return f"{said}, code {error.code}" if error.code else said
 
 
 async def _probe(settings: Settings, within_s: float) -> GLMError | None:

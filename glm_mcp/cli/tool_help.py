@@ -151,7 +151,7 @@ def show_list(settings: Settings, *, as_json: bool) -> None:
             first, *more = wrapped(entry["signature"], width() - HANGING)
             click.echo("\n".join([f"  {first}", *(" " * HANGING + line for line in more)]))
             if entry["about"]:
-                click.echo(paragraphs(entry["about"], width(), " " * HANGING))
+                click.echo(paragraphs(here(entry["about"]), width(), " " * HANGING))
         if not entries:
             say("  none")
     say("\nglm-mcp call TOOL --help tells more of a tool.")

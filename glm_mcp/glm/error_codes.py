@@ -21,6 +21,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.engines import errors as engine_errors
+from glm_mcp.glm.engines.errors import Row
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 
@@ -45,7 +46,7 @@ _PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
 
-CODES: dict[str, tuple[type[GLMError], Again, str, str]] = {
+CODES: dict[str, Row] = {
     # code: (error, again, what it means, what to do); the platform's error table, classes R W F C
     "500": (UpstreamError, Again.RETRY, "the service had an internal error", _FAULT),
     "401": (AuthError, Again.NEVER, "the API key is malformed or expired", _KEY),
@@ -115,7 +116,7 @@ def with_key_help(error: GLMError, said: str) -> GLMError:
 
 
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
-_STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
+_STATUS: dict[int, Row] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
     402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
@@ -147,7 +148,7 @@ _STATUS: dict[int, tuple[type[GLMError], Again, str, str]] = {
 
 
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
-_WORDS: tuple[tuple[re.Pattern[str], tuple[type[GLMError], Again, str, str]], ...] = (
+_WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
     (
         re.compile(r"modelcode|模型不存在", re.IGNORECASE),
         (InvalidRequest, Again.GONE, "the model does not exist", _MODEL),
@@ -163,7 +164,7 @@ _WORDS: tuple[tuple[re.Pattern[str], tuple[type[GLMError], Again, str, str]], ..
 )
 
 
-def by_words(said: str) -> tuple[type[GLMError], Again, str, str] | None:
+def by_words(said: str) -> Row | None:
     """What a 1210 or 1214 means by its words; None where they name a field."""
     return next((row for words, row in _WORDS if words.search(said)), None)
 
@@ -186,12 +187,7 @@ def from_response(
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    if name in {"1210", "1214"}:
-        words = by_words(said)
-    elif name not in CODES or name == str(status):
-        words = engine_errors.by_words(f"{sort} {name} {said}")
-    else:
-        words = None
+    words = _by_words(name, status, said, sort)
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
@@ -214,7 +210,15 @@ def from_response(
     )
 
 
-def _row(name: str | None, status: int) -> tuple[type[GLMError], Again, str, str]:
+def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None:
+    """What an answer means whose code says nothing, or nothing definite."""
+    if name in {"1210", "1214"}:
+        return by_words(said)
+    unknown = name not in CODES or name == str(status)
+    return engine_errors.by_words(f"{sort} {name} {said}") if unknown else None
+
+
+def _row(name: str | None, status: int) -> Row:
     """By the business code where it is a known one, else by the HTTP status."""
     row = CODES.get(name or "") or _STATUS.get(status)
     if row:

@@ -242,12 +242,7 @@ def write_body(
     if tokens and not (compatible and max_tokens is None):
         body["max_tokens"] = max(1, tokens)
     if request.temperature is not None:
-        if request.temperature < 0.005 and not compatible:
-            body["do_sample"] = (
-                False  # the API's own way to say "no chance"; 0 is refused by some of its docs
-            )
-        else:
-            body["temperature"] = round(min(max(request.temperature, 0.0), 1.0), 2)
+        body |= chance(request.temperature, compatible=compatible)
     form = response_format(request, dialect)
     if form:
         body["response_format"] = form
@@ -257,6 +252,13 @@ def write_body(
     for name in dialect.left_out:
         body.pop(name, None)
     return held.fill(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def chance(temperature: float, *, compatible: bool) -> dict[str, Any]:
+    """How much chance there is in an answer, from 0 to 1."""
+    if temperature < 0.005 and not compatible:
+        return {"do_sample": False}  # the API's own way to say "none"; 0 is refused by some of its docs
+    return {"temperature": round(min(max(temperature, 0.0), 1.0), 2)}
 
 
 def template_switch(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:

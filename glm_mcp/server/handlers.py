@@ -81,7 +81,7 @@ class Handlers:
         usage = self.usage(context)  # on the event loop, whose clock it reads
 
         def find() -> types.TextResourceContents | types.BlobResourceContents:
-            found = resources.read(uri, self.outputs(context), usage, self.glm.home)
+            found = resources.read(uri, self.outputs(context), usage, self.glm)
             if found.text is not None:
                 return types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))
             blob = base64.b64encode(found.data or b"").decode("ascii")

@@ -1,6 +1,6 @@
 """What can be read besides calling: the models, this process's usage, and what earlier calls kept.
 
-glm://models        every model card     glm://models/ID     one
+glm://models        every model card, as corrected by what the service did     glm://models/ID     one
 glm://usage         requests, tokens, errors and time by model, and how each fares at the moment
 glm://outputs       what is kept         glm://outputs/ID    a long result, a picture, drawn boxes
 """
@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glm_mcp.errors import NotFound, TooLong
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Kept, Outputs, is_kept
-from glm_mcp.registry import CARDS, CHAINS, Card, Endpoint, place
+from glm_mcp.registry import CARDS, CHAINS, Card, place
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
@@ -79,15 +80,15 @@ def listed(outputs: Outputs) -> list[Entry]:
     return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in outputs.list())]
 
 
-def read(uri: str, outputs: Outputs, usage: dict[str, Any], home: Endpoint) -> Resource:
+def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> Resource:
     """Raises NotFound for what is unknown or has expired, TooLong for what is read in pieces. Blocks."""
     if uri == MODELS:
-        return _json(uri, "models", {"models": [_card(c, home) for c in CARDS.values()], "chains": CHAINS})
+        return _json(uri, "models", {"models": [_card(c, glm) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
         card = CARDS.get(uri[len(MODELS) + 1 :])
         if card is None:
             raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
-        return _json(uri, card.id, _card(card, home))
+        return _json(uri, card.id, _card(card, glm))
     if uri == USAGE:
         return _json(uri, "usage", usage)
     if uri == OUTPUTS:
@@ -122,12 +123,18 @@ def _json(uri: str, name: str, value: Any) -> Resource:
     return Resource(uri, name, JSON, text=json.dumps(value, ensure_ascii=False, indent=1))
 
 
-def _card(card: Card, home: Endpoint) -> dict[str, Any]:
-    where = place(card.id, home)
+def _card(card: Card, glm: GLMClient) -> dict[str, Any]:
+    """A card as calls use it; `corrected`: what `doctor --live` found otherwise, with what this version expected."""
+    where, shipped, used = place(card.id, glm.home), asdict(card), asdict(glm.findings.corrected(card))
+    expected = {name: shipped[name] for name in used if used[name] != shipped[name]}
+    gone = glm.findings.gone(card.id)
+    marks: dict[str, Any] = {"expected": expected} if expected else {}
+    marks |= {"gone": gone} if gone else {}
     return {
-        **asdict(card),
+        **used,
         "tasks_left_out": sorted(card.tasks_left_out),
         "offered_at": where.name if where else None,
+        **({"corrected": {"asked": glm.findings.asked, **marks}} if marks else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -276,3 +277,16 @@ def test_redis_is_imported_only_where_it_is_named(tmp_path: Path) -> None:
     )
     ended = ran([COMMAND[0], "-c", look], environment(tmp_path / "home"), tmp_path)
     assert ended.stdout.strip() == "False", ended.stderr
+
+
+async def test_the_queues_of_callers_who_came_once_are_given_up(redis_url: str) -> None:
+    async with replicas(redis_url, 1) as (one,):
+        door = SharedAdmission(one.shared.connection, remembered=3)
+        before = len(asyncio.all_tasks())
+        async with door.admit(Caller("held", secrets.token_hex(8), at_once=1), unheard):
+            for n in range(20):
+                await once(door, Caller(f"caller {n}", secrets.token_hex(8), at_once=1))
+            await until(lambda: len(asyncio.all_tasks()) <= before + 4)
+        again = Caller("caller 0", secrets.token_hex(8), at_once=1)
+        await once(door, again)
+        assert (await door.standing(again)).running == 0

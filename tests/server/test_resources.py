@@ -11,12 +11,16 @@ import anyio
 import pytest
 from mcp import Client, types
 from mcp.shared.exceptions import MCPError
+from pydantic import SecretStr
 from support.connect import Connect
 from support.toolkit import fail, say
 
+from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.findings import Findings, Value
 from glm_mcp.registry import CARDS
 from glm_mcp.server.app import App, Folders
+from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +59,28 @@ async def test_every_model_is_there_with_its_limits_and_where_it_is_offered(conn
     drawing = whole["models"][-1]
     assert drawing["draws"]
     assert drawing["offered_at"] is None
+
+
+async def test_a_model_is_shown_as_the_service_was_found_and_what_differs_is_marked(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    facts: dict[str, dict[str, Value]] = {
+        "glm-4.7-flash": {"json_mode": False, "concurrency": 3, "tool_role": True},
+        "glm-4v-flash": {"gone": "the model does not exist (1211)"},
+    }
+    settings = Settings(base_url=sim.url, api_key=SecretStr(sim.key))
+    findings.save(folders.data, settings, Findings(facts, "2026-01-31T12:00:00Z"), {})
+    async with connect(app=App(settings, folders=folders)) as client:
+        models = {m["id"]: m for m in (await json_of(client, "glm://models"))["models"]}
+    talks = models["glm-4.7-flash"]
+    assert (talks["json_mode"], talks["concurrency"]) == (False, 3)
+    shipped = CARDS["glm-4.7-flash"]
+    assert talks["corrected"] == {
+        "asked": "2026-01-31T12:00:00Z",
+        "expected": {"json_mode": shipped.json_mode, "concurrency": shipped.concurrency},
+    }
+    assert models["glm-4v-flash"]["corrected"]["gone"] == "the model does not exist (1211)"
+    assert "corrected" not in models["glm-4.6v-flash"]
 
 
 @pytest.mark.parametrize(("mode", "code"), list(ERAS.items()))

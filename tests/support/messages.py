@@ -13,6 +13,7 @@ from pathlib import Path
 
 import glm_mcp
 from glm_mcp import errors
+from glm_mcp.server.http.auth.tokens import NAME_IS
 
 ROOT = Path(glm_mcp.__file__).parent
 ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, errors.GLMError)}
@@ -58,10 +59,6 @@ LABELS = (
     "blanks inside it",
     "installed",
     "unreadable",
-    "free",
-    "paid",
-    "video",
-    "functions",
     "yes",
     "no",
     "either",
@@ -166,6 +163,8 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
         wanted = given[1:2]
     elif name == "Tool" and tools:
         wanted = given[2:3]
+    elif name in {"Prompt", "Entry"} and "server" in path.parts:  # as `list` shows them
+        wanted = given[2:3] if name == "Prompt" else given[4:5]
     elif name in {"option", "argument"}:
         wanted = [keywords["help"]] if "help" in keywords and command else []
     else:
@@ -173,6 +172,8 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
     for argument in wanted:
         for text in texts(argument, scope):
             yield from text.split("\n")
+            if name == "Tool":  # `list` shows its first sentence
+                yield text.partition(". ")[0]
 
 
 def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
@@ -223,7 +224,7 @@ def _spoken(node: ast.AST, silent: set[ast.AST]) -> Iterator[str]:
 def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
     """What a function gives that only puts an advice together: its name ends in _help."""
     for node in ast.walk(function) if function.name.endswith("_help") else ():
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr | ast.IfExp):
             yield from texts(node.value, scope)
 
 
@@ -279,7 +280,7 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
 
 def all_messages() -> dict[str, list[str]]:
     """Those of the whole program but the simulator, which speaks as the service does."""
-    return {text: ["tables"] for text in CLICK + LABELS} | messages(
+    return {text: ["tables"] for text in (*CLICK, *LABELS, NAME_IS)} | messages(
         sorted(p for p in ROOT.rglob("*.py") if "simulator" not in p.parts)
     )
 

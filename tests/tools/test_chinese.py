@@ -40,6 +40,9 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
         ("It may be a, b. Did you mean b?", "可以是a, b。是不是 b？"),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
         ("nothing of ours", "nothing of ours"),
+        ("send the picture itself", "send the picture itself"),
+        ("12 calls, 3,400 tokens, 2 pictures, 61 s.", "12 次调用，3,400 token，2 张图，61 秒。"),
+        ("1 picture", "1 张图"),
         ("", ""),
     ],
 )
@@ -106,3 +109,33 @@ def test_no_line_of_the_help_is_wider_than_the_terminal(tmp_path: Path) -> None:
     shown = ran([*COMMAND, "--help"], env, tmp_path).stdout
     wide = [line for line in shown.splitlines() if sum(1 + (c > "\u2e7f") for c in line) > 80]
     assert wide == []
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("install",), "本机没有找到宿主程序"),
+        (("install", "codex"), "已添加 glm。\nCodex 会等此服务器就绪"),
+        (("install", "codex", "--remove"), "没有 glm；没有改动。"),
+        (("key", "--show"), "没有设置密钥。"),
+        (("key", "--remove"), "里没有密钥。"),
+        (("token", "list"), "里没有人持有令牌"),
+        (("models",), "思考可开关；免费；端点：zhipu, zai"),
+        (("list",), "  ocr(image)\n      逐字写出图片里的全部文字"),
+        (("doctor", "--live"), "用你的密钥最多发起 25 次小调用"),
+    ],
+)
+def test_what_a_command_prints_is_chinese_too(args: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = ran([*COMMAND, *args], environment(home, GLM_LANG="zh", COLUMNS="80"), tmp_path)
+    assert said in done.stdout + done.stderr
+
+
+def test_machine_output_stays_english(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", GLM_LANG="zh")
+    for args in (
+        ("models", "--format", "json"),
+        ("list", "--format", "json"),
+        ("doctor", "--format", "json"),
+    ):
+        assert not re.search("[\u4e00-\u9fff]", ran([*COMMAND, *args], env, tmp_path).stdout), args

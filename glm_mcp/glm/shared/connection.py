@@ -29,6 +29,7 @@ LEAVE_S = 1.0  # for what is given back at the end
 
 log = logging.getLogger(__name__)
 
+Hears = dict[str, Callable[[str], None]]
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -86,7 +87,7 @@ class Connection:
             ) from None
         self._redis = Redis.from_pool(pool)
         self._scripts: dict[str, Any] = {}
-        self._handlers: dict[str, Callable[[str], None]] = {}
+        self._handlers: Hears = {}
         self._changes: list[Callable[[], None]] = []
         self._runs: list[Run] = []
         self._leaves: list[Run] = []
@@ -102,16 +103,24 @@ class Connection:
         """`hear(words)` is called with every message of a kind, our own too. A kind is two words."""
         self._handlers[kind] = hear
 
-    def on_change(self, hear: Callable[[], None]) -> None:
-        """`hear()` is called when Redis is lost and when it is there again."""
-        self._changes.append(hear)
-
-    def spawn(self, run: Run, leave: Run) -> None:
-        """Runs it as long as `running` is entered; `leave` gives back what it holds, at the end."""
+    def add(self, hears: Hears, changed: Callable[[], None], run: Run, leave: Run) -> None:
+        """`hears`: as of `on`, by kind. `changed()` is called when Redis is lost and when it is there again. `run` runs as
+        long as `running` is entered; `leave` gives back what it holds, at the end.
+        """
+        self._handlers |= hears
+        self._changes.append(changed)
         self._runs.append(run)
         self._leaves.append(leave)
         if self._tasks is not None:
             self._tasks.start_soon(run)
+
+    def take_out(self, hears: Hears, changed: Callable[[], None], run: Run, leave: Run) -> None:
+        """What was added; its `run` has to end by itself."""
+        for kind in hears:
+            del self._handlers[kind]
+        self._changes.remove(changed)
+        self._runs.remove(run)
+        self._leaves.remove(leave)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

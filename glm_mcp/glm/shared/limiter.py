@@ -57,7 +57,7 @@ class SharedLimiter:
         self, shared: Connection, prefix: str, tag: str, start: int, ceiling: int | None = None
     ) -> None:
         self._shared, self._tag = shared, tag
-        self._start, self.ceiling = start, ceiling or CEILING
+        self._start, self.ceiling, self._open = start, ceiling or CEILING, True
         self._keys = [f"{prefix}:{tag}:{part}" for part in "qwls"] + [f"{prefix}:health"]
         self._others = _Others(start)
         self._share = start
@@ -72,10 +72,18 @@ class SharedLimiter:
         self._kept = -math.inf
         self._count = 0
         self._changed = anyio.Event()
-        for kind, hear in (("given", self._given_to), ("pause", self._paused), ("moved", self._moved)):
-            shared.on(f"{kind} {tag}", hear)
-        shared.on_change(self._up_or_down)
-        shared.spawn(self.run, self.leave)
+        hears = {f"given {tag}": self._given_to, f"pause {tag}": self._paused, f"moved {tag}": self._moved}
+        self._parts = (hears, self._up_or_down, self.run, self.leave)
+        shared.add(*self._parts)
+
+    def close(self) -> bool:
+        """Takes it out of its connection, where no call needs it; whether it did."""
+        if self._waiting or self._held or self._given or self._notes:
+            return False
+        self._open = False
+        self._changed.set()
+        self._shared.take_out(*self._parts)
+        return True
 
     @property
     def limit(self) -> int:
@@ -171,8 +179,8 @@ class SharedLimiter:
     # With Redis
 
     async def run(self) -> None:
-        """Speaks with Redis, for ever."""
-        while True:
+        """Speaks with Redis, until it is closed."""
+        while self._open:
             with anyio.move_on_after(max(0.0, self._due() - anyio.current_time())):
                 await self._changed.wait()
             self._changed = anyio.Event()
@@ -206,9 +214,8 @@ class SharedLimiter:
 
     async def _take(self) -> None:
         calls, self._new = self._new, []
-        args: list[str | int] = []
-        for call in calls:
-            args += [call.id, round((call.since + self._shared.ahead_s) * 1e6)]
+        ahead_s = self._shared.ahead_s
+        args = [word for c in calls for word in (c.id, round((c.since + ahead_s) * 1e6))]
         self._heard(calls, await self._ask("take", args))
 
     async def _keep(self) -> None:
@@ -315,9 +322,7 @@ class SharedLimiter:
                 call.on_position(place)
 
     def _learn_alone(self, grant: Grant | None) -> None:
-        if grant is None:
-            return
-        if grant.refused:
+        if grant is not None and grant.refused:
             self._share = max(1, min(self._share, grant.level // 2))
-        if grant.pause_s > 0:
+        if grant is not None and grant.pause_s > 0:
             self._pause(grant.pause_s)

@@ -273,7 +273,7 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     path = Path(text)
     if _MAGIC.search(text):
         return NotFound(
-            f"no file matches {text}{_where(path, sandbox)}",
+            f"no file matches {_where_help(text, path, sandbox)}",
             "Check the pattern; hidden files, and links that lead out of its folder, do not match.",
         )
     sandbox.check(path)
@@ -285,10 +285,10 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
         hint = "Its folder does not exist either: check the path."
     else:
         hint = "Check the path, or give an absolute one."
-    return NotFound(f"there is no file {text}{_where(path, sandbox)}", hint)
+    return NotFound(f"there is no file {_where_help(text, path, sandbox)}", hint)
 
 
-def _where(path: Path, sandbox: Sandbox) -> str:
+def _where_help(text: str, path: Path, sandbox: Sandbox) -> str:
     if sandbox.remote or path.is_absolute() or path.parts[:1] == ("~",):
-        return ""
-    return f" (working folder: {sandbox.cwd})"
+        return text
+    return f"{text} (working folder: {sandbox.cwd})"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from glm_mcp.server.callers.admission import (
+    REMEMBERED,
     Admitted,
     MemoryAdmission,
     OnPosition,
@@ -48,9 +49,10 @@ class _Call:
 
 
 class SharedAdmission:
-    """The limits of callers, over all replicas."""
+    """The limits of callers, over all replicas. `remembered`: callers beyond whom the queues that stand empty are forgotten."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
         self._connection = connection
         self._alone = MemoryAdmission()
         self._limiters: dict[str, SharedLimiter] = {}
@@ -116,6 +118,8 @@ class SharedAdmission:
         from glm_mcp.glm.shared.limiter import SharedLimiter
 
         if owner not in self._limiters:
+            if len(self._limiters) >= self._remembered:
+                self._limiters = {name: known for name, known in self._limiters.items() if not known.close()}
             prefix = f"glm:{{{owner}}}"
             self._limiters[owner] = SharedLimiter(self._connection, prefix, owner, at_once, at_once)
         limiter = self._limiters[owner]

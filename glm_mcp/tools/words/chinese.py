@@ -19,8 +19,9 @@ from glm_mcp.errors import GLMError
 Lang = Literal["zh", "en"]
 Failure = TypeVar("Failure", bound=GLMError)
 DEPTH = 3  # texts within texts
-TELLING = 20  # characters of a pattern
+TELLING = 18  # characters of a pattern
 LONGEST = 2_000  # characters of what is looked up; no text of ours has as many, and each is held against all patterns
+COUNTED = re.compile(r"\{1\} (?:pictures?|calls|tokens|at once|or more|differ)\b")
 # Between the parts that a text is put together from.
 PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
 
@@ -49,8 +50,10 @@ def _templates() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{\d+\}", english)
-    return re.compile("(.*?)".join(map(re.escape, pieces)), re.DOTALL)
+    first, *pieces = re.split(r"\{\d+\}", english)
+    # Two words of ours end many a sentence of somebody else.
+    begins = "([0-9,]+)" if COUNTED.match(english) else "(.*?)"
+    return re.compile(re.escape(first) + begins + "(.*?)".join(map(re.escape, pieces)), re.DOTALL)
 
 
 def in_chinese(text: str, depth: int = DEPTH) -> str:
