@@ -33,7 +33,8 @@ def png(image: Image.Image) -> Encoded:
     colours = image.getcolors(256) if image.mode == "RGB" else None
     if colours is not None:
         image = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)  # exact for so few
-    return Encoded(_written(image, "PNG"), "image/png", image.size)
+    # Without the profile that it came with: it is applied, or was of no use, and some readers refuse a large one.
+    return Encoded(_written(image, "PNG", icc_profile=None), "image/png", image.size)
 
 
 def jpeg(image: Image.Image, quality: int = _QUALITIES[0], *, sharp: bool = False) -> Encoded:

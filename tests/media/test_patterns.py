@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import time
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +18,16 @@ import pytest
 
 from glm_mcp.errors import GLMError
 from glm_mcp.media.charset import declaration, decode
+from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
+from glm_mcp.media.documents.markdown import table_job
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import expand
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.boxes import parse_boxes
@@ -34,6 +38,17 @@ MILLION = 1_000_000
 
 
 _SCAN = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # of a JPEG, to where its pixels begin
+
+
+def _package(packed: tuple[str, bytes]) -> Any:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(*packed)
+    return detect(out.getvalue())
+
+
+def _cells(text: str) -> Any:
+    return table_job(io.BytesIO(text.encode()), {"name": "a.csv"})
 
 
 def _json(text: str) -> Any:
@@ -61,6 +76,25 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "breaks after a drive": (tidy, "C:\t" + "\r" * MILLION),
     "blanks in Markdown": (tidy, "[](" + " " * 4_990),
     "a line of digits": (times_in, "1" * MILLION),
+    **{
+        f"{unit!r} in {name}": (_package, (name, unit * (MILLION // len(unit))))
+        for name, unit in (
+            ("[Content_Types].xml", b"wordprocessingml."),
+            ("[Content_Types].xml", b"ms-visio."),
+            ("_rels/.rels", b'Target="a/'),
+            ("_rels/.rels", b'/officeDocument"'),
+            ("_rels/.rels", b'/officeDocument"Target="'),
+            ("_rels/.rels", b'Target="' + b"a" * 100),
+        )
+    },
+    "definitions before the first element": (
+        detect,
+        b"<!--" + b"a" * 17_000 + b"-->" + b"<!>" * (MILLION // 3),
+    ),
+    "open definitions": (detect, b"<!--" + b"a" * 17_000 + b"-->" + b"<![>" * (MILLION // 4)),
+    "blanks before the first element": (detect, b"<!-- -->" + b" <?a?>" * (MILLION // 6) + b"<!--"),
+    "beginnings of an age plugin's key": (secret_in, "AGE-PLUGIN-" * 23_000),
+    "a table with one long row": (_cells, "a\n" * 20_000 + "," * 20_000 + "x\n"),
     "boxes of digits": (_boxes, "1" * 100_000),
     "boxes of brackets": (_boxes, "[1," * 100_000),
     "fences": (first_fence, "```" * 100_000),

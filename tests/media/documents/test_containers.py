@@ -116,6 +116,20 @@ def test_what_an_archive_holds_beyond_measure_or_broken_is_named_and_the_rest_re
     assert bad.startswith("left out, files that cannot be read: bad.docx (bad.docx is")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_file_of_an_archive_is_named_and_the_rest_read(method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("good.txt", "words")
+        archive.writestr("bad.txt", "other words, " * 300)
+    data = bytearray(out.getvalue())
+    start = data.index(b"bad.txt") + len(b"bad.txt") + 10 * (method == zipfile.ZIP_LZMA)
+    data[start : start + 12] = b"\xff" * 12
+    facts, _ = zip_job(io.BytesIO(bytes(data)), {"name": "a.zip"})
+    assert facts["pages"][0][2].endswith("words")
+    assert facts["notes"] == ["left out, files that cannot be unpacked: bad.txt"]
+
+
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x05\x06" + bytes(18)])
 def test_a_broken_or_empty_archive_is_refused_with_what_to_do(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.zip is (?:cut off or damaged|an empty archive)"):
