@@ -189,7 +189,8 @@ _NEEDED = re.compile(
     "|(?<=[\u2200-\u22ff\u2a00-\u2aff\u3001\u3002\uff01\uff0c\uff0e\uff1a\uff1b\uff1f])[\ufe00\ufe01]"
     f"|(?<=[\u1000-\u109f])\ufe00|(?<=[{_MONGOLIAN}])[\u180b-\u180d\u180f]|(?<=[{_MONGOLIAN}])\u180e(?=[{_MONGOLIAN}])"
 )
-_HIDDEN_RUN = re.compile(f"[{_HIDDEN}]+")
+# A run of them that is not needed as it is; in emoji nearly every run is, and each look at one costs microseconds.
+_HIDDEN_RUN = re.compile(f"(?<![{_HIDDEN}])(?!(?:{_NEEDED.pattern})+(?![{_HIDDEN}]))[{_HIDDEN}]+")
 _LEADING_HIDDEN = re.compile(f"\\A[{_HIDDEN}]+")
 _HIDDEN_CHARACTER = re.compile(f"[{_HIDDEN}]")
 _MARK = re.compile(f"[{_MARKS}]")

@@ -93,6 +93,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     ),
     "open definitions": (detect, b"<!--" + b"a" * 17_000 + b"-->" + b"<![>" * (MILLION // 4)),
     "blanks before the first element": (detect, b"<!-- -->" + b" <?a?>" * (MILLION // 6) + b"<!--"),
+    "families of emoji": (
+        plain,
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f\u200d\U0001f525" * 400_000,
+    ),
     "beginnings of an age plugin's key": (secret_in, "AGE-PLUGIN-" * 23_000),
     "a table with one long row": (_cells, "a\n" * 20_000 + "," * 20_000 + "x\n"),
     "boxes of digits": (_boxes, "1" * 100_000),
