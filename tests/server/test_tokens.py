@@ -177,6 +177,8 @@ async def test_a_change_is_seen_and_a_half_written_file_leaves_the_old_in_force(
     for end in (len(ada) + 3, len(ada) + 16, len(whole) - 10):
         path.write_text(whole[:end], encoding="utf-8")
         assert await names(file, time) == ["ada"], whole[:end]
+    path.write_text("a = " + "[" * 3_000, encoding="utf-8")
+    assert await names(file, time) == ["ada"]
     assert "stay in force" in caplog.text
     assert digest("") not in caplog.text
     write(path, whole)
@@ -224,6 +226,7 @@ async def test_a_file_that_others_may_write_is_not_taken_and_one_that_they_may_r
         ("[people.ada]\n", "people"),
         ("tokens = 1\n", "no table"),
         ("[tokens\n", "cannot be used"),
+        ("a = " + "[" * 3_000 + "]" * 3_000, "nested too deeply"),
     ],
 )
 def test_a_wrong_file_is_told_at_the_start_with_what_is_wrong(text: str, why: str, path: Path) -> None:

@@ -8,6 +8,7 @@ Every start pays for what is done here: some 220 `stat`, a listing and a digest,
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 try:
@@ -122,13 +123,13 @@ def own_folders(platform: str, env: dict[str, str]) -> tuple[str, str] | None:
 def settings_of(path: str, *, must_be: bool) -> str | None:
     """The text of a settings file without its secrets; None when it cannot be read."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read(_SETTINGS_BYTES + 1)
+        with open(path, encoding="utf-8-sig", opener=_at_once) as file:
+            text = file.read(_SETTINGS_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
     except FileNotFoundError:
         return None if must_be else ""
     except (OSError, UnicodeDecodeError):
         return None
-    if len(text) > _SETTINGS_BYTES:
+    if text is None or len(text) > _SETTINGS_BYTES:
         return None
     lines = []
     for line in text.splitlines():
@@ -137,6 +138,11 @@ def settings_of(path: str, *, must_be: bool) -> str | None:
         if shown(word, value):
             lines.append(f"{word}={shown(word, value)}")
     return "\n".join(lines)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting for whoever may write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def shown(name: str, value: str) -> str:

@@ -43,6 +43,13 @@ def asked(env: dict[str, str], cwd: Path, text: str, *args: str) -> list[str]:
     return sorted(done.stdout.splitlines())
 
 
+@posix
+def test_a_pipe_in_the_place_of_the_settings_file_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = ran([*COMMAND, "--env-file", str(tmp_path / "pipe")], environment(tmp_path), tmp_path, input="")
+    assert "does not exist" in done.stderr
+
+
 @pytest.mark.parametrize("version", [*VERSIONS, MODERN])
 def test_every_list_is_answered_before_the_program_is_loaded_as_the_loaded_program_does(
     version: str, tmp_path: Path

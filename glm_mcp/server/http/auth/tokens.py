@@ -213,6 +213,8 @@ def _read(path: Path, seen: _Seen | None) -> tuple[_Seen | None, Holders | None,
         return None, None, ""
     except OSError as error:
         return (0, 0, 0, 0), None, error.strerror or "it cannot be read"
+    except RecursionError:
+        return now, None, "it is nested too deeply"
     except ValueError as error:  # also of TOML and UTF-8
         return now, None, one_line(str(error))[:200]
 
