@@ -52,6 +52,7 @@ sys.argv[1:] = arguments
 gc.enable()
 runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
 """
+START_S = 50  # for the libraries to be loaded, once; no command's own time
 one_at_a_time = threading.Lock()
 
 
@@ -109,8 +110,9 @@ def forked(
             os.close(number)
         written = threads.submit(_write, into, text)
         said = [threads.submit(_read, number) for number in (out, err)]
-        starter.settimeout(limit_s)
+        starter.settimeout(START_S)
         pid = int(starter.recv(100))
+        starter.settimeout(limit_s)
         try:
             code = int(starter.recv(100))
         except TimeoutError:
