@@ -75,8 +75,8 @@ def _read(html: str, *, scripted: bool) -> str:
     fill_in(soup, hidden)
     for element in soup.find_all(True):
         gone = element.name in _GONE and not (scripted and element.name == "noscript")
-        if not element.decomposed and (gone or hidden(element)):
-            element.decompose()
+        if gone or hidden(element):
+            element.extract()  # what lies in it stays as it is and may be taken out of it; whether it is decomposed is a search
     if soup.head is not None:
         soup.head.decompose()
     for drawing in soup.find_all("svg"):
