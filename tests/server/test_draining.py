@@ -54,11 +54,11 @@ def stopping(
 def test_a_call_that_runs_comes_to_its_end_while_new_ones_are_told_to_come_again(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    sim.queue(Fault("slow_first_byte", seconds=3 * slowness()))
+    sim.queue(Fault("slow_first_byte", seconds=min(15.0, 3 * slowness())))
     with stopping(sim, tmp_path, 30, GLM_FALLBACK="0") as (url, process, call):
         until(lambda: ready(url).status_code == 503)
         assert "being stopped" in ready(url).json()["missing"]["server"]
-        assert "glm_mcp_stopping 1.0" in httpx.get(f"{url}/metrics", trust_env=False).text
+        assert "glm_mcp_stopping 1.0" in httpx.get(f"{url}/metrics", trust_env=False, timeout=LIMIT_S).text
         refused = asked(url)
         assert refused["isError"] is True
         assert said(refused).startswith("network: this server is being stopped, and takes no new calls")
@@ -99,7 +99,7 @@ def test_where_nothing_runs_it_waits_for_nothing(sim: Simulator, tmp_path: Path)
 def test_of_several_replicas_one_that_stops_lets_the_balancer_find_another(
     sim: Simulator, tmp_path: Path, redis_url: str
 ) -> None:
-    sim.queue(Fault("slow_first_byte", seconds=3 * slowness()))
+    sim.queue(Fault("slow_first_byte", seconds=min(15.0, 3 * slowness())))
     with stopping(sim, tmp_path, 30, GLM_REDIS_URL=redis_url) as (url, process, call):
 
         def closed() -> bool:
