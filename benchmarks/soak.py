@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,11 +165,7 @@ class Served:
         return found | {
             "sockets": opened.pop("socket", 0),
             "handles": sorted(opened.elements()),
-            "processes": [
-                p
-                for p in _processes(f"TMPDIR={self.temp}")
-                if p != pid and not _is_clean_process(p, server=pid)
-            ],
+            "processes": _jobs(_processes(f"TMPDIR={self.temp}"), server=pid),
             "temporary": sorted(p.name for p in self.temp.rglob("*")),
             "half": sorted(p.name for p in self.folder.rglob("*.part")),
             "upstream": [
@@ -208,14 +204,30 @@ def _processes(setting: str) -> list[int]:
     return found
 
 
-def _is_clean_process(pid: int, *, server: int) -> bool:
-    """Whether it is the one that the server keeps to fork workers from, and not one of these."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        parent = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-    except OSError:  # it has ended
-        return False
-    return b"worker_forks" in words and int(parent) == server
+def _jobs(pids: list[int], *, server: int) -> list[int]:
+    """What is left of a server's processes without itself, the one that workers are forked from, and one worker that waits
+    for a job, whose input is still that process's, nothing.
+    """
+    clean = {p for p in pids if _parent(p) == server and b"worker_forks" in _file(p, "cmdline")}
+    waiting = [p for p in pids if _parent(p) in clean and _input(p) == os.devnull][:1]
+    return [p for p in pids if p != server and p not in clean and p not in waiting]
+
+
+def _parent(pid: int) -> int:
+    words = _file(pid, "stat").rpartition(b")")[2].split()
+    return int(words[1]) if words else 0
+
+
+def _input(pid: int) -> str:
+    with suppress(OSError):  # it has ended
+        return str(Path(f"/proc/{pid}/fd/0").readlink())
+    return ""
+
+
+def _file(pid: int, name: str) -> bytes:
+    with suppress(OSError):  # it has ended
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    return b""
 
 
 async def soak(way: str, seconds: float, seed: int) -> Tally:

@@ -289,4 +289,6 @@ async def test_the_queues_of_callers_who_came_once_are_given_up(redis_url: str) 
             await until(lambda: len(asyncio.all_tasks()) <= before + 4)
         again = Caller("caller 0", secrets.token_hex(8), at_once=1)
         await once(door, again)
-        assert (await door.standing(again)).running == 0
+        with anyio.fail_after(30):
+            while (await door.standing(again)).running:  # noqa: ASYNC110 - its place is given back by the way
+                await anyio.sleep(0.01)
