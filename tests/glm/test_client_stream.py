@@ -14,6 +14,7 @@ from support.busy import slowness, within
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
 from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import CHARS_MAX
@@ -146,23 +147,31 @@ async def test_a_text_is_put_together_from_any_pieces(sim: Simulator) -> None:
     assert "".join(heard) == "".join(pieces)
 
 
+class Opened(httpx.AsyncBaseTransport):
+    """The network, which counts the connections that are opened."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._network = Pools(None, secure=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions = {**request.extensions, "trace": self._hears}
+        return await self._network.handle_async_request(request)
+
+    async def _hears(self, name: str, _: dict[str, Any]) -> None:
+        self.count += name == "connection.connect_tcp.complete"
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
+
+
 async def test_a_second_call_uses_the_connection_of_the_first(sim: Simulator) -> None:
-    opened: list[str] = []
-
-    async def note(name: str, info: dict[str, Any]) -> None:
-        if name == "connection.connect_tcp.complete":
-            opened.append(name)
-
-    async with client_of(sim) as client:
-        http, _ = await client.transport.client(sim.url)
-        http.event_hooks["request"].append(lambda r: _trace(r, note))
+    opened = Opened()
+    async with client_of(sim, transport=Transport(opened)) as client:
         for _ in range(3):
             await ask(client)
-    assert len(opened) == 1
-
-
-async def _trace(request: Any, note: Any) -> None:
-    request.extensions["trace"] = note
+    assert len(sim.received) == 3
+    assert opened.count == 1
 
 
 def streaming(*pieces: bytes | Exception, kind: str = "text/event-stream") -> Transport:

@@ -47,17 +47,21 @@ LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked;
 
 
 class Transport:
-    """Builds and closes the shared `httpx.AsyncClient`. `mount` replaces the network, for tests."""
+    """Builds and closes the connections to each host. `mount` replaces the network, for tests.
+
+    They are used without a client of httpx above them: nothing is to be redirected, and a cookie of the service, or of what
+    stands before it, would tie one caller's requests to another's.
+    """
 
     def __init__(self, mount: httpx.AsyncBaseTransport | None = None) -> None:
         self._mount = mount
-        self._clients: dict[tuple[bool, Proxy | None], httpx.AsyncClient] = {}
-        self._ways: dict[tuple[str, str], tuple[httpx.AsyncClient, Proxy | None]] = {}
+        self._built: dict[tuple[bool, Proxy | None], httpx.AsyncBaseTransport] = {}
+        self._ways: dict[tuple[str, str], tuple[httpx.AsyncBaseTransport, Proxy | None]] = {}
         self._building = anyio.Lock()
         self._reached: set[str] = set()
 
-    async def client(self, url: str) -> tuple[httpx.AsyncClient, Proxy | None]:
-        """The client for this address, and the proxy that it goes through.
+    async def _way(self, url: str) -> tuple[httpx.AsyncBaseTransport, Proxy | None]:
+        """The connections for this address, and the proxy that it goes through.
 
         Raises ConfigError when the environment names a proxy or certificates that cannot be used, or the URL is none.
         """
@@ -68,11 +72,11 @@ class Transport:
                 async with self._building:
                     proxy = proxy_for(url)
                     secure = parts.scheme == "https"
-                    if (secure, proxy) not in self._clients:
+                    if (secure, proxy) not in self._built:
                         # Reading the certificates takes some 30 ms.
                         built = await anyio.to_thread.run_sync(self._build, proxy, secure)
-                        self._clients[secure, proxy] = built
-                    self._ways[host] = self._clients[secure, proxy], proxy
+                        self._built[secure, proxy] = built
+                    self._ways[host] = self._built[secure, proxy], proxy
         except ValueError as error:
             raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
         return self._ways[host]
@@ -83,18 +87,16 @@ class Transport:
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
-        client, proxy = await self.client(url)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        way, proxy = await self._way(url)
         answer = _Answer()
         try:
-            async with (
-                mapped(url, proxy) as sent,
-                client.stream(
-                    "GET" if body is None else "POST", url, content=body, headers=headers
-                ) as response,
-            ):
-                self._reached.add(urlsplit(url).netloc)
-                await answer.read(response, sent, on_event)
+            async with mapped(url, proxy) as sent:
+                response = await way.handle_async_request(_request(url, key, body))
+                try:
+                    self._reached.add(urlsplit(url).netloc)
+                    await answer.read(response, sent, on_event)
+                finally:
+                    await response.aclose()
         except GLMError as error:
             named = error.request_id or clean(answer.request_id or "", ID_CHARS) or None
             # A service may repeat the key in its own words.
@@ -105,33 +107,35 @@ class Transport:
         """Whether this process has had an answer from this host."""
         return urlsplit(url).netloc in self._reached
 
-    def _build(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncClient:
-        from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-        import httpx
-
-        from glm_mcp.glm.network.connect import CONNECT_S
+    def _build(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncBaseTransport:
         from glm_mcp.glm.network.pools import Pools
 
-        return httpx.AsyncClient(
-            # A cookie of the service, or of what stands before it, would tie one caller's requests to another's.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            transport=self._mount or Pools(proxy, secure=secure),
-            trust_env=False,  # what it names has been read
-            timeout=httpx.Timeout(READ_S, connect=CONNECT_S, pool=None),
-            headers={
-                "User-Agent": "glm-flash-mcp",
-                "Accept-Language": "en-US,en",
-                "Accept-Encoding": ENCODINGS,
-            },
-            follow_redirects=False,
-        )
+        return self._mount or Pools(proxy, secure=secure)
 
     async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+        for way in self._built.values():
+            await way.aclose()
+        self._built.clear()
         self._ways.clear()
+
+
+def _request(url: str, key: str | None, body: bytes | None) -> httpx.Request:
+    import httpx
+
+    from glm_mcp.glm.network.connect import CONNECT_S
+
+    headers = {
+        "Accept": "*/*",
+        "User-Agent": "glm-flash-mcp",
+        "Accept-Language": "en-US,en",
+        "Accept-Encoding": ENCODINGS,
+        "Content-Type": "application/json",
+    }
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
+    times = {"connect": CONNECT_S, "read": READ_S, "write": READ_S, "pool": None}
+    return httpx.Request(
+        "GET" if body is None else "POST", url, content=body, headers=headers, extensions={"timeout": times}
+    )
 
 
 class _Answer:
