@@ -93,6 +93,16 @@ class Client:
             return body
         return next(line[6:] for line in reversed(body.splitlines()) if line.startswith(b"data: "))
 
+    async def end(self) -> None:
+        """Ends its session, of an older version."""
+        assert self._reader
+        assert self._writer
+        self._writer.write(
+            f"DELETE /mcp HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Mcp-Session-Id: {self.session}\r\nMCP-Protocol-Version: {self.version}\r\n\r\n".encode()
+        )
+        await self._answer()
+
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -126,6 +136,10 @@ class HTTPServer:
         """The CPU time that it has used (Linux)."""
         words = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def handles(self) -> int:
+        """How many files and sockets it has open (Linux)."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def __enter__(self) -> Self:
         return self

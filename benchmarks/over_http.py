@@ -1,7 +1,7 @@
 """The server over HTTP: throughput, many calls at once, memory of a large argument, cancelling, start; against a bare SDK
 tool that posts the same, in one run, as ratios.
 
-    python benchmarks/over_http.py [--only chat,many,stdio,memory,cancel,start] [--rounds 5]
+    python benchmarks/over_http.py [--only chat,many,stdio,memory,cancel,lasting,start] [--rounds 5]
 
 Exit status 1 when a target is missed. On a machine that does other work the wall times of one round say little: the ratio
 of CPU times, printed beside each, is steady.
@@ -22,12 +22,13 @@ from collections.abc import Callable
 import stdio
 from http_wire import MODERN, Canned, Client, HTTPServer, bare, ours
 from server import CALLS, many
-from watch import Memory
+from watch import Memory, tree_bytes
 
 from glm_mcp.simulator import Fault, Simulator
 
 CONNECTIONS, CHATS = 16, 640
 AT_ONCE = 200
+LASTING, CALLS_EACH = 500, 4  # sessions, and calls in each
 ERAS = (MODERN, "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 BARE_PORT = 18_765
 missed = 0
@@ -159,6 +160,48 @@ async def cancelling() -> None:
                     other.close()
 
 
+async def lasting() -> None:
+    """Calls and sessions of every version, over and over: what is held after a tenth of them, half and all."""
+    with Canned() as up, ours(up.env) as server:
+        await _sessions(server, LASTING // 10)
+        idle, handles = tree_bytes(server.process.pid), await _settled(server, 0)
+        for part in (1, 2):
+            await _sessions(server, LASTING // 2)
+            held, left = tree_bytes(server.process.pid), await _settled(server, handles)
+            what = f"{part * LASTING // 2 * CALLS_EACH} calls in {part * LASTING // 2} sessions"
+            print(
+                f"     after {what}: {held / 1e6:.1f} MB, after the first {idle / 1e6:.1f}; {left} handles, {handles}"
+            )
+        verdict(f"memory after {what}", (held - idle) / 1e6, 3.0, unit=" MB more")
+        verdict(f"handles after {what}", left - handles, 0, unit=" more")
+
+
+async def _sessions(server: HTTPServer, number: int) -> None:
+    numbers = iter(range(number))
+
+    async def some() -> None:
+        for n in numbers:
+            version = ERAS[n % len(ERAS)]
+            client = await server.opened(version)
+            for _ in range(CALLS_EACH):
+                await client.chat("hello")
+            if version != MODERN:
+                await client.end()
+            client.close()
+
+    await asyncio.gather(*(some() for _ in range(CONNECTIONS)))
+
+
+async def _settled(server: HTTPServer, most: int) -> int:
+    """Its handles, once it has seen that its clients are gone."""
+    for _ in range(20):
+        found = server.handles()
+        if found <= most:
+            break
+        await asyncio.sleep(0.1)
+    return found
+
+
 async def _start(make: HTTPServer) -> float:
     with make as server:
         (await server.opened()).close()
@@ -184,6 +227,7 @@ def main() -> int:
         "stdio": over_stdio,
         "memory": lambda _: asyncio.run(memory()),
         "cancel": lambda _: asyncio.run(cancelling()),
+        "lasting": lambda _: asyncio.run(lasting()),
         "start": lambda n: asyncio.run(starts(n)),
     }
     parser = argparse.ArgumentParser()

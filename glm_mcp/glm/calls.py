@@ -13,7 +13,7 @@ from glm_mcp.registry import Card, Endpoint
 
 Inline = Callable[[Part], Awaitable[Part]]
 OnEvent = Callable[[dict[str, Any]], None]
-Post = Callable[[Endpoint, str, bytes, OnEvent], Awaitable[None]]
+Post = Callable[[Endpoint, str, bytes, OnEvent], Awaitable[str | None]]
 Cut = Literal["max_tokens", "window", "repetition", "service", "deadline"]
 
 

@@ -84,10 +84,11 @@ class ChatCall:
             self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
         reader = _Reader(self, card, on_begin)
         try:
-            await self.post(where, "/chat/completions", body, reader.on_event)
+            ident = await self.post(where, "/chat/completions", body, reader.on_event)
         except Repetition as loop:
             return await in_thread(self._cut_loop, reader.draft, card, loop)
         draft, broken = reader.draft, reader.broken
+        draft.request_id = draft.request_id or ident
         if draft.chars > LARGE:
             answer = await in_thread(self._judge, draft, card, broken, tokens)
         else:

@@ -310,9 +310,9 @@ class GLMClient:
             raise no_model(chain[0], [r for r in reasons.values() if r])
         return [c for c in able if not self.gone(c.id)] or able
 
-    async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> None:
+    async def _post(self, where: Endpoint, path: str, body: bytes, on_event: OnEvent) -> str | None:
         try:
-            await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
+            return await self.transport.post(f"{where.url}{path}", self.settings.key, body, on_event)
         except GLMError as error:
             raise with_key_help(error, self.key_help) from error.__cause__
 

@@ -190,7 +190,7 @@ class App:
             return ""
         # The guard has found that Host to be a name of this server; nobody but who sent it is told.
         host = context.request.headers.get("host", "")
-        return self.settings.public_url or f"{context.request.scope['scheme']}://{host}"
+        return self.settings.public_url or f"{context.request.scope.get('scheme', 'http')}://{host}"
 
     def tools_of(self, caller: Caller) -> list[Tool]:
         """The tools that a caller may use."""

@@ -213,11 +213,15 @@ async def test_a_stream_is_known_by_its_type_in_any_letters() -> None:
         assert (await ask(client, model=T)).text == "one"
 
 
-async def test_a_text_may_be_cut_within_a_character() -> None:
-    whole = event("世界 👩‍👩‍👧", "stop") + DONE
-    transport = streaming(*(whole[i : i + 1] for i in range(len(whole))))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_stream_may_be_cut_anywhere_and_its_lines_end_in_any_way(end: bytes, size: int) -> None:
+    whole = b": a comment\n\nid: 1\nevent: word\nretry: 5\ndata:\n\n" + event("世界 👩‍👩‍👧", "stop") + DONE
+    whole = whole.replace(b'"choices": ', b'"choices":\ndata: ').replace(b"\n", end)
+    transport = streaming(*(whole[i : i + size] for i in range(0, len(whole), size)))
     async with client_of(transport=transport) as client:
-        assert (await ask(client, model=T)).text == "世界 👩‍👩‍👧"
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("世界 👩‍👩‍👧", 1)
 
 
 @pytest.mark.parametrize("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])

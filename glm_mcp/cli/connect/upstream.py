@@ -29,6 +29,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
     UpstreamError,
 )
+from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.text import clean
 
@@ -102,11 +103,10 @@ class Upstream:
     async def _messages(self, response: httpx.Response) -> AsyncIterator[Message]:
         with self._failing():
             if response.headers.get("content-type", "").startswith("text/event-stream"):
-                from httpx_sse import EventSource
-
-                async for event in EventSource(response).aiter_sse():
-                    if event.data:
-                        yield await self._read(event.data)
+                events = Events()
+                async for piece in response.aiter_bytes():
+                    for data in events.feed(piece):
+                        yield await self._read(data)
                 return
             body = await response.aread()
         if body:

@@ -19,7 +19,6 @@ from glm_mcp.glm.network.proxy import Proxy
 from glm_mcp.glm.network.together import Together
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
-POOL = 4  # connections of one pool, which looks through them, and through all that wait, for each request
 KEEP_S = 30.0  # an idle connection
 
 
@@ -27,19 +26,15 @@ class ProxyUnreached(httpx.ProxyError):
     """Nobody answers at the proxy's address."""
 
 
-class Connections(httpx.AsyncHTTPTransport):
-    """A small pool of connections for one way. `context`: for TLS with the service, False without; `greeted`: for TLS with a
-    proxy that wants it.
+class Connection(httpx.AsyncHTTPTransport):
+    """One connection, opened anew where it was closed. `context`: for TLS with the service; `greeted`: for TLS with a proxy
+    that wants it.
     """
 
-    def __init__(
-        self, proxy: Proxy | None, context: ssl.SSLContext | bool, greeted: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, greeted: ssl.SSLContext | None) -> None:
         self._proxy = proxy
         through = httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=greeted) if proxy is not None else None
-        # httpcore keeps the place of a connection whose greeting with a SOCKS proxy was cancelled.
-        most = None if proxy is not None and proxy.socks else POOL
-        limits = httpx.Limits(max_connections=most, max_keepalive_connections=POOL, keepalive_expiry=KEEP_S)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=KEEP_S)
         super().__init__(verify=context, proxy=through, limits=limits, trust_env=False)
         self._pool._network_backend = Together()  # noqa: SLF001 - httpx hands none on
 

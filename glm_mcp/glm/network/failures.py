@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,8 +25,8 @@ class Sent:
         self.out = False
 
 
-@asynccontextmanager
-async def mapped(url: str, proxy: Proxy | None = None) -> AsyncIterator[Sent]:
+@contextmanager
+def mapped(url: str, proxy: Proxy | None = None) -> Iterator[Sent]:
     """Turns httpx's errors into ours; `sent.out` says what is known about the request when one is raised."""
     import httpx
 

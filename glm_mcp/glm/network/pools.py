@@ -1,88 +1,83 @@
-"""The connections of one way, kept in many small pools.
+"""The connections of one way, each in a pool of its own.
 
 Imported where a connection is made, since httpx takes long to load.
 """
 
 from __future__ import annotations
 
-import math
+import ssl
 from collections.abc import AsyncIterator
 
 import anyio
 import httpx
 
-from glm_mcp.glm.network.connect import KEEP_S, POOL, Connections, certificates
+from glm_mcp.glm.network.connect import KEEP_S, Connection, certificates
 from glm_mcp.glm.network.proxy import Proxy
-
-POOLS = 64  # beyond 256 requests at once they wait in these; the limiter is what limits
 
 
 class Pools(httpx.AsyncBaseTransport):
-    """Many small pools for one way, over one TLS context, whose certificates take some 30 ms to read. At 200 requests at once
-    one pool would take 12 to 34 ms of CPU for each.
+    """As many connections as there are requests at once, over one TLS context, whose certificates take some 30 ms to read. A
+    pool looks through all that it has, twice a request: one for all would take 12 to 34 ms of CPU for each of 200.
 
     `secure`: for https addresses. Raises ConfigError: certificates that the environment names cannot be read.
     """
 
     def __init__(self, proxy: Proxy | None, *, secure: bool) -> None:
         self._proxy = proxy
-        self._context = certificates() if secure else False
+        # One that nobody uses: for each connection without it another would be made.
+        self._context = certificates() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._greeted = certificates() if proxy is not None and proxy.url.startswith("https:") else None
-        self._pools: list[_Pool] = []
+        self._idle: list[
+            tuple[float, Connection]
+        ] = []  # and since when; the last is the first to be used again
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        now = anyio.current_time()
-        pool = next((p for p in self._pools if p.busy < POOL), None)
-        if pool is None and len(self._pools) < POOLS:
-            pool = _Pool(Connections(self._proxy, self._context, self._greeted))
-            self._pools.append(pool)
-        pool = pool or min(self._pools, key=lambda p: p.busy)
-        pool.busy += 1
-        # The first are used first: the last is the first to fall idle, and nobody else would close its connections.
-        if not self._pools[-1].busy and now - self._pools[-1].idle > KEEP_S:
-            await self._pools.pop().connections.aclose()
+        if self._idle:
+            _, connection = self._idle.pop()
+        else:
+            connection = Connection(self._proxy, self._context, self._greeted)
         try:
-            response = await pool.connections.handle_async_request(request)
+            await self._close_old()
+            response = await connection.handle_async_request(request)
         except BaseException:
-            pool.leave()
+            # httpcore keeps the place of one whose way through a proxy failed or was cancelled.
+            with anyio.CancelScope(shield=True):
+                await connection.aclose()
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous transport
-        response.stream = _Answer(response.stream, pool)
+        response.stream = _Answer(response.stream, self, connection)
         return response
 
+    def rests(self, connection: Connection) -> None:
+        """The answer has been read, or nobody wants it any more."""
+        self._idle.append((anyio.current_time(), connection))
+
+    async def _close_old(self) -> None:
+        while self._idle and anyio.current_time() - self._idle[0][0] > KEEP_S:
+            _, connection = self._idle.pop(0)
+            await connection.aclose()
+
     async def aclose(self) -> None:
-        for pool in self._pools:
-            await pool.connections.aclose()
-        self._pools.clear()
-
-
-class _Pool:
-    """One pool, the requests that it has, and since when it has had none."""
-
-    def __init__(self, connections: Connections) -> None:
-        self.connections = connections
-        self.busy = 0
-        self.idle = math.inf
-
-    def leave(self) -> None:
-        self.busy -= 1
-        self.idle = anyio.current_time()
+        while self._idle:
+            _, connection = self._idle.pop()
+            await connection.aclose()
 
 
 class _Answer(httpx.AsyncByteStream):
-    """The body of an answer, at whose end its place in the pool is free."""
+    """The body of an answer, at whose end its connection is free."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, pool: _Pool) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, pools: Pools, connection: Connection) -> None:
         self._stream = stream
-        self._pool: _Pool | None = pool
+        self._pools = pools
+        self._connection: Connection | None = connection
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._stream.__aiter__()
 
     async def aclose(self) -> None:
-        pool, self._pool = self._pool, None
+        connection, self._connection = self._connection, None
         try:
             await self._stream.aclose()
         finally:
-            if pool is not None:
-                pool.leave()
+            if connection is not None:
+                self._pools.rests(connection)

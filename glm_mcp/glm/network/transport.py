@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
 from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
+from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
@@ -24,14 +25,12 @@ from glm_mcp.text import ID_CHARS, clean
 
 if TYPE_CHECKING:
     import httpx
-    from httpx_sse import ServerSentEvent
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
 FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
 
 OnEvent = Callable[[dict[str, Any]], None]
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")  # what ends an event
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 
 
@@ -81,27 +80,25 @@ class Transport:
             raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
         return self._ways[host]
 
-    async def post(self, url: str, key: str | None, body: bytes | None, on_event: OnEvent) -> None:
+    async def post(self, url: str, key: str | None, body: bytes | None, on_event: OnEvent) -> str | None:
         """One HTTP try, a GET without a body. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
-        that is damaged.
+        that is damaged. The request's id, where the answer's head names one.
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
         way, proxy = await self._way(url)
         answer = _Answer()
         try:
-            async with mapped(url, proxy) as sent:
-                response = await way.handle_async_request(_request(url, key, body))
-                try:
+            with mapped(url, proxy) as sent:
+                async with aclosing(await way.handle_async_request(_request(url, key, body))) as response:
                     self._reached.add(urlsplit(url).netloc)
                     await answer.read(response, sent, on_event)
-                finally:
-                    await response.aclose()
         except GLMError as error:
-            named = error.request_id or clean(answer.request_id or "", ID_CHARS) or None
             # A service may repeat the key in its own words.
             said = error.message.replace(key, "[key]") if key else error.message
+            named = error.request_id or answer.request_id
             raise error.but(sent=sent.out, request_id=named, message=said) from error.__cause__
+        return answer.request_id
 
     def reached(self, url: str) -> bool:
         """Whether this process has had an answer from this host."""
@@ -145,7 +142,8 @@ class _Answer:
         self.request_id: str | None = None
 
     async def read(self, response: httpx.Response, sent: Sent, on_event: OnEvent) -> None:
-        self.request_id = response.headers.get("x-log-id") or response.headers.get("x-request-id")
+        named = response.headers.get("x-log-id") or response.headers.get("x-request-id") or ""
+        self.request_id = clean(named, ID_CHARS) or None
         if response.status_code != 200:
             sent.out = response.status_code == LOST_BY_GATEWAY
             text = await _capped(unpacked(response), ERROR_BYTES, cut=True)
@@ -159,49 +157,61 @@ class _Answer:
         sent.out = True
         kind = response.headers.get("content-type", "").lower()
         pieces = unpacked(response)
-        first = b"" if "event-stream" in kind else await anext(pieces, b"")
+        if "event-stream" in kind:
+            await _read_events(pieces, on_event)
+            return
+        first = await anext(pieces, b"")
+        pieces = _joined(first, pieces)
         # Some compatible servers send their stream as text/plain, or without a type.
-        if "event-stream" in kind or first.lstrip().startswith(_EVENTS):
-            await _read_events(_joined(first, pieces), on_event)
+        if first.lstrip().startswith(_EVENTS):
+            await _read_events(pieces, on_event)
         else:
-            body = await _capped(_joined(first, pieces), ANSWER_BYTES)
+            body = await _capped(pieces, ANSWER_BYTES)
             on_event(await in_thread(_decode, body, kind) if len(body) > SMALL else _decode(body, kind))
 
 
 async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
-    from httpx_sse import EventSource
 
     finished = False
-    paused = anyio.current_time()
-    async with aclosing(EventSource(_bounded(pieces)).aiter_sse()) as events:
+    paused = time.monotonic()
+    async with aclosing(_events(pieces)) as events:
         while True:
-            event = await (_soon(events) if finished else anext(events, None))
-            if event is None:
+            data = await (_soon(events) if finished else anext(events, None))
+            if data is None:
                 return
-            data = event.data.strip()
-            if data == "[DONE]":
+            if data == b"[DONE]":
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
-            if data:
-                frame = await in_thread(_frame, data) if len(data) > SMALL else _frame(data)
-                on_event(frame)
-                finished = finished or _finishes(frame)
-            if anyio.current_time() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
+            frame = await in_thread(_frame, data) if len(data) > SMALL else _frame(data)
+            on_event(frame)
+            finished = finished or _finishes(frame)
+            if time.monotonic() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
                 await anyio.lowlevel.checkpoint()
-                paused = anyio.current_time()
+                paused = time.monotonic()
 
 
-async def _soon(events: AsyncIterator[ServerSentEvent]) -> ServerSentEvent | None:
+async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """The data of each event that has any."""
+    events, size = Events(), 0
+    async for piece in pieces:
+        size += len(piece)
+        for data in events.feed(piece):
+            if stripped := data.strip():
+                yield stripped
+        if size > STREAM_BYTES or events.pending > EVENT_BYTES:
+            raise _endless(f"over {(STREAM_BYTES if size > STREAM_BYTES else EVENT_BYTES) >> 20} MB")
+
+
+async def _soon(events: AsyncIterator[bytes]) -> bytes | None:
     with anyio.move_on_after(FINISHED_S):
         return await anext(events, None)
     return None
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
+    yield first
     async for piece in rest:
         yield piece
 
@@ -211,9 +221,15 @@ def _finishes(frame: dict[str, Any]) -> bool:
     return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
-def _frame(data: str) -> dict[str, Any]:
+def _frame(data: bytes) -> dict[str, Any]:
     try:
-        found = None if too_many_values(data) else json.loads(data)
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise UpstreamError(
+            "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
+        ) from error
+    try:
+        found = None if too_many_values(text) else json.loads(text)
     except (ValueError, RecursionError):
         return {"_broken": True}
     return found if isinstance(found, dict) else {"_broken": True}
@@ -233,39 +249,6 @@ def _decode(body: bytes, kind: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UpstreamError("the service's answer has an unknown shape", "Call again.", again=Again.RETRY)
     return found
-
-
-def _bounded(pieces: AsyncIterator[bytes]) -> httpx.Response:
-    """A stream for the reader of events, which would keep a line without an end and let bytes that are no text pass."""
-    import httpx
-
-    whole = {"content-type": "text/event-stream"}
-    response = httpx.Response(200, headers=whole, content=_checked(pieces))
-    response.encoding = "utf-8"  # looking for it among the headers takes longer than reading a short answer
-    return response
-
-
-async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    size = event = 0
-    end = b""
-    async for piece in pieces:
-        size += len(piece)
-        seen = end + piece
-        blank = max(map(seen.rfind, _BLANK_LINES))
-        event = len(seen) - blank if blank >= 0 else event + len(piece)
-        end = piece[-3:]
-        if size > STREAM_BYTES or event > EVENT_BYTES:
-            raise _endless(f"over {(STREAM_BYTES if size > STREAM_BYTES else EVENT_BYTES) >> 20} MB")
-        try:
-            text = decoder.decode(piece)
-        except UnicodeDecodeError as error:
-            yield piece[: error.start]  # a whole answer may end before the bad bytes
-            raise UpstreamError(
-                "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
-            ) from error
-        if text:
-            yield text.encode()
 
 
 def _endless(beyond: str) -> UpstreamError:

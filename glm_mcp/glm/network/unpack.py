@@ -15,20 +15,22 @@ ENCODINGS = "gzip, deflate"  # of an answer, as a request names them
 _STEP = 1 << 16  # bytes unpacked at a time
 
 
-async def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body in pieces. Raises UpstreamError for another compression, and for a body that is damaged."""
+def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in pieces. Raises UpstreamError for another compression, and, while it is read, for a body that is damaged."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding in {"", "identity"}:
-        async for piece in response.aiter_raw():
-            yield piece
-        return
+        return response.aiter_raw()
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise UpstreamError(
             f"the answer comes in the compression '{coding[:20]}', which was not asked for",
             "Check GLM_BASE_URL, and what stands between.",
         )
+    return _inflated(response.aiter_raw())
+
+
+async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
-    async for packed in response.aiter_raw():
+    async for packed in pieces:
         rest = packed
         while rest:
             try:
