@@ -19,7 +19,7 @@ class Events:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The data of each event that ends in this piece. What else an event may have (its type, its id) nobody here reads."""
-        if self._returned:
+        if self._returned and piece:
             piece = piece.removeprefix(b"\n")
         self._returned = piece.endswith(b"\r")
         for part in piece.splitlines(keepends=True):
