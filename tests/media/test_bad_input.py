@@ -412,8 +412,16 @@ EXPECTED = {"crash": "unsupported_media", "swell": "media_too_large", "hang": "t
 
 
 def children() -> set[int]:
-    """The workers that are still there, zombies too: what was forked from the processes that this one has started."""
-    return {worker for clean in children_of("self") for worker in children_of(clean)}
+    """The workers that are still there, zombies too, but for one that waits for a job: its input is nothing yet."""
+    forked = {worker for clean in children_of("self") for worker in children_of(clean)}
+    return {worker for worker in forked if not waits(worker)}
+
+
+def waits(worker: int) -> bool:
+    try:
+        return str(Path(f"/proc/{worker}/fd/0").readlink()) == os.devnull
+    except OSError:  # a zombie, or gone
+        return False
 
 
 def children_of(pid: int | str) -> set[int]:
