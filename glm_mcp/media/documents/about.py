@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import zipfile
 from collections.abc import Iterable
@@ -19,12 +20,24 @@ _LONGEST, _OWN = 2_000, 10  # characters of one text; fields of the user's own
 _WORDS = {
     "title": "title",
     "creator": "author",
+    "author": "author",
     "initial-creator": "author",
     "subject": "subject",
     "keywords": "keywords",
     "keyword": "keywords",
     "category": "category",
     "description": "description",
+}
+_META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE)
+_GIVEN = re.compile(r"([\w:-]{1,50})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_HEAD = 200_000  # characters of a page in which its head ends
+_OLD_WORDS = {
+    "title": "title",
+    "author": "author",
+    "subject": "subject",
+    "keywords": "keywords",
+    "category": "category",
+    "comments": "description",
 }
 # What libraries write where nobody said anything.
 _UNSAID = frozenset(
@@ -36,6 +49,12 @@ _UNSAID = frozenset(
         "un-named",
         "PowerPoint Presentation",
         "Steve Canny",
+        "untitled",
+        "Untitled",
+        "(anonymous)",
+        "anonymous",
+        "(unspecified)",
+        "unspecified",
     )
 )
 # Own fields that programs keep for themselves: labels of secrecy, numbers of a content type, reference managers.
@@ -50,12 +69,14 @@ _NO_WORDS = re.compile(
 
 
 def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
-    """The facts of a reader, with what the document says of itself at the end of its first page, where that was chosen;
-    what the text says anyway is not said again.
+    """The facts of a reader, with what the document says of itself at the end of its first page, where that was chosen
+    and is text; what the text says anyway is not said again.
     """
     if not facts["pages"] or facts["pages"][0][0] != 1 or not said:
         return facts
     (number, label, text, why), *rest = facts["pages"]
+    if why and not text.strip():
+        return facts  # a page that is to be seen: words on it would pass for those it shows
     known = _solid(text)
     lines: dict[str, list[str]] = {}
     for word, words in said:
@@ -107,6 +128,38 @@ def of_open_document(archive: zipfile.ZipFile, name: str) -> Said:
     # Whoever saved it last stands in "creator", and is the author only where no other is named.
     kept = [e for e in elements if local(e) != "creator" or not authors]
     return [*dublin_core(kept), *_own(own)]
+
+
+def of_page(page: str) -> Said:
+    """Of a web page, by the `meta` elements at its head."""
+    said: Said = []
+    for tag in _META.findall(page[:_HEAD].partition("</head")[0]):
+        given = {name.lower(): double or single for name, double, single in _GIVEN.findall(tag)}
+        word = _WORDS.get(re.sub(r"\A(?:dc|dcterms)[.:]", "", given.get("name", "").lower()))
+        if word and (text := html.unescape(given.get("content", "")).strip()):
+            said.append((word, text))
+    return said
+
+
+def of_compound_file(container: Any) -> Said:
+    """Of a file of Microsoft's older formats, opened by olefile."""
+    try:
+        about = container.get_metadata()
+        page = f"cp{(about.codepage or 1252) & 0xFFFF}"
+        values = {word: getattr(about, field) for field, word in _OLD_WORDS.items()}
+    except Exception:  # noqa: BLE001 - damaged in ways that its reader does not look for
+        return []
+    said = ((word, _text(value, page)) for word, value in values.items())
+    return [(word, text) for word, text in said if text]
+
+
+def _text(value: object, page: str) -> str:
+    if not isinstance(value, bytes):
+        return value if isinstance(value, str) else ""
+    try:
+        return value.decode("utf-8" if page == "cp65001" else page, "replace").strip("\0")
+    except LookupError:
+        return value.decode("latin-1").strip("\0")
 
 
 def _own(fields: list[tuple[str, str]]) -> Said:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
+from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
@@ -30,6 +31,8 @@ _GONE = (
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
+# Declarations within that of the document, at whose first bracket the parsers believe that it ends.
+_SUBSET = re.compile(r"(<!DOCTYPE[^<>\[]{0,1000})\[.{0,20000}?\]\s{0,100}>", re.IGNORECASE | re.DOTALL)
 _CELLS = 200_000  # of one table after spans are repeated
 _SPAN = 1000
 _FILE_NAME = re.compile(r"\S+\.x?html?", re.IGNORECASE)  # a title that a program wrote for want of one
@@ -48,7 +51,8 @@ def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     """Reads `params["pages"]` (parts) of a web page. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
     decoded = decode_html(file.read(), params["name"], params.get("encoding"))
     notes = [decoded.note] if decoded.note else []
-    return one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes), []
+    facts = one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes)
+    return with_about(facts, of_page(decoded.text)), []
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:
@@ -57,6 +61,7 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
         import bs4  # noqa: F401 - what is needed below, asked for once
     except ImportError:
         raise MissingExtra("office", what) from None
+    html = _SUBSET.sub(r"\1>", html, count=1)
     text = _read(html, scripted=False)
     if len(text) < _BARE <= len(html):
         shown = _read(html, scripted=True)

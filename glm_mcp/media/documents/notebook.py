@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.pages import clean_text, one_text
 
 _OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
@@ -21,7 +22,15 @@ def read_notebook(text: str, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, InvalidRequest (pages)."""
     try:
         book = json.loads(text)
-        language = str(_dict(_dict(book.get("metadata")).get("language_info")).get("name") or "python")
+        about = _dict(book.get("metadata"))
+        authors = about.get("authors") or about.get("author") or ()
+        names = (
+            [authors]
+            if isinstance(authors, str)
+            else [str(_dict(a).get("name") or "") or str(a) for a in authors]
+        )
+        said = [("title", str(about.get("title") or "")), *(("author", name) for name in names)]
+        language = str(_dict(about.get("language_info")).get("name") or "python")
         cells = book.get("cells") or [
             c for sheet in book.get("worksheets") or () for c in sheet.get("cells") or ()
         ]
@@ -30,7 +39,7 @@ def read_notebook(text: str, spec: str | None, name: str) -> dict[str, Any]:
         raise UnsupportedMedia(
             f"{name} is not a readable notebook", "Save it again, or send it as .py or .txt."
         ) from None
-    return one_text("ipynb", "\n\n".join(blocks), spec, name)
+    return with_about(one_text("ipynb", "\n\n".join(blocks), spec, name), said)
 
 
 def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.odf.container import open_container
+from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
@@ -34,7 +35,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     body = None if tree is None else next((e for e in tree.iter() if local(e) == "body"), None)
     if tree is None or body is None:
         raise UnsupportedMedia(f"{name} is damaged: it has no contents", "Save it again, or as PDF.")
-    styles = _styles(archive, name)
+    styles = styles_of(archive, name)
     trees = [styles, tree]
     writer = Writer(archive, name, Inline(archive, name, trees), Numbering(trees))
     if any(local(e) == "deletion" and "".join(e.itertext()).strip() for e in body.iter()):
@@ -42,7 +43,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     slides = [e for e in body.iter() if local(e) == "page"]
     said = of_open_document(archive, name)
     if not slides:
-        blocks = [*writer.blocks(body), *_furniture(styles, writer)]
+        blocks = [*writer.blocks(body), *printed(styles, writer.inline)]
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
         return with_about(whole, said)
     chosen = choose(spec, len(slides), name, unit="slide")
@@ -55,23 +56,12 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said)
 
 
-def _styles(archive: zipfile.ZipFile, name: str) -> ET.Element:
+def styles_of(archive: zipfile.ZipFile, name: str) -> ET.Element:
+    """The styles of a file; an empty element where there are none to be read."""
     with contextlib.suppress(UnsupportedMedia):
         if (tree := parse(archive, "styles.xml", name)) is not None:
             return tree
     return ET.Element("none")
-
-
-def _furniture(styles: ET.Element, writer: Writer) -> list[str]:
-    """The texts of page headers and footers, each once."""
-    lines: dict[str, None] = {}
-    for node in styles.iter():
-        kind = local(node).partition("-")[0]
-        if kind in ("header", "footer") and local(node) in (kind, f"{kind}-left", f"{kind}-first"):
-            words = " / ".join(filter(None, (writer.inline.text(p) for p in node.iter() if local(p) == "p")))
-            if len(words) > 2:
-                lines[f"[page {kind}: {words}]"] = None
-    return list(lines)
 
 
 class _SlideFurniture:

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.form import form_block
+from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, usual_ideographs, why_seen
@@ -41,8 +44,10 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     chosen = choose(params.get("pages"), total, name)
     rows: list[tuple[int, str, str, str]] = []
     failed: list[int] = []
+    xmp = ""
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
+        xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
         silent = [
             p.page_num for p in parsed.pages if not letters_in(_markdown(p)) and _no_picture(p.complexity)
         ]
@@ -50,7 +55,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         for page in parsed.pages:
             text = reordered(page, upright(page, _markdown(page)))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
-            blocks = [text, _form(page), *annotation_blocks(page, text)]
+            blocks = [text, form_block(page), *annotation_blocks(page, text)]
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
     notes = (
@@ -58,14 +63,15 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         if failed
         else []
     )
-    size = file.seek(0, io.SEEK_END)
+    size, whole = file.seek(0, io.SEEK_END), b""
     if size <= SEARCHED:
         file.seek(0)
-        notes += attachment_notes(file.read())
+        whole = file.read()
+        notes += attachment_notes(whole)
     file.seek(max(0, size - 2048))
     if b"%%EOF" not in file.read():
         notes.append("the file is cut off or damaged at its end; pages may be missing")
-    return result("pdf", sorted(rows), total, notes), []
+    return with_about(result("pdf", sorted(rows), total, notes), properties(whole, xmp)), []
 
 
 def _parser(password: str | None, **more: Any) -> Any:
@@ -165,6 +171,7 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
         "output_format": "markdown",
         "include_complexity": True,
         "extract_form_fields": True,
+        "extract_document_metadata": True,
         "extract_annotations": isinstance(data, str) or b"/Annots" in data or b"/ObjStm" in data,
         "continue_on_page_error": True,
     }
@@ -225,24 +232,6 @@ def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) ->
         return list(parser.parse(data).screenshots)
     except ParseError:
         return []
-
-
-def _form(page: Any) -> str:
-    """The page's form fields with their values; radio buttons of one name are one field."""
-    values: dict[str, str] = {}
-    for field in page.form_fields or ():
-        title = field.alternate_name or field.name
-        if not title or field.type in ("pushbutton", "signature", "unknown"):
-            continue
-        if field.type == "checkbox":
-            value = "[x]" if field.checked else "[ ]"
-        elif field.type == "radio":
-            value = (field.export_value or "chosen") if field.checked else values.get(title, "")
-        else:
-            value = ", ".join(field.selected_options) or field.value or ""
-        values[title] = " ".join(value.split())
-    rows = [f"- {title}: {value or '(empty)'}" for title, value in values.items()]
-    return "\n".join(["Form fields:", "", *rows]) if rows else ""
 
 
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

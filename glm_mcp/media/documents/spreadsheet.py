@@ -11,6 +11,7 @@ import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.ooxml.number_format import general
 from glm_mcp.media.documents.ooxml.package import Package
@@ -54,8 +55,9 @@ def _xls(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
             streams = [name for name in ("Workbook", "Book") if container.exists(name)]
             stream = bytes(container.openstream(streams[0]).read()) if streams else b""
+            said = of_compound_file(container)
         if is_new(stream):
-            return read_xls(stream, spec, name)
+            return with_about(read_xls(stream, spec, name), said)
     except (OSError, ValueError, IndexError, struct.error):
         pass  # damaged, or older: what the other reader can do with it
     return _old(file, spec, name)

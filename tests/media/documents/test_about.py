@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
+import zlib
 
 import pytest
 from support.jobs import document_job
-from support.made_documents import docx, epub, odt, para, presentation, workbook, zipped
+from support.made_documents import docx, epub, lines, odt, para, pdf, presentation, workbook, zipped
 
 _CORE = """<cp:coreProperties xmlns:cp="c" xmlns:dc="http://purl.org/dc/elements/1.1/">
 <dc:title>The Ferry</dc:title><dc:creator>Ann Otter; Bo Reed</dc:creator><dc:subject>Lake traffic</dc:subject>
@@ -87,3 +90,74 @@ def test_the_name_of_a_file_is_no_title_of_a_chapter() -> None:
     page = "<html><head><title>{}</title></head><body><p>start</p></body></html>"
     assert first_page(page.format("ch001.xhtml").encode()) == "start"
     assert first_page(page.format("On ch001.xhtml").encode()) == "# On ch001.xhtml\n\nstart"
+
+
+INFO = rb"<< /Title (The \050old\051 Ferry) /Author <FEFF0041006E006E00E9> /Subject (Tolls (of 1902)) /Keywords () /Creator (Calc) >>"
+
+
+def with_info(info: bytes, *, packed: bool) -> bytes:
+    """A PDF of one page with this information dictionary, as an object of its own or packed with others."""
+    data = pdf([lines(["Some words."])])
+    number, start = data.count(b" obj\n") + 1, data.rindex(b"xref\n0 ")
+    objects = b"99 0 %d 9 << /A 1 >> " % number
+    objects += info
+    first = objects.index(b"<<")
+    stream = zlib.compress(objects)
+    held = b"%d 0 obj\n%s\nendobj\n" % (number, info)
+    if packed:
+        head = b"<< /First %d /N 2 /Type /ObjStm /Filter /FlateDecode /Length %d >>" % (first, len(stream))
+        held = b"%d 0 obj\n%s\nstream\n%s\nendstream\nendobj\n" % (number + 1, head, stream)
+    return re.sub(
+        rb"startxref\n\d+",
+        b"startxref\n%d" % (start + len(held)),
+        (data[:start] + held + data[start:]).replace(b"/Root 1 0 R", b"/Root 1 0 R /Info %d 0 R" % number),
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pdf_says_who_wrote_it_and_what_it_is_about(packed: bool) -> None:
+    assert first_page(with_info(INFO, packed=packed)) == (
+        "Some words.\n\n[title: The (old) Ferry]\n[author: Anné]\n[subject: Tolls (of 1902)]"
+    )
+
+
+def test_a_pdf_that_says_nothing_of_itself_but_what_a_library_wrote_is_its_text() -> None:
+    assert (
+        first_page(with_info(b"<< /Title (untitled) /Author (anonymous) >>", packed=False)) == "Some words."
+    )
+
+
+def test_a_scanned_pdf_does_not_pass_its_title_off_as_words_of_the_page() -> None:
+    data = pdf(["q 595 0 0 842 0 0 cm /Im1 Do Q"]).replace(
+        b"/Root 1 0 R", b"/Root 1 0 R /Info << /Title (X) >>"
+    )
+    assert first_page(data) == ""
+
+
+def test_a_web_page_says_who_wrote_it_and_what_it_is_about() -> None:
+    head = (
+        "<meta content='It crosses &amp; returns.' name=description ><meta name=\"description\" content='It crosses &amp; returns.'>"
+        '<META NAME="Author" CONTENT="Ann Otter"><meta name="dc.creator" content="Bo Reed"/><meta name="viewport" content="wide">'
+        '<meta name="keywords" content="a > b, boats">'
+    )
+    assert first_page(f"<html><head>{head}</head><body><p>Some words.</p></body></html>".encode()) == (
+        "Some words.\n\n[description: It crosses & returns.]\n[author: Ann Otter, Bo Reed]\n[keywords: a > b, boats]"
+    )
+
+
+def test_the_declarations_of_a_page_are_none_of_its_words() -> None:
+    page = (
+        '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN" "x.dtd" [\n<!ENTITY lake "Mere">\n'
+        '<!ATTLIST p kind CDATA "a">\n] ><html xmlns="http://www.w3.org/1999/xhtml"><body><p>Some words.</p></body></html>'
+    )
+    facts, _ = document_job(io.BytesIO(page.encode()), {"name": "page.xhtml"})
+    assert facts["pages"][0][2] == "Some words."
+
+
+def test_a_notebook_says_its_title_and_authors() -> None:
+    about = {"title": "The Ferry", "authors": [{"name": "Ann Otter"}, {"name": "Bo Reed"}]}
+    book = {"nbformat": 4, "metadata": about, "cells": [{"cell_type": "markdown", "source": ["Some words."]}]}
+    assert (
+        first_page(json.dumps(book).encode())
+        == "Some words.\n\n[title: The Ferry]\n[author: Ann Otter, Bo Reed]"
+    )

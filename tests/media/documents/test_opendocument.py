@@ -179,9 +179,9 @@ CONTROLS = """<office:forms xmlns:form="f" xmlns:svg="s"><form:form><form:text f
 def test_what_is_typed_ticked_and_chosen_in_a_form_is_read() -> None:
     drawn = "".join(f'<draw:control draw:control="{number}"/>' for number in "abcdef")
     (row,) = read(file(f"{CONTROLS}<text:p>Form: {drawn}</text:p>"))["pages"]
-    assert " ".join(row[2].split()) == "Form: typed [x] agreed [ ] no green Send"
+    assert " ".join(row[2].split()) == "Form: typed [x] agreed [ ] no green [choices: red, green] Send"
     (row,) = read(file(f"{CONTROLS}<draw:page>{drawn}</draw:page>", "presentation"))["pages"]
-    assert row[2].split("\n\n") == ["typed", "[x] agreed", "[ ] no", "green", "Send"]
+    assert row[2].split("\n\n") == ["typed", "[x] agreed", "[ ] no", "green [choices: red, green]", "Send"]
 
 
 def test_a_form_and_a_hint_on_a_sheet_are_read() -> None:

@@ -223,7 +223,7 @@ def test_the_files_that_a_pdf_carries_are_named() -> None:
             "so x_1",
         ),
         ("<p>by <script type='math/tex'>a+b</script></p>", "by a+b"),
-        ("<p>Size <select><option>S<option selected>M</select></p>", "Size M"),
+        ("<p>Size <select><option>S<option selected>M</select></p>", "Size M [choices: S, M]"),
         ("<p>Say <textarea>hello you</textarea></p>", "Say hello you"),
         (
             "<p><input type=radio checked> Yes <input type=radio> No <input type=password value=secret></p>",

@@ -95,6 +95,16 @@ def test_a_check_box_of_word_shows_whether_it_is_ticked(state: str, mark: str) -
     assert text(docx(f"<w:p>{box}{r(' Paid')}</w:p>")) == f"{mark} Paid"
 
 
+def test_a_drop_down_of_word_says_what_else_could_be_chosen() -> None:
+    items = '<w:listItem w:displayText="Choose one" w:value=""/><w:listItem w:displayText="Low" w:value="1"/><w:listItem w:value="High"/>'
+    control = f"<w:sdt><w:sdtPr><w:dropDownList>{items}</w:dropDownList></w:sdtPr><w:sdtContent>{{}}</w:sdtContent></w:sdt>"
+    assert (
+        text(docx(f"<w:p>{r('Level: ')}{control.format(r('Low'))}</w:p>"))
+        == "Level: Low [choices: Low, High]"
+    )
+    assert text(docx(control.format(para("High")))) == "High\n\n[choices: Low, High]"
+
+
 def test_a_docx_with_the_mark_of_a_comment_that_it_does_not_hold_is_read() -> None:
     mark = '<w:r><w:commentReference w:id="0"/></w:r>'
     assert text(docx(f"<w:p>{r('Words')}{mark}</w:p>")) == "Words"

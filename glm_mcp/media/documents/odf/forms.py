@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.choices import others
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _TICKED = ("checkbox", "radio")
@@ -30,8 +31,10 @@ def shown(control: ET.Element) -> str:
         entries = [e for e in control if local(e) == "option"]
         now = [e for e in entries if attribute(e, "current-selected") == "true"]
         usual = [e for e in entries if attribute(e, "selected") == "true"]
-        return ", ".join(attribute(e, "label") for e in now or usual)
+        chosen = ", ".join(attribute(e, "label") for e in now or usual)
+        return chosen + others((attribute(e, "label") for e in entries), chosen)
     if kind in ("password", "hidden"):
         return ""
     typed = "\n".join("".join(e.itertext()) for e in control if local(e) == "p")
-    return attribute(control, "current-value") or typed or attribute(control, "value") or label
+    text = attribute(control, "current-value") or typed or attribute(control, "value") or label
+    return text + others((attribute(e, "label") for e in control if local(e) == "item"), text)

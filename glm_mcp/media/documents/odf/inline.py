@@ -10,6 +10,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.choices import others
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.web.mathml import linear
 from glm_mcp.media.documents.word.runs import Look, Piece, markdown
@@ -87,6 +88,10 @@ class Inline:
                 yield f" {self.comment(node)}", Look()
             case "frame":
                 yield self._framed(node), Look(url=look.url)
+            case "dropdown" | "drop-down":
+                chosen = "".join(node.itertext())
+                entries = (attribute(e, "value") for e in node if local(e) == "label")
+                yield chosen + others(entries, chosen), look
             case "control":
                 yield f" {self.controls.get(attribute(node, 'control'), '')} ", Look()
             case _ if name not in SILENT and name not in DRAWN:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 
-_PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n", re.DOTALL)
+from glm_mcp.media.documents.page.objects import decoded, packed
+
 _EMBEDDED = re.compile(rb"/EF\s*(?:<<|\d)")
 _NAME = re.compile(rb"/(?:UF|F)\s*(?:\(((?:[^()\\]|\\.){0,1000})\)|<([0-9A-Fa-f\s]{0,4000})>)", re.DOTALL)
-_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
-_UNPACKED = 50_000_000  # bytes of packed objects that are looked through
 _AROUND = 1_500  # bytes of a file's dictionary
 
 
@@ -24,7 +22,7 @@ def attachment_notes(data: bytes) -> list[str]:
             before = objects[max(0, match.start() - _AROUND) : match.start()].rpartition(b"obj")[2]
             own = before + objects[match.start() : match.end() + _AROUND].partition(b"endobj")[0]
             name = _NAME.search(own)
-            names[_decoded(name) if name else "a file without a name"] = None
+            names[decoded(name[1], name[2]) if name else "a file without a name"] = None
     if not names:
         return []
     listed = ", ".join(list(names)[:50]) + (f" and {len(names) - 50} more" if len(names) > 50 else "")
@@ -42,31 +40,4 @@ def _objects(data: bytes) -> Iterator[bytes]:
     """The bytes of the file, then what its packed objects hold."""
     if b"/EF" in data or b"/Collection" in data:
         yield data
-    room = _UNPACKED
-    for match in _PACKED.finditer(data):
-        try:
-            objects = zlib.decompressobj().decompress(data[match.end() : match.end() + 10_000_000], room)
-        except zlib.error:
-            continue
-        room -= len(objects)
-        if b"/EF" in objects or b"/Collection" in objects:
-            yield objects
-        if room <= 0:
-            return
-
-
-def _decoded(match: re.Match[bytes]) -> str:
-    if match[1] is not None:
-        raw = _ESCAPE.sub(_character, match[1])
-    else:
-        digits = re.sub(rb"\s", b"", match[2])
-        raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
-    text = raw[2:].decode("utf-16-be", "replace") if raw.startswith(b"\xfe\xff") else raw.decode("latin-1")
-    return " ".join(text.split())
-
-
-def _character(escape: re.Match[bytes]) -> bytes:
-    code = escape[1]
-    if code.isdigit():
-        return bytes([int(code, 8) & 255])
-    return {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\n": b"", b"\r\n": b"", b"\r": b""}.get(code, code)
+    yield from (objects for _, objects in packed(data) if b"/EF" in objects or b"/Collection" in objects)

@@ -12,9 +12,6 @@ from glm_mcp.media.documents.ooxml.package import Package, child, descendants, t
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.zip_xml import attribute, local
 
-_VALIDATION = re.compile(rb"<(?:\w{1,20}:)?dataValidation\s([^>]{1,5000})>")
-_ATTRIBUTE = re.compile(rb"\b(\w{1,30})=[\"']([^\"']*)[\"']")
-
 _PRINTED = re.compile(rb"<(?:\w{1,20}:)?(?:odd|even|first)(Header|Footer)[^>]{0,100}>([^<]{1,2000})</")
 # Of a printed line: what a program fills in, and how it looks.
 _CODE = re.compile(
@@ -26,13 +23,19 @@ def printed_on(data: bytes) -> Iterator[str]:
     """The words that are printed at the head and the foot of each page of a sheet, each once."""
     lines: dict[str, None] = {}
     for kind, written in _PRINTED.findall(data):
-        said = html.unescape(written.decode("utf-8", "replace")).replace("&&", "\0")
-        parts = (_CODE.sub("", part).replace("\0", "&").split() for part in re.split("&[LCR]", said))
-        words = " / ".join(" ".join(part) for part in parts if part)
-        numbers = len(re.findall("&[PN]", said))  # "Page 2 of 9" says nothing of the sheet
-        if re.search(r"\w\w", words) and len(words.split()) > numbers:
-            lines[f"[page {kind.decode().lower()}: {words}]"] = None
+        said = html.unescape(written.decode("utf-8", "replace"))
+        lines |= dict.fromkeys(printed_line(kind.decode().lower(), said))
     yield from lines
+
+
+def printed_line(kind: str, said: str) -> Iterator[str]:
+    """The words of a header or a footer as Excel keeps it, where there are any."""
+    said = said.replace("&&", "\0")
+    parts = (_CODE.sub("", part).replace("\0", "&").split() for part in re.split("&[LCR]", said))
+    words = " / ".join(" ".join(part) for part in parts if part)
+    numbers = len(re.findall("&[PN]", said))  # "Page 2 of 9" says nothing of the sheet
+    if re.search(r"\w\w", words) and len(words.split()) > numbers:
+        yield f"[page {kind}: {words}]"
 
 
 def drawn_on(package: Package, part: str, title: str) -> Iterator[str]:
@@ -100,18 +103,6 @@ def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterat
             at = whole(attribute(comment, "authorId"), -1)
             if attribute(comment, "ref") not in threaded:
                 yield _comment(comment, authors[at] if 0 <= at < len(authors) else "")
-
-
-def hints_on(data: bytes) -> Iterator[str]:
-    """What a cell tells whoever is about to fill it in, by the bytes of a sheet."""
-    for attributes in _VALIDATION.findall(data):
-        given = dict(_ATTRIBUTE.findall(attributes))
-        parts = (
-            html.unescape(given.get(n, b"").decode("utf-8", "replace")) for n in (b"promptTitle", b"prompt")
-        )
-        words = ": ".join(filter(None, (" ".join(part.split()) for part in parts)))
-        if words:
-            yield comment_line(given.get(b"sqref", b"").decode("ascii", "replace"), "hint", words)
 
 
 def _comment(element: ET.Element, author: str) -> str:

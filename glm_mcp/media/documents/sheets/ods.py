@@ -13,11 +13,13 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.odf.forms import controls
+from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.odf.numbering import Numbering
-from glm_mcp.media.documents.opendocument import Writer, times
+from glm_mcp.media.documents.opendocument import Writer, styles_of, times
 from glm_mcp.media.documents.pages import choose, result
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.rules import rule_lines
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
 
 _SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
@@ -33,9 +35,16 @@ class _Sheet:
     comments: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
     row: int = 0
-    hints: dict[str, str] = field(
-        default_factory=dict
-    )  # by the name of a rule, until one of its cells has come
+    # By the name of a rule, until one of its cells has come.
+    rules: dict[str, ET.Element] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Styles:
+    """Of sheets: those that hide them, and which page each is printed on."""
+
+    hidden: set[str] = field(default_factory=set)
+    masters: dict[str, str] = field(default_factory=dict)
 
 
 def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
@@ -43,28 +52,31 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
     data = member(archive, "content.xml", name)
     refuse_entities(data, name)
     writer = Writer(archive, name, Inline(archive, name, ()), Numbering(()))
-    hidden: set[str] = set()
-    sheets = list(_sheets(data, writer, hidden))
+    styles = _Styles()
+    sheets = list(_sheets(data, writer, styles))
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
     chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
+    masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
     rows, notes = [], []
     for number in chosen:
         sheet = sheets[number - 1]
         sheet.grid.fill(sheet.merged)
         more = ["\n".join(["Comments:", "", *sheet.comments])] if sheet.comments else []
-        text, said = sheet_text(sheet.grid, [*sheet.beside, *more], sheet.name)
+        page = masters.get(styles.masters.get(sheet.style, ""))
+        lines = [] if page is None else printed(page, writer.inline)
+        text, said = sheet_text(sheet.grid, [*sheet.beside, *more, *lines], sheet.name)
         notes += said
-        label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in hidden else ''}"
+        label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in styles.hidden else ''}"
         rows.append((number, label, text, ""))
     about = of_open_document(archive, name)
     return with_about(result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()]), about)
 
 
-def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
+def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
     """The sheets as far as the file can be read, row by row, so that a large one fits into memory."""
     sheet: _Sheet | None = None
-    hints: dict[str, str] = {}
+    rules: dict[str, ET.Element] = {}
     depth = 0  # of tables: those within a cell belong to it
     try:
         for event, element in ET.iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - entities are refused before
@@ -72,16 +84,17 @@ def _sheets(data: bytes, writer: Writer, hidden: set[str]) -> Iterator[_Sheet]:
             if name == "table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
-                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"), hints=hints)
+                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"), rules=rules)
                 elif event == "end" and depth == 0 and sheet is not None:
                     yield sheet
                     sheet = None
                     element.clear()
             elif event == "end" and name == "style":
                 if any(attribute(e, "display") == "false" for e in element if local(e) == "table-properties"):
-                    hidden.add(attribute(element, "name"))
+                    styles.hidden.add(attribute(element, "name"))
+                styles.masters[attribute(element, "name")] = attribute(element, "master-page-name")
             elif event == "end" and name == "content-validation":
-                hints[attribute(element, "name")] = _hint(element)
+                rules[attribute(element, "name")] = element
             elif event == "end" and name == "forms":
                 writer.inline.controls |= controls(element)
             elif event == "end" and depth == 1 and sheet is not None:
@@ -111,8 +124,9 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         )
         if wide * deep > 1:
             sheet.merged.append((sheet.row, column, sheet.row + deep - 1, column + wide - 1))
-        if hint := sheet.hints.pop(attribute(cell, "content-validation-name"), ""):
-            sheet.comments.append(f"- {place(sheet.row, column)}, hint: {hint}")
+        rule = sheet.rules.pop(attribute(cell, "content-validation-name"), None)
+        if rule is not None:
+            sheet.comments += rule_lines(rule, place(sheet.row, column))
         for part in cell:
             if local(part) == "annotation":
                 author_and_words = writer.inline.comment(part).removeprefix("[comment").removesuffix("]")
@@ -126,15 +140,6 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         for at, text in cells:
             sheet.grid.put(sheet.row + i, at, text)
     sheet.row = min(sheet.row + repeated, _ROWS)
-
-
-def _hint(rule: ET.Element) -> str:
-    """What a cell under this rule tells whoever is about to fill it in."""
-    message = next((e for e in rule if local(e) == "help-message"), None)
-    if message is None:
-        return ""
-    words = (" ".join("".join(p.itertext()).split()) for p in message)
-    return ": ".join(filter(None, (attribute(message, "title"), *words)))
 
 
 def _number(element: ET.Element, name: str) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.sheets.beside import comment_block, comment_line
+from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
 from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, records
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.rules import rule_in
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 from glm_mcp.media.documents.sheets.xls_chart import Chart
 
@@ -51,6 +52,8 @@ class _Found:
     words: dict[int, str] = field(default_factory=dict)  # by the number of their object
     notes: list[tuple[int, int, int, str]] = field(default_factory=list)  # row, column, object, author
     beside: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    printed: dict[str, None] = field(default_factory=dict)
     pending: tuple[int, int, int] | None = None  # the cell whose text comes next
 
 
@@ -174,6 +177,13 @@ def _cells(record: Record, values: Values, found: _Found) -> None:
         case Number.NOTE:
             row, column, _, thing = struct.unpack_from("<4H", body)
             found.notes.append((row, column, thing, Texts([body[8:]]).text()))
+        case Number.HEADER | Number.FOOTER if body:
+            kind = "header" if record.number == Number.HEADER else "footer"
+            with contextlib.suppress(struct.error):
+                found.printed |= dict.fromkeys(printed_line(kind, Texts(record.parts).text()))
+        case Number.RULE:
+            with contextlib.suppress(struct.error, IndexError):
+                found.rules += rule_in(record)
         case Number.LINK:
             _link(body, found.grid)
 
@@ -224,4 +234,6 @@ def _text(found: _Found, title: str) -> tuple[str, list[str]]:
     for row, column, thing, author in found.notes:
         lines.append(comment_line(place(row, column), author, found.words.pop(thing, "")))
     boxes = [f"Text box: {words.strip()}" for words in found.words.values() if words.strip()]
-    return sheet_text(found.grid, [*boxes, *found.beside, *comment_block(lines)], title)
+    return sheet_text(
+        found.grid, [*boxes, *found.beside, *comment_block([*lines, *found.rules]), *found.printed], title
+    )

@@ -20,12 +20,12 @@ from glm_mcp.media.documents.sheets.beside import (
     comment_block,
     comments_on,
     drawn_on,
-    hints_on,
     people,
     printed_on,
 )
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
+from glm_mcp.media.documents.sheets.rules import rules_on
 from glm_mcp.media.documents.sheets.values import Values
 from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
 
@@ -127,7 +127,7 @@ class _Book:
         grid, pending = self._cells(data, sheet.name)
         self._link(grid, data, sheet)
         grid.fill([_range(reference.decode()) for reference in _MERGED.findall(data)])
-        remarks = comment_block([*comments_on(self._package, sheet.part, self._people), *hints_on(data)])
+        remarks = comment_block([*comments_on(self._package, sheet.part, self._people), *rules_on(data)])
         drawn = drawn_on(self._package, sheet.part, sheet.name)
         text, notes = sheet_text(grid, [*drawn, *remarks, *printed_on(data)], sheet.name)
         if pending:

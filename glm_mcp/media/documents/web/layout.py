@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from glm_mcp.media.documents.choices import others
+
 _BLOCKS = (
     "table",
     "h1",
@@ -96,7 +98,8 @@ def _value(field: Any) -> str:
         chosen = [o for o in options if o.has_attr("selected")] or (
             [] if field.has_attr("multiple") else options[:1]
         )
-        return ", ".join(" ".join(o.get_text().split()) for o in chosen)
+        text = ", ".join(" ".join(o.get_text().split()) for o in chosen)
+        return text + others((o.get_text() for o in options), text)
     if kind in ("checkbox", "radio"):
         signs = {"checkbox": ("[ ]", "[x]"), "radio": ("( )", "(x)")}[kind]
         return signs[field.has_attr("checked")]

@@ -10,7 +10,7 @@ from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import child, descendants, is_on, tag, value, whole
 from glm_mcp.media.documents.word.chunk import chunk_text
-from glm_mcp.media.documents.word.inline import Inline, Story
+from glm_mcp.media.documents.word.inline import Inline, Story, offered
 from glm_mcp.media.documents.word.runs import markdown
 from glm_mcp.media.documents.zip_xml import attribute
 
@@ -58,6 +58,7 @@ class Blocks:
                 yield from self._table(node)
             elif name in _WRAPPERS:
                 yield from self.read(node)
+                yield from (Block(words.strip()) for words in [offered(node)] if words)
             elif name == "w:altChunk":
                 yield from self._chunk(node)
             elif name == "mc:AlternateContent":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.choices import others
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
@@ -116,6 +117,7 @@ class Inline:
                     self._write("[x]" if is_on(box, "w14:checked") else "[ ]", look)
                 elif (content := child(node, "w:sdtContent")) is not None:
                     self.read(content, look)
+                    self._write(offered(node), Look())
             case "w:ruby":
                 base, reading = (
                     texts(e, "w:t") if (e := child(node, n)) is not None else ""
@@ -259,4 +261,23 @@ def _form_value(node: ET.Element) -> str:
     choice = next(descendants(node, "w:ddList"), None)
     entries = [] if choice is None else [attribute(e, "val") for e in choice if tag(e) == "w:listEntry"]
     at = whole(value(choice, "w:result") if choice is not None else None)
-    return entries[at] if 0 <= at < len(entries) else ""
+    chosen = entries[at] if 0 <= at < len(entries) else ""
+    return chosen + others(entries, chosen)
+
+
+def offered(control: ET.Element) -> str:
+    """The entries of a content control that is a drop-down; of those that only ask to choose, none."""
+    properties = child(control, "w:sdtPr")
+    items = (
+        (e for name in ("w:dropDownList", "w:comboBox") for e in descendants(properties, name))
+        if properties is not None
+        else ()
+    )
+    entries = (
+        attribute(e, "displayText") or attribute(e, "value")
+        for holder in items
+        for e in holder
+        if attribute(e, "value")
+    )
+    content = child(control, "w:sdtContent")
+    return others(entries, "" if content is None else texts(content, "w:t"))

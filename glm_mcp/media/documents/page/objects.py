@@ -1,0 +1,46 @@
+"""Objects of a PDF out of its bytes, for what the parser has no word for: the packed ones, and texts in them."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+
+_PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
+_UNPACKED = 50_000_000  # bytes of packed objects that are looked through
+_BEFORE = 500  # bytes of a dictionary before its type
+
+
+def packed(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The dictionary of each stream of packed objects, from wherever it begins, and the objects."""
+    room = _UNPACKED
+    for match in _PACKED.finditer(data):
+        try:
+            objects = zlib.decompressobj().decompress(data[match.end() : match.end() + 10_000_000], room)
+        except zlib.error:
+            continue
+        room -= len(objects)
+        head = data[max(0, match.start() - _BEFORE) : match.start()].rpartition(b"obj")[2]
+        yield head + match[0], objects
+        if room <= 0:
+            return
+
+
+def decoded(literal: bytes | None, digits: bytes) -> str:
+    """A text of which one form is there: what stood in round brackets, or the digits that stood in angle ones."""
+    if literal is not None:
+        raw = _ESCAPE.sub(_character, literal)
+    else:
+        digits = re.sub(rb"\s", b"", digits)
+        raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
+    marks = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le", b"\xef\xbb\xbf": "utf-8"}
+    mark = next((mark for mark in marks if raw.startswith(mark)), b"")
+    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").split())
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    if code.isdigit():
+        return bytes([int(code, 8) & 255])
+    return {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\n": b"", b"\r\n": b"", b"\r": b""}.get(code, code)

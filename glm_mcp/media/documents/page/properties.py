@@ -1,0 +1,70 @@
+"""What a PDF says of itself: the texts of its information dictionary, and of its XMP where that says more."""
+
+from __future__ import annotations
+
+import re
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.about import Said
+from glm_mcp.media.documents.page.objects import decoded, packed
+from glm_mcp.media.documents.zip_xml import local, xml
+
+_INFO = re.compile(rb"/Info\s+(\d{1,9})\s+(\d{1,5})\s+R")
+_TEXT = re.compile(
+    rb"/(Title|Author|Subject|Keywords)\s*"
+    rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)",
+    re.DOTALL,
+)
+_LONGEST = 40_000  # bytes of the dictionary
+# Of XMP; what its schema calls the subject are words to find it by.
+_XMP = {"title": "title", "creator": "author", "description": "subject", "subject": "keywords"}
+
+
+def properties(data: bytes, xmp: str | None) -> Said:
+    """Of the bytes of a file (b"" where they are too many) and its XMP. Of an encrypted file the XMP alone."""
+    said = [] if b"/Encrypt" in data else _of_info(data)
+    known = {word for word, _ in said}
+    return [*said, *((word, text) for word, text in _of_xmp(xmp or "") if word not in known)]
+
+
+def _of_info(data: bytes) -> Said:
+    named = _INFO.findall(data)
+    if not named:
+        return []
+    number, generation = named[-1]
+    starts = [m.end() for m in re.finditer(rb"(?<!\d)%s\s+%s\s+obj\b" % (number, generation), data)]
+    if starts:
+        info = data[starts[-1] : starts[-1] + _LONGEST]
+        end = info.find(b"endobj")
+        info = info[:end] if end >= 0 else info
+    else:
+        info = next((found for objects in packed(data) if (found := _packed_one(*objects, int(number)))), b"")
+    return [(match[1].decode().lower(), decoded(match[2], match[3])) for match in _TEXT.finditer(info)]
+
+
+def _packed_one(head: bytes, objects: bytes, number: int) -> bytes:
+    """The object of that number among packed ones, which begin with pairs of number and place."""
+    first = re.search(rb"/First\s+(\d{1,9})", head)
+    start = int(first[1]) if first else 0
+    pairs = [int(word) for word in objects[:start].split() if word.isdigit()]
+    places = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    if number not in places:
+        return b""
+    after = min((place for place in places.values() if place > places[number]), default=len(objects))
+    return objects[start + places[number] : start + min(after, places[number] + _LONGEST)]
+
+
+def _of_xmp(text: str) -> Said:
+    start, end = text.find("<x:xmpmeta"), text.rfind(">")
+    try:
+        tree = xml(text[max(start, 0) : end + 1].encode(), "the PDF")
+    except UnsupportedMedia:
+        return []
+    said: Said = []
+    for element in tree.iter():
+        if local(element) in _XMP and "purl.org/dc/" in str(element.tag):
+            # One text in several languages: the first stands for all.
+            alternatives = any(local(e) == "Alt" for e in element)
+            texts = [t for e in element.iter() if (t := (e.text or "").strip())]
+            said.append((_XMP[local(element)], ", ".join(texts[:1] if alternatives else texts)))
+    return said
