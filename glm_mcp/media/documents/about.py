@@ -17,7 +17,7 @@ Said = list[tuple[str, str]]  # a word for what it is, and the text
 
 _LONGEST, _OWN = 2_000, 10  # characters of one text; fields of the user's own
 # The elements of Dublin Core and of the two office formats.
-_WORDS = {
+WORDS = {
     "title": "title",
     "creator": "author",
     "author": "author",
@@ -26,6 +26,7 @@ _WORDS = {
     "keywords": "keywords",
     "keyword": "keywords",
     "category": "category",
+    "classification": "subject",  # as LibreOffice writes it into web pages
     "description": "description",
 }
 _META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE)
@@ -95,7 +96,7 @@ def _solid(text: str) -> str:
     return re.sub(r"[\s\\*_`~|]|<br>", "", text)
 
 
-def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = _WORDS) -> Said:
+def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = WORDS) -> Said:
     """Of elements known by their names; markup in a text goes."""
     return [
         (words[local(e)], re.sub(r"<[^<>]*>", " ", e.text)) for e in elements if e.text and local(e) in words
@@ -135,7 +136,9 @@ def of_page(page: str) -> Said:
     said: Said = []
     for tag in _META.findall(page[:_HEAD].partition("</head")[0]):
         given = {name.lower(): double or single for name, double, single in _GIVEN.findall(tag)}
-        word = _WORDS.get(re.sub(r"\A(?:dc|dcterms)[.:]", "", given.get("name", "").lower()))
+        word = WORDS.get(
+            re.sub(r"\A(?:dc|dcterms|og)[.:]", "", (given.get("name") or given.get("property", "")).lower())
+        )
         if word and (text := html.unescape(given.get("content", "")).strip()):
             said.append((word, text))
     return said
@@ -145,11 +148,10 @@ def of_compound_file(container: Any) -> Said:
     """Of a file of Microsoft's older formats, opened by olefile."""
     try:
         about = container.get_metadata()
-        page = f"cp{(about.codepage or 1252) & 0xFFFF}"
-        values = {word: getattr(about, field) for field, word in _OLD_WORDS.items()}
     except Exception:  # noqa: BLE001 - damaged in ways that its reader does not look for
         return []
-    said = ((word, _text(value, page)) for word, value in values.items())
+    page = f"cp{(about.codepage or 1252) & 0xFFFF}"
+    said = ((word, _text(getattr(about, field), page)) for field, word in _OLD_WORDS.items())
     return [(word, text) for word, text in said if text]
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import urllib.parse
 import zipfile
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
-from glm_mcp.media.documents.about import dublin_core, with_about
+from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
+
+_WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
 
 
 def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -50,9 +53,14 @@ def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
         data = _chapter(archive, chapters[number - 1], name)
         if not data:
             left_out.add("chapters that the file does not hold or that are damaged", f"chapter {number}")
-        text = html_markdown(decode_html(data, name).text, what="reading an EPUB") if data else ""
+        page = decode_html(data, name).text if data else ""
+        # A list of places leads around a site; of a book it is the page of its contents.
+        page = re.sub(r"<(/?)nav\b", r"<\1div", page)
+        text = html_markdown(page, what="reading an EPUB") if page else ""
         rows.append((number, f"chapter {number}", text, ""))
-    return with_about(result("epub", rows, len(chapters), left_out.notes()), dublin_core(package.iter()))
+    return with_about(
+        result("epub", rows, len(chapters), left_out.notes()), dublin_core(package.iter(), _WORDS)
+    )
 
 
 def _chapter(archive: zipfile.ZipFile, path: str, name: str) -> bytes:

@@ -23,7 +23,7 @@ _GONE = (
     "input",
     "textarea",
     "select",
-    "object",
+    "datalist",
     "embed",
     "canvas",
     "link",
@@ -34,9 +34,12 @@ _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
 # Declarations within that of the document, at whose first bracket the parsers believe that it ends.
 _SUBSET = re.compile(r"(<!DOCTYPE[^<>\[]{0,1000})\[.{0,20000}?\]\s{0,100}>", re.IGNORECASE | re.DOTALL)
 _CELLS = 200_000  # of one table after spans are repeated
+_POPPING_UP = ("footnote", "endnote", "rearnote", "note")  # of books, whose readers open them
 _SPAN = 1000
 _FILE_NAME = re.compile(r"\S+\.x?html?", re.IGNORECASE)  # a title that a program wrote for want of one
 _BARE = 200  # characters; a page that shows fewer is empty until its script runs
+# Stand apart, which the converter knows of others only.
+_BLOCKS = ("address", "aside", "audio", "center", "dialog", "fieldset", "footer", "form", "header", "hgroup", "legend", "main", "marquee", "video")  # fmt: skip
 _INLINE = ("b", "strong", "i", "em", "u", "s", "span", "font", "sup", "sub", "code", "a", "small", "mark")
 _FORMED = ("p", "ul", "ol", "a", "b", "strong", "em", "i", "br", "code", "div", "table", "sup", "sub")
 
@@ -75,20 +78,19 @@ def _read(html: str, *, scripted: bool) -> str:
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     title = "" if _FILE_NAME.fullmatch(title) else title
     _write_formulas(soup)
+    _open_frames(soup)
     _drop_declarations(soup)
     hidden = _never if scripted else _hidden
     fill_in(soup, hidden)
     for element in soup.find_all(True):
         gone = element.name in _GONE and not (scripted and element.name == "noscript")
+        if element.name in _BLOCKS:
+            element.name = "div"
         if gone or hidden(element):
             element.extract()  # what lies in it stays as it is and may be taken out of it; whether it is decomposed is a search
     if soup.head is not None:
         soup.head.decompose()
-    for drawing in soup.find_all("svg"):
-        words = "; ".join(filter(None, (" ".join(t.get_text(" ").split()) for t in drawing.find_all("text"))))
-        drawing.replace_with(f"[drawing: {words}]" if words else "")
-    for image in soup.find_all("img"):
-        image.replace_with(f"[picture: {alt}]" if (alt := str(image.get("alt") or "").strip()) else "")
+    _name_pictures(soup)
     for element in named(soup, _INLINE):
         if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
             if element.get_text():
@@ -102,6 +104,34 @@ def _read(html: str, *, scripted: bool) -> str:
     except RecursionError:
         text = soup.get_text("\n", strip=True)  # nested beyond reason: its words without its form
     return f"# {title}\n\n{text}" if title and title not in text[:400] else text
+
+
+def _open_frames(soup: Any) -> None:
+    """What a page holds of other pages becomes a part of it; of objects, what is shown where the object is not."""
+    for frame in soup.find_all("iframe", srcdoc=True):
+        frame.replace_with(*_soup(str(frame["srcdoc"])).find_all(True, recursive=False))
+    for holder in soup.find_all("object"):
+        holder.unwrap()
+
+
+def _name_pictures(soup: Any) -> None:
+    """Pictures, drawings and places in them become what is said of them; of what is said short, its meaning is said."""
+    for drawing in soup.find_all("svg"):
+        said = named(drawing, ("title", "desc", "text"))
+        words = "; ".join(dict.fromkeys(filter(None, (" ".join(t.get_text(" ").split()) for t in said))))
+        drawing.replace_with(f"[drawing: {words}]" if words else "")
+    for image in named(soup, ("img", "area")):
+        alt = str(image.get("alt") or image.get("title") or "").strip()
+        image.replace_with(
+            ""
+            if not alt
+            else f"[picture: {alt}]"
+            if image.name == "img"
+            else f"[place in the picture: {alt}]"
+        )
+    for short in soup.find_all("abbr"):
+        if (meant := str(short.get("title") or "").strip()) and meant not in short.get_text():
+            short.append(f" ({meant})")
 
 
 def _never(_element: Any) -> bool:
@@ -149,6 +179,8 @@ def _soup(html: str) -> Any:
 
 
 def _hidden(element: Any) -> bool:
+    if str(element.get("epub:type")) in _POPPING_UP:
+        return False
     return (
         element.has_attr("hidden")
         or str(element.get("aria-hidden")).lower() == "true"

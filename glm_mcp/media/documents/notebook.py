@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -11,6 +13,7 @@ from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.pages import clean_text, one_text
 
+_HTML = 200_000  # characters of an output in HTML
 _OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
 
 
@@ -61,7 +64,9 @@ def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:
 def _output(output: dict[str, Any]) -> str:
     data = _dict(output.get("data", output))
     if output.get("output_type") in ("error", "pyerr"):
-        return fenced(f"{output.get('ename')}: {output.get('evalue')}", "text")
+        frames = output.get("traceback") or ()
+        said = fenced(f"{output.get('ename')}: {output.get('evalue')}", "text")
+        return f"{said}\n\n[its traceback of {len(frames)} parts is left out]" if frames else said
     if output.get("output_type") == "stream":
         return fenced(_short(_joined(output.get("text"))), "text")
     pictured = any(key.startswith("image/") or key in ("png", "jpeg", "svg") for key in data)
@@ -69,8 +74,26 @@ def _output(output: dict[str, Any]) -> str:
         if key in data:
             return _short(_joined(data[key]))
     text = _joined(data.get("text/plain", data.get("text")))
-    shown = fenced(_short(text), "text") if text else ""
+    page = _joined(data.get("text/html"))
+    if page and (not text or text.startswith("<IPython")):  # what stands for it says nothing
+        shown = _short(_words(page))
+    elif not text and "application/json" in data:
+        shown = fenced(_short(json.dumps(data["application/json"], ensure_ascii=False)), "json")
+    else:
+        shown = fenced(_short(text), "text") if text else ""
+    others = [kind for kind in data if kind.startswith("application/")]
+    if not shown and not pictured and others:
+        return f"[output: {others[0]}]"
     return "\n\n".join(filter(None, [shown, "[picture output]" if pictured else ""]))
+
+
+def _words(page: str) -> str:
+    """Of an output in HTML, without the libraries that would keep more of its form: a notebook is read without them."""
+    page = re.sub(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", "", page[:_HTML], flags=re.DOTALL | re.IGNORECASE)
+    page = re.sub(r"</t[dh]>\s*(?=<t[dh]\b)", " | ", page, flags=re.IGNORECASE)
+    lines = re.sub(r"<(?:br|/?(?:p|div|tr|li|h\d|table|pre))\b[^>]{0,1000}>", "\n", page, flags=re.IGNORECASE)
+    plain = html.unescape(re.sub(r"<!--.*?(?:-->|\Z)|<[!/a-zA-Z][^<>]{0,5000}>", "", lines, flags=re.DOTALL))
+    return "\n".join(filter(None, (" ".join(line.split()) for line in plain.split("\n"))))
 
 
 def _short(text: str) -> str:

@@ -86,6 +86,11 @@ def test_only_the_first_chapter_of_a_book_says_what_the_book_is() -> None:
     assert first_page(book, "2") == "end"
 
 
+def test_the_contents_of_a_book_are_a_page_of_it() -> None:
+    book = epub({"a": "<nav><ol><li>The Pier</li></ol></nav>", "b": "<p>end</p>"}, ["a", "b"])
+    assert first_page(book) == "1. The Pier\n\n[title: A Book]"
+
+
 def test_the_name_of_a_file_is_no_title_of_a_chapter() -> None:
     page = "<html><head><title>{}</title></head><body><p>start</p></body></html>"
     assert first_page(page.format("ch001.xhtml").encode()) == "start"

@@ -67,6 +67,36 @@ def test_an_ods_says_its_choices_and_what_is_printed_with_its_sheet() -> None:
     )
 
 
+def test_a_printed_line_of_a_word_and_a_number_is_told_and_a_number_of_pages_alone_is_not() -> None:
+    lines = {
+        "&LKestrel&R&P": "[page header: Kestrel]",
+        "&CSeite &P von &N": "",
+        "&C&P / &N": "",
+        "&L第&P页": "",
+    }
+    for written, told in lines.items():
+        out = io.BytesIO()
+        book = xlsxwriter.Workbook(out, {"in_memory": True})
+        sheet = book.add_worksheet("S")
+        sheet.write(0, 0, "x")
+        sheet.set_header(written)
+        book.close()
+        assert first_page(out.getvalue()).partition("| --- |")[2].strip() == told
+
+
+def test_the_labels_of_controls_and_the_tips_of_links_on_a_sheet_are_read() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet("S")
+    sheet.write_url("A1", "http://example.org/", string="map", tip="Opens the map")
+    sheet.insert_button("D1", {"caption": "Count again"})
+    sheet.write_comment("B2", "a remark")
+    book.close()
+    assert first_page(out.getvalue()).startswith(
+        "[sheet 'S']\n\n| [map](http://example.org/) (Opens the map) |\n| --- |\n\n[control: Count again]\n\nComments:"
+    )
+
+
 def _parts(data: bytes) -> dict[str, str | bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

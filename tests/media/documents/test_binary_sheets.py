@@ -120,6 +120,25 @@ def test_numbers_of_an_old_workbook_are_shown_by_their_formats_however_they_are_
     )
 
 
+def test_formulas_that_nothing_has_calculated_show_the_texts_in_them_and_a_note() -> None:
+    def formula(row: int, result: bytes, parsed: bytes) -> bytes:
+        fixed = struct.pack("<HHH", row, 0, 0) + result + bytes(6)
+        return record(0x06, fixed + struct.pack("<H", len(parsed)) + parsed)
+
+    empty, said = (
+        b"\3\0\0\0\0\0\xff\xff",
+        b"\x17\x05\x00North\x17\x02\x01" + "北海".encode("utf-16-le") + b"\x08",
+    )
+    facts = job(xls(b"", formula(0, empty, said) + formula(1, empty, b"\x1e\1\0\x17")))
+    assert below_its_name(facts) == '| ="North", "北海" |\n| --- |\n| = |'
+    assert facts["notes"] == [
+        "sheet 'Data': formulas without a stored result, of which only the texts in them are shown: 2"
+    ]
+    # Where others have results, an empty one is a result.
+    mixed = job(xls(b"", formula(0, empty, said) + formula(1, struct.pack("<d", 2.0), b"")))
+    assert (below_its_name(mixed), mixed["notes"]) == ("|  |\n| --- |\n| 2 |", [])
+
+
 def test_a_chart_of_an_old_workbook_gives_the_data_that_it_keeps() -> None:
     named = record(0x1003) + record(0x1033) + record(0x100D, b"\0\0" + words("Q1", "B")) + record(0x1034)
     title = record(0x1025) + record(0x1033) + record(0x100D, b"\0\0" + words("Sales", "B")) + record(0x1034)

@@ -252,7 +252,21 @@ async def test_a_notebook_shows_cells_with_what_they_printed() -> None:
             "outputs": [
                 {"output_type": "stream", "text": ["\x1b[31mhi\x1b[0m\n"]},
                 {"output_type": "execute_result", "data": {"text/plain": "2", "image/png": "x"}},
-                {"output_type": "error", "ename": "ValueError", "evalue": "bad", "traceback": []},
+                {
+                    "output_type": "error",
+                    "ename": "ValueError",
+                    "evalue": "bad",
+                    "traceback": ["line 1", "line 2"],
+                },
+                {
+                    "output_type": "display_data",
+                    "data": {
+                        "text/plain": "<IPython.core.display.HTML object>",
+                        "text/html": "<style>p {}</style><table><tr><td>lake &amp; pier</td><td>9</td></tr></table><!-- cut",
+                    },
+                },
+                {"output_type": "display_data", "data": {"application/json": {"depth": 7}}},
+                {"output_type": "display_data", "data": {"application/vnd.plotly.v1+json": {"data": []}}},
             ],
         },
     ]
@@ -267,6 +281,10 @@ async def test_a_notebook_shows_cells_with_what_they_printed() -> None:
         "```text\n2\n```",
         "[picture output]",
         "ValueError: bad",
+        "[its traceback of 2 parts is left out]",
+        "Output:\n\nlake & pier | 9\n\nOutput:",
+        '{"depth": 7}',
+        "[output: application/vnd.plotly.v1+json]",
     ]
     places = [text.index(w) for w in wanted]
     assert places == sorted(places)

@@ -229,6 +229,27 @@ def test_the_files_that_a_pdf_carries_are_named() -> None:
             "<p><input type=radio checked> Yes <input type=radio> No <input type=password value=secret></p>",
             "(x) Yes ( ) No",
         ),
+        (
+            "<aside>left</aside><footer>below</footer><fieldset><legend>Who</legend>me</fieldset>",
+            "left\n\nbelow\n\nWho\n\nme",
+        ),
+        (
+            "<p>Name <input placeholder='as in it'> <input list=l value=b><datalist id=l><option value=a><option>b</datalist></p>",
+            "Name as in it b [choices: a, b]",
+        ),
+        (
+            "<p><select><optgroup label=South><option label=lake></optgroup><option>sea</select> <input type=submit value=Send></p>",
+            "lake [choices: South: lake, sea] Send",
+        ),
+        (
+            '<p><abbr title="as soon as possible">asap</abbr></p><object><p>no player</p></object><iframe srcdoc="&lt;p&gt;inner&lt;/p&gt;"></iframe>',
+            "asap (as soon as possible)\n\nno player\n\ninner",
+        ),
+        (
+            '<p><img title="a boat"></p><map><area alt=pier></map><svg><title>Map</title><desc>of the lake</desc></svg>',
+            "[picture: a boat]\n\n[place in the picture: pier][drawing: Map; of the lake]",
+        ),
+        ('<aside epub:type="footnote" hidden>see below</aside><p hidden>gone</p>', "see below"),
         ("<p>a</p><svg><text>North</text><text>South</text></svg>", "a\n\n[drawing: North; South]"),
         ("<table role=presentation><tr><td>one</td><td>two</td></tr></table>", "one\n\ntwo"),
         (

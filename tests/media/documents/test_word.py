@@ -105,6 +105,14 @@ def test_a_drop_down_of_word_says_what_else_could_be_chosen() -> None:
     assert text(docx(control.format(para("High")))) == "High\n\n[choices: Low, High]"
 
 
+def test_a_text_field_of_word_that_nobody_filled_in_shows_its_usual_text() -> None:
+    begin = '<w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:textInput><w:default w:val="your name"/></w:textInput></w:ffData></w:fldChar></w:r>'
+    end = '<w:r><w:fldChar w:fldCharType="end"/></w:r>'
+    result = f'<w:r><w:fldChar w:fldCharType="separate"/></w:r>{r("Ann")}'
+    assert text(docx(f"<w:p>{begin}{end}</w:p>")) == "your name"
+    assert text(docx(f"<w:p>{begin}{result}{end}</w:p>")) == "Ann"
+
+
 def test_a_docx_with_the_mark_of_a_comment_that_it_does_not_hold_is_read() -> None:
     mark = '<w:r><w:commentReference w:id="0"/></w:r>'
     assert text(docx(f"<w:p>{r('Words')}{mark}</w:p>")) == "Words"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.choices import others
+from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _TICKED = ("checkbox", "radio")

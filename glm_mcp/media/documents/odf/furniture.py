@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.common.page_lines import only_counts
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.zip_xml import attribute, local
 
-_NUMBERS = ("page-number", "page-count")
 # What a program fills in, which says nothing of the document.
-_FILLED = (*_NUMBERS, "sheet-name", "file-name", "date", "time")
+_FILLED = ("page-number", "page-count", "sheet-name", "file-name", "date", "time")
 _UNKNOWN = "???"  # what a field shows that was never filled in
 
 
 def printed(node: ET.Element, inline: Inline) -> Iterator[str]:
-    """The words of the headers and footers below an element, each once; numbers of pages alone are none."""
+    """The words of the headers and footers below an element, each once; a number of pages alone is none."""
     lines: dict[str, None] = {}
     for part in node.iter():
         kind = local(part).partition("-")[0]
@@ -24,21 +23,16 @@ def printed(node: ET.Element, inline: Inline) -> Iterator[str]:
             continue
         if attribute(part, "display") == "false":
             continue
-        numbers = _empty_fields(part)
+        _empty_fields(part)
         words = " / ".join(filter(None, (inline.text(p) for p in part.iter() if local(p) in ("p", "h"))))
-        if re.search(r"\w\w", words) and len(words.split()) > numbers:
+        if not only_counts(words):
             lines[f"[page {kind}: {words}]"] = None
     yield from lines
 
 
-def _empty_fields(part: ET.Element) -> int:
-    """Takes out what a program fills in; how many numbers of pages were among it."""
-    numbers = 0
+def _empty_fields(part: ET.Element) -> None:
+    """Takes out what a program fills in."""
     for element in part.iter():
         name = local(element)
-        if name in _FILLED and attribute(element, "fixed") != "true":
-            numbers += name in _NUMBERS
+        if (name in _FILLED and attribute(element, "fixed") != "true") or element.text == _UNKNOWN:
             element.text = ""
-        elif element.text == _UNKNOWN:
-            element.text = ""
-    return numbers

@@ -10,7 +10,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.choices import others
+from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.web.mathml import linear
 from glm_mcp.media.documents.word.runs import Look, Piece, markdown

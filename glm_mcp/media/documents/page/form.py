@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glm_mcp.media.documents.choices import others
+from glm_mcp.media.documents.common.choices import others
 
 
 def form_block(page: Any) -> str:

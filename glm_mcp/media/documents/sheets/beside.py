@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.common.page_lines import only_counts
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
 from glm_mcp.media.documents.sheets.grid import place
@@ -33,8 +34,7 @@ def printed_line(kind: str, said: str) -> Iterator[str]:
     said = said.replace("&&", "\0")
     parts = (_CODE.sub("", part).replace("\0", "&").split() for part in re.split("&[LCR]", said))
     words = " / ".join(" ".join(part) for part in parts if part)
-    numbers = len(re.findall("&[PN]", said))  # "Page 2 of 9" says nothing of the sheet
-    if re.search(r"\w\w", words) and len(words.split()) > numbers:
+    if not only_counts(words):
         yield f"[page {kind}: {words}]"
 
 
@@ -78,6 +78,24 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
                 yield f"[drawing: {words}]"
             case "p:oleObj":
                 yield embedded(node)
+
+
+def controls_on(package: Package, part: str) -> Iterator[str]:
+    """The labels of buttons, check boxes and other controls of the older kind, which lie with the comments' frames."""
+    for path in package.linked(part, "vmlDrawing"):
+        tree = package.tree(path)
+        for shape in () if tree is None else tree:
+            facts = next((e for e in shape if local(e) == "ClientData"), None)
+            if local(shape) != "shape" or facts is None or attribute(facts, "ObjectType") in ("Note", "Pict"):
+                continue
+            words = " ".join(" ".join("".join(e.itertext()) for e in shape if local(e) == "textbox").split())
+            ticks = (
+                {"Checkbox": "[x] ", "Radio": "(x) "}
+                if any(local(e) == "Checked" for e in facts)
+                else {"Checkbox": "[ ] ", "Radio": "( ) "}
+            )
+            if words:
+                yield f"[control: {ticks.get(attribute(facts, 'ObjectType'), '')}{words}]"
 
 
 def people(package: Package, main: str) -> dict[str, str]:

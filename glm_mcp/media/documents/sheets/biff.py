@@ -113,3 +113,21 @@ class Texts:
             out.append(piece.decode("utf-16-le", "surrogatepass") if wide else piece.decode("latin-1"))
         # A letter beyond the first plane is two, which a border may part.
         return "".join(out).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+_TEXT = 0x17  # a text among the parts of a formula
+
+
+def formula_texts(body: bytes) -> str:
+    """The texts in the formula of a cell, as they are written there: all that is known of one that was never calculated."""
+    length = int.from_bytes(body[20:22], "little")
+    parsed, at, found = body[22 : 22 + length], 0, list[str]()
+    while 0 <= (at := parsed.find(_TEXT, at)) < len(parsed) - 3:
+        count, wide = parsed[at + 1], parsed[at + 2] & _WIDE
+        words = parsed[at + 3 : at + 3 + count * (1 + wide)].decode(
+            "utf-16-le" if wide else "latin-1", "replace"
+        )
+        whole = count and parsed[at + 2] <= 1 and len(words) == count and words.isprintable()
+        found += [f'"{words}"'] if whole else []
+        at += 3 + len(words) * (1 + wide) if whole else 1
+    return ", ".join(found)

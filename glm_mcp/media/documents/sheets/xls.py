@@ -11,7 +11,7 @@ from typing import Any
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
-from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, records
+from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, formula_texts, records
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_in
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
@@ -54,6 +54,13 @@ class _Found:
     beside: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     printed: dict[str, None] = field(default_factory=dict)
+    formulas: int = 0
+    empty: dict[tuple[int, int], str] = field(
+        default_factory=dict
+    )  # the texts in formulas whose result is empty
+    awaiting: dict[tuple[int, int], str] = field(
+        default_factory=dict
+    )  # the texts in formulas without a result
     pending: tuple[int, int, int] | None = None  # the cell whose text comes next
 
 
@@ -159,8 +166,13 @@ def _cells(record: Record, values: Values, found: _Found) -> None:
             stored = _stored(record)
             if stored is None:
                 found.pending = row, column, style
+                found.awaiting[row, column] = formula_texts(body)
             else:
                 found.grid.put(row, column, values.text(*stored, str(style)))
+            if record.number == Number.FORMULA:
+                found.formulas += 1
+                if stored == ("", "str"):
+                    found.empty[row, column] = formula_texts(body)
         case Number.PACKED:
             row, column = struct.unpack_from("<HH", body)
             for i in range((len(body) - 6) // 6):
@@ -169,6 +181,7 @@ def _cells(record: Record, values: Values, found: _Found) -> None:
         case Number.RESULT if found.pending is not None:
             row, column, style = found.pending
             found.pending = None
+            found.awaiting.pop((row, column), None)
             found.grid.put(row, column, values.text(Texts(record.parts).text(), "str", str(style)))
         case Number.MERGED:
             for i in range(struct.unpack_from("<H", body)[0]):
@@ -229,11 +242,19 @@ def _link(body: bytes, grid: Grid) -> None:
 
 
 def _text(found: _Found, title: str) -> tuple[str, list[str]]:
+    if len(found.empty) == found.formulas:  # as a program writes it that calculates nothing
+        found.awaiting |= found.empty
+    for (row, column), words in found.awaiting.items():
+        found.grid.put(row, column, f"={words}")
     found.grid.fill(found.merged)
     lines = []
     for row, column, thing, author in found.notes:
         lines.append(comment_line(place(row, column), author, found.words.pop(thing, "")))
     boxes = [f"Text box: {words.strip()}" for words in found.words.values() if words.strip()]
-    return sheet_text(
-        found.grid, [*boxes, *found.beside, *comment_block([*lines, *found.rules]), *found.printed], title
-    )
+    beside = [*boxes, *found.beside, *comment_block([*lines, *found.rules]), *found.printed]
+    text, notes = sheet_text(found.grid, beside, title)
+    if count := len(found.awaiting):
+        notes.append(
+            f"sheet '{title}': formulas without a stored result, of which only the texts in them are shown: {count}"
+        )
+    return text, notes

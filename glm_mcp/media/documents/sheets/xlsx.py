@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from glm_mcp.media.documents.pages import choose, result
 from glm_mcp.media.documents.sheets.beside import (
     comment_block,
     comments_on,
+    controls_on,
     drawn_on,
     people,
     printed_on,
@@ -32,6 +34,7 @@ from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
 _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s+ref=["\']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})["\']')
 _LINK = re.compile(rb"<(?:\w{1,20}:)?hyperlink\s([^>]{1,5000})>")
 _AT, _TO = re.compile(rb'\bref=["\']([A-Z]{1,3}\d{1,7})\b'), re.compile(rb':id=["\']([^"\']{1,100})["\']')
+_TIP = re.compile(rb'\btooltip="([^"]{1,1000})"')
 _LINKED = re.compile(r'\s*(?:_xlfn\.)?HYPERLINK\(\s*"((?:https?|ftp|mailto):[^"]+)"', re.IGNORECASE)
 
 
@@ -129,7 +132,8 @@ class _Book:
         grid.fill([_range(reference.decode()) for reference in _MERGED.findall(data)])
         remarks = comment_block([*comments_on(self._package, sheet.part, self._people), *rules_on(data)])
         drawn = drawn_on(self._package, sheet.part, sheet.name)
-        text, notes = sheet_text(grid, [*drawn, *remarks, *printed_on(data)], sheet.name)
+        controls = controls_on(self._package, sheet.part)
+        text, notes = sheet_text(grid, [*drawn, *controls, *remarks, *printed_on(data)], sheet.name)
         if pending:
             notes.append(
                 f"sheet '{sheet.name}': formulas without a stored result, shown as written: {pending}"
@@ -166,6 +170,8 @@ class _Book:
                 cells[left] = hyperlink(
                     self._package, sheet.part, to[1].decode(), text, f"sheet '{sheet.name}'"
                 )
+                if tip := _TIP.search(attributes):
+                    cells[left] += f" ({html.unescape(tip[1].decode('utf-8', 'replace'))})"
 
 
 def _range(reference: str) -> Range:

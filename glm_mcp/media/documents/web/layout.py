@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from glm_mcp.media.documents.choices import others
+from glm_mcp.media.documents.common.choices import others
 
 _BLOCKS = (
     "table",
@@ -92,17 +92,34 @@ def fill_in(soup: Any, is_hidden: Any) -> None:
 def _value(field: Any) -> str:
     kind = str(field.get("type") or "text").lower()
     if field.name == "textarea":
-        return str(field.get_text())
+        return str(field.get_text() or field.get("placeholder") or "")
     if field.name == "select":
         options = field.find_all("option")
         chosen = [o for o in options if o.has_attr("selected")] or (
             [] if field.has_attr("multiple") else options[:1]
         )
-        text = ", ".join(" ".join(o.get_text().split()) for o in chosen)
-        return text + others((o.get_text() for o in options), text)
+        text = ", ".join(_label(o, "label") for o in chosen)
+        groups = {
+            id(o): f"{_label(g, 'label')}: "
+            for g in field.find_all("optgroup")
+            for o in g.find_all("option")[:1]
+        }
+        return text + others((groups.get(id(o), "") + _label(o, "label") for o in options), text)
     if kind in ("checkbox", "radio"):
         signs = {"checkbox": ("[ ]", "[x]"), "radio": ("( )", "(x)")}[kind]
         return signs[field.has_attr("checked")]
-    if kind in ("hidden", "password", "submit", "button", "reset", "image", "file"):
+    if kind in ("hidden", "password"):
         return ""
-    return str(field.get("value") or "")
+    text = str(field.get("value") or field.get("alt") or field.get("placeholder") or "")
+    listed = field.get("list")
+    entries = (
+        field.find_previous("datalist", id=listed) or field.find_next("datalist", id=listed)
+        if listed
+        else None
+    )
+    options = [] if entries is None else entries.find_all("option")
+    return text + others((_label(o, "value") for o in options), text)
+
+
+def _label(option: Any, name: str) -> str:
+    return " ".join(str(option.get(name) or option.get_text()).split())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.choices import others
+from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
@@ -59,6 +59,7 @@ class _Field:
     code: str = ""
     in_result: bool = False
     shows: str = ""
+    usual: str = ""  # the text of one to type in, until a result begins
 
 
 class Inline:
@@ -160,13 +161,14 @@ class Inline:
     def _field(self, node: ET.Element, look: Look) -> None:
         match attribute(node, "fldCharType"):
             case "begin":
-                self._fields.append(_Field(shows=_form_value(node)))
+                self._fields.append(_Field(shows=_form_value(node), usual=_usual_text(node)))
             case "separate" if self._fields:
                 self._fields[-1].in_result = True
+                self._fields[-1].usual = ""
             case "end" if self._fields:
-                shows = self._fields.pop().shows
-                if shows:
-                    self._write(shows, look)
+                ended = self._fields.pop()
+                if ended.shows or ended.usual:
+                    self._write(ended.shows or ended.usual, look)
 
     def _footnote(self, kind: str, number: str) -> None:
         key = kind, number
@@ -263,6 +265,10 @@ def _form_value(node: ET.Element) -> str:
     at = whole(value(choice, "w:result") if choice is not None else None)
     chosen = entries[at] if 0 <= at < len(entries) else ""
     return chosen + others(entries, chosen)
+
+
+def _usual_text(node: ET.Element) -> str:
+    return value(node, "w:ffData", "w:textInput", "w:default") or ""
 
 
 def offered(control: ET.Element) -> str:

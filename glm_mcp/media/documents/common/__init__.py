@@ -1,0 +1,1 @@
+"""What several formats have: drop-downs, lines at the head and the foot of a page."""
