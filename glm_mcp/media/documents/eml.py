@@ -21,6 +21,11 @@ _BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
 _FORMS = (*_BODIES, "text/x-amp-html", "text/watch-html")  # of one text, among alternatives
 _REPORTS = ("message/delivery-status", "message/disposition-notification", "message/feedback-report")
 _SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_OUTLOOK = ("application/ms-tnef", "application/vnd.ms-tnef")
+_NOT_READ = (
+    "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is not read: unpack it with "
+    "`tnef`, or ask the sender for the mail as HTML]"
+)
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
 _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
@@ -81,6 +86,8 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
             mail.bodies += _unsealed(payload, name, encoding, depth)
+        if kind in _OUTLOOK or (filename or "").lower() == "winmail.dat":
+            mail.bodies.append(_NOT_READ)
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")

@@ -139,6 +139,16 @@ def test_formulas_that_nothing_has_calculated_show_the_texts_in_them_and_a_note(
     assert (below_its_name(mixed), mixed["notes"]) == ("|  |\n| --- |\n| 2 |", [])
 
 
+def test_sheets_that_lie_at_one_place_are_read_once() -> None:
+    head = begin(5)
+    entries = [b"\x01\0" + name for name in (b"A", b"B")]
+    at = len(head) + sum(len(record(0x85, bytes(6) + e)) for e in entries) + len(record(0x0A))
+    head += b"".join(record(0x85, struct.pack("<IBB", at, 0, 0) + e) for e in entries) + record(0x0A)
+    facts = job(compound({"Workbook": head + begin(0x10) + number_cell(0, 0, 7.0) + record(0x0A)}))
+    assert [row[2] for row in facts["pages"]] == ["| 7 |\n| --- |", "(empty sheet)"]
+    assert facts["notes"] == ["left out, sheets that lie where another does: 'B'"]
+
+
 def test_a_chart_of_an_old_workbook_gives_the_data_that_it_keeps() -> None:
     named = record(0x1003) + record(0x1033) + record(0x100D, b"\0\0" + words("Q1", "B")) + record(0x1034)
     title = record(0x1025) + record(0x1033) + record(0x100D, b"\0\0" + words("Sales", "B")) + record(0x1034)

@@ -242,3 +242,15 @@ def test_a_mail_that_is_encrypted_says_so(data: bytes) -> None:
     mail = EmailMessage()
     mail.set_content(data, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
     assert "[the text of this mail is encrypted (S/MIME)]" in read(mail)
+
+
+def test_a_mail_with_the_form_of_outlook_alone_says_what_is_not_read_and_what_to_do() -> None:
+    mail = EmailMessage()
+    mail.set_content("short")
+    mail.add_attachment(
+        b"\x78\x9f\x3e\x22", maintype="application", subtype="ms-tnef", filename="winmail.dat"
+    )
+    facts, _ = document_job(io.BytesIO(mail.as_bytes()), {"name": "a.eml"})
+    text = facts["pages"][0][2]
+    assert "winmail.dat, which is not read: unpack it with `tnef`" in text
+    assert "- winmail.dat (application/ms-tnef, 4 bytes)" in text

@@ -77,11 +77,16 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
     chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
     left_out = LeftOut()
     rows, notes = [], []
+    read: set[int] = set()
     for number in chosen:
         sheet = sheets[number - 1]
         found = _Found()
         try:
-            _read(stream, sheet, values, found)
+            if sheet.at in read:
+                left_out.add("sheets that lie where another does", f"'{sheet.name}'")
+            else:
+                _read(stream, sheet, values, found)
+            read.add(sheet.at)
         except (struct.error, IndexError, ValueError):
             left_out.add("the rest of sheets that are damaged", f"'{sheet.name}'")
         text, said = _text(found, sheet.name)
