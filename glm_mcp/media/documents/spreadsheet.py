@@ -18,7 +18,7 @@ from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid, sheet_text
 from glm_mcp.media.documents.sheets.ods import read_ods
-from glm_mcp.media.documents.sheets.xls import is_new, read_xls
+from glm_mcp.media.documents.sheets.xls import is_new, read_xls, texts_of_names
 from glm_mcp.media.documents.sheets.xlsb import read_xlsb
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
 from glm_mcp.media.documents.zip_xml import open_zip
@@ -57,7 +57,7 @@ def _xls(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
             stream = bytes(container.openstream(streams[0]).read()) if streams else b""
             said = of_compound_file(container)
         if is_new(stream):
-            return with_about(read_xls(stream, spec, name), said)
+            return with_about(read_xls(stream, spec, name), [*said, *texts_of_names(stream)])
     except (OSError, ValueError, IndexError, struct.error):
         pass  # damaged, or older: what the other reader can do with it
     return _old(file, spec, name)

@@ -97,6 +97,20 @@ def test_the_labels_of_controls_and_the_tips_of_links_on_a_sheet_are_read() -> N
     )
 
 
+def test_names_that_stand_for_a_text_are_told() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    book.add_worksheet("S").write(0, 0, "x")
+    book.define_name("Motto", '="say ""so"""')
+    book.define_name("Place", "=S!$A$1")
+    book.close()
+    assert first_page(out.getvalue()).endswith('| --- |\n\n[name Motto: say "so"]')
+    name = """<table:named-expressions><table:named-expression table:name="Motto" table:expression='of:="north"'/>
+    <table:named-expression table:name="Sum" table:expression='of:="a"&amp;"b"'/></table:named-expressions>"""
+    sheet = '<table:table table:name="S"><table:table-row><table:table-cell><text:p>x</text:p></table:table-cell></table:table-row></table:table>'
+    assert first_page(odt(sheet + name, kind="spreadsheet")).endswith("| --- |\n\n[name Motto: north]")
+
+
 def _parts(data: bytes) -> dict[str, str | bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

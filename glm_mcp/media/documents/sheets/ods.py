@@ -23,6 +23,7 @@ from glm_mcp.media.documents.sheets.rules import rule_lines
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
 
 _SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
+_TEXT = re.compile(r'(?:\w{1,10}:)?=?"((?:[^"]|"")+)"')  # a formula that is a text
 _ROWS = 1_048_576
 
 
@@ -45,6 +46,7 @@ class _Styles:
 
     hidden: set[str] = field(default_factory=set)
     masters: dict[str, str] = field(default_factory=dict)
+    names: list[tuple[str, str]] = field(default_factory=list)  # that stand for a text instead of a place
 
 
 def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
         notes += said
         label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in styles.hidden else ''}"
         rows.append((number, label, text, ""))
-    about = of_open_document(archive, name)
+    about = [*of_open_document(archive, name), *styles.names]
     return with_about(result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()]), about)
 
 
@@ -81,6 +83,8 @@ def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
     try:
         for event, element in ET.iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - entities are refused before
             name = local(element)
+            if event == "end":
+                _beside_sheets(element, name, writer, styles, rules)
             if name == "table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
@@ -89,14 +93,6 @@ def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
                     yield sheet
                     sheet = None
                     element.clear()
-            elif event == "end" and name == "style":
-                if any(attribute(e, "display") == "false" for e in element if local(e) == "table-properties"):
-                    styles.hidden.add(attribute(element, "name"))
-                styles.masters[attribute(element, "name")] = attribute(element, "master-page-name")
-            elif event == "end" and name == "content-validation":
-                rules[attribute(element, "name")] = element
-            elif event == "end" and name == "forms":
-                writer.inline.controls |= controls(element)
             elif event == "end" and depth == 1 and sheet is not None:
                 if name == "table-row":
                     _row(element, sheet, writer)
@@ -107,6 +103,24 @@ def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
         writer.left_out.add("the rest of a part that is damaged", "content.xml")
         if sheet is not None:
             yield sheet
+
+
+def _beside_sheets(
+    element: ET.Element, name: str, writer: Writer, styles: _Styles, rules: dict[str, ET.Element]
+) -> None:
+    """Takes down what sheets refer to, and the names of the file."""
+    match name:
+        case "style":
+            if any(attribute(e, "display") == "false" for e in element if local(e) == "table-properties"):
+                styles.hidden.add(attribute(element, "name"))
+            styles.masters[attribute(element, "name")] = attribute(element, "master-page-name")
+        case "content-validation":
+            rules[attribute(element, "name")] = element
+        case "named-expression":
+            if text := _TEXT.fullmatch(attribute(element, "expression")):
+                styles.names.append((f"name {attribute(element, 'name')}", text[1].replace('""', '"')))
+        case "forms":
+            writer.inline.controls |= controls(element)
 
 
 def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:

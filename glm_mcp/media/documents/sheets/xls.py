@@ -96,6 +96,21 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
     return result("xls", rows, len(sheets), [*notes, *left_out.notes()])
 
 
+def texts_of_names(stream: bytes) -> Iterator[tuple[str, str]]:
+    """Names that stand for a text instead of a place ([MS-XLS] 2.4.150), as what a workbook says of itself."""
+    for record in records(stream):
+        if record.number == Number.EOF:
+            return
+        if record.number == Number.NAME:
+            with contextlib.suppress(struct.error, IndexError):
+                length, formula = struct.unpack_from("<BH", record.body, 3)
+                parts = Texts(record.parts, 14)
+                name, written = parts.text(length), parts.take(formula)
+                text = Texts([written[2:]]).text(written[1]) if written[:1] == b"\x17" else ""
+                if text and len(written) == 3 + written[1] * (1 + (written[2] & 1)):
+                    yield f"name {name}", text
+
+
 def _globals(stream: bytes) -> tuple[list[_Sheet], Values]:
     sheets: list[_Sheet] = []
     codes, styles, strings = dict(BUILT_IN), [], []

@@ -63,7 +63,7 @@ def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
         notes += said
         kind = " (chart)" if sheet.kind == "chartsheet" else ""
         rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    about = of_package(package)
+    about = [*of_package(package), *_texts_of_names(tree)]
     return with_about(result("xlsx", rows, len(sheets), [*notes, *package.left_out.notes()]), about)
 
 
@@ -74,6 +74,19 @@ def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[_Sheet]:
         hidden = attribute(element, "state") in ("hidden", "veryHidden")
         title = attribute(element, "name")
         yield _Sheet(title, link.target if link else "", link.kind if link else "", hidden)
+
+
+def _texts_of_names(tree: ET.Element | None) -> Iterator[tuple[str, str]]:
+    """Names that stand for a text instead of a place."""
+    for element in () if tree is None else descendants(tree, "x:definedName"):
+        written = (element.text or "").strip()
+        text = written[1:-1].replace('""', '"')
+        if (
+            len(written) > 2
+            and written[0] == written[-1] == '"'
+            and re.fullmatch(r'(?:[^"]|"")+', written[1:-1])
+        ):
+            yield f"name {attribute(element, 'name')}", text
 
 
 class _Book:
