@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import zipfile
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ WORDS = {
 }
 _META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE)
 _GIVEN = re.compile(r"([\w:-]{1,50})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_METAS, _TAG = 300, 6_000  # of one page; characters of one
 _HEAD = 200_000  # characters of a page in which its head ends
 _OLD_WORDS = {
     "title": "title",
@@ -134,8 +136,11 @@ def of_open_document(archive: zipfile.ZipFile, name: str) -> Said:
 def of_page(page: str) -> Said:
     """Of a web page, by the `meta` elements at its head."""
     said: Said = []
-    for tag in _META.findall(page[:_HEAD].partition("</head")[0]):
-        given = {name.lower(): double or single for name, double, single in _GIVEN.findall(tag)}
+    head = page[:_HEAD].partition("</head")[0]
+    for start in itertools.islice(re.finditer(r"<meta\s", head, re.IGNORECASE), _METAS):
+        tag = _META.match(head, start.start(), start.start() + _TAG)
+        found = _GIVEN.findall(tag[1]) if tag else ()
+        given = {name.lower(): double or single for name, double, single in found}
         word = WORDS.get(
             re.sub(r"\A(?:dc|dcterms|og)[.:]", "", (given.get("name") or given.get("property", "")).lower())
         )

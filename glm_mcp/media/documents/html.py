@@ -64,7 +64,8 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
         import bs4  # noqa: F401 - what is needed below, asked for once
     except ImportError:
         raise MissingExtra("office", what) from None
-    html = _SUBSET.sub(r"\1>", html, count=1)
+    if subset := _SUBSET.match(html, max(html[:5000].lower().find("<!doctype"), 0)):
+        html = f"{html[: subset.end(1)]}>{html[subset.end() :]}"
     text = _read(html, scripted=False)
     if len(text) < _BARE <= len(html):
         shown = _read(html, scripted=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import zipfile
 import zlib
 
@@ -166,3 +167,18 @@ def test_a_notebook_says_its_title_and_authors() -> None:
         first_page(json.dumps(book).encode())
         == "Some words.\n\n[title: The Ferry]\n[author: Ann Otter, Bo Reed]"
     )
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ['<meta "', '<meta name="', "<!DOCTYPE a [", "<!DOCTYPE a []", "<meta a=' ", "/Title ((", "/Title <"],
+)
+def test_what_a_file_says_of_itself_without_end_costs_little(piece: str) -> None:
+    data = (
+        with_info(b"<< " + piece.encode() * 20_000, packed=False)
+        if piece[0] == "/"
+        else piece.encode() * 50_000
+    )
+    start = time.process_time()
+    document_job(io.BytesIO(data), {"name": "file.pdf" if piece[0] == "/" else "page.html"})
+    assert time.process_time() - start < 10

@@ -18,6 +18,7 @@ _ATTRIBUTE = re.compile(rb"\b(\w{1,30})=[\"']([^\"']*)[\"']")
 _INNER = 5_000  # bytes of the elements of one rule
 _LISTED = re.compile(rb'formula1>(?:<xm:f>)?\s*(?:"|&quot;)([^<]{0,2000}?)(?:"|&quot;)\s*</')
 _PLACE = re.compile(rb"sqref>([^<]{1,200})<")  # of the newer form
+_CONDITION = 10_000  # characters
 _IN_LIST = re.compile(r'is-in-list\(((?:[^"()]|"[^"]*"){0,5000})\)')
 _LIST, _WRITTEN = 3, 0x80  # kind of a rule in XLS; flag of entries that the rule itself holds
 _TEXT = 0x17  # a formula that is a text
@@ -47,7 +48,7 @@ def rules_on(data: bytes) -> Iterator[str]:
             html.unescape(given.get(n, b"").decode("utf-8", "replace"))
             for n in (b"promptTitle", b"prompt", b"errorTitle", b"error")
         )
-        listed = _LISTED.search(inner)
+        listed = _LISTED.match(inner, max(inner.find(b"formula1>"), 0))
         choices = html.unescape(listed[1].decode("utf-8", "replace")).split(",") if listed else []
         at = given.get(b"sqref", place_of[1] if place_of else b"").decode("ascii", "replace")
         yield from _lines(at, (title, words), choices, (wrong, error))
@@ -56,7 +57,7 @@ def rules_on(data: bytes) -> Iterator[str]:
 def rule_lines(rule: ET.Element, at: str) -> Iterator[str]:
     """Of a sheet of an ODS, by the element of one rule and the first of its cells."""
     said = {local(e): (attribute(e, "title"), " ".join("".join(p.itertext()) for p in e)) for e in rule}
-    listed = _IN_LIST.search(attribute(rule, "condition"))
+    listed = _IN_LIST.search(attribute(rule, "condition")[:_CONDITION])
     choices = re.findall(r'"([^"]*)"', listed[1]) if listed else []
     yield from _lines(at, said.get("help-message", ("", "")), choices, said.get("error-message", ("", "")))
 
