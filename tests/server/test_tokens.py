@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import anyio
 import pytest
@@ -17,7 +19,7 @@ from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.http.auth.authenticator import Authenticator
 from glm_mcp.server.http.auth.refusal import Refused
-from glm_mcp.server.http.auth.tokens import LOOK_S, TokenFile, digest, new_token, well_formed
+from glm_mcp.server.http.auth.tokens import LOOK_LIMIT_S, LOOK_S, TokenFile, digest, new_token, well_formed
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -189,6 +191,24 @@ async def test_a_change_is_seen_and_a_half_written_file_leaves_the_old_in_force(
     assert await names(file, time) == []
     write(path, ada)
     assert await names(file, time) == ["ada"]
+
+
+@posix
+async def test_a_pipe_in_its_place_costs_no_time_and_no_thread(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(path, row("ada", new_token()))
+    time = Time()
+    file = TokenFile(path, clock=time)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    await names(file, time)
+    threads, begun = threading.active_count(), monotonic()
+    for _ in range(5):
+        assert await names(file, time) == ["ada"]
+    assert threading.active_count() == threads
+    assert monotonic() - begun < LOOK_LIMIT_S
+    assert "it is no file" in caplog.text
 
 
 @posix
