@@ -128,9 +128,9 @@ def _moment(text: str, now: datetime) -> datetime:
             if span
             else datetime.fromisoformat(text.strip())
         )
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"--expires is {text!r}", f"It is {EXPIRES_IS}.") from None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if found <= now:
         raise InvalidRequest(f"--expires is {text!r}, which is over", f"It is {EXPIRES_IS}.")
     return found

@@ -239,6 +239,8 @@ async def test_a_file_that_others_may_write_is_not_taken_and_one_that_they_may_r
         (row("ada", "x", 'tools = ["paint"]'), "tools of ada"),
         (row("ada", "x", "tools = []"), "tools of ada"),
         (row("ada", "x", 'expires = "soon"'), "expires of ada"),
+        (row("ada", "x", "expires = 9999-12-31T23:59:59-23:59"), "expires of ada"),
+        (row("ada", "x", "created = 0001-01-01T00:00:00+23:59"), "created of ada"),
         (row("ada", "x", "per_hour = 5"), "per_hour of ada"),
         (row("a b", "x"), "is no name"),
         (row("ada", "x") + row("Ada", "y"), "twice"),

@@ -16,6 +16,7 @@ import time
 import tomllib
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -150,8 +151,9 @@ def _moment(name: str, key: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, date):
+        with suppress(OverflowError):  # of the year 10,000 in UTC, and of the year 0
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    elif isinstance(value, date):
         return datetime.combine(value, time_of_day(), UTC).timestamp()
     raise ValueError(f"{key} of {name} is no time")
 
