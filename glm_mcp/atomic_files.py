@@ -70,6 +70,24 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
+def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
+    """The bytes of a regular file, without waiting for whoever may write into a pipe. `links`: whether one is followed.
+
+    Raises OSError, also for what is no file and for more than `most` bytes.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    )
+    descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        if info.st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most >> 20} MB")
+        return file.read(most)
+
+
 def write_part(path: Path, data: bytes, mode: int) -> Path:
     """The bytes in a new hidden file beside `path`. Raises OSError."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from platformdirs import PlatformDirs
 
-from glm_mcp.atomic_files import safe_name, write_here
+from glm_mcp.atomic_files import read_file, safe_name, write_here
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.kept import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
 from glm_mcp.sandbox import Sandbox
@@ -35,6 +35,7 @@ SCHEME = "glm://outputs/"
 NOBODY = "0" * 16  # where there is one owner alone
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
+_PART_BYTES = 64 << 20
 _NAME_BYTES = 120  # of a kept file's own name
 
 
@@ -212,8 +213,8 @@ class Outputs:
         try:
             if path.stat().st_mtime < self._cache.clock() - self._cache.max_age_s[PARTS]:
                 return None
-            value = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            value = json.loads(read_file(path, _PART_BYTES, links=False))
+        except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 

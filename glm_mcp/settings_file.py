@@ -8,11 +8,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from glm_mcp.atomic_files import replace_file
+from glm_mcp.atomic_files import read_file, replace_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.outputs import user_folders
 
 PRIVATE = 0o600
+LARGEST = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -36,14 +37,19 @@ def _values(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        values = dotenv_values(stream=io.StringIO(text_of(path)), interpolate=False)
         return {k: v for k, v in values.items() if v and v.strip()}
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(
             f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
         ) from None
+
+
+def text_of(path: Path) -> str:
+    """Raises OSError, UnicodeDecodeError."""
+    # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
+    return read_file(path, LARGEST).decode("utf-8-sig")
 
 
 def folder_as_pasted(folder: Path) -> Path:
@@ -116,7 +122,7 @@ def _lines(text: str) -> list[tuple[str | None, str]]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
+        return text_of(path) if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(
@@ -128,7 +134,7 @@ def _write(path: Path, text: str) -> None:
     real = path.resolve()  # a file behind a link stays behind it
     try:
         real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mark = _MARK if real.is_file() and real.read_bytes()[:3] == _MARK else b""
+        mark = _MARK if real.is_file() and read_file(real, LARGEST)[:3] == _MARK else b""
         replace_file(real, mark + text.encode("utf-8"), PRIVATE)
     except OSError as error:
         raise ConfigError(

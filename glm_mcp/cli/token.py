@@ -128,9 +128,9 @@ def _moment(text: str, now: datetime) -> datetime:
             if span
             else datetime.fromisoformat(text.strip())
         )
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"--expires is {text!r}", f"It is {EXPIRES_IS}.") from None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if found <= now:
         raise InvalidRequest(f"--expires is {text!r}, which is over", f"It is {EXPIRES_IS}.")
     return found
@@ -153,15 +153,17 @@ def _line(holder: Holder, now: datetime) -> str:
 
 def _read(path: Path) -> tuple[str, Holders]:
     """What the file says, as text and as holders; nothing where there is none. Raises ConfigError."""
-    from glm_mcp.server.http.auth.tokens import Holders, parse, unusable
+    from glm_mcp.server.http.auth.tokens import Holders, parse, read_text, unusable
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return text, parse(text)
     except FileNotFoundError:
         return "", Holders()
     except OSError as error:
         raise unusable(path, error.strerror or "it cannot be read") from None
+    except RecursionError:
+        raise unusable(path, "it is nested too deeply") from None
     except ValueError as error:
         raise unusable(path, str(error)) from None
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.atomic_files import private_folder, write_part
+from glm_mcp.atomic_files import private_folder, read_file, write_part
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import Card, endpoint
 from glm_mcp.settings import Settings
 
+_LARGEST = 4 << 20  # bytes of a file
 Value = bool | int | str
 # Facts that are a field of a card, with what each may be.
 _FIELDS: dict[str, type | tuple[str, ...]] = {
@@ -70,7 +71,7 @@ UNASKED = Findings()
 def load(data: Path, settings: Settings) -> Findings:
     """What is kept for the endpoint and key of these settings; nothing where it is damaged. `data`: the data folder. Blocks."""
     try:
-        kept = json.loads(path_of(data, settings).read_bytes())
+        kept = json.loads(read_file(path_of(data, settings), _LARGEST))
         return Findings(_checked(kept["facts"]), str(kept["asked"])[:_LONGEST])
     except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return UNASKED

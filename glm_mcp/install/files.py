@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from pathlib import Path
 
-from glm_mcp.atomic_files import replace_file
+from glm_mcp.atomic_files import read_file, replace_file
 from glm_mcp.errors import ConfigError
 
 LARGEST = 64 * 1024 * 1024  # of a user's own file: some clients keep their history in it
@@ -17,15 +16,8 @@ REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 def read(file: Path, most: int = LARGEST) -> str:
     """Its text, empty where there is none. Raises ConfigError, also for more than `most` bytes and for what is no file."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(file, flags), "rb") as opened:
-            info = os.fstat(opened.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise _unreadable(file, "it is no file")
-            if info.st_size > most:
-                raise _unreadable(file, f"it has more than {most >> 20} MB")
-            return opened.read(most).decode("utf-8-sig")
+        return read_file(file, most).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.atomic_files import private_folder, replace_file
+from glm_mcp.atomic_files import private_folder, read_file, replace_file
 from glm_mcp.installation import Machine
+
+_LARGEST = 4 << 20  # bytes
 
 
 def recall(machine: Machine, file: Path, name: str) -> tuple[str, dict[str, Any]] | None:
@@ -40,8 +42,8 @@ def _place(machine: Machine) -> Path:
 
 def _read(machine: Machine) -> dict[str, Any]:
     try:
-        found = json.loads(_place(machine).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_file(_place(machine), _LARGEST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -16,7 +16,17 @@ from support.processes import Stdio, environment
 from glm_mcp.server.http.limits import Limits
 
 MIB = 1024 * 1024
-WAYS = ("endless json", "endless event", "packed", "endless refusal", "a deep message")
+DEEP = "[" * 970 + "]" * 970  # what Python reads in a thread and cannot write in the event loop
+NOTE = '{"jsonrpc":"2.0","method":"notifications/message","params":'
+ODD = {
+    "a deep message": "[" * MIB,
+    "a large message that is nested": f'{{"jsonrpc":"2.0","id":1,"result":["{"x" * MIB}",{DEEP}]}}',
+    "millions of values": f'{{"jsonrpc":"2.0","id":1,"result":[{"[]," * 8_000_000}0]}}',
+    "no number": '{"jsonrpc":"2.0","id":1,"result":{"a":NaN}}',
+    "a number beyond all": '{"jsonrpc":"2.0","id":1,"result":{"a":1e999}}',
+    "a large event that is nested": f'data: {NOTE}["{"x" * MIB}",{DEEP}]}}\n\n',
+}
+WAYS = ("endless json", "endless event", "packed", "endless refusal", *ODD)
 pytestmark = pytest.mark.anyio
 
 
@@ -59,9 +69,9 @@ async def hostile(scope: Any, receive: Any, send: Any) -> None:
         await begin(200, b"application/json", (b"content-encoding", b"gzip"))
         packed = gzip.compress(b'{"jsonrpc":"2.0"' + b" " * 300 * MIB + b"}")
         await send({"type": "http.response.body", "body": packed})
-    elif way == "a deep message":
-        await begin(200, b"application/json")
-        await send({"type": "http.response.body", "body": b"[" * MIB})
+    elif way in ODD:
+        await begin(200, b"text/event-stream" if "event" in way else b"application/json")
+        await send({"type": "http.response.body", "body": ODD[way].encode()})
     else:
         await begin(200, b"application/json")
         result: Any = {"content": [{"type": "text", "text": "well"}]}
@@ -89,6 +99,42 @@ async def test_answers_of_any_size_are_refused_and_the_next_call_works(tmp_path:
             if sys.platform == "linux":
                 status = Path(f"/proc/{client.popen.pid}/status").read_text(encoding="ascii")
                 assert int(status.partition("VmHWM:")[2].split()[0]) < 450_000, "KB at the highest"
+
+    with serving(hostile, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (
+            '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"' + "x" * 40 * MIB + '"}}',
+            "longer than 32 MB",
+        ),
+        (
+            '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":[' + "[]," * 100_000 + "0]}}",
+            "of more than",
+        ),
+        (
+            '{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":["' + "x" * MIB + '",' + DEEP + "]}}",
+            "no JSON",
+        ),
+    ],
+    ids=["long", "many values", "nested"],
+)
+async def test_a_line_that_is_too_much_is_refused_and_the_next_one_answered(
+    line: str, why: str, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            client.write(line)
+            refusal = json.loads(client.out.next() or "")
+            assert why in refusal["error"]["message"]
+            assert client.request("ping")["result"] == {}
 
     with serving(hostile, Limits()) as url:
         await anyio.to_thread.run_sync(spoken, url)

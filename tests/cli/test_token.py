@@ -122,6 +122,7 @@ def test_a_revoked_token_is_gone_and_what_others_wrote_stays(tmp_path: Path) -> 
         (("a" * 65,), "is no name for a token"),
         (("eve", "--expires", "2020-01-01"), "which is over"),
         (("eve", "--expires", "tomorrow"), "It is a time to come"),
+        (("eve", "--expires", "9999-12-31T23:59:59-23:59"), "It is a time to come"),
         (("eve", "--expires", "0d"), "which is over"),
         (("eve", "--tools", "chat,paint"), "no tool is called 'paint'"),
         (("eve", "--tools", ","), "no tool is named"),

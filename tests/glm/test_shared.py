@@ -251,6 +251,48 @@ async def test_what_a_stranger_writes_into_redis_ends_no_server(redis_url: str, 
         assert math.isfinite(one.account.health.usual_s(MODEL))
 
 
+ODD_NUMBERS = ("nan", "inf", "-inf", "1e300", "-1", "0", "x", "1.5")
+LEARNT = ("limit", "run", "epoch", "pause", "turns", "wait:1", "opens:1")
+
+
+@pytest.mark.parametrize("field", LEARNT)
+async def test_what_a_stranger_writes_where_limits_are_kept_ends_no_server(
+    redis_url: str, field: str
+) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as stranger:
+        limiter = one.account.limiter(MODEL, 2, None)
+        for number in ODD_NUMBERS:
+            learnt = str(limiter._keys[3])  # noqa: SLF001 - what a stranger would see
+            await stranger.hset(learnt, field, number)
+            if field != "pause":  # which holds calls up, as it may
+                with anyio.fail_after(60):
+                    await serve(limiter)
+            await stranger.delete(learnt)
+        with anyio.fail_after(60):
+            await serve(limiter)
+        assert 1 <= limiter.limit <= 3
+        await until(lambda: one.shared.state()["redis"] == "up")
+
+
+@pytest.mark.parametrize("kind", range(5))
+async def test_keys_of_another_kind_leave_a_replica_its_share(redis_url: str, kind: int) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as stranger:
+        limiter = one.account.limiter(MODEL, 2, None)
+        key = str(limiter._keys[kind])  # noqa: SLF001 - what a stranger would see
+        await stranger.set(key, "words")
+        with anyio.fail_after(60):
+            for _ in range(3):
+                await serve(limiter)
+        await stranger.delete(key)
+        await until(lambda: one.shared.state()["redis"] == "up")
+        with anyio.fail_after(60):
+            await serve(limiter)
+
+
 async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(redis_server: RedisServer) -> None:
     from redis.asyncio import Redis
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from support.processes import COMMAND, environment, over_http, ran
 from support.redis_server import RedisServer
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
-from glm_mcp.server.callers.admission import Admission, MemoryAdmission
+from glm_mcp.server.callers.admission import DAY_S, Admission, MemoryAdmission
 from glm_mcp.server.callers.admission_redis import SharedAdmission
 from glm_mcp.server.callers.caller import Caller
 from glm_mcp.simulator import Fault, Simulator
@@ -194,6 +195,27 @@ async def test_while_redis_is_away_a_caller_has_a_share_at_each_door(
                 await once(door, ada)
 
 
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [(f, n) for f in ("due", "day", "tokens") for n in ("nan", "inf", "-inf", "1e300", "-1e18", "1.5", "x")],
+)
+async def test_what_a_stranger_writes_of_a_caller_is_read_as_data(
+    redis_url: str, ada: Caller, field: str, number: str
+) -> None:
+    from redis.asyncio import Redis
+
+    ada = replace(ada, per_minute=4, tokens_per_day=1_000)
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as stranger:
+        today = int(time.time() // DAY_S)
+        await stranger.hset(f"glm:{{{ada.owner}}}:used", mapping={"day": today, field: number})
+        door = SharedAdmission(one.shared.connection)
+        with suppress(RateLimited, QuotaError):
+            await once(door, ada)
+        standing = await door.standing(ada)
+        assert standing.tokens_today >= 0
+        assert 0 <= (standing.calls_left or 0) <= 4
+
+
 # Servers
 
 SECRET = "a secret that all replicas share, and nobody else"
@@ -289,6 +311,6 @@ async def test_the_queues_of_callers_who_came_once_are_given_up(redis_url: str) 
             await until(lambda: len(asyncio.all_tasks()) <= before + 4)
         again = Caller("caller 0", secrets.token_hex(8), at_once=1)
         await once(door, again)
-        with anyio.fail_after(30):
-            while (await door.standing(again)).running:  # noqa: ASYNC110 - its place is given back by the way
+        with anyio.fail_after(60):
+            while (await door.standing(again)).running:  # noqa: ASYNC110 - until its place is given back at Redis
                 await anyio.sleep(0.01)

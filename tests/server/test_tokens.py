@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import anyio
 import pytest
@@ -17,7 +19,7 @@ from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.http.auth.authenticator import Authenticator
 from glm_mcp.server.http.auth.refusal import Refused
-from glm_mcp.server.http.auth.tokens import LOOK_S, TokenFile, digest, new_token, well_formed
+from glm_mcp.server.http.auth.tokens import LOOK_LIMIT_S, LOOK_S, TokenFile, digest, new_token, well_formed
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -192,6 +194,24 @@ async def test_a_change_is_seen_and_a_half_written_file_leaves_the_old_in_force(
 
 
 @posix
+async def test_a_pipe_in_its_place_costs_no_time_and_no_thread(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(path, row("ada", new_token()))
+    time = Time()
+    file = TokenFile(path, clock=time)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    await names(file, time)
+    threads, begun = threading.active_count(), monotonic()
+    for _ in range(5):
+        assert await names(file, time) == ["ada"]
+    assert threading.active_count() == threads
+    assert monotonic() - begun < LOOK_LIMIT_S
+    assert "it is no file" in caplog.text
+
+
+@posix
 async def test_a_file_that_others_may_write_is_not_taken_and_one_that_they_may_read_is_told_of(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,6 +239,8 @@ async def test_a_file_that_others_may_write_is_not_taken_and_one_that_they_may_r
         (row("ada", "x", 'tools = ["paint"]'), "tools of ada"),
         (row("ada", "x", "tools = []"), "tools of ada"),
         (row("ada", "x", 'expires = "soon"'), "expires of ada"),
+        (row("ada", "x", "expires = 9999-12-31T23:59:59-23:59"), "expires of ada"),
+        (row("ada", "x", "created = 0001-01-01T00:00:00+23:59"), "created of ada"),
         (row("ada", "x", "per_hour = 5"), "per_hour of ada"),
         (row("a b", "x"), "is no name"),
         (row("ada", "x") + row("Ada", "y"), "twice"),

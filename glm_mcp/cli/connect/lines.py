@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -13,10 +14,16 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
+from glm_mcp.glm.json_shape import too_many_values
+from glm_mcp.server.front import lines as front
+
 Message = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 LARGE = 256 * 1024  # bytes of a line that is read in a thread
+VALUES = 1_000_000  # of a message of the server; a list of 20,000 kept files has some 400,000
+DEEPEST = 100  # values in values; Python's own limit depends on where it reads and where it writes
+_CHUNK = 1 << 16
 _WAITING = 256  # messages that a slow reader of ours may leave lying
 
 
@@ -24,15 +31,18 @@ class Lines:
     """The two ends of a client of ours. Lines are read by a daemon thread, since nothing can end a read of stdin."""
 
     def __init__(self) -> None:
-        self._out = anyio.create_memory_object_stream[Message](_WAITING)
+        self._out = anyio.create_memory_object_stream[Message | front.Refusal](_WAITING)
 
     async def incoming(self) -> AsyncIterator[Message]:
         """Each message until stdin ends. What is none is answered here."""
-        send, receive = anyio.create_memory_object_stream[bytes](_WAITING)
+        send, receive = anyio.create_memory_object_stream[str](_WAITING)
         async with anyio.create_task_group() as group:
             group.start_soon(self._read, send)
             async with receive:
                 async for line in receive:
+                    if isinstance(line, front.Refusal):
+                        await self._out[0].send(line)
+                        continue
                     large = len(line) > LARGE
                     message = await anyio.to_thread.run_sync(_message, line) if large else _message(line)
                     if isinstance(message, str):
@@ -44,7 +54,11 @@ class Lines:
 
     async def _read(self, send: Any) -> None:
         def read() -> None:
-            for line in sys.stdin.buffer:
+            lines = front.Lines()
+            while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+                for line in lines.feed(chunk):
+                    anyio.from_thread.run(send.send, line)
+            for line in lines.end():
                 anyio.from_thread.run(send.send, line)
 
         async with send:
@@ -57,8 +71,12 @@ class Lines:
     async def write(self) -> None:
         """Writes what is sent until cancelled."""
         async for message in self._out[1]:
-            line = json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n"
+            line = message if isinstance(message, str) else _written(message)
             await anyio.to_thread.run_sync(_write, line.encode("utf-8", "replace"), abandon_on_cancel=True)
+
+
+def _written(message: Message) -> str:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def error_of(ident: Any, code: int, said: str) -> Message:
@@ -69,6 +87,33 @@ def result_of(ident: Any, result: dict[str, Any]) -> Message:
     return {"jsonrpc": "2.0", "id": ident, "result": result}
 
 
+def read_json(text: str | bytes) -> Any:
+    """What a text of somebody else's says, such that it can be written again. Raises ValueError."""
+    if too_many_values(text, VALUES):
+        raise ValueError("it has too many values")
+    try:
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    level = [found]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return found
+    raise ValueError("it is nested too deeply")
+
+
+def _finite(word: str) -> float:
+    if not math.isfinite(number := float(word)):
+        raise ValueError("JSON has no such number")
+    return number
+
+
 def _write(line: bytes) -> None:
     try:
         sys.stdout.buffer.write(line)
@@ -77,13 +122,13 @@ def _write(line: bytes) -> None:
         os._exit(0)
 
 
-def _message(line: bytes) -> Message | str:
+def _message(line: str) -> Message | str:
     """The message of a line; else why it is none, and nothing for an empty line."""
     if not line.strip():
         return ""
     try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
+        message = read_json(line)
+    except ValueError:
         return "the line is no JSON"
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         return "not a JSON-RPC 2.0 message (batches are not taken)"

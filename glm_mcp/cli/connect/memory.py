@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.atomic_files import private_folder, write_part
+from glm_mcp.atomic_files import private_folder, read_file, write_part
 from glm_mcp.cli.connect.lines import Message
 
 METHODS = frozenset(
@@ -51,8 +51,8 @@ class Memory:
     def _load(self) -> dict[str, Any]:
         if self._known is None:
             try:
-                found = json.loads(self._file.read_bytes())
-            except (OSError, ValueError):
+                found = json.loads(read_file(self._file, _LARGEST))
+            except (OSError, ValueError, RecursionError):
                 found = {}
             self._known = found if isinstance(found, dict) else {}
         return self._known

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from glm_mcp import __version__
-from glm_mcp.cli.connect.lines import LARGE, Message
+from glm_mcp.cli.connect.lines import LARGE, Message, read_json
 from glm_mcp.errors import (
     AuthError,
     ConfigError,
@@ -114,8 +114,8 @@ class Upstream:
 
     async def _read(self, text: str | bytes) -> Message:
         try:
-            message = await in_thread(json.loads, text) if len(text) > LARGE else json.loads(text)
-        except (ValueError, RecursionError):
+            message = await in_thread(read_json, text) if len(text) > LARGE else read_json(text)
+        except ValueError:
             message = None
         if not isinstance(message, dict) or "jsonrpc" not in message:
             raise self._no_server()
@@ -127,10 +127,9 @@ class Upstream:
             with self._failing():
                 body = await response.aread()
         try:
-            found = json.loads(body)
-        except ValueError:
+            return dict(read_json(body))
+        except (ValueError, TypeError):
             raise self._no_server() from None
-        return dict(found)
 
     async def download(self, path: str) -> tuple[bytes, str]:
         """A file, and its name. Raises GLMError."""
@@ -186,7 +185,7 @@ class Upstream:
     async def _refused(self, response: httpx.Response, path: str) -> Exception:
         status = response.status_code
         try:
-            said = response.json()
+            said = read_json(response.content)
             error, words = str(said["error"]), clean(str(said["error_description"]), 600)
         except (ValueError, KeyError, TypeError):
             error = words = ""

@@ -28,10 +28,10 @@ def language() -> chinese.Lang:
     """GLM_LANG of the environment, else of the user's settings file, else the system's language."""
     given = os.environ.get("GLM_LANG", "")
     if not given:
-        from glm_mcp.outputs import user_folders
+        from glm_mcp.settings_file import file_of, text_of
 
         with suppress(OSError, UnicodeDecodeError):
-            text = user_folders().settings_file.read_text(encoding="utf-8")
+            text = text_of(file_of())
             given = (_LANG.findall(text) or [""])[-1]
     return chinese.chosen(given.strip().lower() or None)
 

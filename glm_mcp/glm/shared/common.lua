@@ -9,9 +9,18 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local known = redis.call('HMGET', s, 'limit', 'run', 'epoch', 'pause', 'turns')
-local limit = math.min(ceiling, tonumber(known[1] or start))
-local run, epoch = tonumber(known[2] or 0), tonumber(known[3] or 0)
-local pause, turns = tonumber(known[4] or 0), tonumber(known[5] or 0)
+local MOST = 1e13 -- written out in digits
+
+-- Whatever a stranger wrote there.
+local function number(text, otherwise, least, most)
+  local found = tonumber(text or otherwise)
+  if not found or found ~= found then return otherwise end
+  return math.floor(math.max(least, math.min(most, found)))
+end
+
+local limit = number(known[1], start, 1, ceiling)
+local run, epoch = number(known[2], 0, 0, MOST), number(known[3], 0, 0, MOST)
+local pause, turns = number(known[4], 0, 0, now + 3600000), number(known[5], 0, 0, MOST)
 
 local function sweep()
   redis.call('ZREMRANGEBYSCORE', l, '-inf', now)

@@ -12,13 +12,15 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
 
 from glm_mcp.errors import ConfigError, MissingExtra
+
+T = TypeVar("T")
 
 LEASE_S = 3.0  # how long a place outlives the replica that holds it
 CONNECTIONS = 16  # a call more waits for one of them
@@ -68,7 +70,7 @@ class Connection:
         self.replicas = 1
         self.ahead_s = 0.0  # of Redis's clock before ours
         self._where = _shown(url)
-        self._error = exceptions.RedisError
+        self._errors = (exceptions.RedisError, OSError, *BAD_WORDS)
         once = Retry(NoBackoff(), 1)  # a connection that Redis closed meanwhile
         try:
             pool = BlockingConnectionPool.from_url(
@@ -130,7 +132,7 @@ class Connection:
         """
         try:
             await self._count()
-        except (self._error, OSError) as error:
+        except self._errors as error:
             raise ConfigError(
                 f"Redis at {self._where} (GLM_REDIS_URL) cannot be used: {_why(error)}",
                 "Start it, or unset GLM_REDIS_URL where only one process serves.",
@@ -152,13 +154,15 @@ class Connection:
         with anyio.CancelScope(shield=True):
             await self._redis.aclose()
 
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """What a script answers; `script` names its file. Raises Lost."""
+    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any], read: Callable[[Any], T]) -> T:
+        """What a script answers; `script` names its file. `read` raises one of BAD_WORDS for what it never says: such a
+        Redis is as good as none. Raises Lost.
+        """
         if not self.up:
             raise Lost
         try:
-            return await self._script(script)(keys=keys, args=args)
-        except (self._error, OSError) as error:
+            return read(await self._script(script)(keys=keys, args=args))
+        except self._errors as error:
             self._lose(error)
             raise Lost from None
 
@@ -169,17 +173,17 @@ class Connection:
                 await both.time()
                 await both.lrange(key, 0, -1)
                 (seconds, micros), found = await both.execute()
-        except (self._error, OSError) as error:
+                return seconds + micros / 1e6, found
+        except self._errors as error:
             self._lose(error)
             raise Lost from None
-        return seconds + micros / 1e6, found
 
     async def say(self, kind: str, words: str) -> None:
         """Tells all replicas; nobody where Redis is away. A kind is two words."""
         try:
             if self.up:
                 await self._redis.publish(self.channel, f"{kind} {words}")
-        except (self._error, OSError) as error:
+        except self._errors as error:
             self._lose(error)
 
     def _script(self, name: str) -> Any:
@@ -202,7 +206,7 @@ class Connection:
             try:
                 if self.up:
                     await self._count()
-            except (self._error, OSError) as error:
+            except self._errors as error:
                 self._lose(error)
 
     async def _listen(self, listens: anyio.Event) -> None:
@@ -216,7 +220,7 @@ class Connection:
                     with anyio.CancelScope() as self._listening:
                         async for message in heard.listen():
                             self._hear(message["data"])
-            except (self._error, OSError) as error:
+            except self._errors as error:
                 self._lose(error)
             self._listening = None
             await anyio.sleep(RETRY_S)
@@ -271,7 +275,7 @@ class Connection:
             for leave in self._leaves:
                 await leave()
             await self._count(0)
-        except (Lost, self._error, OSError):
+        except (Lost, *self._errors):
             return  # what was held ends by itself
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 
@@ -20,6 +21,7 @@ from glm_mcp.glm.shared.connection import Connection, Lost
 
 STALE_S = 2.0  # what was last heard of the others says nothing after so long
 LONGEST_PAUSE_S = 60.0  # that another replica can ask for
+FIGURES = 7  # in an answer of the scripts, before the places
 ALONE = -1  # the epoch of a place that no other replica knows of
 
 
@@ -235,22 +237,21 @@ class SharedLimiter:
             args += [call.id, outcome, grant.level, grant.epoch, max(0, round(grant.pause_s * 1e3))]
         self._heard([], await self._ask("give", args))
 
-    async def _ask(self, script: str, args: list[str | int]) -> list[int | list[int]]:
+    async def _ask(self, script: str, args: list[str | int]) -> tuple[list[int], list[int]]:
+        """Seven figures, and the places of those that were asked for."""
         mine = [self._shared.channel, self._tag, self._shared.replica]
         limits = [self._others.limit, self.ceiling, round(self._shared.lease_s * 1e3)]
-        answer: list[int | list[int]] = await self._shared.run(script, self._keys, [*mine, *limits, *args])
-        return answer
+        return await self._shared.run(script, self._keys, [*mine, *limits, *args], _read)
 
-    def _heard(self, calls: list[_Call], answer: list[int | list[int]]) -> None:
-        *figures, places = answer
-        limit, epoch, running, waiting, turns, pause, soon = (f for f in figures if isinstance(f, int))
+    def _heard(self, calls: list[_Call], answer: tuple[list[int], list[int]]) -> None:
+        (limit, epoch, running, waiting, turns, pause, soon), places = answer
         now = anyio.current_time()
         self._others = _Others(limit, epoch, running, waiting, max(turns, self._others.turns), now)
         if pause:
             self._opens = now + pause / 1e3
         if soon >= 0:
             self._soon = now + soon / 1e3 + 0.002
-        for call, place in zip(calls, places if isinstance(places, list) else (), strict=False):
+        for call, place in zip(calls, places, strict=False):
             if call.id not in self._waiting:
                 continue
             if place == 0:
@@ -266,13 +267,14 @@ class SharedLimiter:
 
     def _given_to(self, words: str) -> None:
         """Places were given: `limit epoch turns id id …`."""
-        limit, epoch, turns, *ids = words.split(" ")
+        said, epoch, turns, *ids = words.split(" ")
+        limit = max(1, min(self.ceiling, int(said)))
         others = self._others
         if int(turns) > others.turns:
-            others.limit, others.epoch, others.turns = int(limit), int(epoch), int(turns)
+            others.limit, others.epoch, others.turns = limit, int(epoch), int(turns)
         for ident in ids:
             if ident in self._waiting:
-                self._begin(self._waiting[ident], Grant(int(limit), int(epoch)))
+                self._begin(self._waiting[ident], Grant(limit, int(epoch)))
         self._tell()
 
     def _paused(self, words: str) -> None:
@@ -326,3 +328,11 @@ class SharedLimiter:
             self._share = max(1, min(self._share, grant.level // 2))
         if grant is not None and grant.pause_s > 0:
             self._pause(grant.pause_s)
+
+
+def _read(answer: Any) -> tuple[list[int], list[int]]:
+    *figures, places = answer
+    limit, *others = map(int, figures)
+    if len(figures) != FIGURES:
+        raise ValueError("it is no answer of these scripts")
+    return [max(1, limit), *others], list(map(int, places))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from glm_mcp.server.callers.admission import (
+    MINUTE_S,
     REMEMBERED,
     Admitted,
     MemoryAdmission,
@@ -142,11 +143,14 @@ class SharedAdmission:
 
         args = [asked, caller.per_minute or 0, caller.tokens_per_day or 0, tokens]
         try:
-            found = await self._connection.run("admit", [f"glm:{{{caller.owner}}}:used"], args)
+            return await self._connection.run("admit", [f"glm:{{{caller.owner}}}:used"], args, _read)
         except Lost:
             return None
-        verdict, now, wait, today = found
-        return _Used(verdict, int(now) / 1e6, int(wait) / 1e6, int(today))
+
+
+def _read(answer: Any) -> _Used:
+    verdict, now, wait, today = answer
+    return _Used(str(verdict), int(now) / 1e6, min(MINUTE_S, int(wait) / 1e6), max(0, int(today)))
 
 
 def _refuse(caller: Caller, used: _Used) -> None:

@@ -16,6 +16,7 @@ import time
 import tomllib
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -25,6 +26,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from glm_mcp.atomic_files import read_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.threads import limiter
 from glm_mcp.server.callers.caller import Caller, owner_of
@@ -42,6 +44,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 NAME_IS = "1 to 64 letters, digits and . _ @ -, the first a letter or a digit"
 LIMITS = ("per_minute", "at_once", "tokens_per_day")
 LARGEST = 10**12
+FILE_BYTES = 16 << 20  # some 60,000 tokens
 LOOK_S = 0.25  # between two looks at the file: how long a revoked token may still be good
 LOOK_LIMIT_S = 1.0
 OIDC = "oidc"  # the table of the limits of everybody whom the issuer let in
@@ -148,10 +151,16 @@ def _moment(name: str, key: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, date):
+        with suppress(OverflowError):  # of the year 10,000 in UTC, and of the year 0
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    elif isinstance(value, date):
         return datetime.combine(value, time_of_day(), UTC).timestamp()
     raise ValueError(f"{key} of {name} is no time")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of tokens. Raises OSError, ValueError. Blocking."""
+    return read_file(path, FILE_BYTES).decode("utf-8")
 
 
 class TokenFile:
@@ -164,7 +173,7 @@ class TokenFile:
         self.path = path
         self._clock = clock
         self._looked = clock()
-        self._looking = anyio.Lock()
+        self._looking, self._reading = anyio.Lock(), False
         self._seen, holders, wrong = _read(path, None)
         if wrong:
             raise unusable(path, wrong)
@@ -172,17 +181,26 @@ class TokenFile:
         self.there = holders is not None  # once there, it counts for as long as this process runs
 
     async def holders(self) -> Holders:
-        if self._clock() - self._looked >= LOOK_S and not self._looking.locked():
+        due = self._clock() - self._looked >= LOOK_S
+        if due and not self._looking.locked() and not self._reading:
             async with self._looking:
                 self._looked = self._clock()
                 with anyio.move_on_after(LOOK_LIMIT_S):  # a network drive may not answer
                     one = limiter("tokens", 1)  # no thread of a long work before it
                     seen, holders, wrong = await anyio.to_thread.run_sync(
-                        _read, self.path, self._seen, abandon_on_cancel=True, limiter=one
+                        self._read_again, abandon_on_cancel=True, limiter=one
                     )
                     if seen != self._seen:
                         self._take(seen, holders, wrong)
         return self._holders
+
+    def _read_again(self) -> tuple[_Seen | None, Holders | None, str]:
+        """A thread that nobody waits for any more keeps others from being left like it."""
+        self._reading = True
+        try:
+            return _read(self.path, self._seen)
+        finally:
+            self._reading = False
 
     def _take(self, seen: _Seen | None, holders: Holders | None, wrong: str) -> None:
         self._seen = seen
@@ -208,7 +226,7 @@ def _read(path: Path, seen: _Seen | None) -> tuple[_Seen | None, Holders | None,
             return now, None, "others may write to it; chmod 600 it"
         if os.name == "posix" and info.st_mode & (stat.S_IRGRP | stat.S_IROTH):
             log.warning("%s can be read by other users of this machine; chmod 600 it", path)
-        return now, parse(path.read_text(encoding="utf-8")), ""
+        return now, parse(read_text(path)), ""
     except FileNotFoundError:
         return None, None, ""
     except OSError as error:
