@@ -28,11 +28,13 @@ def properties(data: bytes, xmp: str | None) -> Said:
 
 
 def _of_info(data: bytes) -> Said:
-    named = _INFO.findall(data)
+    named = _INFO.findall(data, max(0, data.rfind(b"/Info") - _LONGEST))
     if not named:
         return []
     number, generation = named[-1]
-    starts = [m.end() for m in re.finditer(rb"(?<!\d)%s\s+%s\s+obj\b" % (number, generation), data)]
+    # The last is the valid one. The pattern begins with its letters, which are searched for at the speed of memory.
+    begin = rb"%s[ \r\n]{1,9}%s[ \r\n]{1,9}obj\b" % (number, generation)
+    starts = [m.end() for m in re.finditer(begin, data) if not data[m.start() - 1 : m.start()].isdigit()]
     if starts:
         info = data[starts[-1] : starts[-1] + _LONGEST]
         end = info.find(b"endobj")
