@@ -203,8 +203,9 @@ def test_list_shows_tools_prompts_resources_and_what_is_kept(env: dict[str, str]
 def offered(env: dict[str, str], cwd: Path, words: str, at: int) -> list[str]:
     """What bash is given for the word number `at` of a line, which it splits at `=` too."""
     asked = {"_GLM_MCP_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(at)}
-    shown = ran(COMMAND, {**env, **asked}, cwd).stdout
-    return [line.partition(",")[2] for line in shown.splitlines() if line]
+    shown = ran(COMMAND, {**env, **asked}, cwd)
+    assert "Traceback" not in shown.stderr
+    return [line.partition(",")[2] for line in shown.stdout.splitlines() if line]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,7 @@ def offered(env: dict[str, str], cwd: Path, words: str, at: int) -> list[str]:
         ("glm-mcp call describe_image images = ph", 5, ["photo.jpg"]),
         ("glm-mcp call describe_image images=ph", 3, ["images=photo.jpg"]),
         ("glm-mcp call describe_image ph", 3, ["photo.jpg"]),
+        ("glm-mcp call describe_image images=~nobody-of-that-name/p", 3, []),
         ("glm-mcp call chat thinking=s", 3, ["thinking=show"]),
         ("glm-mcp call chat model=cog", 3, ["model=cogview-3-flash"]),
         ("glm-mcp call paint si", 3, []),

@@ -151,3 +151,8 @@ def test_what_an_engine_says_of_a_model_is_read(
 )
 def test_a_list_of_models_that_is_none_is_empty(data: object) -> None:
     assert read_served({"data": data}) == ()
+
+
+def test_of_an_engine_that_lists_models_without_end_a_thousand_are_known() -> None:
+    served = read_served({"data": [{"id": f"model-{n}"} for n in range(20_000)]})
+    assert len(served) == 1_000

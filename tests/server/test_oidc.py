@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -252,6 +254,20 @@ async def test_an_issuer_that_fails_is_no_fault_of_the_token_and_known_keys_stay
         now += 100_000
         await known.caller(issuer.token(), NOBODY)
         assert issuer.asked[-1] == "/.well-known/openid-configuration", "it was asked again, in vain"
+    await known.close()
+
+
+async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -> None:
+    issuer.packed = gzip.compress(b" " * 100_000_000)
+    known = an_issuer(issuer, time.monotonic)
+    tracemalloc.start()
+    try:
+        with anyio.fail_after(60), pytest.raises(Refused) as caught:
+            await known.caller(issuer.token(), NOBODY)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert caught.value.status == 503
     await known.close()
 
 

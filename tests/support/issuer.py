@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,16 +50,19 @@ class _Handler(BaseHTTPRequestHandler):
             },
             "/keys": {"keys": self.server.keys},
         }
-        body = json.dumps(pages.get(self.path, {})).encode()
+        body = self.server.packed or json.dumps(pages.get(self.path, {})).encode()
         self.send_response(500 if self.server.ill else 200 if self.path in pages else 404)
         self.send_header("Content-Length", str(len(body)))
+        if self.server.packed:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # whoever asked has gone
+            self.wfile.write(body)
 
 
 class Issuing(ThreadingHTTPServer):
     """An issuer with its discovery and keys over HTTP on loopback. `asked`: the paths that were asked for; `named`: what it
-    says that it is called, where that is not its address; `ill`: it answers 500.
+    says that it is called, where that is not its address; `ill`: it answers 500; `packed`: all that it answers, as gzip.
     """
 
     daemon_threads = True
@@ -68,7 +71,7 @@ class Issuing(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[str] = []
-        self.named, self.ill = "", False
+        self.named, self.ill, self.packed = "", False, b""
         self.keys: list[dict[str, Any]] = []
         self.publish("one", 0)
 

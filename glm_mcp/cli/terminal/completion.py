@@ -84,10 +84,10 @@ def _choices(arg: Arg) -> tuple[str, ...]:
 def _files(begun: str, prefix: str) -> list[CompletionItem]:
     """Files and folders that begin so, hidden ones only when asked for."""
     folder, slash, name = begun.rpartition("/")
-    place = Path(folder + slash or ".").expanduser()
     try:
+        place = Path(folder + slash or ".").expanduser()
         entries = sorted(os.scandir(place), key=lambda e: e.name)
-    except OSError:
+    except (OSError, RuntimeError):  # also of a user whom nobody knows
         return []
     found = [e for e in entries if e.name.startswith(name) and e.name.startswith(".") <= name.startswith(".")]
     # A line break in a name would be two answers.

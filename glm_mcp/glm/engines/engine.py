@@ -18,6 +18,7 @@ from glm_mcp.registry import CHAINS, Card, card, sees
 
 MODELS_S = 3.0  # for the list of models; an engine has it at hand
 NAMED = 8  # models in a message
+SERVED = 1_000  # models that are known of one engine; each call goes through them
 LONGEST_ID = 200  # characters; it stands in requests and messages
 ASK_AGAIN_S = 30.0  # after a list that did not come
 _NO_CHAT = re.compile(r"embed|rerank|whisper|tts|asr|speech", re.IGNORECASE)
@@ -37,7 +38,7 @@ def read_served(listed: dict[str, Any]) -> tuple[Served, ...]:
     """The models of a `/v1/models`: `max_model_len` of vLLM and SGLang, `meta` and `architecture` of llama.cpp."""
     rows = listed.get("data")
     found: list[Served] = []
-    for row in rows if isinstance(rows, list) else ():
+    for row in rows[:SERVED] if isinstance(rows, list) else ():
         ident = row.get("id") if isinstance(row, dict) else None
         if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not ident.isprintable():
             continue

@@ -33,9 +33,9 @@ def unpack(data: bytes, digest: str) -> dict[str, Any] | None:
         return None
     try:
         record: dict[str, Any] = json.loads(body)
-    except ValueError:
+        return record if record["digest"] == digest else None
+    except (ValueError, RecursionError, TypeError, KeyError):
         return None
-    return record if record.get("digest") == digest else None
 
 
 def read(file: str, digest: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.server.callers.caller import Caller, owner_of
 from glm_mcp.server.http.auth.refusal import Challenge
@@ -181,7 +182,7 @@ class Issuer:
         async with self._http.stream("GET", url) as response:
             if response.status_code != 200:
                 raise ValueError(f"it answers HTTP {response.status_code}")
-            async for piece in response.aiter_bytes():
+            async for piece in unpacked(response):
                 whole += piece
                 if len(whole) > DOCUMENT_BYTES:
                     raise ValueError("its answer is endless")
@@ -195,7 +196,9 @@ def _client() -> httpx.AsyncClient:
     """Reading the certificates takes some 30 ms."""
     import httpx
 
-    return httpx.AsyncClient(timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp"})
+    return httpx.AsyncClient(
+        timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS}
+    )
 
 
 def _scopes(claims: Mapping[str, Any]) -> set[str]:
