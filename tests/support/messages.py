@@ -155,6 +155,8 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
         wanted = given[:2]
     elif name in FINDINGS and (command or "wrong" in name):
         wanted = [given[0], *given[2:]] if name == "Finding" else given
+    elif name == "OSError":  # as the system's own reason, which an error of ours names
+        wanted = given[1:]
     elif name == "but":
         wanted = [keywords[k] for k in ("message", "hint") if k in keywords]
     elif (name in LINES and len(given) == 1) or name in {"here", "said", "confirm"}:

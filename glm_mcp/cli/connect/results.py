@@ -14,6 +14,8 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
 
+# Of the files that tools make for the user: pictures and saved code. What a program reads by its name is none of them.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".html", ".jsx", ".tsx", ".vue", ".js", ".css", ".txt")
 FILES_MAX = 60  # of one result; key frames are the most
 _MADE = re.compile(r"glm://outputs/([0-9a-f]{24}) \(https?://[^\s()]+/outputs/\1\)")
 _WHOLE = re.compile(r"The whole is at https?://[^\s()]+/outputs/([0-9a-f]{24}) \.")
@@ -86,7 +88,8 @@ class Receiver:
         return self._outputs.find(self._outputs.keep(data, name[dot:] if dot > 0 else "", name=name))
 
     def _write(self, data: bytes, name: str) -> Path:
-        target = self._outputs.destination(None, name or "result", sandbox=self._sandbox)
+        name = name if name.lower().endswith(SUFFIXES) else f"{name or 'result'}.txt"
+        target = self._outputs.destination(None, name, sandbox=self._sandbox)
         return self._outputs.write(target, data, sandbox=self._sandbox)
 
 
