@@ -22,6 +22,7 @@ from glm_mcp.errors import ConfigError, MissingExtra
 
 T = TypeVar("T")
 
+FIGURES = 7  # in an answer of a queue's scripts, before the places
 LEASE_S = 3.0  # how long a place outlives the replica that holds it
 CONNECTIONS = 16  # a call more waits for one of them
 ANSWER_S = 1.0  # without an answer Redis is as good as gone; it is asked twice
@@ -298,3 +299,12 @@ def _why(error: Exception) -> str:
     ):  # the library wraps the system's words in its own
         return os.strerror(cause.errno)
     return " ".join(str(error).split())[:200] or "no answer"
+
+
+def figures_of(answer: Any) -> tuple[list[int], list[int]]:
+    """What a queue's scripts answer: the figures, and the places. Raises some of BAD_WORDS."""
+    *figures, places = answer
+    limit, *others = map(int, figures)
+    if len(figures) != FIGURES:
+        raise ValueError("it is no answer of these scripts")
+    return [max(1, limit), *others], list(map(int, places))

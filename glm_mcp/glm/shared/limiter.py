@@ -11,17 +11,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
 
 from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant
 from glm_mcp.glm.learnt.limiter import REMEMBERED, Hear, unheard, wait_s
-from glm_mcp.glm.shared.connection import Connection, Lost
+from glm_mcp.glm.shared.connection import Connection, Lost, figures_of
 
 STALE_S = 2.0  # what was last heard of the others says nothing after so long
 LONGEST_PAUSE_S = 60.0  # that another replica can ask for
-FIGURES = 7  # in an answer of the scripts, before the places
 ALONE = -1  # the epoch of a place that no other replica knows of
 
 
@@ -241,7 +239,7 @@ class SharedLimiter:
         """Seven figures, and the places of those that were asked for."""
         mine = [self._shared.channel, self._tag, self._shared.replica]
         limits = [self._others.limit, self.ceiling, round(self._shared.lease_s * 1e3)]
-        return await self._shared.run(script, self._keys, [*mine, *limits, *args], _read)
+        return await self._shared.run(script, self._keys, [*mine, *limits, *args], figures_of)
 
     def _heard(self, calls: list[_Call], answer: tuple[list[int], list[int]]) -> None:
         (limit, epoch, running, waiting, turns, pause, soon), places = answer
@@ -328,11 +326,3 @@ class SharedLimiter:
             self._share = max(1, min(self._share, grant.level // 2))
         if grant is not None and grant.pause_s > 0:
             self._pause(grant.pause_s)
-
-
-def _read(answer: Any) -> tuple[list[int], list[int]]:
-    *figures, places = answer
-    limit, *others = map(int, figures)
-    if len(figures) != FIGURES:
-        raise ValueError("it is no answer of these scripts")
-    return [max(1, limit), *others], list(map(int, places))
