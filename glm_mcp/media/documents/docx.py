@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.sources import of_word, source_lines
 from glm_mcp.media.documents.ooxml.package import Package, descendants
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
@@ -43,6 +44,7 @@ def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
+    blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     return with_about(one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes()), said)
 

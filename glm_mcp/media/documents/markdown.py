@@ -105,3 +105,8 @@ def table_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     name = params["name"]
     decoded = decode(file.read(), name, params.get("encoding"))
     return read_csv(decoded.text, name, params.get("pages"), [decoded.note] if decoded.note else []), []
+
+
+def solid(text: str) -> str:
+    """Without spaces and what Markdown adds, to tell whether a text says something."""
+    return re.sub(r"[\s\\*_`~|]|<br>", "", text)

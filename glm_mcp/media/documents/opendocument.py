@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
+from glm_mcp.media.documents.common.slide_name import slide_name
+from glm_mcp.media.documents.common.sources import of_marks, source_lines
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.furniture import printed
@@ -44,6 +46,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     said = of_open_document(archive, name)
     if not slides:
         blocks = [*writer.blocks(body), *printed(styles, writer.inline)]
+        blocks += source_lines(of_marks(body), "\n\n".join(blocks))
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
         return with_about(whole, said)
     chosen = choose(spec, len(slides), name, unit="slide")
@@ -52,6 +55,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
     for number in chosen:
         slide = slides[number - 1]
         blocks = [*writer.blocks(slide), *furniture.of(slide)]
+        blocks.append(slide_name(attribute(slide, "name"), "\n".join(blocks)))
         rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), ""))
     return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said)
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded, hyperlink
 from glm_mcp.media.documents.ooxml.formula import linear
@@ -82,6 +83,7 @@ def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int
     for line in shared:
         blocks += [line] if line not in told else []
         told.add(line)
+    blocks.append(slide_name(value(tree, "p:cSld", name="name") or "", "\n".join(blocks)))
     hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
     return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
 
