@@ -11,6 +11,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.containers.own_fields import STREAM, own_fields
+from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
@@ -30,6 +32,13 @@ WORDS = {
     "classification": "subject",  # as LibreOffice writes it into web pages
     "description": "description",
 }
+# Web pages by office programs hold the user's own fields beside these; other pages hold words for machines.
+_BY_OFFICE = re.compile(r"\s*(?:LibreOffice|OpenOffice|StarOffice)", re.IGNORECASE)
+_OF_EXPORT = ("generator", "created", "changed", "changedby", "viewport", "progid", "appversion")
+_CATEGORY, _NAME = (
+    "OOXMLCorePropertyCategory",
+    100,
+)  # as LibreOffice passes it on; characters of a field's name
 _META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE)
 _GIVEN = re.compile(r"([\w:-]{1,50})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _METAS, _TAG = 300, 6_000  # of one page; characters of one
@@ -80,22 +89,17 @@ def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
     (number, label, text, why), *rest = facts["pages"]
     if why and not text.strip():
         return facts  # a page that is to be seen: words on it would pass for those it shows
-    known = _solid(text)
+    known = solid(text)
     lines: dict[str, list[str]] = {}
     for word, words in said:
         plain = " ".join(words.split())[:_LONGEST]
         names = [plain] if word != "author" else plain.split("; ")
         for one in names:
-            if one and one not in _UNSAID and _solid(one) not in known and one not in lines.get(word, ()):
+            if one and one not in _UNSAID and solid(one) not in known and one not in lines.get(word, ()):
                 lines.setdefault(word, []).append(one)
     block = "\n".join(f"[{word}: {', '.join(texts)}]" for word, texts in lines.items())
     whole = "\n\n".join(filter(None, (text, block)))
     return {**facts, "pages": [(number, label, whole, why), *rest]}
-
-
-def _solid(text: str) -> str:
-    """Without spaces and what Markdown adds."""
-    return re.sub(r"[\s\\*_`~|]|<br>", "", text)
 
 
 def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = WORDS) -> Said:
@@ -136,17 +140,21 @@ def of_open_document(archive: zipfile.ZipFile, name: str) -> Said:
 def of_page(page: str) -> Said:
     """Of a web page, by the `meta` elements at its head."""
     said: Said = []
+    own: list[tuple[str, str]] = []
+    by_office = False
     head = page[:_HEAD].partition("</head")[0]
     for start in itertools.islice(re.finditer(r"<meta\s", head, re.IGNORECASE), _METAS):
         tag = _META.match(head, start.start(), start.start() + _TAG)
         found = _GIVEN.findall(tag[1]) if tag else ()
         given = {name.lower(): double or single for name, double, single in found}
-        word = WORDS.get(
-            re.sub(r"\A(?:dc|dcterms|og)[.:]", "", (given.get("name") or given.get("property", "")).lower())
-        )
-        if word and (text := html.unescape(given.get("content", "")).strip()):
+        name, text = given.get("name", ""), html.unescape(given.get("content", "")).strip()
+        word = WORDS.get(re.sub(r"\A(?:dc|dcterms|og)[.:]", "", (name or given.get("property", "")).lower()))
+        by_office = by_office or (name.lower() == "generator" and _BY_OFFICE.match(text) is not None)
+        if word and text:
             said.append((word, text))
-    return said
+        elif text and name.lower() not in _OF_EXPORT:
+            own.append((html.unescape(name), text))
+    return [*said, *_own(own)] if by_office else said
 
 
 def of_compound_file(container: Any) -> Said:
@@ -157,7 +165,14 @@ def of_compound_file(container: Any) -> Said:
         return []
     page = f"cp{(about.codepage or 1252) & 0xFFFF}"
     said = ((word, _text(getattr(about, field), page)) for field, word in _OLD_WORDS.items())
-    return [(word, text) for word, text in said if text]
+    return [*((word, text) for word, text in said if text), *_own(_fields(container))]
+
+
+def _fields(container: Any) -> list[tuple[str, str]]:
+    try:
+        return own_fields(container.openstream(STREAM).read()) if container.exists(STREAM) else []
+    except Exception:  # noqa: BLE001 - damaged, as above
+        return []
 
 
 def _text(value: object, page: str) -> str:
@@ -171,7 +186,7 @@ def _text(value: object, page: str) -> str:
 
 def _own(fields: list[tuple[str, str]]) -> Said:
     return [
-        (name, text)
+        ("category" if name == _CATEGORY else " ".join(name.split())[:_NAME], text)
         for name, text in fields
         if name and not _OF_PROGRAMS.match(name) and not _NO_WORDS.search(text.strip())
     ][:_OWN]
