@@ -11,6 +11,7 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.right_to_left import reordered
@@ -68,6 +69,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         file.seek(0)
         whole = file.read()
         notes += attachment_notes(whole)
+        # Those of pages that were not asked for would all be missing from the text.
+        notes += bookmark_notes(whole, (row[2] for row in rows)) if len(chosen) == total else []
     file.seek(max(0, size - 2048))
     if b"%%EOF" not in file.read():
         notes.append("the file is cut off or damaged at its end; pages may be missing")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 _PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
 _UNPACKED = 50_000_000  # bytes of packed objects that are looked through
+_OBJECTS = 100_000  # of one stream
 _BEFORE = 500  # bytes of a dictionary before its type
 
 
@@ -25,6 +26,18 @@ def packed(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield head + match[0], objects
         if room <= 0:
             return
+
+
+def packed_places(head: bytes, objects: bytes) -> list[tuple[int, int, int]]:
+    """Number, start and end of each of packed objects, which begin with pairs of number and place."""
+    first = re.search(rb"/First\s+(\d{1,9})", head)
+    start = int(first[1]) if first else 0
+    pairs = [
+        int(word) for word in objects[:start].split()[: 2 * _OBJECTS] if word.isdigit() and len(word) < 10
+    ]
+    places = sorted((start + place, number) for number, place in zip(pairs[::2], pairs[1::2], strict=False))
+    ends = [*(place for place, _ in places[1:]), len(objects)]
+    return [(number, place, end) for (place, number), end in zip(places, ends, strict=False)]
 
 
 def decoded(literal: bytes | None, digits: bytes) -> str:

@@ -6,7 +6,7 @@ import re
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import Said
-from glm_mcp.media.documents.page.objects import decoded, packed
+from glm_mcp.media.documents.page.objects import decoded, packed, packed_places
 from glm_mcp.media.documents.zip_xml import local, xml
 
 _INFO = re.compile(rb"/Info\s+(\d{1,9})\s+(\d{1,5})\s+R")
@@ -45,15 +45,9 @@ def _of_info(data: bytes) -> Said:
 
 
 def _packed_one(head: bytes, objects: bytes, number: int) -> bytes:
-    """The object of that number among packed ones, which begin with pairs of number and place."""
-    first = re.search(rb"/First\s+(\d{1,9})", head)
-    start = int(first[1]) if first else 0
-    pairs = [int(word) for word in objects[:start].split() if word.isdigit()]
-    places = dict(zip(pairs[::2], pairs[1::2], strict=False))
-    if number not in places:
-        return b""
-    after = min((place for place in places.values() if place > places[number]), default=len(objects))
-    return objects[start + places[number] : start + min(after, places[number] + _LONGEST)]
+    """The object of that number among packed ones."""
+    place = next((place for place in packed_places(head, objects) if place[0] == number), (number, 0, 0))
+    return objects[place[1] : min(place[2], place[1] + _LONGEST)]
 
 
 def _of_xmp(text: str) -> Said:
