@@ -136,6 +136,10 @@ KINDS: dict[str, Callable[[str], bytes]] = {
         + "}"
     ).encode(),
     "a.pdf": lambda text: pdf([text_at(50, 700 - 20 * n, line) for n, line in enumerate(text.splitlines())]),
+    "b.pdf": lambda text: pdf([text_at(50, 700, "x")]).replace(
+        b"xref\n0",
+        b"99 0 obj\n<< /Parent 98 0 R /Title <%s> >>\nendobj\nxref\n0" % text.encode("utf-16").hex().encode(),
+    ),
     "a.zip": lambda text: zipped(
         {"inner.html": text.replace("BEGIN", "BE<b>GIN</b>").replace("access", "ac<b></b>cess")}
     ),

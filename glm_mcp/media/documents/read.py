@@ -159,7 +159,9 @@ def _link_to_stdin() -> Path:
 
 def _refuse_secrets(source: Source, document: Document) -> None:
     """Raises ForbiddenPath. The text as it goes out: within a Word file, a mail or a notebook no look at bytes sees it."""
-    said = secret_in("\n".join(page.text for page in document.pages), allowed=source.named)
+    said = secret_in(
+        "\n".join((*(page.text for page in document.pages), *document.notes)), allowed=source.named
+    )
     if said:
         raise holds_secret(source.name, said)
 
