@@ -19,7 +19,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
-from glm_mcp.glm.threads import few_heaps
+from glm_mcp.glm.threads import few_heaps, short_turns
 from glm_mcp.server.app import App, build
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
@@ -40,6 +40,7 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     from mcp.server.stdio import stdio_server
 
     few_heaps()
+    short_turns()
     # stdout is written on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)

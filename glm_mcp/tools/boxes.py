@@ -18,6 +18,8 @@ _LABEL = 80
 _PLAIN = str.maketrans("【】［］〔〕｛｝，、；：．０１２３４５６７８９－−“”", '[][][]{},,,:.0123456789--""')
 _NUMBER = r"[-+]?\d{1,6}(?:\.\d{1,12})?"
 # Bounded everywhere: an answer of endless blanks or brackets must not cost more than its length.
+# An answer of nothing but lists; without a way back, so that the first word ends the search.
+_ALONE = re.compile(r"(?:[\[\]\d\s.,;:+-]++|```(?:json)?+|<\|\w++\|>)*+")
 _LIST = re.compile(
     rf"\[\s{{0,40}}({_NUMBER}(?:(?:\s{{0,40}}[,;]\s{{0,40}}|\s{{1,40}}){_NUMBER}){{1,3}})\s{{0,40}},?\s{{0,40}}\]"
 )
@@ -135,7 +137,7 @@ def parse_boxes(text: str) -> list[Box]:
     ]
     tokens = [(m.start(1), m.end(1)) for m in _TOKEN.finditer(ascii_text)]
     nest = _braces(ascii_text)
-    alone = not re.sub(r"[\[\]\d\s.,;:+-]|```(?:json)?|<\|\w+\|>", "", ascii_text)
+    alone = _ALONE.fullmatch(ascii_text) is not None
     boxes: list[Box] = []
     key = ""
     for match in _LIST.finditer(ascii_text):

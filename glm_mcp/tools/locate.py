@@ -108,15 +108,19 @@ def unseen(picture: Picture, boxes: Sequence[Box], parts: list[Item]) -> list[It
 
 async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
     """A copy of the image with the boxes drawn, kept; where it is, and its link."""
-    from glm_mcp.media.images import annotate
-
     # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
-    copy = await in_thread(annotate.draw, picture.part.data or b"", marked)
+    copy = await in_thread(_drawn, picture.part.data or b"", marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     stem = saving.stem_of_source(picture.part.name, "picture")
     return await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
+
+
+def _drawn(data: bytes, marked: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
+    from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms
+
+    return annotate.draw(data, marked)
 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:

@@ -15,7 +15,7 @@ import anyio
 
 from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
-from glm_mcp.glm.threads import few_heaps
+from glm_mcp.glm.threads import few_heaps, short_turns
 from glm_mcp.server.app import App, build
 from glm_mcp.server.http import files
 from glm_mcp.server.http.answers import DEFECT
@@ -166,6 +166,7 @@ def serve(
     except ImportError:
         raise MissingExtra("http", "serving over HTTP") from None
     few_heaps()
+    short_turns()
     _many_files()
     # It would cut the streams of older clients; here each is ended with an answer.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
