@@ -151,6 +151,16 @@ async def test_without_any_token_set_up_everybody_is_local_until_a_file_is_there
     assert (await refused(authenticator)).status == 401, "a file that goes away opens nothing"
 
 
+async def test_a_token_that_was_added_a_moment_ago_lets_in_at_once(path: Path) -> None:
+    ada, token = row("ada", new_token()), new_token()
+    write(path, ada)
+    authenticator = Authenticator(Settings(GLM_TOKENS_FILE=str(path)))
+    assert (await refused(authenticator, b"Bearer " + token.encode())).status == 401
+    write(path, ada + row("bob", token))
+    caller = await authenticator.authenticate([(b"authorization", b"Bearer " + token.encode())])
+    assert caller.name == "bob"
+
+
 @pytest.mark.parametrize("text", [None, "", "# nobody yet\n"])
 async def test_a_file_that_is_missing_or_empty_lets_nobody_in(text: str | None, path: Path) -> None:
     if text is not None:

@@ -18,7 +18,7 @@ from glm_mcp.outputs import user_folders
 from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
-from glm_mcp.server.http.auth.tokens import PREFIX, TokenFile, digest, well_formed
+from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, digest, well_formed
 from glm_mcp.settings import Settings
 from glm_mcp.text import is_placeholder
 
@@ -111,7 +111,10 @@ class Authenticator:
         if shared and hmac.compare_digest(token.encode("latin-1"), shared.encode()):
             return self._with_key(SHARED, headers)
         if token.startswith(PREFIX):
-            holder = holders.by_hash.get(digest(token)) if well_formed(token) else None
+            hashed = digest(token) if well_formed(token) else ""
+            holder = holders.by_hash.get(hashed)
+            if holder is None and hashed:
+                holder = (await self._file.look()).by_hash.get(hashed)
             if holder is None:
                 raise self._invalid("the token is not valid, or not any more")
             if holder.expires is not None and self._now() >= holder.expires:
@@ -138,8 +141,7 @@ class Authenticator:
         """The caller whose token has that mark, as long as it lets them in."""
         if mark == _SHARED_MARK:
             return SHARED if self._shared else None
-        holders = await self._file.holders()
-        holder = next((h for h in holders.by_hash.values() if _mark(h.sha256) == mark), None)
+        holder = _marked(await self._file.holders(), mark) or _marked(await self._file.look(), mark)
         if holder is None or (holder.expires is not None and self._now() >= holder.expires):
             return None
         return holder.caller
@@ -164,3 +166,7 @@ class Authenticator:
 
 def _mark(sha256: str) -> str:
     return hashlib.sha256(f"page\0{sha256}".encode()).hexdigest()[:32]
+
+
+def _marked(holders: Holders, mark: str) -> Holder | None:
+    return next((h for h in holders.by_hash.values() if _mark(h.sha256) == mark), None)

@@ -181,9 +181,14 @@ class TokenFile:
         self.there = holders is not None  # once there, it counts for as long as this process runs
 
     async def holders(self) -> Holders:
+        """As they were `LOOK_S` ago or later."""
         due = self._clock() - self._looked >= LOOK_S
-        if due and not self._looking.locked() and not self._reading:
-            async with self._looking:
+        return await self.look() if due and not self._looking.locked() else self._holders
+
+    async def look(self) -> Holders:
+        """As they are now: for a token that is not among those known, and may have been added a moment ago."""
+        async with self._looking:
+            if not self._reading:
                 self._looked = self._clock()
                 with anyio.move_on_after(LOOK_LIMIT_S):  # a network drive may not answer
                     one = limiter("tokens", 1)  # no thread of a long work before it
