@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 # Chunks that change how a PNG looks; all others (eXIf, tEXt, zTXt, iTXt, tIME, private ones) may say who, where, when.
 _PNG_KEPT = frozenset(
@@ -24,6 +25,7 @@ _PNG_DECODED = frozenset(
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+PIECES = 20_000  # of a PNG; encoders write one for each 4 KB or more
 SCANS = 50  # of a JPEG; encoders write some ten, for progressive ones
 _STEP = 1 << 18
 _JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and length
@@ -117,6 +119,11 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if name == b"IEND":
             return
         at = end
+
+
+def of_many_pieces(data: bytes) -> bool:
+    """Whether it is a PNG of more chunks than an encoder writes: each costs its reader far more than its bytes."""
+    return data.startswith(_PNG_SIGNATURE) and next(islice(_chunks(data), PIECES, None), None) is not None
 
 
 def _is_ancillary(name: bytes) -> bool:

@@ -30,7 +30,7 @@ _AT_ONCE = 2
 # Beyond this a decoded picture is over 64 MB: into a child, whose memory is given back, and whose work on single
 # pixels holds no lock that the event loop needs.
 _HEAVY_PIXELS = 16_000_000
-_HEAVY_BYTES = 16_000_000  # of the file, which is read whole and, a PNG, piece by piece
+_HEAVY_BYTES = 24_000_000  # of the file, which is read whole
 _TIME_S = 45.0
 _CONVERT = "glm_mcp.media.images.convert:convert_job"
 
@@ -128,11 +128,13 @@ async def prepare_image(
 
 def _in_thread(source: Source, options: Options) -> list[Picture] | None:
     """None: for a child process."""
-    from glm_mcp.media.images import decode, pipeline
+    from glm_mcp.media.images import decode, metadata, pipeline
 
     if source.kind.child or source.size > _HEAVY_BYTES:
         return None
     data = source.read()
+    if metadata.of_many_pieces(data):
+        return None
     try:
         image = decode.open_lazily(data, source.name, options.kind)
         if not pipeline.is_plain_work(data, image, options):

@@ -53,7 +53,13 @@ def profile_of_many_steps() -> bytes:
 
 def png_of_many_bytes() -> bytes:
     whole = save(Image.new("RGB", (64, 64), "red"), "PNG")
-    return whole[:33] + chunk(b"prVt", bytes(16_500_000)) + whole[33:]
+    return whole[:33] + chunk(b"prVt", bytes(24_500_000)) + whole[33:]
+
+
+def png_of_many_pieces() -> bytes:
+    whole = save(Image.new("RGB", (64, 64), "red"), "PNG")
+    data = zlib.compress(bytes(64 * 193), 0) + bytes(600_000)
+    return whole[:33] + b"".join(chunk(b"IDAT", bytes([byte])) for byte in data) + chunk(b"IEND", b"")
 
 
 CASES: dict[str, Callable[[], bytes]] = {
@@ -61,6 +67,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "scans.jpg": jpeg_of_many_scans,
     "steps.webp": profile_of_many_steps,
     "large.png": png_of_many_bytes,
+    "pieces.png": png_of_many_pieces,
     "numbers.pgm": lambda: b"P2\n700 700\n255\n" + b"1 " * 490_000,
     "runs.qoi": lambda: (
         b"qoif"
