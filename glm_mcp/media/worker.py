@@ -125,7 +125,8 @@ async def _run(
         if header.get("cause"):
             _log.info("job %s on %s: %s", job, name, header["cause"])
         if header.get("trace"):
-            _log.warning("job %s on %s failed:\n%s", job, name, header["trace"])
+            _log.warning("job %s on %s failed; --log-level debug shows where", job, name)
+            _log.debug("%s", header["trace"])
         raise _rebuild(header["error"])
     return header["result"], blobs
 

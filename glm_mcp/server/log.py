@@ -45,7 +45,7 @@ class _Plain(logging.Formatter):
         if info and self.tracebacks:
             line += "\n" + _trace(info, content=self.content)
         elif info and info[0]:
-            line += f" [{info[0].__name__}; --log-level debug shows where]"
+            line += " [--log-level debug shows where]"
         return line
 
 
@@ -68,8 +68,6 @@ class _JSON(logging.Formatter):
             shown["request"] = ident
         shown |= {name: _line(v) if isinstance(v, str) else v for name, v in facts.items()}
         info = record.exc_info
-        if info and info[0]:
-            shown["error"] = info[0].__name__
         if info and self.tracebacks:
             shown["traceback"] = _trace(info, content=self.content)
         return json.dumps(shown, ensure_ascii=False)

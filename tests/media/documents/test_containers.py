@@ -235,6 +235,16 @@ def test_a_mail_that_is_signed_as_a_whole_is_read(octets: bytes) -> None:
     assert read(mail).startswith("Subject: Sealed  \n\nThe signed words.")
 
 
+def test_pieces_within_pieces_cost_a_mail_no_more_than_that_text() -> None:
+    deep = b"\xa0\x80" + b"\x24\x83\x0f\xff\xff" * 3_000
+    mail = EmailMessage()
+    mail["Subject"] = "Deep"
+    mail.set_content("The other words.")
+    sealed = der(0x30, _SIGNED + _DATA + deep)
+    mail.add_attachment(sealed, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
+    assert "The other words." in read(mail)
+
+
 @pytest.mark.parametrize(
     "data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")]
 )

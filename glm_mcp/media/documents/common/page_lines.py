@@ -6,45 +6,11 @@ import re
 
 # Beside the number, in the languages that office programs are mostly used in.
 _COUNTING = frozenset(
-    [
-        "page",
-        "pages",
-        "of",
-        "p",
-        "pp",
-        "pg",
-        "no",
-        "seite",
-        "seiten",
-        "von",
-        "sur",
-        "de",
-        "pagina",
-        "página",
-        "pag",
-        "pág",
-        "di",
-        "da",
-        "strona",
-        "z",
-        "стр",
-        "страница",
-        "из",
-        "sayfa",
-        "sida",
-        "av",
-        "side",
-        "trang",
-        "第",
-        "页",
-        "頁",
-        "共",
-        "ページ",
-        "쪽",
-        "صفحة",
-        "من",
-    ]
-)
+    {
+        "page", "pages", "of", "p", "pp", "pg", "no", "seite", "seiten", "von", "sur", "de", "pagina", "página", "pag", "pág", "di", "da",
+        "strona", "z", "стр", "страница", "из", "sayfa", "sida", "av", "side", "trang", "第", "页", "頁", "共", "ページ", "쪽", "صفحة", "من",
+    }
+)  # fmt: skip
 
 
 def only_counts(words: str) -> bool:

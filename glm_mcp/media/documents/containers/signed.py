@@ -17,7 +17,7 @@ def signed_content(data: bytes) -> bytes:
         at += len(_DATA)
         if data[at] != _CONTENT:
             return b""
-        return _octets(data, _length(data, at)[0])[0]
+        return _octets(data, _length(data, at)[0])
     except IndexError:
         return b""
 
@@ -33,15 +33,14 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
     return start + size, start + size + int.from_bytes(data[start : start + size], "big")
 
 
-def _octets(data: bytes, at: int) -> tuple[bytes, int]:
-    """A string of bytes and the place after it."""
+def _octets(data: bytes, at: int) -> bytes:
+    """A string of bytes, which may come in pieces; pieces of pieces, which no program writes, are not read."""
     kind, (start, end) = data[at], _length(data, at)
-    if kind == _OCTETS and end >= 0:
-        return data[start:end], end
-    if kind != _PIECES:
-        return b"", end
+    if kind == _OCTETS:
+        return data[start : max(end, start)]
     pieces: list[bytes] = []
-    while start < end or (end < 0 and data[start] == _OCTETS):
-        piece, start = _octets(data, start)
-        pieces.append(piece)
-    return b"".join(pieces), start
+    while kind == _PIECES and (start < end or end < 0) and data[start] == _OCTETS:
+        begin, stop = _length(data, start)
+        pieces.append(data[begin:stop])
+        start = max(begin, stop)
+    return b"".join(pieces)

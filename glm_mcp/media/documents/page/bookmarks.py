@@ -8,13 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from glm_mcp.media.documents.common.slide_name import UNNAMED
-from glm_mcp.media.documents.page.objects import decoded, packed, packed_places
+from glm_mcp.media.documents.page.objects import TEXT, decoded, packed, packed_places
 
-_TITLE = re.compile(
-    rb"/Title\s*"
-    rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,2000}+)\)|<([0-9A-Fa-f\s]{0,8000}+)>)",
-    re.DOTALL,
-)
+_TITLE = re.compile(rb"/Title\s*" + TEXT, re.DOTALL)
 _PARENT = re.compile(rb"/Parent\s+\d")  # what has a title but is no bookmark has none
 _NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _AROUND = 10_000  # bytes of one bookmark

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 
 _PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n", re.DOTALL)
+# A text in round brackets, which may hold such, or as digits in angle ones: the two groups of `decoded`.
+TEXT = rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)"
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
 _UNPACKED = 50_000_000  # bytes of packed objects that are looked through
 _OBJECTS = 100_000  # of one stream

@@ -6,15 +6,11 @@ import re
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import Said
-from glm_mcp.media.documents.page.objects import decoded, packed, packed_places
+from glm_mcp.media.documents.page.objects import TEXT, decoded, packed, packed_places
 from glm_mcp.media.documents.zip_xml import local, xml
 
 _INFO = re.compile(rb"/Info\s+(\d{1,9})\s+(\d{1,5})\s+R")
-_TEXT = re.compile(
-    rb"/(Title|Author|Subject|Keywords)\s*"
-    rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)",
-    re.DOTALL,
-)
+_SAID = re.compile(rb"/(Title|Author|Subject|Keywords)\s*" + TEXT, re.DOTALL)
 _LONGEST = 40_000  # bytes of the dictionary
 # Of XMP; what its schema calls the subject are words to find it by.
 _XMP = {"title": "title", "creator": "author", "description": "subject", "subject": "keywords"}
@@ -41,7 +37,7 @@ def _of_info(data: bytes) -> Said:
         info = info[:end] if end >= 0 else info
     else:
         info = next((found for objects in packed(data) if (found := _packed_one(*objects, int(number)))), b"")
-    return [(match[1].decode().lower(), decoded(match[2], match[3])) for match in _TEXT.finditer(info)]
+    return [(match[1].decode().lower(), decoded(match[2], match[3])) for match in _SAID.finditer(info)]
 
 
 def _packed_one(head: bytes, objects: bytes, number: int) -> bytes:
