@@ -165,7 +165,7 @@ def test_beyond_loopback_it_wants_a_token(tmp_path: Path) -> None:
     done = ran(command, environment(tmp_path / "home"), tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("config: serving at 0.0.0.0")
-    assert "Set GLM_HTTP_TOKEN" in done.stderr
+    assert "glm-mcp token add NAME`, set GLM_HTTP_TOKEN" in done.stderr
     assert "serves at" not in done.stderr
 
 

@@ -204,7 +204,7 @@ def test_readiness_says_what_is_missing(guarded: App) -> None:
 def test_folders_are_not_read_for_whoever_comes(app_of: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="GLM_ALLOWED_DIRS") as error:
         application(app_of(remote=True, GLM_ALLOWED_DIRS=str(tmp_path)))
-    assert "Set GLM_HTTP_TOKEN" in str(error.value)
+    assert "glm-mcp token add NAME`, set GLM_HTTP_TOKEN" in str(error.value)
     application(app_of(remote=True, GLM_ALLOWED_DIRS=str(tmp_path), GLM_HTTP_TOKEN=TOKEN))
 
 

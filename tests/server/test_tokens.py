@@ -132,7 +132,7 @@ async def test_an_expired_token_is_told_so(path: Path) -> None:
     write(path, row("ada", token, "expires = 2027-01-15T08:00:00Z"))
     authenticator = Authenticator(Settings(GLM_TOKENS_FILE=str(path)), now=lambda: now)
     assert (await refused(authenticator, f"Bearer {token}".encode())).description == (
-        "the token of ada has expired on 2027-01-15"
+        "the token of ada has expired on 2027-01-15. Ask whoever runs this server for another."
     )
     now -= 1
     assert (await caller(authenticator, token)).name == "ada"

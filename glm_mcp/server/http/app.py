@@ -109,7 +109,7 @@ def application(
 def _secured(settings: Settings, host: str, *, asks: bool) -> None:
     if asks:
         return
-    mend = "Set GLM_HTTP_TOKEN (16 or more characters), or"
+    mend = "Give tokens with `glm-mcp token add NAME`, set GLM_HTTP_TOKEN (16 or more characters), or"
     if host not in LOOPBACK:
         raise ConfigError(
             f"serving at {host} would let anybody on the network use the key", f"{mend} serve at 127.0.0.1."

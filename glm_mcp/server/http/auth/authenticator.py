@@ -156,7 +156,9 @@ class Authenticator:
         return replace(caller, key=SecretStr(keys[0]))
 
     def _invalid(self, why: str) -> Refused:
-        return self._challenge.refused(401, "invalid_token", why)
+        return self._challenge.refused(
+            401, "invalid_token", f"{why}. Ask whoever runs this server for another."
+        )
 
     async def close(self) -> None:
         """Ends the connections to the issuer."""
