@@ -52,7 +52,6 @@ class Answer:
     seconds: float = 0.0
     attempts: list[dict[str, Any]] = field(default_factory=list)
     fallback: str | None = None
-    boxed: list[str] = field(default_factory=list)
     extras: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

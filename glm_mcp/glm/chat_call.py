@@ -15,7 +15,7 @@ from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import LARGE, Draft, Repetition, boxed, strip_boxes
+from glm_mcp.glm.stream import LARGE, Draft, Repetition, strip_boxes
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
@@ -186,7 +186,6 @@ class ChatCall:
             draft.usage,
             clean(draft.request_id or "", ID_CHARS) or None,
             answered_as=clean(draft.model, ID_CHARS) if other else None,
-            boxed=boxed(text),
             extras=draft.extras,
         )
 

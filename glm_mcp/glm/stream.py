@@ -246,11 +246,6 @@ def strip_boxes(text: str) -> str:
     return _BOX.sub("", text)
 
 
-def boxed(text: str) -> list[str]:
-    """What the model put into answer boxes, in order."""
-    return [m.strip() for m in re.findall(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", text, re.DOTALL)]
-
-
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
