@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import prompts, resources
-from glm_mcp.text import one_line, plain
+from glm_mcp.text import one_line
 
 RESOURCE_NOT_FOUND = -32002  # of the versions before 2026-07-28; the SDK no longer names it
 
@@ -42,53 +41,21 @@ class Handlers:
     async def list_resources(
         self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        entries = await in_thread(resources.listed, self.outputs(context))
-        return types.ListResourcesResult(
-            resources=[
-                types.Resource(
-                    uri=e.uri,
-                    name=e.name,
-                    title=e.title,
-                    description=e.description or None,
-                    mime_type=e.mime,
-                    size=e.size,
-                )
-                for e in entries
-            ]
-        )
+        return types.ListResourcesResult(resources=await in_thread(resources.listed, self.outputs(context)))
 
     async def list_templates(
         self, _: Context, __: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        return types.ListResourceTemplatesResult(
-            resource_templates=[
-                types.ResourceTemplate(
-                    uri_template=t.uri,
-                    name=t.name,
-                    title=t.title,
-                    description=t.description,
-                    mime_type=t.mime or None,
-                )
-                for t in resources.TEMPLATES
-            ]
-        )
+        return types.ListResourceTemplatesResult(resource_templates=list(resources.TEMPLATES))
 
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        uri = str(params.uri)
-
+        uri, outputs = str(params.uri), self.outputs(context)
         usage = self.usage(context)  # on the event loop, whose clock it reads
-
-        def find() -> types.TextResourceContents | types.BlobResourceContents:
-            found = resources.read(uri, self.outputs(context), usage, self.glm)
-            if found.text is not None:
-                return types.TextResourceContents(uri=uri, mime_type=found.mime, text=plain(found.text))
-            blob = base64.b64encode(found.data or b"").decode("ascii")
-            return types.BlobResourceContents(uri=uri, mime_type=found.mime, blob=blob)
-
         try:
-            return types.ReadResourceResult(contents=[await in_thread(find)])
+            contents = await in_thread(resources.read, uri, outputs, usage, self.glm)
+            return types.ReadResourceResult(contents=[contents])
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"

@@ -7,64 +7,65 @@ glm://outputs       what is kept         glm://outputs/ID    a long result, a pi
 
 from __future__ import annotations
 
+import base64
 import json
 import mimetypes
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
+
+from mcp import types
 
 from glm_mcp.errors import NotFound, TooLong
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, place
+from glm_mcp.text import plain
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
 READ_BYTES = 16 * 1024 * 1024  # of one resource; more in one message would hold the server up
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the list of resources."""
-
-    uri: str
-    name: str
-    title: str
-    mime: str
-    description: str = ""
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What was read. `text` or `data`, by its type."""
-
-    uri: str
-    name: str
-    mime: str
-    text: str | None = None
-    data: bytes | None = None
-
-
 FIXED = (
-    Entry(
-        MODELS,
-        "models",
-        "GLM models",
-        JSON,
-        "Every model: abilities, limits, and whether your endpoint has it",
+    types.Resource(
+        uri=MODELS,
+        name="models",
+        title="GLM models",
+        description="Every model: abilities, limits, and whether your endpoint has it",
+        mime_type=JSON,
     ),
-    Entry(
-        USAGE, "usage", "Usage", JSON, "Requests, tokens, errors and time by model, since this server started"
+    types.Resource(
+        uri=USAGE,
+        name="usage",
+        title="Usage",
+        description="Requests, tokens, errors and time by model, since this server started",
+        mime_type=JSON,
     ),
-    Entry(
-        OUTPUTS, "outputs", "Kept results", JSON, "Long results and pictures of earlier calls, newest first"
+    types.Resource(
+        uri=OUTPUTS,
+        name="outputs",
+        title="Kept results",
+        description="Long results and pictures of earlier calls, newest first",
+        mime_type=JSON,
     ),
 )
 TEMPLATES = (
-    Entry(MODELS + "/{id}", "model", "A GLM model", JSON, "One model's abilities and limits"),
-    Entry(OUTPUTS + "/{name}", "output", "A kept result", "", "A long result whole, or a picture"),
+    types.ResourceTemplate(
+        uri_template=MODELS + "/{id}",
+        name="model",
+        title="A GLM model",
+        description="One model's abilities and limits",
+        mime_type=JSON,
+    ),
+    types.ResourceTemplate(
+        uri_template=OUTPUTS + "/{name}",
+        name="output",
+        title="A kept result",
+        description="A long result whole, or a picture",
+    ),
 )
+Contents = types.TextResourceContents | types.BlobResourceContents
 
 
 def mime_of(name: str) -> str:
@@ -75,24 +76,28 @@ def mime_of(name: str) -> str:
     )
 
 
-def listed(outputs: Outputs) -> list[Entry]:
+def listed(outputs: Outputs) -> list[types.Resource]:
     """What can be read now. Blocks."""
-    return [*FIXED, *(Entry(k.uri, k.name, k.name, mime_of(k.name), size=k.size) for k in outputs.list())]
+    kept = (
+        types.Resource(uri=k.uri, name=k.name, title=k.name, mime_type=mime_of(k.name), size=k.size)
+        for k in outputs.list()
+    )
+    return [*FIXED, *kept]
 
 
-def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> Resource:
+def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> Contents:
     """Raises NotFound for what is unknown or has expired, TooLong for what is read in pieces. Blocks."""
     if uri == MODELS:
-        return _json(uri, "models", {"models": [_card(c, glm) for c in CARDS.values()], "chains": CHAINS})
+        return _json(uri, {"models": [_card(c, glm) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
         card = CARDS.get(uri[len(MODELS) + 1 :])
         if card is None:
             raise NotFound(f"no model {uri[:100]}", f"Models: {', '.join(CARDS)}.")
-        return _json(uri, card.id, _card(card, glm))
+        return _json(uri, _card(card, glm))
     if uri == USAGE:
-        return _json(uri, "usage", usage)
+        return _json(uri, usage)
     if uri == OUTPUTS:
-        return _json(uri, "outputs", {"outputs": [_kept(k) for k in outputs.list()]})
+        return _json(uri, {"outputs": [_kept(k) for k in outputs.list()]})
     if not is_kept(uri):
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
@@ -103,24 +108,25 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> R
             f"{uri} has {len(data) / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
             f'Read it in pieces: read_document(documents="{uri}", cursor="0").',
         )
-    name = path.name.partition(".")[2]  # kept files are called ID.name
-    mime = mime_of(name)
+    mime = mime_of(path.name.partition(".")[2])  # kept files are called ID.name
     if mime.startswith("text/") or mime == JSON:
-        return Resource(uri, name, mime, text=data.decode("utf-8", "replace"))
-    return Resource(uri, name, mime, data=data)
+        text = plain(data.decode("utf-8", "replace"))
+        return types.TextResourceContents(uri=uri, mime_type=mime, text=text)
+    return types.BlobResourceContents(uri=uri, mime_type=mime, blob=base64.b64encode(data).decode("ascii"))
 
 
 def complete(template: str, begun: str, outputs: Outputs) -> list[str]:
     """Values for a template's one variable. Blocks."""
-    if template == TEMPLATES[0].uri:
+    if template == TEMPLATES[0].uri_template:
         return [m for m in CARDS if m.startswith(begun)]
-    if template == TEMPLATES[1].uri:
+    if template == TEMPLATES[1].uri_template:
         return [k.id for k in outputs.list() if k.id.startswith(begun)]
     return []
 
 
-def _json(uri: str, name: str, value: Any) -> Resource:
-    return Resource(uri, name, JSON, text=json.dumps(value, ensure_ascii=False, indent=1))
+def _json(uri: str, value: Any) -> Contents:
+    text = plain(json.dumps(value, ensure_ascii=False, indent=1))
+    return types.TextResourceContents(uri=uri, mime_type=JSON, text=text)
 
 
 def _card(card: Card, glm: GLMClient) -> dict[str, Any]:

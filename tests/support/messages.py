@@ -163,10 +163,10 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
         wanted = given[:1]
     elif name in {"Arg", "Kind"} and tools:
         wanted = given[1:2]
-    elif name == "Tool" and tools:
+    elif (name == "Tool" and tools) or (name == "Prompt" and "server" in path.parts):  # as `list` shows them
         wanted = given[2:3]
-    elif name in {"Prompt", "Entry"} and "server" in path.parts:  # as `list` shows them
-        wanted = given[2:3] if name == "Prompt" else given[4:5]
+    elif name in {"Resource", "ResourceTemplate"} and "description" in keywords:
+        wanted = [keywords["description"]]
     elif name in {"option", "argument"}:
         wanted = [keywords["help"]] if "help" in keywords and command else []
     else:
