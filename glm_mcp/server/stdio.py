@@ -93,19 +93,35 @@ async def _lines(stdin: Stdin, refuse: Callable[[str], None]) -> AsyncIterator[s
             yield line
 
 
-class _Outgoing:
+class _Around:
+    """One of the SDK's streams with something of ours about it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        ended: bool | None = await self._stream.__aexit__(*error)
+        return ended
+
+
+class _Outgoing(_Around):
     """The SDK's write stream: it knows which requests are still to be answered, and does not repeat what was said already.
 
     `said`: by the id of a request, its answer that the client has had; it shows whether the record is true.
     """
 
     def __init__(self, stream: Any, said: dict[str, str], recorder: Recorder | None) -> None:
-        self._stream, self._said, self._recorder = stream, dict(said), recorder
+        super().__init__(stream)
+        self._said, self._recorder = dict(said), recorder
         self._open: list[str | int | None] = []  # a client may use one id for several
         self._answered = anyio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
     def asked(self, ident: str | int) -> None:
         self._open.append(ident)
@@ -132,14 +148,6 @@ class _Outgoing:
         if message.id in self._open:
             self._open.remove(message.id)
         self._answered.set()
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        ended: bool | None = await self._stream.__aexit__(*error)
-        return ended
 
 
 def _leave_soon(seconds: float = LINGER_S) -> None:
@@ -216,18 +224,15 @@ def _refused(code: int, said: str, message: Any) -> JSONRPCError:
     return JSONRPCError(jsonrpc="2.0", id=ident if known else None, error=ErrorData(code=code, message=said))
 
 
-class _Watched:
+class _Watched(_Around):
     """The SDK's read stream, with an answer to lines that cannot be read, and a word when it ends."""
 
     def __init__(
         self, stream: Any, answers: _Outgoing, on_message: Callable[[], None], on_end: Callable[[], None]
     ) -> None:
-        self._stream, self._answers = stream, answers
-        self._on_message, self._on_end = on_message, on_end
+        super().__init__(stream)
+        self._answers, self._on_message, self._on_end = answers, on_message, on_end
         self._read = True  # whether somebody reads our answers
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
     def __aiter__(self) -> _Watched:
         return self
@@ -252,11 +257,3 @@ class _Watched:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._answers.send(SessionMessage(answer))
         self._read = not patience.cancelled_caught
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        ended: bool | None = await self._stream.__aexit__(*error)
-        return ended
