@@ -16,23 +16,19 @@ from glm_mcp import __version__
 from glm_mcp.outputs import SCHEME
 from glm_mcp.server.app import App, build
 
-NAME = "glm-mcp"  # has a profile of its own
-
-
-def _info(name: str) -> types.Implementation:
-    return types.Implementation(name=name, version=__version__)
+_INFO = types.Implementation(name="glm-mcp", version=__version__)  # a client with a row of its own
 
 
 @asynccontextmanager
-async def in_memory(app: App, *, name: str = NAME) -> AsyncIterator[Client]:
+async def in_memory(app: App) -> AsyncIterator[Client]:
     """A client of a server in this process."""
-    async with Client(build(app), client_info=_info(name)) as client:
+    async with Client(build(app), client_info=_INFO) as client:
         yield client
 
 
 @asynccontextmanager
 async def over_stdio(
-    env: dict[str, str] | None = None, *, options: Sequence[str] = (), name: str = NAME, mode: str = "auto"
+    env: dict[str, str] | None = None, *, options: Sequence[str] = ()
 ) -> AsyncIterator[Client]:
     """A client of a server started as a client starts it. `env` is added to this process's environment; `options` are those
     of `glm-mcp`.
@@ -41,7 +37,7 @@ async def over_stdio(
     command = StdioServerParameters(
         command=sys.executable, args=["-P", "-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
     )
-    async with Client(command, client_info=_info(name), mode=mode) as client:
+    async with Client(command, client_info=_INFO) as client:
         yield client
 
 
