@@ -188,7 +188,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         shown = shown[:end] + _go_on(result, deps, ident, end, lost)
     text = head + shown + closing_line
     # What a model wants a function called with is data for a program, byte for byte.
-    exact = {k: _keyless(v) for k, v in result.data.items() if k in {"tool_calls", "message"}}
+    exact = {k: _cleaned(v, _keyless) for k, v in result.data.items() if k in {"tool_calls", "message"}}
     structured = (
         _cleaned({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
     )
@@ -238,22 +238,18 @@ def _bearable(text: str) -> str:
     return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
 
 
-def _cleaned(value: Any) -> Any:
-    """A value without control characters, terminal escapes, or our key."""
+def _cleaned(value: Any, clean: Callable[[str], str] = plain) -> Any:
+    """A value whose texts are clean: by default without control characters, terminal escapes, or our key."""
     if isinstance(value, str):
-        return plain(value)
+        return clean(value)
     if isinstance(value, dict):
-        return {_cleaned(k): _cleaned(v) for k, v in value.items()}
-    return [_cleaned(v) for v in value] if isinstance(value, list) else value
+        return {_cleaned(k, clean): _cleaned(v, clean) for k, v in value.items()}
+    return [_cleaned(v, clean) for v in value] if isinstance(value, list) else value
 
 
-def _keyless(value: Any) -> Any:
-    """The same, byte for byte but for our key."""
-    if isinstance(value, str):
-        return without_secrets(value, CERTAIN)
-    if isinstance(value, dict):
-        return {_keyless(k): _keyless(v) for k, v in value.items()}
-    return [_keyless(v) for v in value] if isinstance(value, list) else value
+def _keyless(text: str) -> str:
+    """Byte for byte but for our key."""
+    return without_secrets(text, CERTAIN)
 
 
 def _length(value: Any) -> int:

@@ -158,44 +158,44 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     previewed = args.preview is not False and deps.client.previews
     finished = await _finished(drawing, data, output, target, size, preview=previewed)
     try:
-        saved = await in_thread(_save, deps, output, target, finished)
+        said, link = await in_thread(_save, deps, output, target, finished)
     except (ConfigError, ForbiddenPath) as error:
         raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
     meta = {
         "model": drawing.model,
         "request_id": drawing.request_id,
         "s": round(drawing.seconds, 2),
-        "size": f"{saved.size[0]}x{saved.size[1]}",
+        "size": f"{finished.size[0]}x{finished.size[1]}",
     }
     facts = {
-        "path": saved.said,
+        "path": said,
         "url": drawing.url,
-        "mime_type": saved.link.mime,
+        "mime_type": link.mime,
         "attempts": drawing.attempts,
         **meta,
     }
     return ToolResult(
         "",
-        head=saved.said,
-        notes=["[" + " · ".join(_notes(deps, args, drawing, saved, size)) + "]"],
+        head=said,
+        notes=["[" + " · ".join(_notes(deps, args, drawing, finished, size)) + "]"],
         meta=meta,
         data={k: v for k, v in facts.items() if v is not None},
-        links=[saved.link],
+        links=[link],
         previews=[(finished.preview, "image/jpeg")] if previewed else [],
     )
 
 
-def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, saved: Saved, size: Size) -> list[str]:
+def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, finished: Finished, size: Size) -> list[str]:
     """What the closing line says."""
-    width, height = saved.size
+    width, height = finished.size
     notes = [
         drawing.model,
         f"{width}x{height}",
-        f"{len(saved.data) / 1024:,.0f} KB",
+        f"{len(finished.data) / 1024:,.0f} KB",
         f"{drawing.seconds:.1f} s",
     ]
     asked = f"{size.api[0]}x{size.api[1]}"
-    if saved.size != (size.final or size.api):
+    if finished.size != (size.final or size.api):
         notes.append(f"the service drew {width}x{height} instead of {asked}")
     elif size.final:
         notes.append(f"drawn at {asked}, then scaled and cropped")
@@ -235,32 +235,22 @@ async def _finished(
         raise error.but(hint=f"{_made(drawing)} {error.hint}", request_id=drawing.request_id) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A written image: `said` is the first line of the result, `size` in pixels."""
-
-    said: str
-    link: Link
-    data: bytes
-    size: tuple[int, int]
-
-
 def _target(deps: Deps, output: str, prompt: str) -> Path:
     if not deps.client.local and not output:
         return Path(saving.default_name(prompt))
     return saving.settled(deps.outputs, deps.sandbox, output, prompt)
 
 
-def _save(deps: Deps, output: str, target: Path, finished: Finished) -> Saved:
-    """Writes it; where `output` names no format, under the suffix of the one it has."""
-    data, mime, size = finished.data, finished.mime, finished.size
+def _save(deps: Deps, output: str, target: Path, finished: Finished) -> tuple[str, Link]:
+    """Writes it; where `output` names no format, under the suffix of the one it has. Gives what to say, and its link."""
+    data, mime = finished.data, finished.mime
     if not saving.names_format(output, target):
         target = target.with_suffix(finished.suffix)
     if not deps.client.local:
         ident = deps.outputs.keep(data, target.suffix.lower(), name=target.name)
-        return Saved(saving.kept(deps, ident), Link(SCHEME + ident, target.name, mime), data, size)
+        return saving.kept(deps, ident), Link(SCHEME + ident, target.name, mime)
     path = deps.outputs.write(target, data, sandbox=deps.sandbox)
-    return Saved(str(path), Link(path.as_uri(), path.name, mime), data, size)
+    return str(path), Link(path.as_uri(), path.name, mime)
 
 
 async def _fetched(deps: Deps, drawing: Drawing) -> bytes:

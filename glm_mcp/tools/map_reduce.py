@@ -47,7 +47,8 @@ async def each(
                 return
         answers[n] = answer
         try:
-            await in_thread(_remember, deps, keys[n], answer)
+            kept = {"text": answer.text, "model": answer.model, "notes": answer.notes}
+            await in_thread(deps.outputs.remember, keys[n], kept)
         except ConfigError as error:  # a full disk must not cost the answer
             answer.notes.append(f"a part could not be kept: {error.message}")
             unkept.append(error)
@@ -80,10 +81,6 @@ def _recalled(
             Answer(str(kept["text"]), str(kept["model"]), finish="stop", notes=notes) if kept else None
         )
     return keys, answers
-
-
-def _remember(deps: Deps, key: str, answer: Answer) -> None:
-    deps.outputs.remember(key, {"text": answer.text, "model": answer.model, "notes": answer.notes})
 
 
 def _unfinished(late: GLMError, done: Sequence[Answer], total: int, *, kept: bool) -> GLMError:
