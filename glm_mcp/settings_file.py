@@ -29,7 +29,7 @@ def read(env_file: Path | None) -> dict[str, str]:
             f"the settings file {env_file} does not exist",
             "Give --env-file the path of a file with lines NAME=value.",
         )
-    text = _read(file_of(env_file), "It is UTF-8 text of lines NAME=value.")
+    text = _read(file_of(env_file), to_change=False)
     if not text:
         return {}
     from dotenv import dotenv_values
@@ -112,11 +112,12 @@ def _lines(text: str) -> list[tuple[str | None, str]]:
     return found
 
 
-def _read(path: Path, fix: str = "Nothing was changed.") -> str:
+def _read(path: Path, *, to_change: bool = True) -> str:
     try:
         return text_of(path) if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        fix = "Nothing was changed." if to_change else "It is UTF-8 text of lines NAME=value."
         raise ConfigError(f"the settings file {path} cannot be read ({why})", fix) from None
 
 
