@@ -106,13 +106,10 @@ def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = WORDS) -
 def of_package(package: Package) -> Said:
     """Of an Office Open XML package: its core properties, and its user's own fields that hold words."""
     said: Said = []
-    for path in package.linked("", "core-properties"):
-        tree = package.tree(path)
-        said += dublin_core(() if tree is None else tree)
-    for path in package.linked("", "custom-properties"):
-        tree = package.tree(path)
-        fields = [] if tree is None else [(attribute(e, "name"), "".join(e.itertext())) for e in tree]
-        said += _own(fields)
+    for _, tree in package.trees("", "core-properties"):
+        said += dublin_core(tree)
+    for _, tree in package.trees("", "custom-properties"):
+        said += _own([(attribute(e, "name"), "".join(e.itertext())) for e in tree])
     return said
 
 

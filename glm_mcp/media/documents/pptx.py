@@ -17,7 +17,16 @@ from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded, hyperlink
 from glm_mcp.media.documents.ooxml.formula import linear
-from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
+from glm_mcp.media.documents.ooxml.package import (
+    Package,
+    child,
+    descendants,
+    relation,
+    tag,
+    texts,
+    value,
+    whole,
+)
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.word.runs import standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
@@ -52,18 +61,12 @@ def _slides(package: Package) -> list[str]:
     """The parts of the slides in the order of the show; in that of their names where no order can be read."""
     main = package.main("ppt/presentation.xml")
     tree = package.tree(main)
-    links = package.links(main)
-    numbers = [] if tree is None else [_relation(e) for e in descendants(tree, "p:sldId")]
-    ordered = [links[n].target if n in links else "" for n in numbers]
+    numbers = [] if tree is None else [relation(e) for e in descendants(tree, "p:sldId")]
+    ordered = [package.link(main, n).target for n in numbers]
     if any(map(package.has, ordered)):
         return ordered
     named = [(int(match[1]), path) for path in package.parts() if (match := _SLIDE.fullmatch(path))]
     return [path for _, path in sorted(named)]
-
-
-def _relation(element: ET.Element) -> str:
-    """The number of its relationship, which has the same name as its own number in another namespace."""
-    return next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
 
 
 def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int, str, str, str]:
@@ -118,8 +121,8 @@ class _Slide:
         if properties is None:
             return ""
         alt = "" if tag(shape) == "p:pic" else " ".join(attribute(properties, "descr").split())
-        link = self.package.links(self.part).get(value(properties, "a:hlinkClick", name="id") or "")
-        leads = f"({link.target})" if link is not None and link.external else ""
+        link = self.package.link(self.part, value(properties, "a:hlinkClick", name="id") or "")
+        leads = f"({link.target})" if link.external else ""
         return " ".join(filter(None, (f"[drawing: {alt}]" if alt else "", leads)))
 
     def _shape(self, shape: ET.Element) -> str:
@@ -185,8 +188,8 @@ class _Slide:
         alt = "" if properties is None else " ".join(attribute(properties, "descr").split())
         blip = next(descendants(shape, "a:blip"), None)
         number = "" if blip is None else attribute(blip, "embed") or attribute(blip, "link")
-        link = self.package.links(self.part).get(number)
-        if number and (link is None or not (link.external or self.package.has(link.target))):
+        link = self.package.link(self.part, number)
+        if number and not (link.external or self.package.has(link.target)):
             self.package.left_out.add("pictures that the file does not hold", self.place)
         return f"[picture: {alt}]" if alt else "[picture]"
 
@@ -196,7 +199,7 @@ class _Slide:
                 case "a:tbl":
                     yield self._table(node)
                 case "c:chart" | "cx:chart":
-                    yield from chart_blocks(self.package, self._target(_relation(node)), self.place)
+                    yield from chart_blocks(self.package, self._target(relation(node)), self.place)
                 case "dgm:relIds":
                     yield diagram_lines(self.package, self._target(attribute(node, "dm")), self.place)
                 case "p:oleObj":
@@ -204,8 +207,7 @@ class _Slide:
                     return
 
     def _target(self, number: str) -> str:
-        link = self.package.links(self.part).get(number)
-        return link.target if link is not None else ""
+        return self.package.link(self.part, number).target
 
     def _table(self, node: ET.Element) -> str:
         """Each place that a merged cell covers holds its text."""
@@ -228,12 +230,11 @@ class _Slide:
         return table(grid)
 
     def notes(self) -> Iterator[str]:
-        for path in self.package.linked(self.part, "notesSlide"):
-            tree = self.package.tree(path)
-            for frame in () if tree is None else descendants(tree, "p:graphicFrame"):
+        for path, tree in self.package.trees(self.part, "notesSlide"):
+            for frame in descendants(tree, "p:graphicFrame"):
                 inner = _Slide(self.package, path, self.place)
                 yield from (f"Notes:\n\n{block}" for block in inner._frame(frame) if block)
-            for shape in () if tree is None else descendants(tree, "p:sp"):
+            for shape in descendants(tree, "p:sp"):
                 holder = next(descendants(shape, "p:ph"), None)
                 kind = "" if holder is None else attribute(holder, "type") or "body"
                 body = child(shape, "p:txBody")
@@ -266,9 +267,8 @@ class _Slide:
     def comments(self) -> Iterator[str]:
         """Comments of both forms, with their answers."""
         authors = _authors(self.package)
-        for path in self.package.linked(self.part, "comments"):
-            tree = self.package.tree(path)
-            for comment in () if tree is None else tree.iter():
+        for _, tree in self.package.trees(self.part, "comments"):
+            for comment in tree.iter():
                 if tag(comment).rpartition(":")[2] not in ("cm", "reply"):
                     continue
                 author = authors.get(attribute(comment, "authorId"), "")
@@ -293,7 +293,6 @@ def _authors(package: Package) -> dict[str, str]:
     """Number to name, from the list of either form."""
     names: dict[str, str] = {}
     for kind in ("commentAuthors", "authors"):
-        for path in package.linked(package.main("ppt/presentation.xml"), kind):
-            tree = package.tree(path)
-            names |= {} if tree is None else {attribute(e, "id"): attribute(e, "name") for e in tree}
+        for _, tree in package.trees(package.main("ppt/presentation.xml"), kind):
+            names |= {attribute(e, "id"): attribute(e, "name") for e in tree}
     return names

@@ -15,7 +15,8 @@ from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.ooxml.number_format import general
 from glm_mcp.media.documents.ooxml.package import Package
-from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid, sheet_text
 from glm_mcp.media.documents.sheets.ods import read_ods
 from glm_mcp.media.documents.sheets.xls import is_new, read_xls, texts_of_names
@@ -71,27 +72,25 @@ def _old(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     file.seek(0)
     try:
         book = _without_panic(calamine.CalamineWorkbook.from_filelike, file)
-        sheets = [s for s in book.sheets_metadata if s.typ == calamine.SheetTypeEnum.WorkSheet] or list(
-            book.sheets_metadata
-        )
+        listed = list(book.sheets_metadata)
     except (calamine.CalamineError, OSError, ValueError, KeyError):
         raise UnsupportedMedia(f"{name} is damaged: its sheets cannot be read", _SAVE) from None
-    titles = [s.name for s in sheets]
-    chosen = choose(spec, len(sheets), name, unit="sheet", names=titles)
+    worksheets = [s for s in listed if s.typ == calamine.SheetTypeEnum.WorkSheet] or listed
+    shown = calamine.SheetVisibleEnum.Visible
+    sheets = [Sheet(s.name, None, is_hidden=s.visible != shown) for s in worksheets]
     left_out = LeftOut()
-    rows, notes = [], ["number formats, comments and charts of this old form are not read"]
-    for number in chosen:
-        title = titles[number - 1]
-        hidden = "" if sheets[number - 1].visible == calamine.SheetVisibleEnum.Visible else " (hidden)"
+
+    def read(sheet: Sheet[None]) -> tuple[str, list[str]]:
         try:
-            grid = _grid(_without_panic(book.get_sheet_by_name, title))
+            grid = _grid(_without_panic(book.get_sheet_by_name, sheet.name))
         except (calamine.CalamineError, OSError, ValueError, KeyError):
-            left_out.add("sheets that are damaged", f"'{title}'")
+            left_out.add("sheets that are damaged", f"'{sheet.name}'")
             grid = Grid()
-        text, said = sheet_text(grid, (), title)
-        notes += said
-        rows.append((number, f"sheet '{title}'{hidden}", text, ""))
-    return result("xls", rows, len(sheets), [*notes, *left_out.notes()])
+        return sheet_text(grid, (), sheet.name)
+
+    facts = read_sheets("xls", sheets, spec, name, left_out, read)
+    said = "number formats, comments and charts of this old form are not read"
+    return {**facts, "notes": [said, *facts["notes"]]}
 
 
 def _without_panic(function: Any, argument: Any) -> Any:

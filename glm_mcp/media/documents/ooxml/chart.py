@@ -37,9 +37,8 @@ def chart_blocks(package: Package, path: str, place: str) -> list[str]:
         if next(descendants(tree, "cx:chartSpace", "cx:chartData"), None) is not None
         else _plain(tree)
     )
-    for drawn in package.linked(path, "chartUserShapes"):
-        shapes = package.tree(drawn)
-        blocks += [] if shapes is None else _paragraphs(shapes)
+    for _, shapes in package.trees(path, "chartUserShapes"):
+        blocks += _paragraphs(shapes)
     return blocks
 
 

@@ -92,6 +92,11 @@ def whole(text: str | None, default: int = 0) -> int:
         return default
 
 
+def relation(element: ET.Element) -> str:
+    """The number of its relationship, which has the same name as its own number in another namespace."""
+    return next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
+
+
 def texts(element: ET.Element, *names: str) -> str:
     """The texts of all elements of that name below, joined."""
     return "".join(e.text or "" for e in descendants(element, *names))
@@ -157,6 +162,16 @@ class Package:
                 else {attribute(e, "Id"): _link(e, folder) for e in tree if local(e) == "Relationship"}
             )
         return self._links[path]
+
+    def link(self, path: str, number: str) -> Link:
+        """The relationship of that number; one that leads nowhere when there is none."""
+        return self.links(path).get(number, Link("", "", external=False))
+
+    def trees(self, path: str, kind: str) -> Iterator[tuple[str, ET.Element]]:
+        """The parts that a part leads to by relationships of this kind, as far as they can be read, and their trees."""
+        for linked in self.linked(path, kind):
+            if (tree := self.tree(linked)) is not None:
+                yield linked, tree
 
     def linked(self, path: str, kind: str) -> list[str]:
         """The parts that a part leads to by relationships of this kind."""

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.page_lines import only_counts
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
-from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.zip_xml import attribute, local
 
@@ -39,9 +39,8 @@ def printed_line(kind: str, said: str) -> Iterator[str]:
 
 
 def drawn_on(package: Package, part: str, title: str) -> Iterator[str]:
-    for path in package.linked(part, "drawing"):
-        tree = package.tree(path)
-        for anchor in () if tree is None else tree:
+    for path, tree in package.trees(part, "drawing"):
+        for anchor in tree:
             yield from _anchored(package, anchor, path, title)
 
 
@@ -50,7 +49,6 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
     row, column = (whole(texts(start, f"xdr:{n}")) if start is not None else 0 for n in ("row", "col"))
     at = place(row, column) if start is not None else ""
     where = f"sheet '{title}'"
-    links = package.links(part)
     seen: set[int] = set()  # of the newer and the older form of one thing, the first
     for node in anchor.iter():
         match tag(node):
@@ -63,13 +61,10 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
                 if words := "\n".join(filter(None, lines)):
                     yield f"Text box{f' at {at}' if at else ''}: {words}"
             case "c:chart" | "cx:chart" | "dgm:relIds":
-                key = "dm" if tag(node) == "dgm:relIds" else "id"
-                link = links.get(next((v for k, v in node.attrib.items() if k.endswith(f"}}{key}")), ""))
-                target = link.target if link else ""
-                if key == "dm":
-                    yield diagram_lines(package, target, where)
+                if tag(node) == "dgm:relIds":
+                    yield diagram_lines(package, package.link(part, attribute(node, "dm")).target, where)
                 else:
-                    yield from chart_blocks(package, target, where)
+                    yield from chart_blocks(package, package.link(part, relation(node)).target, where)
             case "xdr:pic":
                 alt = next((attribute(e, "descr") for e in descendants(node, "xdr:cNvPr")), "")
                 yield f"[picture: {' '.join(alt.split())}]" if alt.strip() else "[picture]"
@@ -82,9 +77,8 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
 
 def controls_on(package: Package, part: str) -> Iterator[str]:
     """The labels of buttons, check boxes and other controls of the older kind, which lie with the comments' frames."""
-    for path in package.linked(part, "vmlDrawing"):
-        tree = package.tree(path)
-        for shape in () if tree is None else tree:
+    for _, tree in package.trees(part, "vmlDrawing"):
+        for shape in tree:
             facts = next((e for e in shape if local(e) == "ClientData"), None)
             if local(shape) != "shape" or facts is None or attribute(facts, "ObjectType") in ("Note", "Pict"):
                 continue
@@ -100,24 +94,21 @@ def controls_on(package: Package, part: str) -> Iterator[str]:
 
 def people(package: Package, main: str) -> dict[str, str]:
     """The names of those who comment."""
-    trees = (package.tree(path) for path in package.linked(main, "person"))
-    return {
-        attribute(e, "id"): attribute(e, "displayName") for tree in trees if tree is not None for e in tree
-    }
+    trees = package.trees(main, "person")
+    return {attribute(e, "id"): attribute(e, "displayName") for _, tree in trees for e in tree}
 
 
 def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterator[str]:
     """Those of the newer form with their answers; of the older form those that do not stand for a newer one."""
     threaded: set[str] = set()
-    for path in package.linked(part, "threadedComment"):
-        tree = package.tree(path)
-        for comment in () if tree is None else tree:
+    for _, tree in package.trees(part, "threadedComment"):
+        for comment in tree:
             threaded.add(attribute(comment, "ref"))
             yield _comment(comment, names.get(attribute(comment, "personId"), ""))
     for path in package.linked(part, "comments"):
-        tree = package.tree(path) if path.endswith(".xml") else None
-        authors = [] if tree is None else [e.text or "" for e in descendants(tree, "x:author")]
-        for comment in () if tree is None else descendants(tree, "x:comment"):
+        older = package.tree(path) if path.endswith(".xml") else None
+        authors = [] if older is None else [e.text or "" for e in descendants(older, "x:author")]
+        for comment in () if older is None else descendants(older, "x:comment"):
             at = whole(attribute(comment, "authorId"), -1)
             if attribute(comment, "ref") not in threaded:
                 yield _comment(comment, authors[at] if 0 <= at < len(authors) else "")

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -17,7 +17,8 @@ from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.opendocument import Writer, styles_of, times
-from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.sheets.beside import comment_block
+from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_lines
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
@@ -55,24 +56,21 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
     refuse_entities(data, name)
     writer = Writer(archive, name, Inline(archive, name, ()), Numbering(()))
     styles = _Styles()
-    sheets = list(_sheets(data, writer, styles))
+    sheets = [Sheet(s.name, s) for s in _sheets(data, writer, styles)]
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
-    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
+    sheets = [replace(s, is_hidden=s.at.style in styles.hidden) for s in sheets]
     masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
-    rows, notes = [], []
-    for number in chosen:
-        sheet = sheets[number - 1]
-        sheet.grid.fill(sheet.merged)
-        more = ["\n".join(["Comments:", "", *sheet.comments])] if sheet.comments else []
-        page = masters.get(styles.masters.get(sheet.style, ""))
+
+    def read(sheet: Sheet[_Sheet]) -> tuple[str, list[str]]:
+        found = sheet.at
+        found.grid.fill(found.merged)
+        page = masters.get(styles.masters.get(found.style, ""))
         lines = [] if page is None else printed(page, writer.inline)
-        text, said = sheet_text(sheet.grid, [*sheet.beside, *more, *lines], sheet.name)
-        notes += said
-        label = f"sheet '{sheet.name}'{' (hidden)' if sheet.style in styles.hidden else ''}"
-        rows.append((number, label, text, ""))
-    about = [*of_open_document(archive, name), *styles.names]
-    return with_about(result("ods", rows, len(sheets), [*notes, *writer.left_out.notes()]), about)
+        return sheet_text(found.grid, [*found.beside, *comment_block(found.comments), *lines], found.name)
+
+    facts = read_sheets("ods", sheets, spec, name, writer.left_out, read)
+    return with_about(facts, [*of_open_document(archive, name), *styles.names])
 
 
 def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
-from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
 from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, formula_texts, records
+from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_in
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
@@ -20,27 +21,10 @@ from glm_mcp.media.documents.sheets.xls_chart import Chart
 _BIFF8 = 0x0600
 _CHART = 0x20  # kind of a part
 # Records of one cell.
-_ONE = (
-    Number.REAL,
-    Number.RK,
-    Number.SHARED,
-    Number.LABEL,
-    Number.RICH,
-    Number.BOOL_OR_ERROR,
-    Number.FORMULA,
-)
+_TEXTS = (Number.SHARED, Number.LABEL, Number.RICH)
+_ONE = (*_TEXTS, Number.REAL, Number.RK, Number.BOOL_OR_ERROR, Number.FORMULA)
 _PICTURE = 8  # kind of an object
-
-
 _URL = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b")  # what stands before an address
-
-
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    name: str
-    at: int
-    kind: int  # 0 a worksheet, 2 a chart, others macros
-    hidden: bool
 
 
 @dataclass(slots=True)
@@ -55,12 +39,9 @@ class _Found:
     rules: list[str] = field(default_factory=list)
     printed: dict[str, None] = field(default_factory=dict)
     formulas: int = 0
-    empty: dict[tuple[int, int], str] = field(
-        default_factory=dict
-    )  # the texts in formulas whose result is empty
-    awaiting: dict[tuple[int, int], str] = field(
-        default_factory=dict
-    )  # the texts in formulas without a result
+    # The texts in formulas whose result is empty, and in those without one.
+    empty: dict[tuple[int, int], str] = field(default_factory=dict)
+    awaiting: dict[tuple[int, int], str] = field(default_factory=dict)
     pending: tuple[int, int, int] | None = None  # the cell whose text comes next
 
 
@@ -74,26 +55,22 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
     sheets, values = _globals(stream)
     if not sheets:
         raise ValueError("no sheets")
-    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
     left_out = LeftOut()
-    rows, notes = [], []
-    read: set[int] = set()
-    for number in chosen:
-        sheet = sheets[number - 1]
+    done: set[int] = set()
+
+    def read(sheet: Sheet[int]) -> tuple[str, list[str]]:
         found = _Found()
         try:
-            if sheet.at in read:
+            if sheet.at in done:
                 left_out.add("sheets that lie where another does", f"'{sheet.name}'")
             else:
-                _read(stream, sheet, values, found)
-            read.add(sheet.at)
+                _read(stream, sheet.at, values, found)
+            done.add(sheet.at)
         except (struct.error, IndexError, ValueError):
             left_out.add("the rest of sheets that are damaged", f"'{sheet.name}'")
-        text, said = _text(found, sheet.name)
-        notes += said
-        kind = " (chart)" if sheet.kind == 2 else ""
-        rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    return result("xls", rows, len(sheets), [*notes, *left_out.notes()])
+        return _text(found, sheet.name)
+
+    return read_sheets("xls", sheets, spec, name, left_out, read)
 
 
 def texts_of_names(stream: bytes) -> Iterator[tuple[str, str]]:
@@ -111,8 +88,8 @@ def texts_of_names(stream: bytes) -> Iterator[tuple[str, str]]:
                     yield f"name {name}", text
 
 
-def _globals(stream: bytes) -> tuple[list[_Sheet], Values]:
-    sheets: list[_Sheet] = []
+def _globals(stream: bytes) -> tuple[list[Sheet[int]], Values]:
+    sheets: list[Sheet[int]] = []
     codes, styles, strings = dict(BUILT_IN), [], []
     since_1904 = False
     for record in records(stream):
@@ -120,9 +97,9 @@ def _globals(stream: bytes) -> tuple[list[_Sheet], Values]:
         match record.number:
             case Number.SHEETS:
                 at, hidden, kind = struct.unpack_from("<IBB", body)
-                if kind in (0, 2):
+                if kind in (0, 2):  # a worksheet or a chart; others are macros
                     title = Texts([body[7:]]).text(body[6])
-                    sheets.append(_Sheet(title, at, kind, bool(hidden & 3)))
+                    sheets.append(Sheet(title, at, is_chart=kind == 2, is_hidden=bool(hidden & 3)))
             case Number.DATES:
                 since_1904 = body[:1] == b"\1"
             case Number.STRINGS:
@@ -146,9 +123,9 @@ def _strings(record: Record) -> Iterator[str]:
         return  # damaged: what was read of it
 
 
-def _read(stream: bytes, sheet: _Sheet, values: Values, found: _Found) -> None:
+def _read(stream: bytes, at: int, values: Values, found: _Found) -> None:
     depth, thing, chart = 0, (0, 0), None
-    for record in records(stream, sheet.at):
+    for record in records(stream, at):
         number, body = record.number, record.body
         if number == Number.BOF:
             depth += 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp.errors import UnsupportedMedia
@@ -12,8 +12,8 @@ from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package
-from glm_mcp.media.documents.pages import choose, result
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, drawn_on
+from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
@@ -24,42 +24,25 @@ _BOOK, _SHEET, _MERGE, _LINK = 153, 156, 176, 494
 _AUTHOR, _COMMENT, _WORDS = 632, 635, 637
 
 
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    name: str
-    part: str
-    kind: str
-    hidden: bool
-
-
 def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     main = package.main("xl/workbook.bin")
-    since_1904, sheets = False, []
-    links = package.links(main)
+    since_1904 = False
+    sheets: list[Sheet[str]] = []
     for number, body in _records(package.read(main)):
         if number == _BOOK:
             since_1904 = bool(body[0] & 1)
         elif number == _SHEET:
             relation, at = _string(body, 8)
-            link = links.get(relation)
-            title, _ = _string(body, at)
-            sheets.append(
-                _Sheet(title, link.target if link else "", link.kind if link else "", body[0] in (1, 2))
-            )
+            link, (title, _) = package.link(main, relation), _string(body, at)
+            chart, hidden = link.kind == "chartsheet", body[0] in (1, 2)
+            sheets.append(Sheet(title, link.target, is_chart=chart, is_hidden=hidden))
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
-    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
     values = Values(_strings(package, main), _formats(package, main), since_1904=since_1904)
-    rows, notes = [], []
-    for number in chosen:
-        sheet = sheets[number - 1]
-        text, said = _read(package, sheet, values)
-        notes += said
-        kind = " (chart)" if sheet.kind == "chartsheet" else ""
-        rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    about = of_package(package)
-    return with_about(result("xlsb", rows, len(sheets), [*notes, *package.left_out.notes()]), about)
+    read = functools.partial(_read, package, values)
+    facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read)
+    return with_about(facts, of_package(package))
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -111,13 +94,13 @@ def _formats(package: Package, main: str) -> list[str]:
     return [codes.get(number, "General") for number in formats]
 
 
-def _read(package: Package, sheet: _Sheet, values: Values) -> tuple[str, list[str]]:
-    if not package.has(sheet.part):
+def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, list[str]]:
+    if not package.has(sheet.at):
         package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
         return "", []
     grid, merged, row = Grid(), [], 0
     try:
-        for number, body in _records(package.read(sheet.part)):
+        for number, body in _records(package.read(sheet.at)):
             if number == _ROW:
                 (row,) = struct.unpack_from("<I", body)
             elif number == _MERGE:
@@ -127,7 +110,7 @@ def _read(package: Package, sheet: _Sheet, values: Values) -> tuple[str, list[st
                 relation, _ = _string(body, 16)
                 if text := grid.rows.get(top, {}).get(left, ""):
                     place_of = f"sheet '{sheet.name}'"
-                    grid.rows[top][left] = hyperlink(package, sheet.part, relation, text, place_of)
+                    grid.rows[top][left] = hyperlink(package, sheet.at, relation, text, place_of)
             elif stored := _cell(number, body):
                 at, style = struct.unpack_from("<II", body)
                 if at < COLUMNS and row < ROWS:
@@ -135,8 +118,8 @@ def _read(package: Package, sheet: _Sheet, values: Values) -> tuple[str, list[st
     except (struct.error, IndexError):
         package.left_out.add("the rest of parts that are damaged", f"sheet '{sheet.name}'")
     grid.fill(merged)
-    remarks = comment_block(list(_comments(package, sheet.part)))
-    return sheet_text(grid, [*drawn_on(package, sheet.part, sheet.name), *remarks], sheet.name)
+    remarks = comment_block(list(_comments(package, sheet.at)))
+    return sheet_text(grid, [*drawn_on(package, sheet.at, sheet.name), *remarks], sheet.name)
 
 
 def _range(body: bytes) -> Range:

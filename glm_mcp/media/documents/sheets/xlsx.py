@@ -7,7 +7,6 @@ import html
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,8 +14,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
-from glm_mcp.media.documents.ooxml.package import Package, child, descendants, value, whole
-from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, value, whole
 from glm_mcp.media.documents.sheets.beside import (
     comment_block,
     comments_on,
@@ -25,6 +23,7 @@ from glm_mcp.media.documents.sheets.beside import (
     people,
     printed_on,
 )
+from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.rules import rules_on
@@ -38,14 +37,6 @@ _TIP = re.compile(rb'\btooltip="([^"]{1,1000})"')
 _LINKED = re.compile(r'\s*(?:_xlfn\.)?HYPERLINK\(\s*"((?:https?|ftp|mailto):[^"]+)"', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    name: str
-    part: str
-    kind: str  # worksheet, chartsheet, …
-    hidden: bool
-
-
 def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     main = package.main("xl/workbook.xml")
@@ -53,27 +44,18 @@ def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     sheets = [] if tree is None else list(_sheets(package, main, tree))
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
-    chosen = choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets])
     since_1904 = (value(tree, "x:workbookPr", name="date1904") or "") in ("1", "true")
     book = _Book(package, main, since_1904=since_1904)
-    rows, notes = [], []
-    for number in chosen:
-        sheet = sheets[number - 1]
-        text, said = book.read(sheet)
-        notes += said
-        kind = " (chart)" if sheet.kind == "chartsheet" else ""
-        rows.append((number, f"sheet '{sheet.name}'{kind}{' (hidden)' if sheet.hidden else ''}", text, ""))
-    about = [*of_package(package), *_texts_of_names(tree)]
-    return with_about(result("xlsx", rows, len(sheets), [*notes, *package.left_out.notes()]), about)
+    facts = read_sheets("xlsx", sheets, spec, name, package.left_out, book.read)
+    return with_about(facts, [*of_package(package), *_texts_of_names(tree)])
 
 
-def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[_Sheet]:
-    links = package.links(main)
+def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[Sheet[str]]:
     for element in descendants(tree, "x:sheet"):
-        link = links.get(next((v for k, v in element.attrib.items() if k.endswith("}id")), ""))
+        link = package.link(main, relation(element))
         hidden = attribute(element, "state") in ("hidden", "veryHidden")
         title = attribute(element, "name")
-        yield _Sheet(title, link.target if link else "", link.kind if link else "", hidden)
+        yield Sheet(title, link.target, is_chart=link.kind == "chartsheet", is_hidden=hidden)
 
 
 def _texts_of_names(tree: ET.Element | None) -> Iterator[tuple[str, str]]:
@@ -133,19 +115,19 @@ class _Book:
             [] if styles is None else [codes.get(whole(attribute(e, "numFmtId")), "General") for e in styles]
         )
 
-    def read(self, sheet: _Sheet) -> tuple[str, list[str]]:
+    def read(self, sheet: Sheet[str]) -> tuple[str, list[str]]:
         """The text of a sheet, and notes on it."""
-        if not self._package.has(sheet.part):
+        if not self._package.has(sheet.at):
             self._package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
             return "", []
-        data = self._package.read(sheet.part)
+        data = self._package.read(sheet.at)
         refuse_entities(data, self._package.name)
         grid, pending = self._cells(data, sheet.name)
         self._link(grid, data, sheet)
         grid.fill([_range(reference.decode()) for reference in _MERGED.findall(data)])
-        remarks = comment_block([*comments_on(self._package, sheet.part, self._people), *rules_on(data)])
-        drawn = drawn_on(self._package, sheet.part, sheet.name)
-        controls = controls_on(self._package, sheet.part)
+        remarks = comment_block([*comments_on(self._package, sheet.at, self._people), *rules_on(data)])
+        drawn = drawn_on(self._package, sheet.at, sheet.name)
+        controls = controls_on(self._package, sheet.at)
         text, notes = sheet_text(grid, [*drawn, *controls, *remarks, *printed_on(data)], sheet.name)
         if pending:
             notes.append(
@@ -171,7 +153,7 @@ class _Book:
             self._package.left_out.add("the rest of parts that are damaged", f"sheet '{title}'")
         return grid, pending
 
-    def _link(self, grid: Grid, data: bytes, sheet: _Sheet) -> None:
+    def _link(self, grid: Grid, data: bytes, sheet: Sheet[str]) -> None:
         """Cells that lead to an address say where."""
         for attributes in _LINK.findall(data):
             at, to = _AT.search(attributes), _TO.search(attributes)
@@ -181,7 +163,7 @@ class _Book:
             cells = grid.rows.get(row, {})
             if text := cells.get(left, ""):
                 cells[left] = hyperlink(
-                    self._package, sheet.part, to[1].decode(), text, f"sheet '{sheet.name}'"
+                    self._package, sheet.at, to[1].decode(), text, f"sheet '{sheet.name}'"
                 )
                 if tip := _TIP.search(attributes):
                     cells[left] += f" ({html.unescape(tip[1].decode('utf-8', 'replace'))})"
