@@ -307,9 +307,7 @@ def _pictures(shot: Any, side: int, max_bytes: int) -> list[tuple[list[Any], byt
 
 
 def _jpeg(picture: Any, max_bytes: int) -> bytes:
-    for quality in (85, 70, 50, 30):
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=quality)
-        if out.tell() <= max_bytes:
-            break
-    return out.getvalue()
+    """At lower quality where it must be, and never smaller."""
+    from glm_mcp.media.raster import jpeg_within
+
+    return jpeg_within(picture, max_bytes, qualities=(85, 70, 50, 30), min_side=2 * SIDE).data

@@ -66,13 +66,6 @@ def refuse_entities(data: bytes, name: str) -> None:
         raise UnsupportedMedia(f"{name} declares XML entities, which are not read", _SAVE)
 
 
-def refuse_entities_in(archive: zipfile.ZipFile, name: str) -> None:
-    """The same for every XML part, before a library parses them."""
-    for info in archive.infolist():
-        if info.filename.lower().endswith((".xml", ".rels", ".vml")):
-            refuse_entities(member(archive, info.filename, name, UNPACKED), name)
-
-
 def xml(data: bytes, name: str) -> ET.Element:
     """The tree of one XML part. Raises UnsupportedMedia."""
     refuse_entities(data, name)
