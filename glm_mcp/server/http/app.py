@@ -68,14 +68,7 @@ def application(
         elsewhere, readiness = elsewhere or others, readiness or others.readiness
     server = build(app)
     server.middleware.append(running)
-    secret = app.settings.session_secret
-    if app.glm.shared is not None and secret is None:
-        log.warning(
-            "GLM_SESSION_SECRET is not set: sessions of older clients and sign-ins at the page hold on one replica alone. "
-            "Set the same one, of 32 or more characters, on all."
-        )
-    sessions = Sessions(secret.get_secret_value() if secret else None)
-    endpoint = Endpoint(server, sessions=sessions, running=running, limits=limits, elsewhere=elsewhere)
+    endpoint = Endpoint(server, sessions=_sessions(app), running=running, limits=limits, elsewhere=elsewhere)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -104,6 +97,16 @@ def application(
         hosts=Hosts.of(app.settings, host),
         limits=limits,
     )
+
+
+def _sessions(app: App) -> Sessions:
+    secret = app.settings.session_secret
+    if app.glm.shared is not None and secret is None:
+        log.warning(
+            "GLM_SESSION_SECRET is not set: sessions of older clients and sign-ins at the page hold on one replica alone. "
+            "Set the same one, of 32 or more characters, on all."
+        )
+    return Sessions(secret.get_secret_value() if secret else None)
 
 
 def _secured(settings: Settings, host: str, *, asks: bool) -> None:
