@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import operator
 import os
 import re
 import secrets
@@ -16,6 +18,10 @@ from pathlib import Path
 
 from glm_mcp.text import one_line
 
+# How a file that nobody vouches for is opened: without waiting for whoever may write into a pipe, and for this process alone.
+_EXTRA = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+READING = functools.reduce(operator.or_, (getattr(os, name, 0) for name in _EXTRA), os.O_RDONLY)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NUMBERS = 1000  # names tried one by one
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
@@ -71,14 +77,11 @@ def private_folder(folder: Path) -> Path:
 
 
 def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
-    """The bytes of a regular file, without waiting for whoever may write into a pipe. `links`: whether one is followed.
+    """The bytes of a regular file. `links`: whether one is followed.
 
     Raises OSError, also for what is no file and for more than `most` bytes.
     """
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    )
-    descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = os.open(path, READING if links else READING | NO_LINK)
     with os.fdopen(descriptor, "rb") as file:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):

@@ -39,11 +39,11 @@ UNKNOWN = McpClient()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownClient:
+class KnownClient(McpClient):
     """One MCP client.
 
-    Of a call: `announces`, the starts of the names it gives, lower case; `budget`, `previews`, `deadline_s`, `links`,
-    `errors_twice` as in `McpClient`. `splits`: it gives a prompt's arguments one word each, and drops what is left.
+    Of a call: `announces`, the starts of the names it gives, lower case. `splits`: it gives a prompt's arguments one word
+    each, and drops what is left.
 
     Of its configuration: `files` for the user and `project` for a folder, in `form`, the servers in the field `under`.
     `stdio`, `http`: the `type` of an entry, empty where it has none, None where it cannot be. `url`: the field of an
@@ -59,11 +59,6 @@ class KnownClient:
     name: str
     title: str
     announces: tuple[str, ...] = ()
-    budget: int = UNKNOWN.budget
-    previews: bool = UNKNOWN.previews
-    deadline_s: float = UNKNOWN.deadline_s
-    links: bool = UNKNOWN.links
-    errors_twice: bool = UNKNOWN.errors_twice
     splits: bool = False
 
     files: Callable[[Machine], list[Path]] = lambda _: []
@@ -311,16 +306,5 @@ def splits_prompts(name: str) -> bool:
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     """The client of a call by the name that it gives. `remote`: over HTTP, where this machine's paths mean nothing."""
     folded = name.strip().lower()
-    row = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), None)
-    known = (
-        McpClient(
-            row.budget,
-            row.previews,
-            deadline_s=row.deadline_s,
-            links=row.links,
-            errors_twice=row.errors_twice,
-        )
-        if row
-        else UNKNOWN
-    )
+    known = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), UNKNOWN)
     return replace(known, local=not remote, deadline_s=settings.deadline_s or known.deadline_s)

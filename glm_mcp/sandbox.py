@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from glm_mcp.atomic_files import opened_path, same_file
+from glm_mcp.atomic_files import NO_LINK, READING, opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_guarded, is_secret
 from glm_mcp.uploads import not_here
@@ -149,11 +149,9 @@ class Sandbox:
         try:
             before = place.path.stat()
             _check_kind(before, path)
-            # Not blocking, so that a pipe put there after the look cannot hold us; not following, for a link put there.
-            flags = os.O_RDONLY
-            for extra in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
-                flags |= getattr(os, extra, 0)
-            descriptor = os.open(place.path, flags)
+            descriptor = os.open(
+                place.path, READING | NO_LINK
+            )  # a pipe or a link may have been put there since
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"there is no file {path}", "Check the path.") from error
         except PermissionError as error:

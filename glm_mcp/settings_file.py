@@ -29,21 +29,13 @@ def read(env_file: Path | None) -> dict[str, str]:
             f"the settings file {env_file} does not exist",
             "Give --env-file the path of a file with lines NAME=value.",
         )
-    path = file_of(env_file)
-    return _values(path) if path.is_file() else {}
-
-
-def _values(path: Path) -> dict[str, str]:
+    text = _read(file_of(env_file), "It is UTF-8 text of lines NAME=value.")
+    if not text:
+        return {}
     from dotenv import dotenv_values
 
-    try:
-        values = dotenv_values(stream=io.StringIO(text_of(path)), interpolate=False)
-        return {k: v for k, v in values.items() if v and v.strip()}
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(
-            f"the settings file {path} cannot be read ({why})", "It is UTF-8 text of lines NAME=value."
-        ) from None
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {k: v for k, v in values.items() if v and v.strip()}
 
 
 def text_of(path: Path) -> str:
@@ -120,14 +112,12 @@ def _lines(text: str) -> list[tuple[str | None, str]]:
     return found
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, fix: str = "Nothing was changed.") -> str:
     try:
         return text_of(path) if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(
-            f"the settings file {path} cannot be read ({why})", "Nothing was changed."
-        ) from None
+        raise ConfigError(f"the settings file {path} cannot be read ({why})", fix) from None
 
 
 def _write(path: Path, text: str) -> None:

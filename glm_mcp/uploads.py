@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from glm_mcp.atomic_files import FoundFile, safe_name
+from glm_mcp.atomic_files import NO_LINK, READING, FoundFile, safe_name
 from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, QuotaError
 from glm_mcp.kept import FILES, FILES_HOURS, Cache, cannot_keep
 
@@ -109,14 +109,8 @@ class Uploads:
     def open(self, ident: str) -> tuple[IO[bytes], Upload]:
         """A file opened for reading. Raises NotFound."""
         upload = self.find(ident)
-        flags = (
-            os.O_RDONLY
-            | getattr(os, "O_NOFOLLOW", 0)
-            | getattr(os, "O_CLOEXEC", 0)
-            | getattr(os, "O_BINARY", 0)
-        )
         try:
-            return os.fdopen(os.open(upload.path, flags), "rb"), upload
+            return os.fdopen(os.open(upload.path, READING | NO_LINK), "rb"), upload
         except OSError as error:
             raise _gone(upload.id) from error
 

@@ -16,28 +16,12 @@ URLS = ("url", "httpUrl", "serverUrl", "baseUrl")
 
 # Settings that say how this server answers; any other variable may lead the key, or what is read, elsewhere.
 HARMLESS = frozenset(
-    {
-        *(
-            "GLM_CHAT_MODEL",
-            "GLM_VISION_MODEL",
-            "GLM_IMAGE_MODEL",
-            "GLM_FALLBACK",
-            "GLM_THINKING",
-            "GLM_LANG",
-        ),
-        *("GLM_DEADLINE_S", "GLM_MAX_CONCURRENCY", "GLM_MAX_VIDEO_MB", "GLM_STRUCTURED", "GLM_TOOLS"),
-    }
+    "GLM_CHAT_MODEL GLM_VISION_MODEL GLM_IMAGE_MODEL GLM_FALLBACK GLM_THINKING GLM_LANG GLM_DEADLINE_S "
+    "GLM_MAX_CONCURRENCY GLM_MAX_VIDEO_MB GLM_STRUCTURED GLM_TOOLS".split()
 )
 
 _OF_STDIO = ("cwd", "envFile", "env_vars")
-_OF_ONE_KIND = {
-    "command",
-    "args",
-    "env",
-    "type",
-    "headers",
-    "http_headers",
-    "bearer_token_env_var",
+_OF_ONE_KIND = {"command", "args", "env", "type", "headers", "http_headers", "bearer_token_env_var"} | {
     *_OF_STDIO,
     *URLS,
 }

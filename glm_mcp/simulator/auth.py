@@ -13,11 +13,8 @@ from glm_mcp.simulator.errors import Refusal
 
 
 def authorise(header: str, keys: Iterable[str], *, now_ms: float | None = None) -> str:
-    """The known key behind an Authorization header.
-
-    Raises:
-        Refusal: 1001 nothing given, "401" no shape of a key, 1000 unknown or with stray white space, 1003 expired JWT.
-
+    """The known key behind an Authorization header. Raises Refusal: 1001 nothing given, "401" no shape of a key, 1000
+    unknown or with stray white space, 1003 expired JWT.
     """
     scheme, _, token = header.partition(" ")
     if not header.strip() or (scheme.lower() == "bearer" and not token.strip()):

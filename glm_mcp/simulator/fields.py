@@ -18,11 +18,8 @@ ALWAYS_THINKS = "该模型始终思考，不支持关闭思考；请使用 low�
 
 
 def find_model(body: dict[str, Any], kind: str, routing: Mapping[str, str]) -> Model:
-    """The model a body names, or the one it is routed to, fit for a call of this kind.
-
-    Raises:
-        Refusal: 1213 none named, 1214 no text, 1211 unknown, 1212 the other kind, 1113 one that costs money.
-
+    """The model a body names, or the one it is routed to, fit for a call of this kind. Raises Refusal: 1213 none named,
+    1214 no text, 1211 unknown, 1212 the other kind, 1113 one that costs money.
     """
     name = body.get("model")
     if isinstance(name, str) and routing.get(name, name) in MODELS:

@@ -130,18 +130,8 @@ MODELS: dict[str, Model] = {
 
 # What GET /models lists: paid text models only. A key without balance gets 1113 for them. The service lists eleven; which
 # eleven is recorded nowhere, so these stand in.
-PAID = (
-    "glm-4.5",
-    "glm-4.5-air",
-    "glm-4.5-airx",
-    "glm-4.5-x",
-    "glm-4.6",
-    "glm-4.7",
-    "glm-4.7-flashx",
-    "glm-5",
-    "glm-5-turbo",
-    "glm-5.1",
-    "glm-5.2",
+PAID = tuple(
+    "glm-4.5 glm-4.5-air glm-4.5-airx glm-4.5-x glm-4.6 glm-4.7 glm-4.7-flashx glm-5 glm-5-turbo glm-5.1 glm-5.2".split()
 )
 PAID_IMAGE = ("glm-image", "cogview-4-250304", "cogview-4")
 

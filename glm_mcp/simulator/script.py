@@ -148,12 +148,7 @@ def to_json(item: Fault | Reply) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Fault | Reply:
-    """A Fault when there is a `kind`, else a Reply.
-
-    Raises:
-        ValueError: a name or a kind that is not known.
-
-    """
+    """A Fault when there is a `kind`, else a Reply. Raises ValueError: a name or a kind that is not known."""
     kind: type[Fault | Reply] = Fault if "kind" in data else Reply
     names = {item.name for item in fields(kind)}
     if unknown := sorted(set(data) - names):

@@ -30,12 +30,8 @@ _STOP_S = 5.0
 
 
 class Simulator:
-    """A local GLM service, for a `with` block. Its methods may be called from any thread but its own.
-
-    Raises:
-        OSError: on start, when the port is taken.
-        RuntimeError: on start, when the server did not come up.
-
+    """A local GLM service, for a `with` block. Its methods may be called from any thread but its own. Raises OSError:
+    on start, when the port is taken; RuntimeError: on start, when the server did not come up.
     """
 
     def __init__(
@@ -188,20 +184,12 @@ class Simulator:
         self._state.queue(*items)
 
     def wait_received(self, number: int, timeout: float = 30) -> list[Received]:
-        """Wait until `number` requests have arrived since the last `clear()`.
-
-        Raises:
-            TimeoutError: they did not.
-
-        """
+        """Wait until `number` requests have arrived since the last `clear()`. Raises TimeoutError: they did not."""
         return self._state.ledger.wait_count(number, timeout)
 
     def wait(self, predicate: Callable[[list[Received]], object], timeout: float = 30) -> list[Received]:
-        """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, is answered, and ends.
-
-        Raises:
-            TimeoutError: it never was.
-
+        """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, is answered,
+        and ends. Raises TimeoutError: it never was.
         """
         return self._state.ledger.wait(predicate, timeout)
 
@@ -259,9 +247,7 @@ def serve(
 
     Without switches of its own it remembers long base64 texts by digest only, so that it can run for days.
 
-    Raises:
-        OSError: the port is taken.
-
+    Raises OSError: the port is taken.
     """
     over = threading.Event()
 

@@ -87,11 +87,8 @@ class State:
         self.ledger.clear()
 
     async def enter(self, model: Model, entry: Received) -> None:
-        """Take one of the model's places. Those of clients whose hanging up has arrived are free.
-
-        Raises:
-            Refusal: 1302 when there is none.
-
+        """Take one of the model's places. Those of clients whose hanging up has arrived are free. Raises Refusal: 1302
+        when there is none.
         """
         limit = chosen(self.switches.concurrency, model.id, model.concurrency)
         turns = _HANGING_UP
@@ -108,12 +105,7 @@ class State:
         self._in_flight[model.id] -= 1
 
     def claim(self, request_id: str | None) -> None:
-        """Use up a caller's request id.
-
-        Raises:
-            Refusal: 1231 when it was used before.
-
-        """
+        """Use up a caller's request id. Raises Refusal: 1231 when it was used before."""
         if request_id is None or self.switches.repeated_request_ids == "accept":
             return
         if request_id in self._request_ids:

@@ -85,12 +85,7 @@ class Switches:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Switches":
-        """Switches from a JSON object of some of the fields.
-
-        Raises:
-            ValueError: a name is no switch.
-
-        """
+        """Switches from a JSON object of some of the fields. Raises ValueError: a name is no switch."""
         names = {item.name for item in fields(cls)}
         if unknown := sorted(set(data) - names):
             raise ValueError(f"unknown switches {unknown}; there are {sorted(names)}")

@@ -89,12 +89,7 @@ class Weather:
 
     @classmethod
     def preset(cls, name: str, seed: int = 0, scale: float = 1.0) -> "Weather":
-        """One of PRESETS, every duration times `scale`.
-
-        Raises:
-            ValueError: no such preset.
-
-        """
+        """One of PRESETS, every duration times `scale`. Raises ValueError: no such preset."""
         if name not in PRESETS:
             raise ValueError(f"no weather {name!r}; there are {', '.join(PRESETS)}")
         climates = {model: climate.scaled(scale) for model, climate in PRESETS[name].items()}

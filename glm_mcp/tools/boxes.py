@@ -26,69 +26,15 @@ _LIST = re.compile(
 _FENCE = re.compile(r"```[ \t]{0,8}([\w+#.-]*)[^\n]{0,100}\n(.*?)(?:```|\Z)", re.DOTALL)
 _TOKEN = re.compile(r"<\|begin_of_box\|>(.*?)(?:<\|end_of_box\|>|\Z)", re.DOTALL)
 _BOX_KEYS = frozenset(
-    (
-        "bbox_2d",
-        "bbox",
-        "box",
-        "box_2d",
-        "boxes",
-        "bboxes",
-        "bounding_box",
-        "bounding_boxes",
-        "boundingbox",
-        "coordinates",
-        "coords",
-        "position",
-        "location",
-        "rect",
-        "region",
-        "坐标",
-        "位置",
-        "框",
-        "边界框",
-    )
+    "bbox_2d bbox box box_2d boxes bboxes bounding_box bounding_boxes boundingbox coordinates coords "
+    "position location rect region 坐标 位置 框 边界框".split()
 )
 _POINT_KEYS = frozenset(
-    (
-        "point",
-        "point_2d",
-        "points",
-        "center",
-        "centre",
-        "click",
-        "position",
-        "coordinates",
-        "coords",
-        "点",
-        "坐标",
-        "中心",
-        "中心点",
-    )
+    "point point_2d points center centre click position coordinates coords 点 坐标 中心 中心点".split()
 )
 _OTHER_KEYS = frozenset(
-    (
-        "bbox_3d",
-        "size",
-        "shape",
-        "years",
-        "year",
-        "version",
-        "range",
-        "values",
-        "data",
-        "scores",
-        "score",
-        "width",
-        "height",
-        "resolution",
-        "image_size",
-        "rgb",
-        "rgba",
-        "color",
-        "colour",
-        "padding",
-        "margin",
-    )
+    "bbox_3d size shape years year version range values data scores score width height resolution "
+    "image_size rgb rgba color colour padding margin".split()
 )
 _LIST_KEY = re.compile(r"""["']([^"'\n]{1,40})["']\s{0,9}:\s{0,9}[\[{]""")
 _LABEL_IN = re.compile(

@@ -30,11 +30,8 @@ _INLINE = 200_000
 
 
 async def read_question(exchange: Exchange, body: dict[str, Any], model: Model, state: State) -> Question:
-    """The request, past every rule. The model's place is taken on the way and left with `exchange.release`.
-
-    Raises:
-        Refusal: the first rule that is broken.
-
+    """The request, past every rule. The model's place is taken on the way and left with `exchange.release`. Raises
+    Refusal: the first rule that is broken.
     """
     switches, entry = state.switches, exchange.entry
     check_fields(body, model, switches)
@@ -88,11 +85,8 @@ def _measure(
 
 
 def _check_room(cost: tuple[int, int], body: dict[str, Any], model: Model) -> None:
-    """A prompt must leave room for the answer; a film was seen to be taken beside the default of max_tokens.
-
-    Raises:
-        Refusal: 1261, or 1210 on the model that has words of its own for it.
-
+    """A prompt must leave room for the answer; a film was seen to be taken beside the default of max_tokens. Raises
+    Refusal: 1261, or 1210 on the model that has words of its own for it.
     """
     prompt = sum(cost)
     if model.most_input is not None and prompt > model.most_input:
@@ -129,12 +123,8 @@ def _say(question: Question, item: Fault | Reply | None, state: State) -> Answer
 
 
 def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) -> Model:
-    """The model of a chat request, as far as this key may use it on this endpoint.
-
-    Raises:
-        Refusal: as `find_model`; on the coding endpoint 1210 for media and 1311 for vision models; 1113 for a coding
-            key on the general one.
-
+    """The model of a chat request, as far as this key may use it on this endpoint. Raises Refusal: as `find_model`; on
+    the coding endpoint 1210 for media and 1311 for vision models; 1113 for a coding key on the general one.
     """
     switches = state.switches
     if endpoint == "coding" and _has_media(body):

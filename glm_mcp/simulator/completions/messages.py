@@ -29,11 +29,8 @@ class Conversation:
 
 
 def read_messages(body: dict[str, Any], model: Model, switches: Switches) -> Conversation:
-    """The conversation.
-
-    Raises:
-        Refusal: 1213 messages or a prompt are missing, 1214 roles, turns and shapes, 1210 parts.
-
+    """The conversation. Raises Refusal: 1213 messages or a prompt are missing, 1214 roles, turns and shapes, 1210
+    parts.
     """
     messages = body.get("messages")
     if messages is None:

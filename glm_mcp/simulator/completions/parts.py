@@ -32,11 +32,8 @@ def part_types(model: Model) -> list[str]:
 
 
 def read_part(part: Any, model: Model, *, media: bool) -> str | Item:
-    """A text, or an item of media where `media` are allowed.
-
-    Raises:
-        Refusal: 1210 for a type the model lacks, a key too many or too few, a value of another kind.
-
+    """A text, or an item of media where `media` are allowed. Raises Refusal: 1210 for a type the model lacks, a key too
+    many or too few, a value of another kind.
     """
     kind = part.get("type") if isinstance(part, dict) else None
     allowed = part_types(model) if media else ["text"]
@@ -74,11 +71,8 @@ def _filled(value: Any) -> bool:
 
 
 def check_items(items: list[Item], model: Model, switches: Switches) -> None:
-    """Counts and mixtures over the whole conversation: a picture of an earlier turn counts again.
-
-    Raises:
-        Refusal: 1210 too many; 1210 or 1215, by switch, for kinds that cannot be understood together.
-
+    """Counts and mixtures over the whole conversation: a picture of an earlier turn counts again. Raises Refusal: 1210
+    too many; 1210 or 1215, by switch, for kinds that cannot be understood together.
     """
     counts = Counter(item.kind for item in items)
     if counts["image"] > chosen(switches.max_images, model.id, model.images):

@@ -14,11 +14,8 @@ _HOSTED = {"retrieval": "knowledge_id", "web_search": None, "mcp": "server_label
 
 
 def check_tools(body: dict[str, Any], model: Model, switches: Switches) -> list[dict[str, Any]]:
-    """The functions offered, in order; none where the model ignores them.
-
-    Raises:
-        Refusal: 1210 for a count, a kind or a shape, and for tools on a model that has none.
-
+    """The functions offered, in order; none where the model ignores them. Raises Refusal: 1210 for a count, a kind or a
+    shape, and for tools on a model that has none.
     """
     tools, choice = body.get("tools"), body.get("tool_choice")
     if tools in (None, []) and choice is None:

@@ -71,11 +71,8 @@ def _check_form(form: Any, engine: Engine) -> None:
 
 
 def read(body: dict[str, Any], model: Model, engine: Engine) -> tuple[Conversation, list[Media]]:
-    """The messages and the facts of their media. Blocking: decodes every picture.
-
-    Raises:
-        Refused: a part that the engine does not take, or too many of them.
-
+    """The messages and the facts of their media. Blocking: decodes every picture. Raises Refused: a part that the
+    engine does not take, or too many of them.
     """
     pictures = 0
     for message in body["messages"]:

@@ -35,11 +35,8 @@ _LOCK = threading.Lock()
 
 
 def image_facts(data: bytes, switches: Switches) -> Facts | None:
-    """PNG and JPEG, decoded to the last pixel; None when it is neither or is damaged.
-
-    Raises:
-        Refusal: 1210 for more than 6000 pixels a side, 1234 (by switch) for a GIF.
-
+    """PNG and JPEG, decoded to the last pixel; None when it is neither or is damaged. Raises Refusal: 1210 for more
+    than 6000 pixels a side, 1234 (by switch) for a GIF.
     """
     digest = hashlib.sha256(data).digest()
     with _LOCK:

@@ -28,12 +28,7 @@ _HOLE = 256
 
 
 def read_size(value: Any, switches: Switches) -> tuple[int, int]:
-    """Width and height.
-
-    Raises:
-        Refusal: 1214 for no WxH, or one the service cannot make.
-
-    """
+    """Width and height. Raises Refusal: 1214 for no WxH, or one the service cannot make."""
     if value is None:
         value = DEFAULT_SIZE
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", value) if isinstance(value, str) else None
@@ -60,12 +55,7 @@ def endpoint_rules(body: dict[str, Any], key: str, endpoint: str, state: State) 
 async def read_order(
     exchange: Exchange, body: dict[str, Any], model: Model, state: State
 ) -> tuple[str, tuple[int, int]]:
-    """Prompt and size, past every rule; the model's place is taken.
-
-    Raises:
-        Refusal: the first rule that is broken.
-
-    """
+    """Prompt and size, past every rule; the model's place is taken. Raises Refusal: the first rule that is broken."""
     check_ids(body)
     prompt = body.get("prompt")
     if prompt is None or prompt == "":

@@ -39,11 +39,8 @@ def unreadable(kind: str) -> Refusal:
 
 
 def inspect(items: list[Item], model: Model, switches: Switches, web: Web) -> list[Media]:
-    """The facts of each item, in order. Blocking: decodes every picture in full.
-
-    Raises:
-        Refusal: the first item the service would not take.
-
+    """The facts of each item, in order. Blocking: decodes every picture in full. Raises Refusal: the first item the
+    service would not take.
     """
     return [_inspect(item, model, switches, web) for item in items]
 

@@ -18,7 +18,7 @@ from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
 # Elements whose words are no text of the document.
 SILENT = frozenset(
-    "tracked-changes forms table-of-content-source sequence-decls bookmark binary-data title desc".split()  # noqa: SIM905
+    "tracked-changes forms table-of-content-source sequence-decls bookmark binary-data title desc".split()
 )
 DRAWN = ("custom-shape", "rect", "ellipse", "circle", "polygon", "path", "line", "caption")
 _SPACES = 100  # of one element

@@ -13,20 +13,9 @@ from glm_mcp.media.documents.ooxml.format_code import Token, literal
 _EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - sheets have no time zones
 _EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - as above
 _LAST_DAY = 2_958_466  # after 9999-12-31
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_MONTHS = tuple(
+    "January February March April May June July August September October November December".split()
+)
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 

@@ -10,16 +10,8 @@ from dataclasses import dataclass, field
 class Number:
     """Of the records that count here."""
 
-    FORMULA, EOF, NOTE, DATES, CONTINUE, OBJECT, SHEETS, PACKED = (
-        0x06,
-        0x0A,
-        0x1C,
-        0x22,
-        0x3C,
-        0x5D,
-        0x85,
-        0xBD,
-    )
+    FORMULA, EOF, NOTE, DATES, CONTINUE = 0x06, 0x0A, 0x1C, 0x22, 0x3C
+    OBJECT, SHEETS, PACKED = 0x5D, 0x85, 0xBD
     HEADER, FOOTER, NAME, RULE = 0x14, 0x15, 0x18, 0x1BE
     RICH, STYLE, MERGED, STRINGS, SHARED, WORDS, LINK = 0xD6, 0xE0, 0xE5, 0xFC, 0xFD, 0x1B6, 0x1B8
     REAL, LABEL, BOOL_OR_ERROR, RESULT, RK, FORMAT, BOF = 0x203, 0x204, 0x205, 0x207, 0x27E, 0x41E, 0x809

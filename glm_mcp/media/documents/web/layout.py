@@ -7,22 +7,7 @@ from typing import Any
 
 from glm_mcp.media.documents.common.choices import others
 
-_BLOCKS = (
-    "table",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "ul",
-    "ol",
-    "hr",
-    "form",
-    "article",
-    "section",
-    "blockquote",
-)
+_BLOCKS = tuple("table h1 h2 h3 h4 h5 h6 ul ol hr form article section blockquote".split())
 _DATA = ("th", "caption", "thead", "colgroup", "tfoot")
 _WIDE = 5  # columns, which no layout has
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")

@@ -9,27 +9,8 @@ from xml.etree.ElementTree import Element
 COLORS = frozenset(("fill", "stroke", "color", "stop-color", "flood-color", "lighting-color"))
 # What shows; a function that is not known anywhere else (animation, cursor …) is not missed.
 DRAWN = COLORS | frozenset(
-    (
-        *(
-            "opacity",
-            "fill-opacity",
-            "stroke-opacity",
-            "stop-opacity",
-            "flood-opacity",
-            "clip-path",
-            "mask",
-            "filter",
-        ),
-        *(
-            "stroke-width",
-            "stroke-dasharray",
-            "stroke-dashoffset",
-            "font-size",
-            "letter-spacing",
-            "transform",
-        ),
-        *("x", "y", "width", "height", "r", "rx", "ry", "cx", "cy", "d"),
-    )
+    "opacity fill-opacity stroke-opacity stop-opacity flood-opacity clip-path mask filter stroke-width stroke-dasharray "
+    "stroke-dashoffset font-size letter-spacing transform x y width height r rx ry cx cy d".split()
 )
 # An attribute or inline style with none of these is left as it is.
 MODERN = re.compile(

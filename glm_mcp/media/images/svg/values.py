@@ -17,21 +17,8 @@ _COLOR_FUNCTIONS = frozenset(
     ("rgb", "rgba", "hsl", "hsla", "hwb", "lab", "lch", "oklab", "oklch", "color", "color-mix", "light-dark")
 )
 _KNOWN_FUNCTIONS = frozenset(
-    (
-        *("url", "matrix", "translate", "translatex", "translatey", "scale", "scalex", "scaley", "rotate"),
-        *(
-            "skewx",
-            "skewy",
-            "blur",
-            "brightness",
-            "contrast",
-            "drop-shadow",
-            "grayscale",
-            "hue-rotate",
-            "invert",
-        ),
-        *("opacity", "saturate", "sepia", "path"),
-    )
+    "url matrix translate translatex translatey scale scalex scaley rotate skewx skewy blur brightness contrast "
+    "drop-shadow grayscale hue-rotate invert opacity saturate sepia path".split()
 )
 # Colours by name that the renderer does not have; of the system's, those of a light page.
 _NAMED = {
