@@ -16,7 +16,7 @@ from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import LARGE, Draft, Repetition, boxed, strip_boxes
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 
@@ -79,7 +79,7 @@ class ChatCall:
         heavy = self.request.long or any(
             isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
         )
-        body = await in_thread(write) if heavy else write()
+        body = await in_thread_if(heavy, write)
         if len(body) > LARGE_BODY:
             self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
         reader = _Reader(self, card, on_begin)
