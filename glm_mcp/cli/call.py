@@ -16,7 +16,6 @@ import anyio
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
 from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
-from glm_mcp.cli.terminal.group import language
 from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
 from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
@@ -28,7 +27,6 @@ from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
 from glm_mcp.tools.arguments import arguments_of
-from glm_mcp.tools.words.chinese import said
 
 SHOWN = 4  # pictures of one call; a storyboard has dozens
 
@@ -48,7 +46,7 @@ class Screen:
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
         if not self.streamed:
-            self._line.say(said(message or "", language()))
+            self._line.say(message or "")
 
     def finish(self, text: str, *, failed: bool) -> None:
         """The final text: only its rest when what streamed is its beginning."""

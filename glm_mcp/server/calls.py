@@ -30,7 +30,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, message)
+        await context.session.report_progress(step, None, deps.said(message))
 
     # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)

@@ -44,9 +44,10 @@ class Item:
             and _mostly_shared(self.box, other.box)
         )
 
-    def line(self, number: int, wanted: str) -> str:
-        centre = f"centre ({self.centre[0]}, {self.centre[1]})"
-        return f"{number}. {self.label or wanted}: {list(self.box)} px, {centre}, 0-1000 {self.thousandths}"
+    def line(self, number: int, wanted: str, centre: str) -> str:
+        """`wanted`: its label where it has none; `centre`: the word for that."""
+        place = f"{list(self.box)} px, {centre} {self.centre}, 0-1000 {self.thousandths}"
+        return f"{number}. {self.label or wanted}: {place}"
 
     def data(self, picture: str) -> dict[str, Any]:
         """The same for a program; `picture`: what it is called in the result."""
@@ -129,9 +130,8 @@ async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources:
     if not boxes:
         return ""
     if len(pictures) > 1:
-        return (
-            "\n\n(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
-        )
+        said = "(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
+        return f"\n\n{deps.said(said)}"
     picture = pictures[0]
     if not picture.width:
         try:
@@ -139,11 +139,12 @@ async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources:
             source = next(s for s in sources if s.url == picture.part.url)
             picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
         except GLMError:
-            return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+            said = "(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+            return f"\n\n{deps.said(said)}"
     width, height = picture.original
     rows = []
     for box in boxes:
         left, top, right, bottom = to_pixels(box, picture)
         place = f"({left}, {top})" if box.is_point else f"[{left}, {top}, {right}, {bottom}]"
         rows.append(f"{box.label}: {place}" if box.label else place)
-    return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
+    return f"\n\n{deps.said(f'In pixels of {width}x{height}:')} {'; '.join(rows)}"
