@@ -10,12 +10,14 @@ from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture, Source
+from glm_mcp.media.worker import run_job
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
 from glm_mcp.tools.boxes import BOXES_MAX, Box, parse_boxes
 from glm_mcp.tools.sources import fetch
 
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+_FEW = 50  # boxes; drawing them takes some 10 ms, no more than starting a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,24 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
     # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
-    copy = await in_thread(_drawn, picture.part.data or b"", marked)
+    copy = await _drawn(picture.part.data or b"", marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     stem = saving.stem_of_source(picture.part.name, "picture")
     return await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
 
 
-def _drawn(data: bytes, marked: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
-    from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms
+async def _drawn(data: bytes, marked: Sequence[tuple[Pixels, str]]) -> bytes:
+    """In a process of its own where there is much to draw: in a thread each label takes the lock that the event loop needs."""
 
-    return annotate.draw(data, marked)
+    def here() -> bytes:
+        from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms
+
+        return annotate.draw(data, marked) if len(marked) <= _FEW else annotate.packed(data, marked)
+
+    made = await in_thread(here)
+    if len(marked) <= _FEW:
+        return made
+    return (await run_job("glm_mcp.media.images.annotate:draw_job", made, {"name": "the picture"}))[1][0]
 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
