@@ -82,8 +82,10 @@ def test_a_wrong_control_request_says_what_is_wrong(
     assert says in response.json()["error"]
 
 
-def test_a_browser_page_cannot_drive_a_simulator(sim: Simulator) -> None:
-    headers = {"Origin": "https://evil.example"}
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:9999"}, {"Host": "127.0.0.1.evil"}]
+)
+def test_a_browser_page_cannot_drive_a_simulator(headers: dict[str, str], sim: Simulator) -> None:
     assert HTTP.get(sim.control_url + "/received", headers=headers, timeout=5).status_code == 403
 
 

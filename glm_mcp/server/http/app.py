@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILES = 16_384
+FILES = (
+    262_144,
+    16_384,
+)  # open at once, as many as the system lets us: 1,000 connections with 200 files each
 GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
 
 
@@ -195,11 +198,13 @@ def serve(
 
 def _many_files() -> None:
     """Lets this process open as many files as it may: each connection is one, and macOS begins with 256."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
+    for wanted in FILES:
+        with suppress(ImportError, OSError, ValueError):
+            import resource
 
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, wanted) if most > 0 else wanted, most))
+            return
 
 
 def listen(host: str, port: int) -> socket.socket:
