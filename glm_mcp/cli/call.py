@@ -15,10 +15,11 @@ import anyio
 
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
-from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
+from glm_mcp.cli.terminal.cells import paragraphs
+from glm_mcp.cli.terminal.group import fitted_error
 from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
-from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
+from glm_mcp.cli.terminal.screen import Fitted, is_terminal, out, painted, room
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
@@ -56,10 +57,9 @@ class Screen:
             text = text[len(shown) :]
         elif shown:
             text = "\n\n" + text
-        kind, colon, rest = text.partition(":")
-        if failed and colon and not shown:
-            out(painted(kind + colon, "red"))
-            text = rest
+        if failed and not shown:
+            error, line_end, text = text.partition("\n")
+            out(fitted_error(error, sys.stdout) + line_end)
         body, mark, closing = text.rstrip().rpartition("\n[")
         if not mark:
             body, closing = closing, ""
@@ -67,8 +67,7 @@ class Screen:
         self._fitted.feed(told)
         self._fitted.end()
         if mark:
-            room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room), "dim"))
+            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room(sys.stdout)), "dim"))
         out("\n")
 
 

@@ -41,6 +41,7 @@ PUT_IN_LATER = re.compile(r"\{[a-z]+\}")  # by str.format
 # What is never shown to a person: what a model is asked, what a file holds, names of clients; by the name of the table,
 # function or argument.
 UNSAID = {
+    "_COPIED",
     "_TALK",
     "_CALL",
     "_COUNT",
@@ -74,6 +75,7 @@ LABELS = (
     "EXPIRED {1}",
     "SIMULATED",
     "starting",
+    "Error",
 )
 STRIPS = {"strip", "rstrip"}
 HOLE = "\0"  # stands for what is put in, until the holes are numbered
