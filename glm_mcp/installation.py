@@ -32,6 +32,15 @@ def own_command(folders: Sequence[Path] = ()) -> list[str]:
     return [sys.executable, "-P", "-m", "glm_mcp"]
 
 
+def which(command: str, path: str) -> str | None:
+    """Where a program is, of the absolute folders of a PATH alone: the working folder may be a stranger's."""
+    for folder in path.split(os.pathsep):
+        found = shutil.which(command, path=folder) if Path(folder).is_absolute() else None
+        if found and Path(found).is_absolute():  # Windows looks into the working folder besides
+            return found
+    return None
+
+
 def is_fleeting(command: Sequence[str]) -> bool:
     """Whether a command lies in the cache of a program that starts others once (`uvx`, `pipx run`)."""
     path = command[0].replace("\\", "/")
@@ -121,4 +130,4 @@ class Machine:
         return Path(self.env.get(variable) or self.home / below_home)
 
     def which(self, command: str) -> str | None:
-        return shutil.which(command, path=self.env.get("PATH", ""))
+        return which(command, self.env.get("PATH", ""))

@@ -79,5 +79,5 @@ def test_every_script_of_the_shell_can_be_read_by_it() -> None:
     scripts = [p for p in files if "bash" in p.read_text(encoding="utf-8").partition("\n")[0]]
     assert len(scripts) >= 7
     for script in (*scripts, ROOT / ".ci" / "run"):
-        done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr

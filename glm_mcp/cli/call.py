@@ -15,11 +15,11 @@ import anyio
 
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
-from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
-from glm_mcp.cli.terminal.group import language
+from glm_mcp.cli.terminal.cells import paragraphs
+from glm_mcp.cli.terminal.group import fitted_error
 from glm_mcp.cli.terminal.group import say as note
 from glm_mcp.cli.terminal.moving import Moving, moving
-from glm_mcp.cli.terminal.screen import Fitted, columns, is_terminal, out, painted
+from glm_mcp.cli.terminal.screen import Fitted, is_terminal, out, painted, room
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
@@ -28,7 +28,6 @@ from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
 from glm_mcp.tools.arguments import arguments_of
-from glm_mcp.tools.words.chinese import said
 
 SHOWN = 4  # pictures of one call; a storyboard has dozens
 
@@ -48,7 +47,7 @@ class Screen:
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the library's signature
         if not self.streamed:
-            self._line.say(said(message or "", language()))
+            self._line.say(message or "")
 
     def finish(self, text: str, *, failed: bool) -> None:
         """The final text: only its rest when what streamed is its beginning."""
@@ -58,10 +57,9 @@ class Screen:
             text = text[len(shown) :]
         elif shown:
             text = "\n\n" + text
-        kind, colon, rest = text.partition(":")
-        if failed and colon and not shown:
-            out(painted(kind + colon, "red"))
-            text = rest
+        if failed and not shown:
+            error, line_end, text = text.partition("\n")
+            out(fitted_error(error, sys.stdout) + line_end)
         body, mark, closing = text.rstrip().rpartition("\n[")
         if not mark:
             body, closing = closing, ""
@@ -69,8 +67,7 @@ class Screen:
         self._fitted.feed(told)
         self._fitted.end()
         if mark:
-            room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room), "dim"))
+            out(body[len(told) :] + "\n" + painted(paragraphs(f"[{closing}", room(sys.stdout)), "dim"))
         out("\n")
 
 

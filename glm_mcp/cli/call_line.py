@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import click
 
+from glm_mcp.cli.terminal.group import say
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.tools.arguments import Arg
 
@@ -75,7 +76,7 @@ class Stdin:
 
     def _read(self, maximum: int) -> bytes:
         said = "… reading standard input; Ctrl-D ends it (</dev/null: there is none)"
-        waiting = threading.Timer(PATIENCE_S, lambda: click.echo(said, err=True))
+        waiting = threading.Timer(PATIENCE_S, lambda: say(said, err=True))
         waiting.daemon = True
         waiting.start()
         try:

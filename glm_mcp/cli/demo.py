@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -70,7 +71,7 @@ async def run_demo(settings: Settings, env_file: Path | None = None) -> int:
         if "read_document" in settings.tools:
             for command, lines in REAL:
                 text, _ = await _asked(client, command)
-                _print(command, text.rpartition("\n[")[0].replace("[page 1]\n", ""), lines)
+                _print(command, re.sub(r"^\[.*\]\n", "", text.rpartition("\n[")[0]), lines)
                 out("\n")
         say(f"Made on this machine, in {folder}:")
         await _pictures(folder)

@@ -12,10 +12,10 @@ import click
 
 from glm_mcp.cli.doctor import examine
 from glm_mcp.cli.service import Finding
-from glm_mcp.cli.terminal.cells import NEVER_FULL, paragraphs
+from glm_mcp.cli.terminal.cells import paragraphs
 from glm_mcp.cli.terminal.group import here, labelled, say
 from glm_mcp.cli.terminal.moving import moving
-from glm_mcp.cli.terminal.screen import columns, is_terminal, painted
+from glm_mcp.cli.terminal.screen import painted, room
 from glm_mcp.errors import ConfigError
 from glm_mcp.settings import Settings
 
@@ -43,8 +43,8 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
 def _shown(finding: Finding) -> str:
     """For a person, in their language and fitted to their terminal."""
     mark, colour = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "red")}[finding.state]
-    room = columns() if is_terminal(sys.stdout) else NEVER_FULL
-    shown = paragraphs(f"{mark} {labelled(finding.what, finding.said)}", room)
+    columns = room(sys.stdout)
+    shown = paragraphs(f"{mark} {labelled(finding.what, finding.said)}", columns)
     if finding.mend:
-        shown += "\n" + paragraphs(f"→ {here(finding.mend)}", room, "    ")
+        shown += "\n" + paragraphs(f"→ {here(finding.mend)}", columns, "    ")
     return shown.replace(mark, painted(mark, colour), 1)

@@ -30,9 +30,11 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
     if wish.url and wish.connect:
         raise click.UsageError("--http and --connect are two ways to the same server: choose one")
     writes = not (wish.show or wish.remove or host == "print")
-    if writes and wish.scope == "user" and (absent := installer.not_here(host, machine)):
+    absent = installer.not_here(host, machine) if writes and wish.scope == "user" else ""
+    lines = installer.install(host, wish, machine, _command(wish))
+    if absent:
         say(absent)
-    for line in installer.install(host, wish, machine, _command(wish)):
+    for line in lines:
         if "\n" in line:  # a whole entry, as it stands in the file
             click.echo(line)
         else:

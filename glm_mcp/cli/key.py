@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 
 from glm_mcp.cli.service import Finding, try_key
-from glm_mcp.cli.terminal.group import here, labelled, language, say
+from glm_mcp.cli.terminal.group import here, labelled, language, say, show_error
 from glm_mcp.errors import AuthError, ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
@@ -143,7 +143,7 @@ def show(env_file: Path | None, say: Say) -> bool:
     settings, wrong = load_what_is_right(env_file)
     if not settings.key:
         if wrong:
-            say(str(wrong))
+            show_error(wrong)
         say(f"No key is set. {typed('key')} asks for one.")
         return False
     here = next((n for n in KEY_NAMES if bare_key(os.environ.get(n, ""))[0] == settings.key), None)

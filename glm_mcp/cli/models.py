@@ -9,7 +9,7 @@ import click
 
 from glm_mcp.cli.terminal.cells import paragraphs
 from glm_mcp.cli.terminal.group import here, joined
-from glm_mcp.cli.terminal.screen import columns
+from glm_mcp.cli.terminal.screen import width
 from glm_mcp.registry import CARDS, ENDPOINTS
 
 
@@ -33,4 +33,4 @@ def show_models(*, as_json: bool) -> None:
             "always": ["always thinks"],
         }.get(c.thinking, [])
         facts = joined([*limits, "free of charge" if c.free else "paid for", f"at {', '.join(homes[c.id])}"])
-        click.echo(f"{c.id:<24} {here(c.use)}\n{paragraphs(facts, min(columns(), 100), ' ' * 25)}")
+        click.echo(f"{c.id:<24} {here(c.use)}\n{paragraphs(facts, width(), ' ' * 25)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from glm_mcp.cli.terminal.group import EXIT_FAILED, say
+from glm_mcp.cli.terminal.group import EXIT_FAILED, say, show_error
 from glm_mcp.errors import ConfigError
 from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.log import configure
@@ -68,7 +68,7 @@ def serve_stdio(ctx: click.Context) -> None:
     watched = Watched(env_file)  # before the settings are read, so that no change between is missed
     settings, wrong = load_what_is_right(env_file)
     if wrong:
-        click.echo(str(wrong), err=True)
+        show_error(wrong)
     _log_as_set(ctx, settings)
     app = App(simulated(settings), watched=None if settings.simulate else watched, wrong=wrong)
     # Left to Python, an interruption would wait for the thread that reads stdin: until the next line comes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glm_mcp.cli.terminal.cells import padded, paragraphs
 from glm_mcp.cli.terminal.group import joined, say
+from glm_mcp.cli.terminal.screen import room
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from glm_mcp.server.http.auth.tokens import Holder, Holders
 
 HEAD = "Who may use `glm-mcp serve --http`: written by `glm-mcp token`, and read again whenever it changes."
+NAME_CELLS = 21  # columns
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 EXPIRES_IS = "a time to come: 30d, 12h, 8w, 2027-01-31, or 2027-01-31T18:00:00+01:00"
 
@@ -89,7 +93,8 @@ def list_(ctx: click.Context) -> None:
     path = ctx.obj["file"]
     holders = list(_read(path)[1].by_hash.values())
     for holder in holders:
-        click.echo(_line(holder, datetime.now(UTC)))
+        facts = paragraphs(_facts(holder, datetime.now(UTC)), room(sys.stdout) - NAME_CELLS)
+        click.echo(padded(holder.caller.name, NAME_CELLS) + facts.replace("\n", "\n" + " " * NAME_CELLS))
     if not holders:
         say(f"Nobody has a token in {path}. To give one: glm-mcp token add NAME")
 
@@ -136,7 +141,7 @@ def _moment(text: str, now: datetime) -> datetime:
     return found
 
 
-def _line(holder: Holder, now: datetime) -> str:
+def _facts(holder: Holder, now: datetime) -> str:
     caller = holder.caller
     facts = [f"tools: {', '.join(sorted(caller.tools))}" if caller.tools else "all tools"]
     facts += [f"{caller.per_minute:,} calls a minute"] if caller.per_minute else []
@@ -148,7 +153,7 @@ def _line(holder: Holder, now: datetime) -> str:
         until = datetime.fromtimestamp(holder.expires, UTC)
         when = f"{until:%Y-%m-%d %H:%M} UTC"
         facts.append(f"EXPIRED {when}" if until <= now else f"expires {when}")
-    return f"{caller.name:<20} {joined(facts)}"
+    return joined(facts)
 
 
 def _read(path: Path) -> tuple[str, Holders]:

@@ -11,7 +11,7 @@ import click
 
 from glm_mcp.cli.terminal.cells import padded, paragraphs, wrapped
 from glm_mcp.cli.terminal.group import here, language, say
-from glm_mcp.cli.terminal.screen import columns, painted
+from glm_mcp.cli.terminal.screen import painted, width
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS, App
@@ -69,11 +69,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
 }
 HANGING = 6  # columns before what belongs to an entry
-WIDEST = 100  # columns; longer lines are hard to read
-
-
-def width() -> int:
-    return min(columns(), WIDEST)
 
 
 def tool_help(name: str) -> str:

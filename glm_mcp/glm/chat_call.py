@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
-from glm_mcp.glm.calls import Answer, Cut, Job, Post
+from glm_mcp.glm.calls import Answer, Job, Post
 from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
@@ -16,7 +16,7 @@ from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import LARGE, Draft, Repetition, strip_boxes
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 
@@ -79,7 +79,7 @@ class ChatCall:
         heavy = self.request.long or any(
             isinstance(p, Image) or getattr(p, "data", None) for p in self.request.media()
         )
-        body = await in_thread(write) if heavy else write()
+        body = await in_thread_if(heavy, write)
         if len(body) > LARGE_BODY:
             self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
         reader = _Reader(self, card, on_begin)
@@ -147,15 +147,15 @@ class ChatCall:
         if not draft.text and not draft.tool_calls:
             raise _empty(draft, card, tokens)
         answer = self.answer(draft, card.id)
-        cuts: dict[str, tuple[Cut, str]] = {
-            "length": ("max_tokens", "cut off by max_tokens"),
-            "model_context_window_exceeded": ("window", "cut off by the model's window"),
-        }
-        if draft.finish not in _KNOWN_ENDS:
-            cuts[draft.finish] = ("service", f"cut by the service ({clean(draft.finish, ID_CHARS)})")
-        if draft.finish in cuts:
-            answer.cut, note = cuts[draft.finish]
-            answer.notes.append(note)
+        if draft.finish == "length":
+            answer.cut = "max_tokens"
+            answer.notes.append("cut off by max_tokens")
+        elif draft.finish == "model_context_window_exceeded":
+            answer.cut = "window"
+            answer.notes.append("cut off by the model's window")
+        elif draft.finish not in _KNOWN_ENDS:
+            answer.cut = "service"
+            answer.notes.append(f"cut by the service ({clean(draft.finish, ID_CHARS)})")
         return answer
 
     def _cut_loop(self, draft: Draft, card: Card, loop: Repetition) -> Answer:

@@ -63,8 +63,8 @@ class Progress:
     @property
     def message(self) -> str:
         """One line; a file's name or the model's text in it cannot act on a terminal."""
-        said = self._message or f"writing ({self._written:,} characters): …{self._tail}"
-        return " ".join(plain(said).split())
+        note = self._message or f"writing ({self._written:,} characters): …{self._tail}"
+        return " ".join(plain(note).split())
 
     @asynccontextmanager
     async def told(self) -> AsyncIterator[None]:

@@ -100,6 +100,11 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
     return job.result()
 
 
+async def in_thread_if(much: bool, work: Callable[..., T], *args: object) -> T:
+    """The same, in a thread only where there is much to do: it costs more than it spares the event loop elsewhere."""
+    return await in_thread(work, *args) if much else work(*args)
+
+
 def limiter(work: str, at_once: int) -> anyio.CapacityLimiter:
     """The limiter of one kind of work, that may be done `at_once` times in this process."""
     try:

@@ -56,7 +56,7 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
         if data.startswith(mark):
             return _loose(data[len(mark) :], marked, "")
     if b"\x1b$" in data[:_SAMPLE] and valid(data, "iso2022_jp_2"):
-        return Decoded(data.decode("iso2022_jp_2"), "iso-2022-jp", "decoded as iso-2022-jp (guessed)")
+        return Decoded(data.decode("iso2022_jp_2"), "iso-2022-jp", _guess_note("iso-2022-jp"))
     if b"\0" not in data and valid(data, "utf-8"):
         _refuse_binary(data, name)
         return Decoded(data.decode("utf-8"), "utf-8")
@@ -65,14 +65,22 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
         return Decoded(data.decode(own), own)
     wide = utf16(data[:_SAMPLE])
     if wide:
-        return _loose(data, wide, f"decoded as {wide} (guessed)")
+        return _loose(data, wide, _guess_note(wide))
     _refuse_binary(data, name)
     zeros = data.count(0)
     decoded = _by_lines(data.replace(b"\0", b""))
     if not zeros:
         return decoded
-    left_out = f"{zeros} NUL character{'s' if zeros > 1 else ''} left out"
-    return Decoded(decoded.text, decoded.encoding, "; ".join(filter(None, (decoded.note, left_out))))
+    zeros_note = f"{zeros} NUL character{'s' if zeros > 1 else ''} left out"
+    return Decoded(decoded.text, decoded.encoding, _both(decoded.note, zeros_note))
+
+
+def _guess_note(encoding: str) -> str:
+    return f"decoded as {encoding} (guessed)"
+
+
+def _both(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def declaration(data: bytes) -> str | None:
@@ -114,8 +122,8 @@ def _loose(data: bytes, encoding: str, note: str) -> Decoded:
     text = data.decode(encoding, "replace")
     lost = text.count("\ufffd") - (data.count(b"\xef\xbf\xbd") if encoding == "utf-8" else 0)
     if lost > 0:
-        said = f"{lost} character{'s' if lost > 1 else ''} could not be decoded as {encoding}"
-        note = f"{note}; {said}" if note else said
+        lost_note = f"{lost} character{'s' if lost > 1 else ''} could not be decoded as {encoding}"
+        note = _both(note, lost_note)
     return Decoded(text, encoding, note)
 
 
@@ -153,14 +161,14 @@ def _by_lines(data: bytes) -> Decoded:
     if len(foreign) * 50 < ours or (len(foreign) < 3 and _mostly_utf8(data[:_SAMPLE])):
         return _loose(data, "utf-8", "")
     codec, shown = guess(_first(foreign))
-    guessed = f"decoded as {shown} (guessed; pass encoding=… if it reads wrong)"
+    guess_note = f"decoded as {shown} (guessed: pass encoding=… if it reads wrong)"
     if ours < 2 or ours * 10 < len(beyond):
-        return Decoded((whole := _loose(data, codec, guessed)).text, shown, whole.note)
+        return Decoded((whole := _loose(data, codec, guess_note)).text, shown, whole.note)
     lines = [_loose(line, "utf-8" if _mostly_utf8(line) else codec, "") for line in data.split(b"\n")]
     lost = sum(line.text.count("\ufffd") for line in lines if line.note)
-    note = f"{len(foreign)} lines {guessed}, the others as utf-8"
-    note += f"; {lost} character{'s' if lost > 1 else ''} could not be decoded" if lost else ""
-    return Decoded("\n".join(line.text for line in lines), "utf-8", note)
+    note = f"{len(foreign)} lines {guess_note}, the others as utf-8"
+    lost_note = f"{lost} character{'s' if lost > 1 else ''} could not be decoded" if lost else ""
+    return Decoded("\n".join(line.text for line in lines), "utf-8", _both(note, lost_note))
 
 
 def _first(lines: Sequence[bytes]) -> bytes:

@@ -17,6 +17,7 @@ _MAIN_TYPES = (
     (rb"ms-visio\.[\w.]{0,40}main\+xml", "visio"),
     (rb"xps-fixeddocumentsequence", "xps"),
 )
+_DEFAULTS = re.compile(rb"<Default\s[^>]{0,500}>")
 _RELATIONS = 1 << 16  # bytes of them that are looked through; those of an office file have some hundred
 _MAIN_FOLDERS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"), ("visio/", "visio"))
 _MAIN_TARGET = re.compile(
@@ -62,9 +63,11 @@ def _first_member(head: bytes) -> bytes:
 def _package(archive: Zip, names: list[str]) -> str:
     """An office file, by its content types, its relationships or the folder of its parts, whichever says it first."""
     types = archive.read("[Content_Types].xml")
-    for pattern, kind in _MAIN_TYPES:
-        if re.search(pattern, types, re.IGNORECASE):
-            return kind
+    # Some programs name the type of a binary workbook for the ending .bin in every workbook: that of a part counts first.
+    for said in (_DEFAULTS.sub(b"", types), types):
+        for pattern, kind in _MAIN_TYPES:
+            if re.search(pattern, said, re.IGNORECASE):
+                return kind
     target = _MAIN_TARGET.search(archive.read("_rels/.rels")[:_RELATIONS])
     folder = (target[1] or target[2]).decode().lower() if target else ""
     for start, kind in _MAIN_FOLDERS:

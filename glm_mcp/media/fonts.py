@@ -45,10 +45,15 @@ def font_files(folders: list[Path]) -> list[str]:
     return sorted(files, key=lambda file: (bool(_NO_LETTERS.search(_stem(file))), len(_stem(file)), file))
 
 
+def is_cjk(text: str) -> bool:
+    """Whether Chinese, Japanese or Korean is in it."""
+    return _IS_CJK.search(text) is not None
+
+
 def choose(text: str, folders: list[Path]) -> tuple[Font, Font] | None:
     """The font for this text and one of equal widths (the same where there is none); None where there is no font."""
     files = font_files(folders)
-    plain = _best(files, (_CJK + _SANS) if _IS_CJK.search(text) else _SANS)
+    plain = _best(files, (_CJK + _SANS) if is_cjk(text) else _SANS)
     if plain is None:
         return None
     mono = [file for file in files if _stem(file).startswith(_MONO)]

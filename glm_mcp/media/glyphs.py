@@ -66,17 +66,17 @@ def missing_note(missing: set[str], platform: str = sys.platform) -> str:
     """What a reader must know of characters that no font here has; empty when there are none."""
     icons = {c for c in missing if any(ord(c) in r for r in _PRIVATE)}
     letters = sorted(missing - icons)
-    said = []
+    notes = []
     if letters:
         shown = "".join(letters[:_SHOWN]) + ("…" if len(letters) > _SHOWN else "")
         column = {"win32": 1, "darwin": 2}.get(platform, 0)
         packages = dict.fromkeys(_PACKAGES[_kind(c)][column] for c in letters)
-        said.append(
+        notes.append(
             f"no font on this computer has {shown} (not legible in the picture): install {', '.join(packages)}"
         )
     if icons:
-        said.append(f"{len(icons)} icon{'s' * (len(icons) > 1)} of a font that is not here: export as PNG")
-    return "; ".join(said)
+        notes.append(f"{len(icons)} icon{'s' * (len(icons) > 1)} of a font that is not here: export as PNG")
+    return "; ".join(notes)
 
 
 def _kind(character: str) -> str:

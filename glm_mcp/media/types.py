@@ -12,6 +12,7 @@ from glm_mcp.media.formats import Kind
 
 # What is wrong with one file of a pattern, and no reason to refuse the others.
 LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
+SHORT = 20_000  # characters of a text that is looked through in half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +132,7 @@ class Document:
     pages: tuple[Page, ...]
     total: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def chars(self) -> int:
+        return sum(len(page.text) for page in self.pages)

@@ -19,7 +19,7 @@ from typing import IO, Any
 import anyio
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
-from glm_mcp.glm.threads import in_thread, limiter
+from glm_mcp.glm.threads import in_thread, in_thread_if, limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
@@ -115,8 +115,7 @@ async def _run(
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    # A thread costs more than it spares the event loop where little is to be read.
-    header, blobs = _unframe(stdout) if len(stdout) <= _LITTLE else await in_thread(_unframe, stdout)
+    header, blobs = await in_thread_if(len(stdout) > _LITTLE, _unframe, stdout)
     if header is None:
         _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
         starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)

@@ -11,7 +11,7 @@ import anyio
 
 from glm_mcp.errors import GLMError, InternalError, TimedOut
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.threads import give_back_soon, in_thread
+from glm_mcp.glm.threads import give_back_soon, in_thread_if
 from glm_mcp.server.callers.caller import LOCAL
 from glm_mcp.server.tally import Now
 from glm_mcp.tools.arguments import is_much, read_in_time
@@ -30,7 +30,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, message)
+        await context.session.report_progress(step, None, deps.said(message))
 
     # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)
@@ -67,7 +67,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                         except GLMError as error:
                             taught = lesson(error, taught)
             except GLMError as error:
-                content = await in_thread(failure, error, deps) if error.partial else failure(error, deps)
+                content = await in_thread_if(bool(error.partial), failure, error, deps)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
@@ -82,6 +82,5 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
     """Fitting writes files, and takes a while for long texts."""
-    if len(result.text) > deps.client.budget // 2 or deps.settings.structured:
-        return await in_thread(fit, result, deps)
-    return fit(result, deps)
+    much = len(result.text) > deps.client.budget // 2 or deps.settings.structured
+    return await in_thread_if(much, fit, result, deps)

@@ -1,12 +1,14 @@
 """The control surface, for a test or a demo that drives a simulator in another process.
 
-Only a simulator bound to loopback has it, and a browser page cannot use it: a request with an Origin is refused.
+Only a simulator bound to loopback has it, and a browser page cannot use it: a request with an Origin is refused, and so
+is one by a name of the page's own, which may lead here too.
 """
 
 import asyncio
 import base64
 import binascii
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ from glm_mcp.simulator.switches import Switches
 from glm_mcp.simulator.weather import Weather
 
 PREFIX = "/_simulator/"
+_HERE = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?", re.IGNORECASE)
 
 
 def _health(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
@@ -90,7 +93,7 @@ async def handle(exchange: Exchange, state: State) -> None:
     raw = await exchange.body()
     action = _ACTIONS.get((exchange.method, exchange.path.removeprefix(PREFIX)))
     status, answer = 200, None
-    if exchange.header("origin"):
+    if exchange.header("origin") or not _HERE.fullmatch(exchange.header("host")):
         status, answer = 403, {"error": "not for browsers"}
     elif action is None:
         status, answer = 404, {"error": f"there are {[' '.join(names) for names in _ACTIONS]}"}

@@ -180,9 +180,9 @@ async def _finished(
         try:
             await _files(deps, finished, source.name, file, moments[:STILLS_MAX], sheet, heads)
         except GLMError as error:
-            heads.append(f"Not all files could be made: {error.message}")
+            heads.append(deps.said(f"Not all files could be made: {error.message}"))
     if time.cancelled_caught:
-        heads.append("Not all files could be made before the deadline")
+        heads.append(deps.said("Not all files could be made before the deadline"))
     if heads:
         finished.head = "\n".join(heads)
         finished.data["files"] = heads
@@ -206,14 +206,14 @@ async def _files(
         readable = await file.stills(moments)
         if len(readable) < len(moments):
             lost = len(moments) - len(readable)
-            heads.append(f"{lost} of {len(moments)} key frames could not be read from the file")
+            heads.append(deps.said(f"{lost} of {len(moments)} key frames could not be read from the file"))
         for moment, data in readable:
             said, links = await saving.save(deps, f"{stem}-{stamp(moment, 1).replace(':', '-')}.jpg", data)
             heads.append(f"{stamp(moment, 1)} {said}")
             finished.links += links
     if frames:
         said, links = await saving.keep(deps, f"{stem}-sheet.jpg", await in_thread(contact_sheet, frames))
-        heads.append(f"Contact sheet: {said}")
+        heads.append(deps.said(f"Contact sheet: {said}"))
         finished.links += links
 
 

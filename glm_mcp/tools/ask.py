@@ -106,8 +106,8 @@ def result(deps: Deps, args: AnswerArgs, answer: Answer, notes: list[str] | None
     reasoning = answer.reasoning if thinking(deps, args) == "show" else ""
     if reasoning:
         cut = reasoning[:REASONING_CHARS] + ("…" if len(reasoning) > REASONING_CHARS else "")
-        text += f"\n\nReasoning:\n{cut}"
-    line = closing(answer, notes or [], simulated=deps.settings.simulate)
+        text += f"\n\n{deps.said('Reasoning:')}\n{cut}"
+    line = closing(deps, answer, notes or [])
     data = {
         "model": answer.model,
         "answered_as": answer.answered_as,

@@ -17,7 +17,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
 from glm_mcp.tools.arguments import ModelArgs, Reach, schema
-from glm_mcp.tools.words.chinese import chosen, error_said
+from glm_mcp.tools.words.chinese import chosen, error_said, said
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
@@ -44,6 +44,10 @@ class Deps:
     def download(self, ident: str) -> str:
         """Where a kept file can be fetched from; empty where its caller has a path."""
         return f"{self.address}/outputs/{ident}" if self.address else ""
+
+    def said(self, text: str) -> str:
+        """A text of ours in the language of whoever reads the result."""
+        return said(text, chosen(self.settings.lang))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +116,33 @@ def lesson(error: GLMError, before: GLMError | None) -> GLMError:
     raise error
 
 
-def closing(answer: Answer, notes: list[str], *, simulated: bool) -> str:
+def closing(deps: Deps, answer: Answer, notes: list[str]) -> str:
     """The one line that says where an answer comes from and what a careful reader must know."""
     usage = answer.usage
-    facts = [f"{answer.answered_as} (asked: {answer.model})" if answer.answered_as else answer.model]
+    facts = [
+        deps.said(f"{answer.answered_as} (asked: {answer.model})") if answer.answered_as else answer.model
+    ]
     if usage.prompt or usage.completion:
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
-        facts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens")
+        facts.append(deps.said(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens"))
     facts.append(f"{answer.seconds:.1f} s")
     if answer.fallback:
-        facts.append(f"instead of {answer.fallback}")
-    if simulated:
-        facts.append("SIMULATED")
-    return noted(facts + list(dict.fromkeys(answer.notes + notes)))
+        facts.append(deps.said(f"instead of {answer.fallback}"))
+    if deps.settings.simulate:
+        facts.append(deps.said("SIMULATED"))
+    return noted(deps, answer.notes + notes, facts)
 
 
-def noted(facts: list[str]) -> str:
-    """Facts as one closing line of bearable length."""
+def noted(deps: Deps, notes: list[str], facts: list[str] | None = None) -> str:
+    """One closing line of bearable length: facts as they are, then notes, each once."""
     shown: list[str] = []
+    facts = [*(facts or []), *map(deps.said, dict.fromkeys(notes))]
     for fact in facts:
         if sum(map(len, shown)) + len(fact) > NOTES_CHARS:
             break
         shown.append(fact)
     more = len(facts) - len(shown)
-    return "[" + " · ".join(shown + ([f"and {more} more notes"] if more else [])) + "]"
+    return "[" + " · ".join(shown + ([deps.said(f"and {more} more notes")] if more else [])) + "]"
 
 
 def meta_of(answer: Answer) -> dict[str, Any]:
@@ -198,17 +205,14 @@ def fit(result: ToolResult, deps: Deps) -> Content:
 def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigError | None) -> str:
     """The line after a text that was cut at `end`: how much there is, and how to read on; or why that cannot be."""
     at = result.offset + end
+    shown = f"{at:,} of {result.offset + len(result.text):,} characters shown."
     if lost is not None:
-        return (
-            f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
-            f"The rest could not be kept: {lost.message}. {lost.hint}]"
-        )
+        why = deps.said(f"{shown} The rest could not be kept: {lost.message}. {lost.hint}")
+        return f"\n\n[{why}]"
     path = f"in {deps.outputs.find(ident)}" if deps.client.local else f"at {deps.download(ident)} "
     place = f" The whole is {path}." if len(path) in range(8, deps.client.budget // 20) else ""
-    return (
-        f"\n\n[{at:,} of {result.offset + len(result.text):,} characters shown. "
-        f'Go on with read_document(documents="{SCHEME}{ident}", cursor="{at}").{place}]'
-    )
+    call = f'read_document(documents="{SCHEME}{ident}", cursor="{at}")'
+    return f"\n\n[{deps.said(f'{shown} Go on with {call}.{place}')}]"
 
 
 def failure(error: GLMError, deps: Deps | None) -> Content:
@@ -228,7 +232,9 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
         budget = deps.client.budget if deps else McpClient().budget
         room = max(MINIMUM_CHARS, budget - RESERVE - _length(text) - _length(meta) - 100)
         end = _cut(partial, room, _length)
-        text += "\n\nWhat had arrived (not complete):\n" + partial[:end] + ("…" if end < len(partial) else "")
+        head = "What had arrived (not complete):"
+        head = deps.said(head) if deps else head
+        text += f"\n\n{head}\n{partial[:end]}" + ("…" if end < len(partial) else "")
     return Content(text, {"glm": meta}, structured=None, error=True)
 
 

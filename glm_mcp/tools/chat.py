@@ -91,13 +91,13 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
         functions=functions,
     )
     answer = await ask(deps, args, question)
-    pages = _web_pages(answer.extras.get("web_search"))
+    pages = _web_pages(deps, answer.extras.get("web_search"))
     answer.text += pages
     notes += ["with pages of a web search"] * bool(pages)
     finished = result(deps, args, answer, notes)
     if answer.tool_calls:
         turn, written = await in_thread(_turn, answer, thinking(deps, args) != "false")
-        finished.head = (
+        finished.head = deps.said(
             "The model asks for function calls. Append this message to history, then one "
             '{"role": "tool", "tool_call_id": ..., "content": ...} for each call, and call chat again with an empty prompt:'
         )
@@ -128,11 +128,11 @@ def _turn(answer: Answer, thought: bool) -> tuple[dict[str, Any], str]:
     return turn, escaped(json.dumps(turn, ensure_ascii=False))
 
 
-def _web_pages(raw: Any) -> str:
+def _web_pages(deps: Deps, raw: Any) -> str:
     """What a web search of the model brought, as lines to cite; empty when there was none."""
     entries = [e for e in raw if isinstance(e, dict) and e.get("link")] if isinstance(raw, list) else []
     lines = [f"- {clean(e.get('title') or e['link'], 120)}: {clean(e['link'], 300)}" for e in entries[:10]]
-    return "\n\nSources:\n" + "\n".join(lines) if lines else ""
+    return f"\n\n{deps.said('Sources:')}\n" + "\n".join(lines) if lines else ""
 
 
 async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part], list[str]]:

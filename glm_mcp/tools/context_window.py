@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from glm_mcp.glm.messages import Message, Part, Text, count_tokens
@@ -61,13 +61,13 @@ def question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Questi
     return Question((Message("user", tuple(parts)),), role, task="answer")
 
 
-def joined(document: Document, written: dict[int, str]) -> str:
-    """The text of all pages; `written`: of those that a model has read."""
+def joined(document: Document, written: dict[int, str], said: Callable[[str], str]) -> str:
+    """The text of all pages under their labels, which `said` puts into words; `written`: of those that a model has read."""
     bodies = [written.get(p.number, p.text) for p in document.pages]
     if document.total == 1 and len(bodies) == 1:
         return bodies[0]
     marked = zip(document.pages, bodies, strict=True)
-    return "\n\n".join(f"[{p.label}]\n{body}" for p, body in marked)
+    return "\n\n".join(f"[{said(p.label)}]\n{body}" for p, body in marked)
 
 
 def labels(pages: Sequence[Page]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -144,12 +144,14 @@ def _question(pictures: Sequence[Picture], words: str, task: str, *, exact: bool
     return Question((Message("user", (*parts, Text(words))),), "vision", task=task, exact=exact)
 
 
-def _labels(pictures: Sequence[Picture]) -> list[str]:
-    """What each of several images is called: its name when they differ, and which part of it; one alone, nothing."""
+def _labels(pictures: Sequence[Picture], said: Callable[[str], str] = str) -> list[str]:
+    """What each of several images is called: its name when they differ, and which part of it, as `said` puts that into
+    words; one alone, nothing.
+    """
     several = len({p.part.name for p in pictures}) > 1
     if len(pictures) == 1:
         return [""]
-    return [", ".join(filter(None, (p.part.name if several else "", p.label))) for p in pictures]
+    return [", ".join(filter(None, (p.part.name if several else "", said(p.label)))) for p in pictures]
 
 
 def _sent(pictures: Sequence[Picture]) -> list[str]:
@@ -169,7 +171,7 @@ async def _one_by_one(
     whole = answers[0]
     whole.text = "\n\n".join(
         f"[{label or p.part.name}]\n{a.text}"
-        for label, p, a in zip(_labels(pictures), pictures, answers, strict=True)
+        for label, p, a in zip(_labels(pictures, deps.said), pictures, answers, strict=True)
     )
     add(whole, answers[1:])
     whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
@@ -189,33 +191,35 @@ async def _locate(
     beside: dict[tuple[str, tuple[int, int]], list[Item]] = {}
     data: list[dict[str, Any]] = []
     unread = False
-    for label, picture, answer in zip(_labels(pictures), pictures, answers, strict=True):
+    for label, picture, answer in zip(_labels(pictures, deps.said), pictures, answers, strict=True):
         name = label or picture.part.name
         boxes = await in_thread(parse_boxes, answer.text)
         notes = notes + await in_thread(unplaced, answer.text)
         if not boxes and re.search(r"\d", answer.text):
             unread = True
-            lines.append(f"({name}: no box could be read from: {answer.text.strip()[:200]})")
+            said = answer.text.strip()[:200]
+            lines.append(deps.said(f"({name}: no box could be read from: {said})"))
         if len(pictures) > 1 and boxes:
             lines.append(f"{name}:")
         # Only parts of one image overlap.
         parts = beside.setdefault((picture.part.name, picture.original), [])
         for item in await in_thread(unseen, picture, boxes, parts):
             items.append(item)
-            lines.append(item.line(len(items), args.prompt))
+            lines.append(item.line(len(items), args.prompt, deps.said("centre")))
             data.append(item.data(name))
         if boxes and picture.part.data:
             said, drawn = await annotated_copy(deps, picture, boxes)
             links += drawn
-            lines.append(f"Drawn: {said}")
+            lines.append(deps.said(f"Drawn: {said}"))
     first = answers[0]
     add(first, answers[1:])
     finished = result(deps, args, replace(first, text="\n".join(lines)), _sent(pictures) + notes)
     size = pictures[0].original
     alike = len({p.original for p in pictures}) == 1
-    finished.head = f"{len(items)} found" + (f" in {size[0]}x{size[1]} px" if alike else "")
+    found = f"{len(items)} found in {size[0]}x{size[1]} px" if alike else f"{len(items)} found"
+    finished.head = deps.said(found)
     if unread and not items:
-        finished.head += ": the answer could not be read, see below"
+        finished.head = deps.said(f"{found}: the answer could not be read, see below")
     finished.links = links
     finished.data |= {"count": len(items), "items": data}
     return finished
@@ -230,7 +234,8 @@ async def _code(deps: Deps, args: ImageArgs, answer: Answer, source: Source, not
     name = saving.stem_of_source(source.name, "screen") + CODE.get(kind, ".html")
     said, links = await saving.save(deps, name, code.encode())
     finished = result(deps, args, answer, notes)
-    finished.head, finished.links = (f"Saved: {said}" if links else f"The code is {said}"), links
+    finished.head = deps.said(f"Saved: {said}" if links else f"The code is {said}")
+    finished.links = links
     if links:
         finished.data["path"] = said
     return finished

@@ -32,7 +32,7 @@ from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import Arg, ModelArgs
-from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
+from glm_mcp.tools.base import Deps, Link, Tool, ToolResult, noted
 
 if TYPE_CHECKING:
     from glm_mcp.media.images.convert import Finished
@@ -177,7 +177,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     return ToolResult(
         "",
         head=said,
-        notes=["[" + " · ".join(_notes(deps, args, drawing, finished, size)) + "]"],
+        notes=[noted(deps, _notes(deps, args, drawing, finished, size))],
         meta=meta,
         data={k: v for k, v in facts.items() if v is not None},
         links=[link],

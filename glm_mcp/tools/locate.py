@@ -10,12 +10,14 @@ from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture, Source
+from glm_mcp.media.worker import run_job
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
 from glm_mcp.tools.boxes import BOXES_MAX, Box, parse_boxes
 from glm_mcp.tools.sources import fetch
 
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+_FEW = 50  # boxes; drawing them takes some 10 ms, no more than starting a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,10 @@ class Item:
             and _mostly_shared(self.box, other.box)
         )
 
-    def line(self, number: int, wanted: str) -> str:
-        centre = f"centre ({self.centre[0]}, {self.centre[1]})"
-        return f"{number}. {self.label or wanted}: {list(self.box)} px, {centre}, 0-1000 {self.thousandths}"
+    def line(self, number: int, wanted: str, centre: str) -> str:
+        """`wanted`: its label where it has none; `centre`: the word for that."""
+        place = f"{list(self.box)} px, {centre} {self.centre}, 0-1000 {self.thousandths}"
+        return f"{number}. {self.label or wanted}: {place}"
 
     def data(self, picture: str) -> dict[str, Any]:
         """The same for a program; `picture`: what it is called in the result."""
@@ -111,16 +114,24 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
     # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
-    copy = await in_thread(_drawn, picture.part.data or b"", marked)
+    copy = await _drawn(picture.part.data or b"", marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     stem = saving.stem_of_source(picture.part.name, "picture")
     return await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
 
 
-def _drawn(data: bytes, marked: Sequence[tuple[tuple[int, int, int, int], str]]) -> bytes:
-    from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms
+async def _drawn(data: bytes, marked: Sequence[tuple[Pixels, str]]) -> bytes:
+    """In a process of its own where there is much to draw: in a thread each label takes the lock that the event loop needs."""
 
-    return annotate.draw(data, marked)
+    def here() -> bytes:
+        from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms
+
+        return annotate.draw(data, marked) if len(marked) <= _FEW else annotate.packed(data, marked)
+
+    made = await in_thread(here)
+    if len(marked) <= _FEW:
+        return made
+    return (await run_job("glm_mcp.media.images.annotate:draw_job", made, {"name": "the picture"}))[1][0]
 
 
 async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
@@ -129,9 +140,8 @@ async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources:
     if not boxes:
         return ""
     if len(pictures) > 1:
-        return (
-            "\n\n(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
-        )
+        said = "(Boxes are in 0-1000 of the one picture or part they stand for; task=locate gives pixels.)"
+        return f"\n\n{deps.said(said)}"
     picture = pictures[0]
     if not picture.width:
         try:
@@ -139,11 +149,12 @@ async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources:
             source = next(s for s in sources if s.url == picture.part.url)
             picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
         except GLMError:
-            return "\n\n(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+            said = "(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
+            return f"\n\n{deps.said(said)}"
     width, height = picture.original
     rows = []
     for box in boxes:
         left, top, right, bottom = to_pixels(box, picture)
         place = f"({left}, {top})" if box.is_point else f"[{left}, {top}, {right}, {bottom}]"
         rows.append(f"{box.label}: {place}" if box.label else place)
-    return f"\n\nIn pixels of {width}x{height}: " + "; ".join(rows)
+    return f"\n\n{deps.said(f'In pixels of {width}x{height}:')} {'; '.join(rows)}"

@@ -10,9 +10,9 @@ from typing import Annotated
 from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.documents.read import read_document, render_pages
-from glm_mcp.media.types import Document, Page, Picture, Source
+from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.outputs import is_kept, kept_id
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import AnswerArgs, Arg
@@ -174,7 +174,11 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
-    text = await in_thread(lambda: plain("\n\n".join(t + joined(d, written) for t, d, written in parts)))
+    chars = sum(d.chars + sum(map(len, written.values())) for _, d, written in parts)
+    text = await in_thread_if(
+        chars > SHORT,
+        lambda: plain("\n\n".join(t + joined(d, written, deps.said) for t, d, written in parts)),
+    )
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:
@@ -182,9 +186,9 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         add(total, answers[1:])
         count = f"{len(answers)} scanned page{'s' * (len(answers) > 1)}"
         total.notes.insert(0, f"{count} transcribed by the model")
-        line = closing(total, notes, simulated=deps.settings.simulate)
+        line = closing(deps, total, notes)
     else:
-        line = noted(["read on this machine, no model asked", *dict.fromkeys(notes)])
+        line = noted(deps, ["read on this machine, no model asked", *notes])
     rows = [{"name": d.name, "kind": d.kind, "pages": len(d.pages), "total": d.total} for _, d in documents]
     return ToolResult(
         text[at:],
@@ -229,8 +233,10 @@ async def _transcribed(
         # The pages that have text are worth having; without any there is nothing but the error.
         if not any(p.text.strip() for p in document.pages if p not in pages):
             raise
-        notes.append(f"{labels(pages)} not transcribed: {error}")
-        return {p.number: f"(scanned, not transcribed: {error.kind})" for p in pages}, []
+        notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
+        return dict.fromkeys(
+            [p.number for p in pages], deps.said(f"(scanned, not transcribed: {error.kind})")
+        ), []
     return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
 
 

@@ -78,7 +78,7 @@ async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
         path = deps.outputs.write(target, data, sandbox=deps.sandbox)
         return str(path), Link(path.as_uri(), path.name, _mime(name))
 
-    return await in_thread(_tried, write)
+    return await in_thread(_tried, deps, write)
 
 
 async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
@@ -91,14 +91,14 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
             return str(path), Link(path.as_uri(), name, _mime(name))
         return kept(deps, ident), link
 
-    return await in_thread(_tried, write)
+    return await in_thread(_tried, deps, write)
 
 
-def _tried(write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
+def _tried(deps: Deps, write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
     try:
         said, link = write()
     except (ConfigError, ForbiddenPath) as error:
-        return f"not saved: {error.message}. {error.hint}", []
+        return deps.said(f"not saved: {error.message}. {error.hint}"), []
     return said, [link]
 
 

@@ -21,6 +21,7 @@ from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.sources.download import fetched
+from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Source
@@ -71,6 +72,7 @@ async def opened(deps: Deps, arguments: Sequence[str], want: Want) -> AsyncItera
     try:
         for argument in arguments:
             held.sources += await resolve(deps, argument, want, held.left_out)
+            check_number(len(held.sources))
         yield held
     finally:
         for source in held.sources:
@@ -124,7 +126,7 @@ def with_public_addresses(deps: Deps, value: Any, name: str = "") -> Any:
 def origin(source: Source) -> list[str]:
     """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
-        return [f"{source.name} from {urlsplit(source.url).hostname}"]
+        return [f"{source.name} taken from {urlsplit(source.url).hostname}"]
     # Bytes that have a path are our own cache's.
     return ["kept from an earlier answer"] if source.path and source.data is not None else []
 

@@ -56,7 +56,7 @@ async def test_a_text_is_read_in_whatever_encoding_it_was_written(language: str)
         text = written(language, seed)
         decoded = decode(text.encode(WORDS[language][0]), "a.txt")
         assert decoded.text == text
-        assert decoded.note == f"decoded as {decoded.encoding} (guessed; pass encoding=… if it reads wrong)"
+        assert decoded.note == f"decoded as {decoded.encoding} (guessed: pass encoding=… if it reads wrong)"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_a_log_of_two_encodings_is_read_line_by_line() -> None:
     )
     decoded = decode(data, "a.log")
     assert decoded.text.split("\n") == lines
-    assert decoded.note.startswith(f"{ours.count(False)} lines decoded as gb18030 (guessed; pass encoding=…")
+    assert decoded.note.startswith(f"{ours.count(False)} lines decoded as gb18030 (guessed: pass encoding=…")
     assert decoded.note.endswith("the others as utf-8")
 
 

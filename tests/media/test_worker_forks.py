@@ -168,7 +168,7 @@ async def test_a_waiting_worker_goes_with_a_killed_server() -> None:
         clean = int(await anyio.to_thread.run_sync(server.stdout.readline))
         spare = await spare_of(clean)
         server.kill()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
     assert await gone_soon(spare, clean)
 
 

@@ -215,7 +215,7 @@ def test_a_quota_holds_for_all_files_of_a_caller_and_for_no_other(url: str, fold
 
 def test_a_file_beyond_the_limit_is_refused_before_it_is_read(url: str) -> None:
     host = url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=60)
     connection.putrequest("POST", "/files?name=a.txt")
     connection.putheader("Authorization", ADA["Authorization"])
     connection.putheader("Content-Length", str(LARGEST * 2))
@@ -298,7 +298,7 @@ async def test_a_local_path_is_refused_with_the_line_that_uploads_it(url: str, t
         (line,) = re.findall(r"prints: (curl .*/files) \.", said)
         env = {**os.environ, "GLM_HTTP_TOKEN": "ada", "NO_PROXY": "*"}
         done = await anyio.to_thread.run_sync(
-            lambda: subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=20)  # noqa: PLW1510
+            lambda: subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, timeout=60)  # noqa: PLW1510
         )
         found = ID.search(done.stdout)
         assert found, done

@@ -266,7 +266,7 @@ def test_a_body_beyond_the_limit_is_refused_with_and_without_a_length(narrow: st
 def opened(address: str, *, head: bytes = b"", body: bytes = b"", length: int | None = None) -> socket.socket:
     """A connection on which a POST with a token is begun."""
     port = int(address.rpartition(":")[2])
-    made = socket.create_connection(("127.0.0.1", port), timeout=10)
+    made = socket.create_connection(("127.0.0.1", port), timeout=60)
     if length is not None:
         head = (
             b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -416,7 +416,7 @@ def test_a_large_body_for_which_no_room_comes_is_told_when_to_come_again(
 
     async def both(address: str) -> httpx.Response:
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=10) as client,
+            httpx.AsyncClient(trust_env=False, timeout=60) as client,
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(lambda: client.post(f"{address}/mcp", **large))
@@ -444,7 +444,7 @@ async def test_a_signal_ends_a_call_with_an_error_and_not_with_a_cut(
     env = environment(tmp_path / "home", sim)
     with anyio.fail_after(60), over_http(env, tmp_path) as (address, process):
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=15) as client,
+            httpx.AsyncClient(trust_env=False, timeout=60) as client,
             anyio.create_task_group() as tasks,
         ):
             given: dict[str, Any] = called_now("chat", prompt="hello")

@@ -35,7 +35,7 @@ class Old:
     def __init__(self, address: str, who: str = "") -> None:
         self.address = address
         bearer = {"Authorization": f"Bearer {who}"} if who else {}
-        self.http = httpx.AsyncClient(trust_env=False, timeout=15, headers={**ACCEPT, **bearer})
+        self.http = httpx.AsyncClient(trust_env=False, timeout=60, headers={**ACCEPT, **bearer})
         self.session: dict[str, str] = {}
 
     async def begin(self, version: str, name: str = "a-client") -> str:

@@ -105,7 +105,7 @@ def test_a_server_over_http_at_debug_level_shows_neither_key_nor_token(
         ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         for given in (token, f"{token}-not"):
             headers = {"Authorization": f"Bearer {given}", "Accept": "application/json, text/event-stream"}
-            httpx.post(url, json=ping, headers=headers, trust_env=False, timeout=10)
+            httpx.post(url, json=ping, headers=headers, trust_env=False, timeout=60)
         server.signal(signal.SIGTERM)
         log = server.err.rest()
     assert token not in log

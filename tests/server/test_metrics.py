@@ -44,7 +44,7 @@ def read(url: str, **headers: str) -> dict[tuple[str, ...], float]:
 def called(url: str, tool: str = "chat", bearer: str = "nobody", **arguments: str) -> None:
     given = called_now(tool, **arguments)
     given["headers"]["Authorization"] = f"Bearer {bearer}"
-    assert httpx.post(f"{url}/mcp", **given, trust_env=False, timeout=20).status_code == 200
+    assert httpx.post(f"{url}/mcp", **given, trust_env=False, timeout=60).status_code == 200
 
 
 def test_calls_attempts_tokens_and_times_are_counted_by_tool_and_model(
@@ -121,7 +121,7 @@ def test_nothing_that_a_caller_wrote_or_is_stands_in_it(
         called(url, prompt=secret)
         given = called_now("chat", prompt="hello")
         given["headers"]["X-GLM-API-Key"] = own_key
-        httpx.post(f"{url}/mcp", **given, trust_env=False, timeout=20)
+        httpx.post(f"{url}/mcp", **given, trust_env=False, timeout=60)
         found = read(url)
         whole = httpx.get(f"{url}/metrics", trust_env=False).text
     assert secret not in whole

@@ -111,7 +111,7 @@ def team(app_of: Callable[..., App], file: Path) -> Iterator[tuple[App, str]]:
 @pytest.fixture
 def browser() -> Iterator[httpx.Client]:
     """What keeps cookies as a browser does, and goes where it is sent."""
-    with httpx.Client(trust_env=False, follow_redirects=True, timeout=20) as client:
+    with httpx.Client(trust_env=False, follow_redirects=True, timeout=60) as client:
         yield client
 
 

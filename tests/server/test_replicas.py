@@ -227,7 +227,7 @@ async def test_a_cancel_reaches_the_replica_that_runs_the_call(
     env = environment(tmp_path / "home", sim, GLM_REDIS_URL=redis_url, GLM_SESSION_SECRET=SECRET)
     with over_http(env, tmp_path) as (here, _), over_http(env, tmp_path) as (there, _):
         with anyio.fail_after(60):
-            async with httpx.AsyncClient(trust_env=False, timeout=20, headers=ACCEPT) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=60, headers=ACCEPT) as http:
                 begun = await http.post(f"{here}/mcp", json=initialize("2025-06-18"))
                 session = {
                     "Mcp-Session-Id": begun.headers["mcp-session-id"],
@@ -257,7 +257,7 @@ async def test_readyz_says_that_redis_is_away_and_calls_go_on(
 ) -> None:
     env = environment(tmp_path / "home", sim, GLM_REDIS_URL=redis_server.url)
     with over_http(env, tmp_path) as (url, _):
-        async with httpx.AsyncClient(trust_env=False, timeout=20, headers=ACCEPT) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=60, headers=ACCEPT) as http:
 
             async def ready() -> dict[str, Any]:
                 return dict((await http.get(f"{url}/readyz")).json())

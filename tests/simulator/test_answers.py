@@ -44,7 +44,7 @@ def fresh(sim: Simulator) -> None:
 def post(sim: Simulator, model: str, content: Any = "hello world", **fields: Any) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=10)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     assert response.status_code == 200, response.text
     return response
 

@@ -37,7 +37,7 @@ def test_importing_the_simulator_loads_no_server_and_no_imaging() -> None:
         "inside = {m for m in sys.modules if m.startswith('glm_mcp.') and not m.startswith('glm_mcp.simulator')}\n"
         "assert not heavy | inside, heavy | inside"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_simulator_is_driven_over_http(sim: Simulator) -> None:
@@ -82,8 +82,10 @@ def test_a_wrong_control_request_says_what_is_wrong(
     assert says in response.json()["error"]
 
 
-def test_a_browser_page_cannot_drive_a_simulator(sim: Simulator) -> None:
-    headers = {"Origin": "https://evil.example"}
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:9999"}, {"Host": "127.0.0.1.evil"}]
+)
+def test_a_browser_page_cannot_drive_a_simulator(headers: dict[str, str], sim: Simulator) -> None:
     assert HTTP.get(sim.control_url + "/received", headers=headers, timeout=5).status_code == 403
 
 
@@ -135,7 +137,7 @@ def test_serving_ends_with_the_process_signal() -> None:
             url = process.stdout.readline().strip()
             assert ask(url).status_code == 200
             process.send_signal(number)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
 
 
 def test_serving_tells_a_taken_port(sim: Simulator) -> None:

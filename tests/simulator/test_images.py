@@ -31,7 +31,7 @@ def fresh(sim: Simulator) -> None:
 def order(sim: Simulator, **fields: Any) -> httpx.Response:
     body = {"model": "cogview-3-flash", "prompt": "a lake at dawn", **fields}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    return HTTP.post(sim.url + "/images/generations", json=body, headers=headers, timeout=20)
+    return HTTP.post(sim.url + "/images/generations", json=body, headers=headers, timeout=60)
 
 
 def url_of(response: httpx.Response) -> str:
@@ -45,7 +45,7 @@ def test_a_picture_has_the_asked_size_and_needs_no_key(sim: Simulator, size: str
     body = response.json()
     assert len(body["data"]) == 1
     assert set(body) == {"created", "data", "id", "request_id", "content_filter"}
-    file = HTTP.get(url_of(response), timeout=10)
+    file = HTTP.get(url_of(response), timeout=60)
     assert file.headers["content-type"] == "image/png"
     with Image.open(io.BytesIO(file.content)) as picture:
         picture.load()
@@ -99,7 +99,7 @@ def test_hd_is_a_switch(sim: Simulator) -> None:
 def test_the_same_prompt_paints_the_same_picture_and_another_one_another(sim: Simulator) -> None:
     prompts = ("a lake", "a lake", "湖上的黎明")
     files = [
-        HTTP.get(url_of(order(sim, prompt=prompt, size="512x512")), timeout=10).content for prompt in prompts
+        HTTP.get(url_of(order(sim, prompt=prompt, size="512x512")), timeout=60).content for prompt in prompts
     ]
     assert files[0] == files[1]
     assert files[0] != files[2]

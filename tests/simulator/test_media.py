@@ -94,7 +94,7 @@ def ask(sim: Simulator, model: str, *parts: dict[str, Any]) -> tuple[str, str]:
     content = [*parts, {"type": "text", "text": "what is it?"}]
     body = {"model": model, "messages": [{"role": "user", "content": content}]}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=20)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     if response.status_code == 200:
         return "", ""
     error = response.json()["error"]
@@ -249,7 +249,7 @@ def test_a_second_of_film_costs_1400_tokens(sim: Simulator) -> None:
         content = [part("video", data_url(film(seconds), "video/mp4")), {"type": "text", "text": "what?"}]
         body = {"model": V1, "messages": [{"role": "user", "content": content}]}
         headers = {"Authorization": f"Bearer {sim.key}"}
-        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=20)
+        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
         used.append(response.json()["usage"]["prompt_tokens"])
     assert (used[1] - used[0]) / 20 == pytest.approx(1_400, rel=0.02)
 

@@ -53,7 +53,7 @@ def post(sim: Simulator, model: str = T, text: str = "hello", **fields: Any) -> 
         **fields,
     }
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=10)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     assert response.status_code == 200, response.text
     return response
 

@@ -18,7 +18,7 @@ import pytest
 from mcp import Client, types
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
-from support.plain_words import told
+from support.plain_words import closed, told
 
 KEY = "c0ffee0123456789c0ffee0123456789.PlantedCanary42"
 SECRET = KEY.partition(".")[2]  # a half of it is too much
@@ -100,8 +100,9 @@ def _watching(name: str) -> Callable[..., Awaitable[Any]]:
             told(error.error.message)
             raise
         saw(f"result of {name} {given[:1]}", result.model_dump_json())
-        if isinstance(result, types.CallToolResult) and result.is_error:
-            told("\n".join(block.text for block in result.content if isinstance(block, types.TextContent)))
+        if isinstance(result, types.CallToolResult):
+            said = "\n".join(b.text for b in result.content if isinstance(b, types.TextContent))
+            (told if result.is_error else closed)(said)
         return result
 
     return call

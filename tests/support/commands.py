@@ -83,7 +83,7 @@ def _starter() -> socket.socket:
 
     def end() -> None:
         ours.close()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
     atexit.register(end)
     return ours

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.notes import noted
+
 import glm_mcp
 from glm_mcp import errors
 from glm_mcp.server.http.auth.tokens import NAME_IS
@@ -39,6 +41,7 @@ PUT_IN_LATER = re.compile(r"\{[a-z]+\}")  # by str.format
 # What is never shown to a person: what a model is asked, what a file holds, names of clients; by the name of the table,
 # function or argument.
 UNSAID = {
+    "_COPIED",
     "_TALK",
     "_CALL",
     "_COUNT",
@@ -70,6 +73,9 @@ LABELS = (
     "blocked",
     "overloaded",
     "EXPIRED {1}",
+    "SIMULATED",
+    "starting",
+    "Error",
 )
 STRIPS = {"strip", "rstrip"}
 HOLE = "\0"  # stands for what is put in, until the holes are numbered
@@ -251,6 +257,11 @@ def speaks(path: Path) -> bool:
     }
 
 
+def noting(path: Path) -> bool:
+    """Whether what a file calls a note stands in a closing line."""
+    return path.relative_to(ROOT).parts[0] in {"glm", "media", "tools"}
+
+
 def messages(paths: list[Path]) -> dict[str, list[str]]:
     """Each message with the files that say it."""
     found: dict[str, list[str]] = {}
@@ -268,6 +279,9 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
             found.setdefault(numbered(text), []).append(path.name)
         for function in reversed(functions):
             scope = Scope(module, assigned(ast.walk(function)))
+            for expression in noted(function) if noting(path) else ():
+                for text in texts(expression, scope):
+                    found.setdefault(numbered(text), []).append(path.name)
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and node not in seen:
                     seen.add(node)

@@ -47,7 +47,7 @@ async def client_of(url: str, mode: str = "2026-07-28", **headers: str) -> Async
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     info = types.Implementation(name="a-client", version="1")
     async with (
-        httpx2.AsyncClient(headers=named, trust_env=False, timeout=30) as http,
+        httpx2.AsyncClient(headers=named, trust_env=False, timeout=60) as http,
         Watched(
             streamable_http_client(f"{url}/mcp", http_client=http), client_info=info, mode=mode
         ) as client,

@@ -86,7 +86,7 @@ class Colleague:
         self.http = httpx.AsyncClient(
             base_url=team.url,
             trust_env=False,
-            timeout=30,
+            timeout=60,
             headers={**ACCEPT, "Authorization": f"Bearer {token}"},
             limits=httpx.Limits(max_keepalive_connections=0),
         )

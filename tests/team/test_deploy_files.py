@@ -117,7 +117,7 @@ def test_the_steps_of_the_image_make_a_server_that_its_own_check_finds_alive(tmp
     check = json.loads(re.search(r"CMD (\[.*\])", dict(RUN)["HEALTHCHECK"]).group(1))  # type: ignore[union-attr]
     env |= {"GLM_SIMULATE": "1", "PATH": f"{target}/bin:{env['PATH']}"}
     with over_http(env, tmp_path) as (url, _):
-        with urllib.request.urlopen(f"{url}/healthz", timeout=10) as answer:  # noqa: S310 - an address of this test
+        with urllib.request.urlopen(f"{url}/healthz", timeout=60) as answer:  # noqa: S310 - an address of this test
             assert json.load(answer)["status"] == "ok"
         alive = [words.replace("127.0.0.1:8000", url.removeprefix("http://")) for words in check]
         assert ran([str(target / "bin" / "python"), *alive[1:]], env, tmp_path).returncode == 0

@@ -56,7 +56,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
             re.findall(r"glm_\w+", ran([*add, name, *limits], env, home).stdout)[0]
             for name in ("ada", "somebody-else")
         ]
-        with over_http(env, home) as (url, _), httpx.Client(trust_env=False, timeout=30) as client:
+        with over_http(env, home) as (url, _), httpx.Client(trust_env=False, timeout=60) as client:
 
             def call(token: str, tool: str, **arguments: str) -> None:
                 given = called_now(tool, **arguments)

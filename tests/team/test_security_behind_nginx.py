@@ -57,7 +57,7 @@ def ask(team: Team, headers: dict[str, str], path: str = "/mcp", **given: Any) -
     if not given:
         call = called_now("chat", prompt="hello")
         given, headers = {"json": call["json"]}, {**call["headers"], **headers}
-    return httpx.post(f"{team.url}{path}", headers=headers, trust_env=False, timeout=20, **given)
+    return httpx.post(f"{team.url}{path}", headers=headers, trust_env=False, timeout=60, **given)
 
 
 def refused(answer: httpx.Response, status: int, error: str) -> str:
@@ -151,7 +151,7 @@ def test_the_files_and_outputs_of_another_are_not_found(shared: Team, ada: str, 
     output = re.findall(r"glm://outputs/([0-9a-f]+)", answer.text)[0]
 
     def get(path: str, token: str) -> httpx.Response:
-        return httpx.get(f"{shared.url}{path}", headers=bearer(token), trust_env=False, timeout=20)
+        return httpx.get(f"{shared.url}{path}", headers=bearer(token), trust_env=False, timeout=60)
 
     for path in (f"/files/{upload['id']}", f"/outputs/{output}"):
         for _ in range(4):  # at whichever replica
@@ -168,7 +168,7 @@ def test_the_files_and_outputs_of_another_are_not_found(shared: Team, ada: str, 
 
 def test_a_file_that_is_too_large_is_refused(shared: Team, ada: str) -> None:
     head = f"POST /files HTTP/1.1\r\nHost: glm.test\r\nAuthorization: Bearer {ada}\r\nContent-Type: image/png\r\n"
-    with socket.create_connection(("127.0.0.1", shared.front.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", shared.front.port), timeout=60) as client:
         client.sendall(f"{head}Content-Length: {202 * MIB}\r\n\r\n".encode())
         assert b" 413 " in client.recv(1_000)
 
@@ -206,7 +206,7 @@ def test_a_body_that_is_too_large_is_refused(size: int, length: bool, shared: Te
 def test_who_sends_slowly_is_not_waited_for(slow: str, shared: Team, ada: str) -> None:
     head = f"POST /mcp HTTP/1.1\r\nHost: glm.test\r\nAuthorization: Bearer {ada}\r\n"
     begun = time.monotonic()
-    with socket.create_connection(("127.0.0.1", shared.front.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", shared.front.port), timeout=60) as client:
         client.sendall(head.encode())
         if slow == "body":
             client.sendall(b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")

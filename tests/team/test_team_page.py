@@ -47,7 +47,7 @@ class Asked:
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         body = given or {"json": call["json"]}
         return httpx.post(
-            f"{url or self.team.url}/mcp", headers=headers, trust_env=False, timeout=20, **body
+            f"{url or self.team.url}/mcp", headers=headers, trust_env=False, timeout=60, **body
         ).text
 
     def somebody(self, *options: str, **given: Any) -> str:
@@ -117,7 +117,7 @@ class Asked:
             words = [
                 sys.executable,
                 "-c",
-                f"import httpx, sys; print(httpx.post({url + '/mcp'!r}, timeout=30, ",
+                f"import httpx, sys; print(httpx.post({url + '/mcp'!r}, timeout=60, ",
             ]
             call = called_now("chat", prompt="hello")
             headers = {**call["headers"], "Authorization": f"Bearer {TOKEN}"}
@@ -218,6 +218,6 @@ def test_the_first_steps_lead_to_the_second_persons_answer(tmp_path: Path) -> No
             call = called_now("chat", prompt="a haiku about queues")
             answer = httpx.post(
                 url.replace("glm.example.com:8000", f"127.0.0.1:{port}"),
-                json=call["json"], headers={**call["headers"], name: value}, trust_env=False, timeout=20,
+                json=call["json"], headers={**call["headers"], name: value}, trust_env=False, timeout=60,
             )  # fmt: skip
             assert "I received text of" in answer.text

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from support.connect import Connect
 from support.messages import all_messages
+from support.paths import SAMPLES
 from support.processes import COMMAND, environment, ran
-from support.toolkit import text_of
+from support.toolkit import call, say, text_of
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.server.app import Folders
+from glm_mcp.simulator import Reply, Simulator
 from glm_mcp.tools.words.chinese import entries, error_said, in_chinese
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +47,11 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
         ("send the picture itself", "send the picture itself"),
         ("12 calls, 3,400 tokens, 2 pictures, 61 s.", "12 次调用，3,400 token，2 张图，61 秒。"),
         ("1 picture", "1 张图"),
+        ("bookmarks that say what the text does not: key, models", "正文没有而书签里有的文字：“key, models”"),
+        (
+            "no text on page 3, sheet 'key': scanned; mode=auto transcribes",
+            "第 3 页，工作表“key”没有文字：是扫描页；mode=auto 会转写",
+        ),
         ("", ""),
     ],
 )
@@ -65,6 +74,48 @@ async def test_a_tool_fails_in_the_language_that_is_set(connect: Connect) -> Non
     assert text_of(result).startswith("not_found: 没有文件")
     assert result.meta
     assert result.meta["glm"]["error"]["kind"] == "not_found"
+
+
+async def test_a_document_has_its_headings_and_closing_line_in_the_language_that_is_set(
+    connect: Connect, folders: Folders
+) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    async with connect(GLM_LANG="zh") as client:
+        text = await say(client, "read_document", documents="report.pdf", pages="1-2")
+    assert text.startswith("[第 1 页]\n# Lakeside Brewery: Annual Report 2025")
+    assert text.endswith("\n\n[在本机读取，没有询问模型 · report.pdf 的 3 页中的 2 页]")
+
+
+async def test_an_answer_has_its_closing_line_in_the_language_that_is_set(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Reply(text="Ada is", finish_reason="length"))
+    async with connect(GLM_LANG="zh") as client:
+        result = await call(client, "chat", prompt="Who is Ada?")
+    assert text_of(result).endswith(" · 到 max_tokens 而截断]")
+    assert re.search(r"\[glm-\S+ · [\d,]+ \+ [\d,]+ token · ", text_of(result))
+
+
+async def test_what_had_arrived_stands_under_words_in_the_language_that_is_set(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Reply(text="no JSON"), Reply(text="no JSON again"))
+    async with connect(GLM_LANG="zh") as client:
+        result = await call(client, "chat", prompt="Who is Ada?", json=True)
+    assert text_of(result).endswith("\n\n已收到的内容（不完整）：\nno JSON again")
+
+
+async def test_progress_is_told_in_the_language_that_is_set(connect: Connect, folders: Folders) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    told: list[str] = []
+
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    async with connect(GLM_LANG="zh") as client:
+        await client.call_tool("read_document", {"documents": "report.pdf"}, progress_callback=heard)
+    assert told
+    assert [said for said in told if not re.search("[\u4e00-\u9fff]", said)] == []
 
 
 @pytest.mark.parametrize(

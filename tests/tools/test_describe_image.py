@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,25 @@ async def test_locate_gives_count_label_pixels_centre_and_thousandths(
         assert len(copy.convert("RGB").getcolors(100_000) or []) > 1
     assert [link.mime_type for link in links(result)] == ["image/png"]
     assert folders.cache in drawn(text_of(result)).parents
+
+
+async def test_many_boxes_are_drawn_in_another_process(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    boxes = [{"label": f"东西{n}", "bbox_2d": [n, 0, n + 9, 300 + n % 700]} for n in range(900)]
+    sim.queue(Reply(text=json.dumps(boxes, ensure_ascii=False), times=0))
+    async with connect() as client:
+        await call(client, "describe_image", images="a.png", prompt="things")  # loads what any call needs
+        began = time.process_time()
+        text = await say(client, "describe_image", images="a.png", task="locate", prompt="things")
+        used = time.process_time() - began
+    assert text.startswith("900 found in 640x480 px")
+    (copy,) = folders.cache.rglob("*a-boxes.png")
+    with Image.open(copy) as image:
+        assert image.size == (640, 480)
+        assert len(image.convert("RGB").getcolors(100_000) or []) > 8
+    assert used < 1.0, "seconds of this process's own computing"
 
 
 async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator, folders: Folders) -> None:

@@ -298,6 +298,27 @@ async def test_values_beyond_all_measure_are_refused_before_anything_is_asked(
     assert sim.received == []
 
 
+@pytest.mark.parametrize(
+    ("tool", "field", "name"),
+    [
+        ("chat", "files", "a.png"),
+        ("describe_image", "images", "a.png"),
+        ("read_document", "documents", "a.txt"),
+    ],
+)
+@pytest.mark.parametrize("lines", [1, 50])
+async def test_a_call_opens_no_more_files_than_others_can_spare(
+    tool: str, field: str, name: str, lines: int, connect: Connect, folders: Folders, sim: Simulator
+) -> None:
+    (folders.cwd / "a.png").write_bytes(png())
+    (folders.cwd / "a.txt").write_text("Words.", encoding="utf-8")
+    named = ["\n".join([f"./{name}"] * lines)] * (201 // lines + 1)
+    async with connect() as client:
+        result = await call(client, tool, 20, prompt="What is it?", **{field: named})
+    assert text_of(result).startswith("invalid_request: more than 200 files and addresses"), text_of(result)
+    assert sim.received == []
+
+
 @pytest.mark.parametrize("filling", [" ", "',' ", "'a',", "[", "{'", "\\'"])
 def test_a_list_as_a_text_that_never_ends_is_looked_at_once(filling: str) -> None:
     """Half a megabyte would take minutes if any of it were gone through twice."""

@@ -30,7 +30,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.network.events import Events
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Upstream:
 
     async def _read(self, text: str | bytes) -> Message:
         try:
-            message = await in_thread(read_json, text) if len(text) > LARGE else read_json(text)
+            message = await in_thread_if(len(text) > LARGE, read_json, text)
         except ValueError:
             message = None
         if not isinstance(message, dict) or "jsonrpc" not in message:

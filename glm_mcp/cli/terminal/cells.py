@@ -8,8 +8,21 @@ import unicodedata
 _WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
 NEVER_FULL = 1_000_000  # columns where nothing is fitted
 _CLOSING = "。，、；：！？）】》」』”’…"  # begins no line
+_OPENING = "（《【「『"  # ends none
 # A blank, a word, or one character between which a line may end, with what must not stand apart from it.
-TOKEN = re.compile(rf"[^\S\n]+|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
+_TOKEN = rf"[^\S\n]+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*"
+TOKEN = re.compile(_TOKEN)
+# What a person copies stays in one line: code, commands, and the one folder of a system whose name has a blank.
+_COMMANDS = "call|completion|connect|demo|doctor|install|key|list|models|serve|simulate|token"
+_ARGUMENT = rf"add|list|revoke|-[\w-]*|[A-Z]+\b|[\w-]+=[^\s{_WIDE}]*|'[^']*'"
+_COPIED = rf"""
+    `[^`\n]+`
+    |(?:\w+=\S+[ ])*[^\s{_WIDE}]*\bglm-mcp[ ](?:-[\w-]*|(?:{_COMMANDS})\b)(?:[ ](?:{_ARGUMENT}))*
+    |(?:uv[ ]tool|pipx|pip)[ ]install[ ](?:'[^']*'|[^\s{_WIDE}]+)
+    |(?:claude|codex|gemini)[ ]mcp[ ]\w+(?:[ ][\w-]+)?|export[ ]\w+=[^\s{_WIDE}]*
+    |[^\s{_WIDE}]*/Application[ ]Support/[^\s{_WIDE}]*
+"""
+_UNIT = re.compile(rf"[{_OPENING}]*(?:{_COPIED})[^\s{_WIDE}]*[{_CLOSING}]*|{_TOKEN}", re.VERBOSE)
 
 
 def cells(text: str) -> int:
@@ -40,9 +53,11 @@ def padded(text: str, columns: int) -> str:
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """One line as lines of at most so many columns. A word that is longer alone, such as a path, stays whole."""
+    """One line as lines of at most so many columns. A word that is longer alone, such as a path, stays whole, and so does a
+    command.
+    """
     lines, line = [], ""
-    for found in TOKEN.finditer(text):
+    for found in _UNIT.finditer(text):
         token = found[0]
         if line.strip() and cells(line + token.rstrip()) > columns:
             lines.append(line.rstrip())

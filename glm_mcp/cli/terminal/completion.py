@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+)
 
 if TYPE_CHECKING:
     from glm_mcp.tools.arguments import Arg
@@ -17,6 +22,29 @@ if TYPE_CHECKING:
 VARIABLE = "_GLM_MCP_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 MOST = 200  # files offered
+
+
+@add_completion_class
+class _Bash(BashComplete):
+    """Bash puts what it is offered into the line as it stands, and a stranger's file may be called `$(…).png`. The other
+    shells quote by themselves.
+    """
+
+    source_template = re.sub(
+        r"\bread\b", r"\g<0> -r", re.sub(r"\(\$value\)", '("$value")', BashComplete.source_template)
+    )
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return f"{item.type},{self._quoted(item.value)}"
+
+    def _quoted(self, value: str) -> str:
+        """As it must stand in the word that was begun, within its quotes where it has some."""
+        begun = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"]) :][:1]
+        quote = begun[0][:1] if begun else ""
+        if quote == "'":
+            return value.replace("'", r"'\''")
+        acts = r'[$`"\\!]' if quote == '"' else r"[^\w%+,./:=@~-]"
+        return re.sub(acts, r"\\\g<0>", value)
 
 
 def script(shell: str, command: click.Command) -> str:

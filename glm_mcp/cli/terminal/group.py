@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from glm_mcp.cli.terminal.cells import cells, padded, paragraphs
-from glm_mcp.cli.terminal.screen import painted
+from glm_mcp.cli.terminal.screen import painted, room
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.tools.words import chinese
 
@@ -37,9 +37,9 @@ def language() -> chinese.Lang:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Lines of ours, in the language of whoever reads them."""
+    """Lines of ours, in the language of whoever reads them and fitted to their terminal."""
     lines = [line[: len(line) - len(line.lstrip())] + here(line.strip()) for line in text.split("\n")]
-    click.echo("\n".join(lines), err=err)
+    click.echo(paragraphs("\n".join(lines), room(sys.stderr if err else sys.stdout)), err=err)
 
 
 def here(text: str) -> str:
@@ -59,8 +59,13 @@ def joined(facts: Sequence[str]) -> str:
 
 def show_error(error: GLMError) -> None:
     """On stderr, its kind in a colour."""
-    kind, _, rest = str(chinese.error_said(error, language())).partition(":")
-    click.echo(painted(f"{kind}:", "red", sys.stderr) + rest, err=True, color=True)
+    click.echo(fitted_error(str(chinese.error_said(error, language())), sys.stderr), err=True, color=True)
+
+
+def fitted_error(text: str, stream: TextIO) -> str:
+    """An error as it is shown there: its kind in a colour, its lines fitted."""
+    kind, colon, rest = paragraphs(text, room(stream)).partition(":")
+    return painted(kind + colon, "red", stream) + rest
 
 
 class Group(click.Group):
@@ -94,10 +99,7 @@ class Group(click.Group):
             say("Aborted.", err=True)
             sys.exit(EXIT_FAILED)
         except click.ClickException as error:
-            if not zh:
-                error.show()
-            else:
-                _show_in_chinese(error)
+            _show_usage(error)
             sys.exit(error.exit_code)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -113,13 +115,21 @@ def _only_characters(arguments: Sequence[str]) -> None:
             )
 
 
-def _show_in_chinese(error: click.ClickException) -> None:
+def _show_usage(error: click.ClickException) -> None:
+    """What is wrong with the command line, and how the command is used; its help where nothing was given."""
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        if language() == "zh":
+            translate(error.ctx.command)
+        click.echo(error.ctx.get_help(), err=True)
+        return
     if context is not None:
         click.echo(context.get_usage(), err=True)
-        click.echo(f"试试“{context.command_path} --help”。\n", err=True)
-    lines = error.format_message().split("\n")
-    click.echo("错误：" + "\n".join(map(chinese.in_chinese, lines)), err=True)
+        say(f"Try '{context.command_path} --help' for help.\n", err=True)
+    first, *more = error.format_message().split("\n")
+    click.echo(
+        paragraphs("\n".join([labelled("Error", first), *map(here, more)]), room(sys.stderr)), err=True
+    )
 
 
 def translate(command: click.Command) -> None:

@@ -11,6 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+from glm_mcp.installation import which
+
 Graphics = Literal["kitty", "iterm"]
 SIDE = 960  # pixels of the longer side that is sent: as wide as a terminal mostly is
 CHUNK = 4_096  # characters; what the kitty protocol takes at once
@@ -60,7 +62,9 @@ def open_file(path: Path) -> bool:
     if sys.platform == "win32":
         os.startfile(path)  # noqa: S606 - a file that this call has just written
         return True
-    command = "open" if sys.platform == "darwin" else "xdg-open"
+    command = which("open" if sys.platform == "darwin" else "xdg-open", os.environ.get("PATH", ""))
+    if command is None:
+        return False
     quiet = subprocess.DEVNULL
     try:
         subprocess.Popen(  # noqa: S603 - a fixed program and a file of ours

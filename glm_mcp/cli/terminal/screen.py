@@ -9,9 +9,10 @@ import sys
 from typing import TextIO
 
 from glm_mcp.cli.terminal import table
-from glm_mcp.cli.terminal.cells import LEAD, TOKEN, cells
+from glm_mcp.cli.terminal.cells import LEAD, NEVER_FULL, TOKEN, cells
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+WIDEST = 100  # columns of what is read in lines; longer ones are hard to read
 NARROWEST = 16  # below this nothing is fitted: every word would be a line
 MARK = 4  # characters of a line that tell whether it is a fence, a row or an item
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -24,6 +25,16 @@ def is_terminal(stream: TextIO | None) -> bool:
 def columns() -> int:
     """COLUMNS, else the terminal's; 80 where nothing is known."""
     return shutil.get_terminal_size().columns
+
+
+def room(stream: TextIO) -> int:
+    """Columns that a line may take there: no limit where it is no terminal."""
+    return columns() if is_terminal(stream) else NEVER_FULL
+
+
+def width() -> int:
+    """Columns of a text that is the same on a terminal and elsewhere."""
+    return min(columns(), WIDEST)
 
 
 def has_colour(stream: TextIO) -> bool:

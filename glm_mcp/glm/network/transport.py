@@ -20,7 +20,7 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import read_error
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _Answer:
             await _read_events(pieces, on_event)
         else:
             body = await _capped(pieces, ANSWER_BYTES)
-            on_event(await in_thread(_decode, body, kind) if len(body) > SMALL else _decode(body, kind))
+            on_event(await in_thread_if(len(body) > SMALL, _decode, body, kind))
 
 
 async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
@@ -184,7 +184,7 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
-            frame = await in_thread(_frame, data) if len(data) > SMALL else _frame(data)
+            frame = await in_thread_if(len(data) > SMALL, _frame, data)
             on_event(frame)
             finished = finished or _finishes(frame)
             if time.monotonic() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece

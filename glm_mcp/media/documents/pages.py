@@ -119,9 +119,9 @@ def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[
     chosen = choose(spec, len(pieces), name, unit="part")
     if len(chosen) == len(pieces):
         return result(kind, [(1, "text", text, "")], 1, notes)
-    said = f"{name} has no pages: it is counted in {len(pieces)} parts of {PART_CHARS:,} characters"
+    note = f"{name} has no pages: it is counted in {len(pieces)} parts of {PART_CHARS:,} characters"
     rows = [(n, f"part {n}", pieces[n - 1], "") for n in chosen]
-    return result(kind, rows, len(pieces), [*notes, said])
+    return result(kind, rows, len(pieces), [*notes, note])
 
 
 def split_text(text: str, limit: int) -> list[str]:

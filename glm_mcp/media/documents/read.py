@@ -23,9 +23,9 @@ import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.media.formats import Kind, check_fits
-from glm_mcp.media.types import Document, Page, Picture, Source
+from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
 from glm_mcp.secret_paths import holds_secret, secret_in
@@ -70,7 +70,7 @@ async def read_document(
         facts, _ = await run_here(kind.reader, source, params)
     document = _document(source, facts)
     if source.handle is not None:  # what comes from elsewhere is no secret of this machine
-        await in_thread(_refuse_secrets, source, document)
+        await in_thread_if(document.chars > SHORT, _refuse_secrets, source, document)
     return document
 
 

@@ -24,8 +24,11 @@ from glm_mcp.media.documents.sheets.xlsb import read_xlsb
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
 from glm_mcp.media.documents.zip_xml import open_zip
 
-# The record that begins an XLS, and the one after it that says how to decrypt the rest.
-_LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
+# The record that begins an XLS from Excel 5.0 on, and the one after it that says how to decrypt the rest.
+_LOCKED_XLS = re.compile(
+    rb"\x09\x08(?:\x10\0\0\x06\x05\0.{12}|\x08\0\0\x05\x05\0.{4})(?:\x86\0\0\0)?\x2f\0[\x04\x06\x36\xc8]",
+    re.DOTALL,
+)
 _SAVE = "Save it again as XLSX or CSV."
 
 
@@ -89,8 +92,8 @@ def _old(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
         return sheet_text(grid, (), sheet.name)
 
     facts = read_sheets("xls", sheets, spec, name, left_out, read)
-    said = "number formats, comments and charts of this old form are not read"
-    return {**facts, "notes": [said, *facts["notes"]]}
+    notes = ["number formats, comments and charts of this old form are not read"]
+    return {**facts, "notes": notes + facts["notes"]}
 
 
 def _without_panic(function: Any, argument: Any) -> Any:

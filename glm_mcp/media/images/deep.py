@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from glm_mcp.media.images import metadata
+from glm_mcp.media.images import metadata, tiff
 from glm_mcp.media.images.flatten import few_bits, used_bits
 
 _BANDS = {"RGB": 3, "RGBA": 3, "CMYK": 4}  # of colour; what transparency there is has its own range
@@ -17,15 +17,15 @@ _BITS_PER_SAMPLE, _PLANES = 258, 284  # tags of TIFF
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16L" if sys.byteorder == "big" else "16B"}
 
 
-def load(data: bytes, image: Image.Image, notes: list[str]) -> Image.Image:
-    """Decodes the chosen page of an opened file. Colours of 16 bits that use 12 of them at most (cameras, scanners) are
+def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) -> Image.Image:
+    """Decodes an opened file; `page`: where in a TIFF it begins. Colours of 16 bits that use 12 of them at most (cameras, scanners) are
     shown by those. Adds to `notes`.
     """
     deep = image.mode in _BANDS and _is_deep(data, image)
     if deep:
         _whole_planes(image)
     image.load()
-    return _brightened(data, image, notes) if deep else image
+    return _brightened(data, image, notes, page) if deep else image
 
 
 def _is_deep(data: bytes, image: Image.Image) -> bool:
@@ -43,13 +43,13 @@ def _whole_planes(image: Any) -> None:
             image.tile[i] = tile._replace(args=(f"{tile.args[0]};{depth}", *tile.args[1:]))
 
 
-def _brightened(data: bytes, image: Image.Image, notes: list[str]) -> Image.Image:
+def _brightened(data: bytes, image: Image.Image, notes: list[str], page: int) -> Image.Image:
     colours = _BANDS[image.mode]
     bands = image.split()
     upper = max(_top(band) for band in bands[:colours])
     if upper >= 16:
         return image
-    lower = _lower(data, image)
+    lower = _lower(data, image, page)
     bits = used_bits(256 * upper + 255 if upper else max(map(_top, lower[:colours]), default=0))
     if bits == 16:
         return image
@@ -69,16 +69,17 @@ def _top(band: Image.Image) -> int:
     return int(extrema[1])
 
 
-def _lower(data: bytes, image: Image.Image) -> list[Image.Image]:
+def _lower(data: bytes, image: Image.Image, page: int) -> list[Image.Image]:
     """The lower eight bits of each value; [] where the file stores them so that Pillow gives no hold."""
     png = image.format == "PNG"
-    lower: Any = Image.open(
-        io.BytesIO(metadata.sound_png(data) if png else data), formats=[image.format or ""]
-    )
-    if not png:
-        lower.seek(image.tell())
-        if lower.tag_v2.get(_PLANES) == 2 and any(tile.codec_name == "libtiff" for tile in lower.tile):
-            return []
+    file = io.BytesIO(metadata.sound_png(data)) if png else tiff.Page(data, page)
+    lower: Any = Image.open(file, formats=[image.format or ""])
+    if (
+        not png
+        and lower.tag_v2.get(_PLANES) == 2
+        and any(tile.codec_name == "libtiff" for tile in lower.tile)
+    ):
+        return []
     _whole_planes(lower)
     for i, tile in enumerate(lower.tile):
         first, *rest = [tile.args] if isinstance(tile.args, str) else tile.args

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from PIL import Image
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
-from glm_mcp.media.images import decode, deep
+from glm_mcp.media.images import decode, deep, tiff
 from glm_mcp.media.images.cutting import canvas_of, cut
 from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.tiling import MP
@@ -102,10 +101,12 @@ def choose_frames(
     )
 
 
-def pages(data: bytes, image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
+def pages(data: bytes, image: Image.Image, options: Options, notes: list[str]) -> list[Picture]:
     """Pages of a TIFF. Adds to `notes`. Raises InvalidRequest, NotFound, MediaTooLarge, Damaged."""
-    numbers = _real_pages(image, count, options.name)
-    total = len(numbers)
+    places, whole = tiff.pages(data)
+    total = len(places)
+    if not whole:
+        notes.append(f"file is truncated: only its first {total:,} page{'s' * (total > 1)} can be reached")
     if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
     asked = parse_pages(options.fragment.page, total, options.name)
@@ -119,10 +120,12 @@ def pages(data: bytes, image: Image.Image, count: int, options: Options, notes: 
     )
     pictures: list[Picture] = []
     for page in chosen:
+        place = places[page - 1]
         with decode.decoding(options.name):
-            image.seek(numbers[page - 1])
-            decode.check_pixels(image, options.name)
-            shown = deep.load(data, image, notes)
+            if total > 1:
+                image = Image.open(tiff.Page(data, place), formats=["TIFF"])
+                decode.check_pixels(image, options.name)
+            shown = deep.load(data, image, notes, page=place)
         made = _cut(shown, share, notes)
         if total > 1:
             title = f"page {page} of {total}"
@@ -131,23 +134,11 @@ def pages(data: bytes, image: Image.Image, count: int, options: Options, notes: 
     return pictures
 
 
-def _real_pages(image: Image.Image, count: int, name: str) -> list[int]:
-    """The frames of a TIFF that are pages, not smaller copies of one (NewSubfileType bit 0)."""
-    pages = []
-    for index in range(min(count, _FRAMES_READ)):
-        with decode.decoding(name):
-            image.seek(index)
-        tags: Any = getattr(image, "tag_v2", {})
-        if not int(tags.get(254, 0) or 0) & 1:
-            pages.append(index)
-    return pages or [0]
-
-
 def parse_pages(text: str | None, total: int, name: str) -> list[int]:
     """Page numbers from 1, of "3", "2-4", "1,5" or "3-". Raises InvalidRequest, NotFound."""
     if not text:
         return list(range(1, total + 1))
-    pages: list[int] = []
+    pages: dict[int, None] = {}
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
@@ -156,5 +147,5 @@ def parse_pages(text: str | None, total: int, name: str) -> list[int]:
         end = int(last) if last else total if dash else start
         if not 1 <= start <= end or start > total or (last and end > total):
             raise NotFound(f"{name} has no page {part}: it has {total}", f"Name pages from 1 to {total}.")
-        pages += [n for n in range(start, end + 1) if n not in pages]
-    return pages
+        pages |= dict.fromkeys(range(start, end + 1))
+    return list(pages)

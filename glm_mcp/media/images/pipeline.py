@@ -89,10 +89,10 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     second reading may still show something.
     """
     image = decode.open_lazily(data, options.name, options.kind)
-    count = frames_of(data, image, options)
     notes: list[str] = []
     if image.format == "TIFF":
-        return with_notes(multiframe.pages(data, image, count, options, notes), notes)
+        return with_notes(multiframe.pages(data, image, options, notes), notes)
+    count = frames_of(data, image, options)
     if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
             image.load()  # the largest of its images; only now its size is sure
@@ -107,8 +107,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
 
 
 def frames_of(data: bytes, image: Image.Image, options: Options) -> int:
-    """Frames of an animation, pages of a TIFF; 1 of any other file, whatever else it holds."""
-    if image.format not in _ANIMATED | {"TIFF"}:
+    """Frames of an animation; 1 of any other file, whatever else it holds."""
+    if image.format not in _ANIMATED:
         return 1
     return decode.count_frames(data, options.name, options.kind)
 

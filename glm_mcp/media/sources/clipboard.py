@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,10 @@ import anyio
 import anyio.to_thread
 
 from glm_mcp.errors import MediaTooLarge, NotFound, TimedOut, UnsupportedMedia
+from glm_mcp.installation import which
 
 _LIMIT_S = 5.0  # a clipboard whose owner does not answer blocks its readers for ever
+_LIST_BYTES = 1_000_000  # of the kinds that there are, and of the files that were copied
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _COPY = "Copy a picture first (a screenshot, or a file in the file manager), then call again."
 _INSTEAD = "Save the picture to a file and pass its path."
@@ -29,7 +30,7 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
     if platform in ("darwin", "win32"):
         return await anyio.to_thread.run_sync(_grab, abandon_on_cancel=True)
     tool = _tool(env)
-    shown = await _run([*tool, *_listing(tool)], env, max_bytes)
+    shown = await _run([*tool, *_listing(tool)], env, _LIST_BYTES)
     types = shown.decode("utf-8", "replace").split()
     for mime in _IMAGE_TYPES:
         if mime in types:
@@ -37,7 +38,7 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
             if data:
                 return data
     if "text/uri-list" in types:
-        text = (await _run([*tool, *_reading(tool, "text/uri-list")], env, max_bytes)).decode(
+        text = (await _run([*tool, *_reading(tool, "text/uri-list")], env, _LIST_BYTES)).decode(
             "utf-8", "replace"
         )
         paths = [
@@ -69,11 +70,11 @@ def _grab() -> bytes | list[Path]:
 
 
 def _tool(env: Mapping[str, str]) -> list[str]:
-    path = env.get("PATH")
+    path = env.get("PATH", "")
     wayland, x11 = env.get("WAYLAND_DISPLAY"), env.get("DISPLAY")
-    if wayland and (program := shutil.which("wl-paste", path=path)):
+    if wayland and (program := which("wl-paste", path)):
         return [program]
-    if x11 and (program := shutil.which("xclip", path=path)):
+    if x11 and (program := which("xclip", path)):
         return [program, "-selection", "clipboard"]
     if wayland or x11:
         name = "wl-clipboard" if wayland else "xclip"
@@ -120,5 +121,5 @@ async def _run(command: list[str], env: Mapping[str, str], max_bytes: int) -> by
     except OSError as error:
         raise NotFound("the clipboard's program cannot be started", _INSTEAD) from error
     if len(said) > max_bytes:
-        raise MediaTooLarge(f"the picture in the clipboard is larger than {max_bytes / 1e6:.0f} MB", _INSTEAD)
+        raise MediaTooLarge(f"what is in the clipboard is larger than {max_bytes / 1e6:.0f} MB", _INSTEAD)
     return bytes(said) if code == 0 else b""

@@ -20,6 +20,7 @@ from glm_mcp.media.types import Fragment
 from glm_mcp.sandbox import Sandbox
 
 GLOB_MAX = 50
+SOURCES_MAX = 200  # of one call: each holds a file open, of which a process has only so many
 _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
@@ -104,6 +105,14 @@ def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     return sorted(matched, key=lambda path: natural(str(path)))
 
 
+def check_number(count: int) -> None:
+    """Raises InvalidRequest for more sources than one call may have."""
+    if count > SOURCES_MAX:
+        raise InvalidRequest(
+            f"more than {SOURCES_MAX} files and addresses are named", "Send them in several calls."
+        )
+
+
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key by which page2 comes before page10."""
     pieces = re.findall(r"\d+|\D+", text.casefold())
@@ -159,8 +168,8 @@ def of_windows(text: str) -> str:
 def _exists(path: Path, sandbox: Sandbox) -> bool:
     """Whether something readable is there; False without a look for what lies outside."""
     try:
-        return sandbox.contains(path) and sandbox.check(path).exists()
-    except OSError:
+        return sandbox.check(path).exists()
+    except (OSError, ForbiddenPath, InvalidRequest):
         return False
 
 

@@ -29,7 +29,7 @@ from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
 from glm_mcp.media.sources.pasted import tidy
-from glm_mcp.media.sources.paths import find_files
+from glm_mcp.media.sources.paths import check_number, find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.outputs import Outputs, is_kept
@@ -43,14 +43,14 @@ _SCHEME = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]+://|(?:blob|javascript|about|view-source|mailto|ftp|content):", re.IGNORECASE
 )
 _VIDEO_PAGES = (
-    "youtube.com",
-    "youtu.be",
-    "bilibili.com",
-    "b23.tv",
-    "vimeo.com",
-    "tiktok.com",
-    "douyin.com",
-    "youku.com",
+    ".youtube.com",
+    ".youtu.be",
+    ".bilibili.com",
+    ".b23.tv",
+    ".vimeo.com",
+    ".tiktok.com",
+    ".douyin.com",
+    ".youku.com",
 )
 # What a chat window shows in the place of what was pasted: it leads nowhere.
 _MARK = re.compile(
@@ -102,6 +102,7 @@ async def resolve_source(
         held = await read_clipboard(env, platform, max_bytes)
         if isinstance(held, bytes):
             return [_of_bytes(held, "clipboard", Fragment(), terms)]
+        check_number(len(held))
         return await in_thread(_open_all, held, Fragment(), terms)
     return await in_thread(_resolve, text, terms, outputs, left_out)
 
@@ -113,6 +114,7 @@ async def _resolve_all(
     try:
         for line in lines:
             sources += await in_thread(_resolve, tidy(line), terms, outputs, left_out)
+            check_number(len(sources))
     except BaseException:
         _close(sources)
         raise
@@ -190,8 +192,8 @@ def _refuse_scheme(start: str) -> None:
 
 def _is_file(text: str, sandbox: Sandbox) -> bool:
     try:
-        return len(text) < 1024 and sandbox.contains(Path(text)) and sandbox.check(Path(text)).is_file()
-    except OSError:
+        return len(text) < 1024 and sandbox.check(Path(text)).is_file()
+    except (OSError, ForbiddenPath, InvalidRequest):
         return False
 
 
@@ -228,9 +230,7 @@ def _of_url(text: str, terms: _Terms) -> Source:
     kind = named(name)
     if terms.want == "video" and kind.name in ("hls", "dash"):
         check_fits(kind, 0, name, terms.want)
-    if terms.want == "video" and any(
-        url.host == site or url.host.endswith("." + site) for site in _VIDEO_PAGES
-    ):
+    if terms.want == "video" and f".{url.host}".endswith(_VIDEO_PAGES):
         raise UnsupportedMedia(
             f"{url.host} shows videos on web pages, and a page is not a video file",
             "Download the video first (for instance with yt-dlp) and pass its path.",

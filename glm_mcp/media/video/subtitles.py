@@ -115,10 +115,8 @@ def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue]
     note on it. Leaves the reader at another place: frames are read before.
     """
     if not reader.facts.text_tracks:
-        other = (
-            "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
-        )
-        return [], [other] if reader.facts.other_tracks else []
+        note = "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
+        return [], [note] if reader.facts.other_tracks else []
     tracks = [s for s in reader.container.streams.subtitles if codec(s) in TEXT_TRACKS]
     track = min(tracks, key=lambda s: (is_marked(s, "forced"), not is_marked(s, "default")))
     language = track.language or ""

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILES = 16_384
+FILES = (
+    262_144,
+    16_384,
+)  # open at once, as many as the system lets us: 1,000 connections with 200 files each
 GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
 
 
@@ -68,14 +71,7 @@ def application(
         elsewhere, readiness = elsewhere or others, readiness or others.readiness
     server = build(app)
     server.middleware.append(running)
-    secret = app.settings.session_secret
-    if app.glm.shared is not None and secret is None:
-        log.warning(
-            "GLM_SESSION_SECRET is not set: sessions of older clients and sign-ins at the page hold on one replica alone. "
-            "Set the same one, of 32 or more characters, on all."
-        )
-    sessions = Sessions(secret.get_secret_value() if secret else None)
-    endpoint = Endpoint(server, sessions=sessions, running=running, limits=limits, elsewhere=elsewhere)
+    endpoint = Endpoint(server, sessions=_sessions(app), running=running, limits=limits, elsewhere=elsewhere)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -104,6 +100,16 @@ def application(
         hosts=Hosts.of(app.settings, host),
         limits=limits,
     )
+
+
+def _sessions(app: App) -> Sessions:
+    secret = app.settings.session_secret
+    if app.glm.shared is not None and secret is None:
+        log.warning(
+            "GLM_SESSION_SECRET is not set: sessions of older clients and sign-ins at the page hold on one replica alone. "
+            "Set the same one, of 32 or more characters, on all."
+        )
+    return Sessions(secret.get_secret_value() if secret else None)
 
 
 def _secured(settings: Settings, host: str, *, asks: bool) -> None:
@@ -192,11 +198,13 @@ def serve(
 
 def _many_files() -> None:
     """Lets this process open as many files as it may: each connection is one, and macOS begins with 256."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
+    for wanted in FILES:
+        with suppress(ImportError, OSError, ValueError):
+            import resource
 
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, wanted) if most > 0 else wanted, most))
+            return
 
 
 def listen(host: str, port: int) -> socket.socket:

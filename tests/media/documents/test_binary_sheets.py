@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from support.jobs import document_job
-from support.made_documents import zipped
+from support.made_documents import workbook, zipped
 from support.made_outlook import compound
 from support.paths import DATA
+
+from glm_mcp.errors import InvalidRequest
 
 RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -176,12 +178,21 @@ def test_an_old_workbook_that_breaks_off_is_read_as_far_as_it_goes() -> None:
     assert facts["notes"] == ["left out, the rest of sheets that are damaged: 'Data'"]
 
 
+@pytest.mark.parametrize("version", [0x500, 0x600])
+def test_an_old_workbook_that_is_encrypted_says_so_whichever_excel_wrote_it(version: int) -> None:
+    start = record(0x809, struct.pack("<HHHH", version, 5, 0, 0) + bytes(8 * (version == 0x600)))
+    name = {0x500: "Book", 0x600: "Workbook"}[version]
+    with pytest.raises(InvalidRequest, match="is encrypted") as refused:
+        job(compound({name: start + record(0x2F, bytes(4)) + bytes(2_000)}))
+    assert refused.value.hint == "Save it without a password."
+
+
 # ── XLSB by hand ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def part(number: int, body: bytes = b"") -> bytes:
     head = bytes([number]) if number < 128 else bytes([number & 0x7F | 0x80, number >> 7])
-    return head + bytes([len(body)]) + body
+    return head + bytes([len(body) & 0x7F | 0x80, len(body) >> 7]) + body
 
 
 def long_words(text: str) -> bytes:
@@ -254,10 +265,53 @@ def test_a_binary_workbook_shows_what_its_program_shows() -> None:
     )
 
 
+def test_a_binary_workbook_says_its_rules_its_printed_lines_and_the_labels_of_its_controls() -> None:
+    none = b"\xff\xff\xff\xff"
+    entries = "Low,R&D"
+    listed = b"\x17" + struct.pack("<H", len(entries)) + entries.encode("utf-16-le")
+    rule = struct.pack("<I", 0x83) + struct.pack("<5I", 1, 1, 8, 1, 1)
+    rule += long_words("Wrong") + long_words("Take one.") + long_words("Level") + long_words("Choose a level")
+    rule += struct.pack("<I", len(listed)) + listed + bytes(12)
+    lines = long_words("&LKestrel&RConfidential") + long_words("Page &P of &N / Ledger") + none * 4
+    shape = "<v:shape><v:textbox><div>Send</div></v:textbox><x:ClientData ObjectType='Button'/></v:shape>"
+    parts: dict[str, str | bytes] = {
+        **parts_of(xlsb()),
+        "xl/worksheets/sheet1.bin": part(0, bytes(12)) + part(64, rule) + part(479, b"\4\0" + lines),
+        "xl/worksheets/_rels/sheet1.bin.rels": relations(("r1", "vmlDrawing", "../drawings/vml1.vml")),
+        "xl/drawings/vml1.vml": f'<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:x="urn:x">{shape}</xml>',
+    }
+    facts = job(zipped(parts))
+    assert facts["notes"] == []
+    assert below_its_name(facts) == (
+        "[control: Send]\n\nComments:\n\n- B2:B9, hint: Level: Choose a level\n- B2:B9, choices: Low, R&D\n"
+        "- B2:B9, error: Wrong: Take one.\n\n[page header: Kestrel / Confidential]\n\n[page footer: Page of / Ledger]"
+    )
+
+
+def test_a_link_to_nowhere_is_its_text() -> None:
+    parts = parts_of(xlsb())
+    links = "xl/worksheets/_rels/sheet1.bin.rels"
+    parts[links] = parts[links].replace(b"https://example.com/a", b"")
+    assert "| shared 蘋果 |" in below_its_name(job(zipped(parts)))
+
+
+def test_a_workbook_is_no_binary_one_because_its_types_name_one_for_an_ending() -> None:
+    parts = parts_of(workbook())
+    types = parts["[Content_Types].xml"]
+    binary = (
+        b'<Default Extension="bin" ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/>'
+    )
+    parts["[Content_Types].xml"] = types.replace(b"<Default", binary + b"<Default", 1)
+    assert job(zipped(parts))["kind"] == "xlsx"
+
+
+def parts_of(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 @pytest.mark.parametrize("cut", [10, 40, 90])
 def test_a_binary_workbook_that_breaks_off_is_no_crash(cut: int) -> None:
-    whole = xlsb()
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts = parts_of(xlsb())
     parts["xl/worksheets/sheet1.bin"] = parts["xl/worksheets/sheet1.bin"][:cut]
     assert job(zipped(parts))["pages"][0][1] == "sheet 'Data'"

@@ -373,7 +373,7 @@ def test_a_missing_library_names_the_extra_to_install(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
         check=True,
     )
     assert ran.stdout.startswith(f"missing_extra: reading {what} needs the optional part 'office'")

@@ -96,7 +96,7 @@ def test_html_is_read_without_the_parser_that_is_preferred() -> None:
         "import sys; sys.modules['lxml'] = None\nfrom glm_mcp.media.documents.html import html_markdown\n"
         "print(html_markdown('<p>one</p><ul><li>two</li></ul>'))"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.split() == ["one", "-", "two"]
 
 

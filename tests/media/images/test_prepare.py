@@ -479,7 +479,7 @@ def test_pillow_is_not_imported_by_the_module_alone() -> None:
     import subprocess
 
     code = "import sys, glm_mcp.media.images.prepare, glm_mcp.tools.boxes; print('PIL' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     assert done.stdout.strip() == b"False"
 
 

@@ -145,7 +145,10 @@ HTML = '<foreignObject width="9" height="9"><p xmlns="http://www.w3.org/1999/xht
         ('<image href="https://x.example/a.png"/>' * 2, ("2 linked pictures are not drawn: export as PNG",)),
         (
             HTML + '<image href="a.png"/>',
-            ("1 HTML label and 1 linked picture are not drawn: export as PNG",),
+            (
+                "1 HTML label is not drawn: export as PNG",
+                "1 linked picture is not drawn: export as PNG",
+            ),
         ),
         (f"<switch>{HTML}<path d='M0 0h9'/></switch>", ()),  # what is drawn instead
         ('<foreignObject width="0" height="0"><p/></foreignObject>', ()),

@@ -300,5 +300,5 @@ def test_a_missing_library_names_the_extra_to_install() -> None:
         "    try: read()\n"
         "    except MissingExtra as error: print(error.extra, 'pip install' in str(error))\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
     assert ran.stdout.decode().splitlines() == ["heic True", "svg True", "video True"]

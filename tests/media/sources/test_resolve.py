@@ -703,6 +703,29 @@ async def test_a_clipboard_that_does_not_answer_is_given_up(world: World) -> Non
         await clip(world, {"PATH": hung, "DISPLAY": ":0"})
 
 
+@posix
+async def test_no_program_of_the_working_folder_reads_the_clipboard(world: World) -> None:
+    """As in a PATH that ends in a colon; the folder may be a stranger's."""
+    here = os.path.relpath(fake(world.work / "bin", "xclip", "open('ran', 'w')"))
+    for path in (here, f"{here}:", f":{here}:/usr/bin"):
+        with pytest.raises(NotFound, match="apt install xclip"):
+            await clip(world, {"PATH": path, "DISPLAY": ":0"})
+    assert not Path("ran").exists()
+
+
+@posix
+async def test_of_files_in_the_clipboard_no_more_are_opened_than_a_call_may_have(world: World) -> None:
+    """A web page may have put them there."""
+    path = world.put("a.png")
+    body = f"print('text/uri-list' if 'TARGETS' in sys.argv else 'file://{path}\\n' * {{}})"
+    many = fake(world.top / "bin", "xclip", body.format(201))
+    with pytest.raises(InvalidRequest, match="more than 200 files"):
+        await clip(world, {"PATH": many, "DISPLAY": ":0"})
+    endless = fake(world.top / "bin2", "xclip", body.format(100_000))
+    with pytest.raises(MediaTooLarge, match="larger than 1 MB"):
+        await clip(world, {"PATH": endless, "DISPLAY": ":0"}, max_bytes=500_000_000)
+
+
 # Anything at all
 
 

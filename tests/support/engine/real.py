@@ -59,5 +59,5 @@ def real_engine(folder: Path) -> Iterator[Backend]:
 
 
 def _running(url: str) -> int:
-    with urllib.request.urlopen(f"{url}/slots", timeout=10) as response:  # noqa: S310 - an address of this test
+    with urllib.request.urlopen(f"{url}/slots", timeout=60) as response:  # noqa: S310 - an address of this test
         return sum(bool(slot["is_processing"]) for slot in json.load(response))

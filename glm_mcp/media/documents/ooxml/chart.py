@@ -174,7 +174,7 @@ def hyperlink(package: Package, part: str, number: str, text: str, place: str) -
     link = package.links(part).get(number)
     if number and link is None:
         package.left_out.add("links whose target the file does not name", place)
-    if link is None or not link.external or not text.strip() or link.target in (text, f"mailto:{text}"):
+    if link is None or not link.external or not text.strip() or link.target in ("", text, f"mailto:{text}"):
         return text
     lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     address = link.target.replace(" ", "%20").replace(")", "%29")

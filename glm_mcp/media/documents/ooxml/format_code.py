@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\]]*)\]'
-    r"|(?P<general>General)|(?P<ampm>AM/PM|A/P|上午/下午)|(?P<date>[yY]+|[eE]+(?![+-])|[gG]+|[mM]+|[dD]+|[hH]+|[sS]+|[aA]{3,4})"
+    r"|(?P<general>(?i:General))|(?P<ampm>AM/PM|A/P|上午/下午)|(?P<date>[yY]+|[eE]+(?![+-])|[gG]+|[mM]+|[dD]+|[hH]+|[sS]+|[aA]{3,4})"
     r"|(?P<exponent>[eE][+-])|(?P<digit>[0#?])|(?P<sign>.)",
     re.DOTALL,
 )

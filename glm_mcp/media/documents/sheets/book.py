@@ -35,6 +35,7 @@ def read_sheets(
         sheet = sheets[number - 1]
         text, said = read(sheet)
         notes += said
-        marks = " (chart)" * sheet.is_chart + " (hidden)" * sheet.is_hidden
-        rows.append((number, f"sheet '{sheet.name}'{marks}", text, ""))
+        kind = " (chart)" if sheet.is_chart else ""
+        hidden = " (hidden)" if sheet.is_hidden else ""
+        rows.append((number, f"sheet '{sheet.name}'{kind}{hidden}", text, ""))
     return result(kind, rows, len(sheets), [*notes, *left_out.notes()])

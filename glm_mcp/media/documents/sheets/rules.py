@@ -24,7 +24,7 @@ _LIST, _WRITTEN = 3, 0x80  # kind of a rule in XLS; flag of entries that the rul
 _TEXT = 0x17  # a formula that is a text
 
 
-def _lines(at: str, hint: tuple[str, str], choices: list[str], error: tuple[str, str]) -> Iterator[str]:
+def rule_said(at: str, hint: tuple[str, str], choices: list[str], error: tuple[str, str]) -> Iterator[str]:
     for what, parts in (("hint", hint), ("error", error)):
         if words := ": ".join(filter(None, (" ".join(part.split()) for part in parts))):
             yield comment_line(at, what, words)
@@ -51,7 +51,7 @@ def rules_on(data: bytes) -> Iterator[str]:
         listed = _LISTED.match(inner, max(inner.find(b"formula1>"), 0))
         choices = html.unescape(listed[1].decode("utf-8", "replace")).split(",") if listed else []
         at = given.get(b"sqref", place_of[1] if place_of else b"").decode("ascii", "replace")
-        yield from _lines(at, (title, words), choices, (wrong, error))
+        yield from rule_said(at, (title, words), choices, (wrong, error))
 
 
 def rule_lines(rule: ET.Element, at: str) -> Iterator[str]:
@@ -59,7 +59,7 @@ def rule_lines(rule: ET.Element, at: str) -> Iterator[str]:
     said = {local(e): (attribute(e, "title"), " ".join("".join(p.itertext()) for p in e)) for e in rule}
     listed = _IN_LIST.search(attribute(rule, "condition")[:_CONDITION])
     choices = re.findall(r'"([^"]*)"', listed[1]) if listed else []
-    yield from _lines(at, said.get("help-message", ("", "")), choices, said.get("error-message", ("", "")))
+    yield from rule_said(at, said.get("help-message", ("", "")), choices, said.get("error-message", ("", "")))
 
 
 def rule_in(record: Record) -> Iterator[str]:
@@ -77,4 +77,4 @@ def rule_in(record: Record) -> Iterator[str]:
     choices: list[str] = []
     if flags & 0xF == _LIST and flags & _WRITTEN and formulas[0][:1] == bytes([_TEXT]):
         choices = Texts([formulas[0][2:]]).text(formulas[0][1]).split("\0")
-    yield from _lines(at, (title, words), choices, (wrong, error))
+    yield from rule_said(at, (title, words), choices, (wrong, error))

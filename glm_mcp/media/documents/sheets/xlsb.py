@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import struct
 from collections.abc import Iterator
@@ -12,16 +13,25 @@ from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package
-from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, drawn_on
+from glm_mcp.media.documents.sheets.beside import (
+    comment_block,
+    comment_line,
+    controls_on,
+    drawn_on,
+    printed_line,
+)
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.rules import rule_said
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 
 # Numbers of records.
 _ROW, _STRING, _FORMAT, _XF, _STYLES, _STYLES_END = 0, 19, 44, 47, 617, 618
 _BOOK, _SHEET, _MERGE, _LINK = 153, 156, 176, 494
 _AUTHOR, _COMMENT, _WORDS = 632, 635, 637
+_RULE, _PRINTED = 64, 479
+_LIST, _TEXT = 3, 0x17  # kind of a rule; a formula that is a text
 
 
 def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
@@ -99,12 +109,19 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
         package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
         return "", []
     grid, merged, row = Grid(), [], 0
+    rules: list[str] = []
+    printed: list[str] = []
     try:
         for number, body in _records(package.read(sheet.at)):
             if number == _ROW:
                 (row,) = struct.unpack_from("<I", body)
             elif number == _MERGE:
                 merged.append(_range(body))
+            elif number == _RULE:
+                with contextlib.suppress(struct.error, IndexError):
+                    rules += _rule(body)
+            elif number == _PRINTED:
+                printed += _printed(body)
             elif number == _LINK:
                 top, _, left, _ = struct.unpack_from("<4I", body)
                 relation, _ = _string(body, 16)
@@ -118,8 +135,34 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
     except (struct.error, IndexError):
         package.left_out.add("the rest of parts that are damaged", f"sheet '{sheet.name}'")
     grid.fill(merged)
-    remarks = comment_block(list(_comments(package, sheet.at)))
-    return sheet_text(grid, [*drawn_on(package, sheet.at, sheet.name), *remarks], sheet.name)
+    drawn = [*drawn_on(package, sheet.at, sheet.name), *controls_on(package, sheet.at)]
+    remarks = comment_block([*_comments(package, sheet.at), *rules])
+    return sheet_text(grid, [*drawn, *remarks, *dict.fromkeys(printed)], sheet.name)
+
+
+def _rule(body: bytes) -> Iterator[str]:
+    """What a rule says to whoever fills in its cells ([MS-XLSB] 2.4.355). Raises struct.error."""
+    (count,) = struct.unpack_from("<I", body, 4)
+    top, left, low, far = _range(body[8:])
+    at = place(top, left) + (f":{place(low, far)}" if (top, left) != (low, far) else "")
+    said, after = [], 8 + 16 * count
+    for _ in range(4):
+        text, after = _string(body, after)
+        said.append(text)
+    choices: list[str] = []
+    if body[0] & 0xF == _LIST and body[after + 4] == _TEXT:
+        (letters,) = struct.unpack_from("<H", body, after + 5)
+        choices = body[after + 7 : after + 7 + 2 * letters].decode("utf-16-le", "replace").split(",")
+    wrong, error, title, words = said
+    yield from rule_said(at, (title, words), choices, (wrong, error))
+
+
+def _printed(body: bytes) -> Iterator[str]:
+    """The words at the head and the foot of each page: of all pages, of even ones, of the first."""
+    after = 2
+    for kind in ("header", "footer") * 3:
+        written, after = _string(body, after)
+        yield from printed_line(kind, written)
 
 
 def _range(body: bytes) -> Range:

@@ -39,10 +39,13 @@ class Drawing:
     losses: Losses = field(default_factory=Losses)
 
     def notes(self) -> list[str]:
-        counts = [(self.labels, "HTML label"), (self.linked, "linked picture")]
-        left_out = [f"{count} {what}{'s' if count > 1 else ''}" for count, what in counts if count]
-        verb = "is" if self.linked + self.labels == 1 else "are"
-        notes = [f"{' and '.join(left_out)} {verb} not drawn: export as PNG"] if left_out else []
+        notes = []
+        if self.labels:
+            are = "s are" if self.labels > 1 else " is"
+            notes.append(f"{self.labels} HTML label{are} not drawn: export as PNG")
+        if self.linked:
+            are = "s are" if self.linked > 1 else " is"
+            notes.append(f"{self.linked} linked picture{are} not drawn: export as PNG")
         said = self.losses.note()
         return [*notes, said] if said else notes
 

@@ -1,0 +1,78 @@
+"""The pages of a TIFF: where each begins, and the file opened at one of them. Blocking.
+
+Pillow reads every page on its way to a later one and compares it with all before: 60,000 of them took it 20 s.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+
+PAGES = 100_000  # looked for in one file
+_SUBFILE = 254  # the lowest tag, so the first; bit 0: a smaller copy of another page
+_SHORT = 3
+_HEAD = 16  # bytes that Pillow reads at once to know the file
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the numbers of a file are written: of a link to a page, and of how many tags of how many bytes it has."""
+
+    link: str
+    count: str
+    tag: int
+    first: int  # where the link to the first page is
+    order: str
+
+    @classmethod
+    def of(cls, data: bytes) -> _Layout:
+        order = "<" if data[:2] == b"II" else ">"
+        if 43 in data[2:4]:  # BigTIFF
+            return cls(order + "Q", order + "Q", 20, 8, order)
+        return cls(order + "I", order + "H", 12, 4, order)
+
+    def read(self, form: str, data: bytes, at: int) -> int:
+        (number,) = struct.unpack_from(form, data, at)
+        return int(number)
+
+    def is_page(self, data: bytes, at: int) -> bool:
+        """Whether the tags at `at` are those of a page, not of a smaller copy of one."""
+        tag, kind = struct.unpack_from(self.order + "HH", data, at)
+        form = self.order + ("H" if kind == _SHORT else "I")
+        return tag != _SUBFILE or not self.read(form, data, at + self.tag - struct.calcsize(self.link)) & 1
+
+
+def pages(data: bytes) -> tuple[list[int], bool]:
+    """(where each page begins, whether they end as they should): a file may break off, or go on without end."""
+    form = _Layout.of(data)
+    seen: dict[int, bool] = {}
+    at = form.read(form.link, data, form.first)
+    while at and at not in seen and len(seen) < PAGES:
+        try:
+            count = form.read(form.count, data, at)
+            tags = at + struct.calcsize(form.count)
+            follows = form.read(form.link, data, tags + count * form.tag)
+            seen[at] = form.is_page(data, tags)
+        except (struct.error, OverflowError):
+            break
+        at = follows
+    return [at for at, is_page in seen.items() if is_page] or list(seen)[:1], at == 0 or at in seen
+
+
+class Page(io.BytesIO):
+    """The file as if this page were its first."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        super().__init__(data)
+        form = _Layout.of(data)
+        self._head = data[: form.first] + struct.pack(form.link, at)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """What is read in one piece is read as it is: libtiff is told the page, and that may be all of a large file."""
+        start = self.tell()
+        piece = super().read(size)
+        if len(piece) > _HEAD:
+            return piece
+        changed = self._head[start : start + len(piece)]
+        return changed + piece[len(changed) :]
