@@ -44,6 +44,7 @@ def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
+    blocks += [story.remark(number) for number in story.comments if number not in story.remarked]
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     return with_about(one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes()), said)
