@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,7 +26,7 @@ from pydantic import (
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
-from glm_mcp.settings_team import TeamSettings, bearer_token
+from glm_mcp.settings_team import Folded, TeamSettings, Token
 from glm_mcp.settings_team import setting as _setting
 from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
 
@@ -74,13 +74,13 @@ class _OwnSettings(BaseModel):
     fallback: bool = _setting(
         "GLM_FALLBACK", True, "1 or 0", "0: never try another model when one is overloaded."
     )
-    thinking: Literal["true", "false", "show"] = _setting(
+    thinking: Annotated[Literal["true", "false", "show"], Folded] = _setting(
         "GLM_THINKING",
         "false",
         "true, false or show",
         "Whether the models think first when a call does not say; `show` adds the reasoning.",
     )
-    lang: Literal["zh", "en"] | None = _setting(
+    lang: Annotated[Literal["zh", "en"] | None, Folded] = _setting(
         "GLM_LANG", None, "zh or en", "Language of answers to calls without a prompt. Unset: the system's."
     )
     deadline_s: float | None = _setting(
@@ -137,7 +137,7 @@ class _OwnSettings(BaseModel):
         "1 or 0",
         "1: the log holds arguments and answers too, at `--log-level info` or debug. Otherwise it never holds prompts, answers or file contents.",
     )
-    http_token: SecretStr | None = _setting(
+    http_token: Token | None = _setting(
         "GLM_HTTP_TOKEN",
         None,
         "a word of 16 or more letters, digits and -._~+/",
@@ -157,11 +157,6 @@ class _OwnSettings(BaseModel):
             # Anybody could guess it as a token; as anything else it is a mistake.
             raise ValueError("a placeholder")
         return value or None if secret else value
-
-    @field_validator("thinking", "lang", mode="before")
-    @classmethod
-    def _fold(cls, value: Any) -> Any:
-        return unquoted(value).lower() if isinstance(value, str) else value
 
     @field_validator("output_dir")
     @classmethod
@@ -208,11 +203,6 @@ class _OwnSettings(BaseModel):
         if not re.fullmatch(r"[!-~]+", word) and not is_placeholder(word):
             raise ValueError("not one word of ASCII")
         return value
-
-    @field_validator("http_token")
-    @classmethod
-    def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return bearer_token(value)
 
     @property
     def key(self) -> str | None:

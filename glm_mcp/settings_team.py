@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+)
 
 from glm_mcp.text import is_placeholder, unquoted
 
@@ -24,12 +32,20 @@ def setting(name: str, default: Any, may_be: str, doc: str, **limits: Any) -> An
     )
 
 
-def bearer_token(value: SecretStr | None) -> SecretStr | None:
+def _sendable_token(value: SecretStr) -> SecretStr:
     """The token, where a client can send it in the header (RFC 6750, section 2.1). Raises ValueError."""
-    word = value.get_secret_value() if value else "-" * 16
+    word = value.get_secret_value()
     if len(word) < 16 or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", word):
         raise ValueError("no token")
     return value
+
+
+def _small_letters(value: Any) -> Any:
+    return unquoted(value).lower() if isinstance(value, str) else value
+
+
+Token = Annotated[SecretStr, AfterValidator(_sendable_token)]
+Folded = BeforeValidator(_small_letters)
 
 
 class TeamSettings(BaseModel):
@@ -121,7 +137,7 @@ class TeamSettings(BaseModel):
         "Redis or Valkey in which several servers with one key share their limits and what they know of each model. Unset: one process keeps them.",
     )
 
-    metrics_token: SecretStr | None = setting(
+    metrics_token: Token | None = setting(
         "GLM_METRICS_TOKEN",
         None,
         "a word of 16 or more letters, digits and -._~+/",
@@ -135,25 +151,15 @@ class TeamSettings(BaseModel):
         ge=0,
         le=3600,
     )
-    log_format: Literal["text", "json"] | None = setting(
+    log_format: Annotated[Literal["text", "json"] | None, Folded] = setting(
         "GLM_LOG_FORMAT", None, "text or json", "Form of the log where `--log-format` does not say: text."
     )
-    log_level: Literal["debug", "info", "warning", "error"] | None = setting(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, Folded] = setting(
         "GLM_LOG_LEVEL",
         None,
         "debug, info, warning or error",
         "What the log holds where `--log-level` does not say: warning. From info on one line a call.",
     )
-
-    @field_validator("metrics_token")
-    @classmethod
-    def _bearer_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return bearer_token(value)
-
-    @field_validator("log_format", "log_level", mode="before")
-    @classmethod
-    def _small_letters(cls, value: Any) -> Any:
-        return unquoted(value).lower() if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod

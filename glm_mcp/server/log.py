@@ -49,12 +49,8 @@ class _Plain(logging.Formatter):
         return line
 
 
-class _JSON(logging.Formatter):
+class _JSON(_Plain):
     """One JSON object a record, cleaned as `_Plain` is, with what `extra={"facts": ...}` gave it by name."""
-
-    def __init__(self, *, tracebacks: bool, content: bool) -> None:
-        super().__init__()
-        self.tracebacks, self.content = tracebacks, content
 
     def format(self, record: logging.LogRecord) -> str:
         facts: dict[str, Any] = getattr(record, "facts", {})

@@ -17,7 +17,7 @@ from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.cli.connect.token import find_token
 from glm_mcp.cli.connect.upstream import Upstream, address_of
-from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders
+from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders, working_folder
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor
@@ -31,7 +31,7 @@ def serve(settings: Settings, url: str) -> None:
     own = user_folders()
     cache = settings.cache_dir or own.cache
     sandbox = Sandbox(
-        cwd=_working_folder(),
+        cwd=working_folder(),
         home=home_folder(),
         temp=Path(tempfile.gettempdir()),
         allowed=[Path(d) for d in settings.allowed_dirs],
@@ -67,10 +67,3 @@ async def _serve(
             await Bridge(Lines(), upstream, memory, calls, first_words).run()
         finally:
             await leave(upstream)
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path(home_folder().anchor)

@@ -6,7 +6,6 @@ No library between: they lose text boxes, numbers, charts and whole parts, or gi
 from __future__ import annotations
 
 import re
-import zipfile
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -26,14 +25,8 @@ _FURNITURE = re.compile(r"word/(header|footer)\d*\.xml")
 
 def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
-    name = params["name"]
-    return read_docx(open_zip(file, name), params.get("pages"), name), []
-
-
-def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
-    left_out = LeftOut()
-    package = Package(archive, name, left_out)
+    name, left_out = params["name"], LeftOut()
+    package = Package(open_zip(file, name), name, left_out)
     main = package.main("word/document.xml", *_named_otherwise(package))
     tree = package.tree(main)
     bodies = list(descendants(tree, "w:body")) if tree is not None else []
@@ -47,7 +40,8 @@ def read_docx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
     blocks += [story.remark(number) for number in story.comments if number not in story.remarked]
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
-    return with_about(one_text("docx", "\n\n".join(blocks), spec, name, left_out.notes()), said)
+    whole = one_text("docx", "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
+    return with_about(whole, said), []
 
 
 def _named_otherwise(package: Package) -> list[str]:

@@ -17,10 +17,6 @@ _HTML = 200_000  # characters of an output in HTML
 _OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
 
 
-def is_notebook(text: str) -> bool:
-    return text.lstrip()[:1] == "{" and '"nbformat"' in text and ('"cells"' in text or '"worksheets"' in text)
-
-
 def read_notebook(text: str, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, InvalidRequest (pages)."""
     try:

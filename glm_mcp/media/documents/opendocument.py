@@ -27,12 +27,8 @@ _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repea
 
 def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, encryption)."""
-    name = params["name"]
-    return read_open_document(open_container(file, name), params.get("pages"), name, params["kind"]), []
-
-
-def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, kind: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia, InvalidRequest (pages)."""
+    name, kind, spec = params["name"], params["kind"], params.get("pages")
+    archive = open_container(file, name)
     tree = parse(archive, "content.xml", name)
     body = None if tree is None else next((e for e in tree.iter() if local(e) == "body"), None)
     if tree is None or body is None:
@@ -48,7 +44,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
         blocks = [*writer.blocks(body), *printed(styles, writer.inline)]
         blocks += source_lines(of_marks(body), "\n\n".join(blocks))
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
-        return with_about(whole, said)
+        return with_about(whole, said), []
     chosen = choose(spec, len(slides), name, unit="slide")
     furniture = _SlideFurniture(writer, tree, styles)
     rows = []
@@ -57,7 +53,7 @@ def read_open_document(archive: zipfile.ZipFile, spec: str | None, name: str, ki
         blocks = [*writer.blocks(slide), *furniture.of(slide)]
         blocks.append(slide_name(attribute(slide, "name"), "\n".join(blocks)))
         rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), ""))
-    return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said)
+    return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said), []
 
 
 def styles_of(archive: zipfile.ZipFile, name: str) -> ET.Element:

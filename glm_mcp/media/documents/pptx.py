@@ -5,7 +5,6 @@ notes, one page a slide, from their own XML: one odd shape costs itself alone.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -37,14 +36,8 @@ _SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
 
 def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
-    name = params["name"]
-    return read_pptx(open_zip(file, name), params.get("pages"), name), []
-
-
-def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
-    """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
-    left_out = LeftOut()
-    package = Package(archive, name, left_out)
+    name, left_out = params["name"], LeftOut()
+    package = Package(open_zip(file, name), name, left_out)
     slides = _slides(package)
     if not slides and _is_empty(package):
         whole = one_text("pptx", "(the presentation has no slides)", spec, name, left_out.notes())
@@ -53,11 +46,10 @@ def read_pptx(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str
         raise UnsupportedMedia(
             f"{name} holds no slides that can be read", "Save it again as PPTX, or as PDF."
         )
-    chosen = choose(spec, len(slides), name, unit="slide")
+    chosen = choose(params.get("pages"), len(slides), name, unit="slide")
     told: set[str] = set()  # of what slides share
     rows = [_page(package, slides[n - 1], n, told) for n in chosen]
-    said = of_package(package)
-    return with_about(result("pptx", rows, len(slides), left_out.notes()), said)
+    return with_about(result("pptx", rows, len(slides), left_out.notes()), of_package(package)), []
 
 
 def _slides(package: Package) -> list[str]:

@@ -32,8 +32,6 @@ from glm_mcp.registry import Card
 _START = 10.0  # seconds for the process to start, open the file and hand its result over
 _BODY_SHARE = 0.72  # of a request's body for media: base64 takes a third more, the rest is text
 SILENT = "sound was not heard"
-_FRAMES, _PROBE = "glm_mcp.media.video.frames:frames_job", "glm_mcp.media.video.frames:probe_job"
-_WHOLE = "glm_mcp.media.video.transcode:video_job"
 
 _VIDEO_JOB, _STILLS_JOB = "glm_mcp.media.video.job:video_job", "glm_mcp.media.video.job:stills_job"
 

@@ -35,7 +35,7 @@ def read_sheets(
         sheet = sheets[number - 1]
         text, said = read(sheet)
         notes += said
-        kind = " (chart)" if sheet.is_chart else ""
+        chart = " (chart)" if sheet.is_chart else ""
         hidden = " (hidden)" if sheet.is_hidden else ""
-        rows.append((number, f"sheet '{sheet.name}'{kind}{hidden}", text, ""))
+        rows.append((number, f"sheet '{sheet.name}'{chart}{hidden}", text, ""))
     return result(kind, rows, len(sheets), [*notes, *left_out.notes()])

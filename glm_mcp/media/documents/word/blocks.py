@@ -67,8 +67,9 @@ class Blocks:
                 yield from filter(lambda block: block.text, [Block(linear(node))])
 
     def _chunk(self, node: ET.Element) -> Iterator[Block]:
-        link = self._story.package.links(self._part).get(attribute(node, "id"))
-        text = "" if link is None else chunk_text(self._story.package, link.target)
+        text = chunk_text(
+            self._story.package, self._story.package.link(self._part, attribute(node, "id")).target
+        )
         if text:
             yield Block(text)
         else:

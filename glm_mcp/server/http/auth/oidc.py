@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -90,9 +91,7 @@ class Issuer:
             )
         named = claims.get(self._name_claim)
         name = one_line(named if isinstance(named, str) and named.strip() else subject)[:NAME_CHARS]
-        return Caller(
-            name, owner, rights.tools, rights.per_minute, rights.at_once, rights.tokens_per_day, rights.key
-        )
+        return replace(rights, name=name, owner=owner)
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         """Raises errors of jwt."""
