@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -87,10 +88,8 @@ def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int
         blocks.insert(0, f"# {slide.title}")
     blocks += slide.comments()
     blocks += slide.notes()
-    shared = [] if attribute(tree, "showMasterSp") in ("0", "false") else slide.behind()
-    for line in shared:
-        blocks += [line] if line not in told else []
-        told.add(line)
+    if attribute(tree, "showMasterSp") not in ("0", "false"):
+        blocks += slide.behind(told)
     blocks.append(slide_name(value(tree, "p:cSld", name="name") or "", "\n".join(blocks)))
     hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
     return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
@@ -252,10 +251,14 @@ class _Slide:
                 if words:
                     yield f"Notes: {words}"
 
-    def behind(self) -> Iterator[str]:
-        """The words of the layout and the master that show on the slide: what is no place to fill in."""
+    def behind(self, told: set[str]) -> Iterator[str]:
+        """The words of the layout and the master that show on the slide: what is no place to fill in. `told`: parts and
+        lines that earlier slides have brought.
+        """
         for layout in self.package.linked(self.part, "slideLayout"):
             for path in (layout, *self.package.linked(layout, "slideMaster")):
+                if path in told:
+                    continue
                 tree = self.package.tree(path)
                 shapes = ET.Element("shapes")
                 found = child(tree, "p:cSld", "p:spTree") if tree is not None else None
@@ -266,17 +269,18 @@ class _Slide:
                 )
                 blocks = _Slide(self.package, path, self.place).shapes(shapes)
                 words = " / ".join(" ".join(b.split()) for b in blocks if b and not b.startswith("[picture"))
-                if words:
-                    yield f"[slide master: {words}]"
+                line = f"[slide master: {words}]"
+                if words and line not in told:
+                    yield line
+                told |= {path, line}
 
     def comments(self) -> Iterator[str]:
         """Comments of both forms, with their answers."""
-        authors = _authors(self.package)
         for _, tree in self.package.trees(self.part, "comments"):
             for comment in tree.iter():
                 if tag(comment).rpartition(":")[2] not in ("cm", "reply"):
                     continue
-                author = authors.get(attribute(comment, "authorId"), "")
+                author = _authors(self.package).get(attribute(comment, "authorId"), "")
                 said = _said(comment)
                 if said:
                     yield f"Comment{f', {author}' if author else ''}: {said}"
@@ -294,6 +298,7 @@ def _said(comment: ET.Element) -> str:
     return " ".join(" ".join(lines).split())
 
 
+@lru_cache(1)
 def _authors(package: Package) -> dict[str, str]:
     """Number to name, from the list of either form."""
     names: dict[str, str] = {}
