@@ -52,7 +52,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "describe_image": (
         "glm-mcp call describe_image shot.png Say what the dialog wants",
         "glm-mcp call describe_image shot.png task=ocr",
-        "glm-mcp call describe_image shot.png task=locate prompt='the red button' --open",
+        "glm-mcp call describe_image shot.png task=locate prompt='red button' --open",
     ),
     "analyze_video": (
         "glm-mcp call analyze_video clip.mp4",

@@ -41,7 +41,7 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
     [
         ("chat has no argument 'promt'", "chat 没有参数“promt”"),
         ("Did you mean 'prompt'? It takes: prompt, system.", "是不是“prompt”？它的参数有：prompt, system。"),
-        ("It may be a, b. Did you mean b?", "可以是a, b。是不是 b？"),
+        ("It may be a, b. Did you mean b?", "可以是 a, b。是不是 b？"),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
         ("nothing of ours", "nothing of ours"),
         ("send the picture itself", "send the picture itself"),
