@@ -53,6 +53,12 @@ def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
     assert html_markdown(page) == "seen typed"
 
 
+@pytest.mark.parametrize("tag", ["section", "article", "main", "header", "x-slide"])
+def test_a_page_that_writes_out_neither_its_head_nor_its_body_is_read(tag: str) -> None:
+    page = f"<!DOCTYPE html><meta charset=utf-8><title>Talk</title><style>a</style><{tag}><h2>One</h2><p>two</p></{tag}>"
+    assert html_markdown(page) == "# Talk\n\n## One\n\ntwo"
+
+
 def test_a_table_in_a_cell_becomes_words_and_a_tall_cell_goes_down_all_its_rows() -> None:
     page = (
         "<table><tr><td rowspan=3>tall</td><td><table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table></td></tr>"
