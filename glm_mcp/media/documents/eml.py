@@ -103,8 +103,13 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
 def _report(part: Any) -> str:
     """What a server says of the delivery of a mail, which has the form of headers."""
     blocks = part.get_payload() if part.is_multipart() else []
-    lines = [[f"{key}: {_header(block, key)}  " for key in block] for block in blocks]
-    return "\n\n".join("\n".join(block) for block in lines if block)
+    said = []
+    for block in blocks:
+        lines = [f"{key}: {_header(block, key)}  " for key in block]
+        if not block.is_multipart():  # what some write in their own words
+            lines.append(str(block.get_payload()).strip())
+        said.append("\n".join(filter(None, lines)))
+    return "\n\n".join(filter(None, said))
 
 
 def _unsealed(payload: bytes, name: str, encoding: str | None, depth: int) -> list[str]:

@@ -253,6 +253,16 @@ def test_a_report_of_a_failed_delivery_says_why() -> None:
     assert "Diagnostic-Code: smtp; 550 no such user" in text
 
 
+def test_a_report_of_a_failed_delivery_in_words_of_its_own_is_read() -> None:
+    report = (
+        b"Subject: Undelivered\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+        b"Content-Type: message/delivery-status\n\nIt came back for this reason:\n\n<ann@example.net> takes no mail\n"
+        b"--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b--\n"
+    )
+    text = str(read_mail(report, None, "a.eml", None)["pages"][0][2])
+    assert "It came back for this reason:\n\n<ann@example.net> takes no mail\n\nAction: failed" in text
+
+
 def der(tag: int, content: bytes) -> bytes:
     """One value of ASN.1, with a length of four bytes."""
     return bytes((tag, 0x84)) + len(content).to_bytes(4, "big") + content
