@@ -22,6 +22,7 @@ _WINGDINGS = dict(zip("üûþýo¨nlq§Øàßáâ•Jv", "✓✗☑☒☐☐■�
 
 _WINGDINGS_2 = dict(zip("PORST£", "✓✗☑☒☒☐", strict=True))
 _NO_LETTERS = ("wingdings 3", "webdings", "marlett")
+SYMBOL_FONTS = ("symbol", "wingdings", "wingdings 2", *_NO_LETTERS)
 _SIGN = re.compile("[\uf020-\uf0ff]")
 
 
@@ -48,7 +49,7 @@ def letters_of(text: str, font: str) -> tuple[str, bool]:
     """A text with the signs that a symbol font has at private places as the letters that they show; and whether some have
     none and are left out. What lies there in other fonts stays.
     """
-    if font.lower() not in ("wingdings", "wingdings 2", "symbol", *_NO_LETTERS) or not _SIGN.search(text):
+    if font.lower() not in SYMBOL_FONTS or not _SIGN.search(text):
         return text, False
     shown = [symbol(font, f"{ord(letter):X}") if _SIGN.match(letter) else letter for letter in text]
     return "".join(shown), not all(shown)
