@@ -16,6 +16,7 @@ from glm_mcp.media.documents.richtext.words import (
     IN_LINE,
     KEPT,
     PROPERTIES,
+    SETS,
     SIGNS,
     TOKEN,
     address,
@@ -165,7 +166,7 @@ class _Reader:
             )
 
     def _word(self, word: str, number: int | None) -> None:
-        if word in ("ansicpg", "fonttbl", "f", "fcharset", "uc"):
+        if word in ("ansicpg", "fonttbl", "f", "fcharset", "uc") or word in SETS:
             self._letters(word, number)
         elif self.state.dead:
             return
@@ -189,8 +190,8 @@ class _Reader:
 
     def _letters(self, word: str, number: int | None) -> None:
         match word:
-            case "ansicpg":
-                self.codec = code_page(number)
+            case "ansicpg" | "mac" | "pc" | "pca":
+                self.codec = SETS.get(word) or code_page(number)
                 self.state = replace(self.state, codec=self.codec)
             case "fonttbl":
                 self.state = replace(self.state, skip=True, dead=True, fonts=True)
