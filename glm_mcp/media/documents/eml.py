@@ -11,6 +11,7 @@ from email.policy import EmailPolicy, default
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
@@ -170,7 +171,15 @@ def _text(part: Message, name: str, encoding: str | None) -> str:
         return html_markdown(
             decode_html(payload, name, encoding, declared).text, what="reading a mail in HTML"
         )
-    return decode(payload, name, encoding, declared=declared).text.strip()
+    return text_of(payload, name, encoding, declared)
+
+
+def text_of(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> str:
+    """One part's text; a part that is none costs the mail no more than itself."""
+    try:
+        return decode(data, name, encoding, declared=declared).text.strip()
+    except UnsupportedMedia:
+        return "[not read: its bytes are binary data, no text]"
 
 
 def _payload(part: Message) -> bytes:
