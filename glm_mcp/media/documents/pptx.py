@@ -28,7 +28,7 @@ from glm_mcp.media.documents.ooxml.package import (
     whole,
 )
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.word.runs import standing
+from glm_mcp.media.documents.word.runs import letters_of, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
@@ -172,7 +172,7 @@ class _Slide:
         for run in paragraph:
             match tag(run):
                 case "a:r" | "a:fld":
-                    words = texts(run, "a:t").replace("\v", "\n").replace("_x000B_", "\n")
+                    words = self._letters(run).replace("\v", "\n").replace("_x000B_", "\n")
                     raised = whole(value(run, "a:rPr", name="baseline"))  # thousandths of a percent
                     words = standing(words, raised) if raised else words
                     number = value(run, "a:rPr", "a:hlinkClick", name="id") or ""
@@ -186,6 +186,14 @@ class _Slide:
                 case "mc:AlternateContent":
                     out.append(next(filter(None, (self.paragraph(form) for form in run)), ""))
         return "".join(out)
+
+    def _letters(self, run: ET.Element) -> str:
+        fonts = (value(run, "a:rPr", f"a:{kind}", name="typeface") for kind in ("sym", "latin"))
+        font = next(filter(None, fonts), "")
+        shown, is_less = letters_of(texts(run, "a:t"), font)
+        if is_less:
+            self.package.left_out.add(f"signs of the font {font}", self.place)
+        return shown
 
     def _picture(self, shape: ET.Element) -> str:
         properties = next(descendants(shape, "p:cNvPr"), None)
