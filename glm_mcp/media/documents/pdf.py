@@ -23,6 +23,7 @@ from glm_mcp.media.documents.page.text_layer import (
     usual_ideographs,
     why_seen,
 )
+from glm_mcp.media.documents.page.vertical import in_columns
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -60,7 +61,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
-            text = cyrillic(reordered(page, upright(page, _markdown(page))))
+            text = in_columns(page, cyrillic(reordered(page, upright(page, _markdown(page)))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page), *annotation_blocks(page, text)]
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
