@@ -137,7 +137,7 @@ _VIDEO_KINDS = (
 )
 
 _DOCUMENT_KINDS = (
-    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf",), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
+    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
     *(
         Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 100, child=True)
         for name, mime, title, suffixes, reader, extra in (
