@@ -175,7 +175,7 @@ def test_every_example_can_be_pasted(line: str, env: dict[str, str], tmp_path: P
     shutil.copy(tmp_path / "photo.jpg", tmp_path / "shot.png")
     (tmp_path / "main.py").write_text("print(1)\n", encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=LIMIT_S)
-    path = f"{program(tmp_path, env).parent}{os.pathsep}{env['PATH']}"
+    path = f"{Path(program(tmp_path, env)).parent}{os.pathsep}{env['PATH']}"
     if line.startswith("git diff"):
         line = line.replace("git diff", "git status")  # it has something to say
     done = ran(["sh", "-c", line], {**env, "PATH": path}, tmp_path)

@@ -52,7 +52,7 @@ class Bridge:
     ) -> AsyncIterator[Client]:
         env = {**self.env, **variables}
         command = StdioServerParameters(
-            command=str(program(self.home, env)), args=["connect", self.url], env=env, cwd=self.work
+            command=program(self.home, env), args=["connect", self.url], env=env, cwd=self.work
         )
         info = types.Implementation(name=name, version="1")
         with anyio.fail_after(60):

@@ -68,7 +68,7 @@ def test_each_line_can_be_pasted(shown: str, tmp_path: Path) -> None:
     commands = [line for line in shown.splitlines() if line.startswith("glm-mcp call ")]
     assert len(commands) == 7
     env = environment(tmp_path / "home")
-    env["PATH"] = f"{program(tmp_path, env).parent}:{env['PATH']}"
+    env["PATH"] = f"{Path(program(tmp_path, env)).parent}:{env['PATH']}"
     script = "set -e\n" + "\n".join([first, *commands])
     done = ran(["sh", "-c", script], env, tmp_path, limit_s=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -87,7 +87,7 @@ def test_a_cancelled_call_gives_its_place_to_the_one_that_waits(sim: Simulator, 
 async def connected(way: str, mode: Any, sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
     env = environment(tmp_path / "home", sim)
     if way == "stdio":
-        command = StdioServerParameters(command=str(program(tmp_path, env)), env=env, cwd=tmp_path)
+        command = StdioServerParameters(command=program(tmp_path, env), env=env, cwd=tmp_path)
         async with Client(command, mode=mode) as client:
             yield client
     else:

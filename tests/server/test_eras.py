@@ -46,7 +46,7 @@ async def test_a_host_of_the_newest_version_lists_and_calls(
     mode: Any, sim: Simulator, tmp_path: Path
 ) -> None:
     env = environment(tmp_path / "home", sim)
-    command = StdioServerParameters(command=str(program(tmp_path, env)), env=env, cwd=tmp_path)
+    command = StdioServerParameters(command=program(tmp_path, env), env=env, cwd=tmp_path)
     with anyio.fail_after(15):
         async with Watched(command, mode=mode) as client:
             assert client.protocol_version == "2026-07-28"

@@ -166,7 +166,7 @@ def _readable(stdin: Any) -> int:
     return os.dup(stdin if isinstance(stdin, int) else stdin.fileno())
 
 
-def program(folder: Path, env: Mapping[str, str]) -> Path:
+def program(folder: Path, env: Mapping[str, str]) -> str:
     """A `glm-mcp` in a folder: it starts a process that is forked, where it is called with such variables and that makes
     no difference.
     """
@@ -176,7 +176,7 @@ def program(folder: Path, env: Mapping[str, str]) -> Path:
     path = folder / "glm-mcp"
     path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     path.chmod(0o700)
-    return path
+    return str(path)
 
 
 def forked(
