@@ -41,8 +41,8 @@ def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     package = Package(open_zip(file, name), name, left_out)
     slides = _slides(package)
     if not slides and _is_empty(package):
-        whole = one_text("pptx", "(the presentation has no slides)", spec, name, left_out.notes())
-        return with_about(whole, of_package(package))
+        empty = one_text("pptx", "(the presentation has no slides)", params.get("pages"), name, left_out.notes())
+        return with_about(empty, of_package(package)), []
     if not slides:
         raise UnsupportedMedia(
             f"{name} holds no slides that can be read", "Save it again as PPTX, or as PDF."
