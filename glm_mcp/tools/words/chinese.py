@@ -23,6 +23,8 @@ Failure = TypeVar("Failure", bound=GLMError)
 DEPTH = 3  # texts within texts
 TELLING = 9  # characters of a text without what is put in
 LONGEST = 2_000  # characters of what is looked up; no text of ours has as many, and each is held against all patterns
+# Single words that are put into texts of ours; any other one is a name, such as of a file called "models".
+STATES = {"blocked", "drawing", "failed", "overloaded", "quotes", "silent", "starting"}
 COUNTED = re.compile(r"\{1\} (?:pictures?|calls|tokens|at once|or more|differ)\b")
 NUMBERED = re.compile(r"(?:page|slide|chapter|part|mail) \{1\}")
 PLACED = re.compile(rf"{NUMBERED.pattern}$|sheet '\{{1\}}'|line \{{1\}}: ")
@@ -79,7 +81,7 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
     if len(text) > LONGEST:
         return text
     bare = " ".join(text.split())
-    if bare in entries():
+    if bare in entries() and (depth == DEPTH or " " in bare or bare in STATES):
         return entries()[bare]
     if not depth or not re.search("[A-Za-z]{2}", bare):
         return text
