@@ -175,9 +175,7 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
     chars = sum(d.chars + sum(map(len, written.values())) for _, d, written in parts)
     texts = (t + joined(d, written, deps.said) for t, d, written in parts)
-    text = await in_thread_if(chars > SHORT, lambda: plain("
-
-".join(texts)))
+    text = await in_thread_if(chars > SHORT, lambda: plain("\n\n".join(texts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:

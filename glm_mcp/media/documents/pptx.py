@@ -41,7 +41,9 @@ def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     package = Package(open_zip(file, name), name, left_out)
     slides = _slides(package)
     if not slides and _is_empty(package):
-        empty = one_text("pptx", "(the presentation has no slides)", params.get("pages"), name, left_out.notes())
+        empty = one_text(
+            "pptx", "(the presentation has no slides)", params.get("pages"), name, left_out.notes()
+        )
         return with_about(empty, of_package(package)), []
     if not slides:
         raise UnsupportedMedia(
