@@ -193,7 +193,11 @@ def _last_line(stderr: bytearray) -> str:
 
 
 _SMALLER = "Send a smaller version or a part of it."
-_AGAIN = "The file may be damaged: open and save it again with another program, or send it in another format."
+# Native code that finds no memory may end without a word.
+_AGAIN = (
+    "The file may be damaged, or need more memory than a reader gets: save it again with another program, or send a "
+    "part of it or another format."
+)
 
 
 def _starved(stderr: bytearray) -> bool:
