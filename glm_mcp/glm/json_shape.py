@@ -10,6 +10,9 @@ VALUES_MAX = 100_000  # of a text that is read into plain objects, in some 30 ms
 MESSAGE_VALUES = (
     40_000  # of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000
 )
+NAME_BYTES = (
+    1_000  # of a text that stands in a message directly: its id and its method, which an answer repeats
+)
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _ESCAPES_A_VALUE = 40  # as many are read in the time of one value
 _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most
@@ -17,12 +20,14 @@ _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most
 
 class Shape:
     """`values`: strings, commas and brackets so far, at least as many as there are values. `too_many`: more than
-    `most`; escapes count too. `closed`: whether something was opened and all of it is closed again.
+    `most`; escapes count too. `long_name`: a text of more than some `NAME_BYTES` stands outside of every inner value.
+    `closed`: whether something was opened and all of it is closed again.
     """
 
     def __init__(self, most: int = VALUES_MAX) -> None:
         self._most = most
         self.values = 0
+        self.long_name = False
         self._depth = 0
         self._opened = self._in_string = False
         self._escapes = 0
@@ -46,6 +51,8 @@ class Shape:
         bare = piece.rstrip(b"\\")
         self._escape = b"\\" * ((len(piece) - len(bare)) % 2)
         parts = bare.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        if len(max(parts, key=len)) > NAME_BYTES:
+            self._look_at_names(parts)
         outside = b" ".join(parts[1::2] if self._in_string else parts[::2])
         begun = (len(parts) - self._in_string) // 2
         self._in_string ^= len(parts) % 2 == 0
@@ -54,6 +61,15 @@ class Shape:
         self._opened = self._opened or opened > 0
         self._depth += opened - outside.count(b"]") - outside.count(b"}")
         self.values += begun + opened + outside.count(b",")
+
+    def _look_at_names(self, parts: list[bytes]) -> None:
+        depth, in_string = self._depth, self._in_string
+        for part in parts:
+            if in_string:
+                self.long_name = self.long_name or (depth <= 1 and len(part) > NAME_BYTES)
+            else:
+                depth += part.count(b"[") + part.count(b"{") - part.count(b"]") - part.count(b"}")
+            in_string = not in_string
 
 
 def too_many_values(text: str | bytes, most: int = VALUES_MAX) -> bool:

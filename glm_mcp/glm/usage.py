@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.glm.learnt.names import Names
+from glm_mcp.glm.learnt.names import OTHER, Names
 from glm_mcp.glm.stream import Usage
 
+ERRORS = 40  # kinds of one model's errors that are told apart: a service may send any code
 BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 
 
@@ -54,7 +55,12 @@ class Used:
         self.tokens_out += other.tokens_out
         self.cached += other.cached
         self.seconds += other.seconds
-        self.errors.update(other.errors)
+        for outcome, times in other.errors.items():
+            self.failed(outcome, times)
+
+    def failed(self, outcome: str, times: int = 1) -> None:
+        known = outcome in self.errors or len(self.errors) < ERRORS
+        self.errors[outcome if known else OTHER] += times
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -85,7 +91,7 @@ class Meter:
         if attempt["outcome"] == "ok":
             used.answered += 1
         else:
-            used.errors[attempt["outcome"]] += 1
+            used.failed(attempt["outcome"])
         if usage:
             used.tokens_in += usage.prompt
             used.tokens_out += usage.completion

@@ -24,7 +24,8 @@ _FOOTER = 26  # bytes of the end of a Targa picture
 _MAGIC = tuple((offset, magic, kind) for kind in KINDS.values() for offset, magic in kind.magic)
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "heic"),
-    **dict.fromkeys((b"mif1", b"msf1", b"miaf", b"1pic"), "heic"),
+    **dict.fromkeys((b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"1pic"), "heic"),
+    **dict.fromkeys((b"jpeg", b"j2ki", b"vvic", b"evbi", b"unif"), "heic"),
     **dict.fromkeys((b"avif", b"avis"), "avif"),
     **dict.fromkeys((b"M4V ", b"M4VH", b"M4VP"), "m4v"),
     **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "), "m4a"),
@@ -32,7 +33,8 @@ _BRANDS = {
     b"jxl ": "jxl",
     b"qt  ": "mov",
 }
-_GENERAL = (b"mif1", b"msf1", b"miaf", b"1pic")  # which say in their list of others what is inside
+# Which say in their list of others what is inside, the third in the place before it.
+_GENERAL = (b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"1pic")
 _RIFF = {b"WEBP": "webp", b"AVI ": "avi", b"WAVE": "wav"}
 
 
@@ -104,7 +106,7 @@ def _ftyp(head: bytes) -> str:
     size = min(int.from_bytes(head[:4], "big"), 256)
     major = head[8:12]
     if major in _GENERAL:
-        others = [head[i : i + 4] for i in range(16, max(16, min(size, len(head))), 4)]
+        others = [head[i : i + 4] for i in range(12, max(16, min(size, len(head))), 4)]
         major = next((brand for brand in others if brand[:2] in (b"av", b"he") and brand in _BRANDS), major)
     return "3gp" if major[:3] in (b"3gp", b"3g2") else _BRANDS.get(major, "mp4")
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from glm_mcp.errors import ConfigError
+
+
+class _Unnamed(io.BufferedRandom):
+    """Closed with the last that holds it: what was downloaded goes from hand to hand."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def file_of(data: bytes) -> IO[bytes]:
     """A file that holds `data`, at its start. Raises ConfigError."""
     try:
-        file = cast("IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+        file: Any = tempfile.TemporaryFile()  # noqa: SIM115 - as above
+        if os.name == "posix":  # elsewhere it has a name, and what takes it away when it is closed
+            file = _Unnamed(file.detach())
     except FileNotFoundError as error:  # no folder takes one: memory does, where the system calls it a file
         if sys.platform != "linux":
             raise no_room(error) from error
-        file = os.fdopen(os.memfd_create("glm-mcp"), "w+b")
+        file = _Unnamed(io.FileIO(os.memfd_create("glm-mcp"), "w+"))
     except OSError as error:
         raise no_room(error) from error
     try:
@@ -26,7 +36,7 @@ def file_of(data: bytes) -> IO[bytes]:
     except OSError as error:
         file.close()
         raise no_room(error) from error
-    return file
+    return cast("IO[bytes]", file)
 
 
 def no_room(error: OSError | None) -> ConfigError:

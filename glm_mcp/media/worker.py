@@ -95,6 +95,7 @@ async def _run(
     job: str, name: str, file: IO[bytes], spec: str, timeout_s: float, start: Start
 ) -> tuple[dict[str, Any], list[bytes]]:
     stdout, stderr = bytearray(), bytearray()
+    header: dict[str, Any] | None = None
     code: int | None = None
     killed_before = _out_of_memory_kills()
     try:
@@ -102,12 +103,19 @@ async def _run(
             async with start(spec, file) as worker, anyio.create_task_group() as tasks:
                 tasks.start_soon(_drain_tail, worker, stderr)
                 await _drain(worker, stdout)
-                code = await worker.wait()
-                worker.kill()
-                # What it started, and what got away from that, may hold its standard error open.
-                tasks.cancel_scope.deadline = anyio.current_time() + _LAST_WORDS_S
+                header, blobs = await in_thread_if(len(stdout) > _LITTLE, _unframe, stdout)
+                if header is not None:
+                    await worker.leave()
+                    tasks.cancel_scope.cancel()
+                else:
+                    code = await worker.wait()
+                    worker.kill()
+                    # What it started, and what got away from that, may hold its standard error open.
+                    tasks.cancel_scope.deadline = anyio.current_time() + _LAST_WORDS_S
     except NotStarted as error:
         code, stderr = 1, bytearray(str(error).encode())
+    if header is not None:
+        return _result(job, name, header), blobs
     if code is None:
         raise TimedOut(
             f"reading {name} took longer than {timeout_s:g} s",
@@ -115,11 +123,13 @@ async def _run(
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    header, blobs = await in_thread_if(len(stdout) > _LITTLE, _unframe, stdout)
-    if header is None:
-        _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
-        starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
-        raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
+    _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
+    starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
+    raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
+
+
+def _result(job: str, name: str, header: dict[str, Any]) -> dict[str, Any]:
+    """The facts that a job gave. Raises the error that it raised."""
     if "error" in header:
         if header.get("cause"):
             _log.info("job %s on %s: %s", job, name, header["cause"])
@@ -127,7 +137,8 @@ async def _run(
             _log.warning("job %s on %s failed; --log-level debug shows where", job, name)
             _log.debug("%s", header["trace"])
         raise _rebuild(header["error"])
-    return header["result"], blobs
+    result: dict[str, Any] = header["result"]
+    return result
 
 
 async def _drain(worker: Worker, into: bytearray) -> None:

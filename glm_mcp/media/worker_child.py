@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
 
+LEFT = b"l"  # on the channel of a job: its result has come
+
 
 def main() -> None:
     """Of a worker that was not forked: its job is in its environment."""

@@ -6,7 +6,8 @@ itself; a library that hangs or crashes while it is loaded does so in a worker, 
 
 Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
 goes and where its errors go. On the channel wait the job's words; back come the worker's pid and its exit code, 4 bytes
-each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it.
+each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
+that has the whole result says so and waits no longer: the worker has a moment to end, and no job is taken until it has.
 
 While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
 at most one, and none beside workers with a job: never more of them than the server lets run.
@@ -27,8 +28,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from glm_mcp.media import worker_child
+from glm_mcp.media.worker_child import LEFT
 
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
+LINGER_S = 0.5  # for the end of a worker whose result has come
 _LOADED_EARLY = ("ctypes", "resource", "traceback", "glm_mcp.errors")
 # What jobs load while they run, by the folder of their module: optional parts, and what only some files need.
 _PICTURES = tuple(
@@ -100,12 +103,12 @@ class _Forks:
                 idle()
             elif not events and not self._workers:
                 break
-            for fd, _ in events:
+            # Jobs last: whoever sends one may have left another just before, and had to wait for its place.
+            for fd in sorted((fd for fd, _ in events), key=self._control.fileno().__eq__):
                 if fd == self._ended:
                     os.read(self._ended, 4096)
                 elif fd != self._control.fileno():
-                    self._ready.unregister(fd)  # its server has gone, or wants it no more
-                    _kill_group(self._workers[fd].pid)
+                    self._give_up(self._workers[fd])
                 elif not self._take():
                     self._ready.unregister(fd)
                     served = False
@@ -183,17 +186,28 @@ class _Forks:
         if self._spare and _has_ended(self._spare.pid):
             self._drop_spare()
         for worker in list(self._workers.values()):
-            if not _has_ended(worker.pid):
-                continue
-            code = _end(worker.pid)
-            _tell(worker.channel, code)
-            with contextlib.suppress(KeyError):
-                self._ready.unregister(worker.channel)
-            del self._workers[worker.channel]
-            os.close(worker.channel)
-            if code == 0:
-                self._wish(worker.module)
-                self._spare_due = True
+            if _has_ended(worker.pid):
+                self._finish(worker)
+
+    def _give_up(self, worker: _Worker) -> None:
+        """A worker whose server has gone, or wants it no more."""
+        self._ready.unregister(worker.channel)
+        if os.read(worker.channel, 1) == LEFT:
+            _wait_a_moment(worker.pid)
+            self._finish(worker)
+        else:
+            _kill_group(worker.pid)
+
+    def _finish(self, worker: _Worker) -> None:
+        code = _end(worker.pid)
+        _tell(worker.channel, code)
+        with contextlib.suppress(KeyError):
+            self._ready.unregister(worker.channel)
+        del self._workers[worker.channel]
+        os.close(worker.channel)
+        if code == 0:
+            self._wish(worker.module)
+            self._spare_due = True
 
     def _drop_spare(self) -> None:
         if self._spare:
@@ -248,6 +262,13 @@ def _tell(channel: int, number: int) -> None:
 
 def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _wait_a_moment(pid: int) -> None:
+    with contextlib.suppress(OSError):  # a kernel before 5.3
+        fd = os.pidfd_open(pid)
+        with open(fd, "rb", buffering=0):  # noqa: PTH123 - a descriptor, not a path
+            select.select([fd], [], [], LINGER_S)
 
 
 def _end(pid: int) -> int:

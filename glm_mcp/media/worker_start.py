@@ -9,7 +9,6 @@ import atexit
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import anyio.lowlevel
 from anyio.abc import Process
 
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.worker_child import LEFT
 
 FORKS = sys.platform == "linux"
 
@@ -58,6 +58,9 @@ class Worker(Protocol):
     async def wait(self) -> int:
         """Its exit code; of a signal, the negative number."""
 
+    async def leave(self) -> None:
+        """Its result has come. A forked one ends while nobody waits for it but the next job."""
+
     def kill(self) -> None:
         """Ends it and what it started; nothing when it has ended."""
 
@@ -85,6 +88,9 @@ class _Spawned:
 
     async def wait(self) -> int:
         return await self._process.wait()
+
+    async def leave(self) -> None:
+        await self.wait()
 
     def kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # already gone
@@ -274,6 +280,11 @@ class _Forked:
                     os.killpg(self._pid, signal.SIGKILL)
         return self._code
 
+    async def leave(self) -> None:
+        with suppress(OSError):
+            self._channel.send(LEFT)
+        self._code = 0
+
     def kill(self) -> None:
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
@@ -284,29 +295,22 @@ class _Forked:
                 data = self._channel.recv(4)
             except BlockingIOError:
                 await anyio.wait_readable(self._channel)
-                continue
             except OSError:
                 return None
-            if len(data) < 4:
-                return None
-            number: int = struct.unpack("i", data)[0]
-            return number
+            else:
+                return int.from_bytes(data, sys.byteorder, signed=True) if len(data) == 4 else None
 
     async def end(self) -> None:
-        """Killed and gone, also when we are cancelled."""
+        """Killed and gone, also when we are cancelled; or left to the clean process."""
         with anyio.CancelScope(shield=True):
             self.kill()
             with anyio.move_on_after(_PATIENCE_S) as late:
-                await self._gone()
+                while self._code is None and await self._hear() is not None:
+                    pass
             if late.cancelled_caught:
                 self.forks.kill()
-        self._channel.close()
-        self.stdout.close()
-        self.stderr.close()
-
-    async def _gone(self) -> None:
-        while self._code is None and await self._hear() is not None:
-            pass
+        for end in (self._channel, self.stdout, self.stderr):
+            end.close()
 
 
 @asynccontextmanager

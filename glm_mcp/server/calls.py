@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from glm_mcp.server.app import App, Context
 
 GRACE_S = 0.5  # for a call's own words about its deadline, before it is ended from outside
+TOKEN_CHARS = 1_000  # of what a client finds its progress by
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,10 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             deps,
         )
 
-    listens = context.request is None or "progress_token" in (context.meta or {})
+    token = (context.meta or {}).get("progress_token")
+    listens = context.request is None or token is not None
+    if isinstance(token, str) and len(token) > TOKEN_CHARS:
+        listens = False  # each message would repeat it
     async with progress.told() if listens else nullcontext():
         with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:

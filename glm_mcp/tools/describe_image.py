@@ -20,7 +20,7 @@ from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import add, each
-from glm_mcp.tools.sources import Opened, fetch, is_remote, opened, origin
+from glm_mcp.tools.sources import Opened, fetched_all, is_remote, opened, origin
 from glm_mcp.tools.structured import first_fence
 from glm_mcp.tools.tasks import IMAGE, instruction, language
 
@@ -110,14 +110,14 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     """A URL goes to the service as it is, unless a part of it or its size is needed here."""
     card = deps.glm.models("vision", args.model)[0]
     tiles = args.task != "ui_action"  # a click point is of the whole screen: it is never cut into parts
-    local: list[Source] = []
+    taken: list[Source] = []
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(held.sources):
-        remote = is_remote(source)
-        if remote and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
+        if is_remote(source) and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
-            local.append(await fetch(deps, source, "image") if remote else source)
+            taken.append(source)
+    local = [source async for source in fetched_all(deps, taken, "image")]
     deps.progress.say(f"preparing {local[0].name if len(local) == 1 else f'{len(local)} pictures'}")
     left_out = held.left_out
     if not as_is and (card.images != 1 or len(local) == 1):

@@ -264,10 +264,10 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
         tries += 1
         left = deps.deadline - anyio.current_time()
         try:
-            data, _, _ = await download(
+            body, _, _ = await download(
                 url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
             )
-            return data
+            return body if isinstance(body, bytes) else await in_thread(body.read)
         except (NetworkError, TimedOut, MediaTooLarge) as error:
             if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:
                 continue

@@ -20,7 +20,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.context_window import Unit, joined, labels, pack, question
 from glm_mcp.tools.map_reduce import add, combined, each
-from glm_mcp.tools.sources import Opened, fetch, is_remote, is_web_address, leaving, opened, origin
+from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
 from glm_mcp.tools.words.chinese import Lang
@@ -99,8 +99,7 @@ async def run(deps: Deps, args: ReadArgs) -> ToolResult:
 
 async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
     documents: Read = []
-    for source in held.sources:
-        local = await fetch(deps, source, "document") if is_remote(source) else source
+    async for local in fetched_all(deps, held.sources, "document"):
         deps.progress.say(f"reading {local.name}")
         with held.leaving_out(local):
             document = await read_document(

@@ -30,6 +30,7 @@ from glm_mcp.tools.base import Deps
 from glm_mcp.uploads import LARGEST, MIB
 
 DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
+DOWNLOADS_BYTES = 5 * LARGEST  # of all addresses of one call together
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
@@ -138,6 +139,20 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
     here = await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=deps.sandbox.own_host)
     check_fits(here.kind, here.size, here.name, want)
     return here
+
+
+async def fetched_all(deps: Deps, sources: Sequence[Source], want: Want) -> AsyncIterator[Source]:
+    """One after the other; each is as it is where it is no address. Raises as `fetch`, and MediaTooLarge."""
+    size = 0
+    for source in sources:
+        here = await fetch(deps, source, want) if is_remote(source) else source
+        size += here.size if here is not source else 0
+        if size > DOWNLOADS_BYTES:
+            raise MediaTooLarge(
+                f"the addresses of one call lead to more than {DOWNLOADS_BYTES // MIB:,} MB",
+                "Send them in several calls.",
+            )
+        yield here
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:

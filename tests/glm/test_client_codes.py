@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,6 +16,7 @@ from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
 from glm_mcp.glm.policy import Pace
+from glm_mcp.glm.usage import ERRORS
 from glm_mcp.simulator import Fault, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -289,3 +291,18 @@ async def test_any_body_is_an_error_of_ours(body: bytes, kind: str, status: int)
             await ask(client, model=T, within=0.9)
     assert caught.value.kind in {"upstream", "invalid_request"}
     assert caught.value.hint
+
+
+async def test_codes_of_any_number_are_counted_together_beyond_some() -> None:
+    numbers = itertools.count(9_000)
+
+    def no(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"error": {"code": str(next(numbers)), "message": "no"}})
+
+    async with client_of(transport=answering(no)) as client:
+        for _ in range(60):
+            with pytest.raises(GLMError):
+                await ask(client, model=T)
+        errors = client.usage()["models"][T]["errors"]
+    assert len(errors) == ERRORS + 1
+    assert errors["other"] == 60 - ERRORS

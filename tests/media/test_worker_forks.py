@@ -106,19 +106,20 @@ def children(pid: int) -> list[int]:
     ]
 
 
-async def spare_of(clean: int) -> int:
-    """The worker that waits for a job, once it does."""
+async def spare_after(facts: dict[str, Any]) -> int:
+    """The worker that waits for a job after that of the last job, once it does."""
     with anyio.fail_after(20):
-        while not children(clean):  # noqa: ASYNC110 - another process forks
+        while (found := children(facts["parent"])) in ([], [facts["pid"]]):  # noqa: ASYNC110 - another process forks
             await anyio.sleep(0.01)
-    (spare,) = children(clean)
+    (spare,) = found
     return spare
 
 
 async def test_after_a_job_one_worker_waits_for_the_next_and_no_job_meets_it_twice() -> None:
-    clean = (await about())["parent"]
+    facts = await about()
+    clean = facts["parent"]
     for _ in range(2):
-        spare = await spare_of(clean)
+        spare = await spare_after(facts)
         facts = await about()
         assert (facts["pid"], facts["parent"], facts["group"], facts["seen"]) == (spare, clean, spare, [])
 
@@ -127,7 +128,7 @@ async def test_a_waiting_worker_has_no_key_and_nothing_open_but_its_socket(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GLM_API_KEY", "secret-key")
-    spare = await spare_of((await about())["parent"])
+    spare = await spare_after(await about())
     assert b"secret-key" not in Path(f"/proc/{spare}/environ").read_bytes()
     with anyio.fail_after(20):
         while len(list(Path(f"/proc/{spare}/fd").iterdir())) > 4:  # noqa: ASYNC110 - it has just been forked
@@ -137,21 +138,22 @@ async def test_a_waiting_worker_has_no_key_and_nothing_open_but_its_socket(
 
 
 async def test_a_waiting_worker_that_is_killed_costs_the_next_job_nothing() -> None:
-    clean = (await about())["parent"]
-    spare = await spare_of(clean)
+    before = await about()
+    spare = await spare_after(before)
     os.kill(spare, signal.SIGKILL)
     assert await gone_soon(spare)
     facts = await about()
-    assert facts["parent"] == clean
+    assert facts["parent"] == before["parent"]
     assert facts["pid"] != spare
 
 
 async def test_beside_a_job_no_worker_waits(tmp_path: Path) -> None:
     async with hanging(tmp_path) as (worker, _, clean):
         await about()
-        await (
-            about()
-        )  # had one been forked after the job before it, it would have this one, and no other be there
+        last = (await about())["pid"]
+        with anyio.fail_after(20):
+            while last in children(clean):  # noqa: ASYNC110 - another process ends
+                await anyio.sleep(0.01)
         assert children(clean) == [worker]
 
 
@@ -159,14 +161,14 @@ async def test_a_waiting_worker_goes_with_a_killed_server() -> None:
     code = (
         "import anyio, sys; sys.path.append(sys.argv[1]); from glm_mcp.media.worker import run_job; "
         "facts, _ = anyio.run(lambda: run_job('support.worker_jobs:about', b'', {})); "
-        "print(facts['parent'], flush=True); sys.stdin.read()"
+        "print(facts['pid'], facts['parent'], flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(  # noqa: ASYNC220 - starting one is short
         [sys.executable, "-c", code, str(TESTS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as server:
         assert server.stdout
-        clean = int(await anyio.to_thread.run_sync(server.stdout.readline))
-        spare = await spare_of(clean)
+        pid, clean = map(int, (await anyio.to_thread.run_sync(server.stdout.readline)).split())
+        spare = await spare_after({"pid": pid, "parent": clean})
         server.kill()
         server.wait(timeout=60)
     assert await gone_soon(spare, clean)

@@ -289,6 +289,14 @@ def heard(connection: socket.socket) -> bytes:
         return whole
 
 
+def test_a_body_of_two_lengths_is_refused_and_what_follows_it_is_no_request(narrow: str) -> None:
+    """A proxy in front may have believed the other length."""
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    said = heard(opened(narrow, head=head, body=b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
 def test_a_body_that_does_not_get_on_is_refused(narrow: str) -> None:
     said = heard(opened(narrow, body=b"{", length=100))
     assert said.startswith(b"HTTP/1.1 408 ")

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from support.http_server import ACCEPT, served
 from support.processes import COMMAND, LIMIT_S, Stdio, environment, over_http, said, until
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES
+from glm_mcp.server.app import App
 from glm_mcp.server.front.lines import LINE_BYTES
 from glm_mcp.simulator import Simulator
 
@@ -80,8 +84,6 @@ def test_a_message_that_is_not_read_is_answered_under_its_id(
 
 
 def test_a_message_of_too_many_values_is_refused_over_http_too(sim: Simulator, tmp_path: Path) -> None:
-    import httpx
-
     body = (FIRST % VALUES).encode()
     with over_http(environment(tmp_path / "home", sim), tmp_path) as (url, _):
         answer = httpx.post(
@@ -92,6 +94,45 @@ def test_a_message_of_too_many_values_is_refused_over_http_too(sim: Simulator, t
         )
     assert answer.status_code == 413
     assert "values" in answer.json()["error"]["message"]
+
+
+NAME = "x" * 5 * MB
+LONG_NAMES = [
+    {"jsonrpc": "2.0", "id": NAME, "method": "ping"},
+    {"jsonrpc": "2.0", "id": 1, "method": NAME},
+    {"params": {"a": ["[", {}]}, "jsonrpc": "2.0", "id": NAME + '"', "method": "tools/list"},
+]
+
+
+@pytest.mark.parametrize("message", LONG_NAMES, ids=["id", "method", "behind other values"])
+def test_a_name_that_would_be_repeated_is_refused_where_it_is_long(
+    message: dict[str, Any], server: Stdio
+) -> None:
+    server.write(json.dumps(message))
+    line = server.out.next()
+    assert line is not None
+    assert "id or method has more than 1,000 characters" in line
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize("message", LONG_NAMES, ids=["id", "method", "behind other values"])
+def test_a_long_name_is_refused_over_http_too(
+    message: dict[str, Any], app_of: Callable[..., App], sim: Simulator
+) -> None:
+    with served(app_of(remote=True)) as url:
+        answer = httpx.post(f"{url}/mcp", json=message, headers=ACCEPT, timeout=LIMIT_S, trust_env=False)
+    assert answer.status_code == 413
+    assert "id or method has more than" in answer.json()["error"]["message"]
+    assert len(answer.content) < 300
+
+
+def test_progress_is_told_under_no_name_of_megabytes(server: Stdio) -> None:
+    call = server.start_call("chat", {"prompt": "hello"}, token=NAME)
+    assert not server.answer(call)["result"].get("isError")
+    assert server.heard == []
+    call = server.start_call("chat", {"prompt": "hello"}, token="x" * 1_000)
+    server.answer(call)
+    assert server.heard
 
 
 def test_a_text_of_ten_megabytes_is_counted_and_what_comes_behind_it_is_answered(server: Stdio) -> None:

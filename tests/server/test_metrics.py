@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +159,9 @@ def test_with_a_token_of_its_own_it_answers_nobody_else(app_of: Callable[..., Ap
         {"Forwarded": "for=203.0.113.9"},
         {"X-Real-IP": "127.0.0.1"},
         {"Via": "1.1 a-proxy"},
+        {"X-Forwarded-Proto": "https"},
+        {"CF-Connecting-IP": "203.0.113.9"},
+        {"X-Envoy-External-Address": "203.0.113.9"},
         {"Host": "glm.example.org"},
     ],
 )
@@ -170,6 +174,15 @@ def test_without_one_it_answers_this_machine_and_no_proxy_on_it(
         answer = httpx.get(f"{url}/metrics", headers=through, trust_env=False)
         assert answer.status_code == 403
         assert "GLM_METRICS_TOKEN" in answer.json()["error_description"]
+
+
+def test_without_one_it_answers_no_proxy_that_adds_nothing(app_of: Callable[..., App]) -> None:
+    """As nginx does where it is told nothing but the address."""
+    with served(app_of(remote=True)) as url:
+        host = url.removeprefix("http://")
+        with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=20) as peer:
+            peer.sendall(f"GET /metrics HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert b" 403 " in peer.makefile("rb").readline()
 
 
 def test_of_several_replicas_each_tells_its_own_and_whether_redis_is_there(

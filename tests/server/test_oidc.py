@@ -144,6 +144,14 @@ async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_li
     await authenticator.close()
 
 
+@pytest.mark.parametrize("subject", ["", " \n", "\ud800"])
+async def test_a_token_whose_subject_is_nobody_lets_nobody_in(subject: str, issuer: Issuing) -> None:
+    authenticator = Authenticator(Settings(**settings(issuer)))
+    no = await refused(authenticator, issuer.token(sub=subject))
+    assert (no.status, no.error) == (401, "invalid_token")
+    await authenticator.close()
+
+
 async def test_a_token_without_the_scopes_is_told_which(issuer: Issuing) -> None:
     authenticator = Authenticator(Settings(**settings(issuer, GLM_OIDC_SCOPES="glm:use glm:draw")))
     no = await refused(authenticator, issuer.token())

@@ -101,6 +101,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aiff": ("a.aiff", lambda: at(0, b"FORM\0\0\0\0AIFF")),
     "jxl": ("a.jxl", lambda: at(0, b"\xff\x0a")),
     "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
+    "hdr": ("a.hdr", lambda: at(0, b"#?RADIANCE\n")),
+    "pam": ("a.pam", lambda: at(0, b"P7\nWIDTH 4\n")),
     "dds": ("a.dds", lambda: save(Image.new("RGBA", (8, 8)), "DDS")),
     "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.connect import Connect
-from support.made_documents import docx, lines, noise, para, pdf
+from support.made_documents import docx, lines, noise, para, pdf, zipped
 from support.paths import DATA, SAMPLES
 from support.toolkit import (
     NEXT,
@@ -37,6 +37,7 @@ from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 
 pytestmark = pytest.mark.anyio
 
+SLIDES = "http://schemas.openxmlformats.org/presentationml/2006/main"
 LOCAL = "[read on this machine, no model asked"
 
 
@@ -62,6 +63,18 @@ async def test_a_document_becomes_markdown_without_any_request(
     assert text.startswith("# Contract\n\nPayment in 30 days.")
     assert LOCAL in text.splitlines()[-1]
     assert not sim.received
+
+
+async def test_a_presentation_without_slides_is_no_error(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    deck = zipped({"ppt/presentation.xml": f'<p:presentation xmlns:p="{SLIDES}"/>'})
+    (folders.cwd / "new.pptx").write_bytes(deck)
+    async with connect() as client:
+        text = await say(client, "read_document", documents="new.pptx")
+        await say(client, "read_document", documents="new.pptx", prompt="How many slides?")
+    assert text.startswith("(the presentation has no slides)")
+    assert "(the presentation has no slides)" in words(last(sim))
 
 
 async def test_pages_are_numbered_and_chosen(connect: Connect, sim: Simulator, report: Path) -> None:

@@ -37,6 +37,7 @@ def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
+    blocks += [story.remark(number) for number in story.comments if number not in story.remarked]
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     whole = one_text("docx", "\n\n".join(blocks), params.get("pages"), name, left_out.notes())

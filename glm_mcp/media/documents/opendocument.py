@@ -46,7 +46,7 @@ def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str,
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
         return with_about(whole, said), []
     chosen = choose(spec, len(slides), name, unit="slide")
-    furniture = _SlideFurniture(writer, body, styles)
+    furniture = _SlideFurniture(writer, tree, styles)
     rows = []
     for number in chosen:
         slide = slides[number - 1]
@@ -67,11 +67,19 @@ def styles_of(archive: zipfile.ZipFile, name: str) -> ET.Element:
 class _SlideFurniture:
     """What slides share: their headers and footers, and the words on the page behind them; each once."""
 
-    def __init__(self, writer: Writer, body: ET.Element, styles: ET.Element) -> None:
+    def __init__(self, writer: Writer, tree: ET.Element, styles: ET.Element) -> None:
         self._said = {
             (local(e).removesuffix("-decl"), attribute(e, "name")): " ".join((e.text or "").split())
-            for e in body.iter()
+            for e in tree.iter()
             if local(e) in ("header-decl", "footer-decl")
+        }
+        self._hidden = {
+            (attribute(style, "name"), kind)
+            for style in tree.iter()
+            if local(style) == "style"
+            for properties in style
+            for kind in ("header", "footer")
+            if attribute(properties, f"display-{kind}") == "false"
         }
         self._behind = {attribute(e, "name"): e for e in styles.iter() if local(e) == "master-page"}
         self._writer = writer
@@ -83,11 +91,15 @@ class _SlideFurniture:
             yield from self._once(f"[page {kind}: {words}]" if words else "")
         behind = self._behind.get(attribute(slide, "master-page-name"))
         shapes = ET.Element("shapes")
-        # Places to fill in have a class; the notes' page is no part of the slide.
+        # Places to fill in have a class, those at the head and the foot may be filled in for all slides; the notes' page
+        # is no part of the slide.
+        shown = {"", "header", "footer"} - {
+            kind for style, kind in self._hidden if style == attribute(slide, "style-name")
+        }
         shapes.extend(
             e
             for e in (behind if behind is not None else ())
-            if not attribute(e, "class") and local(e) != "notes"
+            if attribute(e, "class") in shown and local(e) != "notes"
         )
         words = " / ".join(" ".join(block.split()) for block in self._writer.blocks(shapes))
         yield from self._once(f"[slide master: {words}]" if words.strip() else "")

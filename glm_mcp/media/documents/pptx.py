@@ -26,7 +26,7 @@ from glm_mcp.media.documents.ooxml.package import (
     value,
     whole,
 )
-from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.word.runs import standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
@@ -39,6 +39,11 @@ def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     name, left_out = params["name"], LeftOut()
     package = Package(open_zip(file, name), name, left_out)
     slides = _slides(package)
+    if not slides and _is_empty(package):
+        empty = one_text(
+            "pptx", "(the presentation has no slides)", params.get("pages"), name, left_out.notes()
+        )
+        return with_about(empty, of_package(package)), []
     if not slides:
         raise UnsupportedMedia(
             f"{name} holds no slides that can be read", "Save it again as PPTX, or as PDF."
@@ -59,6 +64,16 @@ def _slides(package: Package) -> list[str]:
         return ordered
     named = [(int(match[1]), path) for path in package.parts() if (match := _SLIDE.fullmatch(path))]
     return [path for _, path in sorted(named)]
+
+
+def _is_empty(package: Package) -> bool:
+    """Whether it is a presentation that names no slide, such as a new one or a template of layouts."""
+    tree = package.tree(package.main("ppt/presentation.xml"))
+    return (
+        tree is not None
+        and tag(tree) == "p:presentation"
+        and next(descendants(tree, "p:sldId"), None) is None
+    )
 
 
 def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int, str, str, str]:

@@ -69,7 +69,8 @@ async def read_document(
     else:
         facts, _ = await run_here(kind.reader, source, params)
     document = _document(source, facts)
-    if source.handle is not None:  # what comes from elsewhere is no secret of this machine
+    # What comes from elsewhere is no secret of this machine.
+    if source.handle is not None and source.url is None:
         await in_thread_if(document.chars > SHORT, _refuse_secrets, source, document)
     return document
 

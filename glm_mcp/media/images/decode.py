@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.formats import KINDS, UNKNOWN
+from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, packed
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
 
-READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS"
+READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR"
 # What Pillow may try; its other readers stay closed: EPS and WMF (run programs of the system), FITS, GRIB, HDF5 and
 # BUFR (stubs), FLI and MPEG (films), and what nobody sends.
 FORMATS = (
@@ -23,6 +23,7 @@ FORMATS = (
     *("ICNS", "QOI", "PSD", "DDS", "SGI", "PCX"),
     "TGA",  # has no magic: the last to be tried
 )
+_READ = frozenset(kind.name for kind in KINDS.values() if kind.family == "image" and kind.reader)
 # Pixels a file may claim, looked at before anything is decoded.
 CAPS = {
     "JPEG": 300
@@ -102,13 +103,11 @@ def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
         try:
             image = _opened(data, kind, readers)
         except UnidentifiedImageError:
-            raise unreadable(name, "the file is damaged" if _is_image(kind) else "") from None
+            if kind in _READ:
+                raise  # damaged
+            raise unreadable(name) from None
         check_pixels(image, name)
     return image
-
-
-def _is_image(kind: str) -> bool:
-    return KINDS.get(kind, UNKNOWN).family == "image"
 
 
 def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
@@ -158,6 +157,8 @@ def orientation(image: Image.Image) -> int:
     """EXIF orientation 1 to 8 of an opened file; TIFF is turned by Pillow while it loads."""
     if image.format == "TIFF":
         return 1
+    if image.format == "AVIF":
+        image.info.pop("xmp", None)  # what turns it stands beside its pixels, and is all that viewers follow
     try:
         turn = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness means: as it is

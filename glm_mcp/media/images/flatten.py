@@ -124,7 +124,8 @@ def few_bits(bits: int) -> str:
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
-    extrema: Any = image.getextrema()
+    # Pillow finds none of sixteen bits whose upper eight come first, as microscopes and scanners write them.
+    extrema: Any = (image.convert("I") if image.mode == "I;16B" else image).getextrema()
     low, high = float(extrema[0]), float(extrema[1])
     if math.isfinite(low) and math.isfinite(high):
         return low, high

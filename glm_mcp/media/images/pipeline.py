@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound
 from glm_mcp.glm.messages import Image as Part
-from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, tiling
+from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
@@ -30,23 +30,45 @@ _MAKE = 0x010F  # of EXIF: who made the camera
 
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """`make` in a child process; a damaged file is read a second time with what is missing left grey or black."""
+    """`make` in a child process. A file that Pillow refuses goes to the other library, or is read a second time with
+    what is missing left grey or black.
+    """
     options = Options.of(params)
     data = file.read()
     try:
         return pack(make(data, options))
     except Damaged as first:
-        ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
-        try:
-            pictures = make(data, options, damaged=True)
-        except Damaged as second:
-            raise decode.unreadable(options.name, "the file is damaged") from second
-        if nothing_left(pictures):
-            raise decode.unreadable(options.name, "the file is damaged and nothing of it is left") from first
-        cut_off = any(
-            word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
-        )
-        return pack(with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED]))
+        # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
+        made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
+        return pack(made)
+
+
+def _by_other(data: bytes, options: Options) -> list[Picture] | None:
+    image = other.read(data, options.name, options.kind)
+    if image is None or options.fragment.page or options.fragment.t:
+        return None
+    notes: list[str] = []
+    return with_notes(cut(canvas_of(image, image.size, options, notes), options, notes), notes)
+
+
+def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
+    """Raises UnsupportedMedia."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
+    why = "the file is damaged"
+    try:
+        pictures = make(data, options, damaged=True)
+        if not nothing_left(pictures):
+            cut_off = any(
+                word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
+            )
+            return with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED])
+        why += " and nothing of it is left"
+    except Damaged:
+        pass
+    made = _by_other(data, options)
+    if made is None:
+        raise decode.unreadable(options.name, why) from first
+    return made
 
 
 def pack(pictures: Sequence[Picture]) -> tuple[dict[str, Any], list[bytes]]:

@@ -8,6 +8,7 @@ local resolver says if it answers, and what the proxy itself can reach is its op
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import zlib
@@ -15,17 +16,20 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
 from glm_mcp.glm.network.failures import of_proxy
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
-from glm_mcp.media.detect import detect
+from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.detect import detect, detect_file
 from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
+from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source
 from glm_mcp.text import clean
 
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 Resolver = Callable[[str, int], Sequence[str]]
 
 REDIRECTS = 5
+HELD = 4 << 20  # bytes of a download in memory
+_STEP = 1 << 20  # bytes decompressed in one turn of the event loop
 _MOVED = (301, 302, 303, 307, 308)
 _HEADERS = {
     "User-Agent": "glm-flash-mcp (+https://pypi.org/project/glm-flash-mcp/)",
@@ -53,8 +59,8 @@ async def download(
     transport: httpx.AsyncBaseTransport | None = None,
     resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
-) -> tuple[bytes, str, str]:
-    """(bytes, content type as the server claims it, final URL) of a public http(s) address.
+) -> tuple[bytes | IO[bytes], str, str]:
+    """(bytes or, for many, a file; content type as the server claims it; final URL) of a public http(s) address.
 
     `max_bytes` counts after decompression; `timeout_s` is for all of it. `own_host`: "host:port" of the configured
     endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
@@ -91,24 +97,31 @@ async def fetched(
     max_bytes: int,
     timeout_s: float,
     own_host: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
 ) -> Source:
     """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
 
     Raises what `download` raises, and UnsupportedMedia for an empty answer.
     """
-    if source.url is None or source.data is not None:
+    if source.url is None or source.data is not None or source.handle is not None:
         return source
-    data, _, _ = await download(
+    body, _, _ = await download(
         source.url,
         max_bytes=max_bytes,
         timeout_s=timeout_s,
         own_host=own_host,
+        transport=transport,
+        resolver=resolver,
         proxies=proxies,
     )
-    if not data:
+    if not body:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
-    return replace(source, kind=detect(data, source.name), size=len(data), data=data)
+    if isinstance(body, bytes):
+        return replace(source, kind=detect(body, source.name), size=len(body), data=body)
+    kind = await in_thread(detect_file, body, source.name)
+    return replace(source, kind=kind, size=os.fstat(body.fileno()).st_size, handle=body)
 
 
 async def _fetch(
@@ -117,8 +130,8 @@ async def _fetch(
     transport: httpx.AsyncBaseTransport | None,
     resolver: Resolver,
     proxies: Mapping[str, str] | None,
-) -> tuple[bytes, str] | str:
-    """One hop: (bytes, content type), or where it redirects."""
+) -> tuple[bytes | IO[bytes], str] | str:
+    """One hop: (body, content type), or where it redirects."""
     import httpx
 
     proxy = proxy_for(str(url), proxies)
@@ -217,29 +230,56 @@ def _too_large(url: PublicURL, max_bytes: int) -> MediaTooLarge:
     )
 
 
-async def _read(chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL) -> bytes:
-    """The body, decompressed step by step, so that no step can make more than one byte above the limit."""
-    if coding in ("", "identity"):
-        decoder = None
-    elif coding in ("gzip", "x-gzip", "deflate"):
-        decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
-    else:
+async def _read(
+    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL
+) -> bytes | IO[bytes]:
+    """The body: what is large in a file, as many calls may hold theirs at once."""
+    if coding in ("gzip", "x-gzip", "deflate"):
+        chunks = _inflated(chunks, url)
+    elif coding not in ("", "identity"):
         raise UnsupportedMedia(
             f"{show(str(url))} comes in the compression '{coding[:20]}', which was not asked for", _ELSE
         )
-    body = bytearray()
+    body, file, size = bytearray(), None, 0
     async for chunk in chunks:
-        try:
-            body += chunk if decoder is None else decoder.decompress(chunk, max_bytes + 1 - len(body))
-        except zlib.error as error:
-            raise NetworkError(f"{show(str(url))} sent damaged data", "Call again.") from error
-        if len(body) > max_bytes:
+        body += chunk
+        size += len(chunk)
+        if size > max_bytes:
             raise _too_large(url, max_bytes)
-        if decoder is not None and decoder.eof:
-            break  # what follows would only be held in memory
-    if decoder is not None and not decoder.eof:
-        raise NetworkError(f"{show(str(url))} broke off before its end", "Call again.")
-    return bytes(body)
+        if len(body) > HELD:
+            file = await in_thread(_moved, body, file)
+    return await in_thread(_moved, body, file) if file else bytes(body)
+
+
+async def _inflated(chunks: AsyncIterator[bytes], url: PublicURL) -> AsyncIterator[bytes]:
+    """Decompressed step by step: a little of it may stand for much."""
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    async for chunk in chunks:
+        rest, full = chunk, True
+        while (rest or full) and not decoder.eof:
+            try:
+                piece = decoder.decompress(rest, _STEP)
+            except zlib.error as error:
+                raise NetworkError(f"{show(str(url))} sent damaged data", "Call again.") from error
+            rest, full = decoder.unconsumed_tail, len(piece) == _STEP
+            yield piece
+            await anyio.lowlevel.checkpoint()
+        if decoder.eof:
+            return  # what follows would only be held in memory
+    raise NetworkError(f"{show(str(url))} broke off before its end", "Call again.")
+
+
+def _moved(body: bytearray, file: IO[bytes] | None) -> IO[bytes]:
+    """The bytes at the end of a file, which stands at its start then; none of them is left."""
+    file = file or file_of(b"")
+    try:
+        file.seek(0, os.SEEK_END)
+        file.write(body)
+        file.seek(0)
+    except OSError as error:
+        raise no_room(error) from error
+    body.clear()
+    return file
 
 
 def _why(error: Exception) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
+from glm_mcp.glm.json_shape import MESSAGE_VALUES, NAME_BYTES, Shape
 
 LINE_BYTES = 32 * 1024 * 1024  # of one message, as over HTTP: a picture as base64 among the arguments
 TOO_MANY = f"of more than {MESSAGE_VALUES:,} values, or millions of escaped letters; send less at once"
+LONG_NAME = f"whose id or method has more than {NAME_BYTES:,} characters"
 _END = 300  # bytes at the start and the end of a message that is not read, in one of which its id stands
 _ID_FIRST = re.compile(rb'\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")\s*,')
 _ID_LAST = re.compile(
@@ -57,7 +58,9 @@ class Lines:
     def _unreadable(self) -> str:
         if self._size > LINE_BYTES:
             return f"longer than {LINE_BYTES >> 20} MB; give the path of a file instead of its contents"
-        return TOO_MANY if self._shape.too_many else ""
+        if self._shape.too_many:
+            return TOO_MANY
+        return LONG_NAME if self._shape.long_name else ""
 
     def _line(self) -> str:
         line, why = self._begun, self._unreadable()

@@ -136,6 +136,9 @@ class _Reading(h11.Connection):
             if self._pieces > PIECES and self._bytes < self._pieces * PIECE_BYTES:
                 raise h11.RemoteProtocolError("a body in crumbs")
         elif isinstance(event, h11.Request):
+            # Of two lengths a proxy in front may believe the other one, and what is left begins a request of nobody's.
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
+                raise h11.RemoteProtocolError("two lengths")
             self._pieces = self._bytes = 0
         return event
 

@@ -13,7 +13,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
-from glm_mcp.server.front.lines import TOO_MANY
+from glm_mcp.server.front.lines import LONG_NAME, TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
 from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
@@ -121,8 +121,8 @@ class Endpoint:
                 return None
             pieces.append(message.get("body", b""))
             shape.feed(pieces[-1])
-            if shape.too_many:
-                return _too_many()
+            if shape.too_many or shape.long_name:
+                return _unread(TOO_MANY if shape.too_many else LONG_NAME)
             size += len(pieces[-1])
             more = message.get("more_body", False)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -174,7 +174,7 @@ def _unknown_session() -> Answer:
     return refusal(404, "unknown_session", said)
 
 
-def _too_many() -> Answer:
+def _unread(why: str) -> Answer:
     return Answer(
-        413, {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": f"a message {TOO_MANY}"}}
+        413, {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": f"a message {why}"}}
     )

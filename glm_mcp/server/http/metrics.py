@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
     from starlette.types import Receive, Scope, Send
 
-_PROXY = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
+# What the headers that proxies add begin with.
+_PROXY = (
+    *(
+        b"forwarded",
+        b"via",
+        b"x-forwarded",
+        b"x-real-ip",
+        b"x-original",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+    ),
+    *(b"x-envoy", b"cf-", b"true-client-ip", b"fly-", b"x-amzn", b"x-cloud-trace", b"x-azure"),
+)
 
 
 class Metrics:
@@ -74,14 +86,17 @@ class Metrics:
 
 
 def _of_this_machine(scope: Scope) -> bool:
-    """Whether the request comes from it, and not through a proxy on it: one shows in its headers, or in the Host."""
+    """Whether the request comes from it, and not through a proxy on it: one shows in its headers, in the Host, or by
+    HTTP/1.0, which nginx speaks where it is told nothing.
+    """
     headers = dict(scope["headers"])
     peer = scope["client"][0] if scope.get("client") else ""
     try:
         near = ipaddress.ip_address(peer).is_loopback
     except ValueError:
         near = False
-    return near and is_loopback(headers.get(b"host", b"").decode("latin-1")) and not _PROXY & headers.keys()
+    proxied = scope.get("http_version") == "1.0" or any(name.startswith(_PROXY) for name in headers)
+    return near and not proxied and is_loopback(headers.get(b"host", b"").decode("latin-1"))
 
 
 class _Collector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from email.message import EmailMessage
 from typing import Any
@@ -43,6 +44,53 @@ def test_an_outlook_message_is_read_with_the_mail_attached_to_it_and_names_its_f
         "Attachments:\n\n- 报告.pdf (5,000 bytes)\n- Invoice (a mail)\n\n[attached mail: Invoice]\n\n"
         "Subject: Invoice  \nDate: 2026-01-05 10:00:00 UTC  \n\nIt is overdue."
     )
+
+
+def fixed(*rows: tuple[int, bytes], head: int = 32) -> dict[str, bytes]:
+    """Properties of eight bytes and less."""
+    written = b"".join(struct.pack("<HHI", 0x40, number, 2) + value.ljust(8, b"\0") for number, value in rows)
+    return {"__properties_version1.0": bytes(head) + written}
+
+
+def receiver(role: int, name: str, address: str) -> dict[str, bytes]:
+    return {**fixed((0x0C15, bytes([role])), head=8), **text("3001", name), **text("39FE", address)}
+
+
+def test_an_outlook_message_names_the_addresses_of_those_it_went_to() -> None:
+    tree = message(
+        {
+            **text("0E04", "Bob; Cy"),
+            **text("0E03", "Distant colleagues"),
+            "__recip_version1.0_#00000000": receiver(1, "Bob", "bob@b.example"),
+            "__recip_version1.0_#00000001": receiver(1, "'cy@c.example'", "cy@c.example"),
+            "__recip_version1.0_#00000002": receiver(2, "Distant colleagues", ""),
+        }
+    )
+    assert msg(tree).startswith("To: Bob <bob@b.example>; cy@c.example  \nCc: Distant colleagues  \n")
+
+
+def test_an_outlook_contact_appointment_and_task_say_what_they_are_for() -> None:
+    names = b"".join(
+        struct.pack("<IHH", name, 0, index)
+        for index, name in enumerate((0x8083, 0x8208, 0x820D, 0x8105, 0x8102))
+    )
+    named = {"__nameid_version1.0": {"__substg1.0_00030102": names}}
+    start = struct.pack("<Q", 134_120_808_000_000_000)
+    contact = {
+        **fixed(),
+        **text("3A1C", "+86 10 1234"),
+        **text("8000", "ann@a.example"),
+        **text("8001", "a hall"),
+    }
+    assert msg({**named, **text("001A", "IPM.Contact"), **contact}) == (
+        "Phone (mobile): +86 10 1234  \nE-mail: ann@a.example  "
+    )
+    meeting = {**fixed((0x8002, start)), **text("8001", "Room 5")}
+    assert msg({**named, **text("001A", "IPM.Schedule.Meeting.Request"), **meeting}) == (
+        "Start: 2026-01-05 10:00:00 UTC  \nPlace: Room 5  "
+    )
+    task = fixed((0x8003, start), (0x8004, struct.pack("<d", 0.25)))
+    assert msg({**named, **text("001A", "IPM.Task"), **task}) == "Due: 2026-01-05 10:00:00 UTC  \nDone: 25%  "
 
 
 def test_an_outlook_message_in_html_or_in_packed_rtf_is_read_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -71,6 +72,35 @@ def test_an_open_document_without_contents_is_damaged(parts: dict[str, str]) -> 
         text(zipped({"mimetype": "application/vnd.oasis.opendocument.text", **parts}))
 
 
+def test_a_drawing_and_a_stand_in_for_a_picture_are_chapters_of_an_epub_and_a_picture_alone_is_told() -> None:
+    parts = unpacked(epub({"a": "<p>start</p>"}, ["drawn", "shown", "bare", "a"]))
+    items = (
+        '<item id="drawn" href="d.svg" media-type="image/svg+xml"/>'
+        '<item id="shown" href="p.png" media-type="image/png" fallback="other"/>'
+        '<item id="other" href="p.txt" media-type="text/plain" fallback="a"/>'
+        '<item id="bare" href="q.png" media-type="image/png"/>'
+    )
+    parts["OPS/book.opf"] = parts["OPS/book.opf"].replace(b"<manifest>", b"<manifest>" + items.encode())
+    parts["OPS/d.svg"] = (
+        b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text>The lake</text></svg>'
+    )
+    facts, _ = document_job(io.BytesIO(zipped(parts)), {"name": "file"})
+    assert [row[2] for row in facts["pages"]] == [
+        "[drawing: The lake]\n\n[title: A Book]",
+        "start",
+        "",
+        "start",
+    ]
+    assert facts["notes"] == [
+        "left out, chapters that are pictures or of another kind without a text: chapter 3"
+    ]
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def test_what_is_no_chapter_is_passed_over_in_an_epub() -> None:
     book = epub({"a": "<p>start</p>", "b": "<p>end</p>"}, ["cover", "a", "b"])
     assert [row[2] for row in pages(book)] == ["start\n\n[title: A Book]", "end"]
@@ -78,8 +108,6 @@ def test_what_is_no_chapter_is_passed_over_in_an_epub() -> None:
 
 def test_an_epub_under_copy_protection_is_refused_as_such() -> None:
     out = io.BytesIO(epub({"a": "<p>x</p>"}, ["a"]))
-    import zipfile
-
     with zipfile.ZipFile(out, "a") as archive:
         archive.writestr("META-INF/rights.xml", "<rights/>")
     with pytest.raises(InvalidRequest, match="file is copy-protected"):

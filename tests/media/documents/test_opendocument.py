@@ -139,6 +139,17 @@ def test_the_footer_and_the_words_behind_slides_are_told_once() -> None:
     ]
 
 
+def test_a_footer_that_is_written_behind_slides_is_told_where_it_shows() -> None:
+    frame = (
+        '<draw:frame presentation:class="{}"><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>'
+    )
+    master = f'<style:master-page style:name="M">{frame.format("footer", "Confidential")}{frame.format("page-number", "7")}</style:master-page>'
+    off = '<style:style style:name="off"><style:drawing-page-properties presentation:display-footer="false"/></style:style>'
+    slide = '<draw:page draw:master-page-name="M" draw:style-name="{}"/>'
+    facts = read(file(off + slide.format("off") + slide.format("on"), "presentation", master))
+    assert [row[2] for row in facts["pages"]] == ["", "[slide master: Confidential]"]
+
+
 def test_a_workbook_that_is_one_xml_file_shows_its_cells() -> None:
     cell = '<table:table-cell office:value-type="percentage" office:value="0.256"><text:p>25.6%</text:p></table:table-cell>'
     facts = read(

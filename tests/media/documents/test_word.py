@@ -139,6 +139,47 @@ def test_a_picture_in_a_docx_is_named_by_its_alternative_text() -> None:
     assert text(docx(body, more)) == "[picture: the logo]\n\n[picture]"
 
 
+PICTURED = (
+    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+    'xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture" '
+    'xmlns:wpg="http://schemas.microsoft.com/office/word/2010/wordprocessingGroup" '
+    'xmlns:wne="http://schemas.microsoft.com/office/word/2006/wordml"'
+)
+
+
+def drawn(within: str, alt: str = "") -> str:
+    return (
+        f'<w:p><w:r><w:drawing><wp:inline {PICTURED}><wp:docPr id="1" name="a" descr="{alt}"/><a:graphic>'
+        f"<a:graphicData>{within}</a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
+    )
+
+
+def test_a_picture_in_a_docx_is_named_by_what_its_writer_said_not_by_its_file() -> None:
+    named = '<pic:pic><pic:nvPicPr><pic:cNvPr id="2" name="p" descr="{}"/></pic:nvPicPr></pic:pic>'
+    assert text(docx(drawn(named.format("IMG_1.jpg"), "The moon"))) == "[picture: The moon]"
+    assert text(docx(drawn(named.format("IMG_1.jpg")))) == "[picture: IMG_1.jpg]"
+    group = f"<wpg:wgp>{named.format('Sun')}{named.format('Moon')}</wpg:wgp>"
+    assert text(docx(drawn(group, "Sky"))) == "[picture: Sun][picture: Moon][drawing: Sky]"
+
+
+def test_a_text_box_of_the_first_form_of_drawings_is_read() -> None:
+    box = f"<wp:txbx><wne:txbxContent>{para('in the box')}</wne:txbxContent></wp:txbx>"
+    assert text(docx(drawn(box))) == "in the box"
+
+
+def test_a_comment_on_what_was_deleted_is_read_at_the_end() -> None:
+    comments = "".join(
+        f'<w:comment w:id="{n}" w:author="Ann">{para(words)}</w:comment>'
+        for n, words in ((1, "on what stays"), (2, "on what went"))
+    )
+    mark = '<w:r><w:commentReference w:id="{}"/></w:r>'
+    body = f"<w:p>{r('Kept')}{mark.format(1)}<w:del>{mark.format(2)}</w:del></w:p>{para('Last')}"
+    assert text(docx(body, {"word/comments.xml": f"<w:comments {W}>{comments}</w:comments>"})) == (
+        "Kept [comment, Ann: on what stays]\n\nLast\n\n[comment, Ann: on what went]"
+    )
+
+
 def test_a_page_number_alone_is_no_page_header() -> None:
     more = {
         "word/footer1.xml": f"<w:ftr {W}>{para('7')}</w:ftr>",

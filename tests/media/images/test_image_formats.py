@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PIL import Image, ImageCms
@@ -148,13 +148,14 @@ async def test_what_is_transparent_becomes_white_and_black_on_it_stays_legible(
     assert near(got.pixel(wide * 3 // 4, high // 2), (255, 255, 255))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+@pytest.mark.parametrize(
+    ("kind", "order"), [("PNG", "little"), ("TIFF", "little"), ("TIFF", "big"), ("PPM", "little")]
+)
 async def test_sixteen_bits_are_scaled_so_that_middle_gray_stays_middle_gray(
-    connect: Connect, sim: Simulator, folders: Folders, kind: str
+    connect: Connect, sim: Simulator, folders: Folders, kind: str, order: Literal["little", "big"]
 ) -> None:
-    ramp = Image.frombytes(
-        "I;16", (256, 32), b"".join((v * 257).to_bytes(2, "little") for v in range(256)) * 32
-    )
+    values = b"".join((v * 257).to_bytes(2, order) for v in range(256)) * 32
+    ramp = Image.frombytes("I;16" if order == "little" else "I;16B", (256, 32), values)
     put(folders.cwd / "ramp.x", save(ramp, kind))
     async with connect() as client:
         await say(client, "describe_image", images="ramp.x")

@@ -6,11 +6,12 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 
 import anyio
 import pytest
 from PIL import Image
-from support.pictures import corners, exif, photo, save, seen, shown, source
+from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.images import decode, metadata
@@ -55,6 +56,130 @@ RARE: dict[str, Callable[[], bytes]] = {
     "a.qoi": lambda: save(corners(), "QOI"),
     "a.tga": lambda: save(corners(), "TGA"),
 }
+
+
+def runs_over_rows() -> bytes:
+    """A Targa picture whose runs of equal pixels go on from one row to the next."""
+    image = Image.new("RGB", (60, 40), RED)
+    image.paste(GREEN, (0, 10, 60, 40))
+    raw = b"".join(image.getchannel(band).tobytes() for band in "BGR")
+    pixels = [raw[at::2400] for at in range(2400)]
+    packed = b""
+    while pixels:
+        count = next((n for n, pixel in enumerate(pixels[:128]) if pixel != pixels[0]), min(128, len(pixels)))
+        packed += bytes([0x80 | count - 1]) + pixels[0]
+        del pixels[:count]
+    return struct.pack("<3B5x4H2B", 0, 0, 10, 0, 0, 60, 40, 24, 0x20) + packed
+
+
+def light(image: Image.Image) -> list[float]:
+    """The light that each value of the picture stands for, from 0 to 1, pixel by pixel."""
+    return [(value / 255) ** 2.2 for value in image.tobytes()]
+
+
+def of_floats() -> bytes:
+    """A TIFF of three floating numbers a pixel."""
+    values = struct.pack("<7200f", *(value / 255 for value in corners().tobytes()))
+    tags = [(256, 4, 1, 60), (257, 4, 1, 40), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 20)]
+    tags += [(277, 3, 1, 3), (278, 4, 1, 40), (279, 4, 1, len(values)), (339, 3, 3, 14)]
+    head = b"II*\0" + struct.pack("<I6H", 20 + len(values), 32, 32, 32, 3, 3, 3)
+    return (
+        head
+        + values
+        + struct.pack("<H", 10)
+        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        + bytes(4)
+    )
+
+
+def bitmap_of_four_bits() -> bytes:
+    """A BMP of sixteen bits a pixel, four each for transparency, red, green and blue."""
+    masks = struct.pack("<4I", 0xF00, 0xF0, 0xF, 0xF000)
+    head = struct.pack("<IiiHHIIiiII", 56, 60, -40, 1, 16, 3, 4800, 0, 0, 0, 0) + masks
+    raw = corners().tobytes()
+    pixels = (
+        0xF000 | r >> 4 << 8 | g >> 4 << 4 | b >> 4
+        for r, g, b in zip(raw[::3], raw[1::3], raw[2::3], strict=True)
+    )
+    return b"BM" + struct.pack("<I4xI", 4870, 70) + head + struct.pack("<2400H", *pixels)
+
+
+def radiance() -> bytes:
+    raw = bytes(min(255, round(256 * value)) for value in light(corners()))
+    pixels = b"".join(raw[at : at + 3] + b"\x80" for at in range(0, len(raw), 3))
+    return b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 40 +X 60\n" + pixels
+
+
+def open_exr() -> bytes:
+    av = pytest.importorskip("av")
+    frame = av.VideoFrame(60, 40, "gbrpf32le")
+    values = light(corners())
+    for plane, band in zip(frame.planes, (1, 2, 0), strict=True):
+        rows = (values[band::3][60 * y : 60 * y + 60] for y in range(40))
+        plane.update(b"".join(struct.pack("<60f", *row).ljust(plane.line_size, b"\0") for row in rows))
+    frame.pts = 0
+    encoder = av.CodecContext.create("exr", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, "gbrpf32le", Fraction(1, 25)
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def avif_as_first_written() -> bytes:
+    """An AVIF with transparency that has two lists of properties where one is allowed, as an early encoder wrote it."""
+    clear = corners().convert("RGBA")
+    clear.putpixel((30, 20), (0, 0, 0, 128))
+    data = bytearray(save(clear, "AVIF", quality=95))
+    more = struct.pack(">I4s8x", 16, b"ipma")
+    end = data.index(b"ipma") - 4
+    end += int.from_bytes(data[end : end + 4], "big")
+    first = (
+        data.index(b"iloc") + 4 + 8
+    )  # behind its version, the sizes of its numbers, and how many there are
+    for at in (data.index(b"meta") - 4, data.index(b"iprp") - 4, first + 6, first + 14 + 6):
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(more)).to_bytes(4, "big")
+    return bytes(data[:end] + more + data[end:])
+
+
+OTHERS: dict[str, Callable[[], bytes]] = {
+    "floats.tif": of_floats,
+    "four bits.bmp": bitmap_of_four_bits,
+    "light.hdr": radiance,
+    "light.exr": open_exr,
+    "old.avif": avif_as_first_written,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(name: str) -> None:
+    pytest.importorskip("av")
+    data = OTHERS[name]()
+    with pytest.raises(decode.Damaged):
+        decode.open_lazily(data, name).load()
+    picture = await one(data, name)
+    assert (picture.original, seen(shown(picture)), picture.notes) == ((60, 40), "RGBY", ())
+
+
+async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
+    note = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF></x:xmpmeta>'
+    )
+    picture = await one(save(corners(), "AVIF", quality=95, xmp=note.encode()), "a.avif")
+    assert seen(shown(picture)) == "RGBY"
+    turned = await one(save(corners(), "AVIF", quality=95, exif=exif(3)), "a.avif")
+    assert seen(shown(turned)) == "YBGR"
+
+
+async def test_a_targa_whose_runs_go_on_from_row_to_row_is_whole() -> None:
+    pytest.importorskip("av")
+    picture = await one(runs_over_rows(), "a.tga")
+    image = shown(picture).convert("RGB")
+    assert [image.getpixel(place) for place in ((0, 0), (59, 9), (0, 10), (59, 39))] == [
+        RED,
+        RED,
+        GREEN,
+        GREEN,
+    ]
+    assert picture.notes == ()
 
 
 @pytest.mark.parametrize("name", RARE)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from support.proxies import local_proxy
@@ -34,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 async def get(
     server: Server, path: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10
-) -> tuple[bytes, str, str]:
+) -> tuple[bytes | IO[bytes], str, str]:
     with anyio.fail_after(20):
         return await download(
             f"http://{server.host}/{path}",
@@ -180,7 +184,7 @@ async def fetch(
     *,
     own_host: str | None = None,
     proxy: str = "",
-) -> tuple[bytes, str, str]:
+) -> tuple[bytes | IO[bytes], str, str]:
     with anyio.fail_after(10):
         return await download(
             url,
@@ -343,7 +347,7 @@ async def test_a_proxy_that_fails_a_download_is_named(kind: str, says: str) -> N
     assert "Canary" not in str(caught.value)
 
 
-async def through(proxies: dict[str, str]) -> tuple[bytes, str, str]:
+async def through(proxies: dict[str, str]) -> tuple[bytes | IO[bytes], str, str]:
     with anyio.fail_after(20):
         return await download(
             "http://cdn.example.com/a.png", max_bytes=1000, timeout_s=15, resolver=names(), proxies=proxies
@@ -353,6 +357,40 @@ async def through(proxies: dict[str, str]) -> tuple[bytes, str, str]:
 async def test_a_name_that_idna_does_not_allow_is_no_address() -> None:
     with pytest.raises(ForbiddenURL):
         await fetch("http://xn--/", Recorder(), names())
+
+
+# What is large
+
+
+async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_have_their_turn() -> None:
+    whole = b"%PDF-1.4\n" + bytes(100_000_000)
+    packed = httpx.Response(
+        200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(gzip.compress(whole, 1))
+    )
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as group:
+            group.start_soon(others)
+            source = Source("a.pdf", UNKNOWN, 0, url="http://cdn.example.com/a.pdf")
+            here = await fetched(
+                source, max_bytes=200_000_000, timeout_s=50, resolver=names(cdn_example_com=[PUBLIC]), proxies={},
+                transport=httpx.MockTransport(lambda _: packed),
+            )  # fmt: skip
+            group.cancel_scope.cancel()
+    assert (here.data, here.kind.name, here.size) == (None, "pdf", len(whole))
+    assert here.read() == whole
+    assert turns > 90, "it was unpacked in one go"
+    assert here.handle
+    held = weakref.ref(here.handle)
+    del here
+    assert held() is None, "its file is closed with it"
 
 
 # TLS
@@ -372,7 +410,7 @@ async def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(
     trusted = ssl.create_default_context(cafile=str(certificate))
     known = names(files_example_com=["127.0.0.1"], other_example_com=["127.0.0.1"])
 
-    async def over(name: str, trust: ssl.SSLContext) -> bytes:
+    async def over(name: str, trust: ssl.SSLContext) -> bytes | IO[bytes]:
         host = f"{name}:{server.port}"
         with anyio.fail_after(10):
             data, _, _ = await download(

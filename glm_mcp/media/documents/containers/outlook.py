@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra, UnsupportedMedia
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.containers.outlook_items import fields_of
 from glm_mcp.media.documents.eml import Mail
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
@@ -19,7 +20,9 @@ _DEPTH = 5  # mails within mails
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER, _SENDER_MAIL, _SENDER_SMTP, _TO, _CC, _BCC = "0C1A", "0C1F", "5D01", "0E04", "0E03", "0E02"
 _LONG_NAME, _SHORT_NAME, _DATA, _MIME, _TITLE = "3707", "3704", "3701", "370E", "3001"
-_SENT, _DELIVERED = 0x0039, 0x0E06
+_CLASS, _SMTP, _ADDRESS = "001A", "39FE", "3003"
+_SENT, _DELIVERED, _ROLE = 0x0039, 0x0E06, 0x0C15
+_RECEIVERS = 500  # of one mail whose addresses are looked up; the names of all stand in the mail itself
 _CODE_PAGES = (0x3FFD, 0x3FDE)  # of its texts, of its HTML
 _EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
 _LZFU = (
@@ -100,23 +103,31 @@ class _Message:
         sender = self._text(_SENDER)
         both = f"{sender} <{address}>" if "@" in address and address != sender else sender or address
         values = [("Subject", self._text(_SUBJECT)), ("From", both)]
+        receivers = self._receivers()
         values += [
-            ("To", self._text(_TO)),
-            ("Cc", self._text(_CC)),
-            ("Bcc", self._text(_BCC)),
-            ("Date", self._date()),
+            (title, receivers.get(role) or self._text(number))
+            for role, title, number in ((1, "To", _TO), (2, "Cc", _CC), (3, "Bcc", _BCC))
         ]
+        values.append(("Date", _moment(self._fixed.get(_SENT) or self._fixed.get(_DELIVERED) or b"")))
+        where = ["__nameid_version1.0", "__substg1.0_00030102"]  # one for all messages of the file
+        names = bytes(self._container.openstream(where).read()) if self._container.exists(where) else b""
+        values += fields_of(self._text(_CLASS), names, self._text, self._fixed, _moment)
         return [(title, " ".join(value.split())) for title, value in values]
 
-    def _date(self) -> str:
-        raw = self._fixed.get(_SENT) or self._fixed.get(_DELIVERED)
-        if not raw:
-            return ""
-        try:
-            moment = _EPOCH + dt.timedelta(microseconds=struct.unpack("<Q", raw)[0] // 10)
-        except OverflowError:
-            return ""
-        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    def _receivers(self) -> dict[int, str]:
+        """Role (1 to, 2 cc, 3 bcc) to names with their addresses; a role where no address is known is left out."""
+        storages = self._storages("__recip_version1.0_#")
+        people: dict[int, list[str]] = {}
+        known: set[int] = set()
+        for storage in storages if len(storages) <= _RECEIVERS else ():
+            role = _fixed(self._stream(storage, "__properties_version1.0")[8:]).get(_ROLE, b"")[:1]
+            address = self._text(_SMTP, storage) or self._text(_ADDRESS, storage)
+            name = self._text(_TITLE, storage).strip("' ")
+            is_known = "@" in address
+            known |= set(role) if is_known else set()
+            both = f"{name} <{address}>" if is_known and name and name != address else name or address
+            people.setdefault(role[0] if role else 1, []).append(both)
+        return {role: "; ".join(names) for role, names in people.items() if role in known}
 
     def _body(self) -> str:
         plain = self._text(_BODY).strip()
@@ -149,6 +160,15 @@ class _Message:
         if data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
             shown = decode(data[:_TEXT], self._name).text.strip()
             mail.within.append(f"[attached: {name or 'unnamed'}]\n\n{shown}")
+
+
+def _moment(raw: bytes) -> str:
+    """A property that is a time; "" where there is none or it is beyond the calendar."""
+    try:
+        moment = _EPOCH + dt.timedelta(microseconds=struct.unpack("<Q", raw)[0] // 10)
+    except (struct.error, OverflowError):
+        return ""
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _fixed(table: bytes) -> dict[int, bytes]:

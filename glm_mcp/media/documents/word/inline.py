@@ -45,11 +45,17 @@ class Story:
     footnotes: dict[tuple[str, str], tuple[str, ET.Element]]  # kind and number to part and element
     comments: dict[str, tuple[str, str]]  # number to author and text
     cited: list[tuple[str, str]] = field(default_factory=list)  # footnotes in the order of their marks
+    remarked: set[str] = field(default_factory=set)  # comments whose mark was met
     paragraphs: int = 0
     place: str = ""
 
     def leave_out(self, what: str) -> None:
         self.package.left_out.add(what, self.place)
+
+    def remark(self, number: str) -> str:
+        self.remarked.add(number)
+        author, text = self.comments[number]
+        return f"[comment{f', {author}' if author else ''}: {text}]"
 
 
 @dataclass(slots=True)
@@ -182,8 +188,7 @@ class Inline:
         if number not in self._story.comments:
             self._story.leave_out("comments that the file does not hold")
             return
-        author, text = self._story.comments[number]
-        self.pieces.append((f" [comment{f', {author}' if author else ''}: {text}]", Look()))
+        self.pieces.append((f" {self._story.remark(number)}", Look()))
 
     # ── Drawings ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -191,22 +196,25 @@ class Inline:
         alt = " ".join(next((_alt(e) for e in descendants(node, "wp:docPr")), "").split())
         before = len(self.pieces)
         self._read_drawn(node, look, alt)
-        if alt and not any(text.startswith("[picture") for text, _ in self.pieces[before:]):
+        if alt and not any(alt in text for text, _ in self.pieces[before:]):
             self._write(f"[drawing: {alt}]", look)
 
     def _read_drawn(self, node: ET.Element, look: Look, alt: str = "") -> None:
         for part in node:
             match tag(part):
-                case "w:txbxContent":
+                case "w:txbxContent" | "w14:txbxContent":
                     self.anchored += self._blocks_of(part)
+                case (
+                    "wpg:wgp" | "wpg:grpSp" | "wpc:wpc"
+                ):  # what is said of a group is said of none of its pictures
+                    self._read_drawn(part, look)
                 case "mc:AlternateContent":
                     self._alternatives(part, look)
                 case "w:drawing" | "w:pict" | "w:object":
                     self._drawing(part, look)
                 case "pic:pic":
-                    self._picture(
-                        part, next(map(_alt, descendants(part, "pic:cNvPr")), "") or alt, "a:blip", look
-                    )
+                    own = next(map(_alt, descendants(part, "pic:cNvPr")), "")  # often the name of its file
+                    self._picture(part, alt or own, "a:blip", look)
                 case "v:imagedata":
                     self._picture(part, attribute(part, "title") or alt, "v:imagedata", look)
                 case "v:shape" | "v:rect" | "v:roundrect" | "v:group" | "v:oval":

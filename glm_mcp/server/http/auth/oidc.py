@@ -75,6 +75,7 @@ class Issuer:
                     raise
                 await self._fetch(anew=True)  # the one key may be another by now
                 claims = self._claims(token, await self._key(header))
+            owner = owner_of("oidc", self.url, subject := _subject(claims))
         except jwt.ExpiredSignatureError:
             raise self._invalid("the token has expired") from None
         except jwt.InvalidAudienceError:
@@ -88,10 +89,9 @@ class Issuer:
             raise self._challenge.refused(
                 403, "insufficient_scope", f"the token lacks the scope {' '.join(missing)}"
             )
-        subject = str(claims["sub"])
         named = claims.get(self._name_claim)
         name = one_line(named if isinstance(named, str) and named.strip() else subject)[:NAME_CHARS]
-        return replace(rights, name=name, owner=owner_of("oidc", self.url, subject))
+        return replace(rights, name=name, owner=owner)
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         """Raises errors of jwt."""
@@ -197,6 +197,14 @@ def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS}
     )
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    """Raises ValueError for one that stands for nobody: who has it would have the files of all others."""
+    subject = str(claims["sub"])
+    if not subject.strip():
+        raise ValueError("no subject")
+    return subject
 
 
 def _scopes(claims: Mapping[str, Any]) -> set[str]:
