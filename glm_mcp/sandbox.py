@@ -26,7 +26,7 @@ from typing import IO, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, fold, is_guarded, is_secret
+from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, closed, fold, is_guarded, is_secret
 from glm_mcp.uploads import not_here
 
 HEAD = 16_384  # bytes shown to `suited`
@@ -149,9 +149,8 @@ class Sandbox:
         try:
             before = place.path.stat()
             _check_kind(before, path)
-            descriptor = os.open(
-                place.path, READING | NO_LINK
-            )  # a pipe or a link may have been put there since
+            # A pipe or a link may have been put there since.
+            descriptor = os.open(place.path, READING | NO_LINK)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"there is no file {path}", "Check the path.") from error
         except PermissionError as error:
@@ -186,7 +185,7 @@ class Sandbox:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
         head = file.read(HEAD)
         if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
-            raise _closed(path, now, ", or add this very file to GLM_ALLOWED_DIRS")
+            raise closed(path, now, ", or add this very file to GLM_ALLOWED_DIRS")
         if place.hidden and not suited(head):
             raise ForbiddenPath(
                 f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
@@ -244,7 +243,7 @@ class Sandbox:
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
             raise self.outside(path, asked)
         if self._secret(asked, resolved):
-            raise _closed(path, resolved)
+            raise closed(path, resolved)
         # A root that is itself hidden opens what lies in it: it was chosen.
         return _Place(resolved, all(self._hidden(parts, resolved) for parts in below))
 
@@ -291,14 +290,6 @@ class Sandbox:
     def _setting_help(self, folder: Path) -> str:
         shown = f'"{folder}"' if " " in str(folder) else str(folder)
         return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
-
-
-def _closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
-    slides = " Export a Keynote presentation as PowerPoint or PDF." * (resolved.suffix.lower() == ".key")
-    return ForbiddenPath(
-        f"{path} is in a place, or has a name, that holds secrets, and these are never read",
-        f"If it is not one, copy it elsewhere under another name{more}.{slides}",
-    )
 
 
 def _check_kind(info: os.stat_result, path: Path) -> None:

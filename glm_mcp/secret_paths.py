@@ -266,3 +266,11 @@ def check_new_name(path: Path) -> None:
         raise InvalidRequest(
             "the name of the file holds control or invisible characters", "Give it without them."
         )
+
+
+def closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
+    slides = " Export a Keynote presentation as PowerPoint or PDF." * (resolved.suffix.lower() == ".key")
+    return ForbiddenPath(
+        f"{path} is in a place, or has a name, that holds secrets, and these are never read",
+        f"If it is not one, copy it elsewhere under another name{more}.{slides}",
+    )

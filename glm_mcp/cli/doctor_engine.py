@@ -18,7 +18,7 @@ async def at_engine(settings: Settings) -> Finding:
         await client.transport.close()
     served = client.engine.served if client.engine else ()
     named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
-    missing = " and ".join(name for name, model in named.items() if not model)
+    missing = ", ".join(name for name, model in named.items() if not model)
     if not served:
         if missing:
             return note(
@@ -26,12 +26,12 @@ async def at_engine(settings: Settings) -> Finding:
                 f"the server lists none, and {missing} not set",
                 "Set them to the ids that it serves.",
             )
-        return note("models", f"the server lists none; {' and '.join(map(str, named.values()))} are asked")
+        return note("models", f"the server lists none; {', '.join(map(str, named.values()))} are asked")
     said = client.engine.names().rstrip(". ") if client.engine else ""
     ids = {s.id for s in served}
     absent = [f"{name}={model}" for name, model in named.items() if model and model not in ids]
     if absent:  # llama.cpp answers to any name
-        return note("models", f"{said}; {' and '.join(absent)} not among them", _SET)
+        return note("models", f"{said}; {', '.join(absent)} not among them", _SET)
     chosen = {tool: client.models(role)[0] for tool, role in (("text", "chat"), ("pictures", "vision"))}
     windows = [f"{card.id} for {tool}, {card.context:,} tokens" for tool, card in chosen.items()]
     blind = chosen["pictures"].id

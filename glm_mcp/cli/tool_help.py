@@ -52,7 +52,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "describe_image": (
         "glm-mcp call describe_image shot.png Say what the dialog wants",
         "glm-mcp call describe_image shot.png task=ocr",
-        "glm-mcp call describe_image shot.png task=locate prompt='the red button' --open",
+        "glm-mcp call describe_image shot.png task=locate prompt='red button' --open",
     ),
     "analyze_video": (
         "glm-mcp call analyze_video clip.mp4",
@@ -117,13 +117,13 @@ def _facts(arg: Arg, default: Any) -> str:
         facts.append(here(f"One of {', '.join(arg.choices)}"))
     elif not (arg.doc and arg.kind in {"thinking", "json"}):  # which say their values themselves
         kind = here(KINDS[arg.kind].words)
-        facts.append(kind[0].upper() + kind[1:])
+        facts.append(kind if language() == "zh" else kind[0].upper() + kind[1:])
     if default is MISSING:
         facts.append(here("Required"))
     elif default not in (None, "", ()):
-        facts.append(here(f"Default: {default}"))
+        facts.append(here(f"Default: {here(str(default))}"))
     elif arg.name in UNSET:
-        facts.append(here(f"Default: {UNSET[arg.name]}"))
+        facts.append(here(f"Default: {here(UNSET[arg.name])}"))
     else:
         facts.append(here("Optional"))
     return "。".join(facts) + "。" if language() == "zh" else ". ".join(facts) + "."

@@ -137,7 +137,7 @@ _VIDEO_KINDS = (
 )
 
 _DOCUMENT_KINDS = (
-    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf",), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
+    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
     *(
         Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 100, child=True)
         for name, mime, title, suffixes, reader, extra in (
@@ -193,7 +193,7 @@ _TEXT_KINDS = (
         Kind(name, "text", mime, title, suffixes, (), _TEXT, "", 50)
         for name, mime, title, suffixes in (
             ("markdown", "text/markdown", "a Markdown text", (".md", ".markdown", ".mdx", ".mkd", ".rst", ".adoc", ".org")),
-            ("text", "text/plain", "text", (".txt", ".text", ".log")),
+            ("text", "text/plain", "plain text", (".txt", ".text", ".log")),
             ("json", "application/json", "JSON", (".json", ".geojson")),
             ("xml", "application/xml", "XML", (".xml", ".xsl", ".xsd", ".plist")),
             ("subrip", "application/x-subrip", "a subtitle file", (".srt",)),
@@ -257,7 +257,7 @@ FAMILIES: dict[Want, tuple[Family, ...]] = {
     "any": ("image", "video", "document", "text"),
 }
 _WANTED = {"image": "a picture", "video": "a video", "document": "a document"}
-_TOOLS: dict[Family, str] = {
+_TOOLS = {
     "image": "Use describe_image for it.",
     "video": "Use analyze_video for it.",
     "document": "Use read_document for it.",

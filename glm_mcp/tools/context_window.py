@@ -71,4 +71,4 @@ def joined(document: Document, written: dict[int, str], said: Callable[[str], st
 
 
 def labels(pages: Sequence[Page]) -> str:
-    return ", ".join(p.label for p in pages[:5]) + ("…" if len(pages) > 5 else "")
+    return ", ".join([p.label for p in pages[:5]] + ["…"] * (len(pages) > 5))

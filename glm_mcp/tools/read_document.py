@@ -174,10 +174,8 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
     chars = sum(d.chars + sum(map(len, written.values())) for _, d, written in parts)
-    text = await in_thread_if(
-        chars > SHORT,
-        lambda: plain("\n\n".join(t + joined(d, written, deps.said) for t, d, written in parts)),
-    )
+    texts = (t + joined(d, written, deps.said) for t, d, written in parts)
+    text = await in_thread_if(chars > SHORT, lambda: plain("\n\n".join(texts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:
@@ -222,20 +220,17 @@ async def _transcribed(
     lang = language("".join(p.text for p in document.pages)[:SAMPLE_CHARS], deps.settings)
     try:
         pictures = await _rendered(deps, args, source, [p.number for p in pages])
-        messages = [
-            Message("user", (*(p.part for p in pictures[page.number]), Text(TRANSCRIBE[lang])))
-            for page in pages
-        ]
-        questions = [Question((m,), "vision", task="ocr") for m in messages]
+        words = Text(TRANSCRIBE[lang])
+        turns = [Message("user", (*(p.part for p in pictures[page.number]), words)) for page in pages]
+        questions = [Question((turn,), "vision", task="ocr") for turn in turns]
         answers = await each(deps, replace(args, json=None), questions)
     except GLMError as error:
         # The pages that have text are worth having; without any there is nothing but the error.
         if not any(p.text.strip() for p in document.pages if p not in pages):
             raise
         notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
-        return dict.fromkeys(
-            [p.number for p in pages], deps.said(f"(scanned, not transcribed: {error.kind})")
-        ), []
+        said = deps.said(f"(scanned, not transcribed: {error.kind})")
+        return {p.number: said for p in pages}, []
     return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.processes import COMMAND, LIMIT_S, environment, ran, until
 
 from glm_mcp.samples import FOLDER
@@ -37,10 +38,11 @@ def plain(text: str) -> str:
 def shown(sim: Simulator, tmp_path: Path, *arguments: str) -> tuple[str, str]:
     """What a call writes to standard output, and what to a terminal 24 columns wide."""
     controller, terminal = pty.openpty()
+    env = environment(tmp_path / "home", sim, COLUMNS="24")
     try:
         done = ran(
-            [*COMMAND, "call", *arguments],
-            environment(tmp_path / "home", sim, COLUMNS="24"),
+            [program(tmp_path, env), "call", *arguments],
+            env,
             tmp_path,
             capture_output=False,
             stdout=subprocess.PIPE,
@@ -78,7 +80,7 @@ def test_ctrl_c_leaves_no_progress_behind(sim: Simulator, tmp_path: Path) -> Non
     sim.queue(Fault("hang"))
     controller, terminal = pty.openpty()
     env = environment(tmp_path / "home", sim)
-    command = [*COMMAND, "call", "chat", "hello"]
+    command = [program(tmp_path, env), "call", "chat", "hello"]
     with subprocess.Popen(
         command, env=env, cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal
     ) as process:
@@ -128,7 +130,7 @@ def on_terminal(
     """What a call shows on a terminal of so many columns."""
     controller, terminal = pty.openpty()
     env = environment(tmp_path / "home", sim, COLUMNS=str(columns), TERM="xterm", **(variables or {}))
-    command = [*COMMAND, "call", *arguments]
+    command = [program(tmp_path, env), "call", *arguments]
     with subprocess.Popen(
         command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE
     ) as process:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import program
 from support.processes import COMMAND, LIMIT_S, environment, ran
 
 from glm_mcp.cli.tool_help import EXAMPLES
@@ -175,11 +176,7 @@ def test_every_example_can_be_pasted(line: str, env: dict[str, str], tmp_path: P
     shutil.copy(tmp_path / "photo.jpg", tmp_path / "shot.png")
     (tmp_path / "main.py").write_text("print(1)\n", encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=LIMIT_S)
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    (bin_folder / "glm-mcp").write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n', encoding="utf-8")
-    (bin_folder / "glm-mcp").chmod(0o700)
-    path = f"{bin_folder}{os.pathsep}{env['PATH']}"
+    path = f"{Path(program(tmp_path, env)).parent}{os.pathsep}{env['PATH']}"
     if line.startswith("git diff"):
         line = line.replace("git diff", "git status")  # it has something to say
     done = ran(["sh", "-c", line], {**env, "PATH": path}, tmp_path)

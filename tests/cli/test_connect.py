@@ -18,6 +18,7 @@ import pytest
 from mcp import Client, StdioServerParameters, types
 from support.busy import within
 from support.canary import Watched
+from support.commands import program
 from support.films import Film, make, regular
 from support.http_server import Names, served
 from support.made_documents import lines, pdf
@@ -49,11 +50,9 @@ class Bridge:
     async def client(
         self, mode: str = "legacy", name: str = "a-client", **variables: str
     ) -> AsyncIterator[Client]:
+        env = {**self.env, **variables}
         command = StdioServerParameters(
-            command=sys.executable,
-            args=["-P", "-m", "glm_mcp", "connect", self.url],
-            env={**self.env, **variables},
-            cwd=self.work,
+            command=program(self.home, env), args=["connect", self.url], env=env, cwd=self.work
         )
         info = types.Implementation(name=name, version="1")
         with anyio.fail_after(60):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.commands import program
 from support.processes import COMMAND, environment, ran
 
 from glm_mcp.simulator import Simulator
@@ -67,7 +67,8 @@ def test_each_line_can_be_pasted(shown: str, tmp_path: Path) -> None:
     first = next(line.strip() for line in shown.splitlines() if line.startswith("  cd "))
     commands = [line for line in shown.splitlines() if line.startswith("glm-mcp call ")]
     assert len(commands) == 7
-    env = environment(tmp_path / "home", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    env = environment(tmp_path / "home")
+    env["PATH"] = f"{Path(program(tmp_path, env)).parent}:{env['PATH']}"
     script = "set -e\n" + "\n".join([first, *commands])
     done = ran(["sh", "-c", script], env, tmp_path, limit_s=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -225,7 +225,7 @@ async def test_a_server_of_ones_own_needs_its_models_named(sim: Simulator) -> No
     assert findings["key"].said == "none set; this server may want none"
     assert "GLM_VISION_MODEL not set" in findings["models"].said
     both = await found(settings_of(GLM_BASE_URL=own, GLM_CHAT_MODEL="a", GLM_VISION_MODEL="b"))
-    assert both["models"].said == "the server lists none; a and b are asked"
+    assert both["models"].said == "the server lists none; a, b are asked"
 
 
 async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:

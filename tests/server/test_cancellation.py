@@ -11,8 +11,9 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters
+from support.commands import program
 from support.pictures import grain
-from support.processes import COMMAND, Stdio, environment, over_http, said
+from support.processes import Stdio, environment, over_http, said
 from support.toolkit import text_of
 
 from glm_mcp.simulator import Fault, Received, Simulator
@@ -86,7 +87,7 @@ def test_a_cancelled_call_gives_its_place_to_the_one_that_waits(sim: Simulator, 
 async def connected(way: str, mode: Any, sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
     env = environment(tmp_path / "home", sim)
     if way == "stdio":
-        command = StdioServerParameters(command=COMMAND[0], args=list(COMMAND[1:]), env=env, cwd=tmp_path)
+        command = StdioServerParameters(command=program(tmp_path, env), env=env, cwd=tmp_path)
         async with Client(command, mode=mode) as client:
             yield client
     else:

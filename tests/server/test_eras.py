@@ -11,8 +11,9 @@ import pytest
 from mcp import StdioServerParameters, types
 from mcp.shared.exceptions import MCPError
 from support.canary import Watched
+from support.commands import program
 from support.connect import ERAS, Connect
-from support.processes import COMMAND, VERSIONS, Stdio, environment, said
+from support.processes import VERSIONS, Stdio, environment, said
 from support.toolkit import text_of
 
 from glm_mcp.server.app import App
@@ -44,9 +45,8 @@ def test_a_version_nobody_knows_gets_one_that_the_server_knows(sim: Simulator, t
 async def test_a_host_of_the_newest_version_lists_and_calls(
     mode: Any, sim: Simulator, tmp_path: Path
 ) -> None:
-    command = StdioServerParameters(
-        command=COMMAND[0], args=list(COMMAND[1:]), env=environment(tmp_path / "home", sim), cwd=tmp_path
-    )
+    env = environment(tmp_path / "home", sim)
+    command = StdioServerParameters(command=program(tmp_path, env), env=env, cwd=tmp_path)
     with anyio.fail_after(15):
         async with Watched(command, mode=mode) as client:
             assert client.protocol_version == "2026-07-28"

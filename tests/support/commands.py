@@ -1,8 +1,7 @@
-"""A command of ours to its end, in a process forked from one that has loaded the libraries: most of a start is loading
-them, and a command that is tested for what it says is started some hundred times.
+"""Processes of ours, forked from one that has loaded the libraries: most of a start is loading them, and the tests start
+hundreds of commands and servers.
 
-The program itself is loaded in each, in the environment and folder given, as `python -m glm_mcp` would. Servers, and
-what is tested for how it starts, are started as a host does.
+The program itself is loaded in each, in the environment and folder given, as `python -m glm_mcp` would.
 """
 
 from __future__ import annotations
@@ -11,37 +10,53 @@ import atexit
 import functools
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
+# Each connection asks for one process: its arguments, variables and folder, with its stdin, stdout and stderr. Answered
+# are its number and, at its end, its exit status.
 FORKED = """
-import gc, json, os, runpy, socket, sys, time
+import gc, json, os, runpy, select, socket, sys, time
 gc.disable()
-import anyio, click, httpx, mcp, mcp.server.mcpserver, platformdirs, pydantic, tomlkit
+import anyio, click, h11, httpcore, httpx, mcp, mcp.server.mcpserver, PIL.Image, platformdirs, pydantic, tomlkit, uvicorn
 gc.freeze()
-asked = socket.socket(fileno=int(sys.argv[1]))
-while True:
-    request, given, _, _ = socket.recv_fds(asked, 1_000_000, 3)
-    if not request:
-        sys.exit()
-    pid = os.fork()
-    if not pid:
-        break
-    for number in given:
-        os.close(number)
-    asked.send(str(pid).encode())
-    asked.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-asked.close()
+listening = socket.socket(fileno=int(sys.argv[1]))
+running = {}
+pid = -1
+while pid:
+    for ready in select.select([0, listening, *running], [], [])[0]:
+        if ready == 0:
+            sys.exit()
+        if ready is listening:
+            asked = listening.accept()[0]
+            request, given, _, _ = socket.recv_fds(asked, 1_000_000, 3)
+            pid = os.fork()
+            if not pid:
+                break
+            for number in given:
+                os.close(number)
+            running[os.pidfd_open(pid)] = pid, asked
+            said = pid
+        else:
+            os.close(ready)
+            ended, asked = running.pop(ready)
+            said = os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1])
+        try:
+            asked.send(str(said).encode())
+        except OSError:
+            pass
 for number, one in enumerate(given):
     os.dup2(one, number)
-    os.close(one)
+listening.detach(), asked.detach(), [asked.detach() for _, asked in running.values()]
+os.closerange(3, 1_000)
 arguments, variables, folder = json.loads(request)
 os.environ.clear()
 os.environ.update(variables)
@@ -52,11 +67,23 @@ sys.argv[1:] = arguments
 gc.enable()
 runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
 """
+# The same for whoever starts a program of ours by its name, as a shell and a client do.
+PROGRAM = """
+import json, os, signal, socket, sys
+asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+asked.connect(bytes.fromhex(sys.argv[1]))
+request = json.dumps([sys.argv[2:], dict(os.environ), os.getcwd()]).encode()
+socket.send_fds(asked, [request], [0, 1, 2])
+pid = int(asked.recv(20))
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: os.kill(pid, number))
+code = int(asked.recv(20))
+sys.exit(code if code >= 0 else 128 - code)
+"""
 START_S = 50  # for the libraries to be loaded, once; no command's own time
-one_at_a_time = threading.Lock()
 
 
-def can_fork(env: dict[str, str] | None) -> bool:
+def can_fork(env: Mapping[str, str] | None) -> bool:
     """Whether a forked process is as one started with these variables. Python reads its own and the locale's once."""
     read_once = ("PYTHON", "LC_", "LANG", "COV")
     return (
@@ -68,69 +95,119 @@ def can_fork(env: dict[str, str] | None) -> bool:
 
 
 @functools.cache
-def _starter() -> socket.socket:
-    """The connection to the process that is forked. It ends with the connection."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
+def _starter() -> bytes:
+    """Where the process that is forked listens. It ends with this one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind("")  # a name that Linux chooses, and no file
+        listening.listen()
+        address: bytes = listening.getsockname()
         process = subprocess.Popen(
-            [sys.executable, "-c", FORKED, str(theirs.fileno())],
+            [sys.executable, "-c", FORKED, str(listening.fileno())],
             env={"PATH": os.environ["PATH"]},
-            pass_fds=[theirs.fileno()],
+            pass_fds=[listening.fileno()],
             stdin=subprocess.PIPE,  # pipes, as a command has them: what Python has found out of them is kept
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+    atexit.register(process.communicate, timeout=60)
+    return address
 
-    def end() -> None:
-        ours.close()
-        process.communicate(timeout=60)
 
-    atexit.register(end)
-    return ours
+class Forked:
+    """A process of ours, with what the tests use of `subprocess.Popen`."""
+
+    def __init__(
+        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None, stdin: Any
+    ) -> None:
+        self.args = arguments
+        self.returncode: int | None = None
+        its_in, into = os.pipe() if stdin == subprocess.PIPE else (_readable(stdin), None)
+        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        self.stdin = None if into is None else os.fdopen(into, "w", encoding="utf-8")
+        self.stdout, self.stderr = (os.fdopen(pipe, encoding="utf-8") for pipe in (out, err))
+        self._asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._asked.settimeout(START_S)
+        self._asked.connect(_starter())
+        request = json.dumps([arguments, dict(env), str(cwd or Path.cwd())]).encode()
+        socket.send_fds(self._asked, [request], [its_in, its_out, its_err])
+        for number in (its_in, its_out, its_err):
+            os.close(number)
+        self.pid = int(self._asked.recv(20))
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self._asked.settimeout(timeout)
+            try:
+                self.returncode = int(self._asked.recv(20))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+            self._asked.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _readable(stdin: Any) -> int:
+    if stdin == subprocess.DEVNULL:
+        return os.open(os.devnull, os.O_RDONLY)
+    return os.dup(stdin if isinstance(stdin, int) else stdin.fileno())
+
+
+def program(folder: Path, env: Mapping[str, str]) -> str:
+    """A `glm-mcp` in a folder: it starts a process that is forked, where it is called with such variables and that makes
+    no difference.
+    """
+    command = [sys.executable, "-m", "glm_mcp"]
+    if can_fork(env):
+        command = [sys.executable, "-ISc", PROGRAM, _starter().hex()]
+    path = folder / "glm-mcp"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    path.chmod(0o700)
+    return str(path)
 
 
 def forked(
     command: Sequence[str],
-    env: dict[str, str],
+    env: Mapping[str, str],
     cwd: Path | None,
     limit_s: float,
-    text: str | None,
+    text: str | None = None,
+    stdin: Any = subprocess.DEVNULL,
 ) -> subprocess.CompletedProcess[str]:
-    """What a command did whose arguments follow `python -m glm_mcp`; `text` is piped in, or nothing.
-
-    The caller holds `one_at_a_time`. Raises subprocess.TimeoutExpired.
-    """
-    (out, its_out), (err, its_err) = os.pipe(), os.pipe()
-    its_in, into = (os.open(os.devnull, os.O_RDONLY), None) if text is None else os.pipe()
-    starter = _starter()
+    """What a command did whose arguments follow `python -m glm_mcp`; `text` is piped in. Raises subprocess.TimeoutExpired."""
+    process = Forked(command[3:], env, cwd, stdin if text is None else subprocess.PIPE)
     with ThreadPoolExecutor(3) as threads:
-        request = json.dumps([command[3:], env, str(cwd or Path.cwd())]).encode()
-        socket.send_fds(starter, [request], [its_in, its_out, its_err])
-        for number in (its_in, its_out, its_err):
-            os.close(number)
-        written = threads.submit(_write, into, text)
-        said = [threads.submit(_read, number) for number in (out, err)]
-        starter.settimeout(START_S)
-        pid = int(starter.recv(100))
-        starter.settimeout(limit_s)
+        said = [threads.submit(_all_of, pipe) for pipe in (process.stdout, process.stderr)]
+        written = threads.submit(_write, process.stdin, text or "")
         try:
-            code = int(starter.recv(100))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            starter.settimeout(None)
-            starter.recv(100)
-            raise subprocess.TimeoutExpired(command, limit_s) from None
-        written.result()
-        return subprocess.CompletedProcess(command, code, *(one.result() for one in said))
+            code = process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+    written.result()
+    return subprocess.CompletedProcess(command, code, *(one.result() for one in said))
 
 
-def _write(number: int | None, text: str | None) -> None:
-    if number is None or text is None:
-        return
-    with suppress(BrokenPipeError), os.fdopen(number, "w", encoding="utf-8") as pipe:
-        pipe.write(text)
-
-
-def _read(number: int) -> str:
-    with os.fdopen(number, encoding="utf-8") as pipe:
+def _all_of(pipe: IO[str]) -> str:
+    with pipe:
         return pipe.read()
+
+
+def _write(pipe: IO[str] | None, text: str) -> None:
+    if pipe:
+        with suppress(BrokenPipeError), pipe:
+            pipe.write(text)

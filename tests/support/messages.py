@@ -15,24 +15,34 @@ from support.notes import noted
 
 import glm_mcp
 from glm_mcp import errors
+from glm_mcp.media.formats import KINDS
 from glm_mcp.server.http.auth.tokens import NAME_IS
+from glm_mcp.settings import Settings, may_be
 
 ROOT = Path(glm_mcp.__file__).parent
 ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, errors.GLMError)}
 FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
-WORDS = {"UNSET", "TITLES"}
+WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS"}
 CLICK = (  # what the command's library says in its own words
     "Show this message and exit.",
     "Show the version and exit.",
     "No such command {1}.",
-    "No such option: {1}",
+    "No such command {1}. Did you mean {2}?",
+    "No such command {1}. (Did you mean one of: {2}?)",
+    "No such option {1}.",
+    "No such option {1}. Did you mean {2}?",
+    "No such option {1}. (Did you mean one of: {2}?)",
+    "No such option: {1}",  # as older versions of it say
+    "Option {1} does not take a value.",
+    "File {1} is a directory.",
     "Missing argument '{1}'.",
     "Got unexpected extra argument ({1})",
     "Invalid value for {1}: {2}",
     "{1} is not one of {2}.",
     "{1} is not a valid integer.",
+    "{1} is not a valid integer range.",
     "{1} is not in the range {2}.",
     "Option {1} requires an argument.",
 )
@@ -42,6 +52,7 @@ PUT_IN_LATER = re.compile(r"\{[a-z]+\}")  # by str.format
 # function or argument.
 UNSAID = {
     "_COPIED",
+    "_COMMANDS",
     "_TALK",
     "_CALL",
     "_COUNT",
@@ -75,6 +86,13 @@ LABELS = (
     "EXPIRED {1}",
     "SIMULATED",
     "starting",
+    "{1} is {2}; it may be {3}",
+    "Try {1}. {2}",
+    "It serves {1}. {2}",
+    "It serves {1}",
+    "a PDF",
+    "a number from {1} to {2}",
+    "a whole number from {1} to {2}",
     "Error",
 )
 STRIPS = {"strip", "rstrip"}
@@ -296,7 +314,9 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
 
 def all_messages() -> dict[str, list[str]]:
     """Those of the whole program but the simulator, which speaks as the service does."""
-    return {text: ["tables"] for text in (*CLICK, *LABELS, NAME_IS)} | messages(
+    kinds = [text for kind in KINDS.values() for text in (kind.title, kind.fix) if worded(text)]
+    values = [may_be(name) for name in Settings.model_fields if worded(may_be(name))]
+    return {text: ["tables"] for text in (*CLICK, *LABELS, NAME_IS, *kinds, *values)} | messages(
         sorted(p for p in ROOT.rglob("*.py") if "simulator" not in p.parts)
     )
 

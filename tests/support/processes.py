@@ -46,20 +46,13 @@ def ran(
 
     One of ours is forked (support/commands.py) where that makes no difference.
     """
-    if (
-        tuple(command[:3]) == COMMAND
-        and commands.can_fork(env)
-        and given.keys() <= {"input"}
-        and commands.one_at_a_time.acquire(blocking=False)
-    ):
+    if tuple(command[:3]) == COMMAND and commands.can_fork(env) and given.keys() <= {"input", "stdin"}:
         canary.saw("command line", repr(command))
-        try:
-            forked = commands.forked(command, env or {}, cwd, limit_s, given.get("input"))
-        finally:
-            commands.one_at_a_time.release()
-        return _looked_at(forked)
-    stdin = {} if "input" in given else {"stdin": subprocess.DEVNULL}
-    options = {"capture_output": True, "encoding": "utf-8", "check": False, **stdin, **given}
+        stdin = given.get("stdin", subprocess.DEVNULL)
+        return _looked_at(commands.forked(command, env or {}, cwd, limit_s, given.get("input"), stdin))
+    options = {"capture_output": True, "encoding": "utf-8", "check": False, **given}
+    if "input" not in given:
+        options.setdefault("stdin", subprocess.DEVNULL)
     done = subprocess.run(command, env=env, cwd=cwd, timeout=limit_s, **options)  # noqa: PLW1510 - in the options
     return _looked_at(done)
 
@@ -112,15 +105,21 @@ class Process:
         stdin: int = subprocess.PIPE,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        self.popen = subprocess.Popen(
-            [*command, *args],
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            cwd=cwd,
-            encoding="utf-8",
-        )
+        """Forked, as by `ran`, where that makes no difference."""
+        self.popen: subprocess.Popen[str] | commands.Forked
+        if command == COMMAND and commands.can_fork(env):
+            canary.saw("command line", repr(args))
+            self.popen = commands.Forked(args, env, cwd, stdin)
+        else:
+            self.popen = subprocess.Popen(
+                [*command, *args],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                cwd=cwd,
+                encoding="utf-8",
+            )
         assert self.popen.stdout
         assert self.popen.stderr
         self.out, self.err = Lines(self.popen.stdout), Lines(self.popen.stderr)

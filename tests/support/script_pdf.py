@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from support.made_documents import assemble
 
 
-def script_pdf(lines: Sequence[str], shown_as: Sequence[str] | None = None, font: str = "Helvetica") -> bytes:
-    """`shown_as`: what the map says instead, letter by letter, as broken exporters write it."""
+def script_pdf(
+    lines: Sequence[str], shown_as: Sequence[str] | None = None, font: str = "Helvetica", step: int = 18
+) -> bytes:
+    """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line."""
     said = shown_as or lines
     letters = dict.fromkeys("".join(lines))
     numbers = {letter: i for i, letter in enumerate(letters, 1)}
@@ -28,7 +30,7 @@ def script_pdf(lines: Sequence[str], shown_as: Sequence[str] | None = None, font
         f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{mapped}endcmap end end"
     )
     drawn = "".join(
-        f"BT /F1 11 Tf 60 {780 - 18 * i} Td <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
+        f"BT /F1 11 Tf 60 {780 - step * i} Td <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
         for i, line in enumerate(lines)
     )
     return assemble(

@@ -45,6 +45,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, b"")
         elif name in ("hang", "slow", "drip", "endless", "claims", "short"):
             self.misbehave(name)
+        elif name == "large.pdf":
+            self.answer(200, b"%PDF-1.4\n".ljust(8 << 20))
         elif name.endswith(".txt"):
             self.answer(200, self.server.words, Content_Type="text/plain")
         else:

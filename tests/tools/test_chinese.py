@@ -41,12 +41,19 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
     [
         ("chat has no argument 'promt'", "chat 没有参数“promt”"),
         ("Did you mean 'prompt'? It takes: prompt, system.", "是不是“prompt”？它的参数有：prompt, system。"),
-        ("It may be a, b. Did you mean b?", "可以是a, b。是不是 b？"),
+        ("It may be a, b. Did you mean b?", "可以是 a, b。是不是 b？"),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
         ("nothing of ours", "nothing of ours"),
         ("send the picture itself", "send the picture itself"),
         ("12 calls, 3,400 tokens, 2 pictures, 61 s.", "12 次调用，3,400 token，2 张图，61 秒。"),
         ("1 picture", "1 张图"),
+        ("there is no file none (working folder: /tmp)", "没有文件 none（工作目录：/tmp）"),
+        ("Taken off: quotes, the name before it.", "已去掉：引号，前面的名字。"),
+        (
+            "127.0.0.1: the address is not an API: 405 Not Allowed",
+            "127.0.0.1：该地址不是 API：405 Not Allowed",
+        ),
+        ("clip.mp4 is an MP4 video, not a picture", "clip.mp4 是 MP4 视频，不是图片"),
         ("bookmarks that say what the text does not: key, models", "正文没有而书签里有的文字：“key, models”"),
         (
             "no text on page 3, sheet 'key': scanned; mode=auto transcribes",

@@ -403,7 +403,7 @@ async def test_a_folder_a_missing_file_and_a_document_are_told_apart(
         liar = await fail(client, "describe_image", images="liar.png")
         outside = await fail(client, "describe_image", images="/etc/passwd")
     assert missing.startswith("not_found: ")
-    assert text.startswith("unsupported_media: notes.txt is text")
+    assert text.startswith("unsupported_media: notes.txt is plain text")
     assert "Use read_document for it." in text
     assert "its name says a PNG picture" in liar
     assert outside.startswith("forbidden_path: ")

@@ -13,8 +13,8 @@ _OPENING = "（《【「『"  # ends none
 _TOKEN = rf"[^\S\n]+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*"
 TOKEN = re.compile(_TOKEN)
 # What a person copies stays in one line: code, commands, and the one folder of a system whose name has a blank.
-_COMMANDS = "call|completion|connect|demo|doctor|install|key|list|models|serve|simulate|token"
-_ARGUMENT = rf"add|list|revoke|-[\w-]*|[A-Z]+\b|[\w-]+=[^\s{_WIDE}]*|'[^']*'"
+_COMMANDS = r"(?:call|token)[ ]\w+|completion|connect|demo|doctor|install|key|list|models|serve|simulate"
+_ARGUMENT = rf"-[\w-]*|[A-Z]+\b|[\w-]+=[^\s{_WIDE}]*|'[^']*'"
 _COPIED = rf"""
     `[^`\n]+`
     |(?:\w+=\S+[ ])*[^\s{_WIDE}]*\bglm-mcp[ ](?:-[\w-]*|(?:{_COMMANDS})\b)(?:[ ](?:{_ARGUMENT}))*

@@ -167,12 +167,13 @@ def _fields(container: Any) -> list[tuple[str, str]]:
 
 
 def _text(value: object, page: str) -> str:
+    """As far as its zero: some programs give lengths beyond it."""
     if not isinstance(value, bytes):
-        return value if isinstance(value, str) else ""
+        return value.partition("\0")[0] if isinstance(value, str) else ""
     try:
-        return value.decode("utf-8" if page == "cp65001" else page, "replace").strip("\0")
+        return value.decode("utf-8" if page == "cp65001" else page, "replace").partition("\0")[0]
     except LookupError:
-        return value.decode("latin-1").strip("\0")
+        return value.decode("latin-1").partition("\0")[0]
 
 
 def _own(fields: list[tuple[str, str]]) -> Said:

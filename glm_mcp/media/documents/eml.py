@@ -11,6 +11,7 @@ from email.policy import EmailPolicy, default
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
@@ -103,8 +104,13 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
 def _report(part: Any) -> str:
     """What a server says of the delivery of a mail, which has the form of headers."""
     blocks = part.get_payload() if part.is_multipart() else []
-    lines = [[f"{key}: {_header(block, key)}  " for key in block] for block in blocks]
-    return "\n\n".join("\n".join(block) for block in lines if block)
+    said = []
+    for block in blocks:
+        lines = [f"{key}: {_header(block, key)}  " for key in block]
+        if not block.is_multipart():  # what some write in their own words
+            lines.append(str(block.get_payload()).strip())
+        said.append("\n".join(filter(None, lines)))
+    return "\n\n".join(filter(None, said))
 
 
 def _unsealed(payload: bytes, name: str, encoding: str | None, depth: int) -> list[str]:
@@ -165,7 +171,15 @@ def _text(part: Message, name: str, encoding: str | None) -> str:
         return html_markdown(
             decode_html(payload, name, encoding, declared).text, what="reading a mail in HTML"
         )
-    return decode(payload, name, encoding, declared=declared).text.strip()
+    return text_of(payload, name, encoding, declared)
+
+
+def text_of(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> str:
+    """One part's text; a part that is none costs the mail no more than itself."""
+    try:
+        return decode(data, name, encoding, declared=declared).text.strip()
+    except UnsupportedMedia:
+        return "[not read: its bytes are binary data, no text]"
 
 
 def _payload(part: Message) -> bytes:

@@ -90,7 +90,9 @@ def _read(html: str, *, scripted: bool) -> str:
         if gone or hidden(element):
             element.extract()  # what lies in it stays as it is and may be taken out of it; whether it is decomposed is a search
     if soup.head is not None:
-        soup.head.decompose()
+        for element in soup.head.find_all(("title", "base"), recursive=False):
+            element.decompose()
+        soup.head.unwrap()  # a parser that knows no `section` leaves it there where no body begins
     _name_pictures(soup)
     for element in named(soup, _INLINE):
         if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():

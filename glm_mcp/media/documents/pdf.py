@@ -16,7 +16,14 @@ from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.page.text_layer import letters_in, letters_of_signs, usual_ideographs, why_seen
+from glm_mcp.media.documents.page.text_layer import (
+    cyrillic,
+    letters_in,
+    letters_of_signs,
+    usual_ideographs,
+    why_seen,
+)
+from glm_mcp.media.documents.page.vertical import in_columns
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -54,7 +61,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page in parsed.pages:
-            text = reordered(page, upright(page, _markdown(page)))
+            text = in_columns(page, cyrillic(reordered(page, upright(page, _markdown(page)))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page), *annotation_blocks(page, text)]
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
@@ -118,9 +125,11 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
 
 
 def _bytes(file: BinaryIO) -> bytes:
-    """The file from its header on: the parser wants that first, and mail servers put junk there."""
+    """The file from its header on: the parser wants that first, and mail servers put junk there. It takes no file of
+    Illustrator, which it knows by a word for what only that program reads, though the rest is a PDF as any other.
+    """
     file.seek(0)
-    data = file.read()
+    data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
     return data[max(data.find(b"%PDF-", 0, 1024), 0) :]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -27,7 +28,7 @@ from glm_mcp.media.documents.ooxml.package import (
     whole,
 )
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.word.runs import standing
+from glm_mcp.media.documents.word.runs import letters_of, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
@@ -89,10 +90,8 @@ def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int
         blocks.insert(0, f"# {slide.title}")
     blocks += slide.comments()
     blocks += slide.notes()
-    shared = [] if attribute(tree, "showMasterSp") in ("0", "false") else slide.behind()
-    for line in shared:
-        blocks += [line] if line not in told else []
-        told.add(line)
+    if attribute(tree, "showMasterSp") not in ("0", "false"):
+        blocks += slide.behind(told)
     blocks.append(slide_name(value(tree, "p:cSld", name="name") or "", "\n".join(blocks)))
     hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
     return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
@@ -175,7 +174,7 @@ class _Slide:
         for run in paragraph:
             match tag(run):
                 case "a:r" | "a:fld":
-                    words = texts(run, "a:t").replace("\v", "\n").replace("_x000B_", "\n")
+                    words = self._letters(run).replace("\v", "\n").replace("_x000B_", "\n")
                     raised = whole(value(run, "a:rPr", name="baseline"))  # thousandths of a percent
                     words = standing(words, raised) if raised else words
                     number = value(run, "a:rPr", "a:hlinkClick", name="id") or ""
@@ -189,6 +188,14 @@ class _Slide:
                 case "mc:AlternateContent":
                     out.append(next(filter(None, (self.paragraph(form) for form in run)), ""))
         return "".join(out)
+
+    def _letters(self, run: ET.Element) -> str:
+        fonts = (value(run, "a:rPr", f"a:{kind}", name="typeface") for kind in ("sym", "latin"))
+        font = next(filter(None, fonts), "")
+        shown, is_less = letters_of(texts(run, "a:t"), font)
+        if is_less:
+            self.package.left_out.add(f"signs of the font {font}", self.place)
+        return shown
 
     def _picture(self, shape: ET.Element) -> str:
         properties = next(descendants(shape, "p:cNvPr"), None)
@@ -254,10 +261,14 @@ class _Slide:
                 if words:
                     yield f"Notes: {words}"
 
-    def behind(self) -> Iterator[str]:
-        """The words of the layout and the master that show on the slide: what is no place to fill in."""
+    def behind(self, told: set[str]) -> Iterator[str]:
+        """The words of the layout and the master that show on the slide: what is no place to fill in. `told`: parts and
+        lines that earlier slides have brought.
+        """
         for layout in self.package.linked(self.part, "slideLayout"):
             for path in (layout, *self.package.linked(layout, "slideMaster")):
+                if path in told:
+                    continue
                 tree = self.package.tree(path)
                 shapes = ET.Element("shapes")
                 found = child(tree, "p:cSld", "p:spTree") if tree is not None else None
@@ -268,17 +279,18 @@ class _Slide:
                 )
                 blocks = _Slide(self.package, path, self.place).shapes(shapes)
                 words = " / ".join(" ".join(b.split()) for b in blocks if b and not b.startswith("[picture"))
-                if words:
-                    yield f"[slide master: {words}]"
+                line = f"[slide master: {words}]"
+                if words and line not in told:
+                    yield line
+                told |= {path, line}
 
     def comments(self) -> Iterator[str]:
         """Comments of both forms, with their answers."""
-        authors = _authors(self.package)
         for _, tree in self.package.trees(self.part, "comments"):
             for comment in tree.iter():
                 if tag(comment).rpartition(":")[2] not in ("cm", "reply"):
                     continue
-                author = authors.get(attribute(comment, "authorId"), "")
+                author = _authors(self.package).get(attribute(comment, "authorId"), "")
                 said = _said(comment)
                 if said:
                     yield f"Comment{f', {author}' if author else ''}: {said}"
@@ -296,6 +308,7 @@ def _said(comment: ET.Element) -> str:
     return " ".join(" ".join(lines).split())
 
 
+@lru_cache(1)
 def _authors(package: Package) -> dict[str, str]:
     """Number to name, from the list of either form."""
     names: dict[str, str] = {}

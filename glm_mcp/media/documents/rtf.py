@@ -16,6 +16,7 @@ from glm_mcp.media.documents.richtext.words import (
     IN_LINE,
     KEPT,
     PROPERTIES,
+    SETS,
     SIGNS,
     TOKEN,
     address,
@@ -24,6 +25,7 @@ from glm_mcp.media.documents.richtext.words import (
     shown_without_result,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
+from glm_mcp.media.documents.word.runs import SYMBOL_FONTS, letters_of
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class _State:
     deleted: bool = False
     struck: bool = False
     script: str = ""  # "^" or "~" around what stands high or low
+    symbols: str = ""  # the symbol font that it is set in
 
 
 class _Reader:
@@ -61,6 +64,7 @@ class _Reader:
         self.held = bytearray()  # bytes of one code page: a character may come in two pieces
         self.codec = "cp1252"
         self.fonts: dict[int, str | None] = {}
+        self.names: dict[int, str] = {}  # of symbol fonts
         self.font = 0
         self.to_skip = 0  # stand-in characters after a \u
         self.star = self.opened = False
@@ -98,11 +102,22 @@ class _Reader:
         return "\n\n".join(filter(None, [self.main.writer.finish(), *footnotes, *self.furniture]))
 
     def _release(self) -> None:
-        if self.held:
+        if self.held and self.state.symbols:
+            self._write_signs(self.held.decode("latin-1"))
+            self.held.clear()
+        elif self.held:
             text = self.held.decode(self.state.codec, "replace")
             # A single high letter in a font without a charset, in a file of a double-byte code page.
             self._write(text if "\ufffd" not in text else self.held.decode("cp1252", "replace"))
             self.held.clear()
+
+    def _write_signs(self, text: str) -> None:
+        """As the letters that they show; such a font has its signs at the places of letters, or 0xF000 higher."""
+        placed = "".join(chr(0xF000 + ord(c)) if " " < c < "\u0100" else c for c in text)
+        shown, is_less = letters_of(placed, self.state.symbols)
+        if is_less:
+            self.left_out.add(f"signs of the font {self.state.symbols}", "the text")
+        self._write(shown)
 
     def _write(self, text: str) -> None:
         state = self.state
@@ -125,6 +140,8 @@ class _Reader:
     def _text(self, text: str) -> None:
         cut = min(self.to_skip, len(text))
         self.to_skip -= cut
+        if self.state.fonts and (name := text.strip(" ;")).lower() in SYMBOL_FONTS:
+            self.names.setdefault(self.font, name)  # before the name of another that may stand for it
         if self.state.skip or not text[cut:]:
             return
         self.held += text[cut:].encode("latin-1")
@@ -149,7 +166,7 @@ class _Reader:
             )
 
     def _word(self, word: str, number: int | None) -> None:
-        if word in ("ansicpg", "fonttbl", "f", "fcharset", "uc"):
+        if word in ("ansicpg", "fonttbl", "f", "fcharset", "uc") or word in SETS:
             self._letters(word, number)
         elif self.state.dead:
             return
@@ -173,15 +190,16 @@ class _Reader:
 
     def _letters(self, word: str, number: int | None) -> None:
         match word:
-            case "ansicpg":
-                self.codec = code_page(number)
+            case "ansicpg" | "mac" | "pc" | "pca":
+                self.codec = SETS.get(word) or code_page(number)
                 self.state = replace(self.state, codec=self.codec)
             case "fonttbl":
                 self.state = replace(self.state, skip=True, dead=True, fonts=True)
             case "f":
                 self.font = number or 0
                 if not self.state.fonts:
-                    self.state = replace(self.state, codec=self.fonts.get(self.font) or self.codec)
+                    codec, name = self.fonts.get(self.font) or self.codec, self.names.get(self.font, "")
+                    self.state = replace(self.state, codec=codec, symbols=name)
             case "fcharset" if self.state.fonts:
                 self.fonts[self.font] = CHARSETS.get(number or 0)
             case "uc":
@@ -265,7 +283,8 @@ class _Reader:
     def _look(self, word: str, *, on: bool) -> None:
         match word:
             case "plain":
-                self.state = replace(self.state, codec=self.codec, deleted=False, struck=False, script="")
+                state = replace(self.state, codec=self.codec, symbols="")
+                self.state = replace(state, deleted=False, struck=False, script="")
             case "deleted":
                 self.state = replace(self.state, deleted=on)
             case "strike" | "striked":
@@ -280,7 +299,7 @@ class _Reader:
             return
         text = (self.high + chr(code)).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         self.high = ""
-        self._write(text)
+        self._write_signs(text) if self.state.symbols else self._write(text)
 
 
 def _without_binary(data: bytes) -> bytes:

@@ -9,9 +9,8 @@ from PIL import Image
 
 from glm_mcp.glm.messages import Image as Part
 from glm_mcp.media.images import decode, encode, tiling
-from glm_mcp.media.images.budget import shares
 from glm_mcp.media.images.flatten import Flatten, flattener
-from glm_mcp.media.images.options import Options
+from glm_mcp.media.images.options import Options, shares
 from glm_mcp.media.images.resize import resized
 from glm_mcp.media.images.tiling import Cut
 from glm_mcp.media.types import Picture

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
-from glm_mcp.media.images import heif, metadata, packed
+from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
 
@@ -117,7 +117,7 @@ def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=readers)
     except Exception:
-        if kind == "tiff" and (image := packed.twelve_bits(data, CAP)) is not None:
+        if kind == "tiff" and (image := tiff.twelve_bits(data, CAP)) is not None:
             return image
         plain = metadata.plain(data) if kind == "jpeg" else None
         if plain is None or plain.data is data:

@@ -1,8 +1,9 @@
-"""What is wanted of one file, and which region of it that is."""
+"""What is wanted of one file, which region of it that is, and how files share the room of a request."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,3 +71,14 @@ def crop(size: tuple[int, int], xywh: tuple[float, float, float, float], *, perc
     if x + w > width * 1.01 + 1 or y + h > height * 1.01 + 1:
         return None
     return math.floor(x), math.floor(y), min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
+
+
+def shares(wanted: Sequence[int], total: int) -> list[int]:
+    """`total` shared fairly: who wants less than an equal share gets what it wants, the others share the rest."""
+    given = [0] * len(wanted)
+    left = total
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for rank, index in enumerate(order):
+        given[index] = min(wanted[index], left // (len(order) - rank))
+        left -= given[index]
+    return given

@@ -44,11 +44,18 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
 
 
 def _by_other(data: bytes, options: Options) -> list[Picture] | None:
-    image = other.read(data, options.name, options.kind)
-    if image is None or options.fragment.page or options.fragment.t:
+    """None where the other library refuses it too, or a page or a moment of it is wanted. Raises MediaTooLarge, MissingExtra."""
+    if options.fragment.page or options.fragment.t:
         return None
     notes: list[str] = []
-    return with_notes(cut(canvas_of(image, image.size, options, notes), options, notes), notes)
+    try:
+        with decode.decoding(options.name):
+            image = other.read(data, options.name, options.kind)
+            if image is None:
+                return None
+            return with_notes(cut(canvas_of(image, image.size, options, notes), options, notes), notes)
+    except Damaged:
+        return None
 
 
 def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:

@@ -13,8 +13,7 @@ from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import limiter
 from glm_mcp.media.formats import check_fits
-from glm_mcp.media.images.budget import shares
-from glm_mcp.media.images.options import Options
+from glm_mcp.media.images.options import Options, shares
 from glm_mcp.media.types import LEAVABLE, Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card

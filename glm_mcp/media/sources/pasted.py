@@ -13,7 +13,10 @@ _QUOTES = ('"', "'", "`", "“”", "‘’", "<>")  # as models wrap paths
 # How models and chat windows write a path: with a label, as Markdown, as a transcript names a pasted picture.
 _WRAPPED = (
     re.compile(r"(?:\w+ )?path\s*[:=]\s*(\S.*)", re.IGNORECASE | re.DOTALL),
-    re.compile(r"!?\[[^\[\]]*\]\(\s*<?(.+?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)", re.DOTALL),
+    # A run of blanks is looked at once, from its start: a few thousand of them took minutes.
+    re.compile(
+        r"!?\[[^\[\]]*\]\(\s*+<?+\s*+(\S.*?)>?(?:(?<=\S)\s++[\"'][^\"']*[\"'])?(?<=\S)\s*+\)", re.DOTALL
+    ),
     re.compile(r"\[image:\s*(?:source:\s*)?(\S.*)\]", re.IGNORECASE | re.DOTALL),
 )
 # "C:\\temp\\new.png" of somebody who did not double the backslashes

@@ -218,14 +218,22 @@ class VideoReader:
         return seconds
 
     def _decode(self) -> Iterator[tuple[VideoFrame, float]]:
-        """Frames and their times from here on. Packets that are damaged are passed over and counted."""
+        """Frames and their times from here on. Packets that are damaged are passed over and counted; those that only need
+        a key frame before the place that a seek led to are passed over.
+        """
+        keyed = (
+            False  # a key frame was met: with threads, the error of a packet before it may come at its own
+        )
         for packet in self._packets():
             try:
                 frames = packet.decode()
             except self._errors:
                 self._failures += 1
-                self._damaged.add((packet.pos, packet.dts))
+                if keyed:
+                    self._damaged.add((packet.pos, packet.dts))
+                keyed |= packet.is_keyframe
                 continue
+            keyed |= packet.is_keyframe
             for frame in frames:
                 self._failures = 0
                 self.decoded += 1

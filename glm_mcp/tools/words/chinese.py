@@ -21,10 +21,14 @@ from glm_mcp.errors import GLMError
 Lang = Literal["zh", "en"]
 Failure = TypeVar("Failure", bound=GLMError)
 DEPTH = 3  # texts within texts
-TELLING = 18  # characters of a pattern
+TELLING = 9  # characters of a text without what is put in
 LONGEST = 2_000  # characters of what is looked up; no text of ours has as many, and each is held against all patterns
+# Single words that are put into texts of ours; any other one is a name, such as of a file called "models".
+STATES = {"blocked", "drawing", "failed", "overloaded", "quotes", "silent", "starting"}
 COUNTED = re.compile(r"\{1\} (?:pictures?|calls|tokens|at once|or more|differ)\b")
-PLACED = re.compile(r"(?:page|slide|chapter|part|mail) \{1\}")
+NUMBERED = re.compile(r"(?:page|slide|chapter|part|mail) \{1\}")
+PLACED = re.compile(rf"{NUMBERED.pattern}$|sheet '\{{1\}}'|line \{{1\}}: ")
+_CHINESE, _LATIN = re.compile("[\u4e00-\u9fff]"), re.compile("[A-Za-z0-9]")
 # Between the parts that a text is put together from.
 PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
 
@@ -45,28 +49,30 @@ def entries() -> dict[str, str]:
 
 
 @cache
-def _templates() -> list[tuple[re.Pattern[str], str, bool]]:
-    """Those with something put in, the most telling first; and whether one tells enough to be a part of a text."""
+def _templates() -> list[tuple[re.Pattern[str], str, str]]:
+    """Those with something put in, the most telling first; and where one is looked for: in a "part" of a text too, in
+    whole texts "before" their parts, or "after".
+    """
     with_holes = [english for english in entries() if "{1}" in english]
-    with_holes.sort(key=lambda english: -len(re.sub(r"\{\d+\}", "", english)))
-    return [
-        (
-            pattern := _pattern(english),
-            entries()[english],
-            _is_place(english) or len(pattern.pattern) > TELLING,
-        )
-        for english in with_holes
-    ]
+    with_holes.sort(key=_own, reverse=True)
+    return [(_pattern(english), entries()[english], _where(english)) for english in with_holes]
 
 
-def _is_place(english: str) -> bool:
-    return PLACED.fullmatch(english) is not None or english.startswith("sheet '{1}'")
+def _own(english: str) -> int:
+    return len(re.sub(r"\{\d+\}", "", english))
+
+
+def _where(english: str) -> str:
+    # What was put in may be another's words, which look like our short texts by chance.
+    if PLACED.match(english) or COUNTED.match(english) or _own(english) >= TELLING:
+        return "part"
+    return "after" if english.startswith("{1}") else "before"
 
 
 def _pattern(english: str) -> re.Pattern[str]:
     first, *pieces = re.split(r"\{\d+\}", english)
     # Two words of ours end many a sentence of somebody else.
-    begins = "([0-9,]+)" if COUNTED.match(english) or PLACED.fullmatch(english) else "(.*?)"
+    begins = "([0-9,]+)" if COUNTED.match(english) or NUMBERED.fullmatch(english) else "(.*?)"
     return re.compile(re.escape(first) + begins + "(.*?)".join(map(re.escape, pieces)), re.DOTALL)
 
 
@@ -75,30 +81,48 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
     if len(text) > LONGEST:
         return text
     bare = " ".join(text.split())
-    if bare in entries():
+    if bare in entries() and (depth == DEPTH or " " in bare or bare in STATES):
         return entries()[bare]
     if not depth or not re.search("[A-Za-z]{2}", bare):
         return text
     head, colon, rest = bare.partition(": ")
     if colon and head in entries():  # a meaning, and the service's own words
         return f"{entries()[head]}：{in_chinese(rest, depth - 1)}"
-    for pattern, chinese, tells in _templates():
-        # What was put in may be another's words, which look like our short texts by chance.
-        found = pattern.fullmatch(bare) if depth == DEPTH or tells else None
-        if found:
+    whole = depth == DEPTH
+    return (
+        _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        or _by_parts(bare, depth)
+        or (_by_template(bare, depth, ("after",)) if whole else None)
+        or text
+    )
+
+
+def _by_template(bare: str, depth: int, places: Sequence[str]) -> str | None:
+    for pattern, chinese, where in _templates():
+        if where in places and (found := pattern.fullmatch(bare)):
             return _filled(chinese, found.groups(), depth - 1)
+    return None
+
+
+def _by_parts(bare: str, depth: int) -> str | None:
     for between, instead in PARTS:
         parts = bare.split(between)
         known = [in_chinese(part, depth - 1) for part in parts]
         if known != parts:
             return instead.join(known)
-    return text
+    return None
 
 
 def _filled(template: str, parts: Sequence[str], depth: int) -> str:
     def put(hole: re.Match[str]) -> str:
         part = parts[int(hole[2]) - 1]
-        return hole[1] + (part if hole[1] else in_chinese(part, depth))
+        if hole[1]:
+            return hole[1] + part
+        # Latin words and numbers stand apart from Chinese ones.
+        said = in_chinese(part, depth)
+        begins = _CHINESE.match(template[hole.start() - 1 : hole.start()]) and _LATIN.match(said[:1])
+        ends = _CHINESE.match(template[hole.end() :]) and _LATIN.match(said[-1:])
+        return " " * bool(begins) + said + " " * bool(ends)
 
     return re.sub(r"(“…?|)\{(\d+)\}", put, template)
 

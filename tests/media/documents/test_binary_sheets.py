@@ -142,10 +142,13 @@ def test_formulas_that_nothing_has_calculated_show_the_texts_in_them_and_a_note(
 
 
 def test_a_name_that_stands_for_a_text_is_told() -> None:
-    def name(parsed: bytes) -> bytes:
-        return record(0x18, struct.pack("<HBBHHH4x", 0, 0, 5, len(parsed), 0, 0) + b"\0Motto" + parsed)
+    def name(parsed: bytes, flags: int = 0) -> bytes:
+        return record(0x18, struct.pack("<HBBHHH4x", flags, 0, 5, len(parsed), 0, 0) + b"\0Motto" + parsed)
 
-    told = job(xls(name(b"\x17\x05\0north") + name(b"\x17\x01\0a\x17\x01\0b\x08"), number_cell(0, 0, 7.0)))
+    none = name(b"\x17\x01\0a\x17\x01\0b\x08") + name(
+        b"\x17\x01\0x", flags=0x20
+    )  # two texts; one of Excel's own
+    told = job(xls(name(b"\x17\x05\0north") + none, number_cell(0, 0, 7.0)))
     assert below_its_name(told) == "| 7 |\n| --- |\n\n[name Motto: north]"
 
 

@@ -253,6 +253,37 @@ def test_a_report_of_a_failed_delivery_says_why() -> None:
     assert "Diagnostic-Code: smtp; 550 no such user" in text
 
 
+def test_an_attached_text_that_is_none_costs_a_mail_no_more_than_itself() -> None:
+    data = bytes(range(256)) * 20
+    mail = EmailMessage()
+    mail.set_content("Hello")
+    mail.add_attachment(data, maintype="text", subtype="plain", filename="a.log")
+    told = "Attachments:\n\n- a.log ({}5,120 bytes)\n\n[attached: a.log]\n\n[not read: its bytes are binary data, no text]"
+    assert read(mail).endswith("Hello\n\n" + told.format("text/plain, "))
+    attached = {**text("3707", "a.log"), "__substg1.0_37010102": data}
+    tree = message({**text("1000", "Hello"), "__attach_version1.0_#00000000": attached})
+    assert msg(tree).endswith("Hello\n\n" + told.format(""))
+
+
+def test_a_damaged_receiver_costs_an_outlook_message_no_more_than_the_addresses() -> None:
+    broken = {**receiver(1, "Bob", "bob@b.example"), "__properties_version1.0": b"\1"}
+    odd = {"__substg1.0_3001001E": bytes(range(1, 256)) * 20}
+    tree = message(
+        {**text("0E04", "Bob"), **text("1000", "Hello"), "__recip_version1.0_#00000000": {**broken, **odd}}
+    )
+    assert msg(tree).endswith("Hello")
+
+
+def test_a_report_of_a_failed_delivery_in_words_of_its_own_is_read() -> None:
+    report = (
+        b"Subject: Undelivered\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+        b"Content-Type: message/delivery-status\n\nIt came back for this reason:\n\n<ann@example.net> takes no mail\n"
+        b"--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b--\n"
+    )
+    text = str(read_mail(report, None, "a.eml", None)["pages"][0][2])
+    assert "It came back for this reason:\n\n<ann@example.net> takes no mail\n\nAction: failed" in text
+
+
 def der(tag: int, content: bytes) -> bytes:
     """One value of ASN.1, with a length of four bytes."""
     return bytes((tag, 0x84)) + len(content).to_bytes(4, "big") + content

@@ -139,6 +139,18 @@ def test_the_footer_and_the_words_behind_slides_are_told_once() -> None:
     ]
 
 
+def test_signs_of_a_symbol_font_are_the_letters_that_they_show() -> None:
+    styles = "".join(
+        f'<style:style style:name="{name}" style:family="text"><style:text-properties style:font-name="{font}"/></style:style>'
+        for name, font in (("S", "Symbol1"), ("W", "Wingdings"), ("X", "Webdings"))
+    )
+    spans = "".join(
+        f'<text:span text:style-name="{style}">{sign}</text:span> '
+        for style, sign in (("S", "\uf062"), ("W", "\uf0fc"), ("X", "\uf021"))
+    )
+    assert read(file(f"{styles}<text:p>{spans}</text:p>"))["pages"][0][2] == "β ✓ \uf021"
+
+
 def test_a_footer_that_is_written_behind_slides_is_told_where_it_shows() -> None:
     frame = (
         '<draw:frame presentation:class="{}"><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>'

@@ -46,6 +46,14 @@ async def test_each_page_keeps_its_number_its_words_and_its_table_rows() -> None
     assert "[page 2]\n\n| Item | Qty | Price |" in to_markdown(document)
 
 
+async def test_a_drawing_that_its_program_wrote_as_a_pdf_is_read_as_one() -> None:
+    own = b"<< /Private << /AIPrivateData1 1 0 R >> >>"
+    data = pdf([BODY]).replace(b"/Type /Page ", b"/Type /Page /PieceInfo << /Illustrator %s >> " % own)
+    assert b"AIPrivateData1" in data
+    document = await opened(data, "logo.ai")
+    assert "Line 29 says" in document.pages[0].text
+
+
 async def test_two_columns_are_read_one_after_the_other() -> None:
     left = lines([f"left{i:02} words of a column that goes on" for i in range(24)], x=50, size=9)
     right = lines([f"right{i:02} words of a column that goes on" for i in range(24)], x=320, size=9)

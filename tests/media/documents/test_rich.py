@@ -32,6 +32,8 @@ from glm_mcp.media.documents.rtf import rtf_text
         (rb"{\pict \~ab\'41 \u65 x}c{\*\unknown \'41\~b}", "[picture]c"),  # nothing of an unknown group
         (rb"\ansicpg437 \'82 \ansicpg10000 \'8e \ansicpg99999 \'e9", "é é é"),
         (rb"{\fonttbl{\f1\fcharset204 Arial;}}\f1 \'cf\plain \'e9", "Пé"),
+        (rb"{\fonttbl{\f1\fcharset78 Osaka;}{\f2\fcharset85 G;}}\f1\'82\'a8 \f2\'e1", "お α"),  # of the Mac
+        (rb"\ansicpg10001 \'82\'a8 \ansicpg10007 \'df \mac \'8e \pc \'81 \pca \'9b", "お я é ü ø"),
         (b"a\\bin7 }{\\bin1}{}\\{b", "a{b"),  # raw bytes that look like groups
         (rb"\trowd\intbl A\cell\row\pard\par\par b", "| A |\n| --- |\n\nb"),
         (rb"{a\i0 \*\cs7 b}{\*\cs7 c}", "ab"),  # a star elsewhere than at the beginning of a group
@@ -51,6 +53,12 @@ def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
         "<p style='visibility:hidden'>c</p><nav>d<script>e</script></nav><p aria-hidden='true'>f</p>"
     )
     assert html_markdown(page) == "seen typed"
+
+
+@pytest.mark.parametrize("tag", ["section", "article", "main", "header", "x-slide"])
+def test_a_page_that_writes_out_neither_its_head_nor_its_body_is_read(tag: str) -> None:
+    page = f"<!DOCTYPE html><meta charset=utf-8><title>Talk</title><style>a</style><{tag}><h2>One</h2><p>two</p></{tag}>"
+    assert html_markdown(page) == "# Talk\n\n## One\n\ntwo"
 
 
 def test_a_table_in_a_cell_becomes_words_and_a_tall_cell_goes_down_all_its_rows() -> None:

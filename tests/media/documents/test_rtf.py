@@ -102,3 +102,16 @@ def test_what_the_file_says_of_itself_is_read() -> None:
         read(about + rb"\pard Words\par")[0]
         == "Words\n\n[title: The étude]\n[author: Ann Ö]\n[description: {short}]"
     )
+
+
+def test_signs_of_symbol_fonts_are_the_letters_that_they_show() -> None:
+    fonts = (
+        rb"{\fonttbl{\f0 Arial;}{\f3\fnil\fcharset2{\*\panose 05050102}Symbol;}{\f4\fcharset2 Wingdings;}"
+        rb"{\f5\fcharset2 Webdings{\*\falt Marlett};}}"
+    )
+    facts, _ = document_job(
+        io.BytesIO(rb"{\rtf1\ansi" + fonts + rb"\f0 a\'b7 {\f3 b\'b7} {\f4\'fc \u-3844?} {\f5 a}\plain c}"),
+        {"name": "a.rtf"},
+    )
+    assert facts["pages"][0][2] == "a· β• ✓ ✓ c"
+    assert facts["notes"] == ["left out, signs of the font Webdings: the text"]

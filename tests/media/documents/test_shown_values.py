@@ -203,6 +203,45 @@ def test_a_sideways_line_on_an_upright_page_is_read_too() -> None:
     assert page[2].endswith("[sideways text]\n\nIn the margin: sierra 5")
 
 
+def slanted(x: float, y: float, words: str, matrix: str) -> str:
+    return f"BT /F1 9 Tf {matrix} {x} {y} Tm ({words}) Tj ET\n"
+
+
+def test_slanted_words_of_a_chart_and_a_stamp_across_the_page_are_read() -> None:
+    body = lines([f"An upright line, number {i}, with words enough." for i in range(12)])
+    dates = [slanted(100 + 60 * i, 300, f"Week {i} of May", "0.5 0.866 -0.866 0.5") for i in range(3)]
+    stamp = "BT /F1 40 Tf 0.707 0.707 -0.707 0.707 100 100 Tm (CONFIDENTIAL) Tj ET\n"
+    (page,) = read_pdf(pdf([body + "".join(dates) + stamp]))["pages"]
+    body, _, rest = page[2].partition("[sideways text]")
+    assert "number 11" in body
+    assert [line for line in rest.splitlines() if line] == [
+        "Week 0 of May",
+        "Week 1 of May",
+        "Week 2 of May",
+        "CONFIDENTIAL",
+    ]
+
+
+def test_letters_that_lean_stand_on_a_level_line() -> None:
+    words = (("Scale", 60), ("one", 110), ("to", 150), ("twenty", 180))
+    (page,) = read_pdf(pdf(["".join(slanted(x, 400, word, "1 0 0.364 1") for word, x in words)]))["pages"]
+    assert " ".join(page[2].split()).endswith("Scale one to twenty")
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        ("Накладная № 7: Получатель груза, Ижевск", "cp1251"),
+        ("Café, où l'été à Genève plaît déjà à Zoë", "latin-1"),
+    ],
+)
+def test_cyrillic_words_of_a_font_without_a_map_are_read_as_such(words: str, encoding: str) -> None:
+    data = pdf([text_at(72, 700, words.encode(encoding).decode("latin-1"))])
+    data = data.replace(b"/BaseFont /Helvetica", b"/BaseFont /Helvetica /Encoding /WinAnsiEncoding")
+    (page,) = read_pdf(data)["pages"]
+    assert page[2] == words
+
+
 def test_the_files_that_a_pdf_carries_are_named() -> None:
     file = "<< /Type /Filespec /F (a\\(1\\).xlsx) /UF <FEFF62A5544A002E0078006C0073> /EF << /F 99 0 R >> >>"
     facts = read_pdf(pdf([text_at(72, 700, "See the attached files.")], fields=[file]))

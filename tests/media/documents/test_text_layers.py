@@ -103,3 +103,11 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
 
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
     assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
+
+
+def test_columns_from_right_to_left_are_read_one_after_the_other() -> None:
+    columns = ["床前明月光疑是地上霜", "举头望明月低头思故乡", "春眠不觉晓处处闻啼鸟", "夜来风雨声花落知多少"]
+    rows = ["  ".join(column[row] for column in reversed(columns)) for row in range(10)]
+    assert page(script_pdf(rows, step=11))[2] == "\n".join(columns)
+    level = ["床前明月光疑是地上霜", "举头望明月低头思故乡", "春眠不觉晓处处闻啼鸟"]
+    assert "".join(page(script_pdf(level, step=11))[2].split()) == "".join(level)

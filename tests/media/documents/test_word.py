@@ -180,6 +180,27 @@ def test_a_comment_on_what_was_deleted_is_read_at_the_end() -> None:
     )
 
 
+def test_signs_that_are_typed_in_a_symbol_font_are_the_letters_that_they_show() -> None:
+    def typed(sign: str, font: str) -> str:
+        return (
+            f'<w:r><w:rPr><w:rFonts w:ascii="{font}"/></w:rPr><w:t xml:space="preserve">{sign} </w:t></w:r>'
+        )
+
+    signs = typed("\uf0a7", "Wingdings") + typed("\uf062", "Symbol") + typed("\uf050", "Wingdings 2")
+    unknown = typed("\uf021", "Webdings") + typed("\uf8ff", "Icons of mine")
+    facts, _ = document_job(io.BytesIO(docx(f"<w:p>{signs}{unknown}</w:p>")), {"name": "a.docx"})
+    assert facts["pages"][0][2] == "▪ β ✓  \uf8ff"
+    assert facts["notes"] == ["left out, signs of the font Webdings: paragraph 1"]
+
+
+def test_signs_of_a_symbol_font_on_a_slide_are_the_letters_that_they_show() -> None:
+    deck = pptx.Presentation()
+    shape = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, 9, 9)
+    run = shape.text_frame.paragraphs[0].add_run()
+    run.text, run.font.name = "\uf0fc done", "Wingdings"
+    assert pages(saved(deck))[0][2] == "✓ done"
+
+
 def test_a_page_number_alone_is_no_page_header() -> None:
     more = {
         "word/footer1.xml": f"<w:ftr {W}>{para('7')}</w:ftr>",

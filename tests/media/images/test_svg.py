@@ -56,6 +56,29 @@ async def test_a_small_drawing_is_drawn_large_and_maps_back_to_its_own_units() -
     assert picture.notes == ()
 
 
+@pytest.mark.parametrize("half", ["0.5in", "12.7mm", "1.27cm", "36pt", "3pc", "48px", "3em"])
+async def test_lengths_in_a_drawing_may_have_any_unit(half: str) -> None:
+    rows = (
+        ("230,20,20", "0", "0"),
+        ("20,200,20", half, "0"),
+        ("20,20,230", "0", half),
+        ("230,220,20", half, half),
+    )
+    rects = "".join(
+        f'<rect x="{x}" y="{y}" width="{half}" height="{half}" fill="rgb({colour})"/>'
+        for colour, x, y in rows
+    )
+    (picture,) = await drawn(f'{HEAD} width="96" height="96" font-size="16">{rects}</svg>')
+    assert seen(shown(picture)) == "RGBY"
+
+
+async def test_of_what_a_drawing_holds_in_several_languages_english_is_shown() -> None:
+    rest = '<rect width="100%" height="100%" fill="rgb(20,20,230)"/>'
+    choice = f'<switch><g systemLanguage="ru">{rest}</g><g systemLanguage="en">{FOUR}</g>{rest}</switch>'
+    (picture,) = await drawn(f'{HEAD} width="60" height="40">{choice}</svg>')
+    assert seen(shown(picture)) == "RGBY"
+
+
 async def test_a_part_of_a_drawing_is_named_in_its_own_units() -> None:
     (picture,) = await drawn(f'{HEAD} width="60" height="40">{FOUR}</svg>', xywh=(30, 20, 30, 20))
     assert seen(shown(picture)) == "YYYY"

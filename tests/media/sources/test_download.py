@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shutil
 import ssl
@@ -30,7 +31,7 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.formats import KINDS, UNKNOWN
-from glm_mcp.media.sources.download import download, fetched
+from glm_mcp.media.sources.download import HELD, download, fetched
 from glm_mcp.media.types import Fragment, Source
 
 pytestmark = pytest.mark.anyio
@@ -378,19 +379,27 @@ async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_
     with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(others)
-            source = Source("a.pdf", UNKNOWN, 0, url="http://cdn.example.com/a.pdf")
-            here = await fetched(
-                source, max_bytes=200_000_000, timeout_s=50, resolver=names(cdn_example_com=[PUBLIC]), proxies={},
-                transport=httpx.MockTransport(lambda _: packed),
+            body, _, _ = await download(
+                "http://cdn.example.com/a.pdf", max_bytes=200_000_000, timeout_s=50, proxies={},
+                resolver=names(cdn_example_com=[PUBLIC]), transport=httpx.MockTransport(lambda _: packed),
             )  # fmt: skip
             group.cancel_scope.cancel()
-    assert (here.data, here.kind.name, here.size) == (None, "pdf", len(whole))
-    assert here.read() == whole
+    assert not isinstance(body, bytes)
+    assert os.fstat(body.fileno()).st_size == len(whole)
+    body.seek(0)
+    assert body.read() == whole
     assert turns > 90, "it was unpacked in one go"
+
+
+async def test_the_file_of_a_large_download_is_closed_with_its_source(server: Server) -> None:
+    with anyio.fail_after(60):
+        source = Source("a.pdf", UNKNOWN, 0, url=f"http://{server.host}/large.pdf")
+        here = await fetched(source, max_bytes=HELD * 3, timeout_s=50, own_host=server.host, proxies={})
+    assert (here.data, here.kind.name, here.size) == (None, "pdf", HELD * 2)
     assert here.handle
     held = weakref.ref(here.handle)
     del here
-    assert held() is None, "its file is closed with it"
+    assert held() is None
 
 
 # TLS

@@ -10,6 +10,7 @@ import pytest
 from support.connect import Connect
 from support.toolkit import text_of
 
+from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Simulator
@@ -157,3 +158,10 @@ async def test_a_file_to_be_made_is_named_in_the_same_ways(
             result = await client.call_tool("generate_image", given)
     assert not result.is_error, text_of(result)
     assert (folders.cwd / "drawn" / "made.png").is_file()
+
+
+@pytest.mark.parametrize("end", ["x", "x)", ")", '"', "' )", ">x"])
+@pytest.mark.parametrize("start", ["[a](", "[a](b", "![a](<b", "[a](b'"])
+def test_a_link_with_thousands_of_blanks_is_looked_at_once(start: str, end: str) -> None:
+    """Gone through again from each of them, they would take minutes."""
+    assert tidy(f"{start}{' ' * 4_900}{end}")

@@ -264,7 +264,7 @@ async def test_a_text_with_a_private_key_is_refused_wherever_it_stands(
 @pytest.mark.parametrize(
     ("name", "data", "want", "said"),
     [
-        ("notes.txt", b"hello", "image", "notes.txt is text, not a picture.*read_document"),
+        ("notes.txt", b"hello", "image", "notes.txt is plain text, not a picture.*read_document"),
         ("shot.png", b"hello", "image", "its name says a PNG picture, its bytes do not"),
         ("a.png", PNG, "video", "a.png is a PNG picture, not a video.*describe_image"),
         ("a.png", PNG, "document", "a.png is a PNG picture, not a document.*describe_image.*ocr"),
@@ -401,7 +401,7 @@ async def test_an_open_pattern_leaves_out_what_does_not_fit_and_a_named_kind_doe
     world.put("mixed/notes.txt", b"hello")
     world.put("mixed/b.png", b"not a picture")
     assert [s.name for s in await world.all("mixed/*", "image")] == ["a.png"]
-    with pytest.raises(UnsupportedMedia, match=r"b.png is text"):
+    with pytest.raises(UnsupportedMedia, match=r"b.png is plain text"):
         await world.all("mixed/*.png", "image")
     with pytest.raises(UnsupportedMedia, match="not a video"):
         await world.all("mixed/*", "video")

@@ -57,6 +57,15 @@ def test_a_file_of_subtitles_alone_holds_no_video() -> None:
         framed(out.getvalue())
 
 
+def test_what_comes_before_the_first_key_frame_is_no_damage() -> None:
+    film = Film(regular(8), form="webm", codec="libvpx", gop=50, mux=(("cluster_time_limit", "500"),))
+    whole = make(film)
+    first, second = list(re.finditer(rb"\x1f\x43\xb6\x75", whole))[:2]
+    data = whole[: first.start()] + whole[second.start() :]
+    for facts in (packed(data)[0], framed(data)[0]):
+        assert not any("damaged" in note for note in facts["notes"])
+
+
 def test_an_index_that_cannot_be_read_is_told_from_one_that_is_missing() -> None:
     first = make(Film(regular(6), mux=(("movflags", "faststart"),)))
     with pytest.raises(UnsupportedMedia, match="damaged: its index cannot be read"):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra, UnsupportedMedia
-from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.containers.outlook_items import fields_of
-from glm_mcp.media.documents.eml import Mail
+from glm_mcp.media.documents.eml import Mail, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.rtf import rtf_text
 
 _DEPTH = 5  # mails within mails
+_DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
+_NAMES = ["__nameid_version1.0", "__substg1.0_00030102"]  # which number the file gave to each name
 # Property numbers ([MS-OXPROPS]).
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER, _SENDER_MAIL, _SENDER_SMTP, _TO, _CC, _BCC = "0C1A", "0C1F", "5D01", "0E04", "0E03", "0E02"
@@ -46,7 +48,7 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
             text = _Message(container, [], name).read(0).markdown()
-    except (OSError, ValueError, IndexError, KeyError, struct.error):
+    except _DAMAGED:
         raise UnsupportedMedia(
             f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
         ) from None
@@ -82,7 +84,7 @@ class _Message:
         if wide:
             return wide.decode("utf-16-le", "replace").strip("\0")
         narrow = self._stream(*path, f"__substg1.0_{number}001E").strip(b"\0")
-        return decode(narrow, self._name, declared=self._code_page(0)).text if narrow else ""
+        return text_of(narrow, self._name, declared=self._code_page(0)) if narrow else ""
 
     def _code_page(self, which: int) -> str | None:
         page = self._fixed.get(_CODE_PAGES[which])
@@ -109,8 +111,11 @@ class _Message:
             for role, title, number in ((1, "To", _TO), (2, "Cc", _CC), (3, "Bcc", _BCC))
         ]
         values.append(("Date", _moment(self._fixed.get(_SENT) or self._fixed.get(_DELIVERED) or b"")))
-        where = ["__nameid_version1.0", "__substg1.0_00030102"]  # one for all messages of the file
-        names = bytes(self._container.openstream(where).read()) if self._container.exists(where) else b""
+        names = b""
+        with contextlib.suppress(*_DAMAGED):  # one for all messages of the file
+            names = (
+                bytes(self._container.openstream(_NAMES).read()) if self._container.exists(_NAMES) else b""
+            )
         values += fields_of(self._text(_CLASS), names, self._text, self._fixed, _moment)
         return [(title, " ".join(value.split())) for title, value in values]
 
@@ -120,14 +125,20 @@ class _Message:
         people: dict[int, list[str]] = {}
         known: set[int] = set()
         for storage in storages if len(storages) <= _RECEIVERS else ():
-            role = _fixed(self._stream(storage, "__properties_version1.0")[8:]).get(_ROLE, b"")[:1]
-            address = self._text(_SMTP, storage) or self._text(_ADDRESS, storage)
-            name = self._text(_TITLE, storage).strip("' ")
+            try:
+                role, address, name = self._receiver(storage)
+            except _DAMAGED:
+                return {}  # the names in the mail itself are whole
             is_known = "@" in address
-            known |= set(role) if is_known else set()
+            known |= {role} if is_known else set()
             both = f"{name} <{address}>" if is_known and name and name != address else name or address
-            people.setdefault(role[0] if role else 1, []).append(both)
+            people.setdefault(role, []).append(both)
         return {role: "; ".join(names) for role, names in people.items() if role in known}
+
+    def _receiver(self, storage: str) -> tuple[int, str, str]:
+        role = _fixed(self._stream(storage, "__properties_version1.0")[8:]).get(_ROLE, b"\1")[0]
+        address = self._text(_SMTP, storage) or self._text(_ADDRESS, storage)
+        return role, address, self._text(_TITLE, storage).strip("' ")
 
     def _body(self) -> str:
         plain = self._text(_BODY).strip()
@@ -158,7 +169,7 @@ class _Message:
         kind = self._text(_MIME, storage)
         mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{len(data):,} bytes)")
         if data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
-            shown = decode(data[:_TEXT], self._name).text.strip()
+            shown = text_of(data[:_TEXT], self._name)
             mail.within.append(f"[attached: {name or 'unnamed'}]\n\n{shown}")
 
 

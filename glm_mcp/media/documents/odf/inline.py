@@ -13,7 +13,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.web.mathml import linear
-from glm_mcp.media.documents.word.runs import Look, Piece, markdown
+from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, markdown
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
 # Elements whose words are no text of the document.
@@ -66,7 +66,7 @@ class Inline:
             case "line-break":
                 yield "\n", look
             case "span":
-                yield from self._pieces(node, self._look(attribute(node, "style-name"), look))
+                yield from self._span(node, attribute(node, "style-name"), look)
             case "a":
                 target = attribute(node, "href")
                 leads = re.match(r"(?:https?|mailto|ftp):", target) is not None
@@ -96,6 +96,15 @@ class Inline:
                 yield f" {self.controls.get(attribute(node, 'control'), '')} ", Look()
             case _ if name not in SILENT and name not in DRAWN:
                 yield from self._pieces(node, look)
+
+    def _span(self, node: ET.Element, style: str, look: Look) -> Iterator[Piece]:
+        """Signs of a symbol font as the letters that they show, where each of them has one."""
+        properties = self._looks.get(style)
+        font = "" if properties is None else attribute(properties, "font-name")
+        font = re.sub(r"(?<=\w)\d+$", "", font)  # programs number fonts that they declare twice
+        for text, drawn in self._pieces(node, self._look(style, look)):
+            shown, is_less = letters_of(text, font)
+            yield text if is_less else shown, drawn
 
     def _ruby(self, node: ET.Element, part: str) -> Iterator[Piece]:
         for child in node:

@@ -121,6 +121,7 @@ class Package:
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}
         self._links: dict[str, dict[str, Link]] = {}
+        self._linked: dict[str, dict[str, list[str]]] = {}
 
     def parts(self) -> list[str]:
         return [_path(info.filename) for info in self._parts.values()]
@@ -175,11 +176,12 @@ class Package:
 
     def linked(self, path: str, kind: str) -> list[str]:
         """The parts that a part leads to by relationships of this kind."""
-        return [
-            link.target
-            for link in self.links(path).values()
-            if link.kind.lower() == kind.lower() and not link.external
-        ]
+        if path not in self._linked:
+            self._linked[path] = {}
+            for link in self.links(path).values():
+                if not link.external:
+                    self._linked[path].setdefault(link.kind.lower(), []).append(link.target)
+        return self._linked[path].get(kind.lower(), [])
 
     def main(self, *usual: str) -> str:
         """The part that holds the document: by its relationship, else by one of the usual names; "" when there is none."""

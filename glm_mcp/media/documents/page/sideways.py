@@ -1,7 +1,10 @@
-"""Sideways text of a PDF page. The parser writes of it only the tables; here the rest, and whole sideways pages upright."""
+"""Text of a PDF page that is not level. The parser writes of it only the tables; here the rest, and whole sideways pages
+upright.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,34 +33,46 @@ def upright(page: Any, written: str) -> str:
     turned: dict[int, list[Any]] = {}
     for item in page.text_items:
         angle = round(item.rotation or 0) % 360
-        if angle in (90, 180, 270) and item.text.strip():
+        if angle and item.text.strip():
             turned.setdefault(angle, []).append(item)
     if not turned:
         return written
     letters = sum(len(item.text) for item in page.text_items)
     angle, items = max(turned.items(), key=lambda pair: sum(len(item.text) for item in pair[1]))
-    if sum(len(item.text) for item in items) >= _WHOLE * letters:
+    if angle in (90, 180, 270) and sum(len(item.text) for item in items) >= _WHOLE * letters:
         rest = [item for item in page.text_items if all(item is not one for one in items)]
         others = " ".join(item.text.strip() for item in rest if item.text.strip())
-        return "\n\n".join(filter(None, [*_blocks(_levelled(items, angle, page)), others]))
+        return "\n\n".join(filter(None, [*_blocks(_levelled(items, angle)), others]))
     known = _MARKS.sub("", written)
     blocks: list[str] = []
     for angle, items in sorted(turned.items()):
         missing = [item for item in items if _MARKS.sub("", item.text) not in known]
-        blocks += _blocks(_levelled(missing, angle, page))
+        blocks += _blocks(_levelled(missing, 0 if angle % 90 and _lean(missing, angle) else angle))
     return "\n\n".join(filter(None, [written, *(["[sideways text]", *blocks] if blocks else [])]))
 
 
-def _levelled(items: list[Any], angle: int, page: Any) -> list[_Item]:
+def _lean(items: list[Any], angle: int) -> bool:
+    """Whether it is the letters that are turned, as those of drawings lean, and their lines are level: what the boxes
+    around turned lines would make of their height is then less than a letter's width.
+    """
+    turn = math.radians(min(angle, 360 - angle))
+    along, across = math.cos(turn), math.sin(turn)
+    tall = sum(item.height * along - item.width * across for item in items)
+    wide = sum((item.width * along - item.height * across) / len(item.text.strip()) for item in items)
+    return along > across and tall < wide
+
+
+def _levelled(items: list[Any], angle: int) -> list[_Item]:
+    along, across = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     levelled = []
     for item in items:
-        right, below = page.width - item.x - item.width, page.height - item.y - item.height
-        along, down, width, height = {
-            90: (item.y, right, item.height, item.width),
-            180: (right, below, item.width, item.height),
-            270: (below, item.x, item.height, item.width),
-        }[angle]
-        levelled.append(_Item(item.text.strip(), along, down, width, max(height, 1.0)))
+        if angle % 90:
+            length, height = math.hypot(item.width, item.height), float(item.font_size or 1)
+        else:
+            length, height = (item.height, item.width) if angle % 180 else (item.width, item.height)
+        x, y = item.x + item.width / 2, item.y + item.height / 2
+        start, top = x * along + y * across - length / 2, y * along - x * across - height / 2
+        levelled.append(_Item(item.text.strip(), start, top, length, max(height, 1.0)))
     return levelled
 
 

@@ -23,6 +23,7 @@ _MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff
 _WORD = re.compile(r"(?<![^\s(\"'“‘*#|>\[])([^\W\d_]{2,14})(?=[\s.,;:!?)\"'”’*|\]]|$)")
 _VARIANT = re.compile("[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]")
 _MASK = re.compile(r"(.)\1+", re.IGNORECASE)  # XXXX, for what is not shown
+_CYRILLIC = re.compile("[\u00c0-\u00ff]{4,}")
 # Letters of a hundred in running text, a to z, the mean of English, German, French, Spanish and their neighbours. Pages
 # in any of forty languages written so agree with it to 0.4 or more (551 pieces of other projects' documents); with each
 # letter replaced by the one n places on, to 0.28 at most.
@@ -58,6 +59,22 @@ def letters_of_signs(text: str, page: Any) -> str:
             shown.setdefault(sign, set()).add(symbol(name, f"{ord(sign):X}"))
     known = {sign: letters.pop() for sign, letters in shown.items() if len(letters) == 1}  # else of two fonts
     return _SIGN.sub(lambda sign: known.get(sign[0]) or sign[0], text)
+
+
+def cyrillic(text: str) -> str:
+    """The text with Cyrillic letters where old fonts that have no map of their own give those of Latin at the same places:
+    words of accented letters alone, of which as many are vowels as in a Slavic language.
+    """
+    words = _CYRILLIC.findall(text)
+    letters = _cp1251("".join(words)).lower()
+    vowels = sum(letters.count(vowel) for vowel in "аеиоуыэюяіїє")
+    if len(words) < 3 or not 0.3 * len(letters) < vowels < 0.6 * len(letters):
+        return text
+    return re.sub("[\u00a8\u00b8\u00b9\u00c0-\u00ff]", lambda letter: _cp1251(letter[0]), text)
+
+
+def _cp1251(text: str) -> str:
+    return text.encode("latin-1").decode("cp1251")
 
 
 def why_seen(text: str, page: Any, inked: bool, *, figures: bool) -> str:

@@ -59,15 +59,23 @@ SIGNS = {
     "ldblquote": "“",
     "rdblquote": "”",
 }
-# \fcharset to code page.
-CHARSETS = dict(
-    zip(
-        (128, 129, 134, 136, 161, 162, 163, 177, 178, 186, 204, 222, 238),
-        "cp932 cp949 gb18030 big5hkscs cp1253 cp1254 cp1258 cp1255 cp1256 cp1257 cp1251 cp874 cp1250".split(),
-        strict=True,
-    )
-)
-_PAGES = {936: "gb18030", 950: "big5hkscs", 65001: "utf-8", 10000: "mac_roman"}
+# fmt: off
+# \fcharset to code page; from 77 to 89 those of the Mac.
+CHARSETS = {
+    77: "mac_roman", 78: "cp932", 79: "cp949", 80: "gb18030", 81: "big5hkscs", 84: "mac_arabic", 85: "mac_greek",
+    86: "mac_turkish", 87: "cp874", 88: "mac_latin2", 89: "mac_cyrillic",
+    128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "big5hkscs", 161: "cp1253", 162: "cp1254",
+    163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
+}
+_PAGES = {
+    936: "gb18030", 950: "big5hkscs", 1361: "johab", 65001: "utf-8",
+    10000: "mac_roman", 10001: "cp932", 10002: "big5hkscs", 10003: "cp949", 10004: "mac_arabic", 10006: "mac_greek",
+    10007: "mac_cyrillic", 10008: "gb18030", 10010: "mac_romanian", 10021: "cp874", 10029: "mac_latin2",
+    10079: "mac_iceland", 10081: "mac_turkish", 10082: "mac_croatian",
+}
+# fmt: on
+# What a file says of its letters instead of a number.
+SETS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 
 
 def code_page(number: int | None) -> str:

@@ -24,6 +24,7 @@ _CHART = 0x20  # kind of a part
 _TEXTS = (Number.SHARED, Number.LABEL, Number.RICH)
 _ONE = (*_TEXTS, Number.REAL, Number.RK, Number.BOOL_OR_ERROR, Number.FORMULA)
 _PICTURE = 8  # kind of an object
+_BUILT_IN = 0x20  # flag of names that are Excel's own
 _URL = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b")  # what stands before an address
 
 
@@ -80,7 +81,9 @@ def texts_of_names(stream: bytes) -> Iterator[tuple[str, str]]:
             return
         if record.number == Number.NAME:
             with contextlib.suppress(struct.error, IndexError):
-                length, formula = struct.unpack_from("<BH", record.body, 3)
+                flags, length, formula = struct.unpack_from("<HxBH", record.body)
+                if flags & _BUILT_IN:
+                    continue
                 parts = Texts(record.parts, 14)
                 name, written = parts.text(length), parts.take(formula)
                 text = Texts([written[2:]]).text(written[1]) if written[:1] == b"\x17" else ""

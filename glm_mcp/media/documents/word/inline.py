@@ -12,7 +12,7 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, emb
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
 from glm_mcp.media.documents.word.numbering import Numbering
-from glm_mcp.media.documents.word.runs import Look, Piece, look_of, symbol
+from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, look_of, symbol
 from glm_mcp.media.documents.word.styles import Styles
 from glm_mcp.media.documents.zip_xml import attribute
 
@@ -78,6 +78,7 @@ class Inline:
         self._part = part
         self._blocks_of = blocks_of
         self._fields: list[_Field] = []
+        self._font = ""  # of the run that is read
 
     def read(self, element: ET.Element, look: Look | None = None) -> None:
         look = look or Look()
@@ -92,12 +93,14 @@ class Inline:
 
     def _node(self, node: ET.Element, name: str, look: Look) -> None:
         if name == "w:t":
-            self._write(node.text or "", look)
+            self._write(self._letters(node.text or ""), look)
         elif name == "w:instrText":
             if self._fields and not self._fields[-1].in_result:
                 self._fields[-1].code += node.text or ""
         elif name == "w:r":
             style = self._story.styles.character(value(node, "w:rPr", "w:rStyle") or "")
+            fonts = child(node, "w:rPr", "w:rFonts")
+            self._font = "" if fonts is None else attribute(fonts, "ascii") or attribute(fonts, "hAnsi")
             self.read(node, replace(look_of(child(node, "w:rPr"), style), url=look.url))
         elif name == "w:hyperlink":
             self.read(node, replace(look, url=self._address(node)))
@@ -115,6 +118,12 @@ class Inline:
                 self._write(f" {words} ", Look())
         elif name not in _GONE:
             self._special(node, name, look)
+
+    def _letters(self, text: str) -> str:
+        shown, is_less = letters_of(text, self._font)
+        if is_less:
+            self._story.leave_out(f"signs of the font {self._font}")
+        return shown
 
     def _special(self, node: ET.Element, name: str, look: Look) -> None:
         match name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
@@ -19,6 +20,11 @@ _SYMBOL = {
 }
 _WINGDINGS = dict(zip("üûþýo¨nlq§Øàßáâ•Jv", "✓✗☑☒☐☐■●❑▪➢→←↑↓•☺❖", strict=True))
 
+_WINGDINGS_2 = dict(zip("PORST£", "✓✗☑☒☒☐", strict=True))
+_NO_LETTERS = ("wingdings 3", "webdings", "marlett")
+SYMBOL_FONTS = ("symbol", "wingdings", "wingdings 2", *_NO_LETTERS)
+_SIGN = re.compile("[\uf020-\uf0ff]")
+
 
 def symbol(font: str, code: str) -> str:
     """The sign that a symbol font has at a place given in hexadecimal; "" for one that has no letter."""
@@ -27,11 +33,26 @@ def symbol(font: str, code: str) -> str:
     except ValueError:
         return ""
     letter = chr(place - 0xF000 if 0xF000 <= place <= 0xF0FF else place) if place <= 0x10FFFF else ""
-    if font.lower().startswith("wingdings"):
-        return _WINGDINGS.get(letter, "")
-    if font.lower() == "symbol":
-        return _SYMBOL.get(letter, letter)
+    match font.lower():
+        case "wingdings":
+            return _WINGDINGS.get(letter, "")
+        case "wingdings 2":
+            return _WINGDINGS_2.get(letter, "")
+        case "symbol":
+            return _SYMBOL.get(letter, letter)
+        case name if name in _NO_LETTERS:
+            return ""
     return "" if 0xE000 <= place <= 0xF8FF else letter
+
+
+def letters_of(text: str, font: str) -> tuple[str, bool]:
+    """A text with the signs that a symbol font has at private places as the letters that they show; and whether some have
+    none and are left out. What lies there in other fonts stays.
+    """
+    if font.lower() not in SYMBOL_FONTS or not _SIGN.search(text):
+        return text, False
+    shown = [symbol(font, f"{ord(letter):X}") if _SIGN.match(letter) else letter for letter in text]
+    return "".join(shown), not all(shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[
     drawing.root.set("height", f"{height:g}")
     svg = ET.tostring(drawing.root, encoding="unicode")
     try:
-        png = resvg_py.svg_to_bytes(svg_string=svg, width=pixels[0], height=pixels[1], **chosen)
+        # Of itself it takes a millimetre and a point for nothing, and no language for one that is read.
+        png = resvg_py.svg_to_bytes(
+            svg_string=svg, width=pixels[0], height=pixels[1], dpi=96.0, languages=["en"], **chosen
+        )
     except ValueError as error:
         raise tree.bad(name) from error
     size = max(1, round(width)), max(1, round(height))

@@ -56,6 +56,19 @@ def test_an_old_workbook_says_what_its_user_said_of_it() -> None:
     assert facts["pages"][0][2].endswith("\n\n[Client: Lakeside]\n[category: Tolls]")
 
 
+def test_an_author_whose_length_some_program_gave_twice_ends_where_it_ends() -> None:
+    with olefile.OleFileIO(DATA / "excel97.xls") as old:
+        book = old.openstream("Workbook").read()
+    kind = bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9")
+    value = struct.pack("<HxxI", 0x1F, 8) + "段先生\0".encode("utf-16-le") + b"\x1f\0\0\0\x13\0P\0"
+    section = struct.pack("<II", 16 + len(value), 1) + struct.pack("<II", 4, 16) + value
+    about = b"\xfe\xff" + bytes(22) + struct.pack("<I", 1) + kind + struct.pack("<I", 48) + section
+    facts, _ = document_job(
+        io.BytesIO(compound({"Workbook": book, "\x05SummaryInformation": about})), {"name": "old.xls"}
+    )
+    assert facts["pages"][0][2].endswith("\n\n[author: 段先生]")
+
+
 def test_damaged_fields_cost_nothing_but_themselves() -> None:
     whole = stream(65001, {"Client": b"Lakeside", "Site": b"Mere"})
     for end in range(len(whole)):
