@@ -97,6 +97,8 @@ async def fetched(
     max_bytes: int,
     timeout_s: float,
     own_host: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
 ) -> Source:
     """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
@@ -110,6 +112,8 @@ async def fetched(
         max_bytes=max_bytes,
         timeout_s=timeout_s,
         own_host=own_host,
+        transport=transport,
+        resolver=resolver,
         proxies=proxies,
     )
     if not body:

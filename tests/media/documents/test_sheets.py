@@ -121,7 +121,8 @@ def test_a_workbook_under_a_password_says_so() -> None:
     kind = "application/vnd.oasis.opendocument.spreadsheet"
     ods = zipped({"mimetype": kind, "content.xml": "secret", "META-INF/manifest.xml": manifest})
     xls = bytearray((DATA / "excel97.xls").read_bytes())
-    xls[xls.index(b"\x09\x08\x10\0") + 20] = 0x2F  # the record after the first: FILEPASS
+    second = xls.index(b"\x09\x08\x10\0") + 20
+    xls[second : second + 4] = b"\x2f\0\6\0"  # FILEPASS, of six bytes
     for data in (ods, bytes(xls)):
         with pytest.raises(InvalidRequest, match="file is encrypted"):
             job(data)
