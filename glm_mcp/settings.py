@@ -81,7 +81,10 @@ class _OwnSettings(BaseModel):
         "Whether the models think first when a call does not say; `show` adds the reasoning.",
     )
     lang: Literal["zh", "en"] | None = _setting(
-        "GLM_LANG", None, "zh or en", "Language of errors, notes and answers to calls without a prompt. Unset: the system's."
+        "GLM_LANG",
+        None,
+        "zh or en",
+        "Language of errors, notes and answers to calls without a prompt. Unset: the system's.",
     )
     deadline_s: float | None = _setting(
         "GLM_DEADLINE_S",

@@ -47,7 +47,7 @@ def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
         ("send the picture itself", "send the picture itself"),
         ("12 calls, 3,400 tokens, 2 pictures, 61 s.", "12 次调用，3,400 token，2 张图，61 秒。"),
         ("1 picture", "1 张图"),
-        ("no file none (working folder: /tmp)", "没有文件 none（工作目录：/tmp）"),
+        ("there is no file none (working folder: /tmp)", "没有文件 none（工作目录：/tmp）"),
         ("Taken off: quotes, the name before it.", "已去掉：引号，前面的名字。"),
         (
             "127.0.0.1: the address is not an API: 405 Not Allowed",
