@@ -72,6 +72,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                             taught = lesson(error, taught)
             except GLMError as error:
                 content = await in_thread_if(bool(error.partial), failure, error, deps)
+                _let_go(error)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
@@ -82,6 +83,13 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     if is_much(arguments):
         give_back_soon()
     return content
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Through its traceback a failure holds what it was given, in a circle with itself, until the collector comes by."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:
