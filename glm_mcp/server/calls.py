@@ -16,6 +16,7 @@ from glm_mcp.server.callers.caller import LOCAL
 from glm_mcp.server.tally import Now
 from glm_mcp.tools.arguments import is_much, read_in_time
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
+from glm_mcp.tools.words.chinese import chosen, said
 from glm_mcp.uploads import curl_line
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     """One call: arguments read, the tool run under its deadline with progress, every failure made a readable result."""
 
     async def send(step: float, message: str) -> None:
-        await context.session.report_progress(step, None, deps.said(message))
+        # Not by way of `deps`, which holds this: in a circle a large request would stay until the collector comes by.
+        await context.session.report_progress(step, None, said(message, chosen(app.settings.lang)))
 
     # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)
@@ -72,7 +74,6 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                             taught = lesson(error, taught)
             except GLMError as error:
                 content = await in_thread_if(bool(error.partial), failure, error, deps)
-                _let_go(error)
             except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
@@ -83,13 +84,6 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     if is_much(arguments):
         give_back_soon()
     return content
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Through its traceback a failure holds what it was given, in a circle with itself, until the collector comes by."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
 
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:

@@ -36,7 +36,8 @@ def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[
             fields.get("summary", ""),
         ]
         blocks += filter(None, lines)
-    return one_text("feed", "\n\n".join(blocks), spec, name, [*notes, f"{len(entries)} entries"])
+    notes = [*notes, f"entries: {len(entries)}"]
+    return one_text("feed", "\n\n".join(blocks), spec, name, notes)
 
 
 _NAMES = {
