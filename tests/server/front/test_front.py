@@ -30,7 +30,7 @@ from support.records import (
     stuck,
 )
 
-from glm_mcp.outputs import project_owner
+from glm_mcp.media.kept.outputs import project_owner
 
 posix = pytest.mark.skipif(os.name != "posix", reason="looks at owners and permissions")
 HELLO = {"name": "chat", "arguments": {"prompt": "hello"}}
