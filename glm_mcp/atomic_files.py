@@ -16,7 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.text import one_line
+
+_KINDS = (
+    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
+    (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
+    (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
+    (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
+    (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
+)
 
 # How a file that nobody vouches for is opened: without waiting for whoever may write into a pipe, and for this process alone.
 _EXTRA = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
@@ -206,3 +215,13 @@ def opened_path(descriptor: int) -> Path | None:
         return Path(shown.removesuffix(" (deleted)"))
     except OSError:
         return None
+
+
+def check_kind(info: os.stat_result, path: Path) -> None:
+    """Raises InvalidRequest where it is no regular file."""
+    name = path.name or str(path)
+    for test, what, hint in _KINDS:
+        if test(info.st_mode):
+            raise InvalidRequest(f"{name} {what}", hint.format(path=str(path).rstrip("/")))
+    if not stat.S_ISREG(info.st_mode):
+        raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")

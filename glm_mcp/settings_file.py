@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glm_mcp.atomic_files import read_file, replace_file
 from glm_mcp.errors import ConfigError
-from glm_mcp.outputs import user_folders
+from glm_mcp.folders import user_folders
 
 PRIVATE = 0o600
 LARGEST = 1 << 20  # bytes

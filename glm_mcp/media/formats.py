@@ -184,6 +184,7 @@ _TEXT_KINDS = (
             ("feed", "application/rss+xml", "a feed", (".rss", ".atom"), "web.feed:feed_job", "office", True),
             ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),
             ("mbox", "application/mbox", "a mailbox", (".mbox",), "eml:mailbox_job", "office", True),
+            ("xml2003", "application/vnd.ms-excel", "an Excel workbook in XML", (), "spreadsheet:sheets_job", "", True),
             ("ipynb", "application/x-ipynb+json", "a Jupyter notebook", (".ipynb",), "notebook:notebook_job", "", True),
             ("csv", "text/csv", "a CSV table", (".csv",), "markdown:table_job", "", False),
             ("tsv", "text/tab-separated-values", "a table with tabs", (".tsv", ".tab"), "markdown:table_job", "", False),

@@ -17,11 +17,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from glm_mcp.errors import MediaTooLarge
+
     Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
+
+SMALLER = "Send a smaller or shorter part of it (a page range, start and end, a region), or a simpler format."
 
 STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
 
-LEFT = b"l"  # on the channel of a job: its result has come
+# On the channel of a job:
+LEFT = b"l"  # its result has come
+SAID = struct.Struct("ii")  # its pid and 0, then its exit code and the most memory that it held, in KB
 
 
 def main() -> None:
@@ -57,7 +63,7 @@ def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> No
 
 
 def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+    from glm_mcp.errors import GLMError, UnsupportedMedia
 
     params = spec["params"]
     name = str(params.get("name") or "the file")
@@ -72,11 +78,7 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
             UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")
         ), []
     except MemoryError:
-        return _describe(
-            MediaTooLarge(
-                f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
-            )
-        ), []
+        return _describe(out_of_memory(name)), []
     except BaseException as error:  # noqa: BLE001 - the outer boundary of the child, and a panic in Rust is no Exception
         import traceback
 
@@ -87,6 +89,12 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         trace = [*traceback.format_tb(error.__traceback__), type(error).__name__]
         return {**_describe(broken), "trace": "".join(trace)[-4000:]}, []
     return {"result": facts}, list(blobs)
+
+
+def out_of_memory(name: str) -> MediaTooLarge:
+    from glm_mcp.errors import MediaTooLarge
+
+    return MediaTooLarge(f"{name} needs more memory to read than is allowed", SMALLER)
 
 
 def _describe(error: Any) -> dict[str, Any]:

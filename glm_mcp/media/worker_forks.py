@@ -5,8 +5,8 @@ so that a fork of it is whole. After the first good job of a family it loads wha
 itself; a library that hangs or crashes while it is loaded does so in a worker, under limits.
 
 Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
-goes and where its errors go. On the channel wait the job's words; back come the worker's pid and its exit code, 4 bytes
-each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
+goes and where its errors go. On the channel wait the job's words; back come the worker's pid, and at its end its exit code and
+the most memory that it held, as `SAID`. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
 that has the whole result says so and waits no longer: the worker has a moment to end, and no job is taken until it has.
 
 While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
@@ -24,12 +24,11 @@ import os
 import select
 import signal
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from glm_mcp.media import worker_child
-from glm_mcp.media.worker_child import LEFT
+from glm_mcp.media.worker_child import LEFT, SAID
 
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 LINGER_S = 0.5  # for the end of a worker whose result has come
@@ -143,7 +142,7 @@ class _Forks:
         if worker:
             self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"])
             self._ready.register(channel, select.POLLIN)
-            _tell(channel, worker.pid)
+            _tell(channel, worker.pid, 0)
 
     def _give(self, words: bytes, *fds: int) -> _Waiting | None:
         """The worker that has the job now; None where there can be none, which the server hears by the channel's end."""
@@ -201,8 +200,8 @@ class _Forks:
             _kill_group(worker.pid)
 
     def _finish(self, worker: _Worker) -> None:
-        code = _end(worker.pid)
-        _tell(worker.channel, code)
+        code, peak_kb = _end(worker.pid)
+        _tell(worker.channel, code, peak_kb)
         with contextlib.suppress(KeyError):
             self._ready.unregister(worker.channel)
         del self._workers[worker.channel]
@@ -263,9 +262,9 @@ def _work(parent: int, door: int, highest: int, likely: str) -> None:
         os._exit(1)
 
 
-def _tell(channel: int, number: int) -> None:
+def _tell(channel: int, number: int, peak_kb: int) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
-        os.write(channel, struct.pack("i", number))
+        os.write(channel, SAID.pack(number, peak_kb))
 
 
 def _has_ended(pid: int) -> bool:
@@ -279,10 +278,11 @@ def _wait_a_moment(pid: int) -> None:
             select.select([fd], [], [], LINGER_S)
 
 
-def _end(pid: int) -> int:
-    """The exit code. It is waited for last: until then nobody else can get its number."""
+def _end(pid: int) -> tuple[int, int]:
+    """The exit code and the most memory held. It is waited for last: until then nobody else can get its number."""
     _kill_group(pid)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, used = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_maxrss
 
 
 def _kill_group(pid: int) -> None:

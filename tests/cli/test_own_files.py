@@ -13,7 +13,7 @@ from support.processes import COMMAND, environment, ran
 from glm_mcp.atomic_files import read_file
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.glm.findings import UNASKED, load, path_of
-from glm_mcp.outputs import NOBODY, Outputs
+from glm_mcp.media.kept.outputs import NOBODY, Outputs
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes and devices of Linux")

@@ -78,6 +78,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
+    "xml2003": ("a.xls", lambda: b'<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet Name="a"/></Workbook>'),
     "feed": ("a.rss", lambda: b"<rss><channel><title>News</title></channel></rss>"),
     "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),
     "hls": ("a.m3u8", lambda: b"#EXTM3U\n#EXT-X-VERSION:3\n"),

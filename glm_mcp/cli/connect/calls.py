@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glm_mcp.cli.connect.sources import Uploader
     from glm_mcp.cli.connect.upstream import Upstream
     from glm_mcp.media.formats import Want
-    from glm_mcp.outputs import Outputs
+    from glm_mcp.media.kept.outputs import Outputs
     from glm_mcp.sandbox import Sandbox
     from glm_mcp.tools.arguments import ModelArgs
 

@@ -22,6 +22,7 @@ from glm_mcp.media.documents.sheets.ods import read_ods
 from glm_mcp.media.documents.sheets.xls import is_new, read_xls, texts_of_names
 from glm_mcp.media.documents.sheets.xlsb import read_xlsb
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
+from glm_mcp.media.documents.sheets.xml2003 import read_xml2003
 from glm_mcp.media.documents.zip_xml import open_zip
 
 # The record that begins an XLS from Excel 5.0 on, and the one after it that says how to decrypt the rest.
@@ -33,13 +34,15 @@ _SAVE = "Save it again as XLSX or CSV."
 
 
 def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls or ods.
+    """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls, xml2003 or ods.
 
     Raises MissingExtra (XLS), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password).
     """
     name, kind, spec = params["name"], params["kind"], params.get("pages")
     if kind == "xls":
         return _xls(file, spec, name), []
+    if kind == "xml2003":
+        return read_xml2003(file.read(), spec, name, params.get("encoding")), []
     if kind == "ods":
         return read_ods(open_container(file, name), spec, name), []
     package = Package(open_zip(file, name), name, LeftOut())

@@ -8,12 +8,14 @@ import re
 import shutil
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 import anyio
+import anyio.abc
 import anyio.lowlevel
 import httpx
 import pytest
@@ -389,6 +391,47 @@ async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_
     body.seek(0)
     assert body.read() == whole
     assert turns > 90, "it was unpacked in one go"
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CHUNKED + b"1\r\nx\r\n" * 16_000 + b"0\r\n\r\n",
+        b"HTTP/1.1 103 \r\n\r\n" * 6_000 + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    ],
+    ids=["chunks of one byte", "answers before the answer"],
+)
+async def test_an_answer_in_crumbs_is_read_while_others_have_their_turn(answer: bytes) -> None:
+    all_of_it = longest = 0.0
+
+    async def others() -> None:
+        nonlocal all_of_it, longest
+        while True:
+            before = time.thread_time()
+            await anyio.sleep(0)
+            took = time.thread_time() - before
+            all_of_it, longest = all_of_it + took, max(longest, took)
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.send(answer)
+            await stream.receive()
+
+    with anyio.fail_after(60):
+        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listening:
+            host = f"127.0.0.1:{listening.extra(anyio.abc.SocketAttribute.local_port)}"
+            async with anyio.create_task_group() as group:
+                group.start_soon(listening.serve, serve)
+                group.start_soon(others)
+                body, _, _ = await download(
+                    f"http://{host}/a.txt", max_bytes=100_000, timeout_s=50, own_host=host, proxies={}
+                )
+                group.cancel_scope.cancel()
+    assert body == b"x" * len(body)
+    assert longest < all_of_it / 8, "it was taken apart in one go"
 
 
 async def test_the_file_of_a_large_download_is_closed_with_its_source(server: Server) -> None:

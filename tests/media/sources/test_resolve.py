@@ -27,11 +27,11 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.formats import KINDS, UNKNOWN, Want
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import natural
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Fragment, Source
-from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
