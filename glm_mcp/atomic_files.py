@@ -58,13 +58,13 @@ def safe_name(name: str, *, limit: int = 200) -> str:
     return (stem or "result") + suffix
 
 
-def list_files(folder: Path) -> list[FoundFile]:
-    """The regular files directly in a folder; none when it cannot be read."""
+def list_files(folder: Path, start: str = "") -> list[FoundFile]:
+    """The regular files directly in a folder whose names start so; none when it cannot be read."""
     files = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):  # gone since
-                if entry.is_file(follow_symlinks=False):
+                if entry.name.startswith(start) and entry.is_file(follow_symlinks=False):
                     info = entry.stat(follow_symlinks=False)
                     files.append(FoundFile(Path(entry.path), entry.name, info.st_size, info.st_mtime))
     return files

@@ -6,6 +6,7 @@ seekable and the job's own: another job on the same open file does not move it. 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -33,6 +34,7 @@ def main() -> None:
     """Of a worker that was not forked: its job is in its environment."""
     spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
     die_with(spec["parent"])
+    step_back()
     run(spec)
 
 
@@ -115,15 +117,26 @@ def load(dotted: str) -> Job:
     return cast("Job", getattr(importlib.import_module(module), function))
 
 
-def _limit(memory_mb: int, cpu_s: int) -> None:
-    """Address space, computing time, no core files; each where the system has it. And the server goes first: a job
-    that fills all cores must not delay its event loop.
+def rehearse(job: str) -> None:
+    """Does a job on the `sample` of its module, if it has one: what is done for the first time, and the memory that is
+    first written to, take longer than a small document.
     """
+    if sample := getattr(sys.modules.get(job.partition(":")[0]), "sample", None):
+        with contextlib.suppress(Exception):
+            load(job)(io.BytesIO(sample()), {"name": "a sample"})
+
+
+def step_back() -> None:
+    """The server goes first: work that fills all cores must not delay its event loop."""
+    if sys.platform != "win32":
+        os.nice(5)
+
+
+def _limit(memory_mb: int, cpu_s: int) -> None:
+    """Address space, computing time, no core files; each where the system has it."""
     if sys.platform == "win32":
         return
     import resource
-
-    os.nice(5)
 
     for what, maximum in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
         try:

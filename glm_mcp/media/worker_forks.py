@@ -10,7 +10,8 @@ the most memory that it held, as `SAID`. Closing the channel kills the worker an
 that has the whole result says so and waits no longer: the worker has a moment to end, and no job is taken until it has.
 
 While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
-at most one, and none beside workers with a job: never more of them than the server lets run.
+at most one, and none beside workers with a job: never more of them than the server lets run. Both read a sample of ours
+of the last job's kind before: of what is done for the first time a small document takes longer than of its own reading.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class _Waiting:
 class _Worker:
     pid: int
     channel: int
-    module: str
+    job: str
 
 
 def main(idle_s: float = 600) -> None:
@@ -81,6 +82,7 @@ class _Forks:
         self._workers: dict[int, _Worker] = {}  # by channel
         self._spare: _Waiting | None = None
         self._spare_due = False  # after a good job: one that cannot live is not forked again and again
+        self._last = ""  # the last good job
         self._known: set[str] = set()  # modules that are loaded, or will be
         self._unloaded: list[str] = []  # of these, what is still to be loaded
         self._ended, self._end = os.pipe()  # a byte when a worker ends
@@ -138,7 +140,7 @@ class _Forks:
             return
         worker = self._give(words, file, out, err, channel)
         if worker:
-            self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"].partition(":")[0])
+            self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"])
             self._ready.register(channel, select.POLLIN)
             _tell(channel, worker.pid, 0)
 
@@ -177,7 +179,7 @@ class _Forks:
                     *fds,
                     *self._workers,
                 )
-                _work(parent, theirs.fileno(), max(held))
+                _work(parent, theirs.fileno(), max(held), "" if fds else self._last)
             return _Waiting(pid, door)
 
     def _reap(self) -> None:
@@ -205,7 +207,8 @@ class _Forks:
         del self._workers[worker.channel]
         os.close(worker.channel)
         if code == 0:
-            self._wish(worker.module)
+            self._last = worker.job
+            self._wish(worker.job.partition(":")[0])
             self._spare_due = True
 
     def _drop_spare(self) -> None:
@@ -226,12 +229,15 @@ class _Forks:
         with contextlib.suppress(Exception):  # an optional part that is not installed
             importlib.import_module(self._unloaded.pop(0))
         if not self._unloaded:
+            worker_child.rehearse(self._last)
             gc.collect()
             gc.freeze()  # so that a collection in a worker does not copy every page
 
 
-def _work(parent: int, door: int, highest: int) -> None:
-    """In the fork: waits for a job and does it; does not return. `highest`: of the descriptors that it was forked with."""
+def _work(parent: int, door: int, highest: int, likely: str) -> None:
+    """In the fork: waits for a job and does it; does not return. `highest`: of the descriptors that it was forked with.
+    `likely`: a job to rehearse meanwhile.
+    """
     try:
         os.setsid()  # a group of its own, so that killing it reaches what it starts
         signal.set_wakeup_fd(-1)
@@ -239,6 +245,8 @@ def _work(parent: int, door: int, highest: int) -> None:
         os.dup2(door, 3)
         os.closerange(4, 1 + highest)
         worker_child.die_with(parent)
+        worker_child.step_back()
+        worker_child.rehearse(likely)
         with socket.socket(fileno=3) as given:
             words, fds, _, _ = socket.recv_fds(given, JOB_MESSAGE, 3)
         if words:

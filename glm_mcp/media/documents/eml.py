@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
@@ -60,6 +61,26 @@ class _Once(EmailPolicy):
         if (name, value) not in self.seen:
             self.seen[name, value] = _parsed(name, value)
         return self.seen[name, value]
+
+
+def sample() -> bytes:
+    """Another mail each time: what is kept of the headers and borders of the last spares the work on the same ones."""
+    mark = time.monotonic_ns()
+    return f"""Subject: Caf=C3=A9 {mark}
+From: A <a{mark}@b.example>
+To: c{mark}@d.example
+Date: Mon, 02 Nov 2026 10:00:00 +0000
+Message-ID: <{mark}@b.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="{mark}"
+
+--{mark}
+Content-Type: text/plain; charset="utf-8"
+Content-Transfer-Encoding: quoted-printable
+
+Caf=C3=A9 {mark}
+--{mark}--
+""".encode()
 
 
 @dataclass(slots=True)

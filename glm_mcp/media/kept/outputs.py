@@ -181,10 +181,8 @@ class Outputs:
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
         plain = kept_id(ident)
-        if _ID.fullmatch(plain):
-            for item in self.list():
-                if item.id == plain:
-                    return self._cache.folder(OUTPUTS, self._owner) / f"{item.id}.{item.name}"
+        for entry in self._cache.entries(OUTPUTS, self._owner, f"{plain}.") if _ID.fullmatch(plain) else ():
+            return entry.path
         raise _gone(ident)
 
     def list(self) -> list[Kept]:

@@ -101,9 +101,8 @@ class Uploads:
         """A file by its id or address. Raises NotFound: for another owner's and an expired one too."""
         text = ident.strip()
         plain = (text[len(SCHEME) :] if is_upload(text) else text).strip("/")
-        for file in self._cache.entries(FILES, self._owner) if _ID.fullmatch(plain) else ():
-            if file.name.startswith(plain + "."):
-                return self._upload(plain, file)
+        for file in self._cache.entries(FILES, self._owner, f"{plain}.") if _ID.fullmatch(plain) else ():
+            return self._upload(plain, file)
         raise _gone(plain)
 
     def open(self, ident: str) -> tuple[IO[bytes], Upload]:
