@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from support.made_documents import odt, zipped
-from support.made_outlook import compound, message, text
+from support.made_outlook import compound, message, packed, text
 from support.made_word import plain, word
 from support.ole import ole
 from support.pictures import corners, save
@@ -77,6 +77,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     },
     "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
     "doc": ("a.doc", lambda: word([plain("Words of old")])),
+    "tnef": ("a.tnef", lambda: packed((0x18004, b"A subject"))),
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
