@@ -22,6 +22,7 @@ from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.made_word import plain, word
 from support.ole import ole
 from support.paths import DATA
 from support.pictures import corners, photo, png_claiming, save
@@ -199,8 +200,8 @@ BAD: list[Bad] = [
     ),
     (
         "read_document",
-        "old.doc",
-        lambda: ole(["WordDocument"]),
+        "older.doc",
+        lambda: word([plain("Words")], version=0x65),
         "unsupported_media",
         "DOCX or PDF",
     ),
