@@ -96,7 +96,7 @@ def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "it is no file")
         if info.st_size > most:
-            raise OSError(errno.EFBIG, f"it has more than {most >> 20} MB")
+            raise OSError(errno.EFBIG, f"it has more than {most >> 10:,} KB")
         return file.read(most)
 
 

@@ -13,7 +13,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
 
 PRIVATE = 0o600
-LARGEST = 1 << 20  # bytes
+LARGEST = 64 << 10  # bytes; each line takes the parser as long as a kilobyte would take another
 _MARK = b"\xef\xbb\xbf"
 
 

@@ -19,6 +19,9 @@ _MAIL_NAMES = re.compile(
 _ARCHIVE = re.compile(
     r"MIME-Version: 1\.0[^\n]*\n(?:[^\n]+\n){0,5}?Content-Type: multipart/related", re.IGNORECASE
 )
+_BITMAP = re.compile(
+    r"\s*(?:/\*[^*]{0,2000}\*/\s*)?#define\s+\w{0,200}width\s+\d+\s+#define\s+\w{0,200}height\s+\d+\s[^{]{0,500}_bits\[\]\s*=\s*\{"
+)
 _BLANKS, _TAG = re.compile("[\ufeff \t\r\n]+"), re.compile(r"<([A-Za-z][\w.:-]*)")
 _FEED = re.compile(r"(?:rss|(?:\w+:)?(?:feed|rdf))\Z")
 _FEED_SPACES = ("http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/atom/")
@@ -70,7 +73,7 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
     root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
     if free and _FEED.match(root) and (root == "rss" or any(space in text for space in _FEED_SPACES)):
         return KINDS["feed"]
-    by_root = _by_root(root, text)
+    by_root = _by_root(root, text) or _drawn(text)
     if by_root:
         return KINDS[by_root]
     if _MAILBOX.match(text):
@@ -97,6 +100,11 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
 def _is_mail(text: str) -> bool:
     is_letter = _MAIL.match(text.replace("\r\n", "\n")) and len(_MAIL_NAMES.findall(text[:8000])) >= 3
     return bool(is_letter or _ARCHIVE.match(text))
+
+
+def _drawn(text: str) -> str:
+    """A picture that is written as source code."""
+    return "xpm" if text.startswith("/* XPM */") else "xbm" if _BITMAP.match(text) else ""
 
 
 def _by_root(root: str, text: str) -> str:

@@ -66,7 +66,7 @@ def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Od
     odd(own_folder(tmp_path) / "env")
     done = ran([*COMMAND, *args], environment(tmp_path / "home", GLM_LANG=""), tmp_path)
     assert "Traceback" not in done.stderr
-    assert done.stdout or "cannot be read (it has more than 1 MB)" in done.stderr
+    assert done.stdout or "cannot be read (it has more than 64 KB)" in done.stderr
 
 
 @pytest.mark.parametrize("odd", [*ODD, deep])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -34,21 +35,32 @@ _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
+_PARTS = 2_000  # of one mail
 _TEXT = 200_000  # characters of an attached text
 
 
 _parsed = lru_cache(256)(default.header_fetch_parse)
 
 
+# A type, a disposition or an encoding that parsing leaves as it is.
+_PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
+
+
 class _Once(EmailPolicy):
-    """Parses a header once. The standard one does so each time that it is looked at, thirty times in a small mail."""
+    """Parses a header once a mail. The standard one does so each time that it is looked at, thirty times in a small one."""
+
+    seen: dict[tuple[str, str], str]
+
+    def __init__(self) -> None:
+        super().__init__(message_factory=EmailMessage)
+        object.__setattr__(self, "seen", {})  # a policy takes no other way
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        header: str = _parsed(name, value)
-        return header
-
-
-_POLICY = _Once()
+        if _PLAIN.fullmatch(value) and name.lower().startswith("content-"):
+            return value
+        if (name, value) not in self.seen:
+            self.seen[name, value] = _parsed(name, value)
+        return self.seen[name, value]
 
 
 def sample() -> bytes:
@@ -92,12 +104,13 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
 
 def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
     """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
-    return _read(email.message_from_bytes(data, policy=_POLICY), name, encoding, depth).markdown()
+    return _read(email.message_from_bytes(data, policy=_Once()), name, encoding, depth).markdown()
 
 
 def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:
     mail = Mail([f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))])
-    for part in _chosen(message, name, encoding):
+    parts = _chosen(message, name, encoding)
+    for part in itertools.islice(parts, _PARTS):
         kind, filename = part.get_content_type(), part.get_filename()
         if kind == "message/rfc822":
             _attached_mail(part, mail, name, encoding, depth)
@@ -119,6 +132,8 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
                 mail.within.append(f"[attached: {filename or 'unnamed'}]\n\n{shown[:_TEXT]}{more}")
         elif text := _text(part, name, encoding):
             mail.bodies.append(text)
+    if beyond := sum(1 for _ in parts):
+        mail.attached.append(f"- … and {beyond:,} more parts, not read")
     return mail
 
 

@@ -207,6 +207,14 @@ def test_a_feed_is_a_list_of_its_entries(feed: str) -> None:
     )
 
 
+def test_of_a_feed_without_end_the_first_entries_are_read_and_the_rest_is_counted() -> None:
+    entries = "".join(f"<item><title>Number {n}</title></item>" for n in range(1, 5_003))
+    feed = f'<rss version="2.0"><channel><title>News</title>{entries}</channel></rss>'
+    facts, _ = document_job(io.BytesIO(feed.encode()), {"name": "news.rss"})
+    assert facts["pages"][0][2].endswith("## Number 5000")
+    assert facts["notes"] == ["entries: 5002", "left out, entries beyond the first 5,000: 2 of 5,002"]
+
+
 def test_xml_that_is_no_feed_stays_as_it_is() -> None:
     facts, _ = document_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
     assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
@@ -214,6 +222,16 @@ def test_xml_that_is_no_feed_stays_as_it_is() -> None:
 
 def read(mail: EmailMessage) -> str:
     return str(read_mail(bytes(mail), None, "a.eml", None)["pages"][0][2])
+
+
+def test_of_a_mail_of_thousands_of_parts_the_first_are_read_and_the_rest_is_counted() -> None:
+    parts = "".join(
+        f'--x\nContent-Type: image/png\nContent-Disposition: attachment; filename="{n} (1).png"\n\nP\n'
+        for n in range(1, 2_004)
+    )
+    mail = f"Content-Type: multipart/mixed; boundary=x\n\n{parts}--x--\n"
+    text = str(read_mail(mail.encode(), None, "a.eml", None)["pages"][0][2])
+    assert text.endswith("\n- 2000 (1).png (image/png, 1 bytes)\n- … and 3 more parts, not read")
 
 
 def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
