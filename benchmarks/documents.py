@@ -30,7 +30,7 @@ from watch import Memory, tree_bytes, tree_cpu_s
 from glm_mcp.media.worker_bound import at_once
 
 LIMIT = 1.5  # times markitdown
-PAUSE_S = 0.1  # before each: a model thinks for longer, and the threads of one are not to spin beside the other
+PAUSE_S = 0.1  # before each: what threads of the other spin on is not to count
 TOGETHER = 20
 MB = 1_000_000
 
