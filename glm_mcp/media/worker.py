@@ -101,10 +101,11 @@ async def _run(
     header: dict[str, Any] | None = None
     code: int | None = None
     peak_kb = 0
-    killed_before = _out_of_memory_kills()
+    killed_before = 0
     try:
         with anyio.move_on_after(timeout_s):
             async with start(spec, file) as worker, anyio.create_task_group() as tasks:
+                killed_before = _out_of_memory_kills()  # while it works
                 tasks.start_soon(_drain_tail, worker, stderr)
                 await _drain(worker, stdout)
                 header, blobs = await in_thread_if(len(stdout) > _LITTLE, _unframe, stdout)
