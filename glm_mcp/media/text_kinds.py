@@ -113,6 +113,8 @@ def _by_root(root: str, text: str) -> str:
         return _FLAT_KINDS[said[1]]
     if root.endswith("workbook") and "urn:schemas-microsoft-com:office:spreadsheet" in text:
         return "xml2003"
+    if root == "w:worddocument" or (root == "pkg:package" and "/word/" in text):
+        return "docx"
     return {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2], "")
 
 

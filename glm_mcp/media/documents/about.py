@@ -113,6 +113,11 @@ def of_package(package: Package) -> Said:
     return said
 
 
+def of_properties_2003(element: ET.Element) -> Said:
+    """Of an office file that is one XML file of 2003."""
+    return dublin_core(element, {word.capitalize(): what for word, what in WORDS.items()})
+
+
 def of_open_document(archive: zipfile.ZipFile, name: str) -> Said:
     """Of an OpenDocument file."""
     try:

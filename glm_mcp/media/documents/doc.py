@@ -15,6 +15,7 @@ from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties
+from glm_mcp.media.documents.word.numbering import form_of
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _SAVE = "Save it as DOCX or PDF."
@@ -23,16 +24,6 @@ _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _FIELD = {"\x13": "begin", "\x14": "separate", "\x15": "end"}
-_FORMS = (
-    *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
-    *("hex", "chicago", "ideographDigital", "japaneseCounting", "aiueo", "iroha", "decimalFullWidth"),
-    *("decimalHalfWidth", "japaneseLegal", "japaneseDigitalTenThousand", "decimalEnclosedCircle"),
-    *("decimalFullWidth2", "aiueoFullWidth", "irohaFullWidth", "decimalZero", "bullet", "ganada", "chosung"),
-    *("decimalEnclosedFullstop", "decimalEnclosedParen", "decimalEnclosedCircleChinese", "ideographEnclosedCircle"),
-    *("ideographTraditional", "ideographZodiac", "ideographZodiacTraditional", "taiwaneseCounting"),
-    *("ideographLegalTraditional", "taiwaneseCountingThousand", "taiwaneseDigital", "chineseCounting"),
-    *("chineseLegalSimplified", "chineseCountingThousand"),
-)  # fmt: skip
 _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each section
 
 
@@ -136,7 +127,7 @@ class _Parts:
     def _numbering(self) -> ET.Element:
         kinds = [
             _w("abstractNum", *(
-                _w("lvl", _w("start", val=level.start), _w("numFmt", val=_form(level.form)), _w("lvlText", val=_shown(level.text)), ilvl=n)
+                _w("lvl", _w("start", val=level.start), _w("numFmt", val=form_of(level.form)), _w("lvlText", val=_shown(level.text)), ilvl=n)
                 for n, level in enumerate(levels)
             ), abstractNumId=number)
             for number, levels in self._lists.levels.items()
@@ -249,10 +240,6 @@ def _sign(properties: Properties) -> ET.Element | None:
 
 def _numbered(number: object, level: int) -> ET.Element:
     return _w("numPr", _w("ilvl", val=level), _w("numId", val=number))
-
-
-def _form(number: int) -> str:
-    return _FORMS[number] if number < len(_FORMS) else "none"
 
 
 def _shown(text: str) -> str:

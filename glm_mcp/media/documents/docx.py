@@ -16,6 +16,7 @@ from glm_mcp.media.documents.common.sources import of_word, source_lines
 from glm_mcp.media.documents.ooxml.package import Package, descendants
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
+from glm_mcp.media.documents.word.flat import flat_package
 from glm_mcp.media.documents.word.inline import Story
 from glm_mcp.media.documents.word.numbering import Numbering
 from glm_mcp.media.documents.word.styles import Styles
@@ -26,7 +27,13 @@ _FURNITURE = re.compile(r"word/(header|footer)\d*\.xml")
 
 def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
-    return read_word(open_zip(file, params["name"]), "docx", params), []
+    name = params["name"]
+    file.seek(0)
+    if file.read(2) == b"PK":
+        return read_word(open_zip(file, name), "docx", params), []
+    file.seek(0)
+    archive, said = flat_package(file.read(), name, params.get("encoding"))
+    return with_about(read_word(archive, "docx", params), said), []
 
 
 def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import email
 import itertools
 import re
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from email.policy import EmailPolicy, default
 from functools import lru_cache
+from quopri import decodestring
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -33,10 +36,23 @@ _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved page
 # The line before each mail of a mailbox, and those of a text that would look like it.
 _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
+_WORDS = re.compile(r"=\?([\w-]+)\?([BbQq])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*\?=)+")
+_CHARSET = re.compile(rb"charset=[\"']?(?!us-ascii|utf-8)([\w.:-]{1,40})", re.IGNORECASE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
 _PARTS = 2_000  # of one mail
 _TEXT = 200_000  # characters of an attached text
+
+
+def _as_one(words: re.Match[str]) -> str:
+    """Words that were encoded one by one, where a letter may begin in one and end in the next."""
+    data = b""
+    for word in re.findall(r"\?[BbQq]\?([^?\s]*)\?=", words[0]):
+        try:
+            data += base64.b64decode(word + "==") if words[2] in "Bb" else decodestring(word, header=True)
+        except ValueError:
+            return words[0]
+    return f"=?{words[1]}?B?{base64.b64encode(data).decode()}?="
 
 
 _parsed = lru_cache(256)(default.header_fetch_parse)
@@ -47,20 +63,33 @@ _PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"
 
 
 class _Once(EmailPolicy):
-    """Parses a header once a mail. The standard one does so each time that it is looked at, thirty times in a small one."""
+    """Parses a header once a mail. The standard one does so each time that it is looked at, thirty times in a small one.
 
+    `raw`: the encoding of letters that stand in a header as they are, against the rules; UTF-8 is known without it.
+    """
+
+    raw: str
     seen: dict[tuple[str, str], str]
 
-    def __init__(self) -> None:
+    def __init__(self, raw: str) -> None:
         super().__init__(message_factory=EmailMessage)
-        object.__setattr__(self, "seen", {})  # a policy takes no other way
+        object.__setattr__(self, "raw", raw)  # a policy takes no other way
+        object.__setattr__(self, "seen", {})
 
     def header_fetch_parse(self, name: str, value: str) -> str:
         if _PLAIN.fullmatch(value) and name.lower().startswith("content-"):
             return value
         if (name, value) not in self.seen:
-            self.seen[name, value] = _parsed(name, value)
+            self.seen[name, value] = self._parsed(name, value)
         return self.seen[name, value]
+
+    def _parsed(self, name: str, value: str) -> str:
+        value = _WORDS.sub(_as_one, value)
+        if not value.isascii():
+            with contextlib.suppress(UnsupportedMedia):
+                value = decode(value.encode("utf-8", "surrogateescape"), name, declared=self.raw).text
+        header: str = _parsed(name, value)
+        return header
 
 
 def sample() -> bytes:
@@ -104,7 +133,9 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
 
 def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
     """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
-    return _read(email.message_from_bytes(data, policy=_Once()), name, encoding, depth).markdown()
+    own = _CHARSET.search(data)
+    policy = _Once(encoding or (own[1].decode() if own else ""))
+    return _read(email.message_from_bytes(data, policy=policy), name, encoding, depth).markdown()
 
 
 def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:

@@ -11,11 +11,15 @@ from typing import BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.charset import declaration, decode
 
 UNPACKED = 200 * 1024 * 1024  # bytes of all members; an office file near it is mostly pictures
 _MEMBERS = 20_000
 _RATIO, _RATIO_FROM = 200, 20 * 1024 * 1024  # unpacked to packed; sheets of zeros come to 100, bombs to 1,000
 _PARSED = 100 * 1024 * 1024  # bytes of one XML part, which a tree makes ten times larger
+_DECLARED = re.compile(r"\s*<\?xml\b[^>]*\?>")
+_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_BARE = re.compile(r"&(?!#?\w{1,10};)")
 _DOCTYPE = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 
 _SAVE = "Open it in its program and save it again, or save it as PDF."
@@ -74,6 +78,14 @@ def xml(data: bytes, name: str) -> ET.Element:
         return ET.fromstring(data)  # noqa: S314 - entities are refused above, and the worker bounds the rest
     except (ET.ParseError, ValueError, LookupError):
         raise UnsupportedMedia(f"{name} is damaged: an XML part of it cannot be read", _SAVE) from None
+
+
+def mended(data: bytes, name: str, encoding: str | None) -> bytes:
+    """A file that is one XML text in UTF-8, in whatever encoding it came; without what XML does not allow and tools that
+    put it together let through. Raises UnsupportedMedia, InvalidRequest (encoding).
+    """
+    text = _DECLARED.sub("", decode(data, name, encoding, declared=declaration(data)).text, count=1)
+    return _BARE.sub("&amp;", _CONTROLS.sub("", text)).encode("utf-8", "replace")
 
 
 def parse(archive: zipfile.ZipFile, path: str, name: str) -> ET.Element | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zipfile
@@ -402,3 +403,34 @@ def test_a_damaged_winmail_dat_costs_a_mail_no_more_than_itself(data: bytes) -> 
     assert "short" in text
     assert "winmail.dat, which is damaged" in text
     assert f"- winmail.dat (application/ms-tnef, {len(data)} bytes)" in text
+
+
+def headers(*lines: bytes) -> str:
+    data = b"\r\n".join([b"To: b@c.d", b"Date: Mon, 1 Jan 2024 10:00:00 +0000", *lines, b"", b"words"])
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.eml"})
+    return str(facts["pages"][0][2])
+
+
+@pytest.mark.parametrize("charset", ["gb18030", "utf-8", "koi8-r"])
+def test_letters_that_stand_in_a_header_as_they_are_are_read_in_the_encoding_of_the_mail(
+    charset: str,
+) -> None:
+    words = "Отчёт за март" if charset == "koi8-r" else "三月报告与价格"
+    text = headers(
+        b"Subject: " + words.encode(charset),
+        b"From: " + words.encode(charset) + b" <a@b.c>",
+        f"Content-Type: text/plain; charset={charset}".encode(),
+    )
+    assert f"Subject: {words}" in text
+    assert f"From: {words} <a@b.c>" in text
+
+
+@pytest.mark.parametrize("way", ["B", "Q"])
+def test_a_letter_that_begins_in_one_encoded_word_and_ends_in_the_next_is_whole(way: str) -> None:
+    raw = "三月报告".encode()
+    halves = [raw[:4], raw[4:]]
+    written = [
+        base64.b64encode(h).decode() if way == "B" else "".join(f"={b:02X}" for b in h) for h in halves
+    ]
+    subject = "\r\n ".join(f"=?utf-8?{way}?{word}?=" for word in written)
+    assert "Subject: 三月报告" in headers(f"Subject: {subject}".encode(), b"From: a@b.c")

@@ -1,4 +1,4 @@
-"""Office files that are one XML file: Excel's of 2003, as reporting tools write them, and what has another form than its name says."""
+"""Office files that are one XML file, as reporting tools write them, and what has another form than its name says."""
 
 from __future__ import annotations
 
@@ -121,3 +121,74 @@ def test_a_page_in_one_file_is_read_under_the_name_of_a_workbook() -> None:
         b"<table><tr><td>Tea</td><td>3</td></tr></table>\r\n--x--\r\n"
     )
     assert "| Tea | 3 |" in text(data)
+
+
+# ── Word ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_2003(body: str, more: str = "", encoding: str = "utf-8") -> bytes:
+    spaces = (
+        'xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml" xmlns:aml="http://schemas.microsoft.com/aml/2001/core" '
+        'xmlns:wx="http://schemas.microsoft.com/office/word/2003/auxHint" xmlns:o="urn:schemas-microsoft-com:office:office"'
+    )
+    document = f"<w:wordDocument {spaces}>{more}<w:body><wx:sect>{body}</wx:sect></w:body></w:wordDocument>"
+    return f'<?xml version="1.0" encoding="{encoding}"?>{document}'.encode(encoding)
+
+
+def run(words: str) -> str:
+    return f"<w:r><w:t>{words}</w:t></w:r>"
+
+
+def paragraph(inside: str, looks: str = "") -> str:
+    return f"<w:p><w:pPr>{looks}</w:pPr>{inside}</w:p>"
+
+
+@pytest.mark.parametrize("name", ["letter.doc", "letter.xml", "letter"])
+def test_a_document_of_word_2003_in_xml_is_read_under_any_name(name: str) -> None:
+    more = (
+        "<o:DocumentProperties><o:Title>A letter</o:Title></o:DocumentProperties>"
+        '<w:styles><w:style w:type="paragraph" w:styleId="a1"><w:name w:val="heading 1"/></w:style></w:styles>'
+    )
+    body = paragraph(run("Head"), '<w:pStyle w:val="a1"/>') + paragraph(run("价格 & 库存"))
+    assert text(of_2003(body, more, "gb18030"), name) == "# Head\n\n价格 & 库存\n\n[title: A letter]"
+
+
+def test_its_lists_tables_links_notes_and_remarks_are_read() -> None:
+    more = (
+        '<w:lists><w:listDef w:listDefId="3"><w:lvl w:ilvl="0"><w:start w:val="4"/><w:nfc w:val="4"/><w:lvlText w:val="%1)"/></w:lvl></w:listDef>'
+        '<w:list w:ilfo="1"><w:ilst w:val="3"/></w:list></w:lists>'
+    )
+    item = '<w:listPr><w:ilvl w:val="0"/><w:ilfo w:val="1"/><wx:t wx:val="d)"/></w:listPr>'
+    remark = f'<w:r><aml:annotation w:type="Word.Comment" aml:author="Ann"><aml:content>{paragraph(run("why?"))}</aml:content></aml:annotation></w:r>'
+    gone = '<aml:annotation w:type="Word.Deletion"><aml:content><w:r><w:delText>old</w:delText></w:r></aml:content></aml:annotation>'
+    new = f'<aml:annotation w:type="Word.Insertion"><aml:content>{run("new")}</aml:content></aml:annotation>'
+    cells = "".join(f"<w:tc>{paragraph(run(words))}</w:tc>" for words in ("Tea", "3"))
+    body = (
+        paragraph(run("item"), item)
+        + paragraph(f'<w:hlink w:dest="https://a.example/">{run("site")}</w:hlink>' + gone + new + remark)
+        + paragraph(run("text") + f"<w:r><w:footnote>{paragraph(run('the note'))}</w:footnote></w:r>")
+        + f"<w:tbl><w:tr>{cells}</w:tr></w:tbl>"
+        + f'<w:sectPr><w:hdr w:type="odd">{paragraph(run("Draft"))}</w:hdr></w:sectPr>'
+    )
+    facts = job(of_2003(body, more), "a.doc")
+    assert facts["pages"][0][2] == (
+        "d) item\n\n[site](https://a.example/)new [comment, Ann: why?]\n\ntext[^1]\n\n| Tea | 3 |\n| --- | --- |\n\n"
+        "[^1]: the note\n\n[page header: Draft]"
+    )
+    assert facts["notes"] == ["left out, words whose deletion is tracked: paragraph 2"]
+
+
+def test_a_package_of_word_that_is_laid_flat_is_read() -> None:
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    data = (
+        '<?xml version="1.0"?><pkg:package xmlns:pkg="http://schemas.microsoft.com/office/2006/xmlPackage">'
+        f'<pkg:part pkg:name="/word/document.xml"><pkg:xmlData><w:document xmlns:w="{space}"><w:body><w:p>{run("Flat words")}</w:p></w:body></w:document></pkg:xmlData></pkg:part>'
+        '<pkg:part pkg:name="/word/media/a.png"><pkg:binaryData>QUJD</pkg:binaryData></pkg:part></pkg:package>'
+    )
+    for name in ("a.xml", "a.doc", "a.docx"):
+        assert text(data.encode(), name) == "Flat words"
+
+
+def test_a_document_in_xml_that_is_cut_off_is_called_damaged() -> None:
+    with pytest.raises(UnsupportedMedia, match="damaged"):
+        job(of_2003(paragraph(run("words")))[:-20], "a.doc")

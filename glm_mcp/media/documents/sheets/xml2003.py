@@ -11,8 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.charset import declaration, decode
-from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
+from glm_mcp.media.documents.about import of_properties_2003, with_about
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text, general
 from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.pages import LeftOut
@@ -20,11 +19,8 @@ from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, p
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
-from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
+from glm_mcp.media.documents.zip_xml import attribute, local, mended, refuse_entities
 
-_DECLARED = re.compile(r"\s*<\?xml\b[^>]*\?>")
-_CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # which reporting tools let through
-_BARE = re.compile(r"&(?!#?\w{1,10};)")
 # The formats that have a name here instead of a code.
 _NAMED = {
     "General Number": "General",
@@ -63,8 +59,7 @@ class _Sheet:
 
 def read_xml2003(data: bytes, spec: str | None, name: str, encoding: str | None) -> dict[str, Any]:
     """Raises UnsupportedMedia, InvalidRequest (pages)."""
-    text = _DECLARED.sub("", decode(data, name, encoding, declared=declaration(data)).text, count=1)
-    data = _BARE.sub("&amp;", _CONTROLS.sub("", text)).encode("utf-8", "replace")
+    data = mended(data, name, encoding)
     refuse_entities(data, name)
     left_out, book = LeftOut(), _Book()
     try:
@@ -102,7 +97,7 @@ class _Book:
         if name == "Style":
             self._style(element)
         elif name == "DocumentProperties":
-            self.said = dublin_core(element, {word.capitalize(): what for word, what in WORDS.items()})
+            self.said = of_properties_2003(element)
         elif sheet is None:
             return
         elif name == "Column":

@@ -27,6 +27,24 @@ _ALPHABETS = {
 }
 
 
+# By the numbers that the older forms have for them.
+_FORMS = (
+    *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
+    *("hex", "chicago", "ideographDigital", "japaneseCounting", "aiueo", "iroha", "decimalFullWidth"),
+    *("decimalHalfWidth", "japaneseLegal", "japaneseDigitalTenThousand", "decimalEnclosedCircle"),
+    *("decimalFullWidth2", "aiueoFullWidth", "irohaFullWidth", "decimalZero", "bullet", "ganada", "chosung"),
+    *("decimalEnclosedFullstop", "decimalEnclosedParen", "decimalEnclosedCircleChinese", "ideographEnclosedCircle"),
+    *("ideographTraditional", "ideographZodiac", "ideographZodiacTraditional", "taiwaneseCounting"),
+    *("ideographLegalTraditional", "taiwaneseCountingThousand", "taiwaneseDigital", "chineseCounting"),
+    *("chineseLegalSimplified", "chineseCountingThousand"),
+)  # fmt: skip
+
+
+def form_of(number: int | str) -> str:
+    at = whole(str(number), len(_FORMS))
+    return _FORMS[at] if 0 <= at < len(_FORMS) else "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     form: str = "decimal"
