@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,9 @@ async def test_what_is_switched_is_found_and_nothing_else(
 
 @pytest.mark.parametrize(("width", "found"), [(1, 1), (2, 2), (3, 3)])
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:
-    slow = 0.02 * slowness()  # so that the last of them comes before the first has its answer
-    sim.switches = Switches(concurrency={T: width}, chunk_s=slow, chunk_chars=4)
-    report = await asked(sim)
+    slow = min(4.0, slowness())  # so that the last of them comes before the first has its answer
+    sim.switches = Switches(concurrency={T: width}, chunk_s=0.02 * slow, chunk_chars=4)
+    report = await asked(sim, replace(QUICK, answer_s=2.0 * slow))
     assert values(report)[T, "concurrency"] == found
     assert max(r.in_flight for r in sim.received if r.model == T) == min(width + 1, 3)
 

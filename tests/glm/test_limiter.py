@@ -249,6 +249,18 @@ async def test_a_newcomer_does_not_overtake_those_who_wait(kept: Kept) -> None:
     assert order[:3] == ["a", "b", "c"]
 
 
+async def test_a_pause_that_ends_while_a_call_comes_holds_nobody_up() -> None:
+    """Whichever of its looks at the clock is the first one after the end: each is a hundredth of a second later."""
+    looks = itertools.count()
+    limiter = Limiter(1, clock=lambda: next(looks) / 100)
+    with anyio.fail_after(20):
+        for pause in range(1, 20):
+            async with limiter.slot(unheard, since=0.0) as refused:
+                refused.pause_s = pause / 100
+            async with limiter.slot(unheard, since=0.0):
+                pass
+
+
 async def test_growth_lets_the_next_one_in_at_once(kept: Kept) -> None:
     limiter, order = kept.limiter(2), list[str]()
     callers = [Caller(name, order) for name in "abcd"]

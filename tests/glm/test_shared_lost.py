@@ -7,7 +7,7 @@ import logging
 import anyio
 import pytest
 from support.busy import within
-from support.limits import Crowd, replicas, until
+from support.limits import Crowd, replicas, settled, unheard, until
 from support.redis_server import RedisServer
 
 from glm_mcp.errors import ConfigError
@@ -112,3 +112,18 @@ async def test_a_redis_that_hangs_holds_calls_up_for_seconds_and_not_for_ever(
             await until(lambda: one.shared.state()["redis"] == "up")
             await crowd.call(limiter, 0)
     assert (crowd.done, crowd.most) == (52, 2)
+
+
+async def test_a_call_that_comes_in_a_pause_while_redis_is_away_goes_on_at_its_end(
+    redis_server: RedisServer,
+) -> None:
+    with anyio.fail_after(60):
+        async with replicas(redis_server.url, 1) as (one,):
+            limiter = one.account.limiter(MODEL, 2, 2)
+            await Crowd().call(limiter, 0)
+            redis_server.kill()
+            await until(lambda: one.shared.state()["redis"] == "lost")
+            for _ in range(3):
+                async with limiter.slot(unheard, since=0.0) as refused:
+                    refused.pause_s = 0.05
+                await settled()  # what gives the places has nothing to do now

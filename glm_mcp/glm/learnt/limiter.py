@@ -161,7 +161,10 @@ class Limiter:
 
     def _pause_s(self) -> float | None:
         left = self._opens - self._clock()
-        return left if left > 0 else None
+        if left > 0:
+            return left
+        # A pause that was over just after a place was looked for: nobody who leaves would hand that place on.
+        return 0.0 if len(self._running) < self.limit else None
 
     def _pause(self, seconds: float) -> None:
         """Nobody leaves the queue or overtakes in it."""

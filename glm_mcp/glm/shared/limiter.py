@@ -117,9 +117,8 @@ class SharedLimiter:
         call = _Call(f"{self._shared.replica}:{self._count:012}", since, on_position, on_pause)
         self._waiting[call.id] = call
         self._new.append(call)
-        if self._shared.up:
-            self._changed.set()
-        else:
+        self._changed.set()
+        if not self._shared.up:
             self._alone()
         try:
             if call.grant is None:
@@ -194,7 +193,9 @@ class SharedLimiter:
 
     def _due(self) -> float:
         if not self._shared.up:
-            return self._opens if self._waiting and self._opens > anyio.current_time() else math.inf
+            # A place that is free is given at the end of the pause, which may have come since it was looked for.
+            paused = self._opens > anyio.current_time() or len(self._held) < self._share
+            return self._opens if self._waiting and paused else math.inf
         if not self._waiting and not self._held:
             return math.inf
         return min(self._kept + self._shared.lease_s / 3, self._soon)
