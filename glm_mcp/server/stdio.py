@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, Self
@@ -23,16 +21,12 @@ from glm_mcp.glm.threads import few_heaps, short_turns
 from glm_mcp.server.app import App, build
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.leaving import LINGER_S, Client, leave_soon, watch_end
 from glm_mcp.server.pipes import Output, close_off
 from glm_mcp.server.recorder import Recorder, behind_id
 
 THREADS = 400
-PARENT_S = 0.3  # between two looks at who our parent is
-QUIET_S = 0.4  # after its death, for somebody else to speak
 SETTLE_S = 0.3  # after the end of stdin, for lists that were asked for just before
-LINGER_S = 0.7  # after the end of stdin, for answers on their way; clients expect the exit within a second
-READ_ON_S = 0.2  # from the end of stdin, for what was sent before it to be read
-_ENDED = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0) | getattr(select, "POLLRDHUP", 0)
 
 
 async def serve_stdio(app: App, stdin: Stdin) -> None:
@@ -44,9 +38,9 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     # stdout is written on these threads too: calls that wait for a dead file system must not take the last.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
-    client = _Client(stdin)
+    client = Client(lambda: stdin.parent or os.getppid())
     threading.Thread(target=client.watch, name="client", daemon=True).start()
-    threading.Thread(target=_watch_end, args=(stdin.descriptor,), name="end of stdin", daemon=True).start()
+    threading.Thread(target=watch_end, args=(stdin.descriptor,), name="end of stdin", daemon=True).start()
     recorder = Recorder(app, server, stdin.place, stdin.record) if stdin.place else None
     close_off()
     output = Output(stdin.output)
@@ -63,13 +57,13 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
         answers = _Outgoing(outgoing, stdin.said, recorder)
         try:
             await server.run(
-                _Watched(incoming, answers, client.spoke, _leave_soon),
+                _Watched(incoming, answers, client.spoke, leave_soon),
                 answers,
                 server.create_initialization_options(),
             )
         finally:
             # Also when stdout broke: a thread that waits would keep the process.
-            _leave_soon()
+            leave_soon()
             group.cancel_scope.cancel()
 
 
@@ -148,52 +142,6 @@ class _Outgoing(_Around):
         if message.id in self._open:
             self._open.remove(message.id)
         self._answered.set()
-
-
-def _leave_soon(seconds: float = LINGER_S) -> None:
-    """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(seconds, os._exit, [0])
-    timer.daemon = True
-    timer.start()
-
-
-def _watch_end(stdin: int) -> None:
-    """Sees the end of stdin before what came last is read, and while the event loop is held up."""
-    if not hasattr(select, "poll"):  # Windows
-        return
-    ends = select.poll()
-    ends.register(stdin, getattr(select, "POLLRDHUP", 0))
-    with suppress(OSError):
-        while not any(event & _ENDED for _, event in ends.poll()):
-            pass
-        _leave_soon(LINGER_S + READ_ON_S)
-
-
-class _Client:
-    """A client that was killed may leave our stdin open in another child of its own: then its death is all there is to see.
-
-    Our parent need not be the client. A launcher that starts us and leaves on purpose has done so when the first message
-    comes; one that leaves later is told from a client by the messages that still come.
-    """
-
-    def __init__(self, stdin: Stdin) -> None:
-        self._stdin = stdin
-        self._messages = 0
-        self._first = threading.Event()
-
-    def spoke(self) -> None:
-        self._messages += 1
-        self._first.set()
-
-    def watch(self) -> None:
-        self._first.wait()
-        parent = self._stdin.parent or os.getppid()
-        while parent > 1 and os.getppid() == parent:
-            time.sleep(PARENT_S)
-        before = self._messages
-        time.sleep(QUIET_S)
-        if parent > 1 and self._messages == before:
-            os._exit(0)
 
 
 def refusal(error: ValidationError) -> JSONRPCError | None:

@@ -149,6 +149,120 @@ async def test_a_server_chooses_neither_the_place_nor_the_kind_of_what_it_sends(
     assert not [file for file in written if file.name.startswith(".")]
 
 
+FILE = "glm://outputs/" + "a" * 24 + " (http://team.example/outputs/" + "a" * 24 + ")"
+WELL = {"content": [{"type": "text", "text": "well"}]}
+
+
+def odd(seen: list[dict[bytes, bytes]], **ways: Any) -> Any:
+    """A server of odd words: `version` and `session` of its start, its `result`, the `file` that it has been sent, and the
+    `name` of the one that it made; a cookie with each. `seen`: the headers of the requests.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        seen.append(dict(scope["headers"]))
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        headers = [(b"content-type", b"application/json"), (b"set-cookie", b"whose=theirs; Path=/")]
+        headers += [(b"mcp-session-id", ways["session"])] if "session" in ways else []
+        status, answer = 200, b"x"
+        if scope["path"] == "/files":
+            answer = ways["file"]
+        elif scope["path"] != "/mcp":
+            status = 200 if "name" in ways else 404
+            headers.append((b"content-disposition", b"attachment; filename*=utf-8''" + ways.get("name", b"")))
+        else:
+            asked = json.loads(body)
+            result = ways.get("result", WELL)
+            if asked["method"] == "initialize":
+                about = {"name": "glm-mcp", "version": "1"}
+                version = ways.get("version", "2025-06-18")
+                result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": about}
+            answer = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}).encode()
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"version": "\u4e00"},
+        {"version": "a\r\nb: c"},
+        {"session": b"\xff\xfe"},
+        {"file": b"{}"},
+        {"file": b'{"uri":"http://elsewhere.example/"}'},
+        {"result": {"content": [{"type": "text"}, {"type": "text", "text": FILE}]}},
+        {"result": {"content": 5}},
+        {"result": {"content": [{"type": "text", "text": FILE}]}, "name": b"a.%00b"},
+    ],
+    ids=repr,
+)
+async def test_odd_words_of_a_server_are_no_defect_and_its_cookies_are_not_kept(
+    ways: dict[str, Any], tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "a.md").write_text("words", encoding="utf-8")
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            for tool, named in (("read_document", "documents"), ("describe_image", "images")):
+                source = "a.md" if "file" in ways else "https://example.com/a.png"
+                said = str(client.call(tool, {named: source}))
+                assert "defect" not in said
+                assert "elsewhere" not in said
+            assert "failed" not in "".join(client.err.seen)
+
+    seen: list[dict[bytes, bytes]] = []
+    with serving(odd(seen, **ways), Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+    assert len(seen) >= 2
+    assert not [headers for headers in seen if b"cookie" in headers]
+
+
+@pytest.mark.parametrize("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])
+async def test_the_suffix_of_a_kept_file_is_none_that_a_server_chose(name: bytes, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            said = client.call("describe_image", {"images": "https://example.com/a.png"})["content"][0][
+                "text"
+            ]
+            assert Path(said).is_file()
+            assert said.isprintable()
+            assert said.endswith(".txt")
+
+    result = {"content": [{"type": "text", "text": FILE}]}
+    with serving(odd([], name=name, result=result), Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
+@pytest.mark.parametrize("method", ["initialize", "tools/list", "tools/call"])
+@pytest.mark.parametrize("params", ["[]", "5", '{"_meta":[1]}', '{"_meta":"x"}'])
+async def test_params_that_are_no_object_are_refused(method: str, params: str, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            client.write(f'{{"jsonrpc":"2.0","id":"odd","method":"{method}","params":{params}}}')
+            error = json.loads(client.out.next() or "")["error"]
+            assert (error["code"], error["message"]) == (-32602, "params is an object, and so is _meta in it")
+
+    with serving(hostile, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

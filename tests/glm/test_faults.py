@@ -162,7 +162,7 @@ def test_the_matrix_sees_that_a_fault_did_not_happen(sim: Simulator) -> None:
     for armed, missing in ((Fault("no_end"), True), (Fault("no_done"), False)):
         sim.clear()
         sim.queue(armed)
-        httpx.post(f"{sim.url}/chat/completions", json=body, headers=headers, timeout=5, trust_env=False)
+        httpx.post(f"{sim.url}/chat/completions", json=body, headers=headers, timeout=60, trust_env=False)
         assert bool(faults.unproven(row, sim)) is missing
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
@@ -72,6 +73,11 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "blanks of a page": (_page, " " * 300_000),
     "tabs of a page": (_page, "\t" * 300_000),
     "a length of an SVG": (lambda text: size_of(ET.Element("svg", width=text)), "1" * MILLION + "!"),
+    "blanks in a length of an SVG": (
+        lambda text: size_of(ET.Element("svg", width=text)),
+        "1" + " " * 100_000 + "!",
+    ),
+    "blanks in the rule of a table": (lambda text: fitted(["|a|b|", text], 80), "|--" + " " * 100_000 + "x|"),
     "fill bytes of a JPEG": (metadata.plain, _SCAN + b"\xff" * MILLION),
     "breaks after a drive": (tidy, "C:\t" + "\r" * MILLION),
     "blanks in Markdown": (tidy, "[](" + " " * 4_990),

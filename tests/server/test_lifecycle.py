@@ -115,6 +115,63 @@ def test_the_death_of_its_host_ends_the_server_and_its_worker_within_a_second(
     assert not sim.received
 
 
+CONNECT = ("connect", "http://127.0.0.1:9")  # where nobody is
+
+
+@linux
+@pytest.mark.parametrize("arguments", [(), CONNECT], ids=["the server", "connect"])
+def test_the_end_of_stdin_ends_it_although_nobody_reads_its_answers(
+    arguments: tuple[str, ...], sim: Simulator, tmp_path: Path
+) -> None:
+    unread, output = os.pipe()
+    env = environment(tmp_path / "home", sim)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=output, env=env, cwd=tmp_path
+    )
+    try:
+        os.close(output)
+        assert process.stdin
+        process.stdin.write(b"x\n" * 8_000)  # each is refused, in more bytes than a pipe holds of all
+        process.stdin.close()
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait(LIMIT_S)
+        os.close(unread)
+
+
+@linux
+def test_the_death_of_its_host_ends_connect_although_its_stdin_lives_on(tmp_path: Path) -> None:
+    host = subprocess.Popen(
+        [sys.executable, "-c", _HOST, "keep", *COMMAND, *CONNECT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path / "home"),
+        cwd=tmp_path,
+        encoding="utf-8",
+    )
+    assert host.stdin
+    assert host.stdout
+    assert host.stderr
+    others = [int(host.stderr.readline()), int(host.stderr.readline())]
+    try:
+        host.stdin.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        host.stdin.flush()
+        assert '"result"' in host.stdout.readline()
+        host.kill()
+        host.wait(LIMIT_S)
+        until(lambda: gone(others[1]))
+    finally:
+        host.kill()
+        host.wait(LIMIT_S)
+        for pid in others:
+            if not gone(pid):
+                os.kill(pid, signal.SIGKILL)
+        for pipe in (host.stdin, host.stdout, host.stderr):
+            pipe.close()
+
+
 # A launcher: it starts the server on its own pipes, says the server's pid, and leaves when it is told to.
 _LAUNCHER = """
 import signal, subprocess, sys

@@ -309,7 +309,7 @@ def test_a_paced_stream_arrives_frame_by_frame(sim: Simulator) -> None:
     body = {"model": T, "messages": [{"role": "user", "content": "hello"}], "stream": True}
     headers = {"Authorization": f"Bearer {sim.key}"}
     with HTTP.stream(
-        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=5
+        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=60
     ) as response:
         pieces = [piece for piece in response.iter_raw() if piece]
     assert len(pieces) == 4

@@ -170,7 +170,7 @@ def test_a_picture_of_an_earlier_turn_counts_again(sim: Simulator) -> None:
     turn = {"role": "user", "content": [part("image", SITE + "a.png"), {"type": "text", "text": "and this?"}]}
     body = {"model": V4, "messages": [turn, {"role": "assistant", "content": "a lake"}, turn]}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=5)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     assert response.json()["error"]["message"] == "输入图片数量超过限制"
 
 

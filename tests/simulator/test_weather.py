@@ -35,7 +35,7 @@ def request(sim: Simulator, model: str, *, stream: bool = True) -> dict[str, Any
 
 
 def ask(sim: Simulator, model: str = T, *, stream: bool = True) -> httpx.Response:
-    return HTTP.post(**request(sim, model, stream=stream), timeout=5)
+    return HTTP.post(**request(sim, model, stream=stream), timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_thinking_may_go_on_until_the_client_goes(sim: Simulator, model: str, na
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "stream": True}
     headers = {"Authorization": f"Bearer {sim.key}"}
     with HTTP.stream(
-        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=5
+        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=60
     ) as response:
         lines = response.iter_lines()
         heard = [line for _ in range(40) if (line := next(lines))]

@@ -70,6 +70,7 @@ for name in [name for name in sys.modules if anew and name.partition(".")[0] == 
     del sys.modules[name]
 os.environ.clear()
 os.environ.update(variables)
+sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in variables
 time.tzset()
 os.chdir(folder)
 sys.path[0] = folder
@@ -94,13 +95,15 @@ START_S = 50  # for the libraries to be loaded, once; no command's own time
 
 
 def can_fork(env: Mapping[str, str] | None) -> bool:
-    """Whether a forked process is as one started with these variables. Python reads its own and the locale's once."""
+    """Whether a forked process is as one started with these variables. Python reads its own and the locale's once; whether
+    to write bytecode is all of it that can be set later.
+    """
     read_once = ("PYTHON", "LC_", "LANG", "COV")
     return (
         sys.platform == "linux"
         and "coverage" not in sys.modules
         and env is not None
-        and not any(name.startswith(read_once) for name in env)
+        and not any(name.startswith(read_once) for name in env if name != "PYTHONDONTWRITEBYTECODE")
     )
 
 

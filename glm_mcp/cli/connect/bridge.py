@@ -11,13 +11,13 @@ import anyio
 
 from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of, result_of
 from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
-from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream, header_value
+from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream
 from glm_mcp.errors import GLMError, InternalError, NetworkError
 from glm_mcp.glm.threads import in_thread
 
 START_S = 2.0  # for what a client asks first; later than that many have given the server up
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # with a handshake, the newest first
-INTERNAL_ERROR = -32603
+INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 SESSION = "Mcp-Session-Id"
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,11 @@ class Bridge:
             await self._lines.send(
                 error_of(ident if isinstance(ident, str | int) else None, INVALID_REQUEST, said)
             )
+            return
+        params = message.get("params")
+        if not isinstance(params, dict | None) or not isinstance((params or {}).get("_meta"), dict | None):
+            said = "params is an object, and so is _meta in it"
+            await self._lines.send(error_of(ident, INVALID_PARAMS, said))
             return
         scope = self._running[ident] = anyio.CancelScope()
         group.start_soon(self._serve, message, scope)
@@ -193,9 +198,9 @@ class Bridge:
             held = {SESSION: self._session} if self._session else {}
             return {"MCP-Protocol-Version": self._version, **held}
         method = message["method"]
-        headers = {"MCP-Protocol-Version": version, "Mcp-Method": header_value(method)}
+        headers = {"MCP-Protocol-Version": version, "Mcp-Method": method}
         name = (message.get("params") or {}).get(NAMED.get(method, ""))
-        return {**headers, "Mcp-Name": header_value(name)} if isinstance(name, str) else headers
+        return {**headers, "Mcp-Name": name} if isinstance(name, str) else headers
 
     async def _begin(self) -> None:
         """A session for an older client whose own `initialize` the server has not heard, or has forgotten."""

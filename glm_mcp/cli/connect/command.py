@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -20,6 +22,7 @@ from glm_mcp.cli.connect.upstream import Upstream, address_of
 from glm_mcp.folders import home_folder, user_folders, working_folder
 from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.server.leaving import Client, watch_end
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor
 
@@ -46,8 +49,13 @@ def serve(settings: Settings, url: str) -> None:
         cache=cache,
         owner=project_owner(sandbox.cwd),
     )
+    client = Client()
+    # A client that reads nothing must not keep us, nor one that was killed and whose end of stdin lives on.
+    for watch in (client.watch, partial(watch_end, sys.stdin.fileno())):
+        threading.Thread(target=watch, daemon=True).start()
     anyio.run(
         _serve,
+        Lines(client.spoke),
         Upstream(base, token),
         Memory(cache, base, token),
         sandbox,
@@ -60,11 +68,11 @@ def serve(settings: Settings, url: str) -> None:
 
 
 async def _serve(
-    upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
+    lines: Lines, upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
 ) -> None:
     with redactor.applied():
         try:
             calls = ToolCalls(upstream, sandbox, outputs)
-            await Bridge(Lines(), upstream, memory, calls, first_words).run()
+            await Bridge(lines, upstream, memory, calls, first_words).run()
         finally:
             await leave(upstream)

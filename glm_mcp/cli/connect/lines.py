@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -28,9 +28,12 @@ _WAITING = 256  # messages that a slow reader of ours may leave lying
 
 
 class Lines:
-    """The two ends of a client of ours. Lines are read by a daemon thread, since nothing can end a read of stdin."""
+    """The two ends of a client of ours. Lines are read by a daemon thread, since nothing can end a read of stdin.
+    `spoke`: told of each piece that comes, in that thread.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, spoke: Callable[[], None]) -> None:
+        self._spoke = spoke
         self._out = anyio.create_memory_object_stream[Message | front.Refusal](_WAITING)
 
     async def incoming(self) -> AsyncIterator[Message]:
@@ -56,6 +59,7 @@ class Lines:
         def read() -> None:
             lines = front.Lines()
             while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+                self._spoke()
                 for line in lines.feed(chunk):
                     anyio.from_thread.run(send.send, line)
             for line in lines.end():

@@ -38,10 +38,11 @@ class Memory:
             or known.get(key) == result
         ):
             return
-        known[key] = result
+        known = {**known, key: result}
         raw = json.dumps(known, ensure_ascii=False).encode("utf-8", "replace")
         if len(raw) > _LARGEST:
             return
+        self._known = known
         try:
             private_folder(self._file.parent)
             write_part(self._file, raw, 0o600).replace(self._file)

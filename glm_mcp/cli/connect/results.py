@@ -47,8 +47,9 @@ class Receiver:
     async def local(self, result: dict[str, Any], order: Order) -> dict[str, Any]:
         """The result with local paths in it. A file that cannot be had or written costs nothing but itself, and is said."""
         notes = list(order.notes)
-        made = dict.fromkeys(ident for text in _texts(result) for ident in _MADE.findall(text))
-        whole = dict.fromkeys(ident for text in _texts(result) for ident in _WHOLE.findall(text))
+        texts = [block["text"] for block in _blocks(result) if _is_text(block)]
+        made = dict.fromkeys(ident for text in texts for ident in _MADE.findall(text))
+        whole = dict.fromkeys(ident for text in texts for ident in _WHOLE.findall(text))
         paths: dict[str, Path] = {}
         for ident in [*made, *whole][:FILES_MAX]:
             try:
@@ -66,10 +67,12 @@ class Receiver:
 
     async def _fetched(self, ident: str, order: Order, *, kept: bool) -> Path:
         data, name = await self._upstream.download(f"/outputs/{ident}")
+        if not name.lower().endswith((*SUFFIXES, ".md") if kept else SUFFIXES):
+            name = f"{name or 'result'}.txt"
         if order.target is not None:
             return await self._drawn(data, order.target, order.output)
         if kept:
-            return await in_thread(self._keep, data, name)
+            return await in_thread(lambda: self._outputs.find(self._outputs.keep(data, "", name=name)))
         return await in_thread(self._write, data, name)
 
     async def _drawn(self, data: bytes, target: Path, output: str) -> Path:
@@ -83,20 +86,18 @@ class Receiver:
         target = target if named else target.with_suffix(done.suffix)
         return await in_thread(lambda: self._outputs.write(target, done.data, sandbox=self._sandbox))
 
-    def _keep(self, data: bytes, name: str) -> Path:
-        dot = name.rfind(".")
-        return self._outputs.find(self._outputs.keep(data, name[dot:] if dot > 0 else "", name=name))
-
     def _write(self, data: bytes, name: str) -> Path:
-        name = name if name.lower().endswith(SUFFIXES) else f"{name or 'result'}.txt"
         target = self._outputs.destination(None, name, sandbox=self._sandbox)
         return self._outputs.write(target, data, sandbox=self._sandbox)
 
 
-def _texts(result: dict[str, Any]) -> list[str]:
-    blocks = result.get("content")
-    found = [b.get("text") for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
-    return [text for text in found if isinstance(text, str)]
+def _is_text(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
+
+
+def _blocks(result: dict[str, Any]) -> list[Any]:
+    found = result.get("content")
+    return list(found) if isinstance(found, list) else []
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -109,8 +110,8 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _noted(result: dict[str, Any], notes: list[str]) -> dict[str, Any]:
-    blocks = list(result.get("content") or [])
-    at = next((i for i, b in enumerate(blocks) if isinstance(b, dict) and b.get("type") == "text"), None)
+    blocks = _blocks(result)
+    at = next((i for i, b in enumerate(blocks) if _is_text(b)), None)
     added = "\n".join(notes)
     if at is None:
         blocks.append({"type": "text", "text": added})

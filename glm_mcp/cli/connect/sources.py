@@ -92,14 +92,13 @@ class Uploader:
         async with self._locks.setdefault((digest, name), anyio.Lock()):
             asked = {"sha256": digest, "name": name}
             try:
-                return str((await self._upstream.json("GET", "/files", params=asked))["uri"])
+                return await self._upstream.file("GET", params=asked)
             except NotFound:
                 await say(f"uploading {name}")
             headers = {"Content-Length": str(source.size), "Content-Type": "application/octet-stream"}
-            sent = await self._upstream.json(
-                "POST", "/files", params={"name": name}, headers=headers, content=_pieces(source)
+            return await self._upstream.file(
+                "POST", params={"name": name}, headers=headers, content=_pieces(source)
             )
-            return str(sent["uri"])
 
     async def _digest(self, source: Source) -> str:
         """Of its contents; a file that has not changed since is not read again."""

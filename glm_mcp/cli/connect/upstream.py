@@ -31,6 +31,7 @@ from glm_mcp.errors import (
 )
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.threads import in_thread_if
+from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Upstream:
         sent = {
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
-            **headers,
+            **{name: header_value(value) for name, value in headers.items()},
         }
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         most = MESSAGE_BYTES
@@ -121,15 +122,18 @@ class Upstream:
             raise self._no_server()
         return message
 
-    async def json(self, method: str, path: str, **given: Any) -> dict[str, Any]:
-        """The answer of a plain request. Raises GLMError."""
-        async with self._request(method, path, **given) as response:
+    async def file(self, method: str, **given: Any) -> str:
+        """The address of a file that is asked for or sent. Raises GLMError."""
+        async with self._request(method, "/files", **given) as response:
             with self._failing():
                 body = await response.aread()
         try:
-            return dict(read_json(body))
-        except (ValueError, TypeError):
-            raise self._no_server() from None
+            uri = read_json(body)["uri"]
+        except (ValueError, TypeError, LookupError):
+            uri = None
+        if not isinstance(uri, str) or not is_upload(uri):
+            raise self._no_server()
+        return uri
 
     async def download(self, path: str) -> tuple[bytes, str]:
         """A file, and its name. Raises GLMError."""
@@ -218,8 +222,10 @@ class Upstream:
         if self._made is None:
             import httpx
 
+            from glm_mcp.glm.network.connect import asking
+
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=10, keepalive_expiry=30)
-            self._made = httpx.AsyncClient(timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S), limits=limits)
+            self._made = asking(timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S), limits=limits)
         return self._made
 
     def _own(self) -> dict[str, str]:
@@ -276,7 +282,9 @@ class _Failing:
 
 
 def header_value(text: str) -> str:
-    """As the protocol writes a name into a header (2026-07-28, streamable HTTP, standard headers)."""
+    """As the protocol writes a name into a header (2026-07-28, streamable HTTP, standard headers); in this way goes all that
+    a client or a server chose.
+    """
     if _PLAIN.fullmatch(text) and text == text.strip() and not text.startswith("=?base64?"):
         return text
     return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="

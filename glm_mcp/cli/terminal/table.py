@@ -9,7 +9,7 @@ from glm_mcp.cli.terminal.cells import broken, cells, padded
 
 GAP = "  "
 NARROWEST = 6  # columns of one column, before it is not made narrower
-_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+_RULE = re.compile(r"\s*+\|?\s*+:?-{2,}+:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?\s*+")
 _BORDER = re.compile(r"(?<!\\)\|")
 
 

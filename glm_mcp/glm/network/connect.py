@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
@@ -99,6 +100,16 @@ class _Steps:
     def _talk(self, *, on: bool) -> None:
         self.talking = on
         self._scope.deadline = anyio.current_time() + CONNECT_S if on else math.inf
+
+
+def asking(**given: Any) -> httpx.AsyncClient:
+    """A client for one address that the user has set, with the proxies of the environment; it keeps no cookies."""
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    client = httpx.AsyncClient(cookies=none, **given)
+    for way in (client._transport, *client._mounts.values()):  # noqa: SLF001 - as above
+        if isinstance(way, httpx.AsyncHTTPTransport):
+            way._pool._network_backend = Together()  # noqa: SLF001 - as above
+    return client
 
 
 def certificates() -> ssl.SSLContext:

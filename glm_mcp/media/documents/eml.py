@@ -25,9 +25,9 @@ _FORMS = (*_BODIES, "text/x-amp-html", "text/watch-html")  # of one text, among 
 _REPORTS = ("message/delivery-status", "message/disposition-notification", "message/feedback-report")
 _SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _OUTLOOK = ("application/ms-tnef", "application/vnd.ms-tnef")
-_NOT_READ = (
-    "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is not read: unpack it with "
-    "`tnef`, or ask the sender for the mail as HTML]"
+_DAMAGED = (
+    "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is damaged: ask the sender "
+    "for the mail as HTML]"
 )
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
@@ -121,8 +121,9 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
             mail.bodies += _unsealed(payload, name, encoding, depth)
-        if kind in _OUTLOOK or (filename or "").lower() == "winmail.dat":
-            mail.bodies.append(_NOT_READ)
+        is_packed = kind in _OUTLOOK or (filename or "").lower() == "winmail.dat"
+        if is_packed and _unpack(payload, mail, name, depth):
+            continue
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
@@ -135,6 +136,21 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
     if beyond := sum(1 for _ in parts):
         mail.attached.append(f"- … and {beyond:,} more parts, not read")
     return mail
+
+
+def _unpack(payload: bytes, mail: Mail, name: str, depth: int) -> bool:
+    """What Outlook packed, in its place; its text where the mail has none of its own. False where it is damaged."""
+    from glm_mcp.media.documents.containers import tnef  # which is made of mails itself
+
+    try:
+        packed = tnef.tnef_mail(payload, name, depth + 1)
+    except tnef.DAMAGED:
+        mail.bodies.append(_DAMAGED)
+        return False
+    mail.bodies = mail.bodies or packed.bodies
+    mail.attached += packed.attached
+    mail.within += packed.within
+    return True
 
 
 def _report(part: Any) -> str:

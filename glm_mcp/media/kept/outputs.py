@@ -165,8 +165,10 @@ class Outputs:
         """Keeps bytes or a text for a while; the id that `glm://outputs/ID` takes. `name`: what people see."""
         raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
         ident = secrets.token_hex(12)
-        shown = safe_name(name or "result", limit=_NAME_BYTES)
-        shown = shown if not suffix or shown.lower().endswith(suffix.lower()) else shown + suffix
+        shown = name or "result"
+        shown = safe_name(
+            shown if shown.lower().endswith(suffix.lower()) else shown + suffix, limit=_NAME_BYTES
+        )
         self._cache.put(OUTPUTS, self._owner, f"{ident}.{shown}", raw)
         return ident
 

@@ -56,7 +56,7 @@ _VIDEO_PAGES = (
 _MARK = re.compile(
     r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
 )
-_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s+")  # before a line of a list
+_ITEM = re.compile(r"\A(?:[-*•]|\d+[.)])\s+")  # before a line of a list
 _LINES = 50
 _LINE_CHARS = 2_000
 _PATH_CHARS = 4 * PATH_MAX  # as escapes for an address, or with braces, a path takes more than itself

@@ -24,6 +24,8 @@ def _files(folders: Folders) -> None:
     shots.mkdir()
     shutil.copy(FOLDER / "photo.jpg", folders.cwd / "photo.jpg")
     shutil.copy(FOLDER / "chart.png", shots / "chart.png")
+    (folders.cwd / "a - b").mkdir()
+    shutil.copy(FOLDER / "chart.png", folders.cwd / "a - b" / "chart.png")
     shutil.copy(FOLDER / "report.pdf", shots / "report.pdf")
 
 
@@ -76,6 +78,7 @@ async def test_so_is_a_document(written: str, connect: Connect) -> None:
         "photo.jpg\r\n\r\nmy shots/chart.png\r\n",
         "- photo.jpg\n- ![](my%20shots/chart.png)",
         "1. `photo.jpg`\n2. 'my shots/chart.png'",
+        "photo.jpg\na - b/chart.png",
     ],
 )
 async def test_two_paths_in_two_lines_are_two_pictures(
@@ -158,6 +161,14 @@ async def test_a_file_to_be_made_is_named_in_the_same_ways(
             result = await client.call_tool("generate_image", given)
     assert not result.is_error, text_of(result)
     assert (folders.cwd / "drawn" / "made.png").is_file()
+
+
+async def test_a_line_of_digits_among_paths_is_looked_at_once(connect: Connect) -> None:
+    """Gone through again from each digit, it would hold the server up for minutes."""
+    with anyio.fail_after(60):
+        async with connect() as client:
+            result = await client.call_tool("describe_image", {"images": f"photo.jpg\n{'1' * 90_000}!"})
+    assert result.is_error
 
 
 @pytest.mark.parametrize("end", ["x", "x)", ")", '"', "' )", ">x"])

@@ -150,7 +150,7 @@ def size_of(root: ET.Element) -> tuple[float, float]:
 
 def _length(text: str | None) -> float | None:
     match = re.fullmatch(
-        r"\s*\+?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d{1,2})?\s*([a-z]*)\s*", text or "", re.IGNORECASE
+        r"\s*\+?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d{1,2})?\s*+([a-z]*)\s*", text or "", re.IGNORECASE
     )
     if not match or match[3].lower() not in _UNITS:
         return None

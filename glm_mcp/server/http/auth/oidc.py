@@ -192,11 +192,9 @@ class Issuer:
 
 def _client() -> httpx.AsyncClient:
     """Reading the certificates takes some 30 ms."""
-    import httpx
+    from glm_mcp.glm.network.connect import asking
 
-    return httpx.AsyncClient(
-        timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS}
-    )
+    return asking(timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS})
 
 
 def _subject(claims: Mapping[str, Any]) -> str:
