@@ -18,6 +18,7 @@ import anyio
 import pytest
 from mcp import Client
 from PIL import Image
+from support.busy import slowness
 from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
@@ -565,7 +566,7 @@ async def test_parts_that_are_done_are_kept_when_the_time_runs_out(
     pages = [noise(0, 20 * n, 595, 842 - 40 * n) for n in range(4)]
     put(folders.cwd / "scan.pdf", pdf(pages))
     sim.queue(Reply("SCAN ONE"), Reply("SCAN TWO"), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S="4", GLM_FALLBACK="0") as client:
+    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_FALLBACK="0") as client:
         text = await fail(client, "read_document", documents="scan.pdf")
         done = len(chats_done(sim))
         sim.clear()

@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Reply, Simulator, Switches
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1, V4 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"
 OFF = {"type": "disabled"}

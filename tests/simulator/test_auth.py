@@ -10,14 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
 from glm_mcp.simulator.auth import authorise, key_id
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import PAID
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 CODING = "coder.plan-secret"
 PLAIN = {"model": "glm-4.7-flash", "messages": [{"role": "user", "content": "hello"}]}

@@ -10,12 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import DEFAULT_KEY, Fault, Reply, Simulator, Switches, serve
 from glm_mcp.simulator.script import from_json, to_json
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ import httpx
 import pytest
 from support.films import Film, make, regular
 from support.leaving import waiting
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.errors import ERRORS
 from glm_mcp.simulator.script import GONE, KINDS
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6 = "glm-4.7-flash", "glm-4.6v-flash"
 

@@ -8,12 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.pictures.images import SIZES
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @pytest.fixture(scope="module")

@@ -134,11 +134,6 @@ def _piece(source: Source, at: int) -> bytes:
     return source.handle.read(PIECE)
 
 
-def left_out_note(left_out: list[GLMError]) -> str:
-    reasons = "; ".join(error.message[:120] for error in left_out[:3])
-    return f"[{len(left_out)} left out: {reasons}{'; …' if len(left_out) > 3 else ''}]"
-
-
 def strings(value: Any) -> list[str]:
     """A source argument that was read, as a list."""
     return [value] if isinstance(value, str) else list(value)
