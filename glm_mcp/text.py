@@ -120,7 +120,8 @@ _EMOJI = (
 )
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _MONGOLIAN = "\u1820-\u18aa"
-_NEEDED = re.compile(
+# These two are compiled where they are first used: most texts hold nothing of the kind, and each start would take 10 ms more.
+_NEEDED = (
     f"(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
     f"|(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])"
     "|(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f"  # the flag of a region
@@ -132,7 +133,7 @@ _NEEDED = re.compile(
     f"|(?<=[\u1000-\u109f])\ufe00|(?<=[{_MONGOLIAN}])[\u180b-\u180d\u180f]|(?<=[{_MONGOLIAN}])\u180e(?=[{_MONGOLIAN}])"
 )
 # A run of them that is not needed as it is; in emoji nearly every run is, and each look at one costs microseconds.
-_HIDDEN_RUN = re.compile(f"(?<![{_HIDDEN}])(?!(?:{_NEEDED.pattern})+(?![{_HIDDEN}]))[{_HIDDEN}]+")
+_HIDDEN_RUN = f"(?<![{_HIDDEN}])(?!(?:{_NEEDED})+(?![{_HIDDEN}]))[{_HIDDEN}]+"
 _LEADING_HIDDEN = re.compile(f"\\A[{_HIDDEN}]+")
 _HIDDEN_CHARACTER = re.compile(f"[{_HIDDEN}]")
 _MARK = re.compile(f"[{_MARKS}]")
@@ -150,12 +151,12 @@ def _without_hidden(text: str, instead: Callable[[str], str] = lambda _: "") -> 
         start, end = run.span()
         before = text[max(0, start - 2) : start]
         window, at, pieces = before + run[0] + text[end : end + 1], len(before), []
-        for needed in _NEEDED.finditer(window, at):
+        for needed in re.compile(_NEEDED).finditer(window, at):
             pieces += [*map(instead, window[at : needed.start()]), needed[0]]
             at = needed.end()
         return "".join((*pieces, *map(instead, window[at : len(before) + len(run[0])])))
 
-    text = _HIDDEN_RUN.sub(kept, text)
+    text = re.sub(_HIDDEN_RUN, kept, text)
     if _MARK.search(text):
         # Marks of direction say nothing where all is written in one.
         text = "\n".join(

@@ -9,9 +9,9 @@ _WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00
 NEVER_FULL = 1_000_000  # columns where nothing is fitted
 _CLOSING = "。，、；：！？）】》」』”’…"  # begins no line
 _OPENING = "（《【「『"  # ends none
+# Compiled where they are first used: a server fits no line, and would start 20 ms later.
 # A blank, a word, or one character between which a line may end, with what must not stand apart from it.
-_TOKEN = rf"[^\S\n]+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*"
-TOKEN = re.compile(_TOKEN)
+TOKEN = rf"[^\S\n]+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*"
 # What a person copies stays in one line: code, commands, and the one folder of a system whose name has a blank.
 _COMMANDS = r"(?:call|token)[ ]\w+|completion|connect|demo|doctor|install|key|list|models|serve|simulate"
 _ARGUMENT = rf"-[\w-]*|[A-Z]+\b|[\w-]+=[^\s{_WIDE}]*|'[^']*'"
@@ -22,7 +22,7 @@ _COPIED = rf"""
     |(?:claude|codex|gemini)[ ]mcp[ ]\w+(?:[ ][\w-]+)?|export[ ]\w+=[^\s{_WIDE}]*
     |[^\s{_WIDE}]*/Application[ ]Support/[^\s{_WIDE}]*
 """
-_UNIT = re.compile(rf"[{_OPENING}]*(?:{_COPIED})[^\s{_WIDE}]*[{_CLOSING}]*|{_TOKEN}", re.VERBOSE)
+_UNIT = rf"[{_OPENING}]*(?:{_COPIED})[^\s{_WIDE}]*[{_CLOSING}]*|{TOKEN}"
 
 
 def cells(text: str) -> int:
@@ -57,7 +57,7 @@ def wrapped(text: str, columns: int) -> list[str]:
     command.
     """
     lines, line = [], ""
-    for found in _UNIT.finditer(text):
+    for found in re.finditer(_UNIT, text, re.VERBOSE):
         token = found[0]
         if line.strip() and cells(line + token.rstrip()) > columns:
             lines.append(line.rstrip())

@@ -111,7 +111,7 @@ class Fitted:
         if not self._at:
             self._lead = " " * min(cells((LEAD.match(text) or [""])[0]), self._columns // 3)
         said, shown, gap = "", 0, ""
-        for found in TOKEN.finditer(text):
+        for found in re.finditer(TOKEN, text):
             token = found[0]
             if found.end() == len(text) and not ended:
                 break  # the next piece may go on with it
