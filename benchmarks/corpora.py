@@ -28,8 +28,8 @@ import anyio
 
 from glm_mcp.errors import GLMError
 from glm_mcp.media.documents.read import read_document
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.sources.resolve import resolve_source
-from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 
 TARGET = 0.93

@@ -30,6 +30,7 @@ from watch import Memory, tree_bytes, tree_cpu_s
 from glm_mcp.media.worker_bound import at_once
 
 LIMIT = 1.5  # times markitdown
+PAUSE_S = 0.1  # before each: what threads of the other spin on is not to count
 TOGETHER = 20
 MB = 1_000_000
 
@@ -147,6 +148,7 @@ def markitdown(python: str) -> Iterator[tuple[Callable[[Path], float], int]]:
         asked, answers = process.stdin, process.stdout
 
         def convert(path: Path) -> float:
+            time.sleep(PAUSE_S)
             asked.write(json.dumps(str(path)) + "\n")
             asked.flush()
             seconds: float = json.loads(answers.readline())[0]
@@ -159,6 +161,7 @@ def markitdown(python: str) -> Iterator[tuple[Callable[[Path], float], int]]:
 
 
 def read(server: Server, path: Path) -> float:
+    time.sleep(PAUSE_S)
     began = time.perf_counter()
     result = server.ask("tools/call", {"name": "read_document", "arguments": {"documents": str(path)}})
     assert not result.get("isError"), result

@@ -37,10 +37,10 @@ from stdio import Server, Upstream, ours
 from watch import Memory, Ticks
 
 from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.video.sampling import evenly
 from glm_mcp.media.video.timecode import parse_time
-from glm_mcp.outputs import Outputs
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.app import App, Folders

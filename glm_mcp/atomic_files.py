@@ -16,7 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.text import one_line
+
+_KINDS = (
+    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
+    (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
+    (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
+    (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
+    (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
+)
 
 # How a file that nobody vouches for is opened: without waiting for whoever may write into a pipe, and for this process alone.
 _EXTRA = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
@@ -49,13 +58,13 @@ def safe_name(name: str, *, limit: int = 200) -> str:
     return (stem or "result") + suffix
 
 
-def list_files(folder: Path) -> list[FoundFile]:
-    """The regular files directly in a folder; none when it cannot be read."""
+def list_files(folder: Path, start: str = "") -> list[FoundFile]:
+    """The regular files directly in a folder whose names start so; none when it cannot be read."""
     files = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):  # gone since
-                if entry.is_file(follow_symlinks=False):
+                if entry.name.startswith(start) and entry.is_file(follow_symlinks=False):
                     info = entry.stat(follow_symlinks=False)
                     files.append(FoundFile(Path(entry.path), entry.name, info.st_size, info.st_mtime))
     return files
@@ -87,7 +96,7 @@ def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "it is no file")
         if info.st_size > most:
-            raise OSError(errno.EFBIG, f"it has more than {most >> 20} MB")
+            raise OSError(errno.EFBIG, f"it has more than {most >> 10:,} KB")
         return file.read(most)
 
 
@@ -206,3 +215,13 @@ def opened_path(descriptor: int) -> Path | None:
         return Path(shown.removesuffix(" (deleted)"))
     except OSError:
         return None
+
+
+def check_kind(info: os.stat_result, path: Path) -> None:
+    """Raises InvalidRequest where it is no regular file."""
+    name = path.name or str(path)
+    for test, what, hint in _KINDS:
+        if test(info.st_mode):
+            raise InvalidRequest(f"{name} {what}", hint.format(path=str(path).rstrip("/")))
+    if not stat.S_ISREG(info.st_mode):
+        raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")

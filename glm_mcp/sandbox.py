@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import copy
 import os
-import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from glm_mcp.atomic_files import NO_LINK, READING, opened_path, same_file
+from glm_mcp.atomic_files import NO_LINK, READING, check_kind, opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, exhausted
 from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, closed, fold, is_guarded, is_secret
-from glm_mcp.uploads import not_here
 
 HEAD = 16_384  # bytes shown to `suited`
 
@@ -36,13 +34,6 @@ _SYSTEM = ("/etc", "/proc", "/sys", "/dev", "/boot", "/bin", "/sbin", "/run")
 _NEVER = ("/proc", "/sys", "/dev")  # what looks like a file there is the kernel speaking
 _HIDDEN_AT_HOME = {"win32": "appdata", "darwin": "library"}
 _OPEN_IN_LIBRARY = ("mobile documents", "cloudstorage")  # where iCloud Drive and others keep ordinary files
-_KINDS = (
-    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
-    (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
-    (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
-    (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
-    (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +139,7 @@ class Sandbox:
         place = self._place(path)
         try:
             before = place.path.stat()
-            _check_kind(before, path)
+            check_kind(before, path)
             # A pipe or a link may have been put there since.
             descriptor = os.open(place.path, READING | NO_LINK)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -179,7 +170,7 @@ class Sandbox:
     ) -> int:
         """Whether what was opened is what was checked; its size."""
         after = os.fstat(file.fileno())
-        _check_kind(after, path)
+        check_kind(after, path)
         opened = opened_path(file.fileno())
         now = opened or place.path
         if not same_file(before, after) or (opened != place.path and not self._is_as(place, now)):
@@ -271,7 +262,7 @@ class Sandbox:
 
     def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:
-            return not_here(str(path), self._upload, allowed=bool(self._allowed))
+            return _not_here(str(path), self._upload, allowed=bool(self._allowed))
         asked = Path(os.path.normpath(asked))
         if any(self._below(asked, Path(p)) is not None for p in _NEVER):
             return ForbiddenPath(f"{path} is part of the system and is never read", "Name an ordinary file.")
@@ -291,15 +282,6 @@ class Sandbox:
     def _setting_help(self, folder: Path) -> str:
         shown = f'"{folder}"' if " " in str(folder) else str(folder)
         return f"add {shown} to GLM_ALLOWED_DIRS" if self._allowed else f"set GLM_ALLOWED_DIRS={shown}"
-
-
-def _check_kind(info: os.stat_result, path: Path) -> None:
-    name = path.name or str(path)
-    for test, what, hint in _KINDS:
-        if test(info.st_mode):
-            raise InvalidRequest(f"{name} {what}", hint.format(path=str(path).rstrip("/")))
-    if not stat.S_ISREG(info.st_mode):
-        raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")
 
 
 def _resolve(path: Path) -> Path:
@@ -326,3 +308,16 @@ def _expand(path: Path, home: Path) -> Path:
 
 def _is_top(folder: Path) -> bool:
     return folder.parent == folder
+
+
+def _not_here(path: str, upload: Callable[[str], str] | None, *, allowed: bool) -> ForbiddenPath:
+    """The refusal of a path to a caller over HTTP, whose files are elsewhere. `upload`: as of `Sandbox`; `allowed`: some
+    folders of the server may be read.
+    """
+    send = f"Upload it and pass the glm://files/ID that this prints: {upload(path)} ." if upload else ""
+    if allowed:
+        more = "Or give a path below them." if send else "Give a path below them."
+        return ForbiddenPath(f"{path} is outside the folders of GLM_ALLOWED_DIRS", f"{send} {more}".strip())
+    more = "A URL, a data: URL or base64 is taken too" if send else "Send a URL, a data: URL or base64"
+    more += ", or set GLM_ALLOWED_DIRS on the server to folders that may be read."
+    return ForbiddenPath("local files are not read over HTTP", f"{send} {more}".strip())

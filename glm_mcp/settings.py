@@ -25,10 +25,11 @@ from pydantic import (
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
+from glm_mcp.setting_values import bare_key, is_placeholder, unquoted
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.settings_team import Folded, TeamSettings, Token
 from glm_mcp.settings_team import setting as _setting
-from glm_mcp.text import bare_key, clean, is_placeholder, unquoted
+from glm_mcp.text import clean
 
 TOOLS = ("chat", "describe_image", "analyze_video", "read_document", "generate_image")
 KEY_NAMES = ("GLM_API_KEY", "ZAI_API_KEY", "Z_AI_API_KEY", "ZHIPUAI_API_KEY", "ZHIPU_API_KEY")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from glm_mcp.atomic_files import read_file, replace_file
 from glm_mcp.errors import ConfigError
-from glm_mcp.outputs import user_folders
+from glm_mcp.folders import user_folders
 
 PRIVATE = 0o600
-LARGEST = 1 << 20  # bytes
+LARGEST = 64 << 10  # bytes; each line takes the parser as long as a kilobyte would take another
 _MARK = b"\xef\xbb\xbf"
 
 

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from glm_mcp.text import is_placeholder, unquoted
+from glm_mcp.setting_values import is_placeholder, unquoted
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

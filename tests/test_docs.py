@@ -18,13 +18,14 @@ from support.connect import Connect
 from support.paths import ROOT
 from support.toolkit import text_of
 
-from glm_mcp import clients, errors, kept, uploads
+from glm_mcp import clients, errors
 from glm_mcp.cli import main
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.install import install
 from glm_mcp.install.config_file import dump
 from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.media import formats
+from glm_mcp.media.kept import cache, uploads
 from glm_mcp.media.video import sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
@@ -333,7 +334,7 @@ def test_the_figures_among_the_limits_are_those_of_the_code(lang: int) -> None:
         f"{clients.UNKNOWN.deadline_s:.0f}",
         f"{clients.CLIENTS['claude-code'].deadline_s:.0f}",
     }
-    stay = {f"{kept.MAX_BYTES // 10**6} MB", f"{kept.MAX_AGE_DAYS:.0f}"}
+    stay = {f"{cache.MAX_BYTES // 10**6} MB", f"{cache.MAX_AGE_DAYS:.0f}"}
     for name, wanted in (("limits", figures), ("install", times), ("http", times), ("security", stay)):
         assert not [figure for figure in sorted(wanted) if figure not in doc(name, lang)], name
     front = section(page(READMES[lang]), ("Limits", "限制")[lang])

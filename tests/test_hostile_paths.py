@@ -16,7 +16,7 @@ from support.toolkit import call, png, text_of
 
 from glm_mcp.atomic_files import write_here
 from glm_mcp.errors import GLMError
-from glm_mcp.outputs import Outputs
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator

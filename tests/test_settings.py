@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.outputs import user_folders
+from glm_mcp.folders import user_folders
 from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, may_be, variable
 
 KEY = "0123456789abcdef0123456789abcdef.ABCDEFGH12345678"

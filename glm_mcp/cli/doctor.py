@@ -15,12 +15,12 @@ import anyio.to_thread
 from glm_mcp.cli.doctor_engine import at_engine
 from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
+from glm_mcp.folders import home_folder, user_folders, working_folder
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.installation import line_for_extra, typed
 from glm_mcp.media import formats
-from glm_mcp.outputs import home_folder, user_folders, working_folder
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import KEY_PAGE, Settings, variable

@@ -16,9 +16,9 @@ from glm_mcp.cli.doctor_live import Report, Row, ask_service
 from glm_mcp.cli.terminal.cells import cells, padded
 from glm_mcp.cli.terminal.group import here, say
 from glm_mcp.cli.terminal.moving import moving
+from glm_mcp.folders import user_folders
 from glm_mcp.glm import findings
 from glm_mcp.glm.findings import Value
-from glm_mcp.outputs import user_folders
 from glm_mcp.registry import endpoint
 from glm_mcp.settings import Settings
 

@@ -76,7 +76,7 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
 
     watched, settings = Watched(ctx.obj["env_file"]), settings_of(ctx)
     app = App(simulated(settings), remote=True, watched=None if settings.simulate else watched)
-    serve_http(app, host, port, ready, log_level=ctx.obj["log_level"])
+    serve_http(app, host, port, ready)
 
 
 @cli.command()

@@ -11,16 +11,18 @@ MESSAGE_VALUES = (
     40_000  # of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000
 )
 NAME_BYTES = (
-    1_000  # of a text that stands in a message directly: its id and its method, which an answer repeats
+    1_000  # of a text that stands in a message or its params directly: what answers and traces repeat
 )
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
+_NAMED = 2  # levels: the id and the method, the name of a tool
 _ESCAPES_A_VALUE = 40  # as many are read in the time of one value
 _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most
 
 
 class Shape:
     """`values`: strings, commas and brackets so far, at least as many as there are values. `too_many`: more than
-    `most`; escapes count too. `long_name`: a text of more than some `NAME_BYTES` stands outside of every inner value.
+    `most`; escapes count too. `long_name`: a text of more than some `NAME_BYTES` stands in the outermost value or in one
+    directly within it.
     `closed`: whether something was opened and all of it is closed again.
     """
 
@@ -66,7 +68,7 @@ class Shape:
         depth, in_string = self._depth, self._in_string
         for part in parts:
             if in_string:
-                self.long_name = self.long_name or (depth <= 1 and len(part) > NAME_BYTES)
+                self.long_name = self.long_name or (depth <= _NAMED and len(part) > NAME_BYTES)
             else:
                 depth += part.count(b"[") + part.count(b"{") - part.count(b"]") - part.count(b"}")
             in_string = not in_string

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from glm_mcp.clients import ANY, CLIENTS, KEY, KnownClient
 from glm_mcp.errors import ConfigError
+from glm_mcp.folders import home_folder
 from glm_mcp.install import record
 from glm_mcp.install.config_file import (
     address,
@@ -38,7 +39,6 @@ from glm_mcp.install.files import LARGEST, LARGEST_SHARED, back_up, in_repositor
 from glm_mcp.install.server_address import address_of, bearer_for
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS, Machine
-from glm_mcp.outputs import home_folder
 from glm_mcp.text import one_line
 
 NAMES = (*CLIENTS, ANY.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glm_mcp.clients import CONNECT, KEY, KnownClient
+from glm_mcp.folders import user_folders
 from glm_mcp.install.entry import Bearer
 from glm_mcp.installation import COMMANDS, Machine, clone
-from glm_mcp.outputs import user_folders
 
 if TYPE_CHECKING:
     from glm_mcp.install.install import Wish

@@ -132,12 +132,8 @@ def _is_quicktime(head: bytes) -> bool:
 
 
 def _is_bmp(head: bytes) -> bool:
-    """Whether it is a bitmap: "BM" alone may begin any text; the header's reserved bytes are zero and its size is one of a few."""
-    return (
-        head[:2] == b"BM"
-        and head[6:10] == b"\0\0\0\0"
-        and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
-    )
+    """Whether it is a bitmap: "BM" alone may begin any text; the size of its header is one of a few."""
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
 
 
 def _is_dib(head: bytes) -> bool:

@@ -15,6 +15,13 @@ _MAIL_NAMES = re.compile(
     r"^(?:from|to|subject|date|received|message-id|mime-version|return-path|delivered-to):",
     re.IGNORECASE | re.MULTILINE,
 )
+# A web page in one file, as office programs save it under any of their suffixes.
+_ARCHIVE = re.compile(
+    r"MIME-Version: 1\.0[^\n]*\n(?:[^\n]+\n){0,5}?Content-Type: multipart/related", re.IGNORECASE
+)
+_BITMAP = re.compile(
+    r"\s*(?:/\*[^*]{0,2000}\*/\s*)?#define\s+\w{0,200}width\s+\d+\s+#define\s+\w{0,200}height\s+\d+\s[^{]{0,500}_bits\[\]\s*=\s*\{"
+)
 _BLANKS, _TAG = re.compile("[\ufeff \t\r\n]+"), re.compile(r"<([A-Za-z][\w.:-]*)")
 _FEED = re.compile(r"(?:rss|(?:\w+:)?(?:feed|rdf))\Z")
 _FEED_SPACES = ("http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0/", "http://purl.org/atom/")
@@ -66,11 +73,9 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
     root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
     if free and _FEED.match(root) and (root == "rss" or any(space in text for space in _FEED_SPACES)):
         return KINDS["feed"]
-    by_root = {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2])
+    by_root = _by_root(root, text) or _drawn(text)
     if by_root:
         return KINDS[by_root]
-    if root == "office:document" and (said := _FLAT.search(text)):
-        return KINDS[_FLAT_KINDS[said[1]]]
     if _MAILBOX.match(text):
         return KINDS["mbox"]
     if text.startswith("#EXTM3U"):
@@ -83,11 +88,32 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
         return KINDS["html"]
     if claimed.family == "text" and claimed.name != "text":
         return claimed
-    if _MAIL.match(text.replace("\r\n", "\n")) and len(_MAIL_NAMES.findall(text[:8000])) >= 3:
+    if _is_mail(text):
         return KINDS["mail"]
+    if claimed.name in ("xls", "xlsx") and re.search("[\t,;]", text.partition("\n")[0]):
+        return KINDS["csv"]
     if claimed is UNKNOWN and text.lstrip().startswith("<?xml"):
         return KINDS["xml"]
     return KINDS["text"]
+
+
+def _is_mail(text: str) -> bool:
+    is_letter = _MAIL.match(text.replace("\r\n", "\n")) and len(_MAIL_NAMES.findall(text[:8000])) >= 3
+    return bool(is_letter or _ARCHIVE.match(text))
+
+
+def _drawn(text: str) -> str:
+    """A picture that is written as source code."""
+    return "xpm" if text.startswith("/* XPM */") else "xbm" if _BITMAP.match(text) else ""
+
+
+def _by_root(root: str, text: str) -> str:
+    """The kind of what is one XML file, by its first element; "" for what that does not tell."""
+    if root == "office:document" and (said := _FLAT.search(text)):
+        return _FLAT_KINDS[said[1]]
+    if root.endswith("workbook") and "urn:schemas-microsoft-com:office:spreadsheet" in text:
+        return "xml2003"
+    return {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2], "")
 
 
 def is_undecided(head: bytes) -> bool:

@@ -23,12 +23,13 @@ from glm_mcp.glm.threads import in_thread, in_thread_if, limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
-from glm_mcp.media.worker_child import STARTED, load
+from glm_mcp.media.worker_child import SMALLER, STARTED, load, out_of_memory
 from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawned
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
 _LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
+_NEAR = 0.4  # of the memory that is allowed: what grows by doubling ends there, without a word in native code
 _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
@@ -76,9 +77,11 @@ async def run_job(
         places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
     async with places:
         if isinstance(source, Source) and source.handle is not None:
-            return await _run(job, name, source.handle, spec, timeout_s, forked if fork else spawned)
+            return await _run(
+                job, name, source.handle, spec, timeout_s, memory_mb, forked if fork else spawned
+            )
         with await in_thread(_as_file, source) as file:
-            return await _run(job, name, file, spec, timeout_s, forked if fork else spawned)
+            return await _run(job, name, file, spec, timeout_s, memory_mb, forked if fork else spawned)
 
 
 async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -92,15 +95,17 @@ def _as_file(source: Source | bytes) -> IO[bytes]:
 
 
 async def _run(
-    job: str, name: str, file: IO[bytes], spec: str, timeout_s: float, start: Start
+    job: str, name: str, file: IO[bytes], spec: str, timeout_s: float, memory_mb: int, start: Start
 ) -> tuple[dict[str, Any], list[bytes]]:
     stdout, stderr = bytearray(), bytearray()
     header: dict[str, Any] | None = None
     code: int | None = None
-    killed_before = _out_of_memory_kills()
+    peak_kb = 0
+    killed_before = 0
     try:
         with anyio.move_on_after(timeout_s):
             async with start(spec, file) as worker, anyio.create_task_group() as tasks:
+                killed_before = _out_of_memory_kills()  # while it works
                 tasks.start_soon(_drain_tail, worker, stderr)
                 await _drain(worker, stdout)
                 header, blobs = await in_thread_if(len(stdout) > _LITTLE, _unframe, stdout)
@@ -108,7 +113,7 @@ async def _run(
                     await worker.leave()
                     tasks.cancel_scope.cancel()
                 else:
-                    code = await worker.wait()
+                    code, peak_kb = await worker.wait()
                     worker.kill()
                     # What it started, and what got away from that, may hold its standard error open.
                     tasks.cancel_scope.deadline = anyio.current_time() + _LAST_WORDS_S
@@ -119,12 +124,16 @@ async def _run(
     if code is None:
         raise TimedOut(
             f"reading {name} took longer than {timeout_s:g} s",
-            "Send a smaller or shorter part of it (a page range, start and end, a region), or a simpler format.",
+            SMALLER,
         )
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
     _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
-    starved = _starved(stderr) or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
+    starved = (
+        _starved(stderr)
+        or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
+        or (code < 0 and peak_kb > memory_mb * 1024 * _NEAR)
+    )
     raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
 
 
@@ -192,8 +201,7 @@ def _last_line(stderr: bytearray) -> str:
     return lines[-1] if lines else ""
 
 
-_SMALLER = "Send a smaller version or a part of it."
-# Native code that finds no memory may end without a word.
+# Native code that asks for all it wants at once has held little when it ends for want of it.
 _AGAIN = (
     "The file may be damaged, or need more memory than a reader gets: save it again with another program, or send a "
     "part of it or another format."
@@ -222,9 +230,9 @@ def _out_of_memory_kills() -> int:
 def _crash(name: str, code: int, *, started: bool, starved: bool) -> GLMError:
     """What the end of a child without a result means. Native code that panics or exits is as one that crashes."""
     if code == -_SIGXCPU:
-        return TimedOut(f"reading {name} took too much computing time", _SMALLER)
+        return TimedOut(f"reading {name} took too much computing time", SMALLER)
     if starved:
-        return MediaTooLarge(f"{name} needs more memory to read than is allowed", _SMALLER)
+        return out_of_memory(name)
     if code == -_SIGKILL:
         return InternalError(f"the reader of {name} was killed from outside", "Call again.")
     if code < 0 or started:

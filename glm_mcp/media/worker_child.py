@@ -6,6 +6,7 @@ seekable and the job's own: another job on the same open file does not move it. 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -16,17 +17,24 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from glm_mcp.errors import MediaTooLarge
+
     Job = Callable[[BinaryIO, dict[str, Any]], tuple[dict[str, Any], list[bytes]]]
+
+SMALLER = "Send a smaller or shorter part of it (a page range, start and end, a region), or a simpler format."
 
 STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
 
-LEFT = b"l"  # on the channel of a job: its result has come
+# On the channel of a job:
+LEFT = b"l"  # its result has come
+SAID = struct.Struct("ii")  # its pid and 0, then its exit code and the most memory that it held, in KB
 
 
 def main() -> None:
     """Of a worker that was not forked: its job is in its environment."""
     spec = json.loads(os.environ.pop("GLM_WORKER_JOB"))
     die_with(spec["parent"])
+    step_back()
     run(spec)
 
 
@@ -55,7 +63,7 @@ def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> No
 
 
 def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+    from glm_mcp.errors import GLMError, UnsupportedMedia
 
     params = spec["params"]
     name = str(params.get("name") or "the file")
@@ -70,11 +78,7 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
             UnsupportedMedia(f"{name} is nested too deep to be read", "Save it as PDF or PNG.")
         ), []
     except MemoryError:
-        return _describe(
-            MediaTooLarge(
-                f"{name} needs more memory to read than is allowed", "Send a smaller version or a part of it."
-            )
-        ), []
+        return _describe(out_of_memory(name)), []
     except BaseException as error:  # noqa: BLE001 - the outer boundary of the child, and a panic in Rust is no Exception
         import traceback
 
@@ -85,6 +89,12 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         trace = [*traceback.format_tb(error.__traceback__), type(error).__name__]
         return {**_describe(broken), "trace": "".join(trace)[-4000:]}, []
     return {"result": facts}, list(blobs)
+
+
+def out_of_memory(name: str) -> MediaTooLarge:
+    from glm_mcp.errors import MediaTooLarge
+
+    return MediaTooLarge(f"{name} needs more memory to read than is allowed", SMALLER)
 
 
 def _describe(error: Any) -> dict[str, Any]:
@@ -107,15 +117,26 @@ def load(dotted: str) -> Job:
     return cast("Job", getattr(importlib.import_module(module), function))
 
 
-def _limit(memory_mb: int, cpu_s: int) -> None:
-    """Address space, computing time, no core files; each where the system has it. And the server goes first: a job
-    that fills all cores must not delay its event loop.
+def rehearse(job: str) -> None:
+    """Does a job on the `sample` of its module, if it has one: what is done for the first time, and the memory that is
+    first written to, take longer than a small document.
     """
+    if sample := getattr(sys.modules.get(job.partition(":")[0]), "sample", None):
+        with contextlib.suppress(Exception):
+            load(job)(io.BytesIO(sample()), {"name": "a sample"})
+
+
+def step_back() -> None:
+    """The server goes first: work that fills all cores must not delay its event loop."""
+    if sys.platform != "win32":
+        os.nice(5)
+
+
+def _limit(memory_mb: int, cpu_s: int) -> None:
+    """Address space, computing time, no core files; each where the system has it."""
     if sys.platform == "win32":
         return
     import resource
-
-    os.nice(5)
 
     for what, maximum in (("RLIMIT_AS", memory_mb * 1024 * 1024), ("RLIMIT_CPU", cpu_s), ("RLIMIT_CORE", 0)):
         try:

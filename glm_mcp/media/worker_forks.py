@@ -5,12 +5,13 @@ so that a fork of it is whole. After the first good job of a family it loads wha
 itself; a library that hangs or crashes while it is loaded does so in a worker, under limits.
 
 Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
-goes and where its errors go. On the channel wait the job's words; back come the worker's pid and its exit code, 4 bytes
-each. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
+goes and where its errors go. On the channel wait the job's words; back come the worker's pid, and at its end its exit code and
+the most memory that it held, as `SAID`. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
 that has the whole result says so and waits no longer: the worker has a moment to end, and no job is taken until it has.
 
 While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
-at most one, and none beside workers with a job: never more of them than the server lets run.
+at most one, and none beside workers with a job: never more of them than the server lets run. Both read a sample of ours
+of the last job's kind before: of what is done for the first time a small document takes longer than of its own reading.
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ import os
 import select
 import signal
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from glm_mcp.media import worker_child
-from glm_mcp.media.worker_child import LEFT
+from glm_mcp.media.worker_child import LEFT, SAID
 
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 LINGER_S = 0.5  # for the end of a worker whose result has come
@@ -60,7 +60,7 @@ class _Waiting:
 class _Worker:
     pid: int
     channel: int
-    module: str
+    job: str
 
 
 def main(idle_s: float = 600) -> None:
@@ -82,6 +82,7 @@ class _Forks:
         self._workers: dict[int, _Worker] = {}  # by channel
         self._spare: _Waiting | None = None
         self._spare_due = False  # after a good job: one that cannot live is not forked again and again
+        self._last = ""  # the last good job
         self._known: set[str] = set()  # modules that are loaded, or will be
         self._unloaded: list[str] = []  # of these, what is still to be loaded
         self._ended, self._end = os.pipe()  # a byte when a worker ends
@@ -139,9 +140,9 @@ class _Forks:
             return
         worker = self._give(words, file, out, err, channel)
         if worker:
-            self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"].partition(":")[0])
+            self._workers[channel] = _Worker(worker.pid, channel, json.loads(words)["job"])
             self._ready.register(channel, select.POLLIN)
-            _tell(channel, worker.pid)
+            _tell(channel, worker.pid, 0)
 
     def _give(self, words: bytes, *fds: int) -> _Waiting | None:
         """The worker that has the job now; None where there can be none, which the server hears by the channel's end."""
@@ -178,7 +179,7 @@ class _Forks:
                     *fds,
                     *self._workers,
                 )
-                _work(parent, theirs.fileno(), max(held))
+                _work(parent, theirs.fileno(), max(held), "" if fds else self._last)
             return _Waiting(pid, door)
 
     def _reap(self) -> None:
@@ -199,14 +200,15 @@ class _Forks:
             _kill_group(worker.pid)
 
     def _finish(self, worker: _Worker) -> None:
-        code = _end(worker.pid)
-        _tell(worker.channel, code)
+        code, peak_kb = _end(worker.pid)
+        _tell(worker.channel, code, peak_kb)
         with contextlib.suppress(KeyError):
             self._ready.unregister(worker.channel)
         del self._workers[worker.channel]
         os.close(worker.channel)
         if code == 0:
-            self._wish(worker.module)
+            self._last = worker.job
+            self._wish(worker.job.partition(":")[0])
             self._spare_due = True
 
     def _drop_spare(self) -> None:
@@ -227,12 +229,15 @@ class _Forks:
         with contextlib.suppress(Exception):  # an optional part that is not installed
             importlib.import_module(self._unloaded.pop(0))
         if not self._unloaded:
+            worker_child.rehearse(self._last)
             gc.collect()
             gc.freeze()  # so that a collection in a worker does not copy every page
 
 
-def _work(parent: int, door: int, highest: int) -> None:
-    """In the fork: waits for a job and does it; does not return. `highest`: of the descriptors that it was forked with."""
+def _work(parent: int, door: int, highest: int, likely: str) -> None:
+    """In the fork: waits for a job and does it; does not return. `highest`: of the descriptors that it was forked with.
+    `likely`: a job to rehearse meanwhile.
+    """
     try:
         os.setsid()  # a group of its own, so that killing it reaches what it starts
         signal.set_wakeup_fd(-1)
@@ -240,6 +245,8 @@ def _work(parent: int, door: int, highest: int) -> None:
         os.dup2(door, 3)
         os.closerange(4, 1 + highest)
         worker_child.die_with(parent)
+        worker_child.step_back()
+        worker_child.rehearse(likely)
         with socket.socket(fileno=3) as given:
             words, fds, _, _ = socket.recv_fds(given, JOB_MESSAGE, 3)
         if words:
@@ -255,9 +262,9 @@ def _work(parent: int, door: int, highest: int) -> None:
         os._exit(1)
 
 
-def _tell(channel: int, number: int) -> None:
+def _tell(channel: int, number: int, peak_kb: int) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
-        os.write(channel, struct.pack("i", number))
+        os.write(channel, SAID.pack(number, peak_kb))
 
 
 def _has_ended(pid: int) -> bool:
@@ -271,10 +278,11 @@ def _wait_a_moment(pid: int) -> None:
             select.select([fd], [], [], LINGER_S)
 
 
-def _end(pid: int) -> int:
-    """The exit code. It is waited for last: until then nobody else can get its number."""
+def _end(pid: int) -> tuple[int, int]:
+    """The exit code and the most memory held. It is waited for last: until then nobody else can get its number."""
     _kill_group(pid)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, used = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_maxrss
 
 
 def _kill_group(pid: int) -> None:

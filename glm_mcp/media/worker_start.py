@@ -21,7 +21,7 @@ import anyio.lowlevel
 from anyio.abc import Process
 
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.worker_child import LEFT
+from glm_mcp.media.worker_child import LEFT, SAID
 
 FORKS = sys.platform == "linux"
 
@@ -55,8 +55,8 @@ class Worker(Protocol):
     def stdout(self) -> AsyncIterable[bytes]: ...
     @property
     def stderr(self) -> AsyncIterable[bytes]: ...
-    async def wait(self) -> int:
-        """Its exit code; of a signal, the negative number."""
+    async def wait(self) -> tuple[int, int]:
+        """Its exit code (of a signal, the negative number), and the most memory it held, in KB; 0: not known."""
 
     async def leave(self) -> None:
         """Its result has come. A forked one ends while nobody waits for it but the next job."""
@@ -86,8 +86,8 @@ class _Spawned:
         self._process = process
         self.stdout, self.stderr = process.stdout, process.stderr
 
-    async def wait(self) -> int:
-        return await self._process.wait()
+    async def wait(self) -> tuple[int, int]:
+        return await self._process.wait(), 0
 
     async def leave(self) -> None:
         await self.wait()
@@ -252,7 +252,7 @@ class _Forked:
         self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
         self._pid: int | None = None
-        self._code: int | None = None
+        self._ended: tuple[int, int] | None = None
 
     async def start(self, spec: str, file: IO[bytes]) -> bool:
         """Whether a worker came to be."""
@@ -266,46 +266,46 @@ class _Forked:
             self._theirs.close()
             for fd in theirs:
                 os.close(fd)
-        self._pid = await self._hear()
+        self._pid, _ = await self._hear() or (None, 0)
         return self._pid is not None
 
-    async def wait(self) -> int:
-        if self._code is None:
-            self._code = await self._hear()
-        if self._code is None:
+    async def wait(self) -> tuple[int, int]:
+        if self._ended is None:
+            self._ended = await self._hear()
+        if self._ended is None:
             # The clean process was killed, and with it its worker, but not what that has started.
-            self._code = -signal.SIGKILL
+            self._ended = -signal.SIGKILL, 0
             if self._pid:  # 0 would be our own group
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._pid, signal.SIGKILL)
-        return self._code
+        return self._ended
 
     async def leave(self) -> None:
         with suppress(OSError):
             self._channel.send(LEFT)
-        self._code = 0
+        self._ended = 0, 0
 
     def kill(self) -> None:
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 
-    async def _hear(self) -> int | None:
+    async def _hear(self) -> tuple[int, int] | None:
         while True:
             try:
-                data = self._channel.recv(4)
+                data = self._channel.recv(SAID.size)
             except BlockingIOError:
                 await anyio.wait_readable(self._channel)
             except OSError:
                 return None
             else:
-                return int.from_bytes(data, sys.byteorder, signed=True) if len(data) == 4 else None
+                return SAID.unpack(data) if len(data) == SAID.size else None
 
     async def end(self) -> None:
         """Killed and gone, also when we are cancelled; or left to the clean process."""
         with anyio.CancelScope(shield=True):
             self.kill()
             with anyio.move_on_after(_PATIENCE_S) as late:
-                while self._code is None and await self._hear() is not None:
+                while self._ended is None and await self._hear() is not None:
                     pass
             if late.cancelled_caught:
                 self.forks.kill()

@@ -19,12 +19,13 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import ConfigError, GLMError, InternalError
+from glm_mcp.folders import home_folder, user_folders, working_folder
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.media.sources.urls import host_of
-from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders, working_folder
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.callers.admission import admission_over

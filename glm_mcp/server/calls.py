@@ -12,12 +12,12 @@ import anyio
 from glm_mcp.errors import GLMError, InternalError, TimedOut, exhausted
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.threads import give_back_soon, in_thread_if
+from glm_mcp.media.kept.uploads import curl_line
 from glm_mcp.server.callers.caller import LOCAL
 from glm_mcp.server.tally import Now
 from glm_mcp.tools.arguments import is_much, read_in_time
 from glm_mcp.tools.base import Content, Deps, Tool, ToolResult, failure, fit, lesson
 from glm_mcp.tools.words.chinese import chosen, said
-from glm_mcp.uploads import curl_line
 
 if TYPE_CHECKING:
     from glm_mcp.server.app import App, Context

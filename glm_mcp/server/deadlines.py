@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,9 @@ class Deadlines:
         self._answer = answer
         self._calls: dict[Ident, _Watched] = {}
         self._changed = threading.Condition()
+        self._wakes_at = (
+            0.0  # the thread by itself: 0 while it looks, and it sleeps on when the call has ended
+        )
         threading.Thread(target=self._watch, name="deadlines", daemon=True).start()
 
     @contextmanager
@@ -36,7 +40,8 @@ class Deadlines:
         """
         with self._changed:
             self._calls[ident] = _Watched(ends_at + LATE_S, late)
-            self._changed.notify()
+            if ends_at + LATE_S < self._wakes_at:  # to wake it costs as much as a thread for the call
+                self._changed.notify()
         try:
             yield
         finally:
@@ -47,12 +52,10 @@ class Deadlines:
         while True:
             with self._changed:
                 first = min(self._calls, key=lambda ident: self._calls[ident].ends_at, default=None)
-                if first is None:
-                    self._changed.wait()
-                    continue
-                left = self._calls[first].ends_at - time.monotonic()
-                if left > 0:
-                    self._changed.wait(left)
+                self._wakes_at = self._calls[first].ends_at if first is not None else math.inf
+                left = self._wakes_at - time.monotonic()
+                if first is None or left > 0:
+                    self._changed.wait(left if first is not None else None)
                     continue
                 call = self._calls.pop(first)
             result = call.late().model_dump(by_alias=True, exclude_none=True, mode="json")

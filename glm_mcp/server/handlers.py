@@ -14,7 +14,7 @@ from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.outputs import Outputs
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import prompts, resources
 from glm_mcp.text import one_line

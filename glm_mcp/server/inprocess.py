@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 from mcp import Client, StdioServerParameters, types
 
 from glm_mcp import __version__
-from glm_mcp.outputs import SCHEME
+from glm_mcp.media.kept.outputs import SCHEME
 from glm_mcp.server.app import App, build
 
 _INFO = types.Implementation(name="glm-mcp", version=__version__)  # a client with a row of its own

@@ -19,9 +19,9 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from glm_mcp import __version__
 from glm_mcp.atomic_files import list_files, private_folder, write_part
 from glm_mcp.clients import splitting_names
+from glm_mcp.folders import user_folders
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.kept import MAX_AGE_DAYS
-from glm_mcp.outputs import user_folders
+from glm_mcp.media.kept.cache import MAX_AGE_DAYS
 from glm_mcp.server.app import App
 from glm_mcp.server.front import record
 from glm_mcp.server.front.answers import RESOURCES

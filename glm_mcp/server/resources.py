@@ -18,7 +18,7 @@ from mcp import types
 
 from glm_mcp.errors import NotFound, TooLong
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.outputs import Kept, Outputs, is_kept
+from glm_mcp.media.kept.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, place
 from glm_mcp.text import plain
 

@@ -12,7 +12,7 @@ from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
-from glm_mcp.outputs import SCHEME, Outputs
+from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets

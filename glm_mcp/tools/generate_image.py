@@ -26,9 +26,9 @@ from glm_mcp.glm.calls import Drawing, Job
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import finish_image
+from glm_mcp.media.kept.outputs import SCHEME
 from glm_mcp.media.sources.download import download
 from glm_mcp.media.sources.pasted import new_file
-from glm_mcp.outputs import SCHEME
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import Arg, ModelArgs

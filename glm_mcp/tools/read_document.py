@@ -12,8 +12,8 @@ from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.kept.outputs import is_kept, kept_id
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
-from glm_mcp.outputs import is_kept, kept_id
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result

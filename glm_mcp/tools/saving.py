@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.outputs import SCHEME, Outputs
+from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.tools.base import Deps, Link
 

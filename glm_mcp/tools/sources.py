@@ -20,6 +20,7 @@ from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
+from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
@@ -27,7 +28,6 @@ from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Source
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
-from glm_mcp.uploads import LARGEST, MIB
 
 DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
 DOWNLOADS_BYTES = 5 * LARGEST  # of all addresses of one call together

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -245,16 +244,13 @@ def test_a_file_whose_name_is_a_command_is_completed_by_bash_as_a_name(
 ) -> None:
     name = "zz '$(touch made)`touch made`;touch made;\";touch made;\" '\\.png"
     (tmp_path / name).write_bytes(b"")
-    started = tmp_path / "glm-mcp"
-    started.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
-    started.chmod(0o755)
     script = run(env, tmp_path, "completion", "bash").stdout
     # As bash does at a tab, and then at the end of the line.
     line = f"""{script}
         COMP_WORDS=(glm-mcp call describe_image "$1zz") COMP_CWORD=3
         _glm_mcp_completion "$2" && eval "printf %s $1${{COMPREPLY[0]}}$1"
     """
-    shown = ran(["bash", "-c", line, "bash", quote, str(started)], env, tmp_path)
+    shown = ran(["bash", "-c", line, "bash", quote, program(tmp_path, env)], env, tmp_path)
     assert shown.stdout == name
     assert not (tmp_path / "made").exists()
 

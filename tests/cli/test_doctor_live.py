@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
+from support.busy import slowness
 from support.calls import C3, V1, V4, V6, L, T
 from support.connect import Connect
 from support.processes import COMMAND, environment, ran
@@ -119,7 +120,8 @@ async def test_what_is_switched_is_found_and_nothing_else(
 
 @pytest.mark.parametrize(("width", "found"), [(1, 1), (2, 2), (3, 3)])
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:
-    sim.switches = Switches(concurrency={T: width}, chunk_s=0.02, chunk_chars=4)
+    slow = 0.02 * slowness()  # so that the last of them comes before the first has its answer
+    sim.switches = Switches(concurrency={T: width}, chunk_s=slow, chunk_chars=4)
     report = await asked(sim)
     assert values(report)[T, "concurrency"] == found
     assert max(r.in_flight for r in sim.received if r.model == T) == min(width + 1, 3)

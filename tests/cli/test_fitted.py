@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.processes import COMMAND, LIMIT_S, environment, ran
+from support.commands import program
+from support.processes import LIMIT_S, environment, ran
 
 from glm_mcp.cli.terminal.cells import cells, paragraphs
 
@@ -101,7 +102,9 @@ def on_terminal(args: tuple[str, ...], lang: str, folder: Path) -> str:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        ran([*COMMAND, *args], env, folder, capture_output=False, stdout=terminal, stderr=terminal)
+        ran(
+            [program(folder, env), *args], env, folder, capture_output=False, stdout=terminal, stderr=terminal
+        )
     finally:
         os.close(terminal)
         reader.join(LIMIT_S)

@@ -13,7 +13,7 @@ from support.processes import COMMAND, environment, ran
 from glm_mcp.atomic_files import read_file
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.glm.findings import UNASKED, load, path_of
-from glm_mcp.outputs import NOBODY, Outputs
+from glm_mcp.media.kept.outputs import NOBODY, Outputs
 from glm_mcp.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes and devices of Linux")
@@ -75,7 +75,7 @@ def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Od
     odd(own_folder(tmp_path) / "env")
     done = ran([*COMMAND, *args], environment(tmp_path / "home", GLM_LANG=""), tmp_path)
     assert "Traceback" not in done.stderr
-    assert done.stdout or "cannot be read (it has more than 1 MB)" in done.stderr
+    assert done.stdout or "cannot be read (it has more than 64 KB)" in done.stderr
 
 
 @pytest.mark.parametrize("odd", [*ODD, deep])

@@ -213,7 +213,7 @@ async def test_a_wait_may_be_a_date(sim: Simulator) -> None:
 async def test_a_wait_beyond_the_deadline_takes_the_next_model_at_once(sim: Simulator, wait: str) -> None:
     sim.queue(Fault("error", code="1302", retry_after=wait, model=T, times=0))
     async with client_of(sim) as client:
-        with anyio.fail_after(4):
+        with anyio.fail_after(4 * slowness()):
             answer = await ask(client)
     assert models_asked(sim) == [T, V6]
     assert answer.model == V6
@@ -221,7 +221,7 @@ async def test_a_wait_beyond_the_deadline_takes_the_next_model_at_once(sim: Simu
 
 async def test_a_wait_beyond_the_deadline_fails_at_once_when_there_is_no_other_model(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", retry_after="86400"))
-    with anyio.fail_after(4):
+    with anyio.fail_after(4 * slowness()):
         error = await failure(sim)
     assert (error.kind, len(sim.received)) == ("rate_limited", 1)
     assert "asks to wait 86,400 s" in error.hint

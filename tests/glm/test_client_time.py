@@ -163,7 +163,7 @@ async def test_tries_and_waits_together_stay_within_the_deadline(sim: Simulator)
 async def test_no_wait_is_begun_that_the_deadline_would_cut(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302", times=0))
     async with client_of(sim, pace=Pace(waits=(30, 30)), chance=lambda: 1.0) as client:
-        with anyio.fail_after(3), pytest.raises(RateLimited):
+        with anyio.fail_after(3 * slowness()), pytest.raises(RateLimited):
             await ask(client, model=T)
     assert len(sim.received) == 1
 
@@ -185,7 +185,7 @@ async def test_drawing_has_the_same_deadline(sim: Simulator) -> None:
 
 async def test_a_deadline_that_is_past_asks_nothing(sim: Simulator) -> None:
     async with client_of(sim) as client:
-        with anyio.fail_after(3), pytest.raises(TimedOut):
+        with anyio.fail_after(3 * slowness()), pytest.raises(TimedOut):
             await ask(client, within=-1 + 1e-9, progress=Progress())
     assert sim.received == []
 
@@ -235,7 +235,7 @@ async def test_cancelling_between_two_tries_ends_at_once(sim: Simulator) -> None
     sim.queue(Fault("error", code="1302", times=0))
     told = Heard()
     async with client_of(sim, pace=Pace(waits=(30, 30)), chance=lambda: 1.0) as client:
-        with anyio.fail_after(5):
+        with anyio.fail_after(5 * slowness()):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: ask(client, within=100, model=T, progress=told))
                 await told.wait("try 2 in 30 s")
@@ -249,7 +249,7 @@ async def test_a_call_holds_no_place_while_it_waits_for_its_next_try(sim: Simula
     told = Heard()
     pace = Pace(waits=(30, 30), rest=(0.05, 0.05))
     async with client_of(sim, pace=pace, chance=lambda: 1.0) as client:
-        with anyio.fail_after(5):
+        with anyio.fail_after(5 * slowness()):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: ask(client, within=100, model=T, progress=told))
                 await told.wait("try 2 in 30 s")
@@ -341,7 +341,7 @@ async def test_a_call_that_failed_twice_for_another_reason_waits_for_nobody(sim:
     sim.switches = Switches(concurrency=5)
     sim.queue(Fault("hang"), Fault("error", code="500", times=2))
     async with client_of(sim, GLM_MAX_CONCURRENCY="5") as client:
-        with anyio.fail_after(5):
+        with anyio.fail_after(5 * slowness()):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: ask(client, within=60, model=T))
                 await until(sim, lambda seen: seen)
@@ -396,7 +396,7 @@ async def test_a_change_while_a_message_is_being_sent_is_not_lost() -> None:
             both.set()
 
     progress = Progress(send)
-    with anyio.fail_after(3):
+    with anyio.fail_after(3 * slowness()):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(progress.run)
             await both.wait()

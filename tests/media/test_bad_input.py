@@ -18,10 +18,12 @@ import anyio
 import pytest
 from mcp import Client
 from PIL import Image
+from support.busy import slowness
 from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.made_word import plain, word
 from support.ole import ole
 from support.paths import DATA
 from support.pictures import corners, photo, png_claiming, save
@@ -199,8 +201,8 @@ BAD: list[Bad] = [
     ),
     (
         "read_document",
-        "old.doc",
-        lambda: ole(["WordDocument"]),
+        "older.doc",
+        lambda: word([plain("Words")], version=0x65),
         "unsupported_media",
         "DOCX or PDF",
     ),
@@ -281,6 +283,10 @@ async def test_a_pdf_that_unpacks_to_memory_beyond_all_limits_is_an_error(
     async with connect() as client:
         text = await fail(client, "read_document", 40, documents="bomb.pdf")
         await say(client, "read_document", **good["read_document"])
+    if sys.platform == "linux":  # elsewhere there is no limit of memory, or it is not known what was held
+        assert text.startswith(
+            "media_too_large: bomb.pdf needs more memory to read than is allowed. Send a smaller"
+        )
     assert text.split(":")[0] in {"unsupported_media", "media_too_large", "timeout"}
     assert "bomb.pdf" in text
 
@@ -299,7 +305,7 @@ async def test_what_is_no_file_is_refused_by_name(
         listener.bind("sock.png")
     async with connect() as client:
         for name in ("folder.png", "pipe.png", "sock.png", "absent.png"):
-            text = await fail(client, "describe_image", 5, images=name)
+            text = await fail(client, "describe_image", 20, images=name)
             assert name in text
             assert text.split(":")[0] in {
                 "unsupported_media",
@@ -319,8 +325,8 @@ async def test_a_file_larger_than_is_taken_is_refused_before_it_is_read(
             file.write(start)
             file.truncate(600_000_000 if name != "a.txt" else 60_000_000)
     async with connect() as client:
-        picture = await fail(client, "describe_image", 5, images="a.png")
-        document = await fail(client, "read_document", 5, documents="a.pdf")
+        picture = await fail(client, "describe_image", 20, images="a.png")
+        document = await fail(client, "read_document", 20, documents="a.pdf")
         await say(client, "describe_image", **good["describe_image"])
     assert picture.startswith("media_too_large: a.png is 600.0 MB")
     assert document.startswith("media_too_large: a.pdf is 600.0 MB")
@@ -560,7 +566,7 @@ async def test_parts_that_are_done_are_kept_when_the_time_runs_out(
     pages = [noise(0, 20 * n, 595, 842 - 40 * n) for n in range(4)]
     put(folders.cwd / "scan.pdf", pdf(pages))
     sim.queue(Reply("SCAN ONE"), Reply("SCAN TWO"), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S="4", GLM_FALLBACK="0") as client:
+    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_FALLBACK="0") as client:
         text = await fail(client, "read_document", documents="scan.pdf")
         done = len(chats_done(sim))
         sim.clear()

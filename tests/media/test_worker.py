@@ -166,6 +166,13 @@ async def test_eating_memory_ends_in_an_error_that_names_the_file(fork: bool) ->
         await run_job("support.worker_jobs:eat", b"", {"name": "a.bin"}, memory_mb=400, fork=fork)
 
 
+@pytest.mark.skipif(not FORKS, reason="what a process held is known of forked ones")
+async def test_native_code_that_ends_without_a_word_for_want_of_memory_is_told_from_a_crash() -> None:
+    with anyio.fail_after(60), pytest.raises(MediaTooLarge, match=r"a\.bin needs more memory") as caught:
+        await run_job("support.worker_jobs:eat_without_a_word", b"", {"name": "a.bin"}, memory_mb=400)
+    assert "a page range" in caught.value.hint
+
+
 async def test_a_flood_of_output_is_stopped(fork: bool) -> None:
     with anyio.fail_after(60), pytest.raises(MediaTooLarge, match=r"a\.bin"):
         await run_job("support.worker_jobs:flood", b"", {"name": "a.bin"}, fork=fork)

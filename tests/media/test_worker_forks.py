@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
 import signal
 import socket
@@ -122,6 +124,25 @@ async def test_after_a_job_one_worker_waits_for_the_next_and_no_job_meets_it_twi
         spare = await spare_after(facts)
         facts = await about()
         assert (facts["pid"], facts["parent"], facts["group"], facts["seen"]) == (spare, clean, spare, [])
+
+
+async def test_a_waiting_worker_has_read_the_sample_of_the_last_job_and_no_file_of_another() -> None:
+    with anyio.fail_after(60):
+        for number in itertools.count():  # the sample is read while nothing else is to be done
+            own = f"file {number}"
+            facts, _ = await run_job("support.rehearsed_jobs:read", own.encode(), {})
+            *before, last = facts["read"]
+            assert last == own
+            assert set(before) <= {"the sample"}
+            if len(before) == 2:  # in the process it was forked from, and in it
+                break
+
+
+@pytest.mark.parametrize("kind", ["mail", "epub"])
+async def test_the_sample_of_a_reader_is_a_document_that_it_reads(kind: str) -> None:
+    module, _, _ = KINDS[kind].reader.partition(":")
+    facts, _ = await run_job(KINDS[kind].reader, importlib.import_module(module).sample(), {"name": "a"})
+    assert facts["pages"][0][2]
 
 
 async def test_a_waiting_worker_has_no_key_and_nothing_open_but_its_socket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -84,6 +85,18 @@ async def test_a_refused_call_uses_nothing_of_another_limit() -> None:
         assert isinstance(await why_not(admission, raised), RateLimited)
     standing = await admission.standing(raised)
     assert (standing.running, standing.queued, standing.tokens_today) == (0, 0, 100)
+
+
+async def test_a_new_caller_costs_no_look_at_each_of_the_thousands_before() -> None:
+    async def looked(new: int) -> int:
+        door, watch = MemoryAdmission(Time()), cProfile.Profile()
+        watch.enable()
+        for n in range(new):
+            await once(door, replace(ADA, owner=f"{n:016}"), tokens=1)
+        watch.disable()
+        return sum(entry.callcount for entry in watch.getstats())
+
+    assert await looked(3_000) < 4 * await looked(1_000)
 
 
 async def test_a_days_tokens_may_be_overdrawn_once_and_begin_anew_at_midnight() -> None:

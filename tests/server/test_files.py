@@ -25,10 +25,10 @@ from support.served import client_of
 from support.toolkit import call, chats, fail, links, png, say, text_of
 
 from glm_mcp.atomic_files import safe_name
+from glm_mcp.media.kept.uploads import LARGEST, curl_line
 from glm_mcp.server.app import App, Folders
 from glm_mcp.server.callers.caller import owner_of
 from glm_mcp.simulator import Reply, Simulator
-from glm_mcp.uploads import LARGEST, curl_line
 
 ADA, BOB = {"Authorization": "Bearer ada"}, {"Authorization": "Bearer bob"}
 ID = re.compile(r"glm://files/([0-9a-f]{24})")

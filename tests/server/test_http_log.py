@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,25 @@ def test_each_line_of_the_log_names_the_request_and_whose_it_was(sim: Simulator,
     whole = json.dumps(lines)
     assert "business" not in whole
     assert token not in whole, "not even where somebody put it into an address"
+
+
+def test_what_strangers_send_that_is_no_request_fills_no_log(tmp_path: Path) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    notice = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}'
+    head = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nConnection: close\r\n"
+    with over_http(environment(tmp_path / "home"), tmp_path) as (url, process):
+        port = int(url.rpartition(":")[2])
+        for sent in (
+            b"\x16\x03\x01 no HTTP\r\n\r\n",
+            upgrade,
+            head + b"Content-Length: %d\r\n\r\n" % len(notice) + notice,
+        ):
+            for _ in range(5):
+                with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
+                    link.sendall(sent)
+                    assert link.recv(20).startswith(b"HTTP/1.1 ")
+        process.signal(signal.SIGTERM)
+        assert not [line for line in process.err.rest().splitlines() if re.match(r"\d\d:\d\d", line)]
 
 
 def test_a_flag_goes_before_the_setting_of_the_log(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_parent_that_is_gone_ends_a_silent_server_within_a_second(sim: Simulat
 _WRITER = """
 import sys
 from pathlib import Path
-from glm_mcp.outputs import Outputs
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 folder = Path(sys.argv[1])
 sandbox = Sandbox(cwd=folder, home=folder, temp=folder)

@@ -26,7 +26,7 @@ from support.processes import (
     until,
 )
 
-from glm_mcp.outputs import project_owner
+from glm_mcp.media.kept.outputs import project_owner
 from glm_mcp.simulator import Fault, Simulator
 
 WITHIN_S = 1.5  # the promise is one second; the machine that tests run on is shared

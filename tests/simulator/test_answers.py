@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Reply, Simulator, Switches
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1, V4 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"
 OFF = {"type": "disabled"}
@@ -309,7 +307,7 @@ def test_a_paced_stream_arrives_frame_by_frame(sim: Simulator) -> None:
     body = {"model": T, "messages": [{"role": "user", "content": "hello"}], "stream": True}
     headers = {"Authorization": f"Bearer {sim.key}"}
     with HTTP.stream(
-        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=5
+        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=60
     ) as response:
         pieces = [piece for piece in response.iter_raw() if piece]
     assert len(pieces) == 4

@@ -10,14 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
 from glm_mcp.simulator.auth import authorise, key_id
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.models import PAID
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 CODING = "coder.plan-secret"
 PLAIN = {"model": "glm-4.7-flash", "messages": [{"role": "user", "content": "hello"}]}
@@ -39,7 +37,7 @@ def fresh(sim: Simulator) -> None:
 
 def ask(url: str, body: Any, authorization: str | None) -> httpx.Response:
     headers = {} if authorization is None else {"Authorization": authorization}
-    return HTTP.post(url, json=body, headers=headers, timeout=5)
+    return HTTP.post(url, json=body, headers=headers, timeout=60)
 
 
 def code_of(response: httpx.Response) -> str:
@@ -172,9 +170,9 @@ def test_a_coding_key_may_use_the_free_text_model_when_the_switch_says_so(sim: S
 
 
 def test_the_list_of_models_holds_paid_text_models_only(sim: Simulator) -> None:
-    response = HTTP.get(sim.url + "/models", headers={"Authorization": "Bearer one.first-secret"}, timeout=5)
+    response = HTTP.get(sim.url + "/models", headers={"Authorization": "Bearer one.first-secret"}, timeout=60)
     assert [model["id"] for model in response.json()["data"]] == list(PAID)
-    assert code_of(HTTP.get(sim.url + "/models", timeout=5)) == "1001"
+    assert code_of(HTTP.get(sim.url + "/models", timeout=60)) == "1001"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +187,7 @@ def test_the_list_of_models_holds_paid_text_models_only(sim: Simulator) -> None:
     ],
 )
 def test_other_paths_get_the_gateways_page(sim: Simulator, method: str, path: str, status: int) -> None:
-    response = HTTP.request(method, sim.origin + path, timeout=5)
+    response = HTTP.request(method, sim.origin + path, timeout=60)
     assert response.status_code == status
     assert "<center>nginx</center>" in response.text
 
@@ -210,7 +208,9 @@ def test_messages_follow_the_accepted_language_unless_a_switch_decides(
     sim.switches = Switches(language=language)
     try:
         response = HTTP.get(
-            sim.url + "/models", headers={"Authorization": "Bearer a.b", "Accept-Language": header}, timeout=5
+            sim.url + "/models",
+            headers={"Authorization": "Bearer a.b", "Accept-Language": header},
+            timeout=60,
         )
     finally:
         sim.switches = before

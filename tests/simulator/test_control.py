@@ -10,12 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import DEFAULT_KEY, Fault, Reply, Simulator, Switches, serve
 from glm_mcp.simulator.script import from_json, to_json
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def sim() -> Iterator[Simulator]:
 def ask(url: str, content: Any = "hello", model: str = "glm-4.7-flash") -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": content}]}
     headers = {"Authorization": f"Bearer {DEFAULT_KEY}"}
-    return HTTP.post(url + "/chat/completions", json=body, headers=headers, timeout=5)
+    return HTTP.post(url + "/chat/completions", json=body, headers=headers, timeout=60)
 
 
 def test_importing_the_simulator_loads_no_server_and_no_imaging() -> None:
@@ -42,24 +40,24 @@ def test_importing_the_simulator_loads_no_server_and_no_imaging() -> None:
 
 def test_a_simulator_is_driven_over_http(sim: Simulator) -> None:
     control = sim.control_url
-    assert HTTP.get(control + "/health", timeout=5).json()["status"] == "ok"
+    assert HTTP.get(control + "/health", timeout=60).json()["status"] == "ok"
     queued = [to_json(Fault("error", code="1305")), {"text": "scripted"}, to_json(Reply("again"))]
-    assert HTTP.post(control + "/queue", json=queued, timeout=5).json() == {"queued": 3}
+    assert HTTP.post(control + "/queue", json=queued, timeout=60).json() == {"queued": 3}
     assert ask(sim.url).json()["error"]["code"] == "1305"
     assert "scripted" in ask(sim.url).text
     assert "again" in ask(sim.url).text
     pages = {"https://a.example/a": base64.b64encode(b"text").decode()}
     typed = {"https://a.example/b": {"base64": pages["https://a.example/a"], "type": "text/plain"}}
-    assert HTTP.post(control + "/web", json=pages | typed, timeout=5).json() == {"pages": 2}
+    assert HTTP.post(control + "/web", json=pages | typed, timeout=60).json() == {"pages": 2}
     part = {"type": "file_url", "file_url": {"url": "https://a.example/b"}}
     assert ask(sim.url, [part, {"type": "text", "text": "read"}], "glm-4.6v-flash").status_code == 200
-    changed = HTTP.post(control + "/switches", json={"sensitive_words": ["hello"]}, timeout=5).json()
+    changed = HTTP.post(control + "/switches", json={"sensitive_words": ["hello"]}, timeout=60).json()
     assert (changed["sensitive_words"], changed["max_stop"]) == (["hello"], 1)
     assert ask(sim.url).json()["error"]["code"] == "1301"
-    entries = HTTP.get(control + "/received", timeout=5).json()
+    entries = HTTP.get(control + "/received", timeout=60).json()
     assert [entry["code"] for entry in entries] == ["1305", "", "", "", "1301"]
     assert entries[3]["media"][0]["kind"] == "file"
-    assert HTTP.delete(control + "/received", timeout=5).json() == {"ok": True}
+    assert HTTP.delete(control + "/received", timeout=60).json() == {"ok": True}
     assert sim.received == []
 
 
@@ -77,7 +75,7 @@ def test_a_simulator_is_driven_over_http(sim: Simulator) -> None:
 def test_a_wrong_control_request_says_what_is_wrong(
     sim: Simulator, method: str, path: str, body: Any, status: int, says: str
 ) -> None:
-    response = HTTP.request(method, sim.control_url + path, json=body, timeout=5)
+    response = HTTP.request(method, sim.control_url + path, json=body, timeout=60)
     assert response.status_code == status
     assert says in response.json()["error"]
 
@@ -86,12 +84,12 @@ def test_a_wrong_control_request_says_what_is_wrong(
     "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:9999"}, {"Host": "127.0.0.1.evil"}]
 )
 def test_a_browser_page_cannot_drive_a_simulator(headers: dict[str, str], sim: Simulator) -> None:
-    assert HTTP.get(sim.control_url + "/received", headers=headers, timeout=5).status_code == 403
+    assert HTTP.get(sim.control_url + "/received", headers=headers, timeout=60).status_code == 403
 
 
 def test_a_simulator_open_to_the_network_has_no_control_surface() -> None:
     with Simulator(host="0.0.0.0") as simulator:
-        assert HTTP.get(simulator.control_url + "/health", timeout=5).status_code == 404
+        assert HTTP.get(simulator.control_url + "/health", timeout=60).status_code == 404
         assert ask(simulator.url).status_code == 200
 
 
@@ -121,7 +119,7 @@ def test_scripts_and_switches_survive_json() -> None:
 
 def test_a_client_that_leaves_while_sending_is_on_record(sim: Simulator) -> None:
     port = int(sim.origin.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(
             b"POST /api/paas/v4/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
         )

@@ -10,13 +10,11 @@ import httpx
 import pytest
 from support.films import Film, make, regular
 from support.leaving import waiting
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.errors import ERRORS
 from glm_mcp.simulator.script import GONE, KINDS
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6 = "glm-4.7-flash", "glm-4.6v-flash"
 
@@ -48,7 +46,7 @@ def request(sim: Simulator, *, stream: bool, model: str = T) -> dict[str, Any]:
 
 
 def ask(sim: Simulator, *, stream: bool = False, model: str = T) -> httpx.Response:
-    return HTTP.post(**request(sim, stream=stream, model=model), timeout=5)
+    return HTTP.post(**request(sim, stream=stream, model=model), timeout=60)
 
 
 def received_bytes(sim: Simulator, limit_s: float = 5) -> tuple[bytes, type[Exception] | None]:
@@ -156,7 +154,7 @@ def test_a_first_byte_may_be_late(sim: Simulator) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_body_may_trickle(sim: Simulator, stream: bool) -> None:
     sim.queue(Fault("trickle", seconds=0.0001))
-    with HTTP.stream("POST", **request(sim, stream=stream), timeout=5) as response:
+    with HTTP.stream("POST", **request(sim, stream=stream), timeout=60) as response:
         pieces = [piece for piece in response.iter_raw() if piece]
     assert len(pieces) > 100
     assert b"simulated" in b"".join(pieces)
@@ -189,7 +187,7 @@ def test_a_hang_ends_with_the_simulator() -> None:
         simulator.wait_received(2)
         simulator.stop()
         for future in waiting:
-            assert isinstance(future.exception(timeout=5), httpx.TransportError)
+            assert isinstance(future.exception(timeout=60), httpx.TransportError)
     assert [entry.disconnected for entry in simulator.received] == [False, False]
     assert all(entry.ended is not None for entry in simulator.received)
 
@@ -364,14 +362,14 @@ def test_faults_wait_for_the_request_they_match(sim: Simulator) -> None:
     assert [ask(sim).status_code for _ in range(4)] == [200, 429, 429, 200]
     assert ask(sim, model=V6).json()["error"]["code"] == "1305"
     headers = {"Authorization": f"Bearer {sim.key}"}
-    assert HTTP.get(sim.url + "/models", headers=headers, timeout=5).json()["error"]["code"] == "1113"
+    assert HTTP.get(sim.url + "/models", headers=headers, timeout=60).json()["error"]["code"] == "1113"
 
 
 def test_a_request_that_breaks_a_rule_leaves_the_fault_for_the_next(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1305"))
     wrong = request(sim, stream=False)
     wrong["json"]["max_tokens"] = 0
-    assert HTTP.post(**wrong, timeout=5).json()["error"]["code"] == "1210"
+    assert HTTP.post(**wrong, timeout=60).json()["error"]["code"] == "1210"
     assert ask(sim).json()["error"]["code"] == "1305"
 
 
@@ -397,7 +395,7 @@ def test_one_request_too_many_is_refused_at_once(sim: Simulator, switch: Any, mo
 
 def test_a_client_that_leaves_a_stream_is_noticed(sim: Simulator) -> None:
     sim.switches = Switches(chunk_s=0.02, chunk_chars=1)
-    with HTTP.stream("POST", **request(sim, stream=True), timeout=5) as response:
+    with HTTP.stream("POST", **request(sim, stream=True), timeout=60) as response:
         next(response.iter_raw())
     [entry] = sim.wait(lambda seen: seen and seen[0].ended)
     assert entry.disconnected
@@ -411,7 +409,7 @@ def test_a_model_may_be_gone_in_each_way(sim: Simulator, way: str, path: str) ->
     if path == "/images/generations":
         wish |= {"url": sim.url + path, "json": {"model": "cogview-3-flash", "prompt": "a hill"}}
     for _ in range(2):
-        response = HTTP.post(**wish, timeout=5)
+        response = HTTP.post(**wish, timeout=60)
         if way == "404":
             assert (response.status_code, response.headers["content-type"]) == (404, "text/html")
         else:
@@ -485,8 +483,8 @@ def test_a_fault_may_wait_for_what_a_request_carries(sim: Simulator) -> None:
     with_film = request(sim, stream=False, model=V6)
     part = {"type": "video_url", "video_url": {"url": "https://a.example/a.mp4"}}
     with_film["json"]["messages"][0]["content"] = [part, {"type": "text", "text": "what?"}]
-    assert HTTP.post(**with_film, timeout=5).json()["error"]["code"] == "1213"
-    assert HTTP.post(**with_film, timeout=5).status_code == 200
+    assert HTTP.post(**with_film, timeout=60).json()["error"]["code"] == "1213"
+    assert HTTP.post(**with_film, timeout=60).status_code == 200
 
 
 def test_an_unknown_kind_is_named_with_those_there_are() -> None:

@@ -8,12 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Simulator, Switches
 from glm_mcp.simulator.pictures.images import SIZES
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +109,12 @@ def test_the_callers_request_id_comes_back(sim: Simulator) -> None:
 
 def test_a_picture_may_be_gone(sim: Simulator) -> None:
     sim.queue(Fault("image_404"))
-    assert HTTP.get(url_of(order(sim)), timeout=5).status_code == 404
+    assert HTTP.get(url_of(order(sim)), timeout=60).status_code == 404
 
 
 def test_a_picture_may_be_no_picture(sim: Simulator) -> None:
     sim.queue(Fault("image_not_image"))
-    file = HTTP.get(url_of(order(sim)), timeout=5)
+    file = HTTP.get(url_of(order(sim)), timeout=60)
     assert file.headers["content-type"] == "image/png"
     assert file.content == b"This is no image.\n"
 
@@ -124,7 +122,7 @@ def test_a_picture_may_be_no_picture(sim: Simulator) -> None:
 @pytest.mark.parametrize("kind", ["image_cut", "image_garbled"])
 def test_a_picture_may_be_cut_or_impossible_to_decode(sim: Simulator, kind: Any) -> None:
     sim.queue(Fault(kind))
-    file = HTTP.get(url_of(order(sim, size="512x512")), timeout=5)
+    file = HTTP.get(url_of(order(sim, size="512x512")), timeout=60)
     assert (file.status_code, file.headers["content-type"]) == (200, "image/png")
     assert int(file.headers["content-length"]) == len(file.content)
     with Image.open(io.BytesIO(file.content)) as picture:
@@ -150,10 +148,10 @@ def test_a_picture_may_be_long_in_the_making(sim: Simulator) -> None:
 
 def test_a_picture_may_have_moved_here_or_elsewhere(sim: Simulator) -> None:
     sim.queue(Fault("image_redirect"), Fault("image_redirect", location="http://169.254.169.254/latest"))
-    moved = HTTP.get(url_of(order(sim)), timeout=5, follow_redirects=True)
+    moved = HTTP.get(url_of(order(sim)), timeout=60, follow_redirects=True)
     assert [step.status_code for step in moved.history] == [302]
     assert moved.content[:4] == b"\x89PNG"
-    assert HTTP.get(url_of(order(sim)), timeout=5).headers["location"] == "http://169.254.169.254/latest"
+    assert HTTP.get(url_of(order(sim)), timeout=60).headers["location"] == "http://169.254.169.254/latest"
 
 
 def test_the_answer_may_be_lost_after_the_picture_was_made(sim: Simulator) -> None:
@@ -167,7 +165,7 @@ def test_the_answer_may_be_lost_after_the_picture_was_made(sim: Simulator) -> No
 def test_a_download_may_fail_by_its_path(sim: Simulator) -> None:
     url = url_of(order(sim))
     sim.queue(Fault("html", status=503, path="/files/cogview/"), Fault("refuse", path="/files/"))
-    assert HTTP.get(url, timeout=5).status_code == 503
+    assert HTTP.get(url, timeout=60).status_code == 503
     with pytest.raises(httpx.TransportError):
-        HTTP.get(url, timeout=5)
-    assert HTTP.get(url, timeout=5).status_code == 200
+        HTTP.get(url, timeout=60)
+    assert HTTP.get(url, timeout=60).status_code == 200

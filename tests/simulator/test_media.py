@@ -6,15 +6,12 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 from support.films import Film, flip_bits, make, regular
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 V6, V1, V4 = "glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"
 SITE = "https://media.example/"
@@ -170,7 +167,7 @@ def test_a_picture_of_an_earlier_turn_counts_again(sim: Simulator) -> None:
     turn = {"role": "user", "content": [part("image", SITE + "a.png"), {"type": "text", "text": "and this?"}]}
     body = {"model": V4, "messages": [turn, {"role": "assistant", "content": "a lake"}, turn]}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=5)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     assert response.json()["error"]["message"] == "输入图片数量超过限制"
 
 

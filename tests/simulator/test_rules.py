@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1, V4 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash", "glm-4v-flash"
 T4, V5 = "glm-4-flash-250414", "glm-5.3-flash"
@@ -41,7 +38,7 @@ def ask(sim: Simulator, model: str, **fields: Any) -> tuple[str, str]:
     body = {"model": model, "messages": [USER], **fields}
     body = {name: value for name, value in body.items() if value is not ...}
     headers = {"Authorization": f"Bearer {sim.key}"}
-    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=5)
+    response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
     if response.status_code == 200:
         return "", ""
     error = response.json()["error"]
@@ -178,7 +175,7 @@ def test_a_retired_model_is_routed_in_silence(sim: Simulator) -> None:
     for asked, answers in (("glm-4.4-flash", T), (T, "glm-5.3")):
         body = {"model": asked, "messages": [USER]}
         headers = {"Authorization": f"Bearer {sim.key}"}
-        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=5)
+        response = HTTP.post(sim.url + "/chat/completions", json=body, headers=headers, timeout=60)
         assert response.json()["model"] == answers
         frames = HTTP.post(sim.url + "/chat/completions", json={**body, "stream": True}, headers=headers).text
         assert f'"model":"{answers}"' in frames
@@ -330,7 +327,7 @@ def test_missing_and_invalid_fields_are_named(sim: Simulator) -> None:
 )
 def test_a_body_that_is_no_json_object_is_refused(sim: Simulator, content: bytes, kind: str) -> None:
     headers = {"Authorization": f"Bearer {sim.key}", "Content-Type": kind}
-    response = HTTP.post(sim.url + "/chat/completions", content=content, headers=headers, timeout=5)
+    response = HTTP.post(sim.url + "/chat/completions", content=content, headers=headers, timeout=60)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "1210")
 
 
@@ -374,7 +371,7 @@ def test_a_sensitive_prompt_is_refused_with_a_content_filter(sim: Simulator) -> 
         ),
         ("/images/generations", {"model": "cogview-3-flash", "prompt": "SIMULATED-SENSITIVE words"}),
     ):
-        response = HTTP.post(sim.url + path, json=body, headers=headers, timeout=5)
+        response = HTTP.post(sim.url + path, json=body, headers=headers, timeout=60)
         assert response.status_code == 400
         assert response.json()["error"]["code"] == "1301"
         assert response.json()["contentFilter"] == [{"level": 1, "role": "user"}]

@@ -8,13 +8,11 @@ from typing import Any
 import httpx
 import pytest
 from support.leaving import waiting
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Climate, Fault, Reply, Simulator, Weather
 from glm_mcp.simulator.models import MODELS
 from glm_mcp.simulator.weather import PRESETS, Spell
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1, C3 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash", "cogview-3-flash"
 DAY_S = 86_400.0
@@ -35,7 +33,7 @@ def request(sim: Simulator, model: str, *, stream: bool = True) -> dict[str, Any
 
 
 def ask(sim: Simulator, model: str = T, *, stream: bool = True) -> httpx.Response:
-    return HTTP.post(**request(sim, model, stream=stream), timeout=5)
+    return HTTP.post(**request(sim, model, stream=stream), timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
-
-# One client, because a new one for each request would load the certificates again.
-HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 T, V6, V1 = "glm-4.7-flash", "glm-4.6v-flash", "glm-4.1v-thinking-flash"
 PARAMETERS = {
@@ -90,7 +88,7 @@ def test_thinking_may_go_on_until_the_client_goes(sim: Simulator, model: str, na
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "stream": True}
     headers = {"Authorization": f"Bearer {sim.key}"}
     with HTTP.stream(
-        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=5
+        "POST", sim.url + "/chat/completions", json=body, headers=headers, timeout=60
     ) as response:
         lines = response.iter_lines()
         heard = [line for _ in range(40) if (line := next(lines))]

@@ -1,7 +1,8 @@
-"""Processes of ours, forked from one that has loaded the libraries: most of a start is loading them, and the tests start
-hundreds of commands and servers.
+"""Processes of ours, forked from one that has loaded the libraries and the program: most of a start is loading them, and
+the tests start hundreds of commands and servers.
 
-The program itself is loaded in each, in the environment and folder given, as `python -m glm_mcp` would.
+No module of the program looks at the environment, the folder or the clock while it is loaded; what it does then is done
+in each process, as `python -m glm_mcp` would. Where the loading is what is tested it is loaded anew.
 """
 
 from __future__ import annotations
@@ -21,12 +22,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-# Each connection asks for one process: its arguments, variables and folder, with its stdin, stdout and stderr. Answered
-# are its number and, at its end, its exit status.
+# Each connection asks for one process: its arguments, variables and folder, and whether it loads the program anew, with
+# its stdin, stdout and stderr. Answered are its number and, at its end, its exit status.
 FORKED = """
-import gc, json, os, runpy, select, socket, sys, time
+import contextlib, gc, importlib, json, os, pkgutil, runpy, select, socket, sys, time
 gc.disable()
 import anyio, click, h11, httpcore, httpx, mcp, mcp.server.mcpserver, PIL.Image, platformdirs, pydantic, tomlkit, uvicorn
+import anyio._backends._asyncio, uvicorn.lifespan.off, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
+import PIL.ImageChops, PIL.ImageDraw, PIL.ImageSequence, PIL.PngImagePlugin, click._textwrap, click.shell_completion
+import glm_mcp
+for module in pkgutil.walk_packages(glm_mcp.__path__, "glm_mcp."):
+    if not module.name.endswith("__main__"):
+        with contextlib.suppress(ImportError):  # what is not installed
+            importlib.import_module(module.name)
 gc.freeze()
 listening = socket.socket(fileno=int(sys.argv[1]))
 running = {}
@@ -57,9 +65,12 @@ for number, one in enumerate(given):
     os.dup2(one, number)
 listening.detach(), asked.detach(), [asked.detach() for _, asked in running.values()]
 os.closerange(3, 1_000)
-arguments, variables, folder = json.loads(request)
+arguments, variables, folder, anew = json.loads(request)
+for name in [name for name in sys.modules if anew and name.partition(".")[0] == "glm_mcp"]:
+    del sys.modules[name]
 os.environ.clear()
 os.environ.update(variables)
+sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in variables
 time.tzset()
 os.chdir(folder)
 sys.path[0] = folder
@@ -72,7 +83,7 @@ PROGRAM = """
 import json, os, signal, socket, sys
 asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 asked.connect(bytes.fromhex(sys.argv[1]))
-request = json.dumps([sys.argv[2:], dict(os.environ), os.getcwd()]).encode()
+request = json.dumps([sys.argv[2:], dict(os.environ), os.getcwd(), False]).encode()
 socket.send_fds(asked, [request], [0, 1, 2])
 pid = int(asked.recv(20))
 for number in (signal.SIGINT, signal.SIGTERM):
@@ -84,13 +95,15 @@ START_S = 50  # for the libraries to be loaded, once; no command's own time
 
 
 def can_fork(env: Mapping[str, str] | None) -> bool:
-    """Whether a forked process is as one started with these variables. Python reads its own and the locale's once."""
+    """Whether a forked process is as one started with these variables. Python reads its own and the locale's once; whether
+    to write bytecode is all of it that can be set later.
+    """
     read_once = ("PYTHON", "LC_", "LANG", "COV")
     return (
         sys.platform == "linux"
         and "coverage" not in sys.modules
         and env is not None
-        and not any(name.startswith(read_once) for name in env)
+        and not any(name.startswith(read_once) for name in env if name != "PYTHONDONTWRITEBYTECODE")
     )
 
 
@@ -117,7 +130,13 @@ class Forked:
     """A process of ours, with what the tests use of `subprocess.Popen`."""
 
     def __init__(
-        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None, stdin: Any
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path | None,
+        stdin: Any,
+        *,
+        anew: bool = False,
     ) -> None:
         self.args = arguments
         self.returncode: int | None = None
@@ -128,7 +147,7 @@ class Forked:
         self._asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked.settimeout(START_S)
         self._asked.connect(_starter())
-        request = json.dumps([arguments, dict(env), str(cwd or Path.cwd())]).encode()
+        request = json.dumps([arguments, dict(env), str(cwd or Path.cwd()), anew]).encode()
         socket.send_fds(self._asked, [request], [its_in, its_out, its_err])
         for number in (its_in, its_out, its_err):
             os.close(number)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from PIL import Image
 from support.made_documents import odt, zipped
-from support.made_outlook import compound, message, text
+from support.made_outlook import compound, message, packed, text
+from support.made_word import plain, word
 from support.ole import ole
 from support.pictures import corners, save
 from support.specimens import SPECIMENS
@@ -75,9 +76,14 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
         )
     },
     "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
+    "doc": ("a.doc", lambda: word([plain("Words of old")])),
+    "tnef": ("a.tnef", lambda: packed((0x18004, b"A subject"))),
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
+    "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
+    "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
+    "xml2003": ("a.xls", lambda: b'<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet Name="a"/></Workbook>'),
     "feed": ("a.rss", lambda: b"<rss><channel><title>News</title></channel></rss>"),
     "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),
     "hls": ("a.m3u8", lambda: b"#EXTM3U\n#EXT-X-VERSION:3\n"),
@@ -103,6 +109,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
     "hdr": ("a.hdr", lambda: at(0, b"#?RADIANCE\n")),
     "pam": ("a.pam", lambda: at(0, b"P7\nWIDTH 4\n")),
+    "dcx": ("a.dcx", lambda: at(0, b"\xb1\x68\xde\x3a")),
     "dds": ("a.dds", lambda: save(Image.new("RGBA", (8, 8)), "DDS")),
     "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
@@ -111,7 +118,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "dicom": ("a.dcm", lambda: bytes(128) + b"DICM" + bytes(60)),
     "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
-    "doc": ("a.doc", lambda: ole(["WordDocument"])),
+    "write": ("a.doc", lambda: at(0, b"\x31\xbe\0\0")),
     "ppt": ("a.ppt", lambda: ole(["PowerPoint Document"])),
     "biff": ("a.xls", lambda: at(0, b"\x09\4\6\0")),
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),

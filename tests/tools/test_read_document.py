@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.busy import slowness
 from support.connect import Connect
 from support.made_documents import docx, lines, noise, para, pdf, zipped
 from support.paths import DATA, SAMPLES
@@ -311,7 +312,7 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
     pages = [noise(0, 0, 595, 842)] * 3
     (folders.cwd / "scan.pdf").write_bytes(pdf([p + lines([str(n)]) for n, p in enumerate(pages)]))
     sim.queue(Reply(text="first"), Reply(text="second"), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S=3, GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+    async with connect(GLM_DEADLINE_S=3 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
         result = await call(client, "read_document", documents="scan.pdf")
         text = text_of(result)
         assert result.is_error
@@ -468,7 +469,7 @@ async def test_an_answer_in_parts_goes_on_after_a_deadline(
     model = "glm-4.1v-thinking-flash"
     wish = {"documents": "big.txt", "prompt": "Sum?", "model": model}
     sim.queue(Reply(text="The first sum."), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S=4, GLM_MAX_CONCURRENCY=1) as client:
+    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_MAX_CONCURRENCY=1) as client:
         text = await fail(client, "read_document", **wish)
         assert re.match(r"timeout: 1 of \d parts done before the deadline\. Call again", text)
         assert text.endswith("The first sum.")

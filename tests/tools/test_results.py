@@ -26,12 +26,12 @@ pytestmark = pytest.mark.anyio
 
 # Numbered, since an answer that repeats itself is cut by the client core.
 TEXTS = {
-    "english": "".join(f"The {n}. fox jumps over the lazy dog. " for n in range(3_000)),
-    "chinese": "".join(f"第{n}只敏捷的棕色狐狸跳过了懒狗。" for n in range(9_000)),
-    "escapes": "".join(f'\n"\\\t\u0001{n}' for n in range(20_000)),
-    "one word": "".join(random.Random(1).choices(string.ascii_lowercase, k=120_000)),
-    "emoji": "".join(f"🦊🐺{n % 997}🦝" for n in range(20_000)),
-    "table": "| a | b |\n|---|---|\n" + "".join(f'| "{n}" | 2 |\n' for n in range(9_000)),
+    "english": "".join(f"The {n}. fox jumps over the lazy dog. " for n in range(2_000)),
+    "chinese": "".join(f"第{n}只敏捷的棕色狐狸跳过了懒狗。" for n in range(4_500)),
+    "escapes": "".join(f'\n"\\\t\u0001{n}' for n in range(10_000)),
+    "one word": "".join(random.Random(1).choices(string.ascii_lowercase, k=70_000)),
+    "emoji": "".join(f"🦊🐺{n % 997}🦝" for n in range(12_000)),
+    "table": "| a | b |\n|---|---|\n" + "".join(f'| "{n}" | 2 |\n' for n in range(5_000)),
 }
 FORM = re.compile(
     r"(config|auth|quota|rate_limited|overloaded|upstream|network|timeout|content_blocked|invalid_request|too_long|"

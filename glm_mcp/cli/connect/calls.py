@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glm_mcp.cli.connect.sources import Uploader
     from glm_mcp.cli.connect.upstream import Upstream
     from glm_mcp.media.formats import Want
-    from glm_mcp.outputs import Outputs
+    from glm_mcp.media.kept.outputs import Outputs
     from glm_mcp.sandbox import Sandbox
     from glm_mcp.tools.arguments import ModelArgs
 
@@ -54,9 +54,9 @@ class ToolCalls:
         value = named[0] if tool == "analyze_video" and named else named
         notes: tuple[str, ...] = ()
         if left_out:
-            from glm_mcp.cli.connect.sources import left_out_note
+            from glm_mcp.tools.sources import Opened
 
-            notes = (left_out_note(left_out),)
+            notes = tuple(f"[{said}]" for said in Opened(left_out=left_out).missed())
         sent = _with(declared, given, field, value)
         return {**params, "arguments": sent}, Order(kept=is_kept(getattr(args, "task", "")), notes=notes)
 

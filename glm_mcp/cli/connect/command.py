@@ -19,7 +19,8 @@ from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.cli.connect.token import find_token
 from glm_mcp.cli.connect.upstream import Upstream, address_of
-from glm_mcp.outputs import Outputs, home_folder, project_owner, user_folders, working_folder
+from glm_mcp.folders import home_folder, user_folders, working_folder
+from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.leaving import Client, watch_end
 from glm_mcp.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any
 from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.outputs import SCHEME, Outputs
+from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
 
 # Of the files that tools make for the user: pictures and saved code. What a program reads by its name is none of them.

@@ -13,14 +13,14 @@ from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.formats import Want, largest
+from glm_mcp.media.kept.outputs import Outputs
+from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.fragment import written
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Source
-from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.tools.sources import is_remote, lies_beside, sidecars
-from glm_mcp.uploads import LARGEST, MIB
 
 PIECE = 256 * 1024
 
@@ -132,11 +132,6 @@ def _piece(source: Source, at: int) -> bytes:
     assert source.handle is not None  # noqa: S101 - a source that is here has one of the two
     source.handle.seek(at)
     return source.handle.read(PIECE)
-
-
-def left_out_note(left_out: list[GLMError]) -> str:
-    reasons = "; ".join(error.message[:120] for error in left_out[:3])
-    return f"[{len(left_out)} left out: {reasons}{'; …' if len(left_out) > 3 else ''}]"
 
 
 def strings(value: Any) -> list[str]:

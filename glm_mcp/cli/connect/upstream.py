@@ -31,8 +31,8 @@ from glm_mcp.errors import (
 )
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.threads import in_thread_if
+from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.text import clean
-from glm_mcp.uploads import is_upload
 
 if TYPE_CHECKING:
     import httpx

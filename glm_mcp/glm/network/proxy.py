@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.text import clean, unquoted
+from glm_mcp.setting_values import unquoted
+from glm_mcp.text import clean
 
 # socks:// is what desktops write into ALL_PROXY; browsers take it for SOCKS5.
 _SCHEMES = {s: s for s in ("http", "https", "socks5", "socks5h")} | {"socks": "socks5"}

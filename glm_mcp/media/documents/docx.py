@@ -6,6 +6,7 @@ No library between: they lose text boxes, numbers, charts and whole parts, or gi
 from __future__ import annotations
 
 import re
+import zipfile
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -25,8 +26,12 @@ _FURNITURE = re.compile(r"word/(header|footer)\d*\.xml")
 
 def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
+    return read_word(open_zip(file, params["name"]), "docx", params), []
+
+
+def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     name, left_out = params["name"], LeftOut()
-    package = Package(open_zip(file, name), name, left_out)
+    package = Package(archive, name, left_out)
     main = package.main("word/document.xml", *_named_otherwise(package))
     tree = package.tree(main)
     bodies = list(descendants(tree, "w:body")) if tree is not None else []
@@ -40,8 +45,8 @@ def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     blocks += [story.remark(number) for number in story.comments if number not in story.remarked]
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
-    whole = one_text("docx", "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
-    return with_about(whole, said), []
+    whole = one_text(kind, "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
+    return with_about(whole, said)
 
 
 def _named_otherwise(package: Package) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import email
+import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
@@ -23,9 +25,9 @@ _FORMS = (*_BODIES, "text/x-amp-html", "text/watch-html")  # of one text, among 
 _REPORTS = ("message/delivery-status", "message/disposition-notification", "message/feedback-report")
 _SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _OUTLOOK = ("application/ms-tnef", "application/vnd.ms-tnef")
-_NOT_READ = (
-    "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is not read: unpack it with "
-    "`tnef`, or ask the sender for the mail as HTML]"
+_DAMAGED = (
+    "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is damaged: ask the sender "
+    "for the mail as HTML]"
 )
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
@@ -33,21 +35,52 @@ _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
+_PARTS = 2_000  # of one mail
 _TEXT = 200_000  # characters of an attached text
 
 
 _parsed = lru_cache(256)(default.header_fetch_parse)
 
 
+# A type, a disposition or an encoding that parsing leaves as it is.
+_PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
+
+
 class _Once(EmailPolicy):
-    """Parses a header once. The standard one does so each time that it is looked at, thirty times in a small mail."""
+    """Parses a header once a mail. The standard one does so each time that it is looked at, thirty times in a small one."""
+
+    seen: dict[tuple[str, str], str]
+
+    def __init__(self) -> None:
+        super().__init__(message_factory=EmailMessage)
+        object.__setattr__(self, "seen", {})  # a policy takes no other way
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        header: str = _parsed(name, value)
-        return header
+        if _PLAIN.fullmatch(value) and name.lower().startswith("content-"):
+            return value
+        if (name, value) not in self.seen:
+            self.seen[name, value] = _parsed(name, value)
+        return self.seen[name, value]
 
 
-_POLICY = _Once()
+def sample() -> bytes:
+    """Another mail each time: what is kept of the headers and borders of the last spares the work on the same ones."""
+    mark = time.monotonic_ns()
+    return f"""Subject: Caf=C3=A9 {mark}
+From: A <a{mark}@b.example>
+To: c{mark}@d.example
+Date: Mon, 02 Nov 2026 10:00:00 +0000
+Message-ID: <{mark}@b.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="{mark}"
+
+--{mark}
+Content-Type: text/plain; charset="utf-8"
+Content-Transfer-Encoding: quoted-printable
+
+Caf=C3=A9 {mark}
+--{mark}--
+""".encode()
 
 
 @dataclass(slots=True)
@@ -71,12 +104,13 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
 
 def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
     """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
-    return _read(email.message_from_bytes(data, policy=_POLICY), name, encoding, depth).markdown()
+    return _read(email.message_from_bytes(data, policy=_Once()), name, encoding, depth).markdown()
 
 
 def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:
     mail = Mail([f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))])
-    for part in _chosen(message, name, encoding):
+    parts = _chosen(message, name, encoding)
+    for part in itertools.islice(parts, _PARTS):
         kind, filename = part.get_content_type(), part.get_filename()
         if kind == "message/rfc822":
             _attached_mail(part, mail, name, encoding, depth)
@@ -87,8 +121,9 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
             mail.bodies += _unsealed(payload, name, encoding, depth)
-        if kind in _OUTLOOK or (filename or "").lower() == "winmail.dat":
-            mail.bodies.append(_NOT_READ)
+        is_packed = kind in _OUTLOOK or (filename or "").lower() == "winmail.dat"
+        if is_packed and _unpack(payload, mail, name, depth):
+            continue
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
@@ -98,7 +133,24 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
                 mail.within.append(f"[attached: {filename or 'unnamed'}]\n\n{shown[:_TEXT]}{more}")
         elif text := _text(part, name, encoding):
             mail.bodies.append(text)
+    if beyond := sum(1 for _ in parts):
+        mail.attached.append(f"- … and {beyond:,} more parts, not read")
     return mail
+
+
+def _unpack(payload: bytes, mail: Mail, name: str, depth: int) -> bool:
+    """What Outlook packed, in its place; its text where the mail has none of its own. False where it is damaged."""
+    from glm_mcp.media.documents.containers import tnef  # which is made of mails itself
+
+    try:
+        packed = tnef.tnef_mail(payload, name, depth + 1)
+    except tnef.DAMAGED:
+        mail.bodies.append(_DAMAGED)
+        return False
+    mail.bodies = mail.bodies or packed.bodies
+    mail.attached += packed.attached
+    mail.within += packed.within
+    return True
 
 
 def _report(part: Any) -> str:

@@ -13,11 +13,23 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse, zipped
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
+
+
+def sample() -> bytes:
+    return zipped(
+        {
+            "META-INF/container.xml": '<container><rootfile full-path="a.opf"/></container>',
+            "a.opf": """<package xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>A book</dc:title>
+<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/><itemref idref="a"/></package>""",
+            "a.xhtml": """<!DOCTYPE html><html><body><h1>One</h1><p>Two</p><ul><li>Three</li></ul>
+<table><tr><th>A</th></tr><tr><td>B</td></tr></table></body></html>""",
+        }
+    )
 
 
 def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

@@ -76,37 +76,45 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
 def _read(html: str, *, scripted: bool) -> str:
     """`scripted`: with what a script would show, and what is there for readers without one."""
     soup = _soup(html)
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    there = _names(soup)
+    title = soup.title.get_text(" ", strip=True) if "title" in there else ""
     title = "" if _FILE_NAME.fullmatch(title) else title
-    _write_formulas(soup)
-    _open_frames(soup)
+    if there & {"math", "script"}:
+        _write_formulas(soup)
+    if there & {"iframe", "object"}:
+        _open_frames(soup)
+        there = _names(soup)
     _drop_declarations(soup)
     hidden = _never if scripted else _hidden
-    fill_in(soup, hidden)
+    if there & {"input", "textarea", "select", "button"}:
+        fill_in(soup, hidden)
     for element in soup.find_all(True):
         gone = element.name in _GONE and not (scripted and element.name == "noscript")
         if element.name in _BLOCKS:
             element.name = "div"
         if gone or hidden(element):
             element.extract()  # what lies in it stays as it is and may be taken out of it; whether it is decomposed is a search
-    if soup.head is not None:
+    if "head" in there and soup.head is not None:
         for element in soup.head.find_all(("title", "base"), recursive=False):
             element.decompose()
         soup.head.unwrap()  # a parser that knows no `section` leaves it there where no body begins
-    _name_pictures(soup)
-    for element in named(soup, _INLINE):
-        if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
-            if element.get_text():
-                element.replace_with(" ")  # a bold space still parts two words
-            else:
-                element.decompose()
+    if there & {"svg", "img", "area", "abbr"}:
+        _name_pictures(soup)
+    if there.intersection(_INLINE):
+        _drop_empty(soup)
     try:
         soup.smooth()
-        unwrap_layout(soup)
+        if "table" in there:
+            unwrap_layout(soup)
         text = _convert(soup)
     except RecursionError:
         text = soup.get_text("\n", strip=True)  # nested beyond reason: its words without its form
     return f"# {title}\n\n{text}" if title and title not in text[:400] else text
+
+
+def _names(soup: Any) -> set[str]:
+    """What elements there are: each look for one that is not there costs a walk through the whole page."""
+    return {element.name for element in soup.find_all(True)}
 
 
 def _open_frames(soup: Any) -> None:
@@ -135,6 +143,15 @@ def _name_pictures(soup: Any) -> None:
     for short in soup.find_all("abbr"):
         if (meant := str(short.get("title") or "").strip()) and meant not in short.get_text():
             short.append(f" ({meant})")
+
+
+def _drop_empty(soup: Any) -> None:
+    for element in named(soup, _INLINE):
+        if all(isinstance(part, str) for part in element.contents) and not element.get_text().strip():
+            if element.get_text():
+                element.replace_with(" ")  # a bold space still parts two words
+            else:
+                element.decompose()
 
 
 def _never(_element: Any) -> bool:
@@ -182,6 +199,8 @@ def _soup(html: str) -> Any:
 
 
 def _hidden(element: Any) -> bool:
+    if not element.attrs:
+        return False
     if str(element.get("epub:type")) in _POPPING_UP:
         return False
     return (

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import re
 import struct
 from typing import Any, BinaryIO
 
@@ -19,27 +18,29 @@ from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid, sheet_text
 from glm_mcp.media.documents.sheets.ods import read_ods
-from glm_mcp.media.documents.sheets.xls import is_new, read_xls, texts_of_names
+from glm_mcp.media.documents.sheets.xls import is_locked, is_new, read_xls, texts_of_names
 from glm_mcp.media.documents.sheets.xlsb import read_xlsb
 from glm_mcp.media.documents.sheets.xlsx import read_xlsx
+from glm_mcp.media.documents.sheets.xml2003 import read_xml2003
 from glm_mcp.media.documents.zip_xml import open_zip
 
-# The record that begins an XLS from Excel 5.0 on, and the one after it that says how to decrypt the rest.
-_LOCKED_XLS = re.compile(
-    rb"\x09\x08(?:\x10\0\0\x06\x05\0.{12}|\x08\0\0\x05\x05\0.{4})(?:\x86\0\0\0)?\x2f\0[\x04\x06\x36\xc8]",
-    re.DOTALL,
+_LOCKED = (
+    "Save it without a password, or as a PDF with one. Where Excel opens a workbook without asking, take its protection "
+    "off first (Review > Protect Workbook)."
 )
 _SAVE = "Save it again as XLSX or CSV."
 
 
 def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls or ods.
+    """Reads `params["pages"]` of a workbook of `params["kind"]`: xlsx, xlsb, xls, xml2003 or ods.
 
     Raises MissingExtra (XLS), UnsupportedMedia, MediaTooLarge, InvalidRequest (pages, password).
     """
     name, kind, spec = params["name"], params["kind"], params.get("pages")
     if kind == "xls":
         return _xls(file, spec, name), []
+    if kind == "xml2003":
+        return read_xml2003(file.read(), spec, name, params.get("encoding")), []
     if kind == "ods":
         return read_ods(open_container(file, name), spec, name), []
     package = Package(open_zip(file, name), name, LeftOut())
@@ -52,14 +53,13 @@ def _xls(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     except ImportError:
         raise MissingExtra("office", "reading an XLS") from None
     file.seek(0)
-    data = file.read()
-    if _LOCKED_XLS.search(data):
-        raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
     try:
-        with olefile.OleFileIO(io.BytesIO(data)) as container:
+        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
             streams = [name for name in ("Workbook", "Book") if container.exists(name)]
             stream = bytes(container.openstream(streams[0]).read()) if streams else b""
             said = of_compound_file(container)
+        if is_locked(stream):
+            raise InvalidRequest(f"{name} is encrypted", _LOCKED)
         if is_new(stream):
             return with_about(read_xls(stream, spec, name), [*said, *texts_of_names(stream)])
     except (OSError, ValueError, IndexError, struct.error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import re
 import zipfile
@@ -84,6 +85,15 @@ def parse(archive: zipfile.ZipFile, path: str, name: str) -> ET.Element | None:
 def local(element: ET.Element) -> str:
     """The tag without its namespace."""
     return str(element.tag).rpartition("}")[2]
+
+
+def zipped(parts: dict[str, str]) -> bytes:
+    """An archive of these members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in parts.items():
+            archive.writestr(path, data)
+    return out.getvalue()
 
 
 def attribute(element: ET.Element, name: str) -> str:

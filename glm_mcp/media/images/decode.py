@@ -15,12 +15,12 @@ from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
 
-READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR"
+READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM"
 # What Pillow may try; its other readers stay closed: EPS and WMF (run programs of the system), FITS, GRIB, HDF5 and
 # BUFR (stubs), FLI and MPEG (films), and what nobody sends.
 FORMATS = (
     *("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "ICO", "CUR", "JPEG2000", "PPM"),
-    *("ICNS", "QOI", "PSD", "DDS", "SGI", "PCX"),
+    *("ICNS", "QOI", "PSD", "DDS", "SGI", "PCX", "XBM", "XPM"),
     "TGA",  # has no magic: the last to be tried
 )
 _READ = frozenset(kind.name for kind in KINDS.values() if kind.family == "image" and kind.reader)

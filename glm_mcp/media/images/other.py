@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 # A kind of picture and the decoder of it, FFmpeg's name.
-_CODECS = {"tiff": "tiff", "bmp": "bmp", "tga": "targa", "jp2": "jpeg2000", "exr": "exr", "hdr": "hdr"}
+_CODECS = {
+    **{name: name for name in ("tiff", "bmp", "exr", "hdr", "pam", "psd")},
+    "tga": "targa",
+    "jp2": "jpeg2000",
+}
+_ALONE = frozenset(("exr", "hdr", "pam"))  # which Pillow never reads
 _LINEAR = frozenset(
     ("exr", "hdr")
 )  # values of light as it adds up: shown as they are, they would be far too dark
@@ -32,7 +37,7 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         import av
         import av.logging
     except ImportError:
-        if kind in _LINEAR:
+        if kind in _ALONE:
             raise MissingExtra("video", f"reading {name}") from None
         return None
     av.logging.set_level(None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +13,7 @@ from urllib.parse import unquote
 
 import anyio
 import anyio.to_thread
+from anyio.abc import Process
 
 from glm_mcp.errors import MediaTooLarge, NotFound, TimedOut, UnsupportedMedia
 from glm_mcp.installation import which
@@ -104,17 +108,18 @@ async def _run(command: list[str], env: Mapping[str, str], max_bytes: int) -> by
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={name: env[name] for name in passed if name in env},
+                start_new_session=True,
             ) as process:
                 try:
                     assert process.stdout is not None  # noqa: S101 - a pipe is the default
                     async for chunk in process.stdout:
                         said += chunk
                         if len(said) > max_bytes:
-                            process.kill()
+                            _end(process)
                             break
                     code = await process.wait()
                 except BaseException:
-                    process.kill()
+                    _end(process)
                     raise
     except TimeoutError as error:
         raise TimedOut("the clipboard did not answer within 5 s", _INSTEAD) from error
@@ -123,3 +128,9 @@ async def _run(command: list[str], env: Mapping[str, str], max_bytes: int) -> by
     if len(said) > max_bytes:
         raise MediaTooLarge(f"what is in the clipboard is larger than {max_bytes / 1e6:.0f} MB", _INSTEAD)
     return bytes(said) if code == 0 else b""
+
+
+def _end(process: Process) -> None:
+    """Kills it and what it has started: the program of that name may be a script around another."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone
+        os.killpg(process.pid, signal.SIGKILL)

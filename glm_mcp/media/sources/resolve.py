@@ -25,6 +25,9 @@ from glm_mcp.errors import (
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file, is_media
 from glm_mcp.media.formats import RECORD, Kind, Want, check_fits, named
+from glm_mcp.media.kept.outputs import Outputs, is_kept
+from glm_mcp.media.kept.uploads import SCHEME as UPLOADED
+from glm_mcp.media.kept.uploads import Uploads, is_upload
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
@@ -32,11 +35,8 @@ from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import check_number, find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
-from glm_mcp.outputs import Outputs, is_kept
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import OVERLAP, PATH_MAX, holds_secret, secret_in
-from glm_mcp.uploads import SCHEME as UPLOADED
-from glm_mcp.uploads import Uploads, is_upload
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
 _SCHEME = re.compile(

@@ -220,7 +220,10 @@ def _shoot(image: Image.Image, at: float, size: Size, into: Shots) -> Shot:
 
 
 def jpeg(image: Image.Image, quality: int, maximum_bytes: int | None) -> tuple[bytes, tuple[int, int]]:
-    """JPEG of at most `maximum_bytes` where that can be had: at lower quality first, then smaller. And its size."""
+    """JPEG of at most `maximum_bytes` where that can be had: at lower quality first, then smaller. And its size.
+
+    In memory, not as `raster` does: a full disk must not cost a video its frames.
+    """
     while True:
         for step in (quality, *(lower for lower in (65, 50) if lower < quality)):
             out = io.BytesIO()

@@ -155,6 +155,7 @@ class MemoryAdmission:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._owners: dict[str, _Used] = {}
+        self._sweep_at = REMEMBERED  # as many again are let in before all are looked at again
 
     @asynccontextmanager
     async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
@@ -183,12 +184,13 @@ class MemoryAdmission:
         return Standing(left, used.running, len(used.queue), used.today(now))
 
     def _of(self, caller: Caller) -> _Used:
-        if caller.owner not in self._owners and len(self._owners) >= REMEMBERED:
+        if caller.owner not in self._owners and len(self._owners) >= self._sweep_at:
             now = self._clock()
             busy = {
                 o: u for o, u in self._owners.items() if u.running or u.queue or u.due > now or u.today(now)
             }
             self._owners = busy
+            self._sweep_at = max(REMEMBERED, 2 * len(busy))
         used = self._owners.setdefault(caller.owner, _Used())
         used.at_once = caller.at_once
         return used

@@ -53,7 +53,7 @@ class SharedAdmission:
     """The limits of callers, over all replicas. `remembered`: callers beyond whom the queues that stand empty are forgotten."""
 
     def __init__(self, connection: Connection, *, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
+        self._remembered = self._sweep_at = remembered
         self._connection = connection
         self._alone = MemoryAdmission()
         self._limiters: dict[str, SharedLimiter] = {}
@@ -119,8 +119,9 @@ class SharedAdmission:
         from glm_mcp.glm.shared.limiter import SharedLimiter
 
         if owner not in self._limiters:
-            if len(self._limiters) >= self._remembered:
+            if len(self._limiters) >= self._sweep_at:
                 self._limiters = {name: known for name, known in self._limiters.items() if not known.close()}
+                self._sweep_at = max(self._remembered, 2 * len(self._limiters))
             prefix = f"glm:{{{owner}}}"
             self._limiters[owner] = SharedLimiter(self._connection, prefix, owner, at_once, at_once)
         limiter = self._limiters[owner]

@@ -160,7 +160,6 @@ def serve(
     port: int,
     ready: Callable[[str], None],
     *,
-    log_level: str = "warning",
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> None:
     """Serves until interrupted; `ready` hears the address once connections are taken.
@@ -176,7 +175,13 @@ def serve(
     _many_files()
     # It would cut the streams of older clients; here each is ended with an answer.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-    from glm_mcp.server.http.connections import server
+    from glm_mcp.server.http.connections import LIBRARIES, server
+
+    if not log.isEnabledFor(logging.INFO):
+        for (
+            name
+        ) in LIBRARIES:  # they warn of all that a peer should not have sent: a flood must not fill the log
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     # What has been loaded stays: looking through it for garbage takes a tenth of the CPU of many small calls.
     gc.collect()
@@ -185,7 +190,7 @@ def serve(
     running, limits = Running(), replace(limits, drain_s=app.settings.drain_s)
     asgi = application(app, host=host, limits=limits, running=running)
     listening = listen(host, port)
-    serving = server(asgi, running, limits, log_level=log_level, alone=app.glm.shared is None)
+    serving = server(asgi, running, limits, alone=app.glm.shared is None)
 
     async def begin() -> None:
         async with app.glm.sharing():

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.running import Running
 
+LIBRARIES = ("uvicorn.error", "mcp")  # whose records are about connections and what comes on them
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
@@ -203,7 +204,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # What is said of calls cut short is no news any more.
-        for name in ("uvicorn.error", "mcp"):
+        for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._at_once = self.should_exit  # told again
         drain_s = 0.0 if self._at_once else self._watch.limits.drain_s
@@ -238,16 +239,14 @@ class Server(uvicorn.Server):
             server.close()
 
 
-def server(
-    asgi: Any, running: Running, limits: Limits, *, log_level: str = "warning", alone: bool = True
-) -> Server:
+def server(asgi: Any, running: Running, limits: Limits, *, alone: bool = True) -> Server:
     """A server of an ASGI application, to be run with its sockets. `running`: what it ends when it is told to."""
     watch = Watch(limits)
     watched = type("WatchedConnection", (Connection,), {"watch": watch})
     config = uvicorn.Config(
         asgi,
         http=watched,
-        log_level=log_level,
+        log_level=None,  # whoever serves has set it
         timeout_graceful_shutdown=GRACE_S,  # a client may hold its stream open for ever
         log_config=None,
         access_log=False,  # the guard writes one line a request, without what stands in its address behind the path

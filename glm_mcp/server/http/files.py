@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from glm_mcp.errors import GLMError, InvalidRequest, Overloaded
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.kept.outputs import Outputs
+from glm_mcp.media.kept.uploads import LARGEST, MIB, Incoming, Upload
 from glm_mcp.media.sources.resolve import admitted
-from glm_mcp.outputs import Outputs
 from glm_mcp.server.http.bodies import Shares
 from glm_mcp.server.http.forms import FormFile
 from glm_mcp.server.resources import mime_of
-from glm_mcp.uploads import LARGEST, MIB, Incoming, Upload
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from glm_mcp.uploads import LARGEST
+from glm_mcp.media.kept.uploads import LARGEST
 
 MIB = 1024 * 1024
 SMALL = 64 * 1024  # bytes; a body up to here is taken without being counted

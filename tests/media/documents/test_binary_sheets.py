@@ -187,7 +187,7 @@ def test_an_old_workbook_that_is_encrypted_says_so_whichever_excel_wrote_it(vers
     name = {0x500: "Book", 0x600: "Workbook"}[version]
     with pytest.raises(InvalidRequest, match="is encrypted") as refused:
         job(compound({name: start + record(0x2F, bytes(4)) + bytes(2_000)}))
-    assert refused.value.hint == "Save it without a password."
+    assert refused.value.hint.startswith("Save it without a password")
 
 
 # ── XLSB by hand ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.jobs import document_job
 from support.made_documents import docx, para, pdf, text_at, zipped
-from support.made_outlook import compound, message, text
+from support.made_outlook import compound, message, packed, properties, text
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.containers.archive import zip_job
@@ -207,6 +207,14 @@ def test_a_feed_is_a_list_of_its_entries(feed: str) -> None:
     )
 
 
+def test_of_a_feed_without_end_the_first_entries_are_read_and_the_rest_is_counted() -> None:
+    entries = "".join(f"<item><title>Number {n}</title></item>" for n in range(1, 5_003))
+    feed = f'<rss version="2.0"><channel><title>News</title>{entries}</channel></rss>'
+    facts, _ = document_job(io.BytesIO(feed.encode()), {"name": "news.rss"})
+    assert facts["pages"][0][2].endswith("## Number 5000")
+    assert facts["notes"] == ["entries: 5002", "left out, entries beyond the first 5,000: 2 of 5,002"]
+
+
 def test_xml_that_is_no_feed_stays_as_it_is() -> None:
     facts, _ = document_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
     assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
@@ -214,6 +222,16 @@ def test_xml_that_is_no_feed_stays_as_it_is() -> None:
 
 def read(mail: EmailMessage) -> str:
     return str(read_mail(bytes(mail), None, "a.eml", None)["pages"][0][2])
+
+
+def test_of_a_mail_of_thousands_of_parts_the_first_are_read_and_the_rest_is_counted() -> None:
+    parts = "".join(
+        f'--x\nContent-Type: image/png\nContent-Disposition: attachment; filename="{n} (1).png"\n\nP\n'
+        for n in range(1, 2_004)
+    )
+    mail = f"Content-Type: multipart/mixed; boundary=x\n\n{parts}--x--\n"
+    text = str(read_mail(mail.encode(), None, "a.eml", None)["pages"][0][2])
+    assert text.endswith("\n- 2000 (1).png (image/png, 1 bytes)\n- … and 3 more parts, not read")
 
 
 def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
@@ -333,13 +351,54 @@ def test_a_mail_that_is_encrypted_says_so(data: bytes) -> None:
     assert "[the text of this mail is encrypted (S/MIME)]" in read(mail)
 
 
-def test_a_mail_with_the_form_of_outlook_alone_says_what_is_not_read_and_what_to_do() -> None:
+def winmail() -> bytes:
+    """A message with a file that is a text, and with another message in it."""
+    inner = packed((0x69003, properties((0x1F, 0x0037, wide("Inner")), (0x1F, 0x1000, wide("Words within")))))
+    return packed(
+        (0x69007, struct.pack("<II", 1251, 0)),
+        (0x69003, properties((3, 0x0E07, bytes(4)), (0x1E, 0x9000, b"named"), (0x1F, 0x0037, wide("Order")), (0x1E, 0x1000, "Привет".encode("cp1251")))),
+        (0x69002, bytes(14)),
+        (0x18010, b"LIST~1.TXT\0"),
+        (0x6800F, b"tea, 3"),
+        (0x69005, properties((0x1F, 0x3707, wide("list of all.txt")))),
+        (0x69002, bytes(14)),
+        (0x69005, properties((0x1F, 0x3001, wide("Old mail")), (0x0D, 0x3701, bytes(16) + inner))),
+    )  # fmt: skip
+
+
+def wide(words: str) -> bytes:
+    return (words + "\0").encode("utf-16-le")
+
+
+def test_a_winmail_dat_is_read_with_what_is_packed_in_it() -> None:
+    text = document_job(io.BytesIO(winmail()), {"name": "winmail.dat"})[0]["pages"][0][2]
+    assert text.startswith("Subject: Order")
+    assert "Привет" in text
+    assert "- list of all.txt (6 bytes)" in text
+    assert "[attached: list of all.txt]\n\ntea, 3" in text
+    assert "[attached mail: Old mail]\n\nSubject: Inner" in text
+    assert "Words within" in text
+
+
+def test_a_mail_shows_what_outlook_packed_into_winmail_dat_as_its_own() -> None:
+    """Its text stands once, whichever part it comes from."""
+    for own, words in (("Words of the mail", "Words of the mail"), ("", "Привет")):
+        mail = EmailMessage()
+        mail.set_content(own)
+        mail.add_attachment(winmail(), maintype="application", subtype="ms-tnef", filename="winmail.dat")
+        text = read(mail)
+        assert words in text
+        assert ("Привет" in text) != bool(own)
+        assert "- list of all.txt (6 bytes)" in text
+        assert "winmail.dat" not in text
+
+
+@pytest.mark.parametrize("data", [b"\x78\x9f\x3e\x22", winmail()[:150]])
+def test_a_damaged_winmail_dat_costs_a_mail_no_more_than_itself(data: bytes) -> None:
     mail = EmailMessage()
     mail.set_content("short")
-    mail.add_attachment(
-        b"\x78\x9f\x3e\x22", maintype="application", subtype="ms-tnef", filename="winmail.dat"
-    )
-    facts, _ = document_job(io.BytesIO(mail.as_bytes()), {"name": "a.eml"})
-    text = facts["pages"][0][2]
-    assert "winmail.dat, which is not read: unpack it with `tnef`" in text
-    assert "- winmail.dat (application/ms-tnef, 4 bytes)" in text
+    mail.add_attachment(data, maintype="application", subtype="ms-tnef", filename="winmail.dat")
+    text = read(mail)
+    assert "short" in text
+    assert "winmail.dat, which is damaged" in text
+    assert f"- winmail.dat (application/ms-tnef, {len(data)} bytes)" in text

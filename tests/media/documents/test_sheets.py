@@ -113,6 +113,25 @@ def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize("length", [4, 6, 54, 126, 200, 206])
+@pytest.mark.parametrize("write_protected", [False, True])
+def test_however_an_old_workbook_is_encrypted_it_says_so(length: int, write_protected: bool) -> None:
+    """Obscured by a number, by RC4, or by RC4 of a library, whose names make the record longer."""
+    xls = bytearray((DATA / "excel97.xls").read_bytes())
+    second = xls.index(b"\x09\x08\x10\0") + 20
+    between = b"\x86\0\0\0" if write_protected else b""
+    says = between + b"\x2f\0" + length.to_bytes(2, "little")
+    xls[second : second + len(says)] = says
+    with pytest.raises(InvalidRequest, match="file is encrypted") as caught:
+        job(bytes(xls))
+    assert "Protect Workbook" in caught.value.hint
+
+
+def test_a_workbook_that_only_holds_an_encrypted_one_is_read() -> None:
+    held = b"\x09\x08\x10\0\0\x06\x05\0" + bytes(12) + b"\x2f\0\x36\0"
+    assert job((DATA / "excel97.xls").read_bytes() + held)["pages"]
+
+
 def test_a_workbook_under_a_password_says_so() -> None:
     manifest = (
         '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'

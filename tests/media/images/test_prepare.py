@@ -6,6 +6,7 @@ import io
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,18 +99,19 @@ async def test_orientation_is_honoured(kind: str, orientation: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("image", "fmt"),
     [
-        save(photo(800, 600), "JPEG", quality=90),
-        save(photo(800, 600).convert("L"), "JPEG"),
-        save(screenshot(1280, 800), "PNG"),
-        save(screenshot(600, 400).convert("P"), "PNG"),
-        save(screenshot(600, 400).convert("L"), "PNG"),
-        save(screenshot(600, 400).convert("RGBA"), "PNG"),
-        save(screenshot(2560, 1600), "PNG", compress_level=1),
+        (lambda: photo(800, 600), "JPEG"),
+        (lambda: photo(800, 600).convert("L"), "JPEG"),
+        (lambda: screenshot(1280, 800), "PNG"),
+        (lambda: screenshot(600, 400).convert("P"), "PNG"),
+        (lambda: screenshot(600, 400).convert("L"), "PNG"),
+        (lambda: screenshot(600, 400).convert("RGBA"), "PNG"),
+        (lambda: screenshot(2560, 1600), "PNG"),
     ],
 )
-async def test_a_picture_within_the_limits_goes_untouched(data: bytes) -> None:
+async def test_a_picture_within_the_limits_goes_untouched(image: Callable[[], Image.Image], fmt: str) -> None:
+    data = save(image(), fmt, quality=90)
     picture = await one(data)
     assert picture.part.data == data
     assert picture.notes == ()
@@ -181,8 +183,8 @@ async def test_transparency_becomes_white() -> None:
     ],
 )
 async def test_only_light_things_on_nothing_are_put_on_grey(ink: tuple[int, ...], ground: int) -> None:
-    glass = Image.new("RGBA", (1200, 900), (0, 0, 0, 0))
-    glass.paste(ink, (300, 300, 600, 600))
+    glass = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    glass.paste(ink, (100, 100, 200, 200))
     for kind in ("PNG", "WEBP", "TIFF"):
         picture = await one(save(glass, kind))
         image = shown(picture).convert("RGB")
@@ -276,21 +278,21 @@ async def test_an_ordinary_screenshot_is_never_shrunk_and_stays_sharp() -> None:
 
 
 async def test_pictures_over_the_limits_of_the_card_fit_after_conversion() -> None:
-    for data in (save(photo(7000, 2500), "JPEG", quality=85), save(photo(2000, 1500), "PNG")):
+    for data in (save(photo(6100, 2100), "JPEG", quality=85), save(photo(2000, 1500), "PNG")):
         picture = await one(data)
         assert len(picture.part.data or b"") <= CARD.image_bytes
         assert max(picture.width, picture.height) <= CARD.image_side
         assert max(shown(picture).size) <= 2048
 
 
-@pytest.mark.parametrize(("size", "tall"), [((1080, 24000), True), ((24000, 1080), False)])
+@pytest.mark.parametrize(("size", "tall"), [((1080, 16000), True), ((16000, 1080), False)])
 async def test_a_long_screenshot_is_cut_into_parts_that_cover_it_and_overlap(
     size: tuple[int, int], tall: bool
 ) -> None:
     shot = screenshot(*size, step=400)
-    pictures = await many(save(shot, "PNG", compress_level=1))
+    pictures = await many(save(shot, "PNG"))
     long = max(size)
-    assert 9 <= len(pictures) <= 11
+    assert 6 <= len(pictures) <= 8
     ends = [0.0]
     for number, picture in enumerate(pictures, 1):
         start = picture.top if tall else picture.left
@@ -308,7 +310,7 @@ async def test_a_long_screenshot_is_cut_into_parts_that_cover_it_and_overlap(
 
 
 async def test_with_few_parts_allowed_each_shows_more_and_the_scale_is_said() -> None:
-    data = save(screenshot(1080, 24000, step=400), "PNG", compress_level=1)
+    data = save(screenshot(1080, 24000, step=400), "PNG")
     with anyio.fail_after(60):
         pictures = await prepare_image(source(data), CARD, max_parts=3, budget=CARD.body_bytes)
     assert len(pictures) == 3
@@ -320,11 +322,11 @@ async def test_with_few_parts_allowed_each_shows_more_and_the_scale_is_said() ->
 
 @pytest.mark.parametrize("card", [CARD, SMALL])
 async def test_without_tiles_a_long_screenshot_is_shrunk_and_it_is_said(card: Any) -> None:
-    data = save(screenshot(1080, 24000, step=400), "PNG", compress_level=1)
+    data = save(screenshot(1080, 18000, step=400), "PNG")
     with anyio.fail_after(60):
         pictures = await prepare_images([source(data)], card, tiles=card is SMALL)
-    assert [(p.width, p.height) for p in pictures] == [(270, 6000)]
-    assert pictures[0].notes == ("shrunk 4.0×: small text may be lost",)
+    assert [(p.width, p.height) for p in pictures] == [(360, 6000)]
+    assert pictures[0].notes == ("shrunk 3.0×: small text may be lost",)
 
 
 async def test_an_animation_gives_frames_spread_over_its_time() -> None:
@@ -400,12 +402,12 @@ async def test_a_crop_outside_names_the_size(xywh: tuple[float, float, float, fl
 
 
 async def test_a_very_large_picture_is_read_in_a_child_and_shrunk() -> None:
-    big = corners(8000, 6000)
-    for data in (save(big, "PNG", compress_level=1), save(big.convert("L").convert("1"), "PNG")):
-        picture = await one(data)
-        assert picture.original == (8000, 6000)
+    big = corners(6400, 4800)
+    for stored, colours in ((big, "RGBY"), (big.convert("L").convert("1"), None)):
+        picture = await one(save(stored, "PNG"))
+        assert picture.original == (6400, 4800)
         assert picture.width * picture.height <= 28 * 28 * 12_288 * 1.01
-    assert seen(shown(await one(save(big, "PNG", compress_level=1)))) == "RGBY"
+        assert colours is None or seen(shown(picture)) == colours
 
 
 async def test_several_pictures_share_the_budget_fairly_and_keep_their_order() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.detect import detect
 from glm_mcp.media.images import decode, metadata
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture
@@ -43,6 +44,32 @@ def psd() -> bytes:
     return header + bytes(12) + b"\0\0" + b"".join(band.tobytes() for band in corners().split())
 
 
+def deep_psd() -> bytes:
+    """Photoshop of sixteen bits a channel."""
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 40, 60, 16, 3)
+    return (
+        header
+        + bytes(12)
+        + b"\0\0"
+        + b"".join(bytes(b for v in band.tobytes() for b in (v, v)) for band in corners().split())
+    )
+
+
+def pam() -> bytes:
+    return b"P7\nWIDTH 60\nHEIGHT 40\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + corners().tobytes()
+
+
+def xpm() -> bytes:
+    """Source code in C: a letter a pixel, after the colour of each letter."""
+    raw = corners().tobytes()
+    pixels = list(zip(raw[::3], raw[1::3], raw[2::3], strict=True))
+    colours = dict(zip(sorted(set(pixels)), "abcd", strict=True))
+    named = "".join(f'"{letter} c #{r:02X}{g:02X}{b:02X}",\n' for (r, g, b), letter in colours.items())
+    letters = "".join(colours[pixel] for pixel in pixels)
+    rows = ",\n".join(f'"{letters[at : at + 60]}"' for at in range(0, 2400, 60))
+    return f'/* XPM */\nstatic char *a[] = {{\n"60 40 4 1",\n{named}{rows}\n}};\n'.encode()
+
+
 RARE: dict[str, Callable[[], bytes]] = {
     "a.pcx": lambda: save(corners(), "PCX"),
     "palette.pcx": lambda: save(corners().quantize(16), "PCX"),
@@ -55,6 +82,7 @@ RARE: dict[str, Callable[[], bytes]] = {
     "a.icns": lambda: save(corners(128, 128), "ICNS"),
     "a.qoi": lambda: save(corners(), "QOI"),
     "a.tga": lambda: save(corners(), "TGA"),
+    "a.xpm": xpm,
 }
 
 
@@ -145,6 +173,8 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "light.hdr": radiance,
     "light.exr": open_exr,
     "old.avif": avif_as_first_written,
+    "a.pam": pam,
+    "deep.psd": deep_psd,
 }
 
 
@@ -169,6 +199,22 @@ async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None
     assert seen(shown(turned)) == "YBGR"
 
 
+async def test_a_bitmap_in_source_code_is_read_as_a_picture_and_other_source_code_is_not() -> None:
+    black = Image.new("1", (60, 40), 1)
+    black.paste(0, (0, 0, 30, 40))
+    data = save(black, "XBM")
+    for name in ("a.xbm", "a.h"):
+        image = shown(await one(data, name)).convert("L")
+        assert (image.getpixel((5, 5)), image.getpixel((50, 5))) == (0, 255)
+    assert detect(b"#define a_width 60\n#define a_height 40\nint main;", "a.h").name == "code"
+
+
+async def test_an_old_bitmap_that_says_where_it_points_is_read() -> None:
+    data = bytearray(save(corners(), "BMP"))
+    data[6:10] = b"\x1d\0\x27\0"
+    assert seen(shown(await one(bytes(data), "a.bmp"))) == "RGBY"
+
+
 async def test_a_targa_whose_runs_go_on_from_row_to_row_is_whole() -> None:
     pytest.importorskip("av")
     picture = await one(runs_over_rows(), "a.tga")
@@ -187,7 +233,7 @@ async def test_a_format_that_few_programs_write_is_read(name: str) -> None:
     assert seen(shown(await one(RARE[name](), name))) == "RGBY"
 
 
-@pytest.mark.parametrize("kind", ["EPS", "PDF", "MSP", "XBM"])
+@pytest.mark.parametrize("kind", ["EPS", "PDF", "MSP"])
 def test_a_format_that_is_not_on_the_list_is_not_opened(kind: str) -> None:
     image = corners() if kind in {"EPS", "PDF"} else corners().convert("1")
     with pytest.raises(UnsupportedMedia, match="Readable: PNG, JPEG"):

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.processes import gone, until
 
 from glm_mcp.errors import (
     ForbiddenPath,
@@ -27,11 +28,11 @@ from glm_mcp.errors import (
     UnsupportedMedia,
 )
 from glm_mcp.media.formats import KINDS, UNKNOWN, Want
+from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import natural
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Fragment, Source
-from glm_mcp.outputs import Outputs
 from glm_mcp.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -701,6 +702,26 @@ async def test_a_clipboard_that_does_not_answer_is_given_up(world: World) -> Non
     hung = fake(world.top / "bin", "xclip", "import threading; threading.Event().wait(60)")
     with pytest.raises(TimedOut, match="did not answer"):
         await clip(world, {"PATH": hung, "DISPLAY": ":0"})
+
+
+@posix
+async def test_a_clipboards_program_that_is_ended_takes_along_what_it_started(world: World) -> None:
+    pid = world.top / "pid"
+    body = f"""
+import subprocess
+if "TARGETS" in sys.argv:
+    print("image/png")
+else:
+    other = subprocess.Popen(["sleep", "600"])
+    open({str(pid)!r}, "w").write(str(other.pid))
+    sys.stdout.write("x" * 1_000)
+    sys.stdout.flush()
+    other.wait()
+"""
+    env = {"PATH": fake(world.top / "bin", "xclip", body) + ":/usr/bin:/bin", "DISPLAY": ":0"}
+    with pytest.raises(MediaTooLarge):
+        await clip(world, env, max_bytes=100)
+    until(lambda: gone(int(pid.read_text(encoding="ascii"))))
 
 
 @posix

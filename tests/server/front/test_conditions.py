@@ -15,7 +15,7 @@ import pytest
 from support.processes import ran
 
 from glm_mcp.cli.main import cli
-from glm_mcp.outputs import user_folders
+from glm_mcp.folders import user_folders
 from glm_mcp.server.app import App, build
 from glm_mcp.server.front.conditions import (
     NO_MATTER,

@@ -30,7 +30,7 @@ from support.records import (
     stuck,
 )
 
-from glm_mcp.outputs import project_owner
+from glm_mcp.media.kept.outputs import project_owner
 
 posix = pytest.mark.skipif(os.name != "posix", reason="looks at owners and permissions")
 HELLO = {"name": "chat", "arguments": {"prompt": "hello"}}
@@ -76,7 +76,7 @@ def test_a_call_waits_for_the_program_which_is_handed_the_same_session(version: 
     call = {"jsonrpc": "2.0", "id": "call", "method": "tools/call", "params": {**HELLO, **more}}
     later = {"jsonrpc": "2.0", "id": "later", "method": "tools/list", "params": more}
     asked_for = [*session(version), call, later]
-    with Stdio(env, tmp_path) as server:
+    with Stdio(env, tmp_path, anew=True) as server:
         server.write(lines(asked_for).rstrip("\n"))
         result = server.answer("call")["result"]  # type: ignore[arg-type]
         assert "I received text of 5 characters" in said(result)
@@ -124,7 +124,7 @@ def test_a_call_that_is_cancelled_while_the_program_loads_is_not_answered(tmp_pa
     env = environment(tmp_path / "home", GLM_SIMULATE="1")
     record(env, tmp_path)
     cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
-    with Stdio(env, tmp_path) as server:
+    with Stdio(env, tmp_path, anew=True) as server:
         server.write(lines([OPEN, request(2, "tools/call", **HELLO), cancel]).rstrip("\n"))
         server.write(lines([request(3, "completion/complete")]).rstrip("\n"))
         server.answer(3)

@@ -12,8 +12,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from support.connect import Connect
+from support.films import Film, make, regular
+from support.made_documents import lines, pdf
 from support.paths import SAMPLES
-from support.toolkit import call, fail, glm, picture, say, text_of
+from support.toolkit import call, fail, glm, picture, png, say, text_of
 
 from glm_mcp.server.app import Folders
 
@@ -44,16 +46,25 @@ class Backend:
 
 
 def arguments(tool: str, folders: Folders, prompt: str = "What is there?") -> dict[str, Any]:
-    """A call of a tool, with its file in the working folder."""
+    """A call of a tool, with a small file in the working folder."""
     if tool == "chat":
         return {"prompt": prompt}
-    key, name = {
-        "describe_image": ("images", "chart.png"),
-        "analyze_video": ("video", "clip.mp4"),
-        "read_document": ("documents", "report.pdf"),
-    }[tool]
-    shutil.copy(SAMPLES / name, folders.cwd / name)
+    files: dict[str, tuple[str, str, Callable[[], bytes]]] = {
+        "describe_image": ("images", "chart.png", png),
+        "analyze_video": ("video", "clip.mp4", lambda: make(Film(regular(1)))),
+        "read_document": ("documents", "report.pdf", lambda: pdf([lines(["The lake is calm."])])),
+    }
+    key, name, made = files[tool]
+    (folders.cwd / name).write_bytes(made())
     return {key: name, "prompt": prompt}
+
+
+def of_the_demo(tool: str, folders: Folders) -> dict[str, Any]:
+    """The same with the file of the demo, whose film has sound and whose document a page without text."""
+    call = arguments(tool, folders)
+    for name in set(call.values()) & {"chart.png", "clip.mp4", "report.pdf"}:
+        shutil.copy(SAMPLES / name, folders.cwd / name)
+    return call
 
 
 async def answers_streamed(tool: str, backend: Backend, connect: Connect, folders: Folders) -> None:
@@ -64,7 +75,7 @@ async def answers_streamed(tool: str, backend: Backend, connect: Connect, folder
 
     async with connect(**backend.settings()) as client:
         with anyio.fail_after(60):
-            result = await client.call_tool(tool, arguments(tool, folders), progress_callback=listen)
+            result = await client.call_tool(tool, of_the_demo(tool, folders), progress_callback=listen)
     assert not result.is_error, text_of(result)
     text, _, closing = text_of(result).rpartition("\n\n")
     assert text.strip()

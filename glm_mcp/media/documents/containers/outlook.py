@@ -47,7 +47,7 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     data = file.read()
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
-            text = _Message(container, [], name).read(0).markdown()
+            text = Message(container, [], name).read(0).markdown()
     except _DAMAGED:
         raise UnsupportedMedia(
             f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
@@ -55,7 +55,7 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     return one_text("msg", text, params.get("pages"), name), []
 
 
-class _Message:
+class Message:
     """One message: the properties in one storage of the container."""
 
     def __init__(self, container: Any, path: list[str], name: str) -> None:
@@ -162,7 +162,7 @@ class _Message:
             title = name or "a message"
             mail.attached.append(f"- {title} (a mail)")
             if depth < _DEPTH:
-                read = _Message(self._container, [*self._path, *inner], self._name).read(depth + 1)
+                read = Message(self._container, [*self._path, *inner], self._name).read(depth + 1)
                 mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
             return
         data = self._stream(storage, f"__substg1.0_{_DATA}0102")

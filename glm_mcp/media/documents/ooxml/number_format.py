@@ -205,7 +205,7 @@ def _fraction(number: float, core: tuple[Token, ...]) -> str:
 
     slash = core.index(("sign", "/"))
     below = "".join(text for _, text in core[slash + 1 :])
-    mixed = any(kind == "sign" and text == " " for kind, text in core[:slash])
+    mixed = any(kind != "digit" and literal(kind, text) == " " for kind, text in core[:slash])
     whole = int(number) if mixed else 0
     fixed = re.search(r"[1-9]\d*", below)
     if fixed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,6 +50,11 @@ class _Found:
 def is_new(stream: bytes) -> bool:
     """Whether the records are those of Excel 97 and later, which this module reads."""
     return len(stream) > 8 and struct.unpack_from("<HHH", stream)[::2] == (Number.BOF, _BIFF8)
+
+
+def is_locked(stream: bytes) -> bool:
+    """Whether it is encrypted: how is said right behind its beginning ([MS-XLS] 2.4.117), or behind one record between."""
+    return any(record.number == Number.PASSWORD for record in itertools.islice(records(stream), 3))
 
 
 def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:

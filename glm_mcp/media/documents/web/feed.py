@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.documents.html import html_markdown
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.zip_xml import attribute, local, xml
+
+_ENTRIES = 5_000  # each is a page of HTML of its own; a feed begins with the newest
 
 
 def feed_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -27,7 +29,7 @@ def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[
     entries = [e for e in tree.iter() if local(e) in ("item", "entry")]
     about = _fields(channel)
     blocks = [f"# {about.get('title') or 'Feed'}", *filter(None, (about.get("link"), about.get("summary")))]
-    for entry in entries:
+    for entry in entries[:_ENTRIES]:
         fields = _fields(entry)
         facts = [fields[key] for key in ("date", "author", "link") if fields.get(key)]
         lines = [
@@ -37,6 +39,12 @@ def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[
         ]
         blocks += filter(None, lines)
     notes = [*notes, f"entries: {len(entries)}"]
+    if len(entries) > _ENTRIES:
+        left_out = LeftOut()
+        left_out.add(
+            f"entries beyond the first {_ENTRIES:,}", f"{len(entries) - _ENTRIES:,} of {len(entries):,}"
+        )
+        notes += left_out.notes()
     return one_text("feed", "\n\n".join(blocks), spec, name, notes)
 
 

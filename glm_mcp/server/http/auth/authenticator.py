@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.outputs import user_folders
+from glm_mcp.folders import user_folders
 from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, digest, well_formed
+from glm_mcp.setting_values import is_placeholder
 from glm_mcp.settings import Settings
-from glm_mcp.text import is_placeholder
 
 Headers = Iterable[tuple[bytes, bytes]]
 

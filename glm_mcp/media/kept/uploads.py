@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, FoundFile, safe_name
-from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, QuotaError
-from glm_mcp.kept import FILES, FILES_HOURS, Cache, cannot_keep
+from glm_mcp.errors import MediaTooLarge, NotFound, QuotaError
+from glm_mcp.media.kept.cache import FILES, FILES_HOURS, Cache, cannot_keep
 
 SCHEME = "glm://files/"
 MIB = 1024 * 1024
@@ -101,9 +101,8 @@ class Uploads:
         """A file by its id or address. Raises NotFound: for another owner's and an expired one too."""
         text = ident.strip()
         plain = (text[len(SCHEME) :] if is_upload(text) else text).strip("/")
-        for file in self._cache.entries(FILES, self._owner) if _ID.fullmatch(plain) else ():
-            if file.name.startswith(plain + "."):
-                return self._upload(plain, file)
+        for file in self._cache.entries(FILES, self._owner, f"{plain}.") if _ID.fullmatch(plain) else ():
+            return self._upload(plain, file)
         raise _gone(plain)
 
     def open(self, ident: str) -> tuple[IO[bytes], Upload]:
@@ -200,19 +199,6 @@ def curl_line(address: str, *, token: bool) -> Callable[[str], str]:
         return f"curl{header} -F {quoted} {end}"
 
     return line
-
-
-def not_here(path: str, upload: Callable[[str], str] | None, *, allowed: bool) -> ForbiddenPath:
-    """The refusal of a path to a caller over HTTP, whose files are elsewhere. `upload`: of `curl_line`; `allowed`: some
-    folders of the server may be read.
-    """
-    send = f"Upload it and pass the glm://files/ID that this prints: {upload(path)} ." if upload else ""
-    if allowed:
-        more = "Or give a path below them." if send else "Give a path below them."
-        return ForbiddenPath(f"{path} is outside the folders of GLM_ALLOWED_DIRS", f"{send} {more}".strip())
-    more = "A URL, a data: URL or base64 is taken too" if send else "Send a URL, a data: URL or base64"
-    more += ", or set GLM_ALLOWED_DIRS on the server to folders that may be read."
-    return ForbiddenPath("local files are not read over HTTP", f"{send} {more}".strip())
 
 
 def _safe(name: str) -> str:

@@ -16,20 +16,17 @@ import json
 import os
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from platformdirs import PlatformDirs
-
 from glm_mcp.atomic_files import read_file, safe_name, write_here
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
-from glm_mcp.kept import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
+from glm_mcp.media.kept.cache import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
+from glm_mcp.media.kept.uploads import QUOTA, Uploads
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.uploads import QUOTA, Uploads
 
 SCHEME = "glm://outputs/"
 NOBODY = "0" * 16  # where there is one owner alone
@@ -186,10 +183,8 @@ class Outputs:
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
         plain = kept_id(ident)
-        if _ID.fullmatch(plain):
-            for item in self.list():
-                if item.id == plain:
-                    return self._cache.folder(OUTPUTS, self._owner) / f"{item.id}.{item.name}"
+        for entry in self._cache.entries(OUTPUTS, self._owner, f"{plain}.") if _ID.fullmatch(plain) else ():
+            return entry.path
         raise _gone(ident)
 
     def list(self) -> list[Kept]:
@@ -227,52 +222,6 @@ class Outputs:
 
 def _part(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
-
-
-@dataclass(frozen=True, slots=True)
-class UserFolders:
-    """The folders of this user where this program keeps its settings, its cache, and results without a better place."""
-
-    config: Path
-    cache: Path
-    data: Path
-
-    @property
-    def settings_file(self) -> Path:
-        return self.config / "env"
-
-
-def home_folder() -> Path:
-    """The home folder. Raises ConfigError where it is relative: it would then be whatever folder a client starts us in."""
-    name = "USERPROFILE" if sys.platform == "win32" else "HOME"
-    try:
-        home = Path.home()
-    except RuntimeError:  # no variable, and a user without an account
-        raise ConfigError("the home folder is not known", f"Set {name} to an absolute path.") from None
-    if not home.is_absolute():
-        raise ConfigError(f"{name} is {str(home)!r}, a relative path", "Set it to an absolute path.")
-    return home
-
-
-def working_folder() -> Path:
-    """The folder that this process was started in; the root, which never counts, when it has been deleted since."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return Path(home_folder().anchor)
-
-
-def user_folders(platform: str = sys.platform) -> UserFolders:
-    """Raises ConfigError as `home_folder` does."""
-    home = home_folder()
-    if (
-        platform == "darwin"
-    ):  # where the library would let the variables of XDG, which has no say there, move them
-        support = home / "Library" / "Application Support" / "glm-mcp"
-        return UserFolders(support, home / "Library" / "Caches" / "glm-mcp", support / "output")
-    known = PlatformDirs("glm-mcp", appauthor=False, roaming=True)
-    data = known.user_data_path / "output" if platform == "win32" else known.user_data_path
-    return UserFolders(known.user_config_path, known.user_cache_path, data)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:

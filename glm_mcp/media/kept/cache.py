@@ -78,10 +78,10 @@ class Cache:
         now = self.clock()
         os.utime(path, (now, now))
 
-    def entries(self, area: str, owner: str) -> list[FoundFile]:
-        """An owner's files that have not expired. Links are none of them."""
+    def entries(self, area: str, owner: str, start: str = "") -> list[FoundFile]:
+        """An owner's files that have not expired, whose names start so. Links are none of them."""
         oldest = self.clock() - self.max_age_s[area]
-        return [f for f in list_files(self.folder(area, owner)) if f.modified >= oldest]
+        return [f for f in list_files(self.folder(area, owner), start) if f.modified >= oldest]
 
     def grown(self, size: int) -> None:
         """So many bytes came in: sweeps now and then."""

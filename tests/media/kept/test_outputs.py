@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, QuotaError
-from glm_mcp.kept import FILES, OUTPUTS, Cache
-from glm_mcp.outputs import Outputs, UserFolders, user_folders
+from glm_mcp.folders import UserFolders, user_folders
+from glm_mcp.media.kept.cache import FILES, OUTPUTS, Cache
+from glm_mcp.media.kept.outputs import Outputs
+from glm_mcp.media.kept.uploads import FILES_MAX
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import plain
-from glm_mcp.uploads import FILES_MAX
 
 DAY = 86_400.0
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")

@@ -1,0 +1,276 @@
+"""Word's documents before DOCX (`.doc`, 97 to 2003): made into the parts of a DOCX, and read as one."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from xml.etree import ElementTree as ET
+
+from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.docx import read_word
+from glm_mcp.media.documents.word import binary
+from glm_mcp.media.documents.word.binary import Binary, Properties
+
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_SAVE = "Save it as DOCX or PDF."
+_DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
+_SINCE = 0xC1  # the version of Word 97
+_MARKS = re.compile("[\x00-\x1f]")
+_NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+_FIELD = {"\x13": "begin", "\x14": "separate", "\x15": "end"}
+_FORMS = (
+    *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
+    *("hex", "chicago", "ideographDigital", "japaneseCounting", "aiueo", "iroha", "decimalFullWidth"),
+    *("decimalHalfWidth", "japaneseLegal", "japaneseDigitalTenThousand", "decimalEnclosedCircle"),
+    *("decimalFullWidth2", "aiueoFullWidth", "irohaFullWidth", "decimalZero", "bullet", "ganada", "chosung"),
+    *("decimalEnclosedFullstop", "decimalEnclosedParen", "decimalEnclosedCircleChinese", "ideographEnclosedCircle"),
+    *("ideographTraditional", "ideographZodiac", "ideographZodiacTraditional", "taiwaneseCounting"),
+    *("ideographLegalTraditional", "taiwaneseCountingThousand", "taiwaneseDigital", "chineseCounting"),
+    *("chineseLegalSimplified", "chineseCountingThousand"),
+)  # fmt: skip
+_HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each section
+
+
+def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
+    name = params["name"]
+    try:
+        import olefile
+    except ImportError:
+        raise MissingExtra("office", "reading a DOC") from None
+    file.seek(0)
+    try:
+        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
+            stream = bytes(container.openstream("WordDocument").read())
+            version, flags = struct.unpack_from("<2xH6xH", stream)
+            if flags & 0x100:
+                raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
+            if version < _SINCE:
+                raise UnsupportedMedia(f"{name} is of a Word before 97, which is not read here", _SAVE)
+            table = bytes(container.openstream("1Table" if flags & 0x200 else "0Table").read())
+            data = bytes(container.openstream("Data").read()) if container.exists("Data") else b""
+            said = of_compound_file(container)
+        package = _Parts(Binary(stream, table, data)).package()
+    except _DAMAGED:
+        raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
+    return with_about(read_word(package, "doc", params), said), []
+
+
+def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
+    element = ET.Element(f"{{{_W}}}{tag}", {f"{{{_W}}}{k}": str(v) for k, v in attributes.items()})
+    element.extend(inside)
+    return element
+
+
+class _Parts:
+    def __init__(self, binary: Binary) -> None:
+        self._binary = binary
+        self._lists = binary.lists()
+        counts = binary.counts
+        # Where each text begins.
+        self._begin = [sum(counts[:i]) for i in range(len(counts) + 1)]
+        # By the place of its mark: the element that stands for it.
+        self._refers: dict[int, ET.Element] = {}
+        self._box = ""  # of a form, in the field that is open
+
+    def package(self) -> zipfile.ZipFile:
+        footnotes = self._notes(2, 2, 3, self._begin[1], "footnote", "footnoteReference")
+        endnotes = self._notes(46, 2, 47, self._begin[5], "endnote", "endnoteReference")
+        comments = self._notes(4, 30, 5, self._begin[4], "comment", "commentReference")
+        end = self._begin[0] + self._binary.counts[0]
+        boxes = self._paragraphs(self._begin[6], self._begin[6] + self._binary.counts[6])
+        body = _w("body", *self._paragraphs(0, end), *boxes)
+        parts = {
+            "document": _w("document", body),
+            "footnotes": _w("footnotes", *footnotes),
+            "endnotes": _w("endnotes", *endnotes),
+            "comments": _w("comments", *comments),
+            "numbering": self._numbering(),
+            "styles": _w(
+                "styles", *(_w("style", _w("name", val=f"heading {n}"), styleId=n) for n in range(1, 10))
+            ),
+            **dict(self._heads()),
+        }
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(f"word/{name}.xml", ET.tostring(part))
+        return zipfile.ZipFile(made)
+
+    def _notes(
+        self, marks: int, size: int, texts: int, begin: int, tag: str, refers: str
+    ) -> list[ET.Element]:
+        """The texts of notes or comments, whose marks in the text are taken down."""
+        places, said = self._binary.places(marks, size)
+        borders, _ = self._binary.places(texts, 0)
+        notes = []
+        for i, (place, about) in enumerate(zip(places, said, strict=False)):
+            if i + 1 >= len(borders):
+                break
+            author = self._author(about) if tag == "comment" else ""
+            words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
+            notes.append(_w(tag, *words, id=i, author=author))
+            self._refers[place] = _w(refers, id=i)
+        return notes
+
+    def _author(self, about: bytes) -> str:
+        number, data = int.from_bytes(about[20:22], "little"), self._binary.part(36)
+        while data and number:
+            data, number = data[2 + 2 * int.from_bytes(data[:2], "little") :], number - 1
+        return _plain(data[2 : 2 + 2 * int.from_bytes(data[:2], "little")].decode("utf-16-le", "replace"))
+
+    def _heads(self) -> Iterator[tuple[str, ET.Element]]:
+        """What stands at the head and the foot of pages, after six texts that divide notes."""
+        borders, _ = self._binary.places(11, 0)
+        for i in range(6, len(borders) - 1):
+            if borders[i] < borders[i + 1]:
+                kind, begin = _HEADS[i % 6], self._begin[2]
+                words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
+                yield f"{kind}{i}", _w("hdr", *words)
+
+    def _numbering(self) -> ET.Element:
+        kinds = [
+            _w("abstractNum", *(
+                _w("lvl", _w("start", val=level.start), _w("numFmt", val=_form(level.form)), _w("lvlText", val=_shown(level.text)), ilvl=n)
+                for n, level in enumerate(levels)
+            ), abstractNumId=number)
+            for number, levels in self._lists.levels.items()
+        ]  # fmt: skip
+        named = {f"s{n}": at[0] for n, at in self._lists.of_style.items()}
+        named |= {str(n): at for n, at in self._lists.of_number.items()}
+        return _w(
+            "numbering", *kinds, *(_w("num", _w("abstractNumId", val=at), numId=n) for n, at in named.items())
+        )
+
+    # ── Paragraphs and tables ───────────────────────────────────────────────────────────────────────────────────
+
+    def _paragraphs(self, first: int, last: int) -> Iterator[ET.Element]:
+        """The paragraphs from place to place, those of cells within their tables."""
+        rows: list[ET.Element] = []
+        cells: list[ET.Element] = []
+        held: list[ET.Element] = []  # paragraphs of the cell that is open
+        start = first
+        for mark in re.finditer("[\r\x07\x0c]|(?<=[^\r\x07\x0c])\\Z", self._binary.text[first:last]):
+            place = first + mark.start()
+            style, properties = self._binary.paragraph(min(place, last - 1))
+            if mark[0] == "\x07" and _on(properties, binary.TABLE_ROW):
+                rows.append(_w("tr", *_merged(cells, properties)))
+                cells, held = [], []
+            else:
+                held.append(self._paragraph(start, place, style, properties))
+                if mark[0] == "\x07":
+                    cells.append(_w("tc", *held))
+                    held = []
+                elif not _on(properties, binary.IN_TABLE):
+                    if rows:
+                        yield _w("tbl", *rows)
+                    yield from held
+                    rows, held = [], []
+            start = first + mark.end()
+        yield from ([_w("tbl", *rows)] if rows else []) + [e for c in cells for e in c] + held
+
+    def _paragraph(self, first: int, last: int, style: int, properties: Properties) -> ET.Element:
+        looks = [_w("pStyle", val=style)] if 1 <= style <= 9 else []
+        number = int.from_bytes(properties.get(binary.LIST, b""), "little", signed=True)
+        level = int.from_bytes(properties.get(binary.LEVEL, b""), "little")
+        if binary.LIST not in properties and style in self._lists.of_style:
+            looks.append(_numbered(f"s{style}", self._lists.of_style[style][1]))
+        elif number > 0:
+            looks.append(_numbered(number, level))
+        return _w("p", _w("pPr", *looks), *self._words(first, last))
+
+    def _words(self, first: int, last: int) -> Iterator[ET.Element]:
+        codes: list[bool] = []  # of the fields that are open, whether their instruction goes on
+        for place, letters, properties in self._binary.characters(first, last):
+            if _on(properties, binary.DELETED):
+                yield _w("del", _w("r", _text("delText", letters)))
+                continue
+            looks = [
+                _w(tag)
+                for tag, code in (("b", binary.BOLD), ("i", binary.ITALIC))
+                if properties.get(code) == b"\1"
+            ]
+            run = _w("r", _w("rPr", *looks))
+            at = 0
+            for sign in [*_MARKS.finditer(letters), None]:
+                if plain := letters[at : sign.start() if sign else None]:
+                    run.append(_sign(properties) or _text("instrText" if any(codes) else "t", plain))
+                if sign:
+                    if (
+                        sign[0] == "\x01"
+                        and any(codes)
+                        and (ticked := self._binary.ticked(properties)) is not None
+                    ):
+                        self._box = "[x]" if ticked else "[ ]"
+                    run.extend(self._special(sign[0], place + sign.start(), codes))
+                    at = sign.end()
+            yield run
+
+    def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:
+        if sign in _FIELD:
+            yield _w("fldChar", fldCharType=_FIELD[sign])
+            if sign == "\x13":
+                codes.append(True)
+            else:
+                codes[-1:] = [] if sign == "\x15" else [False]
+            if sign == "\x15" and self._box:
+                yield _text("t", self._box)
+                self._box = ""
+        elif sign in "\x02\x05" and place in self._refers:
+            yield self._refers[place]
+        elif sign == "\x01" and not any(codes):
+            yield _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
+        elif sign in "\t\x0b\x1e":
+            yield _w({"\t": "tab", "\x0b": "br", "\x1e": "noBreakHyphen"}[sign])
+
+
+def _text(tag: str, letters: str) -> ET.Element:
+    element = _w(tag)
+    element.text = _plain(letters)
+    return element
+
+
+def _plain(letters: str) -> str:
+    """Without what XML does not hold, the halves of pairs put together."""
+    whole = letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _NONE.sub("", whole)
+
+
+def _sign(properties: Properties) -> ET.Element | None:
+    """A sign of a font of symbols, in whose place another character stands; the usual one of these fonts."""
+    code = int.from_bytes(properties.get(binary.SYMBOL, b"")[2:4], "little")
+    return _w("sym", font="Wingdings", char=f"{code:04X}") if code >= 0xF000 else None
+
+
+def _numbered(number: object, level: int) -> ET.Element:
+    return _w("numPr", _w("ilvl", val=level), _w("numId", val=number))
+
+
+def _form(number: int) -> str:
+    return _FORMS[number] if number < len(_FORMS) else "none"
+
+
+def _shown(text: str) -> str:
+    return _plain("".join(f"%{ord(letter) + 1}" if letter < "\x09" else letter for letter in text))
+
+
+def _on(properties: Properties, code: int) -> bool:
+    return properties.get(code, b"\0") not in (b"\0", b"")
+
+
+def _merged(cells: list[ET.Element], properties: Properties) -> list[ET.Element]:
+    """The cells of a row, with what its definition says of those that are one with another."""
+    said, upright = properties.get(binary.CELLS, b""), properties.get(binary.VERTICAL, b"")
+    count = said[2] if len(said) > 2 else 0
+    from_above = {upright[at + 1] for at in range(0, len(upright) - 2, 3) if upright[at + 2] == 1}
+    for i, cell in enumerate(cells[:count]):
+        flags = int.from_bytes(said[3 + 2 * (count + 1) + 20 * i :][:2], "little")
+        beside, above = bool(flags & 2), i in from_above or bool(flags & 0x20 and not flags & 0x40)
+        looks = [_w(tag, val="continue") for tag, on in (("hMerge", beside), ("vMerge", above)) if on]
+        cell.insert(0, _w("tcPr", *looks))
+    return cells

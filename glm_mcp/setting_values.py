@@ -1,0 +1,60 @@
+"""A value as a person or a client's form gave it: with quotes, blanks and names around it, or with nothing but a placeholder."""
+
+from __future__ import annotations
+
+import re
+
+# What stands where a value should: a reference that a client was to replace, or the words of an example.
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|\$[A-Za-z_][\w:]*|%\w+%|\{\{[^{}]*\}\}"
+    r"|<[^<>]*>|your[\w.-]*(?:key|token|secret)[\w.-]*|x{3,}(?:[.-]x{3,})*",
+    re.IGNORECASE,
+)
+_QUOTES = ('""', "''", "“”", "‘’", "``")  # that come along with what is copied
+_UNSEEN = "\u200b\u2060\ufeff"  # as _QUOTES; `str.strip` leaves them
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether something stands there that only holds the place of a value."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+def unquoted(value: str) -> str:
+    """A value without the quotes and blanks that were copied along with it."""
+    value = value.strip().strip(_UNSEEN).strip()
+    for pair in _QUOTES:
+        first, last = pair[0], pair[1]
+        inner = value[1:-1]
+        if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
+            return unquoted(inner)
+    return value
+
+
+_KEY_NAME = r"(?:\w*API_?KEY|\w*_?TOKEN|Authorization|key)"
+_BEFORE_KEY = re.compile(
+    rf"""(?:(?:export|set)\s+|\$env:)?["']?{_KEY_NAME}["']?\s*[=:]\s*["']?(?=\S)""", re.IGNORECASE
+)
+_BEARER = re.compile(r"Bearer\s+(?=\S)", re.IGNORECASE)
+_KEY_FORM = re.compile(r"[0-9A-Za-z]{8,}\.[0-9A-Za-z]{8,}")  # of both platforms: id.secret
+
+
+def bare_key(value: str) -> tuple[str, list[str]]:
+    """A key as it is sent, and what had been copied along with it: quotes, the name of its variable, `Bearer`, blanks."""
+    bare, taken = unquoted(value), []
+    if bare != value.strip():
+        taken.append("quotes")
+    for pattern, what in ((_BEFORE_KEY, "the name before it"), (_BEARER, "the word Bearer")):
+        found = pattern.match(bare)
+        if found:
+            taken.append(what)
+            bare = unquoted(bare[found.end() :].rstrip("\"',; "))
+    joined = "".join(c for c in bare if not c.isspace() and c not in _UNSEEN)
+    if joined != bare and _KEY_FORM.fullmatch(joined):
+        taken.append("blanks inside it")
+        bare = joined
+    return bare, taken
+
+
+def has_key_form(key: str) -> bool:
+    """Whether it looks like a key of the platforms: id.secret."""
+    return _KEY_FORM.fullmatch(key) is not None

@@ -1,0 +1,96 @@
+"""Word's documents before DOCX: the text as Word shows it, with its headings, lists, tables, notes and remarks."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import pytest
+from support.jobs import document_job
+from support.made_word import BOLD, CELL, DELETED, ROW, cells, level, listed, lists, plain, vertical, word
+
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+
+
+def job(data: bytes) -> dict[str, Any]:
+    return document_job(io.BytesIO(data), {"name": "old.doc"})[0]
+
+
+def text(data: bytes) -> str:
+    return str(job(data)["pages"][0][2])
+
+
+def test_paragraphs_headings_and_letters_of_any_script_are_read() -> None:
+    data = word([plain("Report", 1), plain("Part", 2), plain("Städte 北京 😀")])
+    assert job(data)["kind"] == "doc"
+    assert text(data) == "# Report\n\n## Part\n\nStädte 北京 😀"
+
+
+def test_bold_words_are_marked_and_deleted_ones_are_left_out_with_a_word() -> None:
+    facts = job(word([([("very ", b""), ("bold", BOLD), (" gone", DELETED), ("\r", b"")], 0, b"")]))
+    assert facts["pages"][0][2] == "very **bold**"
+    assert facts["notes"] == ["left out, words whose deletion is tracked: paragraph 1"]
+
+
+def test_lists_have_their_numbers() -> None:
+    """Of the paragraph itself, of a deeper level, and of a style."""
+    data = word(
+        [listed("one"), listed("deeper", 1), listed("two"), plain("Scope", 1), plain("prose")],
+        tables=lists([level(0, "\0."), level(4, "\1)")], style=1),
+    )
+    assert text(data) == "1. one\n  a) deeper\n2. two\n\n# 3. Scope\n\nprose"
+
+
+def test_bullets_and_chinese_numbers_are_those_of_the_list() -> None:
+    assert text(word([listed("tea")], tables=lists([level(23, "\uf0b7")]))) == "- tea"
+    assert text(word([listed("总则")], tables=lists([level(39, "第\0条")]))) == "第一条 总则"
+
+
+def test_a_table_has_its_rows_and_cells_that_go_on_below_repeat_their_words() -> None:
+    def cell(words: str) -> Any:
+        return plain(words, said=CELL, mark="\x07")
+
+    def row(more: bytes) -> Any:
+        return plain("", said=ROW + cells(2) + more, mark="\x07")
+
+    data = word(
+        [plain("before"), cell("Item"), cell("Qty"), row(vertical(0, 3)), cell(""), cell("3"), row(vertical(0, 1)), plain("after")]
+    )  # fmt: skip
+    assert text(data) == "before\n\n| Item | Qty |\n| --- | --- |\n| Item | 3 |\n\nafter"
+
+
+def test_links_show_where_they_lead_and_other_fields_their_result() -> None:
+    data = word([plain('\x13 HYPERLINK "https://a.example/" \x14site\x15 of \x13 PAGE \x147\x15')])
+    assert text(data) == "[site](https://a.example/) of 7"
+
+
+def test_notes_remarks_and_the_heads_of_pages_stand_where_they_belong() -> None:
+    main, note, head, remark = "Body\x02 text\x05\r", "\x02 the note\r", "Draft of May\r", "\x05why?\r"
+    owner = struct.pack("<H", 3) + "Ann".encode("utf-16-le")
+    data = word(
+        [plain(part[:-1]) for part in (main, note, head, remark)],
+        counts=(len(note), len(head), 0, len(remark)),
+        tables={
+            2: struct.pack("<2iH", 4, len(main), 1),
+            3: struct.pack("<3i", 0, len(note), len(note)),
+            4: struct.pack("<2i", 10, len(main)) + bytes(30),
+            5: struct.pack("<3i", 0, len(remark), len(remark)),
+            11: struct.pack("<14i", *[0] * 8, *[len(head)] * 6),
+            36: owner,
+        },
+    )
+    assert text(data) == "Body[^1] text [comment, Ann: why?]\n\n[^1]: the note\n\n[page header: Draft of May]"
+
+
+def test_a_document_with_a_password_or_of_an_older_word_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidRequest, match="without a password"):
+        job(word([plain("a")], flags=0x100))
+    with pytest.raises(UnsupportedMedia, match="Word before 97"):
+        job(word([plain("a")], version=0x65))
+
+
+@pytest.mark.parametrize("cut", [600, 1500, 3000, 5000])
+def test_a_document_that_is_cut_off_is_called_damaged(cut: int) -> None:
+    with pytest.raises(UnsupportedMedia):
+        job(word([plain("words " * 50)])[:cut])

@@ -1,0 +1,111 @@
+"""Word's documents of the old format, made by hand: one stream of characters, pages of properties, and a table of where they lie."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from support.made_outlook import compound
+
+_TEXT_AT = 0x800
+_PAGE = 512
+ROW = struct.pack("<HB", 0x2416, 1) + struct.pack("<HB", 0x2417, 1)  # the mark at the end of a row of a table
+CELL = struct.pack("<HB", 0x2416, 1)
+BOLD, DELETED = struct.pack("<HB", 0x0835, 1), struct.pack("<HB", 0x0800, 1)
+
+Runs = Sequence[tuple[str, bytes]]  # characters and what is said of them
+Paragraph = tuple[Runs, int, bytes]  # its runs with its mark, its style, what is said of it
+
+
+def plain(words: str, style: int = 0, said: bytes = b"", mark: str = "\r") -> Paragraph:
+    return [(words + mark, b"")], style, said
+
+
+def listed(words: str, level: int = 0, number: int = 1) -> Paragraph:
+    return plain(words, said=struct.pack("<HBHH", 0x260A, level, 0x460B, number))
+
+
+def vertical(cell: int, state: int) -> bytes:
+    """Of a row: a cell that goes on from the one above (1) or begins such a column (3)."""
+    return struct.pack("<HBBB", 0xD62B, 2, cell, state)
+
+
+def cells(count: int) -> bytes:
+    """The definition of a row of so many cells."""
+    body = bytes([count]) + bytes(2 * (count + 1)) + bytes(20 * count)
+    return struct.pack("<HH", 0xD608, len(body) + 1) + body
+
+
+def _runs_page(ends: Sequence[int], said: Sequence[bytes], step: int) -> bytes:
+    """A page of properties: where each run begins, which entry is whose, and the entries from the end."""
+    page = bytearray(_PAGE)
+    page[-1] = len(said)
+    struct.pack_into(f"<{len(ends)}I", page, 0, *ends)
+    at = _PAGE - 2
+    for i, entry in enumerate(said):
+        if entry:
+            at -= len(entry) + len(entry) % 2
+            page[at : at + len(entry)] = entry
+            page[4 * len(ends) + step * i] = at // 2
+    return bytes(page)
+
+
+def _of_paragraph(style: int, said: bytes) -> bytes:
+    body = struct.pack("<H", style) + said
+    return b"\0" + bytes([(len(body) + 1) // 2]) + body.ljust(len(body) + len(body) % 2, b"\0")
+
+
+def level(form: int, text: str, start: int = 1) -> bytes:
+    head = struct.pack("<iB", start, form).ljust(28, b"\0")
+    return head + struct.pack("<H", len(text)) + text.encode("utf-16-le")
+
+
+def lists(levels: Sequence[bytes], style: int = 0xFFF) -> dict[int, bytes]:
+    """One list of nine levels, whose first level a style may mean."""
+    head = struct.pack("<ii", 77, 0) + struct.pack("<9h", style, *[0xFFF] * 8) + b"\0\0"
+    nine = [*levels, *[level(0, "\0.")] * (9 - len(levels))]
+    return {73: struct.pack("<H", 1) + head + b"".join(nine), 74: struct.pack("<Ii12x", 1, 77)}
+
+
+def word(
+    text: Sequence[Paragraph],
+    *,
+    counts: Sequence[int] = (),
+    tables: dict[int, bytes] | None = None,
+    version: int = 0xC1,
+    flags: int = 0,
+) -> bytes:
+    """`text`: the paragraphs of all texts. `counts`: characters of the texts behind the main one. `tables`: more of the
+    structures, by their place in the list of them.
+    """
+    runs = [run for paragraph in text for run in paragraph[0]]
+    whole = "".join(words for words, _ in runs)
+    ends, at = [_TEXT_AT], _TEXT_AT
+    for words, _ in runs:
+        at += 2 * len(words)
+        ends.append(at)
+    paragraph_ends, at = [_TEXT_AT], _TEXT_AT
+    for inside, _, _ in text:
+        at += 2 * sum(len(words) for words, _ in inside)
+        paragraph_ends.append(at)
+    packed = whole.encode("utf-16-le")
+    start = -(-(_TEXT_AT + len(packed)) // _PAGE) * _PAGE
+    pages = _runs_page(ends, [bytes([len(said)]) + said if said else b"" for _, said in runs], 1)
+    pages += _runs_page(paragraph_ends, [_of_paragraph(style, said) for _, style, said in text], 13)
+    pieces = struct.pack("<2iHIH", 0, len(whole), 0, _TEXT_AT, 0)
+    parts = {
+        12: struct.pack("<III", _TEXT_AT, ends[-1], start // _PAGE),
+        13: struct.pack("<III", _TEXT_AT, ends[-1], start // _PAGE + 1),
+        33: b"\2" + struct.pack("<I", len(pieces)) + pieces,
+        **(tables or {}),
+    }
+    head, table = bytearray(_TEXT_AT), b""
+    struct.pack_into("<HH6xH", head, 0, 0xA5EC, version, flags)
+    behind = [*counts, *[0] * (6 - len(counts))]
+    struct.pack_into("<7i", head, 0x4C, len(whole) - sum(behind), *behind)
+    for place, part in parts.items():
+        size = len(part) if place != 73 else 30
+        struct.pack_into("<II", head, 0x9A + 8 * place, len(table), size)
+        table += part
+    stream = (bytes(head) + packed).ljust(start, b"\0") + pages
+    return compound({"WordDocument": stream, "0Table": table})
