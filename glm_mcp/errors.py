@@ -23,6 +23,7 @@ GLMError               kind, message, hint, code, status, request_id, again, par
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -189,3 +190,21 @@ class MissingExtra(GLMError):
 
 class InternalError(GLMError):
     kind = "internal"
+
+
+def exhausted(error: BaseException | None) -> ConfigError | None:
+    """What the machine or its limits have no more of, where that is behind an error; None where it is not."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.EMFILE, errno.ENFILE):
+            return ConfigError(
+                "this server may open no more files and connections",
+                "Call again with less at once, or raise the limit (ulimit -n) where the host is started.",
+            )
+        if isinstance(error, MemoryError) or number == errno.ENOMEM or str(error) == "can't start new thread":
+            return ConfigError(
+                "the machine has no memory left for this",
+                "Call again with less at once, or end other programs.",
+            )
+        error = error.__cause__ or error.__context__
+    return None

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, check_kind, opened_path, same_file
-from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, exhausted
 from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, closed, fold, is_guarded, is_secret
 
 HEAD = 16_384  # bytes shown to `suited`
@@ -150,7 +150,8 @@ class Sandbox:
                 "Change the file's permissions, or copy it.",
             ) from error
         except OSError as error:
-            raise NotFound(f"{path} cannot be opened ({error.strerror})", "Check the path.") from error
+            why = NotFound(f"{path} cannot be opened ({error.strerror})", "Check the path.")
+            raise exhausted(error) or why from error
         file = os.fdopen(descriptor, "rb")
         try:
             size = self._check_opened(file, before, place, path, suited)

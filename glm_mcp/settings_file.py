@@ -122,7 +122,7 @@ def _read(path: Path, *, to_change: bool = True) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    real = path.resolve()  # a file behind a link stays behind it
+    real = Path(os.path.realpath(path))  # a file behind a link stays behind it; a circle of links goes
     try:
         real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark = _MARK if real.is_file() and read_file(real, LARGEST)[:3] == _MARK else b""

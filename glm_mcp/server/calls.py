@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from glm_mcp.errors import GLMError, InternalError, TimedOut
+from glm_mcp.errors import GLMError, InternalError, TimedOut, exhausted
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.threads import give_back_soon, in_thread_if
 from glm_mcp.media.kept.uploads import curl_line
@@ -74,10 +74,11 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                             taught = lesson(error, taught)
             except GLMError as error:
                 content = await in_thread_if(bool(error.partial), failure, error, deps)
-            except Exception:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
+            except Exception as error:  # the one outer boundary: a defect becomes a readable result, and its traceback goes to the log
                 log.exception("%s failed", tool.name)
                 defect = f"{tool.name} failed by a defect of this server"
-                content = failure(InternalError(defect, "Please report it, with the log."), deps)
+                why = exhausted(error) or InternalError(defect, "Please report it, with the log.")
+                content = failure(why, deps)
     now.content = content = content or late()
     if app.settings.log_content:
         log.info("%s was asked %s and answered %s", tool.name, arguments, content.text)

@@ -223,7 +223,7 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
                     paths.append(shown + "/")
                 elif entry.name.lower().endswith(suffixes):
                     paths.append(shown)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead to one another
         return []
     # Files first: a folder is only on the way to one.
     return sorted(paths, key=lambda p: (p.endswith("/"), p.lower()))

@@ -60,6 +60,15 @@ def test_an_odd_file_of_tokens_is_named_and_not_read(args: tuple[str, ...], odd:
     assert "Traceback" not in done.stderr
 
 
+def test_a_key_is_stored_where_a_link_led_to_itself(tmp_path: Path) -> None:
+    file = own_folder(tmp_path) / "env"
+    file.symlink_to("env")
+    key = "0123456789abcdef.ABCDEFGHIJKLMNOP"
+    done = ran([*COMMAND, "key", "--no-try"], environment(tmp_path / "home"), tmp_path, input=key + "\n")
+    assert done.returncode == 0, done.stderr
+    assert key in file.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("args", [("token", "list"), ("key", "--show"), ("--help",)])
 def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Odd, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from glm_mcp.errors import Again, ConfigError, NetworkError
+from glm_mcp.errors import Again, ConfigError, NetworkError, exhausted
 from glm_mcp.glm.network.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def of_proxy(error: httpx.ProxyError, host: str, proxy: Proxy | None) -> Network
 def _unreached(host: str, error: Exception) -> NetworkError:
     import httpx
 
+    if missing := exhausted(error):
+        return NetworkError(f"{host} was not reached: {missing.message}", missing.hint, again=Again.RETRY)
     text = f"{error} {error.__cause__ or ''}".lower()
     if "wrong_version" in text or "wrong version" in text:
         return NetworkError(

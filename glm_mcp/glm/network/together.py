@@ -14,13 +14,15 @@ import anyio.lowlevel
 import httpcore
 
 LARGE = 65_536  # bytes from which on a piece goes out by itself, rather than be copied
-_TURN = re.compile(rb"(?:[^\n]*\n){256}")  # as many as bytes by chance have in 64 KB
+_TURN = re.compile(
+    rb"(?:[^\n]*\n){64}"
+)  # milliseconds of work where each is a chunk; 64 KB have 256 by chance
 
 
 class Together(httpcore.AnyIOBackend):
     """The network as httpcore has it, but for what is written, which goes out when an answer is read, and for crumbs of an
-    answer: whoever takes it apart lets nobody else run until all that was read at once is told, and a chunk of one byte,
-    or an answer before the answer, takes 0.1 ms.
+    answer: whoever takes it apart lets nobody else run until all that was read at once is told, and 64 KB of chunks of one
+    byte, or of answers before the answer, take most of a second.
     """
 
     async def connect_tcp(

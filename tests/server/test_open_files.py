@@ -1,0 +1,66 @@
+"""A server that may open no more files: it says so, and works again when it may."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from support.processes import Stdio, environment, said
+
+from glm_mcp.errors import NetworkError
+from glm_mcp.glm.network.failures import mapped
+from glm_mcp.samples import FOLDER
+from glm_mcp.simulator import Simulator
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
+
+CALLS = {
+    "a text": ("read_document", {"documents": "notes.md"}),
+    "a PDF": ("read_document", {"documents": "report.pdf"}),
+    "a picture": ("describe_image", {"images": "photo.jpg"}),
+}
+
+
+def open_no_more(server: Stdio) -> tuple[int, int]:
+    """What was allowed before."""
+    import resource
+
+    pid = server.popen.pid
+    taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    free = next(number for number in range(len(taken) + 1) if number not in taken)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
+    return before
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_server_that_may_open_no_more_files_says_so(call: str, sim: Simulator, tmp_path: Path) -> None:
+    import resource
+
+    for name in ("photo.jpg", "report.pdf"):
+        shutil.copy(FOLDER / name, tmp_path)
+    (tmp_path / "notes.md").write_text("words of a note", encoding="utf-8")
+    with Stdio(environment(tmp_path / "home", sim, GLM_DEADLINE_S="20"), tmp_path) as server:
+        server.initialize()
+        for tool, arguments in CALLS.values():  # what is loaded once is loaded then
+            assert not server.call(tool, arguments).get("isError")
+        before = open_no_more(server)
+        refused = server.call(*CALLS[call])
+        assert refused["isError"]
+        assert "may open no more files" in said(refused), said(refused)
+        assert "ulimit -n" in said(refused)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, before)
+        assert not server.call(*CALLS[call]).get("isError")
+
+
+def test_so_does_a_connection_to_the_service() -> None:
+    with (
+        pytest.raises(NetworkError, match="may open no more files") as raised,
+        mapped("http://127.0.0.1"),
+    ):
+        raise httpx.ConnectError("All connection attempts failed") from OSError(errno.EMFILE, "too many")
+    assert "ulimit -n" in raised.value.hint
