@@ -159,7 +159,7 @@ _DOCUMENT_KINDS = (
     Kind("rtf", "document", "application/rtf", "an RTF document", (".rtf",), ((0, b"{\\rtf"),), _DOCUMENTS + "rtf:rtf_job", limit_mb=50, child=True),
     Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), reader=_DOCUMENTS + "doc:doc_job", extra="office", limit_mb=100, child=True),
     Kind("write", "document", "application/msword", "a document of Word before 6.0", magic=((0, b"\xdb\xa5-\0"), (0, b"\x31\xbe\0\0")), fix="Save it as DOCX or PDF."),
-    Kind("ppt", "document", "application/vnd.ms-powerpoint", "a PowerPoint presentation of the old format", (".ppt", ".pps", ".pot"), fix="Save it as PPTX or PDF."),
+    Kind("ppt", "document", "application/vnd.ms-powerpoint", "a PowerPoint presentation of the old format", (".ppt", ".pps", ".pot"), reader=_DOCUMENTS + "slides.ppt:ppt_job", extra="office", limit_mb=100, child=True),
     Kind("encrypted", "document", "application/x-encrypted-ooxml", "an encrypted Office file", fix="Save it without a password, or as a PDF with one. Where Excel opens a workbook without asking, take its protection off first (Review > Protect Workbook)."),
     Kind("msg", "document", "application/vnd.ms-outlook", "an Outlook message", (".msg",), reader=_DOCUMENTS + "containers.outlook:msg_job", extra="office", limit_mb=100, child=True),
     Kind("tnef", "document", "application/vnd.ms-tnef", "an Outlook message packed into winmail.dat", (".tnef",), ((0, b"\x78\x9f\x3e\x22"),), _DOCUMENTS + "containers.tnef:tnef_job", "office", 100, child=True),

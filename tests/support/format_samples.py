@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PIL import Image
 from support.made_documents import odt, zipped
 from support.made_outlook import compound, message, packed, text
+from support.made_slides import shape, show, slide, words
 from support.made_word import plain, word
 from support.ole import ole
 from support.pictures import corners, save
@@ -77,6 +78,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     },
     "odg": ("a.odg", lambda: odt("<draw:page><draw:frame><draw:text-box><text:p>In a drawing</text:p></draw:text-box></draw:frame></draw:page>", kind="graphics")),
     "doc": ("a.doc", lambda: word([plain("Words of old")])),
+    "ppt": ("a.ppt", lambda: show([(slide(shape(words("Words of old", 4))), b"")])),
     "tnef": ("a.tnef", lambda: packed((0x18004, b"A subject"))),
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
@@ -119,7 +121,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
     "write": ("a.doc", lambda: at(0, b"\x31\xbe\0\0")),
-    "ppt": ("a.ppt", lambda: ole(["PowerPoint Document"])),
     "biff": ("a.xls", lambda: at(0, b"\x09\4\6\0")),
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),

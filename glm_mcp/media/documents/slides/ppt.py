@@ -1,0 +1,231 @@
+"""PowerPoint's presentations before PPTX (`.ppt`, 97 to 2003, [MS-PPT]): the texts of each slide, its tables and its notes."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
+
+from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.pages import choose, one_text, result
+
+_SAVE = "Save it as PPTX or PDF."
+_DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
+# Types of records.
+_EDIT, _PLACES = 0x0FF5, 0x1772
+_LISTED, _SLIDE_OF_LIST, _SHOW = 0x0FF0, 0x03F3, 0x03F9
+_ATOM, _DRAWING = 0x03EF, 0x040C
+_HEADER, _WIDE, _NARROW, _OUTLINE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
+_GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
+_TABLE = 0x039F
+_TITLES = (0, 6)  # kinds of text
+_PRINTED, _LINE = 0x0FD9, 0x0FBA
+_LOCKED = 0xF3D1C4DF
+_BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
+_DEPTH = 20
+
+
+class Record(NamedTuple):
+    kind: int
+    instance: int
+    is_container: bool
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Listed:
+    """A slide in the list of them: where it lies, its number, and the texts of its placeholders."""
+
+    place: int
+    number: int
+    texts: list[tuple[int, str]] = field(default_factory=list)
+
+
+def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
+    name, spec = params["name"], params.get("pages")
+    try:
+        import olefile
+    except ImportError:
+        raise MissingExtra("office", "reading a PPT") from None
+    file.seek(0)
+    try:
+        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
+            newer = [_BESIDE] if container.exists([_BESIDE]) else []
+            if not container.exists([*newer, "PowerPoint Document"]):
+                raise UnsupportedMedia(f"{name} is of a PowerPoint before 97, which is not read here", _SAVE)
+            data = bytes(container.openstream([*newer, "PowerPoint Document"]).read())
+            current = bytes(container.openstream([*newer, "Current User"]).read())
+            said = of_compound_file(container)
+        token, edit = struct.unpack_from("<II", current, 12)
+        if token == _LOCKED:
+            raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
+        show = _Show(data, edit)
+        chosen = choose(spec, len(show.slides), name, unit="slide") if show.slides else []
+        rows = [(n, *show.page(n), "") for n in chosen]
+    except _DAMAGED:
+        raise UnsupportedMedia(f"{name} is damaged: its slides cannot be read", _SAVE) from None
+    if not rows:
+        return with_about(one_text("ppt", "(the presentation has no slides)", spec, name), said), []
+    notes = ["pictures, charts and remarks of this old form are not read"]
+    return with_about(result("ppt", rows, len(show.slides), notes), said), []
+
+
+class _Show:
+    """Raises struct.error, KeyError or ValueError for a damaged file."""
+
+    def __init__(self, data: bytes, edit: int) -> None:
+        self._data = data
+        places, document = self._directory(edit)
+        self._places = places
+        self._told: set[str] = set()  # of what slides share
+        lists: dict[int, list[_Listed]] = {}
+        for record in self._inside(self._at(places[document])):
+            if record.kind == _LISTED:
+                lists[record.instance] = list(self._listed(record))
+        self.slides = lists.get(0, [])
+        self._notes = {notes.number: notes for notes in lists.get(2, [])}
+
+    def _directory(self, edit: int) -> tuple[dict[int, int], int]:
+        """Where each part lies after the last time that it was saved, and the number of the document itself."""
+        places: dict[int, int] = {}
+        document, seen = 0, set[int]()
+        while edit not in seen:
+            seen.add(edit)
+            record = self._at(edit)
+            if record.kind != _EDIT:
+                raise ValueError("no edit")
+            before, directory, number = struct.unpack_from("<III", self._data, record.start + 8)
+            document = document or number
+            table = self._at(directory)
+            at = table.start
+            while at + 4 <= table.end:
+                head = struct.unpack_from("<I", self._data, at)[0]
+                count = min(head >> 20, (table.end - at) // 4 - 1)
+                for i, place in enumerate(struct.unpack_from(f"<{count}I", self._data, at + 4)):
+                    places.setdefault((head & 0xFFFFF) + i, place)
+                at += 4 + 4 * count
+            if not before:
+                break
+            edit = before
+        return places, document
+
+    def _at(self, at: int) -> Record:
+        head, kind, size = struct.unpack_from("<HHI", self._data, at)
+        return Record(kind, head >> 4, head & 15 == 15, at + 8, min(at + 8 + size, len(self._data)))
+
+    def _inside(self, record: Record) -> Iterator[Record]:
+        at = record.start
+        while at + 8 <= record.end:
+            inner = self._at(at)
+            yield inner
+            at = inner.end
+
+    def _find(self, record: Record, kind: int) -> Record | None:
+        return next((r for r in self._inside(record) if r.kind == kind), None)
+
+    def _listed(self, record: Record) -> Iterator[_Listed]:
+        slide, kind = None, 0
+        for inner in self._inside(record):
+            if inner.kind == _SLIDE_OF_LIST:
+                if slide is not None:
+                    yield slide
+                at, number = struct.unpack_from("<I8xI", self._data, inner.start)
+                slide = _Listed(self._places.get(at, -1), number)
+            elif inner.kind == _HEADER:
+                kind = struct.unpack_from("<I", self._data, inner.start)[0]
+                if slide is not None:
+                    slide.texts.append((kind, ""))
+            elif slide is not None and slide.texts and inner.kind in (_WIDE, _NARROW):
+                slide.texts[-1] = kind, self._words(inner)
+        if slide is not None:
+            yield slide
+
+    def _words(self, record: Record) -> str:
+        raw = self._data[record.start : record.end]
+        text = raw.decode("utf-16-le", "replace") if record.kind == _WIDE else raw.decode("latin-1")
+        return "\n".join(
+            line.strip() for line in text.replace("\x0b", "\n").replace("\r", "\n").split("\n")
+        ).strip()
+
+    # ── One slide ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def page(self, number: int) -> tuple[str, str]:
+        """Its label and its text."""
+        listed = self.slides[number - 1]
+        if listed.place < 0:
+            return f"slide {number}", ""
+        slide = self._at(listed.place)
+        blocks = list(self._blocks(slide, listed))
+        atom, show = self._find(slide, _ATOM), self._find(slide, _SHOW)
+        notes = self._notes.get(struct.unpack_from("<I", self._data, atom.start + 16)[0]) if atom else None
+        if notes is not None and notes.place >= 0:
+            words = [text for _, text in self._blocks(self._at(notes.place), notes) if text.strip("*")]
+            blocks += [(-1, f"Notes: {text}") for text in words]
+        blocks += [(-1, f"[page footer: {line}]") for line in self._footers(slide) if line not in self._told]
+        self._told.update(self._footers(slide))
+        titles = [f"# {' '.join(text.split())}" for kind, text in blocks if kind in _TITLES]
+        others = [text for kind, text in blocks if kind not in _TITLES]
+        hidden = show is not None and self._data[show.start + 10] & 4
+        return f"slide {number}{' (hidden)' * bool(hidden)}", "\n\n".join([*titles, *others])
+
+    def _footers(self, slide: Record) -> list[str]:
+        printed = self._find(slide, _PRINTED)
+        lines = [r for r in self._inside(printed) if r.kind == _LINE and r.instance] if printed else []
+        return [self._data[r.start : r.end].decode("utf-16-le", "replace") for r in lines]
+
+    def _blocks(self, slide: Record, listed: _Listed) -> Iterator[tuple[int, str]]:
+        drawing = self._find(slide, _DRAWING)
+        told = [(kind, text) for kind, text in self._drawn(drawing, listed, 0) if text] if drawing else []
+        yield from told
+        # Of placeholders that no shape of the slide names.
+        yield from (
+            (k, text) for k, text in listed.texts if text and all(text not in other for _, other in told)
+        )
+
+    def _drawn(self, record: Record, listed: _Listed, depth: int) -> Iterator[tuple[int, str]]:
+        if depth > _DEPTH:
+            return
+        for inner in self._inside(record):
+            if inner.kind == _GROUP and (grid := self._grid(inner, listed)):
+                yield -1, grid
+            elif inner.kind == _BOX:
+                yield self._box(inner, listed)
+            elif inner.is_container:
+                yield from self._drawn(inner, listed, depth + 1)
+
+    def _box(self, record: Record, listed: _Listed) -> tuple[int, str]:
+        kind, text = -1, ""
+        for inner in self._inside(record):
+            if inner.kind == _HEADER:
+                kind = struct.unpack_from("<I", self._data, inner.start)[0]
+            elif inner.kind in (_WIDE, _NARROW):
+                text = self._words(inner)
+            elif inner.kind == _OUTLINE:
+                at = struct.unpack_from("<I", self._data, inner.start)[0]
+                kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)
+        return kind, text
+
+    def _grid(self, group: Record, listed: _Listed) -> str:
+        """A group of shapes that is a table, by where its cells lie; "" for any other."""
+        shapes = [r for r in self._inside(group) if r.kind == _SHAPE]
+        looks = self._find(shapes[0], _MORE_LOOKS) if shapes else None
+        if looks is None or _TABLE not in self._properties(looks):
+            return ""
+        cells: dict[tuple[int, int], str] = {}
+        for shape in shapes:
+            box, place = self._find(shape, _BOX), self._find(shape, _CHILD_PLACE)
+            if box and place:
+                left, top = struct.unpack_from("<ii", self._data, place.start)
+                cells[top, left] = self._box(box, listed)[1]
+        tops, lefts = (sorted({at[i] for at in cells}) for i in (0, 1))
+        return table([[cells.get((top, left), "") for left in lefts] for top in tops])
+
+    def _properties(self, record: Record) -> set[int]:
+        count = min(record.instance, (record.end - record.start) // 6)
+        return {struct.unpack_from("<H", self._data, record.start + 6 * i)[0] & 0x3FFF for i in range(count)}

@@ -1,0 +1,79 @@
+"""Presentations of the old format, made by hand: records within records."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from support.made_outlook import compound
+
+
+def record(kind: int, *inside: bytes, instance: int = 0, plain: bool = False) -> bytes:
+    body = b"".join(inside)
+    return struct.pack("<HHI", instance << 4 | (0 if plain else 15), kind, len(body)) + body
+
+
+def words(text: str, kind: int) -> bytes:
+    """What kind of text it is (0 a title, 1 a body, 4 any other), and the text."""
+    return record(0x0F9F, struct.pack("<I", kind), plain=True) + record(
+        0x0FA0, text.encode("utf-16-le"), plain=True
+    )
+
+
+def shape(*inside: bytes) -> bytes:
+    return record(0xF004, record(0xF00D, *inside))
+
+
+def placeholder(at: int) -> bytes:
+    """A shape that shows a text of the list of slides."""
+    return shape(record(0x0F9E, struct.pack("<I", at), plain=True))
+
+
+def grid(rows: Sequence[Sequence[str]]) -> bytes:
+    looks = record(0xF122, struct.pack("<HI", 0x039F, 1), instance=1, plain=True)
+    cells = [
+        record(
+            0xF004,
+            record(0xF00F, struct.pack("<4i", x, y, x + 1, y + 1), plain=True),
+            record(0xF00D, words(text, 4)),
+        )
+        for y, row in enumerate(rows)
+        for x, text in enumerate(row)
+    ]
+    return record(0xF003, record(0xF004, looks), *cells)
+
+
+def slide(*shapes: bytes, notes: int = 0, hidden: bool = False, footer: str = "") -> bytes:
+    atom = record(0x03EF, struct.pack("<I8xIIHH", 0, 0, notes, 0, 0), plain=True)
+    show = record(0x03F9, bytes(10) + bytes([4 * hidden]) + bytes(5), plain=True)
+    printed = (
+        record(0x0FD9, record(0x0FBA, footer.encode("utf-16-le"), instance=2, plain=True)) if footer else b""
+    )
+    return record(0x03EE, atom, show, record(0x040C, record(0xF002, record(0xF003, *shapes))), printed)
+
+
+def show(
+    slides: Sequence[tuple[bytes, bytes]], notes: Sequence[bytes] = (), *, locked: bool = False
+) -> bytes:
+    """Slides with the texts of their placeholders, and pages of notes whose numbers count from 500."""
+
+    def listed(first: int, number: int, texts: Sequence[bytes]) -> list[bytes]:
+        return [
+            record(0x03F3, struct.pack("<I8xII", first + i, number + i, 0), plain=True) + text
+            for i, text in enumerate(texts)
+        ]
+
+    of_slides = listed(2, 256, [text for _, text in slides])
+    of_notes = listed(2 + len(slides), 500, [b""] * len(notes))
+    document = record(0x03E8, record(0x0FF0, *of_slides), record(0x0FF0, *of_notes, instance=2))
+    parts, data, places = [document, *(part for part, _ in slides), *notes], b"", []
+    for part in parts:
+        places.append(len(data))
+        data += part
+    directory = len(data)
+    data += record(0x1772, struct.pack(f"<I{len(parts)}I", len(parts) << 20 | 1, *places), plain=True)
+    edit = len(data)
+    data += record(0x0FF5, struct.pack("<8x5I", 0, directory, 1, 0, 0), plain=True)
+    token = 0xF3D1C4DF if locked else 0xE391C05F
+    current = struct.pack("<HHIIII", 0, 0x0FF6, 20, 20, token, edit)
+    return compound({"PowerPoint Document": data, "Current User": current})
