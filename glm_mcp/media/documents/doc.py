@@ -40,7 +40,9 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             stream = bytes(container.openstream("WordDocument").read())
             version, flags = struct.unpack_from("<2xH6xH", stream)
             if flags & 0x100:
-                raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
+                raise InvalidRequest(
+                    f"{name} is encrypted", "Save it without a password, or as a PDF with one."
+                )
             if version < _SINCE:
                 raise UnsupportedMedia(f"{name} is of a Word before 97, which is not read here", _SAVE)
             table = bytes(container.openstream("1Table" if flags & 0x200 else "0Table").read())

@@ -64,7 +64,7 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             said = of_compound_file(container)
         token, edit = struct.unpack_from("<II", current, 12)
         if token == _LOCKED:
-            raise InvalidRequest(f"{name} is encrypted", "Save it without a password.")
+            raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
         show = _Show(data, edit)
         chosen = choose(spec, len(show.slides), name, unit="slide") if show.slides else []
         rows = [(n, *show.page(n), "") for n in chosen]
