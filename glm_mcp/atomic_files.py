@@ -96,7 +96,8 @@ def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "it is no file")
         if info.st_size > most:
-            raise OSError(errno.EFBIG, f"it has more than {most >> 10:,} KB")
+            size = f"{most >> 20} MB" if most >> 20 else f"{most >> 10} KB"
+            raise OSError(errno.EFBIG, f"it has more than {size}")
         return file.read(most)
 
 

@@ -29,7 +29,9 @@ from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawne
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
 _LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
-_NEAR = 0.4  # of the memory that is allowed: what grows by doubling ends there, without a word in native code
+_MUCH = (
+    0.15  # of the memory that is allowed; native code that is refused more of it often aborts without a word
+)
 _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
@@ -132,7 +134,7 @@ async def _run(
     starved = (
         _starved(stderr)
         or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
-        or (code < 0 and peak_kb > memory_mb * 1024 * _NEAR)
+        or (code == -signal.SIGABRT and peak_kb > memory_mb * 1024 * _MUCH)
     )
     raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
 
