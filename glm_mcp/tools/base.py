@@ -184,7 +184,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     if result.max_chars is not None:
         room, size = result.max_chars, len
     shown = result.text
-    if size(shown) > room:
+    if len(shown) > room or size(shown) > room:
         try:
             ident, lost = result.kept or deps.outputs.keep(shown, ".md"), None
         except ConfigError as error:  # a full disk must not cost what fits
@@ -265,9 +265,9 @@ def _length(value: Any) -> int:
 
 def _cut(text: str, room: int, size: Callable[[str], int]) -> int:
     """The largest end so that text[:end] has at most `room` characters serialised; at a line's or word's end when near."""
-    if size(text) <= room:
+    if len(text) <= room and size(text) <= room:
         return len(text)
-    low, high = 0, len(text)
+    low, high = 0, min(len(text), room)  # a character takes one at least
     while low < high:
         middle = (low + high + 1) // 2
         if size(text[:middle]) <= room:
