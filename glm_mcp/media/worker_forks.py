@@ -5,9 +5,10 @@ so that a fork of it is whole. After the first good job of a family it loads wha
 itself; a library that hangs or crashes while it is loaded does so in a worker, under limits.
 
 Its standard input is a socket. A message on it brings four descriptors: the job's channel, its file, where its result
-goes and where its errors go. On the channel wait the job's words; back come the worker's pid, and at its end its exit code and
-the most memory that it held, as `SAID`. Closing the channel kills the worker and all it started, so a server that dies takes its workers with it. A server
-that has the whole result says so and waits no longer: the worker has a moment to end, and no job is taken until it has.
+goes and where its errors go. On the channel wait the job's words; back come the worker's pid, and at its end its exit
+code and the most memory that it held, as `SAID`. Closing the channel kills the worker and all it started, so a server
+that dies takes its workers with it. A server that has the whole result says so and waits no longer: the worker has a
+moment to end, and no job is taken until it has.
 
 While nothing is to be done a worker is forked that waits for the next job, so that this job waits for no fork. There is
 at most one, and none beside workers with a job: never more of them than the server lets run. Both read a sample of ours

@@ -28,9 +28,8 @@ class Deadlines:
         self._answer = answer
         self._calls: dict[Ident, _Watched] = {}
         self._changed = threading.Condition()
-        self._wakes_at = (
-            0.0  # the thread by itself: 0 while it looks, and it sleeps on when the call has ended
-        )
+        # The thread by itself: 0 before its first look; it sleeps on when the call has ended.
+        self._wakes_at = 0.0
         threading.Thread(target=self._watch, name="deadlines", daemon=True).start()
 
     @contextmanager

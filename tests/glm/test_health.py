@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.calls import V6, T
+from support.clock import Clock
 
 from glm_mcp.glm.learnt.health import (
     GONE_S,
@@ -21,14 +22,6 @@ from glm_mcp.glm.learnt.health import (
 from glm_mcp.registry import card
 
 CARD = card(T)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clock import Clock
 from support.limits import (
     Caller,
-    Clock,
     InMemory,
     Kept,
     grown,

@@ -9,20 +9,13 @@ from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
+from support.clock import Clock
 
 from glm_mcp.glm.learnt.level import RUN
 from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.shared.share import Account, Shared
 
 REST = (10.0, 300.0)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Kept(Protocol):

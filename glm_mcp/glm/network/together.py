@@ -14,9 +14,8 @@ import anyio.lowlevel
 import httpcore
 
 LARGE = 65_536  # bytes from which on a piece goes out by itself, rather than be copied
-_TURN = re.compile(
-    rb"(?:[^\n]*\n){64}"
-)  # milliseconds of work where each is a chunk; 64 KB have 256 by chance
+# Lines that are milliseconds of work where each is a chunk; 64 KB have 256 by chance.
+_TURN = re.compile(rb"(?:[^\n]*\n){64}")
 
 
 class Together(httpcore.AnyIOBackend):

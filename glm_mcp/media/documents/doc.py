@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 import zipfile
@@ -10,12 +9,14 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties
 from glm_mcp.media.documents.word.numbering import form_of
+from glm_mcp.media.documents.zip_xml import archive_of
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _SAVE = "Save it as DOCX or PDF."
@@ -31,12 +32,7 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
     name = params["name"]
     try:
-        import olefile
-    except ImportError:
-        raise MissingExtra("office", "reading a DOC") from None
-    file.seek(0)
-    try:
-        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
+        with compound_file(file, name) as container:
             stream = bytes(container.openstream("WordDocument").read())
             version, flags = struct.unpack_from("<2xH6xH", stream)
             if flags & 0x100:
@@ -89,11 +85,9 @@ class _Parts:
             ),
             **dict(self._heads()),
         }
-        made = io.BytesIO()
-        with zipfile.ZipFile(made, "w") as archive:
-            for name, part in parts.items():
-                archive.writestr(f"word/{name}.xml", ET.tostring(part))
-        return zipfile.ZipFile(made)
+        return zipfile.ZipFile(
+            archive_of({f"word/{name}.xml": ET.tostring(part) for name, part in parts.items()})
+        )
 
     def _notes(
         self, marks: int, size: int, texts: int, begin: int, tag: str, refers: str

@@ -55,8 +55,8 @@ def _as_one(words: re.Match[str]) -> str:
     return f"=?{words[1]}?B?{base64.b64encode(data).decode()}?="
 
 
-_parsed = lru_cache(256)(default.header_fetch_parse)
-
+# The mails of a box have their senders and lists in common; what one mail looks at again is kept by its policy.
+_parse = lru_cache(256)(default.header_fetch_parse)
 
 # A type, a disposition or an encoding that parsing leaves as it is.
 _PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
@@ -88,7 +88,7 @@ class _Once(EmailPolicy):
         if not value.isascii():
             with contextlib.suppress(UnsupportedMedia):
                 value = decode(value.encode("utf-8", "surrogateescape"), name, declared=self.raw).text
-        header: str = _parsed(name, value)
+        header: str = _parse(name, value)
         return header
 
 

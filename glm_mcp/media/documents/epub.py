@@ -13,7 +13,7 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import attribute, local, member, open_zip, parse, zipped
+from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, member, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
@@ -21,7 +21,7 @@ _WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
 
 
 def sample() -> bytes:
-    return zipped(
+    return archive_of(
         {
             "META-INF/container.xml": '<container><rootfile full-path="a.opf"/></container>',
             "a.opf": """<package xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>A book</dc:title>
@@ -29,7 +29,7 @@ def sample() -> bytes:
             "a.xhtml": """<!DOCTYPE html><html><body><h1>One</h1><p>Two</p><ul><li>Three</li></ul>
 <table><tr><th>A</th></tr><tr><td>B</td></tr></table></body></html>""",
         }
-    )
+    ).getvalue()
 
 
 def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

@@ -5,12 +5,12 @@ Excel 97 are read by calamine, which knows values and dates but no other number 
 from __future__ import annotations
 
 import datetime as dt
-import io
 import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.ooxml.number_format import general
 from glm_mcp.media.documents.ooxml.package import Package
@@ -49,12 +49,7 @@ def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
 
 def _xls(file: BinaryIO, spec: str | None, name: str) -> dict[str, Any]:
     try:
-        import olefile
-    except ImportError:
-        raise MissingExtra("office", "reading an XLS") from None
-    file.seek(0)
-    try:
-        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
+        with compound_file(file, name) as container:
             streams = [name for name in ("Workbook", "Book") if container.exists(name)]
             stream = bytes(container.openstream(streams[0]).read()) if streams else b""
             said = of_compound_file(container)

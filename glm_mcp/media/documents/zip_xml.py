@@ -7,6 +7,7 @@ import lzma
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -99,13 +100,13 @@ def local(element: ET.Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def zipped(parts: dict[str, str]) -> bytes:
-    """An archive of these members."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+def archive_of(parts: Mapping[str, str | bytes]) -> io.BytesIO:
+    """An archive of these members, unpacked."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
         for path, data in parts.items():
             archive.writestr(path, data)
-    return out.getvalue()
+    return made
 
 
 def attribute(element: ET.Element, name: str) -> str:

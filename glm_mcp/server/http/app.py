@@ -178,9 +178,8 @@ def serve(
     from glm_mcp.server.http.connections import LIBRARIES, server
 
     if not log.isEnabledFor(logging.INFO):
-        for (
-            name
-        ) in LIBRARIES:  # they warn of all that a peer should not have sent: a flood must not fill the log
+        # They warn of all that a peer should not have sent: a flood must not fill the log.
+        for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     # What has been loaded stays: looking through it for garbage takes a tenth of the CPU of many small calls.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clock import Clock
 
 from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, QuotaError
@@ -26,17 +27,9 @@ DAY = 86_400.0
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_800_000_000.0)
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import io
 import struct
 from typing import Any, BinaryIO
 
-from glm_mcp.errors import MissingExtra, UnsupportedMedia
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.containers.outlook_items import fields_of
 from glm_mcp.media.documents.eml import Mail, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
@@ -40,13 +40,7 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     """Reads `params["pages"]` (parts) of a .msg. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
     name = params["name"]
     try:
-        import olefile
-    except ImportError:
-        raise MissingExtra("office", "reading an Outlook message") from None
-    file.seek(0)
-    data = file.read()
-    try:
-        with olefile.OleFileIO(io.BytesIO(data)) as container:
+        with compound_file(file, name) as container:
             text = Message(container, [], name).read(0).markdown()
     except _DAMAGED:
         raise UnsupportedMedia(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from glm_mcp.errors import InvalidRequest, MissingExtra, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.pages import choose, one_text, result
 
@@ -50,12 +50,7 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
     name, spec = params["name"], params.get("pages")
     try:
-        import olefile
-    except ImportError:
-        raise MissingExtra("office", "reading a PPT") from None
-    file.seek(0)
-    try:
-        with olefile.OleFileIO(io.BytesIO(file.read())) as container:
+        with compound_file(file, name) as container:
             newer = [_BESIDE] if container.exists([_BESIDE]) else []
             if not container.exists([*newer, "PowerPoint Document"]):
                 raise UnsupportedMedia(f"{name} is of a PowerPoint before 97, which is not read here", _SAVE)

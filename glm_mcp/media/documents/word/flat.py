@@ -6,24 +6,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import zipfile
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.about import Said, of_properties_2003
 from glm_mcp.media.documents.word.numbering import form_of
-from glm_mcp.media.documents.zip_xml import attribute, local, mended, xml
+from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, mended, xml
 
 _OLD = "{http://schemas.microsoft.com/office/word/2003/wordml}"
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _ANNOTATION = "{http://schemas.microsoft.com/aml/2001/core}annotation"
-_WRAPPERS = (
-    "sect",
-    "sub-section",
-    "pBdrGroup",
-    "content",
-)  # of what Word adds for readers, and around annotations
+# Of what Word adds for readers, and around annotations.
+_WRAPPERS = ("sect", "sub-section", "pBdrGroup", "content")
 _NAMES = {"vmerge": "vMerge", "hmerge": "hMerge", "listPr": "numPr", "ilfo": "numId"}
 _GONE = ("binData", "docOleData", "docSuppData", "shapeDefaults", "fonts")
 
@@ -33,16 +28,12 @@ def flat_package(data: bytes, name: str, encoding: str | None) -> tuple[zipfile.
     root = xml(mended(data, name, encoding), name)
     is_package = local(root) == "package"
     parts = dict(_of_package(root)) if is_package else _Of2003(root).parts
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for path, part in parts.items():
-            archive.writestr(path, part)
     said = (
         []
         if is_package
         else [s for e in root if local(e) == "DocumentProperties" for s in of_properties_2003(e)]
     )
-    return zipfile.ZipFile(made), said
+    return zipfile.ZipFile(archive_of(parts)), said
 
 
 def _of_package(root: ET.Element) -> Iterator[tuple[str, bytes]]:
