@@ -117,7 +117,7 @@ def _read(path: Path, *, to_change: bool = True) -> str:
         return text_of(path) if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        fix = "Nothing was changed." if to_change else "It is UTF-8 text of lines NAME=value."
+        fix = "Nothing was changed." if to_change else "Keep nothing but lines NAME=value in it, as UTF-8."
         raise ConfigError(f"the settings file {path} cannot be read ({why})", fix) from None
 
 
