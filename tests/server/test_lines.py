@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.types import jsonrpc_message_adapter
-from pydantic import ValidationError
+from mcp.types import JSONRPCError
 from support.processes import COMMAND, LIMIT_S, Stdio, environment
 
-from glm_mcp.server.stdio import refusal
+from glm_mcp.server.messages import read
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 CALL = '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'
@@ -23,12 +22,8 @@ CALL = '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": 
 
 def answered(line: str) -> dict[str, Any] | None:
     """The error that a line is answered with; None when it is read, or empty."""
-    try:
-        jsonrpc_message_adapter.validate_json(line, by_name=False)
-    except ValidationError as error:
-        found = refusal(error)
-        return None if found is None else dict(json.loads(found.model_dump_json()))
-    return None
+    found = read(line.encode("utf-8", "surrogatepass"))
+    return dict(json.loads(found.model_dump_json())) if isinstance(found, JSONRPCError) else None
 
 
 def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_works(tmp_path: Path) -> None:
@@ -77,6 +72,10 @@ def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path:
         ('{"jsonrpc": "1.0", "id": 7, "method": "ping"}', 7, INVALID_REQUEST),
         ('[{"jsonrpc": "2.0", "id": 8, "method": "ping"}]', None, INVALID_REQUEST),
         ('{"jsonrpc": "2.0", "id": true, "method": 1}', None, INVALID_REQUEST),
+        ('{"jsonrpc": "2.0", "id": true, "method": "ping"}', None, INVALID_REQUEST),
+        ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', None, INVALID_REQUEST),
+        ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', None, INVALID_REQUEST),
+        ('{"jsonrpc": "2.0", "id": [1], "method": "ping"}', None, INVALID_REQUEST),
         # An answer to a request of ours: its id is ours, and no request of the host's.
         ('{"jsonrpc": "2.0", "id": 9, "result": [1]}', None, INVALID_REQUEST),
     ],

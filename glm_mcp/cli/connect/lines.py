@@ -38,7 +38,7 @@ class Lines:
 
     async def incoming(self) -> AsyncIterator[Message]:
         """Each message until stdin ends. What is none is answered here."""
-        send, receive = anyio.create_memory_object_stream[str](_WAITING)
+        send, receive = anyio.create_memory_object_stream[bytes | bytearray](_WAITING)
         async with anyio.create_task_group() as group:
             group.start_soon(self._read, send)
             async with receive:
@@ -75,12 +75,12 @@ class Lines:
     async def write(self) -> None:
         """Writes what is sent until cancelled."""
         async for message in self._out[1]:
-            line = message if isinstance(message, str) else _written(message)
-            await anyio.to_thread.run_sync(_write, line.encode("utf-8", "replace"), abandon_on_cancel=True)
+            line = message if isinstance(message, bytes) else _written(message)
+            await anyio.to_thread.run_sync(_write, line, abandon_on_cancel=True)
 
 
-def _written(message: Message) -> str:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n"
+def _written(message: Message) -> bytes:
+    return (json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
 
 
 def error_of(ident: Any, code: int, said: str) -> Message:
@@ -126,12 +126,12 @@ def _write(line: bytes) -> None:
         os._exit(0)
 
 
-def _message(line: str) -> Message | str:
+def _message(line: bytes | bytearray) -> Message | str:
     """The message of a line; else why it is none, and nothing for an empty line."""
-    if not line.strip():
+    if not line or line.isspace():
         return ""
     try:
-        message = read_json(line)
+        message = read_json(line.decode("utf-8", "replace"))
     except ValueError:
         return "the line is no JSON"
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":

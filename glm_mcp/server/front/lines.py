@@ -17,7 +17,7 @@ _ID_LAST = re.compile(
 _INVALID_REQUEST = -32600
 
 
-class Refusal(str):
+class Refusal(bytes):
     """The answer, as a line, to a message that is not read."""
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Lines:
         self._size = 0
         self._shape = Shape(MESSAGE_VALUES)
 
-    def feed(self, chunk: bytes) -> list[str]:
+    def feed(self, chunk: bytes) -> list[bytes | bytearray]:
         """The lines that `chunk` ends."""
         *finished, rest = chunk.split(b"\n")
         lines = []
@@ -44,7 +44,7 @@ class Lines:
         self._add(rest)
         return lines
 
-    def end(self) -> list[str]:
+    def end(self) -> list[bytes | bytearray]:
         """The line that no newline ended, if there is one."""
         return [self._line()] if self._size else []
 
@@ -62,12 +62,12 @@ class Lines:
             return TOO_MANY
         return LONG_NAME if self._shape.long_name else ""
 
-    def _line(self) -> str:
+    def _line(self) -> bytes | bytearray:
         line, why = self._begun, self._unreadable()
         self._begin()
         if not why:
-            return line.decode("utf-8", "replace") + "\n"
+            return line
         found = _ID_FIRST.match(line) or _ID_LAST.search(line)
         ident = found[1].decode("utf-8", "replace") if found else "null"
         words = f'{{"code":{_INVALID_REQUEST},"message":"a message {why}"}}'
-        return Refusal(f'{{"jsonrpc":"2.0","id":{ident},"error":{words}}}\n')
+        return Refusal(f'{{"jsonrpc":"2.0","id":{ident},"error":{words}}}\n'.encode())

@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Line = bytes | bytearray
+
 _CHUNK = 1 << 16
 
 
@@ -36,10 +38,10 @@ class Stdin:
         self.parent: int | None = None
         self._answers = answers
         self._lock = threading.Lock()
-        self._waiting: list[str] = []
+        self._waiting: list[Line] = []
         self._ended = False
-        self._take: Callable[[str | None], None] | None = None
-        self._refuse: Callable[[str], None] = self._write
+        self._take: Callable[[Line | None], None] | None = None
+        self._refuse: Callable[[bytes], None] = self._write
         self.descriptor, self.output = os.dup(0), os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -47,8 +49,8 @@ class Stdin:
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def take(
-        self, take: Callable[[str | None], None], refuse: Callable[[str], None]
-    ) -> tuple[list[str], bool]:
+        self, take: Callable[[Line | None], None], refuse: Callable[[bytes], None]
+    ) -> tuple[list[Line], bool]:
         """From now on each line goes to `take`, in the thread that reads, and None at the end; the answer to one that is not
         read goes to `refuse`. Returns the lines that have come, and whether the end has.
         """
@@ -70,7 +72,7 @@ class Stdin:
             pass
         self._on_end()
 
-    def _on_line(self, line: str) -> None:
+    def _on_line(self, line: Line) -> None:
         with self._lock:
             take, refuse = self._take, self._refuse
             if take is None and not isinstance(line, Refusal):
@@ -81,23 +83,22 @@ class Stdin:
         elif take is not None:
             take(line)
 
-    def _answered(self, line: str) -> str:
+    def _answered(self, line: Line) -> Line:
         """The line as the real server is to get it, after its answer was given, if there is one."""
-        found = self._answers.answer(line) if self._answers else None
+        found = self._answers.answer(line.decode("utf-8", "replace")) if self._answers else None
         if found is None:
             return line
         answer, replay = found
         try:
-            self._write(answer + "\n")
+            self._write(answer.encode() + b"\n")
         except OSError:  # nobody reads: the real server's to find
             self._answers = None
             return line
-        return replay
+        return replay.encode()
 
-    def _write(self, line: str) -> None:
-        data = line.encode()
-        while data:
-            data = data[os.write(self.output, data) :]
+    def _write(self, line: bytes) -> None:
+        while line:
+            line = line[os.write(self.output, line) :]
 
     def _on_end(self) -> None:
         with self._lock:

@@ -1,0 +1,64 @@
+"""A line of stdin as a message, or as the answer to one that cannot be read, for which its sender would wait."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCNotification,
+    jsonrpc_message_adapter,
+)
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+
+def read(line: bytes | bytearray) -> SessionMessage | JSONRPCError | None:
+    """What a line says; None for an empty one.
+
+    Read first and looked at then: the SDK does both at once, in more than twice the time for 20 MB.
+    """
+    if not line or line.isspace():
+        return None
+    try:
+        whole = _values(line)
+    except ValueError as error:
+        return _unread(line, str(error))
+    try:
+        message = jsonrpc_message_adapter.validate_python(whole, by_name=False)
+    except ValidationError:
+        return _refused(INVALID_REQUEST, "not a JSON-RPC 2.0 message (batches are not taken)", whole)
+    if isinstance(message, JSONRPCNotification) and "id" in whole:
+        return _refused(INVALID_REQUEST, "an id that is neither a whole number nor a text", whole)
+    return SessionMessage(message)
+
+
+def _values(line: bytes | bytearray) -> Any:
+    try:
+        return from_json(line)
+    except ValueError:
+        return from_json(line.decode("utf-8", "replace"))  # a text with a few wrong bytes is one
+
+
+def _unread(line: bytes | bytearray, why: str) -> JSONRPCError:
+    said = f"not JSON: {why}"
+    if "hex escape" in said:
+        said += " (\\ud800 to \\udfff stand for a character in pairs alone)"
+    try:
+        # Python reads half a surrogate pair and deep nesting: enough to tell whose answer this is.
+        whole = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        whole = None
+    return _refused(PARSE_ERROR, said, whole)
+
+
+def _refused(code: int, said: str, message: Any) -> JSONRPCError:
+    # What has an id and no method is the client's answer to a request of ours.
+    ident = message.get("id") if isinstance(message, dict) and "method" in message else None
+    known = type(ident) is int or (isinstance(ident, str) and ident.isascii())
+    return JSONRPCError(jsonrpc="2.0", id=ident if known else None, error=ErrorData(code=code, message=said))
