@@ -397,6 +397,28 @@ def test_what_is_not_http_is_refused_in_json(narrow: str) -> None:
     assert json.loads(said.partition(b"\r\n\r\n")[2])["error"] == "invalid_request"
 
 
+@pytest.mark.parametrize(
+    ("body", "ident", "code", "why"),
+    [
+        ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', None, -32600, "an id that is neither"),
+        ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', None, -32600, "an id that is neither"),
+        ('[{"jsonrpc": "2.0", "id": 8, "method": "ping"}]', None, -32600, "batches are not taken"),
+        ('{"jsonrpc": "1.0", "id": 7, "method": "ping"}', 7, -32600, "not a JSON-RPC 2.0 message"),
+        ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": [1]}', "a", -32600, "not a JSON-RPC 2.0"),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "pi', None, -32700, "not JSON"),
+        ("this is no JSON", None, -32700, "not JSON"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_answered_in_plain_words(
+    body: str, ident: object, code: int, why: str, narrow: str
+) -> None:
+    answer = posted(narrow, body)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (answer.json()["id"], error["code"]) == (ident, code)
+    assert why in error["message"]
+
+
 def test_large_bodies_beyond_what_may_be_held_wait_for_their_turn(guarded: App) -> None:
     limits = Limits(in_flight=5 * SMALL, admit_s=10.0)
     body = json.dumps({**LIST, "params": {"_meta": {"filler": "x" * 3 * SMALL}}}).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.types import JSONRPCError, JSONRPCNotification, JSONRPCRequest
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.server.front.lines import LONG_NAME, TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
 from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
 from glm_mcp.server.http.running import Elsewhere, Running, key_of
 from glm_mcp.server.http.sessions import Session, Sessions
+from glm_mcp.server.messages import read
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -85,12 +87,18 @@ class Endpoint:
                 return
             if body is None:
                 return
-            if older and session is None:
-                send = self._beginning(scope, body, send)
-            elif session:
-                await self._cancelled(session, body)
+            # The SDK answers what it cannot read in the words of its library, and an odd id not at all.
+            asked = await in_thread(read, body) if len(body) > SMALL else read(body)
+            if isinstance(asked, JSONRPCError):
+                await Answer(400, asked.model_dump(by_alias=True, exclude_unset=True)).send(send)
+                return
+            message = asked.message if asked else None
+            if older and session is None and isinstance(message, JSONRPCRequest):
+                send = self._beginning(scope, message, send)
+            elif session and isinstance(message, JSONRPCNotification):
+                await self._cancelled(session, message)
             waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-            del body  # from here on the SDK alone holds it
+            del body, asked, message  # from here on the SDK alone holds it
 
             async def replayed() -> Message:
                 return waiting.pop() if waiting else await receive()
@@ -127,11 +135,11 @@ class Endpoint:
             more = message.get("more_body", False)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _beginning(self, scope: Scope, body: bytes, send: Send) -> Send:
+    def _beginning(self, scope: Scope, request: JSONRPCRequest, send: Send) -> Send:
         """Gives the answer to an `initialize` its session id."""
-        asked = _read(body, "initialize")
-        if asked is None:
+        if request.method != "initialize":
             return send
+        asked = request.params or {}
         about = asked.get("clientInfo")
         name = about.get("name") if isinstance(about, dict) else None
         owner = scope["state"]["caller"].owner
@@ -145,28 +153,13 @@ class Endpoint:
 
         return named
 
-    async def _cancelled(self, session: Session, body: bytes) -> None:
+    async def _cancelled(self, session: Session, message: JSONRPCNotification) -> None:
         """Ends what a `notifications/cancelled` names, wherever it runs."""
-        asked = _read(body, _CANCELLED)
-        ident = asked.get("requestId") if asked else None
+        ident = (message.params or {}).get("requestId") if message.method == _CANCELLED else None
         if isinstance(ident, str | int):
             key = key_of(session, ident)
             if not self._running.cancel(key) and self._elsewhere is not None:
                 await self._elsewhere.cancel(key)
-
-
-def _read(body: bytes, method: str) -> dict[str, Any] | None:
-    """The params of a message of that method; None for any other."""
-    if len(body) > SMALL or method.encode() not in body:
-        return None
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(message, dict) or message.get("method") != method:
-        return None
-    params = message.get("params")
-    return params if isinstance(params, dict) else {}
 
 
 def _unknown_session() -> Answer:
