@@ -104,9 +104,8 @@ def result(
     rows = [
         (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
     ]
-    if (
-        total == 1 and kind in SHEETS
-    ):  # that an only page is the first says nothing, but the name of an only sheet does
+    # That an only page is the first says nothing, but the name of an only sheet does.
+    if total == 1 and kind in SHEETS:
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
     return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
 

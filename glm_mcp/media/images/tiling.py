@@ -52,9 +52,8 @@ def tiles(region: Region, *, side: int, max_parts: int) -> list[Cut]:
     left, top, right, bottom = region
     tall = bottom - top >= right - left
     short, long = (right - left, bottom - top) if tall else (bottom - top, right - left)
-    shrink = min(
-        1.0, PHOTO_SIDE / short
-    )  # a piece is as wide as its picture; a very wide one is shrunk as a whole
+    # A piece is as wide as its picture; a very wide one is shrunk as a whole.
+    shrink = min(1.0, PHOTO_SIDE / short)
     piece = min(max(2.5 * short * shrink, 1600), GRAPHIC_SIDE) / shrink
     overlap = max(_OVERLAP / shrink, piece * _OVERLAP_SHARE)
     count = max(1, math.ceil((long - overlap) / (piece - overlap)))

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from glm_mcp.media.documents.markdown import table, trim
 
 _GAP_ROWS, _GAP_COLUMNS = 100, 30  # empty ones in a row that part two blocks
-_THIN_AREA, _THIN = (
-    1_000_000,
-    100,
-)  # a block of such an area whose cells are so much fewer is written as a list
+# A block of such an area whose cells are so much fewer is written as a list.
+_THIN_AREA, _THIN = 1_000_000, 100
 _MERGED = 10_000  # places of one merged cell that repeat its text
 CELLS = 5_000_000  # of one sheet; a million rows of five columns
 
