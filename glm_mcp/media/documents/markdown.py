@@ -20,6 +20,13 @@ _FILLED, _SPARSE = 1_000_000, 10
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 
+def chart_heading(titles: Sequence[str]) -> list[str]:
+    """The lines before the data of a chart: its own title, which may be empty, and those of its axes."""
+    head = f"Chart: {titles[0]}" if titles and titles[0] else "Chart:"
+    axes = "; ".join(filter(None, titles[1:]))
+    return [head, f"Axes: {axes}"] if axes else [head]
+
+
 def table(rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table with the first row as its head; pipes escaped, line breaks as <br>, short rows filled up, unless
     one row is so long that most of the table would be what it was filled up with.

@@ -14,7 +14,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.common.sources import of_marks, source_lines
-from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.markdown import chart_heading, flat, table
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
@@ -215,9 +215,7 @@ class Writer:
             if local(p) == "p"
         ]
         data = next((e for e in chart.iter() if local(e) == "table"), None)
-        head = f"Chart: {titles[0]}" if titles else "Chart:"
-        axes = [f"Axes: {'; '.join(titles[1:])}"] if titles[1:] else []
-        return [head, *axes, *([table(self._table(data))] if data is not None else [])]
+        return [*chart_heading(titles), *([table(self._table(data))] if data is not None else [])]
 
     def _list(self, node: ET.Element, depth: int, inherited: str) -> Iterator[str]:
         name = attribute(node, "style-name") or inherited
