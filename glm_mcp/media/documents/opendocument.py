@@ -19,9 +19,11 @@ from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
 from glm_mcp.media.documents.odf.numbering import Numbering
+from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
+_LEVELS = 10  # of headings
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
 
 
@@ -146,8 +148,7 @@ class Writer:
                     yield from described(child)
 
     def _heading(self, node: ET.Element) -> str:
-        given = attribute(node, "outline-level")
-        level = min(int(given), 10) if given.isdecimal() else 1
+        level = times(node, "outline-level", _LEVELS)
         text = self.inline.text(node, heading=True)
         number = (
             "" if not text or attribute(node, "is-list-header") == "true" else self.numbering.heading(level)
@@ -274,6 +275,5 @@ def _rows(node: ET.Element) -> Iterator[ET.Element]:
             yield from _rows(child)
 
 
-def times(node: ET.Element, name: str) -> int:
-    value = attribute(node, name)
-    return min(max(int(value), 1), _REPEATS) if value.isdecimal() else 1
+def times(node: ET.Element, name: str, most: int = _REPEATS) -> int:
+    return min(max(whole(attribute(node, name)), 1), most)

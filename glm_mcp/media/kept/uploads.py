@@ -189,9 +189,8 @@ def curl_line(address: str, *, token: bool) -> Callable[[str], str]:
     end = shlex.quote(f"{address}/files")
 
     def line(path: str) -> str:
-        if re.fullmatch(
-            r"[\w./~,@%+{}-]*[*?][\w./~,@%+{}*?-]*", path
-        ):  # a pattern that a shell may be given as it is
+        # A pattern that a shell may be given as it is.
+        if re.fullmatch(r"[\w./~,@%+{}-]*[*?][\w./~,@%+{}*?-]*", path):
             return f"""for f in {path}; do curl{header} -F "file=@\\"$f\\"" {end}; done"""
         inner = path.removeprefix("~/").replace("\\", "\\\\").replace('"', '\\"')
         home = '"$HOME"' if path.startswith("~/") else ""  # which curl would not look up
