@@ -34,13 +34,9 @@ def is_long(width: int, height: int) -> bool:
 def whole(region: Region, *, side: int, photo: bool) -> Cut:
     """The region as one piece: shrunk as far as what it is (photo or graphic) and the card (`side`) ask."""
     width, height = region[2] - region[0], region[3] - region[1]
-    if is_long(width, height):
-        scale = min(1.0, side / max(width, height))  # a stripe keeps all it can
-    elif photo:
-        scale = min(1.0, min(side, PHOTO_SIDE) / max(width, height))
-    else:
-        scale = min(1.0, side / max(width, height))
-    scale = min(scale, math.sqrt(PIXELS / (width * height)))
+    if photo and not is_long(width, height):  # a stripe keeps all it can
+        side = min(side, PHOTO_SIDE)
+    scale = min(1.0, side / max(width, height), math.sqrt(PIXELS / (width * height)))
     return Cut(region, _scaled(width, height, scale))
 
 

@@ -103,7 +103,7 @@ async def fetched(
 
     Raises what `download` raises, and UnsupportedMedia for an empty answer.
     """
-    if source.url is None or source.data is not None or source.handle is not None:
+    if source.url is None or not source.is_remote:
         return source
     body, _, _ = await download(
         source.url, max_bytes=max_bytes, timeout_s=timeout_s, own_host=own_host, proxies=proxies
