@@ -133,7 +133,7 @@ def split_text(text: str, limit: int) -> list[str]:
         if size + len(line) + 1 > limit and lines:
             pieces.append("\n".join([*lines, fence] if fence else lines))
             again = (
-                [fence + _language(head[0])] if fence else head if _is_row(line) and len(head) == 2 else []
+                [fence + head[0].lstrip("`~")] if fence else head if _is_row(line) and len(head) == 2 else []
             )
             lines, size = list(again), sum(map(len, again))
         fence, head = _follow(line, lines, fence, head)
@@ -161,10 +161,6 @@ def _follow(line: str, before: list[str], fence: str, head: list[str]) -> tuple[
     if re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", line) and before and _is_row(before[-1]):
         return "", [before[-1], line]
     return "", head if _is_row(line) else [""]
-
-
-def _language(line: str) -> str:
-    return line.lstrip("`~")
 
 
 def _is_row(line: str) -> bool:
