@@ -196,10 +196,7 @@ def _claim(temporary: Path, target: Path) -> bool:
 
 def same_file(before: os.stat_result, after: os.stat_result) -> bool:
     """Whether two looks were at the same file of the same kind; a change of its contents does not matter."""
-    return (before.st_dev, before.st_ino, stat.S_IFMT(before.st_mode)) == (
-        *(after.st_dev, after.st_ino),
-        stat.S_IFMT(after.st_mode),
-    )
+    return os.path.samestat(before, after) and stat.S_IFMT(before.st_mode) == stat.S_IFMT(after.st_mode)
 
 
 def opened_path(descriptor: int) -> Path | None:

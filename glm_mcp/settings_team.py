@@ -190,9 +190,8 @@ class TeamSettings(BaseModel):
             or not parts.hostname
             or "@" in parts.netloc
             or parts[2:] != ("",) * 3
-            or not re.fullmatch(
-                r"[A-Za-z0-9._:\[\]-]+", parts.netloc
-            )  # it stands in commands that people copy
+            # It stands in commands that people copy.
+            or not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", parts.netloc)
         ):
             raise ValueError("not the address of a server")
         return parts.geturl() if value else None

@@ -43,13 +43,10 @@ T, V6, V1, V4, L, C3 = (
 )
 NO_MODEL = "glm-no-such-model"
 CHAT, DRAW = "/chat/completions", "/images/generations"
-CHAT_S, DRAW_S = (
-    25.0,
-    60.0,
-)  # for one call; an overloaded model may be silent for longer, and then nothing is known
-TOGETHER_S = (
-    0.3  # an answer has begun so long before another ends: they were there together, whatever the network did
-)
+# For one call; an overloaded model may be silent for longer, and then nothing is known.
+CHAT_S, DRAW_S = 25.0, 60.0
+# An answer has begun so long before another ends: they were there together, whatever the network did.
+TOGETHER_S = 0.3
 ODD_SIZE = "512x768"  # legal by the specification, and not among the seven
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 

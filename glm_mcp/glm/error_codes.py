@@ -121,12 +121,7 @@ _STATUS: dict[int, Row] = {
     402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
-    404: (
-        ConfigError,
-        Again.GONE,
-        "no such address or model at the service",
-        _PLACE,
-    ),
+    404: (ConfigError, Again.GONE, "no such address or model at the service", _PLACE),
     405: (
         ConfigError,
         Again.NEVER,

@@ -7,12 +7,10 @@ seconds. So whoever reads a text of somebody else's bounds the number of its val
 from __future__ import annotations
 
 VALUES_MAX = 100_000  # of a text that is read into plain objects, in some 30 ms
-MESSAGE_VALUES = (
-    40_000  # of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000
-)
-NAME_BYTES = (
-    1_000  # of a text that stands in a message or its params directly: what answers and traces repeat
-)
+# Of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000.
+MESSAGE_VALUES = 40_000
+# Of a text that stands in a message or its params directly: what answers and traces repeat.
+NAME_BYTES = 1_000
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _NAMED = 2  # levels: the id and the method, the name of a tool
 _ESCAPES_A_VALUE = 40  # as many are read in the time of one value

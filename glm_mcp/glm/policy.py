@@ -147,9 +147,8 @@ def _strong_refused(models: Sequence[Standing], now: float) -> bool:
 
 def _not_to_be_had(model: Standing, now: float) -> bool:
     """Whether it refused, in this call or a moment ago, hangs, or is too busy to answer in its time."""
-    if (
-        model.phase is Phase.SILENT
-    ):  # this very call has the place: what the queue behind it takes says nothing
+    # This very call has the place: what the queue behind it takes says nothing.
+    if model.phase is Phase.SILENT:
         return now - model.since >= HANGS * model.first_byte_s
     busy = model.queue_s > model.first_byte_s or (model.phase is Phase.QUEUED and model.late_at <= now)
     return model.out or model.refusals > 0 or model.rests_until > now or busy

@@ -19,9 +19,8 @@ TURN_S = 0.001  # of a thread that computes, before another may run
 GIVE_BACK_S = 1.0  # after a large request
 _HEAPS = 2
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
-_LARGE = (
-    1 << 20
-)  # bytes from which on a piece is given back as soon as it is freed; by itself glibc raises this to 32 MB
+# Bytes from which on a piece is given back as soon as it is freed; by itself glibc raises this to 32 MB.
+_LARGE = 1 << 20
 # The one state that applications in a process share: they share its cores and memory too. A limiter belongs to the
 # event loop that it was made in.
 _limiters: RunVar[dict[str, anyio.CapacityLimiter]] = RunVar("glm_mcp_limiters")

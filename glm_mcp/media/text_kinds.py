@@ -64,12 +64,8 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
     if text is None:
         return None
     claimed = named(name)
-    free = claimed.family != "text" or claimed.name in (
-        "text",
-        "xml",
-        "html",
-        "feed",
-    )  # what the bytes may say better
+    # What the bytes may say better.
+    free = claimed.family != "text" or claimed.name in ("text", "xml", "html", "feed")
     root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
     if free and _FEED.match(root) and (root == "rss" or any(space in text for space in _FEED_SPACES)):
         return KINDS["feed"]

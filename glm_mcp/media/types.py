@@ -46,6 +46,11 @@ class Source:
     named: bool = False  # in the settings, as this very file
     beside: str = ""  # the argument of a file that came along with it, such as a film's subtitles
 
+    @property
+    def is_remote(self) -> bool:
+        """A URL that nothing was fetched of."""
+        return self.url is not None and self.data is None and self.handle is None
+
     def read(self) -> bytes:
         """All bytes. Blocking; the size was checked before."""
         if self.data is not None:

@@ -29,9 +29,8 @@ from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawne
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
 _LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
-_MUCH = (
-    0.15  # of the memory that is allowed; native code that is refused more of it often aborts without a word
-)
+# Of the memory that is allowed; native code that is refused more of it often aborts without a word.
+_MUCH = 0.15
 _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
 _JOB_BYTES = 100_000  # Linux takes 128 KiB a variable
 
@@ -124,10 +123,7 @@ async def _run(
     if header is not None:
         return _result(job, name, header), blobs
     if code is None:
-        raise TimedOut(
-            f"reading {name} took longer than {timeout_s:g} s",
-            SMALLER,
-        )
+        raise TimedOut(f"reading {name} took longer than {timeout_s:g} s", SMALLER)
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
     _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))

@@ -34,10 +34,9 @@ from glm_mcp.media.worker_child import LEFT, SAID
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 LINGER_S = 0.5  # for the end of a worker whose result has come
 _LOADED_EARLY = ("ctypes", "resource", "traceback", "glm_mcp.errors")
+# As Pillow loads first.
+_PICTURES = tuple(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png"))
 # What jobs load while they run, by the folder of their module: optional parts, and what only some files need.
-_PICTURES = tuple(
-    f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png")
-)  # as Pillow loads first
 _LOADED_LATE = {
     "glm_mcp.media.documents": (
         *("bs4", "chardet", "email.parser", "liteparse", "liteparse.parser", "lxml.etree", "markdownify"),

@@ -22,9 +22,7 @@ from glm_mcp.text import clean, without_any_secret
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 LINE_CHARS = 2_000
-REQUEST: ContextVar[str] = ContextVar(
-    "request", default=""
-)  # id of the HTTP request that a record belongs to
+REQUEST = ContextVar("request", default="")  # id of the HTTP request that a record belongs to
 
 
 class _Plain(logging.Formatter):

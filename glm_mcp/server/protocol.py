@@ -9,9 +9,8 @@ from mcp import types
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
 
-LONG_RESULT = (
-    60_000  # characters that Claude Code is asked to show whole, a little over its budget in `clients`
-)
+# Characters that Claude Code is asked to show whole, a little over its budget in `clients`.
+LONG_RESULT = 60_000
 
 _PATHS = "Give local paths as they are (any format, any size)."
 _FAR = "It runs on another machine: give URLs, data URLs, or glm://files/ID; a path is answered with how to upload it."

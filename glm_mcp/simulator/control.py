@@ -25,15 +25,11 @@ PREFIX = "/_simulator/"
 _HERE = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?", re.IGNORECASE)
 
 
-def _health(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+def _health(state: State) -> Any:
     return {"status": "ok", "simulator": True, "received": len(state.ledger.entries())}
 
 
-def _received(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
-    return [entry.to_json() for entry in state.ledger.entries()]
-
-
-def _clear(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+def _clear(state: State) -> Any:
     state.clear()
     return {"ok": True}
 
@@ -65,10 +61,10 @@ def _switches(state: State, body: Any) -> Any:
 def _weather(state: State, body: Any) -> Any:
     """{"name": a preset, "seed": 0, "scale": 1} from now on; null for none."""
     state.weather = None if body is None else Weather.preset(**body)
-    return _weather_now(state, body)
+    return _weather_now(state)
 
 
-def _weather_now(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape for all
+def _weather_now(state: State) -> Any:
     """The seconds it has lasted, and which models are overloaded; null without weather."""
     weather, t = state.weather, state.weather_s
     if weather is None:
@@ -77,14 +73,14 @@ def _weather_now(state: State, body: Any) -> Any:  # noqa: ARG001 - one shape fo
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[State, Any], Any]] = {
-    ("GET", "health"): _health,
-    ("GET", "received"): _received,
-    ("DELETE", "received"): _clear,
+    ("GET", "health"): lambda state, _: _health(state),
+    ("GET", "received"): lambda state, _: [entry.to_json() for entry in state.ledger.entries()],
+    ("DELETE", "received"): lambda state, _: _clear(state),
     ("POST", "queue"): _queue,
     ("POST", "web"): _web,
     ("POST", "switches"): _switches,
     ("POST", "weather"): _weather,
-    ("GET", "weather"): _weather_now,
+    ("GET", "weather"): lambda state, _: _weather_now(state),
 }
 
 

@@ -150,10 +150,12 @@ def to_json(item: Fault | Reply) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> Fault | Reply:
     """A Fault when there is a `kind`, else a Reply. Raises ValueError: a name or a kind that is not known."""
     kind: type[Fault | Reply] = Fault if "kind" in data else Reply
+    return kind(**fields_in(data, kind, "fields"))
+
+
+def fields_in(data: Mapping[str, Any], kind: Any, called: str) -> dict[str, Any]:
+    """The fields of a dataclass in a JSON object. Raises ValueError: a name that is none of them."""
     names = {item.name for item in fields(kind)}
     if unknown := sorted(set(data) - names):
-        raise ValueError(f"unknown fields {unknown}; there are {sorted(names)}")
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-    }
-    return kind(**values)
+        raise ValueError(f"unknown {called} {unknown}; there are {sorted(names)}")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}

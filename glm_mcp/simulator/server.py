@@ -6,12 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from glm_mcp.simulator.engine.mode import Engine
 from glm_mcp.simulator.received import Received
-from glm_mcp.simulator.script import Fault, Reply
 from glm_mcp.simulator.state import State
 from glm_mcp.simulator.switches import Switches
 from glm_mcp.simulator.weather import Weather
@@ -29,7 +27,7 @@ _START_S = 10.0
 _STOP_S = 5.0
 
 
-class Simulator:
+class Simulator(State):
     """A local GLM service, for a `with` block. Its methods may be called from any thread but its own. Raises OSError:
     on start, when the port is taken; RuntimeError: on start, when the server did not come up.
     """
@@ -43,9 +41,9 @@ class Simulator:
         weather: Weather | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(switches or Switches(), tuple(keys), control=_loopback(host), clock=clock)
+        self.weather = weather
         self._host, self._port = host, port
-        self._state = State(switches or Switches(), tuple(keys), control=_loopback(host), clock=clock)
-        self._state.weather = weather
         self._connections: set[Connection] = set()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -55,9 +53,7 @@ class Simulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -71,7 +67,7 @@ class Simulator:
         self._port = listener.getsockname()[1]
         ready = threading.Event()
         config = uvicorn.Config(
-            App(self._state),
+            App(self),
             http=protocol_class(self._connections),
             ws="none",
             loop="asyncio",
@@ -136,66 +132,27 @@ class Simulator:
         return f"{self.origin}/v1"
 
     @property
-    def engine(self) -> Engine | None:
-        """The engine that answers beside the platform."""
-        return self._state.engine
-
-    @engine.setter
-    def engine(self, value: Engine | None) -> None:
-        self._state.engine = value
-
-    @property
     def control_url(self) -> str:
         return f"{self.origin}/_simulator"
 
     @property
     def key(self) -> str:
-        return self._state.keys[0]
+        return self.keys[0]
 
     @property
     def received(self) -> list[Received]:
         """Every request in order of arrival, file downloads included, control requests not."""
-        return self._state.ledger.entries()
-
-    @property
-    def web(self) -> dict[str, tuple[bytes, str]]:
-        """What the simulated service can fetch: URL → bytes and content type."""
-        return self._state.web
-
-    @property
-    def switches(self) -> Switches:
-        return self._state.switches
-
-    @switches.setter
-    def switches(self, value: Switches) -> None:
-        self._state.switches = value
-
-    @property
-    def weather(self) -> Weather | None:
-        """What requests meet that no script meets. Its time begins when it is set."""
-        return self._state.weather
-
-    @weather.setter
-    def weather(self, value: Weather | None) -> None:
-        self._state.weather = value
-
-    def queue(self, *items: Fault | Reply) -> None:
-        """Script what the next matching requests meet, in order."""
-        self._state.queue(*items)
+        return self.ledger.entries()
 
     def wait_received(self, number: int, timeout: float = 30) -> list[Received]:
         """Wait until `number` requests have arrived since the last `clear()`. Raises TimeoutError: they did not."""
-        return self._state.ledger.wait_count(number, timeout)
+        return self.ledger.wait_count(number, timeout)
 
     def wait(self, predicate: Callable[[list[Received]], object], timeout: float = 30) -> list[Received]:
         """Wait until `predicate(received)` is true; it is asked when a request arrives, takes its place, is answered,
         and ends. Raises TimeoutError: it never was.
         """
-        return self._state.ledger.wait(predicate, timeout)
-
-    def clear(self) -> None:
-        """Forget requests, script, used request ids and cached prefixes; keep switches, weather, web and pictures."""
-        self._state.clear()
+        return self.ledger.wait(predicate, timeout)
 
 
 def _server(

@@ -27,10 +27,11 @@ class State:
         self, switches: Switches, keys: tuple[str, ...], *, control: bool, clock: Callable[[], float]
     ) -> None:
         self.switches = switches
-        self.engine: Engine | None = None
+        self.engine: Engine | None = None  # that answers beside the platform
         self.keys = keys
         self.control = control
         self.ledger = Ledger()
+        # What the service can fetch: URL → bytes and content type.
         self.web: dict[str, tuple[bytes, str]] = {}
         self.prefixes = PrefixCache()
         self.files: OrderedDict[str, tuple[bytes, Fault | None]] = OrderedDict()
@@ -43,11 +44,11 @@ class State:
 
     @property
     def weather(self) -> Weather | None:
+        """What requests meet that no script meets. Its time begins when it is set."""
         return self._weather[0] if self._weather else None
 
     @weather.setter
     def weather(self, weather: Weather | None) -> None:
-        """Its time begins now."""
         self._weather = (weather, self._clock()) if weather else None
 
     @property
@@ -60,6 +61,7 @@ class State:
         return self.weather.fate(model, self.weather_s) if self.weather else None
 
     def queue(self, *items: Fault | Reply) -> None:
+        """Script what the next matching requests meet, in order."""
         with self._lock:
             self._script += [(item, [item.after, item.times]) for item in items]
 
@@ -79,7 +81,7 @@ class State:
         return None
 
     def clear(self) -> None:
-        """Forget the requests, the script, the request ids and the cached prefixes; keep switches, web and files."""
+        """Forget requests, script, used request ids and cached prefixes; keep switches, weather, web and files."""
         with self._lock:
             self._script.clear()
         self._request_ids = OrderedDict()

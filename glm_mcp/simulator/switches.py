@@ -5,11 +5,12 @@ a client that passes with the defaults and with their opposites works whatever t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from glm_mcp.simulator.script import fields_in
+
 Choice = Literal["accept", "refuse"]
-_TUPLES = {"sensitive_words", "coding_keys"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +87,4 @@ class Switches:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Switches":
         """Switches from a JSON object of some of the fields. Raises ValueError: a name is no switch."""
-        names = {item.name for item in fields(cls)}
-        if unknown := sorted(set(data) - names):
-            raise ValueError(f"unknown switches {unknown}; there are {sorted(names)}")
-        values: dict[str, Any] = {
-            name: tuple(value) if name in _TUPLES else value for name, value in data.items()
-        }
-        return cls(**values)
+        return cls(**fields_in(data, cls, "switches"))

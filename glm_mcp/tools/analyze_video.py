@@ -23,7 +23,7 @@ from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
-from glm_mcp.tools.sources import fetch, is_remote, opened, origin, subtitles_beside
+from glm_mcp.tools.sources import fetch, opened, origin, subtitles_beside
 from glm_mcp.tools.tasks import VIDEO, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
@@ -78,7 +78,7 @@ async def run(deps: Deps, args: VideoArgs) -> ToolResult:
                 f"analyze_video: {len(held.sources)} files fit", "It reads one video a call; name one."
             )
         source = held.sources[0]
-        if not is_remote(source):
+        if not source.is_remote:
             return await _local(deps, args, source, words, lang)
         whole = task not in FRAMED and not part and args.max_frames is None
         if whole and deps.glm.fetches and source.fragment.t is None:

@@ -21,7 +21,6 @@ from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.sources import (
     fetch,
-    is_remote,
     is_web_address,
     leaving,
     opened,
@@ -157,7 +156,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
             f"{source.name} is {source.kind.family}",
             "Use analyze_video for a video; sound is not heard by these models.",
         )
-    if is_remote(source):
+    if source.is_remote:
         if source.kind.family == "image" and source.fragment == Fragment() and deps.glm.fetches:
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")

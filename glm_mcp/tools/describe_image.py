@@ -20,7 +20,7 @@ from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import add, each
-from glm_mcp.tools.sources import Opened, fetched_all, is_remote, opened, origin
+from glm_mcp.tools.sources import Opened, fetched_all, opened, origin
 from glm_mcp.tools.structured import first_fence
 from glm_mcp.tools.tasks import IMAGE, instruction, language
 
@@ -113,7 +113,7 @@ async def _each_prepared(deps: Deps, args: ImageArgs, held: Opened) -> list[Pict
     taken: list[Source] = []
     as_is: dict[int, Picture] = {}
     for n, source in enumerate(held.sources):
-        if is_remote(source) and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
+        if source.is_remote and deps.glm.fetches and args.task != "locate" and source.fragment == Fragment():
             as_is[n] = Picture(Image(source.name, url=source.url), 0, 0, (0, 0))
         else:
             taken.append(source)

@@ -96,11 +96,6 @@ async def resolve(
     return [replace(source, name=one_line(source.name)) for source in sources]
 
 
-def is_remote(source: Source) -> bool:
-    """A URL that nothing was fetched of."""
-    return source.url is not None and source.data is None and source.handle is None
-
-
 def is_web_address(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
@@ -145,7 +140,7 @@ async def fetched_all(deps: Deps, sources: Sequence[Source], want: Want) -> Asyn
     """One after the other; each is as it is where it is no address. Raises as `fetch`, and MediaTooLarge."""
     size = 0
     for source in sources:
-        here = await fetch(deps, source, want) if is_remote(source) else source
+        here = await fetch(deps, source, want) if source.is_remote else source
         size += here.size if here is not source else 0
         if size > DOWNLOADS_BYTES:
             raise MediaTooLarge(

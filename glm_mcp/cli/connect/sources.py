@@ -20,7 +20,7 @@ from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Source
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.tools.sources import is_remote, lies_beside, sidecars
+from glm_mcp.tools.sources import lies_beside, sidecars
 
 PIECE = 256 * 1024
 
@@ -56,7 +56,7 @@ class Uploader:
             named = []
             for source in sources:
                 beside = await self._subtitles(source, say) if want == "video" else ""
-                address = source.url if is_remote(source) else await self._sent(source, say)
+                address = source.url if source.is_remote else await self._sent(source, say)
                 named.append(f"{address}{beside}{written(source.fragment)}")
         finally:
             for source in sources:

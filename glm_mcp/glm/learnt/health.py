@@ -14,10 +14,8 @@ from glm_mcp.errors import GLMError
 from glm_mcp.glm.learnt.names import Names
 from glm_mcp.registry import Card
 
-REST_S = (
-    10.0,
-    300.0,
-)  # behind the healthy ones after a refusal or a hang: first, doubled each time, and longest
+# Behind the healthy ones after a refusal or a hang: first, doubled each time, and longest.
+REST_S = (10.0, 300.0)
 PAUSE = 0.2  # of the first rest: how long no call asks a model that has just refused one
 GONE_S = 3_600.0  # a model that is not there is not asked for so long
 FILMS = 100  # refused by one model, whose refusals are remembered

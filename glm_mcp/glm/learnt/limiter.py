@@ -132,6 +132,11 @@ class Limiter:
         ages = [self._clock() - began for began in self._running]
         return pause + wait_s(limit=self.limit, waiting=len(self._queue), ages=ages, took=self._took)
 
+    def resize(self, limit: int) -> None:
+        """Another limit, where none is learnt."""
+        self._level.limit = self._level.ceiling = limit
+        self._hand_on()
+
     def _free(self) -> bool:
         return len(self._running) < self.limit and self._clock() >= self._opens
 

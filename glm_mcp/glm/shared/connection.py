@@ -294,9 +294,8 @@ def _parted(message: str) -> tuple[str, str]:
 
 def _why(error: Exception) -> str:
     cause = error.__cause__ or error.__context__
-    if (
-        isinstance(cause, OSError) and cause.errno and cause.errno > 0
-    ):  # the library wraps the system's words in its own
+    # The library wraps the system's words in its own.
+    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
         return os.strerror(cause.errno)
     return " ".join(str(error).split())[:200] or "no answer"
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties
 from glm_mcp.media.documents.word.numbering import form_of
-from glm_mcp.media.documents.zip_xml import archive_of
+from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _SAVE = "Save it as DOCX or PDF."
@@ -36,9 +36,7 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             stream = bytes(container.openstream("WordDocument").read())
             version, flags = struct.unpack_from("<2xH6xH", stream)
             if flags & 0x100:
-                raise InvalidRequest(
-                    f"{name} is encrypted", "Save it without a password, or as a PDF with one."
-                )
+                raise encrypted(name)
             if version < _SINCE:
                 raise UnsupportedMedia(f"{name} is of a Word before 97, which is not read here", _SAVE)
             table = bytes(container.openstream("1Table" if flags & 0x200 else "0Table").read())

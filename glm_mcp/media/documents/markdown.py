@@ -15,11 +15,16 @@ from glm_mcp.media.documents.pages import one_text
 _DELIMITERS = ",;\t|"
 _SAMPLE, _SAMPLE_LINES = 20_000, 60
 _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
-_FILLED, _SPARSE = (
-    1_000_000,
-    10,
-)  # cells that a table may have once it is filled up: so many, or so many times its own
+# Cells that a table may have once it is filled up: so many, or so many times its own.
+_FILLED, _SPARSE = 1_000_000, 10
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
+
+
+def chart_heading(titles: Sequence[str]) -> list[str]:
+    """The lines before the data of a chart: its own title, which may be empty, and those of its axes."""
+    head = f"Chart: {titles[0]}" if titles and titles[0] else "Chart:"
+    axes = "; ".join(filter(None, titles[1:]))
+    return [head, f"Axes: {axes}"] if axes else [head]
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:

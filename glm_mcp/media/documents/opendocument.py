@@ -14,14 +14,16 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.common.sources import of_marks, source_lines
-from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.markdown import chart_heading, flat, table
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
 from glm_mcp.media.documents.odf.numbering import Numbering
+from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
+_LEVELS = 10  # of headings
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
 
 
@@ -146,8 +148,7 @@ class Writer:
                     yield from described(child)
 
     def _heading(self, node: ET.Element) -> str:
-        given = attribute(node, "outline-level")
-        level = min(int(given), 10) if given.isdecimal() else 1
+        level = times(node, "outline-level", _LEVELS)
         text = self.inline.text(node, heading=True)
         number = (
             "" if not text or attribute(node, "is-list-header") == "true" else self.numbering.heading(level)
@@ -215,9 +216,7 @@ class Writer:
             if local(p) == "p"
         ]
         data = next((e for e in chart.iter() if local(e) == "table"), None)
-        head = f"Chart: {titles[0]}" if titles else "Chart:"
-        axes = [f"Axes: {'; '.join(titles[1:])}"] if titles[1:] else []
-        return [head, *axes, *([table(self._table(data))] if data is not None else [])]
+        return [*chart_heading(titles), *([table(self._table(data))] if data is not None else [])]
 
     def _list(self, node: ET.Element, depth: int, inherited: str) -> Iterator[str]:
         name = attribute(node, "style-name") or inherited
@@ -276,6 +275,5 @@ def _rows(node: ET.Element) -> Iterator[ET.Element]:
             yield from _rows(child)
 
 
-def times(node: ET.Element, name: str) -> int:
-    value = attribute(node, name)
-    return min(max(int(value), 1), _REPEATS) if value.isdecimal() else 1
+def times(node: ET.Element, name: str, most: int = _REPEATS) -> int:
+    return min(max(whole(attribute(node, name)), 1), most)

@@ -104,9 +104,8 @@ def result(
     rows = [
         (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
     ]
-    if (
-        total == 1 and kind in SHEETS
-    ):  # that an only page is the first says nothing, but the name of an only sheet does
+    # That an only page is the first says nothing, but the name of an only sheet does.
+    if total == 1 and kind in SHEETS:
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
     return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
 
@@ -134,7 +133,7 @@ def split_text(text: str, limit: int) -> list[str]:
         if size + len(line) + 1 > limit and lines:
             pieces.append("\n".join([*lines, fence] if fence else lines))
             again = (
-                [fence + _language(head[0])] if fence else head if _is_row(line) and len(head) == 2 else []
+                [fence + head[0].lstrip("`~")] if fence else head if _is_row(line) and len(head) == 2 else []
             )
             lines, size = list(again), sum(map(len, again))
         fence, head = _follow(line, lines, fence, head)
@@ -162,10 +161,6 @@ def _follow(line: str, before: list[str], fence: str, head: list[str]) -> tuple[
     if re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", line) and before and _is_row(before[-1]):
         return "", [before[-1], line]
     return "", head if _is_row(line) else [""]
-
-
-def _language(line: str) -> str:
-    return line.lstrip("`~")
 
 
 def _is_row(line: str) -> bool:

@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.charset import declaration, decode
 
+# What a damaged archive raises, opened or unpacked.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
 UNPACKED = 200 * 1024 * 1024  # bytes of all members; an office file near it is mostly pictures
 _MEMBERS = 20_000
 _RATIO, _RATIO_FROM = 200, 20 * 1024 * 1024  # unpacked to packed; sheets of zeros come to 100, bombs to 1,000
@@ -31,7 +33,7 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(file)
         members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeDecodeError):
+    except DAMAGED:
         raise UnsupportedMedia(f"{name} is cut off or damaged: its archive cannot be opened", _SAVE) from None
     packed = sum(m.compress_size for m in members) or 1
     unpacked = sum(m.file_size for m in members)
@@ -45,8 +47,12 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
             "Send a part of it, or the sheets needed as CSV or the pages needed as PDF.",
         )
     if any(m.flag_bits & 1 for m in members):
-        raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
+        raise encrypted(name)
     return archive
+
+
+def encrypted(name: str) -> InvalidRequest:
+    return InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
 
 
 def member(archive: zipfile.ZipFile, path: str | zipfile.ZipInfo, name: str, limit: int = _PARSED) -> bytes:
@@ -60,7 +66,7 @@ def member(archive: zipfile.ZipFile, path: str | zipfile.ZipInfo, name: str, lim
         )
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError):
+    except DAMAGED:
         raise UnsupportedMedia(
             f"{name} is damaged: its part {info.filename[:60]} cannot be unpacked", _SAVE
         ) from None

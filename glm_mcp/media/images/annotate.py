@@ -48,9 +48,8 @@ def draw(data: bytes, boxes: Marks) -> bytes:
         # White outside and inside keeps the line visible on its own colour.
         for grow, ink, thick in ((line, "white", 3 * line), (0, colour, line)):
             if (left, top) == (right, bottom):
-                arm = size
-                pen.line((left - arm, top, left + arm, top), ink, thick)
-                pen.line((left, top - arm, left, top + arm), ink, thick)
+                pen.line((left - size, top, left + size, top), ink, thick)
+                pen.line((left, top - size, left, top + size), ink, thick)
             else:
                 pen.rectangle(
                     (left - grow, top - grow, right + grow, bottom + grow), outline=ink, width=thick
@@ -86,9 +85,8 @@ class _Fonts:
     def __init__(self, size: int) -> None:
         self._size = size
         self._own = ImageFont.load_default(size)
-        self._system: dict[
-            bool, tuple[str, ImageFont.FreeTypeFont] | None
-        ] = {}  # by whether it is for Chinese
+        # By whether it is for Chinese.
+        self._system: dict[bool, tuple[str, ImageFont.FreeTypeFont] | None] = {}
 
     def of(self, text: str) -> tuple[AnyFont, str]:
         """A font and what it can write of the text: Pillow's own for Latin, else one of the system's, else the number alone."""

@@ -26,8 +26,8 @@ FORMATS = (
 _READ = frozenset(kind.name for kind in KINDS.values() if kind.family == "image" and kind.reader)
 # Pixels a file may claim, looked at before anything is decoded.
 CAPS = {
-    "JPEG": 300
-    * MP,  # decoded at an eighth to a half; a progressive one still holds 3 bytes a pixel meanwhile
+    # Decoded at an eighth to a half; a progressive one still holds 3 bytes a pixel meanwhile.
+    "JPEG": 300 * MP,
     "MPO": 300 * MP,
     "PNG": 200 * MP,  # 4 bytes a pixel at most, decoded whole: 800 MB of the child's 1,500
     "HEIF": 60 * MP,  # about 17 bytes a pixel (553 MB at 32.7 MP measured), and no scaled decoding

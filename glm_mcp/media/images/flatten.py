@@ -51,9 +51,8 @@ def _with_alpha(image: Image.Image) -> Image.Image:
     if image.mode in {"P", "PA"}:
         try:
             image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        except (
-            ValueError
-        ):  # transparency of colours that the palette does not have: damage, which costs no more than that
+        except ValueError:
+            # Transparency of colours that the palette does not have: damage, which costs no more than that.
             image = image.copy()
             image.info.pop("transparency", None)
             image = image.convert("RGB").convert("RGBA")

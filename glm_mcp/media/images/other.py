@@ -22,9 +22,8 @@ _CODECS = {
     "jp2": "jpeg2000",
 }
 _ALONE = frozenset(("exr", "hdr", "pam"))  # which Pillow never reads
-_LINEAR = frozenset(
-    ("exr", "hdr")
-)  # values of light as it adds up: shown as they are, they would be far too dark
+# Values of light as it adds up: shown as they are, they would be far too dark.
+_LINEAR = frozenset(("exr", "hdr"))
 _OPTIONS = {"max_pixels": str(CAP)}
 _GAMMA = 1 / 2.2
 

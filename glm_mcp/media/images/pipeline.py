@@ -225,9 +225,8 @@ def is_plain_work(data: bytes, image: Image.Image, options: Options) -> bool:
 
 
 def _has_many_steps(image: Image.Image) -> bool:
-    return b"mpet" in (
-        image.info.get("icc_profile") or b""
-    )  # the one kind of a profile's tags that has any number of them
+    # The one kind of a profile's tags that has any number of them.
+    return b"mpet" in (image.info.get("icc_profile") or b"")
 
 
 def decoded_pixels(image: Image.Image, options: Options) -> int:

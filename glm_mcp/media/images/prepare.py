@@ -96,7 +96,7 @@ async def prepare_image(
     A URL that was not fetched goes as it is, with no sizes (0). Raises as `prepare_images`.
     """
     fragment = source.fragment
-    if source.url is not None and source.data is None and source.handle is None:
+    if source.is_remote:
         if fragment.xywh or fragment.t or fragment.page:
             raise InvalidRequest(
                 f"a part of {source.name} can only be cut after downloading it",

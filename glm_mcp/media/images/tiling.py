@@ -34,13 +34,9 @@ def is_long(width: int, height: int) -> bool:
 def whole(region: Region, *, side: int, photo: bool) -> Cut:
     """The region as one piece: shrunk as far as what it is (photo or graphic) and the card (`side`) ask."""
     width, height = region[2] - region[0], region[3] - region[1]
-    if is_long(width, height):
-        scale = min(1.0, side / max(width, height))  # a stripe keeps all it can
-    elif photo:
-        scale = min(1.0, min(side, PHOTO_SIDE) / max(width, height))
-    else:
-        scale = min(1.0, side / max(width, height))
-    scale = min(scale, math.sqrt(PIXELS / (width * height)))
+    if photo and not is_long(width, height):  # a stripe keeps all it can
+        side = min(side, PHOTO_SIDE)
+    scale = min(1.0, side / max(width, height), math.sqrt(PIXELS / (width * height)))
     return Cut(region, _scaled(width, height, scale))
 
 
@@ -52,9 +48,8 @@ def tiles(region: Region, *, side: int, max_parts: int) -> list[Cut]:
     left, top, right, bottom = region
     tall = bottom - top >= right - left
     short, long = (right - left, bottom - top) if tall else (bottom - top, right - left)
-    shrink = min(
-        1.0, PHOTO_SIDE / short
-    )  # a piece is as wide as its picture; a very wide one is shrunk as a whole
+    # A piece is as wide as its picture; a very wide one is shrunk as a whole.
+    shrink = min(1.0, PHOTO_SIDE / short)
     piece = min(max(2.5 * short * shrink, 1600), GRAPHIC_SIDE) / shrink
     overlap = max(_OVERLAP / shrink, piece * _OVERLAP_SHARE)
     count = max(1, math.ceil((long - overlap) / (piece - overlap)))

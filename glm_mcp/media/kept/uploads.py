@@ -71,7 +71,7 @@ class Uploads:
         if declared > LARGEST:
             raise _too_large()
         self.check_room(declared)
-        return Incoming(self, self._cache, self._folder(), _safe(name))
+        return Incoming(self, self._cache, self._cache.folder(FILES, self._owner), _safe(name))
 
     def check_room(self, more: int = 0) -> None:
         """Raises QuotaError where there is no room for so many bytes more. What others send at the same time counts."""
@@ -120,9 +120,6 @@ class Uploads:
             path.unlink()
         except OSError as error:
             raise _gone(ident) from error
-
-    def _folder(self) -> Path:
-        return self._cache.folder(FILES, self._owner)
 
     def _upload(self, ident: str, file: FoundFile) -> Upload:
         until = file.modified + self._cache.max_age_s[FILES]
@@ -189,9 +186,8 @@ def curl_line(address: str, *, token: bool) -> Callable[[str], str]:
     end = shlex.quote(f"{address}/files")
 
     def line(path: str) -> str:
-        if re.fullmatch(
-            r"[\w./~,@%+{}-]*[*?][\w./~,@%+{}*?-]*", path
-        ):  # a pattern that a shell may be given as it is
+        # A pattern that a shell may be given as it is.
+        if re.fullmatch(r"[\w./~,@%+{}-]*[*?][\w./~,@%+{}*?-]*", path):
             return f"""for f in {path}; do curl{header} -F "file=@\\"$f\\"" {end}; done"""
         inner = path.removeprefix("~/").replace("\\", "\\\\").replace('"', '\\"')
         home = '"$HOME"' if path.startswith("~/") else ""  # which curl would not look up

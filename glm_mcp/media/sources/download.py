@@ -97,24 +97,16 @@ async def fetched(
     max_bytes: int,
     timeout_s: float,
     own_host: str | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
-    resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
 ) -> Source:
     """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
 
     Raises what `download` raises, and UnsupportedMedia for an empty answer.
     """
-    if source.url is None or source.data is not None or source.handle is not None:
+    if source.url is None or not source.is_remote:
         return source
     body, _, _ = await download(
-        source.url,
-        max_bytes=max_bytes,
-        timeout_s=timeout_s,
-        own_host=own_host,
-        transport=transport,
-        resolver=resolver,
-        proxies=proxies,
+        source.url, max_bytes=max_bytes, timeout_s=timeout_s, own_host=own_host, proxies=proxies
     )
     if not body:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")

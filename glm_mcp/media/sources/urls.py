@@ -25,14 +25,8 @@ _CLOSED_V4 = tuple(
     )
 )  # fmt: skip
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-_CLOSED_V6 = tuple(
-    ipaddress.IPv6Network(text)
-    for text in (
-        "2001::/23",
-        "2001:db8::/32",
-        "3fff::/20",
-    )  # protocol assignments with Teredo and ORCHID, examples
-)
+# Protocol assignments with Teredo and ORCHID, examples.
+_CLOSED_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 _SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 

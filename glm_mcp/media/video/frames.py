@@ -23,9 +23,7 @@ FULL_QUALITY = 92
 _DENSE_WORK = 1.2e9  # pixels that are decoded one after another within some four seconds on two cores
 _EXACT_SHARE = 0.7  # of the time; later frames are the key frames before the moments asked
 _SCAN_SHARE = 0.3
-_HELD_BYTES = (
-    96 * 1024 * 1024
-)  # of frames that were looked at and may be taken; others are sought a second time
+_HELD_BYTES = 96 << 20  # of frames that were looked at and may be taken; others are sought a second time
 
 
 class Clock:

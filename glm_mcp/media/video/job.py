@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.video import transcode
 from glm_mcp.media.video.container import AGAIN
-from glm_mcp.media.video.frames import FULL_QUALITY, QUALITY, SIDE, Clock, Shot, Shots, Size, take, take_part
+from glm_mcp.media.video.frames import FULL_QUALITY, QUALITY, SIDE, Clock, Shots, Size, take, take_part
 from glm_mcp.media.video.probe import Facts
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.sampling import MAXIMUM_FRAMES, Part, even_parts
@@ -175,12 +175,8 @@ def _in_parts(
 
 
 def _described(part: Part, shots: Shots) -> dict[str, Any]:
-    frames = [_frame(shot) for shot in shots.shots]
+    frames = [{"time": shot.time, "width": shot.width, "height": shot.height} for shot in shots.shots]
     return {"start": part.start, "end": part.end, "notes": shots.notes, "frames": frames}
-
-
-def _frame(shot: Shot) -> dict[str, Any]:
-    return {"time": shot.time, "width": shot.width, "height": shot.height}
 
 
 def _readable(parts: list[dict[str, Any]], name: str, start: float, end: float) -> list[dict[str, Any]]:

@@ -30,9 +30,8 @@ def transposition(frame: VideoFrame) -> str:
     try:
         side_data: Any = frame.side_data
         matrices = [data for data in side_data if data.type.name == "DISPLAYMATRIX"]
-    except (
-        ValueError
-    ):  # the library refuses all side data of a frame that has a kind it does not know, such as EXIF
+    except ValueError:
+        # The library refuses all side data of a frame that has a kind it does not know, such as EXIF.
         return _by_degrees(frame.rotation)
     for matrix in matrices:
         a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])

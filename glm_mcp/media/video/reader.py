@@ -221,9 +221,8 @@ class VideoReader:
         """Frames and their times from here on. Packets that are damaged are passed over and counted; those that only need
         a key frame before the place that a seek led to are passed over.
         """
-        keyed = (
-            False  # a key frame was met: with threads, the error of a packet before it may come at its own
-        )
+        # A key frame was met: with threads, the error of a packet before it may come at its own.
+        keyed = False
         for packet in self._packets():
             try:
                 frames = packet.decode()

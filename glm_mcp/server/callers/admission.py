@@ -8,16 +8,17 @@ overdrawn by the calls that were running when it ended. A call that is refused o
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
+from glm_mcp.glm.learnt.limiter import Limiter
 from glm_mcp.server.callers.caller import Caller
 
 if TYPE_CHECKING:
@@ -106,37 +107,20 @@ def day_is_used(caller: Caller, now: float, used: int) -> GLMError:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
-    on_position: OnPosition
-    event: anyio.Event = field(default_factory=anyio.Event)
-
-
-@dataclass(slots=True, eq=False)
 class _Used:
     """What one owner uses."""
 
     due: float = 0.0
-    running: int = 0
-    at_once: int | None = None  # as it was last told
-    queue: deque[_Waiter] = field(default_factory=deque)
+    at_once: Limiter = field(default_factory=lambda: Limiter(sys.maxsize))
     day: int = 0
     tokens: int = 0
 
     def today(self, now: float) -> int:
         return self.tokens if self.day == day_of(now) else 0
 
-    def hand_on(self) -> None:
-        given = False
-        while self.queue and (self.at_once is None or self.running < self.at_once):
-            waiter, given = self.queue.popleft(), True
-            self.running += 1
-            waiter.event.set()
-        if given:
-            self.tell()
-
-    def tell(self, start: int = 0) -> None:
-        for place, waiter in enumerate(tuple(self.queue)[start:], start=start + 1):
-            waiter.on_position(place)
+    def counts(self, now: float) -> bool:
+        """Whether it makes a difference to the owner's next call."""
+        return bool(self.at_once.running or self.at_once.waiting or self.due > now or self.today(now))
 
 
 class _Call:
@@ -162,37 +146,28 @@ class MemoryAdmission:
         """See Admission."""
         used = self._of(caller)
         self._count(caller, used)
-        try:
-            await self._place(used, on_position)
-        except BaseException:
-            self._uncount(caller, used)
-            raise
-        try:
-            self._within_day(caller, used)  # it may have been used up in the queue
-        except GLMError:
-            self._uncount(caller, used)
-            self._leave(used)
-            raise
-        try:
+        async with AsyncExitStack() as held:
+            try:
+                place = used.at_once.slot(on_position, since=anyio.current_time())
+                await held.enter_async_context(place)
+                self._within_day(caller, used)  # it may have been used up in the queue
+            except BaseException:
+                self._uncount(caller, used)
+                raise
             yield _Call(used, self._clock)
-        finally:
-            self._leave(used)
 
     async def standing(self, caller: Caller) -> Standing:
         used, now = self._owners.get(caller.owner, _Used()), self._clock()
         left = calls_left(used.due, now, caller.per_minute) if caller.per_minute else None
-        return Standing(left, used.running, len(used.queue), used.today(now))
+        return Standing(left, used.at_once.running, used.at_once.waiting, used.today(now))
 
     def _of(self, caller: Caller) -> _Used:
         if caller.owner not in self._owners and len(self._owners) >= self._sweep_at:
             now = self._clock()
-            busy = {
-                o: u for o, u in self._owners.items() if u.running or u.queue or u.due > now or u.today(now)
-            }
-            self._owners = busy
-            self._sweep_at = max(REMEMBERED, 2 * len(busy))
+            self._owners = {owner: used for owner, used in self._owners.items() if used.counts(now)}
+            self._sweep_at = max(REMEMBERED, 2 * len(self._owners))
         used = self._owners.setdefault(caller.owner, _Used())
-        used.at_once = caller.at_once
+        used.at_once.resize(caller.at_once or sys.maxsize)
         return used
 
     def _count(self, caller: Caller, used: _Used) -> None:
@@ -212,28 +187,6 @@ class MemoryAdmission:
         now = self._clock()
         if caller.tokens_per_day is not None and used.today(now) >= caller.tokens_per_day:
             raise day_is_used(caller, now, used.today(now))
-
-    async def _place(self, used: _Used, on_position: OnPosition) -> None:
-        waiter = _Waiter(on_position)
-        used.queue.append(waiter)
-        used.hand_on()  # the limit may have been raised, too
-        if waiter.event.is_set():
-            return
-        on_position(len(used.queue))
-        try:
-            await waiter.event.wait()
-        except BaseException:
-            if waiter.event.is_set():
-                self._leave(used)
-            else:
-                at = used.queue.index(waiter)
-                used.queue.remove(waiter)
-                used.tell(at)
-            raise
-
-    def _leave(self, used: _Used) -> None:
-        used.running -= 1
-        used.hand_on()
 
 
 def admission_over(shared: Shared | None) -> Admission:

@@ -38,10 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILES = (
-    262_144,
-    16_384,
-)  # open at once, as many as the system lets us: 1,000 connections with 200 files each
+# Open at once, as many as the system lets us: 1,000 connections with 200 files each.
+FILES = (262_144, 16_384)
 GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
 
 

@@ -128,7 +128,7 @@ class _Collector:
             "glm_mcp_calls",
             "Calls of tools that ended, by outcome: ok, cancelled, or the kind of their error.",
             ["tool", "outcome"],
-            ((labels, n) for labels, n in tally.outcomes.items()),
+            tally.outcomes.items(),
         )
         yield _gauge(
             "glm_mcp_calls_running",
@@ -141,7 +141,7 @@ class _Collector:
             "glm_mcp_tokens",
             "Tokens of models: in, out, and those of the first that the service had cached.",
             ["tool", "model", "direction"],
-            (((t, m, d), n) for (t, m, d), n in tally.tokens.items()),
+            tally.tokens.items(),
         )
 
     def _attempts(self) -> Iterator[Metric]:

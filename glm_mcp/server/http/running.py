@@ -53,9 +53,8 @@ class Running:
             return await call_next(ctx)
         if self.refuses:
             return _refused(ctx, CLOSED)
-        vars(ctx.request).pop(
-            "_body", None
-        )  # has been read; a large one would be held as long as the call runs
+        # Has been read; a large one would be held as long as the call runs.
+        vars(ctx.request).pop("_body", None)
         session = ctx.request.scope["state"]["session"]
         key = key_of(session, ctx.request_id) if session else object()
         if key in self._requests:

@@ -11,12 +11,7 @@ from glm_mcp.simulator.completions.toolrules import check_tools
 from glm_mcp.simulator.completions.wrong_answers import other_answer
 from glm_mcp.simulator.errors import Refusal
 from glm_mcp.simulator.exchange import JSON, SSE, Exchange
-from glm_mcp.simulator.faults import (
-    before_first_byte,
-    body_steps,
-    content_type,
-    stream_steps,
-)
+from glm_mcp.simulator.faults import before_first_byte, body_steps, content_type, stream_steps
 from glm_mcp.simulator.fields import check_fields, find_model
 from glm_mcp.simulator.models import Model
 from glm_mcp.simulator.pictures.media import inspect

@@ -86,7 +86,7 @@ def _load(item: Item, model: Model, switches: Switches, web: Web) -> Blob:
         return _fetch(value, item.kind, web)
     if value.startswith("data:"):
         if _data_urls(item, model, switches) == "refuse":
-            raise _refused(item.kind)
+            raise unreadable(item.kind)
         match = _DATA.match(value)
         if match is None:
             raise unreadable(item.kind)
@@ -95,13 +95,8 @@ def _load(item: Item, model: Model, switches: Switches, web: Web) -> Blob:
     if item.kind != "image":
         raise unreadable(item.kind)
     if chosen(switches.raw_base64_images, model.id, model.raw_base64) == "refuse":
-        raise _refused(item.kind)
+        raise unreadable(item.kind)
     return Blob(_decode(value, item.kind), "raw", "")
-
-
-def _refused(kind: str) -> Refusal:
-    """A form of base64 the model does not take."""
-    return unreadable(kind)
 
 
 def _data_urls(item: Item, model: Model, switches: Switches) -> Choice:

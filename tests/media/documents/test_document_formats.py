@@ -426,7 +426,7 @@ async def test_a_public_address_is_read_by_the_service_itself_when_asked(
 async def test_a_document_of_the_endpoints_own_host_is_downloaded_and_read(
     connect: Connect, sim: Simulator
 ) -> None:
-    sim._state.keep_file("a.pdf", report(), None)  # noqa: SLF001 - the service serves only what it made
+    sim.keep_file("a.pdf", report(), None)  # the service serves only what it made
     async with connect() as client:
         text = await say(client, "read_document", documents=f"{sim.origin}/files/cogview/a.pdf#page=2")
     assert "| Widget 8 | 8 | 8.50 |" in text

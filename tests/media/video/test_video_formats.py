@@ -455,7 +455,7 @@ async def test_what_the_service_cannot_fetch_is_downloaded_here_and_goes_as_fram
     sim.switches = Switches(data_url_videos="refuse")
     film = KINDS["a.mp4"]
     # A file of the endpoint's own host: the one private address that may be fetched from.
-    sim._state.keep_file("film.mp4", make(film), None)  # noqa: SLF001 - the service serves only what it made
+    sim.keep_file("film.mp4", make(film), None)  # the service serves only what it made
     url = f"{sim.origin}/files/cogview/film.mp4"
     async with connect() as client:
         await say(client, "analyze_video", video=url, prompt="What?")

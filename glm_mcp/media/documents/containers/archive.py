@@ -5,15 +5,14 @@ only named.
 from __future__ import annotations
 
 import io
-import lzma
 import zipfile
-import zlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.zip_xml import DAMAGED
 from glm_mcp.media.worker_child import load
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     try:
         archive = zipfile.ZipFile(file)
         members = [m for m in archive.infolist() if not m.is_dir() and not _is_noise(_path(m))]
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeDecodeError):
+    except DAMAGED:
         raise UnsupportedMedia(
             f"{name} is cut off or damaged: its archive cannot be opened", _UNREADABLE
         ) from None
@@ -128,15 +127,7 @@ class _Reader:
             self._bytes += info.file_size
             try:
                 return self._archive.read(info)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                lzma.LZMAError,
-                OSError,
-                EOFError,
-                ValueError,
-                RuntimeError,
-            ):
+            except DAMAGED:
                 self.left_out.add("files that cannot be unpacked", path)
         return None
 

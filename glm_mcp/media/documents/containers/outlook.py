@@ -43,10 +43,14 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         with compound_file(file, name) as container:
             text = Message(container, [], name).read(0).markdown()
     except _DAMAGED:
-        raise UnsupportedMedia(
-            f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
-        ) from None
+        raise damaged(name) from None
     return one_text("msg", text, params.get("pages"), name), []
+
+
+def damaged(name: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
+    )
 
 
 class Message:

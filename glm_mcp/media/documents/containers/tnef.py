@@ -7,8 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.containers.outlook import Message
+from glm_mcp.media.documents.containers.outlook import Message, damaged
 from glm_mcp.media.documents.eml import Mail
 from glm_mcp.media.documents.pages import one_text
 
@@ -30,9 +29,7 @@ def tnef_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     try:
         text = tnef_mail(file.read(), name, 0).markdown()
     except DAMAGED:
-        raise UnsupportedMedia(
-            f"{name} is damaged: its message cannot be read", "Save it again from Outlook, or as .eml or PDF."
-        ) from None
+        raise damaged(name) from None
     return one_text("msg", text, params.get("pages"), name), []
 
 

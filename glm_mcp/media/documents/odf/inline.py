@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.odf.forms import controls
+from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.web.mathml import linear
 from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, markdown
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
@@ -59,8 +60,7 @@ class Inline:
     def _piece(self, node: ET.Element, name: str, look: Look) -> Iterator[Piece]:
         match name:
             case "s":
-                count = attribute(node, "c")
-                yield " " * (min(int(count), _SPACES) if count.isdecimal() else 1), look
+                yield " " * min(whole(attribute(node, "c"), 1), _SPACES), look
             case "tab":
                 yield "\t", look
             case "line-break":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.word.numbering import written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
@@ -21,7 +22,7 @@ class Numbering:
                 if local(style) in ("list-style", "outline-style"):
                     name = attribute(style, "name") if local(style) == "list-style" else OUTLINE
                     for level in style:
-                        self._levels[name, _whole(attribute(level, "level"), 1)] = level
+                        self._levels[name, whole(attribute(level, "level"), 1)] = level
         self._last: dict[tuple[str, int], int] = {}
 
     def restart(self, style: str, level: int) -> None:
@@ -34,8 +35,8 @@ class Numbering:
             not local(definition).endswith("-style-number") and local(definition) != "outline-level-style"
         ):
             return "-"
-        first = _whole(attribute(definition, "start-value"), 1)
-        self._last[style, level] = _whole(start, self._last.get((style, level), first - 1) + 1)
+        first = whole(attribute(definition, "start-value"), 1)
+        self._last[style, level] = whole(start, self._last.get((style, level), first - 1) + 1)
         return self._label(style, level, definition) or ("" if style == OUTLINE else "-")
 
     def heading(self, level: int) -> str:
@@ -50,7 +51,7 @@ class Numbering:
         form = _form(definition)
         if not form:
             return ""
-        shown = min(max(_whole(attribute(definition, "display-levels"), 1), 1), level)
+        shown = min(max(whole(attribute(definition, "display-levels"), 1), 1), level)
         numbers = []
         for at in range(level - shown + 1, level + 1):
             one = self._levels.get((style, at), definition)
@@ -66,7 +67,3 @@ OUTLINE = "\0outline"  # a name that no list style has
 def _form(level: ET.Element) -> str:
     """How its numbers are written; "" for none."""
     return next((v for k, v in level.attrib.items() if k.rpartition("}")[2] == "num-format"), "1")
-
-
-def _whole(text: str, default: int) -> int:
-    return int(text) if text.isdecimal() and len(text) < 9 else default

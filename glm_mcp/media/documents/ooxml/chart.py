@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.markdown import chart_heading, table
 from glm_mcp.media.documents.ooxml.number_format import display
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
 from glm_mcp.media.documents.zip_xml import attribute
@@ -44,14 +44,11 @@ def chart_blocks(package: Package, path: str, place: str) -> list[str]:
 
 def _plain(tree: ET.Element) -> list[str]:
     title = child(tree, "c:chart", "c:title")
-    head = "" if title is None else _words(title)
     series = [_series(e, i) for i, e in enumerate(descendants(tree, "c:ser"), 1)]
     rows = _point_rows(series) if any(one.is_points for one in series) else _category_rows(series)
     axes = [_words(e) for e in descendants(tree, "c:title") if e is not title]
+    blocks = chart_heading(["" if title is None else _words(title), *axes])
     labels = [text for e in descendants(tree, "c:dLbl", "c:dispUnitsLbl") for text in _paragraphs(e)]
-    blocks = [f"Chart: {head}" if head else "Chart:"]
-    if any(axes):
-        blocks.append(f"Axes: {'; '.join(filter(None, axes))}")
     blocks.append(table(rows) if series else "(no data in the file)")
     if labels:
         blocks.append(f"Labels: {'; '.join(labels)}")
@@ -140,7 +137,7 @@ def _point_rows(series: list[_Series]) -> list[list[str]]:
 
 def _extended(tree: ET.Element) -> list[str]:
     """The newer kinds (waterfall, funnel, treemap, sunburst, box and whisker, histogram, map): their dimensions."""
-    blocks = [f"Chart: {' '.join(_paragraphs(t))}" for t in descendants(tree, "cx:title")][:1] or ["Chart:"]
+    blocks = chart_heading([" ".join(_paragraphs(t)) for t in descendants(tree, "cx:title")][:1])
     for data in descendants(tree, "cx:data"):
         columns: list[tuple[str, dict[int, str]]] = []
         for dimension in data:

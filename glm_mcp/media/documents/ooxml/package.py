@@ -198,10 +198,6 @@ def _link(element: ET.Element, folder: str) -> Link:
     target = attribute(element, "Target")
     if attribute(element, "TargetMode") == "External":
         return Link(kind, target, external=True)
-    target = urllib.parse.unquote(_plain_slashes(target))
+    target = urllib.parse.unquote(target.replace("\\", "/").partition("#")[0])
     path = target if target.startswith("/") else posixpath.join("/", folder, target)
     return Link(kind, posixpath.normpath(path).lstrip("/"), external=False)
-
-
-def _plain_slashes(target: str) -> str:
-    return target.replace("\\", "/").partition("#")[0]

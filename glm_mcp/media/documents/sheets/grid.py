@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from glm_mcp.media.documents.markdown import table, trim
 
 _GAP_ROWS, _GAP_COLUMNS = 100, 30  # empty ones in a row that part two blocks
-_THIN_AREA, _THIN = (
-    1_000_000,
-    100,
-)  # a block of such an area whose cells are so much fewer is written as a list
+# A block of such an area whose cells are so much fewer is written as a list.
+_THIN_AREA, _THIN = 1_000_000, 100
 _MERGED = 10_000  # places of one merged cell that repeat its text
 CELLS = 5_000_000  # of one sheet; a million rows of five columns
 
@@ -53,7 +51,7 @@ class Grid:
         top, left, bottom, right = blocks[0]
         if len(blocks) == 1 and top <= _GAP_ROWS and left <= _GAP_COLUMNS and not self._is_thin(blocks[0]):
             return table(trim([self._line(row, 0, right) for row in range(bottom + 1)])), []
-        names = [_range(block) for block in blocks]
+        names = [range_name(block) for block in blocks]
         written = (f"[{name}]\n\n{self._block(block)}" for name, block in zip(names, blocks, strict=True))
         return "\n\n".join(written), names
 
@@ -107,7 +105,8 @@ def place(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
-def _range(block: Range) -> str:
+def range_name(block: Range) -> str:
+    """B3:C4, or B3 alone."""
     top, left, bottom, right = block
     first, last = place(top, left), place(bottom, right)
     return first if first == last else f"{first}:{last}"

@@ -122,18 +122,16 @@ def _beside_sheets(
 
 
 def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
-    repeated = max(_number(element, "number-rows-repeated"), 1)
+    repeated = times(element, "number-rows-repeated", _ROWS)
     column = 0
     cells: list[tuple[int, str]] = []
     for cell in (e for e in element if local(e) in ("table-cell", "covered-table-cell")):
         text = _shown(cell, writer.inline)
-        again = max(_number(cell, "number-columns-repeated"), 1)
+        again = times(cell, "number-columns-repeated", _ROWS)
         if text:
             cells += [(column + i, text) for i in range(min(again, times(cell, "number-columns-repeated")))]
-        wide, deep = (
-            max(_number(cell, "number-columns-spanned"), 1),
-            max(_number(cell, "number-rows-spanned"), 1),
-        )
+        wide = times(cell, "number-columns-spanned", _ROWS)
+        deep = times(cell, "number-rows-spanned", _ROWS)
         if wide * deep > 1:
             sheet.merged.append((sheet.row, column, sheet.row + deep - 1, column + wide - 1))
         rule = sheet.rules.pop(attribute(cell, "content-validation-name"), None)
@@ -152,11 +150,6 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         for at, text in cells:
             sheet.grid.put(sheet.row + i, at, text)
     sheet.row = min(sheet.row + repeated, _ROWS)
-
-
-def _number(element: ET.Element, name: str) -> int:
-    value = attribute(element, name)
-    return int(value) if value.isdecimal() and len(value) < 9 else 0
 
 
 def _shown(cell: ET.Element, inline: Inline) -> str:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.sheets.beside import comment_line
 from glm_mcp.media.documents.sheets.biff import Record, Texts
-from glm_mcp.media.documents.sheets.grid import place
+from glm_mcp.media.documents.sheets.grid import range_name
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _RULE = re.compile(rb"<(?:\w{1,20}:)?dataValidation\s([^>]{1,5000})>")
@@ -73,7 +73,7 @@ def rule_in(record: Record) -> Iterator[str]:
         formulas.append(texts.take(length))
     (count,) = struct.unpack("<H", texts.take(2))
     top, low, left, far = struct.unpack("<4H", texts.take(8)) if count else (0, 0, 0, 0)
-    at = place(top, left) + (f":{place(low, far)}" if (top, left) != (low, far) else "")
+    at = range_name((top, left, low, far))
     choices: list[str] = []
     if flags & 0xF == _LIST and flags & _WRITTEN and formulas[0][:1] == bytes([_TEXT]):
         choices = Texts([formulas[0][2:]]).text(formulas[0][1]).split("\0")

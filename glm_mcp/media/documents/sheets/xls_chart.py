@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.markdown import chart_heading, table
 from glm_mcp.media.documents.sheets.biff import Number, Record, Texts
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.sheets.values import Values, number_text
@@ -57,15 +57,12 @@ class Chart:
 
     def blocks(self) -> list[str]:
         """The heading with the title, the other titles, and the table."""
-        head = f"Chart: {self._titles[0]}" if self._titles else "Chart:"
-        axes = [f"Axes: {'; '.join(self._titles[1:])}"] if self._titles[1:] else []
+        blocks = chart_heading(self._titles)
         if self._data.get(_VALUES):
-            return [head, *axes, self._table()]
-        return [
-            head,
-            *axes,
-            *([f"Its data is in the cells {', '.join(self._cells)}."] if self._cells else []),
-        ]
+            blocks.append(self._table())
+        elif self._cells:
+            blocks.append(f"Its data is in the cells {', '.join(self._cells)}.")
+        return blocks
 
     def _table(self) -> str:
         values, labels = self._data[_VALUES], self._data.get(_CATEGORIES, {})

@@ -22,7 +22,7 @@ from glm_mcp.media.documents.sheets.beside import (
 )
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
-from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
+from glm_mcp.media.documents.sheets.grid import Grid, Range, place, range_name, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_said
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 
@@ -143,8 +143,7 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
 def _rule(body: bytes) -> Iterator[str]:
     """What a rule says to whoever fills in its cells ([MS-XLSB] 2.4.355). Raises struct.error."""
     (count,) = struct.unpack_from("<I", body, 4)
-    top, left, low, far = _range(body[8:])
-    at = place(top, left) + (f":{place(low, far)}" if (top, left) != (low, far) else "")
+    at = range_name(_range(body[8:]))
     said, after = [], 8 + 16 * count
     for _ in range(4):
         text, after = _string(body, after)

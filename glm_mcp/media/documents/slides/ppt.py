@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.pages import choose, one_text, result
+from glm_mcp.media.documents.zip_xml import encrypted
 
 _SAVE = "Save it as PPTX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
@@ -59,7 +60,7 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             said = of_compound_file(container)
         token, edit = struct.unpack_from("<II", current, 12)
         if token == _LOCKED:
-            raise InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
+            raise encrypted(name)
         show = _Show(data, edit)
         chosen = choose(spec, len(show.slides), name, unit="slide") if show.slides else []
         rows = [(n, *show.page(n), "") for n in chosen]

@@ -213,10 +213,8 @@ class Inline:
             match tag(part):
                 case "w:txbxContent" | "w14:txbxContent":
                     self.anchored += self._blocks_of(part)
-                case (
-                    "wpg:wgp" | "wpg:grpSp" | "wpc:wpc"
-                ):  # what is said of a group is said of none of its pictures
-                    self._read_drawn(part, look)
+                case "wpg:wgp" | "wpg:grpSp" | "wpc:wpc":
+                    self._read_drawn(part, look)  # what is said of a group is said of none of its pictures
                 case "mc:AlternateContent":
                     self._alternatives(part, look)
                 case "w:drawing" | "w:pict" | "w:object":

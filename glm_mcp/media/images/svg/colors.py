@@ -50,10 +50,8 @@ _LMS_TO_OKLAB: _Matrix = (
     (1.9779985324311684, -2.4285922420485799, 0.450593709617411),
     (0.0259040424655478, 0.7827717124575296, -0.8086757549230774),
 )
-_POLAR = {
-    "oklch": "oklab",
-    "lch": "lab",
-}  # the space whose second and third value are an angle and a distance
+# The space whose second and third value are an angle and a distance.
+_POLAR = {"oklch": "oklab", "lch": "lab"}
 
 
 @dataclass(frozen=True, slots=True)

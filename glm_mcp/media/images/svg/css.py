@@ -30,9 +30,8 @@ _GEOMETRY = {
     "use": _BOX,
     "path": ("d",),
 }
-_SHAPES = re.compile(
-    r"(?:circle|ellipse|inset|polygon|rect|xywh|path|shape)\(", re.IGNORECASE
-)  # of clip-path
+# Of clip-path.
+_SHAPES = re.compile(r"(?:circle|ellipse|inset|polygon|rect|xywh|path|shape)\(", re.IGNORECASE)
 
 
 def resolve(root: Element, width: float, losses: Losses) -> None:
@@ -72,11 +71,11 @@ def _sheets(root: Element, width: float) -> Sheet:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A declaration for a property of one element; the largest `rank` wins."""
+    """A declaration for a property of one element; the largest `rank` wins: important, inline, specificity, rule, place
+    in it.
+    """
 
-    rank: tuple[
-        bool, bool, selectors.Specificity, int, int
-    ]  # important, inline, specificity, rule, place in it
+    rank: tuple[bool, bool, selectors.Specificity, int, int]
     name: str
     tokens: Sequence[Any]
 

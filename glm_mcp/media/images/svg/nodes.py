@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from glm_mcp.media.images.svg.tokens import significant
+
 
 @dataclass(slots=True)
 class Node:
@@ -74,7 +76,7 @@ def has_class(name: str) -> Test:
 
 
 def attribute(tokens: Sequence[Any]) -> Test:
-    parts = [t for t in tokens if t.type not in {"whitespace", "comment"}]
+    parts = significant(tokens)
     if not parts or parts[0].type != "ident":
         raise NeverMatches
     name = parts[0].value

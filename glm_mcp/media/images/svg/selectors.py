@@ -10,6 +10,7 @@ from tinycss2.nth import parse_nth
 
 from glm_mcp.media.images.svg import nodes
 from glm_mcp.media.images.svg.nodes import NeverMatches, Node, Test
+from glm_mcp.media.images.svg.tokens import parts
 
 Specificity = tuple[int, int, int]
 
@@ -50,7 +51,7 @@ def parse(tokens: Sequence[Any], parents: Sequence[Selector] = (), *, inner: boo
     `inner`: an argument such as that of :is(), where only & means them.
     """
     selectors = []
-    for part in _split(tokens):
+    for part in parts(tokens):
         try:
             selectors.append(_Parser(part, parents).selector(inner=inner))
         except NeverMatches:
@@ -58,22 +59,11 @@ def parse(tokens: Sequence[Any], parents: Sequence[Selector] = (), *, inner: boo
     return selectors
 
 
-def _split(tokens: Sequence[Any]) -> Iterator[list[Any]]:
-    part: list[Any] = []
-    for item in tokens:
-        if item == ",":
-            yield part
-            part = []
-        elif item.type != "comment":
-            part.append(item)
-    yield part
-
-
 class _Parser:
     """One selector."""
 
     def __init__(self, tokens: list[Any], parents: Sequence[Selector]) -> None:
-        self.tokens = _stripped(tokens)
+        self.tokens = _stripped([t for t in tokens if t.type != "comment"])
         self.parents = parents
         self.at = 0
         self.ids = self.classes = self.tags = 0

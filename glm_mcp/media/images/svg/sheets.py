@@ -16,9 +16,8 @@ Declarations = tuple[tuple[str, Sequence[Any], bool], ...]  # name, value, wheth
 
 _MAX_RULES = 50_000
 _MAX_DEPTH = 20
-_GROUPS = frozenset(
-    ("layer", "container", "scope", "starting-style")
-)  # their contents count as if they stood outside
+# Their contents count as if they stood outside.
+_GROUPS = frozenset(("layer", "container", "scope", "starting-style"))
 
 
 @dataclass(frozen=True, slots=True)
