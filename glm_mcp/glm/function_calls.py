@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from glm_mcp.glm.json_shape import Shape
 from glm_mcp.text import whole
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+_DECODER = json.JSONDecoder()
+_SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
 
@@ -73,14 +76,30 @@ class Calls:
         return bool(name and call.name and call.shape.closed)
 
     def whole(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": call.id,
-                "type": call.type,
-                "function": {"name": call.name, "arguments": whole("".join(call.arguments))},
-            }
-            for call in self._calls
-        ]
+        """Each with an id of its own, by which its result is told apart."""
+        calls: list[dict[str, Any]] = []
+        taken: set[str] = set()
+        for call in self._calls:
+            for arguments in _parted(whole("".join(call.arguments))):
+                ident = call.id if call.id and call.id not in taken else f"call_{len(calls)}"
+                taken.add(ident)
+                function = {"name": call.name, "arguments": arguments}
+                calls.append({"id": ident, "type": call.type, "function": function})
+        return calls
+
+
+def _parted(arguments: str) -> list[str]:
+    """The arguments of each call where a model has written those of several one after another; as they are otherwise."""
+    found: list[str] = []
+    rest = arguments.strip() if _SEAM.search(arguments) else ""
+    try:
+        while rest:
+            end = _DECODER.raw_decode(rest)[1]
+            found.append(rest[:end])
+            rest = rest[end:].lstrip()
+    except (ValueError, RecursionError):
+        return [arguments]
+    return found or [arguments]
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:

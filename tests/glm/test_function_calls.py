@@ -78,8 +78,25 @@ PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"R
         # neither index nor id
         (
             [[piece("weather", '{"city":"Paris"}')], [piece("weather", '{"city":"Rome"}')]],
-            [("", *PARIS[1:]), ("", *ROME[1:])],
+            [("call_0", *PARIS[1:]), ("call_1", *ROME[1:])],
         ),
+        # one id for both
+        (
+            [[piece("weather", '{"city":"Paris"}', index=0, ident="a"), piece("weather", '{"city":"Rome"}', index=1, ident="a")]],
+            [PARIS, ("call_1", *ROME[1:])],
+        ),
+        # one after another under one index, the second without a name
+        (
+            [
+                [piece("weather", '{"city":"Paris"}', index=0, ident="a")],
+                [piece("", '{"city":', index=0)],
+                [piece(None, '"Rome"}', index=0)],
+            ],
+            [PARIS, ("call_1", *ROME[1:])],
+        ),
+        # arguments that hold what looks like the seam of two
+        ([[piece("say", '{"text":"{}{}"}', index=0, ident="a")]], [("a", "say", '{"text":"{}{}"}')]),
+        ([[piece("say", '{"a":1}{"b"', index=0, ident="a")]], [("a", "say", '{"a":1}{"b"')]),
         # id and name with every piece
         (
             [
@@ -89,7 +106,7 @@ PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"R
             [PARIS],
         ),
         # the name with every piece, and no id
-        ([[piece("weather", '{"city":')], [piece("weather", '"Paris"}')]], [("", *PARIS[1:])]),
+        ([[piece("weather", '{"city":')], [piece("weather", '"Paris"}')]], [("call_0", *PARIS[1:])]),
         # the name before its id, the arguments as an object
         ([[piece("f", index=0)], [piece(None, {"x": 1}, index=0, ident="a")]], [("a", "f", '{"x": 1}')]),
         # no arguments at all
