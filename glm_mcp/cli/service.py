@@ -83,9 +83,11 @@ async def try_key(
     if isinstance(error, NetworkError):
         return [Finding("service", "wrong", short(error), error.hint, kind=error.kind)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
-    mend = "Try again in a minute." if error.kind == "timeout" else error.hint
     state: Literal["note", "wrong"] = "note" if busy else "wrong"
-    return [Finding("service", state, f"{host}: {short(error)}", mend, kind=error.kind)]
+    said, mend = f"{host}: {short(error)}", error.hint
+    if error.kind == "timeout":
+        said, mend = f"{host}: no answer within {within_s:.0f} s", "Try again in a minute."
+    return [Finding("service", state, said, mend, kind=error.kind)]
 
 
 async def _refused(
