@@ -12,7 +12,7 @@ import anyio
 
 from glm_mcp.cli.service import Finding, try_key
 from glm_mcp.cli.terminal.group import here, labelled, language, say, show_error
-from glm_mcp.errors import AuthError, ConfigError
+from glm_mcp.errors import AuthError, ConfigError, GLMError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
 from glm_mcp.setting_values import bare_key, has_key_form, is_placeholder
@@ -93,7 +93,8 @@ async def store(
 ) -> None:
     """Tries the key and writes it. `platform`: one of `ENDPOINTS`, written along. `tried`: False leaves the try out.
 
-    Raises ConfigError where it is no key, AuthError where it is refused; nothing is written then.
+    Raises ConfigError where it is no key, AuthError where it is refused, and what else kept the service from judging it;
+    nothing is written then.
     """
     settings, _ = load_what_is_right(env_file)
     base = platform or settings.base_url
@@ -118,7 +119,7 @@ async def store(
 
 
 async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Say) -> str | None:
-    """Says what the service thinks of the key; the endpoint where it works, when that is another. Raises AuthError."""
+    """Says what the service thinks of the key; the endpoint where it works, when that is another. Raises GLMError."""
     findings = await try_key(settings, endpoints)
     elsewhere = next((f.endpoint for f in findings if f.endpoint), None)
     for finding in findings:
@@ -128,7 +129,8 @@ async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Sa
     if bad and not elsewhere:
         again = f"Nothing was written. To store it untried: {typed('key --no-try')}. "
         others = " or ".join(n for n in ENDPOINTS if n != settings.base_url)
-        raise AuthError(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
+        cls = next((e for e in GLMError.__subclasses__() if e.kind == bad.kind), AuthError)
+        raise cls(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
     return elsewhere
 
 

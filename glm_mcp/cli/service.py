@@ -15,7 +15,6 @@ from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.network.transport import Transport
-from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.registry import Endpoint
@@ -44,6 +43,7 @@ class Finding:
     said: str
     mend: str = ""
     endpoint: str = ""  # where the key works, when that is another one of the same platform
+    kind: str = ""  # of the error behind it
 
     def line(self) -> str:
         mark = {"ok": "✓", "note": "•", "wrong": "✗"}[self.state]
@@ -75,15 +75,19 @@ async def try_key(
         return [note("service", f"{host} was not asked: there is no key")]
     # On a coding plan's endpoint the free models are asked for at the platform's general one.
     free = endpoints[home.general] if home.general else home
-    error = await _probe(settings.model_copy(update={"base_url": free.url}), within_s)
+    error, gone = await _probe(settings.model_copy(update={"base_url": free.url}), within_s)
     if error is None:
-        return [ok("service", f"{host} answers with this key")]
+        return [ok("service", f"{host} answers with this key"), *gone]
     if isinstance(error, AuthError | QuotaError):
         return await _refused(error, home, settings.key, endpoints)
     if isinstance(error, NetworkError):
-        return [wrong("service", short(error), error.hint)]
+        return [Finding("service", "wrong", short(error), error.hint, kind=error.kind)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
-    return [Finding("service", "note" if busy else "wrong", f"{host}: {short(error)}", error.hint)]
+    state: Literal["note", "wrong"] = "note" if busy else "wrong"
+    said, mend = f"{host}: {short(error)}", error.hint
+    if error.kind == "timeout":
+        said, mend = f"{host}: no answer within {within_s:.0f} s", "Try again in a minute."
+    return [Finding("service", state, said, mend, kind=error.kind)]
 
 
 async def _refused(
@@ -126,18 +130,26 @@ def short(error: GLMError) -> str:
     return f"{said}, code {error.code}" if error.code else said
 
 
-async def _probe(settings: Settings, within_s: float) -> GLMError | None:
-    """The smallest real call. None when it was answered; a cut answer is one."""
-    client = GLMClient(settings, pace=Pace(waits=(0.2, 1.0)))
+async def _probe(settings: Settings, within_s: float) -> tuple[GLMError | None, list[Finding]]:
+    """The smallest real call: why it was not answered (a cut answer is one), and the models that turned out to be gone."""
+    client = GLMClient(settings)
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
+    failure = None
     try:
         await client.chat(request, Job("chat", anyio.current_time() + within_s), Progress())
     except GLMError as error:
         # One token is no room for an answer: that refusal comes from a model that worked.
-        return None if error.kind == "invalid_request" and not (error.code or error.status) else error
+        if error.kind != "invalid_request" or error.code or error.status:
+            failure = error
     finally:
         await client.transport.close()
-    return None
+    return failure, [
+        note(
+            "models", f"{c.id} is not to be had: {client.health.gone(c.id)}", "Another is asked in its place."
+        )
+        for c in client.models("chat")
+        if client.health.gone(c.id)
+    ]
 
 
 async def _accepts(url: str, key: str | None) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from glm_mcp.errors import Again, ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.errors import Again, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.glm.calls import Answer, Job, Post
 from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.engines.engine import Engine, with_bytes
-from glm_mcp.glm.error_codes import after_refusal, names_film, refused_image_form
-from glm_mcp.glm.function_calls import written_as_text
+from glm_mcp.glm.error_codes import after_refusal, blocked, names_film, refused_image_form
+from glm_mcp.glm.function_calls import damaged, mended, written_as_text
 from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
@@ -27,6 +27,8 @@ LARGE_BODY = 100_000  # bytes whose way is worth a word
 REFUSES_FILM = frozenset({400, 413, 415, 422, 500, 501})
 FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
 _KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
+_CUT = {"length", "model_context_window_exceeded"}
+_FAILURES = {"network_error", "error", "insufficient_system_resource"}
 
 
 @dataclass(slots=True)
@@ -126,14 +128,14 @@ class ChatCall:
         ident = draft.request_id
         if draft.finish == "sensitive":
             self.arrived = self._earlier = None
-            raise _blocked(
+            raise blocked(
                 "the service's safety filter stopped the answer; what had come was discarded", ident
             )
-        if draft.finish == "network_error":
+        if draft.finish in _FAILURES:
             raise UpstreamError(
                 "the model failed while answering",
                 "Call again.",
-                code="network_error",
+                code=draft.finish,
                 again=Again.RETRY,
                 request_id=ident,
             )
@@ -147,6 +149,14 @@ class ChatCall:
         if not draft.text and not draft.tool_calls:
             raise _empty(draft, card, tokens)
         answer = self.answer(draft, card.id)
+        if draft.finish not in _CUT and damaged(answer.tool_calls):
+            raise UpstreamError(
+                f"{card.id} asked for a function call with arguments that are not JSON",
+                "Call again, or name another model.",
+                code="arguments",
+                again=Again.RETRY,
+                request_id=ident,
+            )
         if draft.finish == "length":
             answer.cut = "max_tokens"
             answer.notes.append("cut off by max_tokens")
@@ -181,7 +191,7 @@ class ChatCall:
             strip_boxes(text),
             model,
             draft.reasoning,
-            draft.tool_calls or written,
+            mended(draft.tool_calls, self.request.functions) or written,
             "tool_calls" if written else clean(draft.finish or "", ID_CHARS) or None,
             draft.usage,
             clean(draft.request_id or "", ID_CHARS) or None,
@@ -277,15 +287,6 @@ class _Reader:
             progress.thinking(self.thought)
 
 
-def _blocked(what: str, ident: str | None) -> ContentBlocked:
-    return ContentBlocked(
-        what,
-        "Rephrase the request or leave out the picture or passage that the service objects to.",
-        code="1301",
-        request_id=ident,
-    )
-
-
 def _empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
     """Why an answer that ended has no words."""
     ident = draft.request_id
@@ -309,7 +310,7 @@ def _empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
     if draft.finish not in _KNOWN_ENDS:
         what = f"the service cut the answer before its first word ({clean(draft.finish, ID_CHARS)})"
         if draft.finish == "content_filter":
-            return _blocked(what, ident)
+            return blocked(what, ident)
         return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
     what = "the model thought but wrote no answer" if draft.reasoning else "the service sent an empty answer"
     return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from pydantic import SecretStr
 
-from glm_mcp.errors import Again, GLMError, NetworkError, RateLimited
+from glm_mcp.errors import Again, GLMError, RateLimited
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
 from glm_mcp.glm.chat_call import ChatCall, counted
-from glm_mcp.glm.draw_call import DrawCall
+from glm_mcp.glm.draw_call import DrawCall, in_time
 from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import with_key_help
 from glm_mcp.glm.findings import UNASKED, Findings
@@ -42,6 +42,7 @@ from glm_mcp.glm.policy import (
     first_byte_s,
     next_step,
     no_model,
+    of_host,
     unable,
     unable_to_draw,
 )
@@ -145,7 +146,7 @@ class GLMClient:
         call = DrawCall(self._post, body, engine=self.engine is not None)
         race = await self._run(call, chain, job, progress)
         if race.result is None:
-            raise race.error()
+            raise in_time(race.error())
         race.result.seconds, race.result.attempts = anyio.current_time() - race.started, race.attempts
         return race.result
 
@@ -212,16 +213,15 @@ class GLMClient:
 
     def _refused(self, race: Race[T], model: Standing, error: GLMError, *, ill: bool) -> None:
         """What a refusal means for the rest of the call."""
-        if isinstance(error, NetworkError):  # of the host: no other model helps
-            where = place(model.card.id, self.home) or self.home
+        reached = self.transport.reached((place(model.card.id, self.home) or self.home).url)
+        if of_host(error, race.unreached, reached=reached):
             wait = delay(race.unreached + 1, None, self._chance, self._pace.waits)
-            ends = ends_call(error, race.unreached + 1, reached=self.transport.reached(where.url))
+            ends = ends_call(error, race.unreached + 1, reached=reached)
             race.unreaches(model, error, wait=wait, ends=ends)
             return
         if len(race.models) == 1 and error.again is Again.GONE:
             # Nothing stands in for it but by the caller's own wish.
-            gone = self.health.gone
-            other = self.engine.names() if self.engine else another(model.card, self.home, gone)
+            other = self.engine.names() if self.engine else another(model.card, self.home, self.health.gone)
             error = error.but(again=Again.NEVER, hint=f"{other}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
         race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries), ill=ill)

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, TimedOut, UpstreamError
 from glm_mcp.glm.calls import Drawing, Post
+from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.registry import SIZES, Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
@@ -17,6 +18,15 @@ LOST = "The picture may have been made; it is not asked for twice. "
 
 NO_DRAWING = frozenset({404, 405, 501})  # how an engine without POST /images/generations answers
 NOT_DRAWN = "Set GLM_IMAGE_MODEL to a model that it draws with, or leave generate_image out with GLM_TOOLS."
+
+
+def in_time(error: GLMError) -> GLMError:
+    """Of a drawing that was asked for and not there at the deadline, that it may have been made."""
+    if not isinstance(error, TimedOut) or not error.attempts:
+        return error
+    return error.but(
+        hint=LOST + "Call again, or allow more time with GLM_DEADLINE_S and the client's own limit."
+    )
 
 
 class DrawCall:
@@ -105,13 +115,18 @@ def _drawing(event: dict[str, Any], card: Card) -> Drawing:
     first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     ident = clean(event.get("request_id") or event.get("id") or "", ID_CHARS) or None
     url, packed = first.get("url"), first.get("b64_json")
-    if isinstance(url, str) and url:
+    if isinstance(url, str) and url.startswith("data:"):
+        packed = url
+    elif isinstance(url, str) and url:
         return Drawing(url, card.id, ident)
     if isinstance(packed, str) and packed:
+        packed = packed.rpartition(";base64,")[2]
         try:
             return Drawing(None, card.id, ident, data=binascii.a2b_base64(packed, strict_mode=True))
         except (binascii.Error, ValueError):
             raise UpstreamError(
-                "the picture in the answer is damaged", LOST + "Call again for another.", request_id=ident
+                "the picture in the answer is damaged", "Call again for another.", request_id=ident
             ) from None
+    if event.get("content_filter"):
+        raise blocked("the service's safety filter kept the picture back", ident)
     raise UpstreamError("the answer holds no picture", "Call again.", request_id=ident)

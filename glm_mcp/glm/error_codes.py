@@ -42,6 +42,11 @@ _FAULT = "The service failed; call again. If it stays, `glm-mcp doctor` tests th
 _FIELD = "Change the argument that the message names and call again."
 _REFUSED = "Change what the message names and call again; if it names nothing, `glm-mcp doctor` tests key, address and model."
 _MODEL = "Name another model; `glm-mcp models` lists them."
+_FULL = "Call again in a minute, or name another model."
+_WALLED = (
+    "It goes by this machine's address or by words in the request, not by the key: wait some minutes, come from another "
+    "network or through another proxy, or leave out what looks like an attack."
+)
 _PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
@@ -139,7 +144,30 @@ _STATUS: dict[int, Row] = {
     429: (RateLimited, Again.RETRY, "the service limits the calls", _BUSY),
     434: (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
     435: (MediaTooLarge, Again.NEVER, "a file is larger than the service takes", _SHORTER),
+    529: (Overloaded, Again.RETRY, "the model is overloaded", _FULL),
 }
+
+# What stands in front of the service answers with a page, which the service itself never does.
+_PAGE = re.compile(r"\s*<(?:!doctype|html|head)", re.IGNORECASE)
+_WALL = re.compile(
+    r"\bblocked|challenge|captcha|just a moment|attention required|verif(?:y|ying) you|firewall|\bWAF\b|拦截|阻断",
+    re.IGNORECASE,
+)
+_WALL_ROW: Row = (
+    NetworkError,
+    Again.NEVER,
+    "a firewall in front of the service refused the request",
+    _WALLED,
+)
+_OVERLOADED = re.compile(r"\boverloaded|访问量过大", re.IGNORECASE)
+_OVERLOADED_ROW: Row = (Overloaded, Again.RETRY, "the model is overloaded", _FULL)
+_LOOKED_AT = 8_000  # characters of a page
+
+
+def _is_wall(status: int, page: str) -> bool:
+    """Whether a page that came in the place of an answer is that of a firewall."""
+    refused = status in {403, 405, 406, 429, 503} and bool(_PAGE.match(page))
+    return refused and (status == 403 or bool(_WALL.search(page[:_LOOKED_AT])))
 
 
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
@@ -164,6 +192,11 @@ def by_words(said: str) -> Row | None:
     return next((row for words, row in _WORDS if words.search(said)), None)
 
 
+def blocked(what: str, request_id: str | None) -> ContentBlocked:
+    """What the safety filter did within a success."""
+    return ContentBlocked(what, _FILTER, code="1301", request_id=request_id)
+
+
 def from_response(
     status: int,
     code: object,
@@ -182,7 +215,7 @@ def from_response(
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = _by_words(name, status, said, sort)
+    words = _WALL_ROW if _is_wall(status, str(text)) else _by_words(name, status, said, sort)
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
@@ -209,8 +242,11 @@ def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None
     """What an answer means whose code says nothing, or nothing definite."""
     if name in {"1210", "1214"}:
         return by_words(said)
-    unknown = name not in CODES or name == str(status)
-    return engine_errors.by_words(f"{sort} {name} {said}") if unknown else None
+    if name in CODES and name != str(status):
+        return None
+    if row := engine_errors.by_words(f"{sort} {name} {said}"):
+        return row
+    return _OVERLOADED_ROW if _OVERLOADED.search(f"{sort} {said}") else None
 
 
 def _row(name: str | None, status: int) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from glm_mcp.glm.json_shape import Shape
 from glm_mcp.text import whole
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+_DECODER = json.JSONDecoder()
+_SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
 
@@ -73,19 +76,58 @@ class Calls:
         return bool(name and call.name and call.shape.closed)
 
     def whole(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": call.id,
-                "type": call.type,
-                "function": {"name": call.name, "arguments": whole("".join(call.arguments))},
-            }
-            for call in self._calls
-        ]
+        """Each with an id of its own, by which its result is told apart."""
+        calls: list[dict[str, Any]] = []
+        taken: set[str] = set()
+        for call in self._calls:
+            if not call.name and call.type == "function":  # nobody could tell what to call
+                continue
+            for arguments in _parted(whole("".join(call.arguments))):
+                ident = call.id if call.id and call.id not in taken else f"call_{len(calls)}"
+                taken.add(ident)
+                function = {"name": call.name, "arguments": arguments}
+                calls.append({"id": ident, "type": call.type, "function": function})
+        return calls
+
+
+def mended(calls: list[dict[str, Any]], functions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls; where a model wrote the arguments into the name, with both in their place."""
+    schemas = _schemas(functions)
+    for call in calls:
+        name = call["function"]["name"]
+        if _KEY in name:
+            bare, arguments = _parsed(name)
+            call["function"] = {"name": bare, "arguments": _written(arguments, schemas.get(bare, {}))}
+    return calls
+
+
+def damaged(calls: Sequence[dict[str, Any]]) -> bool:
+    """Whether the arguments of a function are no JSON."""
+    for call in calls:
+        try:
+            json.loads(call["function"]["arguments"] or "{}")
+        except (ValueError, RecursionError):
+            return True
+    return False
+
+
+def _parted(arguments: str) -> list[str]:
+    """The arguments of each call where a model has written those of several one after another; as they are otherwise."""
+    found: list[str] = []
+    rest = arguments.strip() if _SEAM.search(arguments) else ""
+    try:
+        while rest:
+            end = _DECODER.raw_decode(rest)[1]
+            found.append(rest[:end])
+            rest = rest[end:].lstrip()
+    except (ValueError, RecursionError):
+        return [arguments]
+    return found or [arguments]
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
     """The text without the calls written into it, and these calls; only of functions that were offered."""
-    schemas = {f["function"]["name"]: f["function"] for f in functions if _is_function(f)}
+    schemas = _schemas(functions)
     calls: list[dict[str, Any]] = []
     rest: list[str] = []
     at = 0
@@ -94,13 +136,11 @@ def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str
         end = close if close >= 0 else len(text)
         name, arguments = _parsed(text[start + len(_OPEN) : end].strip())
         if name in schemas:
-            properties = (schemas[name].get("parameters") or {}).get("properties") or {}
-            typed = {k: _typed(v, properties.get(k)) for k, v in arguments.items()}
             calls.append(
                 {
                     "id": f"call_{len(calls)}",
                     "type": "function",
-                    "function": {"name": name, "arguments": json.dumps(typed, ensure_ascii=False)},
+                    "function": {"name": name, "arguments": _written(arguments, schemas[name])},
                 }
             )
             rest.append(text[at:start])
@@ -110,6 +150,17 @@ def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str
             at = end
     rest.append(text[at:])
     return ("".join(rest).strip() if calls else text), calls
+
+
+def _schemas(functions: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {f["function"]["name"]: f["function"] for f in functions if _is_function(f)}
+
+
+def _written(arguments: dict[str, Any], function: dict[str, Any]) -> str:
+    """Arguments that stood in a text, as the API has them."""
+    properties = (function.get("parameters") or {}).get("properties") or {}
+    typed = {k: _typed(v, properties.get(k)) for k, v in arguments.items()}
+    return json.dumps(typed, ensure_ascii=False)
 
 
 def _is_function(entry: dict[str, Any]) -> bool:

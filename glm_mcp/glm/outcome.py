@@ -48,8 +48,10 @@ def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
 
 def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
     if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
+        error = error.but(message=f"{error.message}; {call.arrived.model} was still thinking")
+        if not call.request.thinking:  # it was not asked to
+            return error
         return error.but(
-            message=f"{error.message}; {call.arrived.model} was still thinking",
             hint="Call again with thinking=false, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
         )
     return error

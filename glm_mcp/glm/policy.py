@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, TooLong
+from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, NetworkError, TooLong
 from glm_mcp.glm.learnt.health import REST_S
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
 from glm_mcp.registry import ENDPOINTS, Card, Endpoint, place
@@ -16,6 +16,9 @@ MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when th
 # Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
 UNREACHED_TRIES = 3
 UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid for
+BROKEN_TRIES = (
+    4  # connections of a call that broke: the next may be the fault of the model that is behind them
+)
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
@@ -179,6 +182,13 @@ def ends_model(error: GLMError, tries: int) -> bool:
         return True
     unusable = error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
     return unusable and tries >= UNUSABLE_TRIES
+
+
+def of_host(error: GLMError, before: int, *, reached: bool) -> bool:
+    """Whether a failure is the host's, so that no other model helps. `before`: how many were in this call; `reached`: as
+    below.
+    """
+    return isinstance(error, NetworkError) and not (error.sent and reached and before >= BROKEN_TRIES)
 
 
 def ends_call(error: GLMError, tries: int, *, reached: bool) -> bool:

@@ -150,7 +150,8 @@ class Race(Generic[T]):
         elif error.again is Again.RETRY and ill:
             self.health.refused(model.card.id, wait)
         if not self.over:
-            after = "" if ends else f"; try {model.tries + 1} in {wait:.0f} s"
+            never = ends or model.ready_at >= self.deadline
+            after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from glm_mcp.errors import GLMError, UpstreamError
 from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.function_calls import Calls
-from glm_mcp.text import clean, plain, whole
+from glm_mcp.text import plain, whole
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Draft:
         self.request_id: str | None = None
         self.model = ""
         self.extras: dict[str, Any] = {}
+        self._index: Any = None  # of the answer, where there are several
         self._looked_at = 0
         self._repeats = False
         self._read: tuple[int, str, str] | None = None  # what `raw` of this many characters says
@@ -90,7 +92,11 @@ class Draft:
         return whole(added)
 
     def _choice(self, choice: dict[str, Any]) -> str:
-        self.finish = _text(choice.get("finish_reason")) or self.finish
+        if choice.get("index", self._index) != self._index:
+            if self._index is not None:  # another answer, which nobody asked for
+                return ""
+            self._index = choice["index"]
+        self.finish = _text(choice.get("finish_reason")).lower() or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))
         thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
         if thought:
@@ -178,11 +184,13 @@ def repeated(text: str) -> tuple[int, int] | None:
 def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float | None = None) -> None:
     """Raises GLMError when a body is an error in any of the shapes seen: nested, flat, or `success: false`."""
     inner = event.get("error")
+    if isinstance(inner, list) and inner:
+        inner = inner[0]
     if inner:
         found = inner if isinstance(inner, dict) else {"message": inner}
     elif (
         event.get("success") is False
-        or (status >= 400 and ("code" in event or "msg" in event or "message" in event))
+        or (status >= 400 and not event.keys().isdisjoint({"code", "msg", "message", "detail"}))
         or (
             "choices" not in event
             and "data" not in event
@@ -193,31 +201,58 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
     else:
         return
     request_id = _text(event.get("request_id")) or _text(found.get("request_id")) or _text(event.get("id"))
+    said = found.get("message") or found.get("msg") or found.get("detail") or ""
+    packed = object_in(said) if isinstance(said, str) else None
+    if packed and isinstance(packed.get("error"), dict):  # a gateway hands on what it was answered
+        found = packed["error"]
+        said = found.get("message") or ""
     raise from_response(
         status,
         found.get("code"),
-        found.get("message") or found.get("msg") or "",
+        said,
         request_id=request_id,
         retry_after=retry_after,
         sort=_text(found.get("type")),
     )
 
 
+def decoded(body: bytes) -> str:
+    """A refusal as text: in UTF-8, or as its mark or its zero bytes say; what is none of these is taken for Chinese. Its
+    last character may be cut.
+    """
+    try:
+        return codecs.getincrementaldecoder(json.detect_encoding(body))().decode(body)
+    except UnicodeDecodeError:
+        return body.decode("gb18030", "replace")
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """The object of a JSON text, in the forms it comes in: as the data of an event, packed twice, alone in a list."""
+    if text.startswith("data:"):
+        text = text.removeprefix("data:").partition("\n")[0]
+    try:
+        found = json.loads(text)
+        if isinstance(found, str):
+            found = json.loads(found)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return found if isinstance(found, dict) else None
+
+
 def read_error(
     status: int, body: str, *, request_id: str | None = None, retry_after: float | None = None
 ) -> GLMError:
     """The error for a whole refused response; any body: JSON in any of its shapes, HTML, nothing."""
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        return from_response(status, None, body, request_id=request_id, retry_after=retry_after)
-    if isinstance(event, dict):
+    event = object_in(body)
+    if event is not None:
         try:
             raise_if_error(event, status, retry_after)
         except GLMError as error:
             error.request_id = error.request_id or request_id
             return error
-    return from_response(status, None, clean(body), request_id=request_id, retry_after=retry_after)
+    return from_response(status, None, body, request_id=request_id, retry_after=retry_after)
 
 
 _THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
@@ -267,5 +302,5 @@ def _content(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_text(_dict(part).get("text")) for part in value)
-    return ""
+        return "".join(_content(part) for part in value)
+    return _text(_dict(value).get("text"))

@@ -78,8 +78,8 @@ def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: flo
         more = {**more, **{name: THOUGHT for name in more if name != "role"}}
         again = {**chunks[0], "choices": [{"index": 0, "delta": more}]}
         return [Send(frames[0]), Endless(frame(again), fault.seconds)]
-    if fault.kind == "silent_end":
-        return [*_paced(frames, chunk_s), Stop("hang")]
+    if fault.kind in {"silent_end", "reset_at_end"}:
+        return [*_paced(frames, chunk_s), Stop("hang" if fault.kind == "silent_end" else "reset")]
     place = min(fault.chunks, len(frames) - 1)
     first, last = frames[:place], frames[-1]
     if fault.kind in _STOPS:
@@ -112,6 +112,8 @@ def _spoilt(fault: Fault, frames: list[bytes], chunks: list[dict[str, Any]], pla
         case "extra_empty_choices":
             extra = {**chunks[-1], "choices": []}
             return [*frames, frame(extra), DONE]
+        case "null_frames":
+            return [piece for one in frames for piece in (b"data: null\n\n", one)] + [DONE]
         case "invalid_utf8":
             return [*first, _no_utf8(hit), *rest[1:], DONE]
         case "duplicate_chunks":

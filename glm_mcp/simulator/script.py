@@ -30,9 +30,11 @@ FaultKind = Literal[
     "error_frame",  # data: {"error": {...}} after `chunks` frames, then the end
     "no_done",  # no [DONE]
     "no_finish",  # no finish_reason, but [DONE]
+    "reset_at_end",  # RST in the place of [DONE], after the whole answer
     "silent_end",  # no [DONE], and nothing more, on a connection that stays open
     "no_end",  # neither finish_reason nor [DONE], and a clean end of the body
     "extra_empty_choices",  # one more frame with empty choices; a client should not mind
+    "null_frames",  # data: null between the frames
     "invalid_utf8",  # a byte that is no UTF-8, within a text that is otherwise right
     "duplicate_chunks",  # every frame with text arrives twice
     # another answer

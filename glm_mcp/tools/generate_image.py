@@ -65,8 +65,10 @@ class DrawArgs(ModelArgs):
 IMAGE_BYTES = 30 * 1024 * 1024  # of one generated image; real ones are under 5 MB
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
+_LOST = "The service's own address of the picture leads to none: call again for another."
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
+DOWNLOAD_PAUSE_S = 0.5  # after the first of them
 LARGER_MAX = 10  # times the pixels asked for; a service that draws more than that drew something else
 
 
@@ -220,7 +222,7 @@ async def _finished(
 
     if detect(data).family != "image":
         raise UpstreamError(
-            "what the service drew is not a picture", "Call again.", request_id=drawing.request_id
+            "what the service drew is not a picture", _made(drawing), request_id=drawing.request_id
         )
     wanted = Wanted(
         "the picture that the service drew",
@@ -268,13 +270,14 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
                 url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
             )
             return body if isinstance(body, bytes) else await in_thread(body.read)
-        except (NetworkError, TimedOut, MediaTooLarge) as error:
-            if tries < DOWNLOAD_TRIES and isinstance(error, NetworkError) and left > 1:
-                continue
-            raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
-        except (NotFound, ForbiddenURL, UnsupportedMedia) as error:
-            lost = "The service's own address of the picture leads to none: call again for another."
-            raise error.but(hint=lost) from error
+        except (NetworkError, NotFound) as error:
+            if tries == DOWNLOAD_TRIES or left < tries:
+                raise error.but(hint=_LOST if isinstance(error, NotFound) else _made(drawing)) from error
+        except (TimedOut, MediaTooLarge) as error:
+            raise error.but(hint=_made(drawing)) from error
+        except (ForbiddenURL, UnsupportedMedia) as error:
+            raise error.but(hint=_LOST) from error
+        await anyio.sleep(DOWNLOAD_PAUSE_S * tries)  # it may not be everywhere at once
 
 
 def _made(drawing: Drawing) -> str:

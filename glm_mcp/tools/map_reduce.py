@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 
 import anyio
 
-from glm_mcp.errors import ConfigError, GLMError, RateLimited, TimedOut
+from glm_mcp.errors import Again, ConfigError, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
 from glm_mcp.glm.threads import in_thread
@@ -28,7 +28,8 @@ async def each(
 ) -> list[Answer]:
     """The answers to all questions, in order; finished ones are kept, so that the same call goes on where it stopped.
 
-    `share`: of the time that is left. Raises TimedOut or RateLimited with what is done so far, else the first failure.
+    `share`: of the time that is left. Raises what may pass, such as an overload, with what is done so far, else the first
+    failure.
     The first answer's `seconds` become those of all of them together.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
@@ -42,7 +43,9 @@ async def each(
         async with gate:
             try:
                 answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
-            except (TimedOut, RateLimited) as error:
+            except GLMError as error:
+                if error.again is not Again.RETRY and not isinstance(error, TimedOut | RateLimited):
+                    raise
                 late.append(error)
                 return
         answers[n] = answer
@@ -87,7 +90,7 @@ def _unfinished(late: GLMError, done: Sequence[Answer], total: int, *, kept: boo
     """Why there is no whole answer, how far it came, and how to go on."""
     partial = "\n\n".join(a.text for a in done) or None
     said = f"{len(done)} of {total} parts"
-    if isinstance(late, RateLimited):
+    if not isinstance(late, TimedOut):
         return late.but(
             message=f"{late.message}; {said} are done{' and kept' if kept else ''}", partial=partial
         )

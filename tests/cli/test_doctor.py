@@ -324,3 +324,29 @@ def test_the_command_names_the_settings_file_that_it_was_given(sim: Simulator, t
     done = run(environment(tmp_path / "home"), tmp_path, "--env-file", "mine.env", "doctor")
     assert done.returncode == 0, done.stdout
     assert "✓ settings: environment and mine.env" in done.stdout
+
+
+def test_of_an_overloaded_service_it_is_said_that_it_does_not_answer_and_it_is_spared(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    sim.queue(Fault("error", code="1305", times=0))
+    done = run(environment(tmp_path / "home", sim), tmp_path / "home" / "work", "doctor")
+    assert done.returncode == 0
+    assert "• service: 127.0.0.1: the model is overloaded" in done.stdout
+    assert done.stdout.endswith("Nothing is wrong here; the service does not answer just now.\n")
+    assert len(sim.received) <= 24
+
+
+def test_its_advice_is_not_to_call_itself(sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Fault("error", code="1000", times=0))
+    done = run(environment(tmp_path / "home", sim), tmp_path / "home" / "work", "doctor")
+    assert "→ Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable" in done.stdout
+    assert "`glm-mcp doctor`" not in done.stdout
+
+
+async def test_a_model_that_turns_out_to_be_gone_is_named(sim: Simulator) -> None:
+    sim.queue(Fault("gone", model="glm-4.7-flash"))
+    findings = await examine(Settings(GLM_API_KEY=sim.key, GLM_BASE_URL=sim.url))
+    assert [f.state for f in findings if f.what == "service"] == ["ok"]
+    (gone,) = [f for f in findings if f.state == "note" and f.what == "models"]
+    assert gone.said.startswith("glm-4.7-flash is not to be had: ")

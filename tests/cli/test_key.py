@@ -111,6 +111,18 @@ def test_a_refused_key_is_not_written_and_the_ways_on_are_named(env: dict[str, s
     assert file_of(env).is_file()
 
 
+def test_what_keeps_the_service_from_judging_a_key_is_not_blamed_on_the_key(
+    env: dict[str, str], sim: Simulator
+) -> None:
+    page = "<!doctype html><title>405</title>Sorry, your request has been blocked."
+    sim.queue(Fault("body", status=405, message=page, content_type="text/html", times=0))
+    done = key(env, pasted=KEY)
+    assert done.returncode == 1
+    assert done.stderr.startswith("network: a firewall in front of the service")
+    assert "key --no-try" in done.stderr
+    assert not file_of(env).exists()
+
+
 def test_an_overloaded_model_knows_the_key(env: dict[str, str], sim: Simulator) -> None:
     sim.queue(Fault("error", code="1305", times=0))
     done = key(env, pasted=KEY)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import httpx
 import pytest
 from support.calls import C3, answering, client_of, draw
 
-from glm_mcp.errors import GLMError, NetworkError, QuotaError, UpstreamError
+from glm_mcp.errors import ContentBlocked, GLMError, NetworkError, QuotaError, TimedOut, UpstreamError
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +72,41 @@ async def test_an_answer_without_a_picture_is_an_error_and_not_repeated(body: by
         with pytest.raises(UpstreamError):
             await draw(client)
     assert len(asked) == 1
+
+
+async def test_a_picture_that_did_not_come_in_time_may_have_been_made(sim: Simulator) -> None:
+    sim.queue(Fault("hang"))
+    async with client_of(sim) as client:
+        with pytest.raises(TimedOut) as caught:
+            await draw(client, within=0.5)
+    assert "may have been made; it is not asked for twice" in caught.value.hint
+    assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("status", [504, 524])
+async def test_a_gateway_that_gave_up_waiting_is_not_asked_again(sim: Simulator, status: int) -> None:
+    sim.queue(Fault("body", status=status, message="timeout", times=0))
+    async with client_of(sim) as client:
+        with pytest.raises(UpstreamError, match="may have been made"):
+            await draw(client)
+    assert len(sim.received) == 1
+
+
+@pytest.mark.parametrize("field", ["url", "b64_json"])
+async def test_a_picture_may_come_as_a_data_url(sim: Simulator, field: str) -> None:
+    packed = f"data:image/png;base64,{base64.b64encode(b'a picture').decode()}"
+    sim.queue(Fault("body", message=json.dumps({"data": [{field: packed}]})))
+    async with client_of(sim) as client:
+        assert (await draw(client)).data == b"a picture"
+
+
+async def test_a_picture_that_the_filter_kept_back_is_blocked(sim: Simulator) -> None:
+    kept_back = {"data": [], "content_filter": [{"role": "assistant", "level": 0}]}
+    sim.queue(Fault("body", message=json.dumps(kept_back)))
+    async with client_of(sim) as client:
+        with pytest.raises(ContentBlocked):
+            await draw(client)
+    assert len(sim.received) == 1
 
 
 @pytest.mark.parametrize("code", ["1302", "1303", "1305", "1234", "500"])

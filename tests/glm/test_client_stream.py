@@ -8,12 +8,13 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from support.busy import slowness, within
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
-from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut, TooLong, UpstreamError
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
@@ -275,6 +276,19 @@ async def test_a_damaged_answer_is_asked_for_again(sim: Simulator, kind: str) ->
     assert answer.text.startswith("[simulated")
     assert answer.text.count("[simulated") == 1
     assert models_asked(sim) == [T, V6]
+
+
+async def test_thinking_that_nobody_asked_for_is_not_to_be_switched_off() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n'
+        await anyio.sleep_forever()
+
+    headers = {"content-type": "text/event-stream"}
+    transport = answering(lambda _: httpx.Response(200, headers=headers, content=body()))
+    async with client_of(transport=transport) as client:
+        with pytest.raises(TimedOut, match="still thinking") as caught:
+            await ask(client, model=T, within=0.5)
+    assert "thinking=false" not in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", ["close", "reset"])

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.calls import T, ask, client_of
 
 from glm_mcp.glm.function_calls import Calls, written_as_text
+from glm_mcp.simulator import Reply, Simulator
 
 
 def piece(
@@ -78,8 +80,25 @@ PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"R
         # neither index nor id
         (
             [[piece("weather", '{"city":"Paris"}')], [piece("weather", '{"city":"Rome"}')]],
-            [("", *PARIS[1:]), ("", *ROME[1:])],
+            [("call_0", *PARIS[1:]), ("call_1", *ROME[1:])],
         ),
+        # one id for both
+        (
+            [[piece("weather", '{"city":"Paris"}', index=0, ident="a"), piece("weather", '{"city":"Rome"}', index=1, ident="a")]],
+            [PARIS, ("call_1", *ROME[1:])],
+        ),
+        # one after another under one index, the second without a name
+        (
+            [
+                [piece("weather", '{"city":"Paris"}', index=0, ident="a")],
+                [piece("", '{"city":', index=0)],
+                [piece(None, '"Rome"}', index=0)],
+            ],
+            [PARIS, ("call_1", *ROME[1:])],
+        ),
+        # arguments that hold what looks like the seam of two
+        ([[piece("say", '{"text":"{}{}"}', index=0, ident="a")]], [("a", "say", '{"text":"{}{}"}')]),
+        ([[piece("say", '{"a":1}{"b"', index=0, ident="a")]], [("a", "say", '{"a":1}{"b"')]),
         # id and name with every piece
         (
             [
@@ -89,7 +108,7 @@ PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"R
             [PARIS],
         ),
         # the name with every piece, and no id
-        ([[piece("weather", '{"city":')], [piece("weather", '"Paris"}')]], [("", *PARIS[1:])]),
+        ([[piece("weather", '{"city":')], [piece("weather", '"Paris"}')]], [("call_0", *PARIS[1:])]),
         # the name before its id, the arguments as an object
         ([[piece("f", index=0)], [piece(None, {"x": 1}, index=0, ident="a")]], [("a", "f", '{"x": 1}')]),
         # no arguments at all
@@ -205,3 +224,48 @@ def test_any_text_gives_a_text_and_calls_that_can_be_sent(text: str) -> None:
     for call in calls:
         assert call["function"]["name"] == "weather"
         assert isinstance(json.loads(call["function"]["arguments"]), dict)
+
+
+def test_a_call_without_a_name_is_none() -> None:
+    assert read([piece(None, '{"city":"Paris"}', index=0, ident="a")]) == []
+
+
+DAYS = {"city": {"type": "string"}, "days": {"type": "integer"}}
+FORECAST = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather of a city",
+        "parameters": {"type": "object", "properties": DAYS},
+    },
+}
+
+
+@pytest.mark.anyio
+async def test_arguments_in_the_name_are_put_in_their_place(sim: Simulator) -> None:
+    name = "weather<arg_key>city</arg_key><arg_value>7</arg_value><arg_key>days</arg_key><arg_value>3</arg_value>"
+    sim.queue(Reply(tool_calls=({"name": name, "arguments": "{}"},)))
+    async with client_of(sim) as client:
+        answer = await ask(client, functions=(FORECAST,))
+    (call,) = answer.tool_calls
+    assert call["function"]["name"] == "weather"
+    assert json.loads(call["function"]["arguments"]) == {"city": "7", "days": 3}
+
+
+@pytest.mark.anyio
+async def test_a_call_whose_arguments_are_no_json_is_asked_for_again(sim: Simulator) -> None:
+    sim.queue(Reply(tool_calls=({"name": "weather", "arguments": '{"city": "Par'},), model=T))
+    sim.queue(Reply(tool_calls=({"name": "weather", "arguments": '{"city": "Paris"}'},)))
+    async with client_of(sim) as client:
+        answer = await ask(client, functions=(FORECAST,))
+    assert json.loads(answer.tool_calls[0]["function"]["arguments"]) == {"city": "Paris"}
+    assert len(sim.received) == 2
+
+
+@pytest.mark.anyio
+async def test_a_call_that_max_tokens_cut_is_told_as_cut(sim: Simulator) -> None:
+    cut = {"name": "weather", "arguments": '{"city": "Par'}
+    sim.queue(Reply(tool_calls=(cut,), finish_reason="length"))
+    async with client_of(sim) as client:
+        answer = await ask(client, functions=(FORECAST,))
+    assert (answer.cut, len(sim.received)) == ("max_tokens", 1)

@@ -82,6 +82,20 @@ def chunk(delta: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"id": "2026", "choices": [{"index": 0, "delta": {"role": "assistant", **delta}, **more}]}
 
 
+def test_of_several_answers_the_first_is_read() -> None:
+    draft = Draft()
+    for index, text in ((0, "fi"), (1, "se"), (0, "rst"), (1, "cond")):
+        draft.feed({"choices": [{"index": index, "delta": {"content": text}, "finish_reason": "STOP"}]})
+    assert (draft.text, draft.finish) == ("first", "stop")
+
+
+@pytest.mark.parametrize(
+    "content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]]
+)
+def test_a_text_is_read_in_every_form(content: Any) -> None:
+    assert Draft().feed(chunk({"content": content})) == "a text"
+
+
 # What goes out
 
 

@@ -183,7 +183,7 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
         wanted = given[1:]
     elif name == "but":
         wanted = [keywords[k] for k in ("message", "hint") if k in keywords]
-    elif (name in LINES and len(given) == 1) or name in {"here", "said", "confirm"}:
+    elif (name in LINES and len(given) == 1) or name in {"here", "said", "confirm", "blocked"}:
         wanted = given[:1]
     elif name in {"Arg", "Kind"} and tools:
         wanted = given[1:2]

@@ -313,6 +313,13 @@ async def test_a_download_that_breaks_is_tried_again_and_the_picture_is_not_draw
     assert [r.path.startswith("/files/") for r in sim.received] == [False, True, True, True]
 
 
+async def test_a_picture_that_is_not_there_at_once_is_waited_for(connect: Connect, sim: Simulator) -> None:
+    sim.queue(Fault("body", status=404, message="NoSuchKey", path="/files/", times=2))
+    async with connect() as client:
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (512, 512)
+
+
 async def test_a_picture_that_cannot_be_downloaded_is_not_lost(connect: Connect, sim: Simulator) -> None:
     sim.queue(Fault("refuse", path="/files/", times=0))
     async with connect() as client:
@@ -320,6 +327,7 @@ async def test_a_picture_that_cannot_be_downloaded_is_not_lost(connect: Connect,
     assert text.startswith("network: ")
     made = text.partition("The picture was made and is kept for 30 days at ")[2].split()[0]
     assert made.startswith(f"{sim.origin}/files/cogview/")
+    assert text.endswith("Download it there.")
     assert sum(r.path.endswith("generations") for r in sim.received) == 1
 
 
@@ -328,6 +336,7 @@ async def test_what_is_no_picture_is_not_saved(connect: Connect, sim: Simulator,
     async with connect() as client:
         text = await fail(client, "generate_image", prompt="a hill")
     assert text.startswith("upstream: what the service drew is not a picture (request id ")
+    assert f"kept for 30 days at {sim.origin}/files/cogview/" in text
     assert not (folders.cwd / "glm-output").exists()
 
 

@@ -329,6 +329,24 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         assert word in text
 
 
+@pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
+async def test_parts_before_an_overload_are_kept_and_told(
+    connect: Connect, sim: Simulator, folders: Folders, code: str, kind: str
+) -> None:
+    pages = [noise(0, 0, 595, 842)] * 3
+    (folders.cwd / "scan.pdf").write_bytes(pdf([p + lines([str(n)]) for n, p in enumerate(pages)]))
+    sim.queue(Reply(text="first"), Reply(text="second"), Fault("error", code=code, times=0))
+    async with connect(GLM_DEADLINE_S=3 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+        text = await fail(client, "read_document", documents="scan.pdf")
+        assert text.startswith(f"{kind}: ")
+        assert "2 of 3 parts are done and kept" in text
+        assert "first\n\nsecond" in text
+        sim.clear()
+        sim.queue(Reply(text="third"))
+        await say(client, "read_document", documents="scan.pdf")
+    assert len(sim.received) == 1
+
+
 async def test_an_encrypted_pdf_needs_its_password(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

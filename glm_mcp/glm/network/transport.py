@@ -19,7 +19,7 @@ from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.policy import retry_after
-from glm_mcp.glm.stream import read_error
+from glm_mcp.glm.stream import decoded, object_in, read_error
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
 
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
 AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
-FINISHED_S = 2.0  # of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out
+# Of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out. And for the body
+# of a refusal, whose status has come.
+FINISHED_S = 2.0
 
 OnEvent = Callable[[dict[str, Any]], None]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
+_NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
@@ -42,7 +45,10 @@ EVENT_BYTES = (
     12 * 1024 * 1024
 )  # of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
-LOST_BY_GATEWAY = 504  # the request reached the service, which may have worked; its answer came too late
+LOST_BY_GATEWAY = {
+    504,
+    524,
+}  # the request reached the service, which may have worked; its answer came too late
 
 
 class Transport:
@@ -145,37 +151,30 @@ class _Answer:
         named = response.headers.get("x-log-id") or response.headers.get("x-request-id") or ""
         self.request_id = clean(named, ID_CHARS) or None
         if response.status_code != 200:
-            sent.out = response.status_code == LOST_BY_GATEWAY
-            text = await _capped(unpacked(response), ERROR_BYTES, cut=True)
+            sent.out = response.status_code in LOST_BY_GATEWAY
+            moved = response.headers.get("location", "") if response.status_code < 400 else ""
+            said = moved.partition("?")[0] or decoded(await _refusal(response))
             wait = retry_after(response.headers.get)
-            raise read_error(
-                response.status_code,
-                text.decode("utf-8", "replace"),
-                request_id=self.request_id,
-                retry_after=wait,
-            )
+            raise read_error(response.status_code, said, request_id=self.request_id, retry_after=wait)
         sent.out = True
         kind = response.headers.get("content-type", "").lower()
         pieces = unpacked(response)
-        if "event-stream" in kind:
-            await _read_events(pieces, on_event)
-            return
         first = await anext(pieces, b"")
-        pieces = _joined(first, pieces)
-        # Some compatible servers send their stream as text/plain, or without a type.
-        if first.lstrip().startswith(_EVENTS):
-            await _read_events(pieces, on_event)
+        # Some compatible servers send their stream as text/plain or without a type, and gateways a refusal as a stream.
+        start = first.lstrip()
+        if start.startswith(_EVENTS) or ("event-stream" in kind and not start.startswith((b"{", b"["))):
+            await _read_events(first, pieces, on_event)
         else:
-            body = await _capped(pieces, ANSWER_BYTES)
+            body = await _capped(first, pieces, ANSWER_BYTES)
             on_event(await in_thread_if(len(body) > SMALL, _decode, body, kind))
 
 
-async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
+async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
 
     finished = False
     paused = time.monotonic()
-    async with aclosing(_events(pieces)) as events:
+    async with aclosing(_events(first, pieces)) as events:
         while True:
             data = await (_soon(events) if finished else anext(events, None))
             if data is None:
@@ -192,28 +191,27 @@ async def _read_events(pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
                 paused = time.monotonic()
 
 
-async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     """The data of each event that has any."""
     events, size = Events(), 0
-    async for piece in pieces:
+    piece: bytes | None = first
+    while piece is not None:
         size += len(piece)
         for data in events.feed(piece):
             if stripped := data.strip():
                 yield stripped
         if size > STREAM_BYTES or events.pending > EVENT_BYTES:
             raise _endless(f"over {(STREAM_BYTES if size > STREAM_BYTES else EVENT_BYTES) >> 20} MB")
+        piece = await anext(pieces, None)
 
 
 async def _soon(events: AsyncIterator[bytes]) -> bytes | None:
-    with anyio.move_on_after(FINISHED_S):
+    """The next event of an answer that is whole already; None where none comes, however its connection ends."""
+    import httpx
+
+    with anyio.move_on_after(FINISHED_S), suppress(httpx.TransportError, UpstreamError):
         return await anext(events, None)
     return None
-
-
-async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
 
 
 def _finishes(frame: dict[str, Any]) -> bool:
@@ -221,33 +219,36 @@ def _finishes(frame: dict[str, Any]) -> bool:
     return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
-def _frame(data: bytes) -> dict[str, Any]:
+def _text(data: bytes) -> str:
     try:
-        text = data.decode()
+        return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError as error:
         raise UpstreamError(
             "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
         ) from error
-    try:
-        found = None if too_many_values(text) else json.loads(text)
-    except (ValueError, RecursionError):
-        return {"_broken": True}
-    return found if isinstance(found, dict) else {"_broken": True}
+
+
+def _frame(data: bytes) -> dict[str, Any]:
+    text = _text(data)
+    if text in _NOTHING:
+        return {}
+    found = None if too_many_values(text) else object_in(text)
+    return {"_broken": True} if found is None else found
 
 
 def _decode(body: bytes, kind: str) -> dict[str, Any]:
     if too_many_values(body):
         raise _endless(f"over {VALUES_MAX:,} values")
-    try:
-        found = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+    text = _text(body)
+    if not text.strip():
+        raise UpstreamError("the service sent an empty answer", "Call again.", again=Again.RETRY)
+    found = object_in(text)
+    if found is None:
         raise UpstreamError(
-            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is not JSON",
-            "Check GLM_BASE_URL; call again.",
+            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
+            "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",
             again=Again.RETRY,
-        ) from None
-    if not isinstance(found, dict):
-        raise UpstreamError("the service's answer has an unknown shape", "Call again.", again=Again.RETRY)
+        )
     return found
 
 
@@ -258,12 +259,23 @@ def _endless(beyond: str) -> UpstreamError:
     )
 
 
-async def _capped(pieces: Any, limit: int, *, cut: bool = False) -> bytes:
-    whole = bytearray()
-    async for piece in pieces:
+async def _capped(first: bytes, rest: AsyncIterator[bytes], limit: int) -> bytes:
+    whole = bytearray(first)
+    async for piece in rest:
         whole += piece
         if len(whole) > limit:
-            if cut:
-                return bytes(whole[:limit])
             raise _endless(f"over {limit >> 20} MB")
     return bytes(whole)
+
+
+async def _refusal(response: httpx.Response) -> bytes:
+    """The body of a refused answer as far as it comes; its status alone says something."""
+    import httpx
+
+    whole = bytearray()
+    with anyio.move_on_after(FINISHED_S), suppress(httpx.TransportError, UpstreamError):
+        async for piece in unpacked(response):
+            whole += piece
+            if len(whole) > ERROR_BYTES:
+                break
+    return bytes(whole[:ERROR_BYTES])

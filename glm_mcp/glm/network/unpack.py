@@ -29,16 +29,20 @@ def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    decoder, begun = zlib.decompressobj(zlib.MAX_WBITS | 32), False  # either header
     async for packed in pieces:
         rest = packed
         while rest:
             try:
                 piece = decoder.decompress(rest, _STEP)
             except zlib.error as error:
+                if not begun:  # "deflate" without a header, as some understand it
+                    decoder, begun = zlib.decompressobj(-zlib.MAX_WBITS), True
+                    continue
                 raise UpstreamError(
                     "the answer's compression is damaged", "Call again.", again=Again.RETRY
                 ) from error
+            begun = True
             rest = decoder.unconsumed_tail
             if piece:
                 yield piece

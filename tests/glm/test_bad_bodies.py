@@ -1,0 +1,205 @@
+"""Answers as gateways, proxies and firewalls between us and the service make them: what each is taken for."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+from support.calls import V6, T, answering, ask, client_of, models_asked
+
+from glm_mcp.errors import ConfigError, GLMError, NetworkError, Overloaded, QuotaError, RateLimited
+from glm_mcp.simulator import Fault, Simulator
+
+pytestmark = pytest.mark.anyio
+
+EMPTY = {"error": {"code": "1113", "message": "余额不足"}}
+EVENTS = "text/event-stream"
+PAGE = "<!doctype html><html><head><title>{}</title></head><body>{}</body></html>"
+
+
+def packed(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False)
+
+
+def as_bytes(text: str, encoding: str) -> str:
+    """How a fault's message says bytes that are no UTF-8."""
+    return text.encode(encoding).decode("utf-8", "surrogateescape")
+
+
+def body(message: str, status: int = 429, content_type: str = "application/json", **which: Any) -> Fault:
+    return Fault("body", status=status, message=message, content_type=content_type, times=0, **which)
+
+
+async def refused(sim: Simulator, within: float = 2) -> GLMError:
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, within=within)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "\ufeff" + packed(EMPTY),
+        as_bytes(packed(EMPTY), "gb18030"),
+        as_bytes(packed(EMPTY), "utf-16"),
+        packed(packed(EMPTY)),
+        packed([EMPTY]),
+        packed({"error": [EMPTY["error"]]}),
+        packed({"error": {"code": "upstream_error", "message": packed(EMPTY)}}),
+        packed({"error": packed(EMPTY)}),
+        f"data: {packed(EMPTY)}\n\ndata: [DONE]\n\n",
+    ],
+    ids=[
+        "mark",
+        "GBK",
+        "UTF-16",
+        "packed twice",
+        "list",
+        "list of errors",
+        "handed on",
+        "as text",
+        "as event",
+    ],
+)
+@pytest.mark.parametrize("status", [429, 500])
+async def test_a_refusal_is_understood_however_it_is_packed(
+    sim: Simulator, message: str, status: int
+) -> None:
+    sim.queue(body(message, status))
+    error = await refused(sim)
+    assert isinstance(error, QuotaError)
+    assert (error.code, len(sim.received)) == ("1113", 1)
+    assert "余额不足" in error.message
+
+
+async def test_a_refusal_that_is_said_to_be_a_stream_is_one(sim: Simulator) -> None:
+    sim.queue(body(packed(EMPTY), 200, EVENTS))
+    error = await refused(sim)
+    assert (error.kind, error.code, len(sim.received)) == ("quota", "1113", 1)
+
+
+async def test_an_answer_in_one_piece_that_is_said_to_be_a_stream_is_one(sim: Simulator) -> None:
+    answer = {"choices": [{"finish_reason": "stop", "message": {"content": "well"}}]}
+    sim.queue(body(packed(answer), 200, EVENTS))
+    async with client_of(sim) as client:
+        assert (await ask(client)).text == "well"
+    assert models_asked(sim) == [T]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        (529, {}),
+        (503, {"error": {"message": "The service may be temporarily overloaded, please try again later"}}),
+        (400, {"error": "model overloaded"}),
+        (500, {"error": {"message": "该模型当前访问量过大，请您稍后再试"}}),
+    ],
+)
+async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, said: Any) -> None:
+    sim.queue(body(packed(said), status))
+    async with client_of(sim) as client:
+        with pytest.raises(Overloaded):
+            await ask(client, model=T, within=1.5)
+        assert len(sim.received) > 1
+        sim.clear()
+        sim.queue(body(packed(said), status, model=T))
+        assert (await ask(client)).model == V6
+
+
+@pytest.mark.parametrize(
+    ("status", "page"),
+    [
+        (403, PAGE.format("Just a moment...", "Verifying you are human.")),
+        (403, PAGE.format("Access Denied", "")),
+        (405, PAGE.format("405", "Sorry, your request has been blocked as it may cause potential threats.")),
+        (503, PAGE.format("Attention Required!", "")),
+    ],
+)
+async def test_the_page_of_a_firewall_blames_neither_key_nor_address(
+    sim: Simulator, status: int, page: str
+) -> None:
+    sim.queue(body(page, status, "text/html"))
+    error = await refused(sim)
+    assert isinstance(error, NetworkError)
+    assert "a firewall in front of the service" in error.message
+    assert "not by the key" in error.hint
+    assert "GLM_API_KEY" not in str(error)
+    assert len(sim.received) == 1
+
+
+async def test_the_page_of_a_web_server_that_has_no_api_there_blames_the_address(sim: Simulator) -> None:
+    sim.queue(body(PAGE.format("405 Not Allowed", "nginx"), 405, "text/html"))
+    error = await refused(sim)
+    assert isinstance(error, ConfigError)
+    assert "GLM_BASE_URL" in error.hint
+
+
+async def test_a_login_page_is_shown_by_its_words(sim: Simulator) -> None:
+    sim.queue(body(PAGE.format("Sign in to this network", ""), 200, "text/html"))
+    error = await refused(sim)
+    assert "Sign in to this network" in error.message
+    assert "a network that wants a login" in error.hint
+
+
+async def test_a_redirect_names_where_it_leads() -> None:
+    headers = {"location": "https://login.example/portal?token=x"}
+    transport = answering(lambda _: httpx.Response(302, headers=headers))
+    async with client_of(transport=transport) as client:
+        with pytest.raises(ConfigError, match=r"elsewhere: https://login\.example/portal ") as caught:
+            await ask(client)
+    assert "token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+async def test_a_refusal_that_cannot_be_unpacked_is_known_by_its_status(coding: str) -> None:
+    headers = {"content-encoding": coding}
+    transport = answering(
+        lambda _: httpx.Response(402, headers=headers, stream=httpx.ByteStream(b"\x0b\x02"))
+    )
+    async with client_of(transport=transport) as client:
+        with pytest.raises(QuotaError, match="HTTP 402"):
+            await ask(client)
+
+
+async def test_a_refusal_whose_connection_breaks_is_known_by_what_came() -> None:
+    class Broken(httpx.AsyncByteStream):
+        async def __aiter__(self) -> Any:
+            yield packed({"error": {"code": "1302", "message": "slow down"}}).encode()
+            raise httpx.RemoteProtocolError("gone")
+
+    transport = answering(lambda _: httpx.Response(429, stream=Broken()))
+    async with client_of(transport=transport) as client:
+        with pytest.raises(RateLimited, match="slow down"):
+            await ask(client, model=T, within=1)
+
+
+async def test_deflate_without_a_header_is_read() -> None:
+    answer = packed({"choices": [{"finish_reason": "stop", "message": {"content": "well"}}]}).encode()
+    squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    squeezed = squeeze.compress(answer) + squeeze.flush()
+    headers = {"content-encoding": "deflate"}
+    transport = answering(lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(squeezed)))
+    async with client_of(transport=transport) as client:
+        assert (await ask(client)).text == "well"
+
+
+@pytest.mark.parametrize("kind", ["reset_at_end", "null_frames"])
+async def test_a_whole_answer_is_one_whatever_stands_between_or_after(sim: Simulator, kind: Any) -> None:
+    sim.queue(Fault(kind))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert answer.text.startswith("[simulated")
+    assert (answer.partial, models_asked(sim)) == (False, [T])
+
+
+async def test_a_model_whose_connections_keep_breaking_is_left_for_the_next(sim: Simulator) -> None:
+    sim.queue(Fault("reset", model=T, times=0))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert answer.model == V6
+    assert models_asked(sim).count(T) <= 6
