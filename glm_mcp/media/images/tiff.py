@@ -1,7 +1,7 @@
 """What Pillow does badly with a TIFF. Blocking.
 
 Its pages: Pillow reads every one on its way to a later one and compares it with all before: 60,000 took it 20 s. Twelve
-bits a colour, packed without gaps: Pillow refuses them.
+bits a colour, packed without gaps, and numbers of 64 bits: Pillow refuses them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import struct
 from dataclasses import dataclass
 
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import OPEN_INFO, ImageFileDirectory_v2
 
 PAGES = 100_000  # looked for in one file
 _SUBFILE = 254  # the lowest tag, so the first; bit 0: a smaller copy of another page
 _SHORT = 3
 _HEAD = 16  # bytes that Pillow reads at once to know the file
+
+# Numbers as programs that compute write them: of 64 bits with a point, of 32 without a sign.
+for _mark, _order in ((b"II", ""), (b"MM", "B")):
+    OPEN_INFO[_mark, 1, (3,), 1, (64,), ()] = "F", f"F;64{_order}F"
+    OPEN_INFO[_mark, 1, (1,), 1, (32,), ()] = "F", f"F;32{_order}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def pages(data: bytes) -> tuple[list[int], bool]:
     """(where each page begins, whether they end as they should): a file may break off, or go on without end."""
     form = _Layout.of(data)
     seen: dict[int, bool] = {}
-    at = form.read(form.link, data, form.first)
+    first = at = form.read(form.link, data, form.first)
     while at and at not in seen and len(seen) < PAGES:
         try:
             count = form.read(form.count, data, at)
@@ -61,7 +66,9 @@ def pages(data: bytes) -> tuple[list[int], bool]:
         except (struct.error, OverflowError):
             break
         at = follows
-    return [at for at, is_page in seen.items() if is_page] or list(seen)[:1], at == 0 or at in seen
+    # Some writers leave out the link that ends the pages, others what a page is.
+    found = [at for at, is_page in seen.items() if is_page] or list(seen)[:1] or [first]
+    return found, at == 0 or at in seen
 
 
 class Page(io.BytesIO):

@@ -151,6 +151,21 @@ def open_exr() -> bytes:
     return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
 
 
+def without_loss() -> bytes:
+    """A JPEG without loss, as machines in hospitals write it."""
+    av = pytest.importorskip("av")
+    encoder = av.CodecContext.create("ljpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, "bgr24", Fraction(1, 25)
+    frame = av.VideoFrame.from_image(corners()).reformat(format="bgr24")
+    frame.pts = 0
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def weighed_texture() -> bytes:
+    """A texture whose colours are multiplied by their transparency."""
+    return save(corners(64, 48), "DDS", pixel_format="DXT3").replace(b"DXT3", b"DXT2", 1)
+
+
 def avif_as_first_written() -> bytes:
     """An AVIF with transparency that has two lists of properties where one is allowed, as an early encoder wrote it."""
     clear = corners().convert("RGBA")
@@ -175,6 +190,8 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "old.avif": avif_as_first_written,
     "a.pam": pam,
     "deep.psd": deep_psd,
+    "lossless.jpg": without_loss,
+    "weighed.dds": weighed_texture,
 }
 
 
@@ -185,7 +202,8 @@ async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(nam
     with pytest.raises(decode.Damaged):
         decode.open_lazily(data, name).load()
     picture = await one(data, name)
-    assert (picture.original, seen(shown(picture)), picture.notes) == ((60, 40), "RGBY", ())
+    size = (64, 48) if name.endswith(".dds") else (60, 40)
+    assert (picture.original, seen(shown(picture)), picture.notes) == (size, "RGBY", ())
 
 
 async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
@@ -226,6 +244,14 @@ async def test_a_targa_whose_runs_go_on_from_row_to_row_is_whole() -> None:
         GREEN,
     ]
     assert picture.notes == ()
+
+
+async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
+    pixels = corners().tobytes()
+    tags = {256: 60, 257: 40, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: 40, 279: len(pixels)}
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    data = b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + rows
+    assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
 @pytest.mark.parametrize("name", RARE)
