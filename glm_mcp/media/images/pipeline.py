@@ -19,7 +19,7 @@ from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import psb, raw
+from glm_mcp.media.images.rare import photoshop, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
@@ -35,19 +35,25 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     what is missing left grey or black.
     """
     notes: list[str] = []
-    data, options = _known(file.read(), Options.of(params), notes)
+    read = file.read()
+    data, options = _known(read, Options.of(params), notes)
     try:
         made = make(data, options)
     except Damaged as first:
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
+    if options.kind == "psd" and photoshop.is_without_picture(read) and nothing_left(made):
+        raise UnsupportedMedia(
+            f"{options.name} was saved without the picture of its layers",
+            "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
+        )
     return pack(with_notes(made, notes))
 
 
 def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Options]:
     """A file that no library here takes, as one that they do. Adds to `notes`. Raises UnsupportedMedia."""
-    if data.startswith(psb.MARK):
-        return psb.as_psd(data), options
+    if options.kind == "psd":
+        return photoshop.simple(data), options
     if options.kind not in {"raw", "tiff"}:
         return data, options
     jpeg = raw.preview(data, options.kind)

@@ -1,4 +1,4 @@
-"""A camera's raw picture is shown as the JPEG in it; Photoshop's large documents as its others."""
+"""A camera's raw picture is shown as the JPEG in it."""
 
 from __future__ import annotations
 
@@ -81,27 +81,3 @@ async def test_a_scan_whose_pieces_are_jpegs_is_no_raw_picture() -> None:
 async def test_a_raw_picture_without_a_jpeg_says_what_it_lacks() -> None:
     with pytest.raises(UnsupportedMedia, match="is a camera's raw picture without a JPEG in it"):
         await one(b"FUJIFILMCCD-RAW 0201" + bytes(80) + LOSSLESS, "a.raf")
-
-
-def large_document(*, packed: bool, layers: int = 0) -> bytes:
-    """Photoshop's of more than 30,000 pixels, only smaller."""
-    head = b"8BPS" + struct.pack(">H6xHIIHH", 2, 3, 40, 60, 8, 3) + bytes(8)
-    bands = [band.tobytes() for band in corners().split()]
-    lines = [band[at : at + 60] for band in bands for at in range(0, 2400, 60)]
-    layered = struct.pack(">Q", layers) + bytes(layers)
-    if not packed:
-        return head + layered + b"\0\0" + b"".join(lines)
-    runs = [bytes((len(line) - 1,)) + line for line in lines]
-    return head + layered + b"\0\1" + b"".join(struct.pack(">I", len(r)) for r in runs) + b"".join(runs)
-
-
-@pytest.mark.parametrize("data", [large_document(packed=False, layers=12), large_document(packed=True)])
-async def test_a_large_document_of_photoshop_is_read(data: bytes) -> None:
-    picture = await one(data, "a.psb")
-    assert (picture.original, seen(shown(picture)), picture.notes) == ((60, 40), "RGBY", ())
-
-
-@pytest.mark.parametrize("end", [20, 30, 44, 60])
-async def test_a_large_document_that_breaks_off_is_damaged(end: int) -> None:
-    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
-        await one(large_document(packed=True)[:end], "a.psb")
