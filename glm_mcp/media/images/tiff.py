@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 from PIL.TiffImagePlugin import OPEN_INFO, ImageFileDirectory_v2
@@ -87,6 +88,19 @@ class Page(io.BytesIO):
             return piece
         changed = self._head[start : start + len(piece)]
         return changed + piece[len(changed) :]
+
+
+_COLOUR_MAP = 320
+
+
+def palette_of_bytes(image: Image.Image) -> bytes | None:
+    """The colours of an opened file where old writers gave each 8 bits of its 16, of which Pillow takes the upper ones."""
+    tags: Any = getattr(image, "tag_v2", {})
+    values = tags.get(_COLOUR_MAP, ())
+    if image.mode != "P" or not values or max(values) > 255:
+        return None
+    third = len(values) // 3
+    return bytes(value for colour in range(third) for value in values[colour : 3 * third : third])
 
 
 # Tags of the form of a picture.

@@ -246,6 +246,27 @@ async def test_a_targa_whose_runs_go_on_from_row_to_row_is_whole() -> None:
     assert picture.notes == ()
 
 
+@pytest.mark.parametrize("point", [0, 32])
+async def test_a_cursor_is_seen_through_where_it_is_transparent(point: int) -> None:
+    """One of two colours, all of it black where it is not transparent: the right half of it is."""
+    mask, pixels = b"\0\0\xff\xff" * 32, bytes(128)
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 32, 64, 1, 1, 0, 0, 0, 0, 0, 0) + bytes(3) + b"\0\xff\xff\xff\0"
+    entry = struct.pack("<4BHHII", 32, 32, 2, 0, 3, point, len(bitmap) + 256, 22)
+    data = struct.pack("<3H", 0, 2, 1) + entry + bitmap + pixels + mask
+    image = shown(await one(data, "a.cur")).convert("L")
+    assert (image.size, image.getpixel((5, 5)), image.getpixel((28, 5))) == ((32, 32), 0, 255)
+
+
+async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_they_are() -> None:
+    data = save(corners().quantize(4), "TIFF")
+    colours = Image.open(io.BytesIO(data)).getpalette() or []
+    values = [value for band in range(3) for value in colours[band::3]]
+    usual = struct.pack(f"<{len(values)}H", *(256 * value for value in values))
+    assert usual in data
+    data = data.replace(usual, struct.pack(f"<{len(values)}H", *values))
+    assert seen(shown(await one(data, "a.tif"))) == "RGBY"
+
+
 async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     pixels = corners().tobytes()
     tags = {256: 60, 257: 40, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: 40, 279: len(pixels)}
