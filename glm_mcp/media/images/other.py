@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageMath
 
 from glm_mcp.errors import MissingExtra
+from glm_mcp.media.images import tiff
 from glm_mcp.media.images.decode import CAP
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _GAMMA = 1 / 2.2
 
 def read(data: bytes, name: str, kind: str) -> Image.Image | None:
     """The picture, upright, RGB or RGBA; None where this library refuses it too. Raises MissingExtra."""
-    if kind not in _CODECS and kind != "avif":
+    if (kind not in _CODECS and kind != "avif") or (kind == "tiff" and tiff.of_rare_numbers(data)):
         return None
     try:
         import av

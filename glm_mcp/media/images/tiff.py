@@ -105,15 +105,30 @@ def palette_of_bytes(image: Image.Image) -> bytes | None:
 
 # Tags of the form of a picture.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
-_OFFSETS, _LENGTHS, _PLANES = 273, 279, 284
+_OFFSETS, _LENGTHS, _PLANES, _FORMATS = 273, 279, 284, 339
 
 
-def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
-    """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
+def _first_tags(data: bytes) -> ImageFileDirectory_v2:
     tags = ImageFileDirectory_v2(data[:8])
     file = io.BytesIO(data)
     file.seek(tags.next)
     tags.load(file)
+    return tags
+
+
+def of_rare_numbers(data: bytes) -> bool:
+    """Whether its values have a sign, or a point and not 32 bits: the library of films takes them for others."""
+    try:
+        tags = _first_tags(data)
+        forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
+    except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
+        return False
+    return forms != {1} and (forms, bits) != ({3}, {32})
+
+
+def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
+    """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
+    tags = _first_tags(data)
     said = [tags.get(tag) for tag in (_BITS, _COMPRESSION, _COLOURS, _PLANES)]
     if said != [(12, 12, 12), 1, 2, 1] or tags.next:
         return None

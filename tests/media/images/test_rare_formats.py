@@ -267,6 +267,16 @@ async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_t
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
+@pytest.mark.parametrize(("form", "bits"), [(3, 16), (2, 16)])
+async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_others(
+    form: int, bits: int
+) -> None:
+    data = of_floats().replace(struct.pack("<HHII", 339, 3, 3, 14), struct.pack("<HHII", 339, 3, 1, form))
+    data = data.replace(struct.pack("<3H", 32, 32, 32), struct.pack("<3H", bits, bits, bits), 1)
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(data, "a.tif")
+
+
 async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     pixels = corners().tobytes()
     tags = {256: 60, 257: 40, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: 40, 279: len(pixels)}
