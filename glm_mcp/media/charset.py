@@ -30,6 +30,31 @@ _EASTERN = {
     "euc_kr": "cp949",
 }
 _WIDER = {**_EASTERN, "iso8859-1": "cp1252", "ascii": "cp1252"}
+# What web pages and mails call encodings that Python knows by other names; hyphens are written as underscores here.
+_MEANT = {
+    **dict.fromkeys(("x_sjis", "windows_31j", "cswindows31j"), "cp932"),
+    **dict.fromkeys(("x_gbk", "gb_2312", "gb_2312_80", "csgb2312"), "gbk"),
+    **dict.fromkeys(("x_x_big5", "cn_big5"), "big5"),
+    **dict.fromkeys(("x_euc_jp", "cseucpkdfmtjapanese"), "euc_jp"),
+    **dict.fromkeys(("windows_949", "ks_c_5601_1989", "ksc_5601", "csksc56011987", "cseuckr"), "cp949"),
+    **dict.fromkeys(("windows_874", "dos_874"), "cp874"),
+    **dict.fromkeys(("iso_8859_8_i", "iso_8859_8_e", "csiso88598i", "logical", "visual"), "iso8859_8"),
+    **dict.fromkeys(("iso_8859_6_i", "iso_8859_6_e", "csiso88596i"), "iso8859_6"),
+    **dict.fromkeys(("x_mac_roman", "csmacintosh", "mac"), "mac_roman"),
+    **dict.fromkeys(("x_mac_cyrillic", "x_mac_ukrainian"), "mac_cyrillic"),
+    **dict.fromkeys(("koi8_ru", "koi8", "koi"), "koi8_u"),
+    **dict.fromkeys(("unicode_1_1_utf_8", "x_unicode20utf8"), "utf_8"),
+    **{f"x_cp125{n}": f"cp125{n}" for n in range(9)},
+}
+
+
+def _meant(name: str) -> codecs.CodecInfo | None:
+    known = _MEANT.get(name.replace("-", "_"))
+    return codecs.lookup(known) if known else None
+
+
+codecs.register(_meant)  # of the process: so the library for mails knows them too
+
 # What XML and HTML say of themselves at their beginning. Possessive: no second look at a page of blanks.
 IN_XML = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*+=\s*+["']([\w:.-]{1,40})""", re.IGNORECASE)
 IN_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?\s*+([\w:.-]{1,40})""", re.IGNORECASE)

@@ -73,7 +73,7 @@ _IMAGE_KINDS = (
     Kind("gif", "image", "image/gif", "a GIF picture", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), _PICTURE),
     Kind("heic", "image", "image/heic", "a HEIC picture", (".heic", ".heif", ".hif"), reader=_PICTURE, extra="heic", child=True),
     Kind("avif", "image", "image/avif", "an AVIF picture", (".avif",), reader=_PICTURE),
-    Kind("raw", "image", "image/x-dcraw", "a camera's raw picture", (".cr2", ".cr3", ".raf", ".orf", ".rw2"), ((8, b"CR\2\0"), (0, b"FUJIFILMCCD-RAW"), (0, b"IIRO\x08\0"), (0, b"IIRS\x08\0"), (0, b"IIU\0")), fix="Export it as JPEG in the program that develops it."),  # before TIFF, which some of them are as well
+    Kind("raw", "image", "image/x-dcraw", "a camera's raw picture", _words("cr2 cr3 crw nef arw dng raf orf rw2 pef srw x3f"), ((8, b"CR\2\0"), (0, b"FUJIFILMCCD-RAW"), (0, b"IIRO\x08\0"), (0, b"IIRS\x08\0"), (0, b"IIU\0"), (6, b"HEAPCCDR"), (0, b"FOVb")), _PICTURE, child=True),  # before TIFF, which some of them are as well
     Kind("tiff", "image", "image/tiff", "a TIFF picture", (".tiff", ".tif"), ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")), _PICTURE, child=True),
     Kind("bmp", "image", "image/bmp", "a BMP picture", (".bmp",), reader=_PICTURE, child=True),
     Kind("dib", "image", "image/x-ms-dib", "a DIB picture", (".dib",), reader=_PICTURE, child=True),
@@ -84,7 +84,7 @@ _IMAGE_KINDS = (
     Kind("pnm", "image", "image/x-portable-anymap", "a PNM picture", (".ppm", ".pgm", ".pbm", ".pnm"), reader=_PICTURE, child=True),
     Kind("tga", "image", "image/x-tga", "a Targa picture", (".tga", ".icb", ".vda", ".vst"), reader=_PICTURE, child=True),
     Kind("qoi", "image", "image/qoi", "a QOI picture", (".qoi",), ((0, b"qoif\0"),), _PICTURE, child=True),
-    Kind("psd", "image", "image/vnd.adobe.photoshop", "a Photoshop picture", (".psd",), ((0, b"8BPS\0\1"),), _PICTURE, child=True),
+    Kind("psd", "image", "image/vnd.adobe.photoshop", "a Photoshop picture", (".psd", ".psb"), ((0, b"8BPS\0\1"), (0, b"8BPS\0\2")), _PICTURE, child=True),
     Kind("pcx", "image", "image/x-pcx", "a PCX picture", (".pcx",), reader=_PICTURE, child=True),
     Kind("dds", "image", "image/vnd-ms.dds", "a DDS texture", (".dds",), ((0, b"DDS \x7c\0\0\0"),), _PICTURE, child=True),
     Kind("sgi", "image", "image/sgi", "an SGI picture", (".sgi", ".rgba", ".bw"), ((0, b"\1\xda\0\1\0"), (0, b"\1\xda\1\1\0"), (0, b"\1\xda\0\2\0"), (0, b"\1\xda\1\2\0")), _PICTURE, child=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import random
 import time
@@ -95,6 +96,28 @@ async def test_what_xml_says_of_its_encoding_is_believed_unless_the_bytes_contra
     assert "guessed" not in right
     assert "<a>שלום</a>" in wrong
     assert "guessed" in none
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "words"),
+    [
+        ("x-sjis", "cp932", "相手が読めない字"),
+        ("iso-8859-8-i", "iso8859_8", "שלום לכולם"),
+        ("windows-874", "cp874", "สัญญาฉบับนี้"),
+        ("x-cp1251", "cp1251", "Отчёт"),
+    ],
+)
+async def test_an_encoding_is_known_by_the_name_that_web_pages_and_mails_have_for_it(
+    connect: Connect, folders: Folders, name: str, encoding: str, words: str
+) -> None:
+    put(folders.cwd / "page.html", f"<meta charset='{name}'><p>{words}</p>".encode(encoding))
+    subject = f"Subject: =?{name}?B?".encode() + base64.b64encode(words.encode(encoding)) + b"?=\n"
+    kind = f"Content-Type: text/plain; charset={name}\n\n".encode()
+    put(folders.cwd / "note.eml", b"From: a@b.c\n" + subject + kind + words.encode(encoding))
+    async with connect() as client:
+        page = await say(client, "read_document", documents="page.html")
+        note = await say(client, "read_document", documents="note.eml")
+    assert (words in page, note.count(words), "guessed" in page + note) == (True, 2, False), page + note
 
 
 async def test_only_what_begins_as_markup_declares_an_encoding() -> None:

@@ -57,6 +57,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     },
     "dib": ("a.dib", lambda: save(corners(), "DIB")),
     "cur": ("a.cur", cursor),
+    "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0") + save(corners(), "JPEG")),
     "psd": ("a.psd", lambda: b"8BPS\0\1" + bytes(6) + b"\0\1" + b"\0\0\0\2\0\0\0\2\0\x08\0\1" + bytes(14) + b"\0\x40\x80\xff"),
     **{
         row: (name, _specimen(f"video-{name}"))
@@ -116,7 +117,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "sgi": ("a.sgi", lambda: save(corners(), "SGI")),
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
     "jxr": ("a.jxr", lambda: at(0, b"II\xbc\1")),
-    "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0")),
     "dicom": ("a.dcm", lambda: bytes(128) + b"DICM" + bytes(60)),
     "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),

@@ -8,9 +8,15 @@ from support.made_documents import assemble
 
 
 def script_pdf(
-    lines: Sequence[str], shown_as: Sequence[str] | None = None, font: str = "Helvetica", step: int = 18
+    lines: Sequence[str],
+    shown_as: Sequence[str] | None = None,
+    font: str = "Helvetica",
+    step: int = 18,
+    box: tuple[int, int, int, int] = (0, -200, 1000, 800),
 ) -> bytes:
-    """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line."""
+    """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line.
+    `box`: what the font says of its letters' size.
+    """
     said = shown_as or lines
     letters = dict.fromkeys("".join(lines))
     numbers = {letter: i for i, letter in enumerate(letters, 1)}
@@ -43,7 +49,7 @@ def script_pdf(
             f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{font} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) "
             f"/Supplement 0 >> /DW 600 /FontDescriptor 8 0 R >>".encode(),
             f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream".encode(),
-            f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 "
-            f"/Descent -200 /CapHeight 700 /StemV 80 >>".encode(),
+            f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [{' '.join(map(str, box))}] /ItalicAngle 0 /Ascent {box[3]} "
+            f"/Descent {box[1]} /CapHeight 700 /StemV 80 >>".encode(),
         ]
     )

@@ -16,6 +16,7 @@ from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
+from glm_mcp.media.documents.page.tall_boxes import lowered
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     letters_in,
@@ -130,7 +131,7 @@ def _bytes(file: BinaryIO) -> bytes:
     """
     file.seek(0)
     data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return data[max(data.find(b"%PDF-", 0, 1024), 0) :]
+    return lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :])
 
 
 def _count(data: Input, password: str | None) -> tuple[int, str]:

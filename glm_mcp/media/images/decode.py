@@ -15,7 +15,7 @@ from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.tiling import MP
 
-READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM"
+READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
 # What Pillow may try; its other readers stay closed: EPS and WMF (run programs of the system), FITS, GRIB, HDF5 and
 # BUFR (stubs), FLI and MPEG (films), and what nobody sends.
 FORMATS = (

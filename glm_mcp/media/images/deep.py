@@ -25,6 +25,9 @@ def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) ->
     if deep:
         _whole_planes(image)
     image.load()
+    palette = tiff.palette_of_bytes(image)
+    if palette:
+        image.putpalette(palette)
     return _brightened(data, image, notes, page) if deep else image
 
 

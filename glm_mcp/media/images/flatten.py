@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 Flatten = Callable[[Image.Image], Image.Image]
 
@@ -27,9 +27,14 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     if mode.startswith("I") or mode == "F":
         return _scaler(image)
     ground, notes = (_GREY, ["transparent: shown on grey"]) if _light_on_nothing(image) else (_WHITE, [])
+    if (
+        image.format == "PSD" and mode == "1"
+    ):  # of which Photoshop writes black as one, and Pillow does not know it
+        return lambda part: ImageChops.invert(part.convert("L")), []
+    on_ground = partial(on_white, ground=ground, laid=image.format == "PSD")
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
-        return _with_profile(image, icc, ground), notes
-    return partial(on_white, ground=ground), notes
+        return _with_profile(image, icc, on_ground), notes
+    return on_ground, notes
 
 
 def _light_on_nothing(image: Image.Image) -> bool:
@@ -63,11 +68,14 @@ def _with_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
-def on_white(image: Image.Image, *, ground: int = _WHITE) -> Image.Image:
-    """RGB or L; transparent parts white, or of another grey."""
+def on_white(image: Image.Image, *, ground: int = _WHITE, laid: bool = False) -> Image.Image:
+    """RGB or L; transparent parts white, or of another grey. `laid`: its colours lie on white already, as Photoshop's do."""
     image = _with_alpha(image)
     if image.mode in {"RGBA", "LA"}:
         plain = image.convert("RGB" if image.mode == "RGBA" else "L")
+        if laid:
+            less = image.getchannel("A").point(lambda a: (255 - a) * (255 - ground) // 255)
+            return ImageChops.subtract(plain, Image.merge("RGB", (less, less, less)))
         base = Image.new(plain.mode, image.size, ground if plain.mode == "L" else (ground,) * 3)
         base.paste(plain, mask=image.getchannel("A"))
         return base
@@ -132,7 +140,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
-def _with_profile(image: Image.Image, icc: bytes | None, ground: int) -> Flatten:
+def _with_profile(image: Image.Image, icc: bytes | None, on_ground: Flatten) -> Flatten:
     """Colours to sRGB by the embedded profile; without one, or with a bad one, by Pillow's plain arithmetic."""
     transform = None
     mode = "RGB" if image.mode in {"P", "RGBA", "RGBX"} else image.mode
@@ -148,9 +156,9 @@ def _with_profile(image: Image.Image, icc: bytes | None, ground: int) -> Flatten
 
     def flatten(part: Image.Image) -> Image.Image:
         if mode == "RGB":
-            part = on_white(part, ground=ground)
+            part = on_ground(part)
         if transform is not None and part.mode == mode:
             return transform.apply(part)
-        return on_white(part, ground=ground)
+        return on_ground(part)
 
     return flatten

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageMath
 
 from glm_mcp.errors import MissingExtra
+from glm_mcp.media.images import tiff
 from glm_mcp.media.images.decode import CAP
 
 if TYPE_CHECKING:
@@ -17,20 +18,22 @@ if TYPE_CHECKING:
 
 # A kind of picture and the decoder of it, FFmpeg's name.
 _CODECS = {
-    **{name: name for name in ("tiff", "bmp", "exr", "hdr", "pam", "psd")},
+    **{name: name for name in ("tiff", "bmp", "exr", "hdr", "pam", "psd", "dds", "pcx", "sgi")},
     "tga": "targa",
     "jp2": "jpeg2000",
+    "jpeg": "mjpeg",  # without loss, as scanners for X-rays write them; JPEG-LS
 }
 _ALONE = frozenset(("exr", "hdr", "pam"))  # which Pillow never reads
 # Values of light as it adds up: shown as they are, they would be far too dark.
 _LINEAR = frozenset(("exr", "hdr"))
 _OPTIONS = {"max_pixels": str(CAP)}
+_WHOLE = {"err_detect": "explode"}  # of a JPEG: Pillow shows better what is left of a damaged one
 _GAMMA = 1 / 2.2
 
 
 def read(data: bytes, name: str, kind: str) -> Image.Image | None:
     """The picture, upright, RGB or RGBA; None where this library refuses it too. Raises MissingExtra."""
-    if kind not in _CODECS and kind != "avif":
+    if (kind not in _CODECS and kind != "avif") or (kind == "tiff" and tiff.of_rare_numbers(data)):
         return None
     try:
         import av
@@ -43,7 +46,8 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
     try:
         if kind == "avif":
             return _avif(av, data)
-        frame = _first(av.CodecContext.create(_CODECS[kind], "r"), [av.Packet(data)])
+        context = av.CodecContext.create(_CODECS[kind], "r")
+        frame = _first(context, [av.Packet(data)], _WHOLE if kind == "jpeg" else {})
         if kind in _LINEAR:
             return _shown(frame)
         image = _image(frame)
@@ -53,9 +57,9 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         return None
 
 
-def _first(context: CodecContext, packets: Iterable[Any]) -> VideoFrame:
+def _first(context: CodecContext, packets: Iterable[Any], options: dict[str, str]) -> VideoFrame:
     """Raises IndexError where there is none, or an error of the library."""
-    context.options = _OPTIONS
+    context.options = {**_OPTIONS, **options}
     frames: Any = [frame for packet in packets for frame in context.decode(packet)]  # type: ignore[attr-defined]
     frames = frames or context.decode(None)  # type: ignore[attr-defined]
     frame: VideoFrame = frames[0]
@@ -72,7 +76,7 @@ def _avif(av: Any, data: bytes) -> Image.Image | None:
         for stream in streams:
             opened.seek(0, stream=stream)
             packets = (packet for packet in opened.demux(stream) if packet.size)
-            frames.append(_first(stream.codec_context, [next(packets)]))
+            frames.append(_first(stream.codec_context, [next(packets)], {}))
     image = _image(frames[0]).convert("RGB")
     if len(frames) == 2:
         if frames[1].format.components[1:] or (frames[1].width, frames[1].height) != image.size:

@@ -12,13 +12,14 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile
 
-from glm_mcp.errors import InvalidRequest, NotFound
+from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
 from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
+from glm_mcp.media.images.rare import cursor, photoshop, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
@@ -33,14 +34,40 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     """`make` in a child process. A file that Pillow refuses goes to the other library, or is read a second time with
     what is missing left grey or black.
     """
-    options = Options.of(params)
-    data = file.read()
+    notes: list[str] = []
+    read = file.read()
+    data, options = _known(read, Options.of(params), notes)
     try:
-        return pack(make(data, options))
+        made = make(data, options)
     except Damaged as first:
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
-        return pack(made)
+    if options.kind == "psd" and photoshop.is_without_picture(read) and nothing_left(made):
+        raise UnsupportedMedia(
+            f"{options.name} was saved without the picture of its layers",
+            "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
+        )
+    return pack(with_notes(made, notes))
+
+
+def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Options]:
+    """A file that no library here takes, as one that they do. Adds to `notes`. Raises UnsupportedMedia."""
+    if options.kind == "psd":
+        return photoshop.simple(data), options
+    if options.kind == "cur":
+        return cursor.as_icon(data), replace(options, kind="ico")
+    if options.kind not in {"raw", "tiff"}:
+        return data, options
+    jpeg = raw.preview(data, options.kind)
+    if jpeg:
+        notes.append("a camera's raw picture: shown as the JPEG in it")
+        return jpeg, replace(options, kind="jpeg")
+    if options.kind == "raw":
+        raise UnsupportedMedia(
+            f"{options.name} is a camera's raw picture without a JPEG in it",
+            "Export it as JPEG in the program that develops it.",
+        )
+    return data, options
 
 
 def _by_other(data: bytes, options: Options) -> list[Picture] | None:

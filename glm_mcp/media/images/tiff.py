@@ -1,7 +1,7 @@
 """What Pillow does badly with a TIFF. Blocking.
 
 Its pages: Pillow reads every one on its way to a later one and compares it with all before: 60,000 took it 20 s. Twelve
-bits a colour, packed without gaps: Pillow refuses them.
+bits a colour, packed without gaps, and numbers of 64 bits: Pillow refuses them.
 """
 
 from __future__ import annotations
@@ -9,14 +9,20 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import OPEN_INFO, ImageFileDirectory_v2
 
 PAGES = 100_000  # looked for in one file
 _SUBFILE = 254  # the lowest tag, so the first; bit 0: a smaller copy of another page
 _SHORT = 3
 _HEAD = 16  # bytes that Pillow reads at once to know the file
+
+# Numbers as programs that compute write them: of 64 bits with a point, of 32 without a sign.
+for _mark, _order in ((b"II", ""), (b"MM", "B")):
+    OPEN_INFO[_mark, 1, (3,), 1, (64,), ()] = "F", f"F;64{_order}F"
+    OPEN_INFO[_mark, 1, (1,), 1, (32,), ()] = "F", f"F;32{_order}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def pages(data: bytes) -> tuple[list[int], bool]:
     """(where each page begins, whether they end as they should): a file may break off, or go on without end."""
     form = _Layout.of(data)
     seen: dict[int, bool] = {}
-    at = form.read(form.link, data, form.first)
+    first = at = form.read(form.link, data, form.first)
     while at and at not in seen and len(seen) < PAGES:
         try:
             count = form.read(form.count, data, at)
@@ -61,7 +67,9 @@ def pages(data: bytes) -> tuple[list[int], bool]:
         except (struct.error, OverflowError):
             break
         at = follows
-    return [at for at, is_page in seen.items() if is_page] or list(seen)[:1], at == 0 or at in seen
+    # Some writers leave out the link that ends the pages, others what a page is.
+    found = [at for at, is_page in seen.items() if is_page] or list(seen)[:1] or [first]
+    return found, at == 0 or at in seen
 
 
 class Page(io.BytesIO):
@@ -82,17 +90,45 @@ class Page(io.BytesIO):
         return changed + piece[len(changed) :]
 
 
+_COLOUR_MAP = 320
+
+
+def palette_of_bytes(image: Image.Image) -> bytes | None:
+    """The colours of an opened file where old writers gave each 8 bits of its 16, of which Pillow takes the upper ones."""
+    tags: Any = getattr(image, "tag_v2", {})
+    values = tags.get(_COLOUR_MAP, ())
+    if image.mode != "P" or not values or max(values) > 255:
+        return None
+    third = len(values) // 3
+    return bytes(value for colour in range(third) for value in values[colour : 3 * third : third])
+
+
 # Tags of the form of a picture.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
-_OFFSETS, _LENGTHS, _PLANES = 273, 279, 284
+_OFFSETS, _LENGTHS, _PLANES, _FORMATS = 273, 279, 284, 339
 
 
-def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
-    """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
+def _first_tags(data: bytes) -> ImageFileDirectory_v2:
     tags = ImageFileDirectory_v2(data[:8])
     file = io.BytesIO(data)
     file.seek(tags.next)
     tags.load(file)
+    return tags
+
+
+def of_rare_numbers(data: bytes) -> bool:
+    """Whether its values have a sign, or a point and not 32 bits: the library of films takes them for others."""
+    try:
+        tags = _first_tags(data)
+        forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
+    except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
+        return False
+    return forms != {1} and (forms, bits) != ({3}, {32})
+
+
+def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
+    """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
+    tags = _first_tags(data)
     said = [tags.get(tag) for tag in (_BITS, _COMPRESSION, _COLOURS, _PLANES)]
     if said != [(12, 12, 12), 1, 2, 1] or tags.next:
         return None

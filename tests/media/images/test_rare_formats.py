@@ -151,6 +151,21 @@ def open_exr() -> bytes:
     return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
 
 
+def without_loss() -> bytes:
+    """A JPEG without loss, as machines in hospitals write it."""
+    av = pytest.importorskip("av")
+    encoder = av.CodecContext.create("ljpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, "bgr24", Fraction(1, 25)
+    frame = av.VideoFrame.from_image(corners()).reformat(format="bgr24")
+    frame.pts = 0
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def weighed_texture() -> bytes:
+    """A texture whose colours are multiplied by their transparency."""
+    return save(corners(64, 48), "DDS", pixel_format="DXT3").replace(b"DXT3", b"DXT2", 1)
+
+
 def avif_as_first_written() -> bytes:
     """An AVIF with transparency that has two lists of properties where one is allowed, as an early encoder wrote it."""
     clear = corners().convert("RGBA")
@@ -175,6 +190,8 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "old.avif": avif_as_first_written,
     "a.pam": pam,
     "deep.psd": deep_psd,
+    "lossless.jpg": without_loss,
+    "weighed.dds": weighed_texture,
 }
 
 
@@ -185,7 +202,8 @@ async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(nam
     with pytest.raises(decode.Damaged):
         decode.open_lazily(data, name).load()
     picture = await one(data, name)
-    assert (picture.original, seen(shown(picture)), picture.notes) == ((60, 40), "RGBY", ())
+    size = (64, 48) if name.endswith(".dds") else (60, 40)
+    assert (picture.original, seen(shown(picture)), picture.notes) == (size, "RGBY", ())
 
 
 async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
@@ -226,6 +244,45 @@ async def test_a_targa_whose_runs_go_on_from_row_to_row_is_whole() -> None:
         GREEN,
     ]
     assert picture.notes == ()
+
+
+@pytest.mark.parametrize("point", [0, 32])
+async def test_a_cursor_is_seen_through_where_it_is_transparent(point: int) -> None:
+    """One of two colours, all of it black where it is not transparent: the right half of it is."""
+    mask, pixels = b"\0\0\xff\xff" * 32, bytes(128)
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 32, 64, 1, 1, 0, 0, 0, 0, 0, 0) + bytes(3) + b"\0\xff\xff\xff\0"
+    entry = struct.pack("<4BHHII", 32, 32, 2, 0, 3, point, len(bitmap) + 256, 22)
+    data = struct.pack("<3H", 0, 2, 1) + entry + bitmap + pixels + mask
+    image = shown(await one(data, "a.cur")).convert("L")
+    assert (image.size, image.getpixel((5, 5)), image.getpixel((28, 5))) == ((32, 32), 0, 255)
+
+
+async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_they_are() -> None:
+    data = save(corners().quantize(4), "TIFF")
+    colours = Image.open(io.BytesIO(data)).getpalette() or []
+    values = [value for band in range(3) for value in colours[band::3]]
+    usual = struct.pack(f"<{len(values)}H", *(256 * value for value in values))
+    assert usual in data
+    data = data.replace(usual, struct.pack(f"<{len(values)}H", *values))
+    assert seen(shown(await one(data, "a.tif"))) == "RGBY"
+
+
+@pytest.mark.parametrize(("form", "bits"), [(3, 16), (2, 16)])
+async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_others(
+    form: int, bits: int
+) -> None:
+    data = of_floats().replace(struct.pack("<HHII", 339, 3, 3, 14), struct.pack("<HHII", 339, 3, 1, form))
+    data = data.replace(struct.pack("<3H", 32, 32, 32), struct.pack("<3H", bits, bits, bits), 1)
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(data, "a.tif")
+
+
+async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
+    pixels = corners().tobytes()
+    tags = {256: 60, 257: 40, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: 40, 279: len(pixels)}
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    data = b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + rows
+    assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
 @pytest.mark.parametrize("name", RARE)

@@ -1,0 +1,64 @@
+"""Photoshop's files, as far as Pillow does not know them: its large documents, more channels than colours need (selections
+that were saved, spot colours), and files without the picture of all layers.
+"""
+
+from __future__ import annotations
+
+import struct
+
+MARK = b"8BPS"
+_HEADER = 26
+_COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 3, 8: 1, 9: 3}  # channels by the number of the mode
+_RGB = 3
+_PACKED = 1  # as lines of PackBits, whose lengths come before them
+_MERGED = b"8BIM\x04\x21\0\0"  # the entry that says, behind a version, whether that picture was written
+
+
+def simple(data: bytes) -> bytes:
+    """The picture of all layers as a PSD of the channels that show it; as it is where that cannot be told."""
+    try:
+        version, channels, height, width, depth, mode = struct.unpack_from(">H6xHIIHH", data, 4)
+        at = _resources_end(data)
+        length = ">Q" if version == 2 else ">I"
+        layers = at + struct.calcsize(length)
+        pixels = layers + struct.unpack_from(length, data, at)[0]
+        (packing,) = struct.unpack_from(">H", data, pixels)
+        kept = _COLOURS[mode]
+        if mode == _RGB and channels > kept and _is_transparent(data, layers, pixels):
+            kept += 1
+        lines = kept * height
+        start, lengths = pixels + 2, b""
+        size = lines * (width * depth + 7 >> 3)
+        if packing == _PACKED:
+            form = f">{channels * height}{'I' if version == 2 else 'H'}"
+            numbers = struct.unpack_from(form, data, start)
+            start += struct.calcsize(form)
+            size, lengths = sum(numbers[:lines]), struct.pack(f">{lines}H", *numbers[:lines])
+    except (struct.error, KeyError):
+        return data
+    head = MARK + struct.pack(">H6xHIIHH", 1, kept, height, width, depth, mode)
+    return (
+        head + data[_HEADER:at] + bytes(4) + data[pixels : pixels + 2] + lengths + data[start : start + size]
+    )
+
+
+def is_without_picture(data: bytes) -> bool:
+    """Whether it was saved without the picture of all layers, to be smaller: it is white then."""
+    try:
+        at = data.find(_MERGED, _HEADER, _resources_end(data))
+    except struct.error:
+        return False
+    return at >= 0 and data[at + 16 : at + 17] == b"\0"
+
+
+def _resources_end(data: bytes) -> int:
+    at = _HEADER
+    for _ in ("colours", "resources"):
+        at += 4 + int(struct.unpack_from(">I", data, at)[0])
+    return at
+
+
+def _is_transparent(data: bytes, layers: int, pixels: int) -> bool:
+    """Whether the first channel after the colours is what can be seen through: then the number of layers is negative."""
+    wide = 8 if data[5] == 2 else 4
+    return pixels > layers + wide and struct.unpack_from(">h", data, layers + wide)[0] < 0

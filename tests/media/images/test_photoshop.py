@@ -1,0 +1,103 @@
+"""Photoshop's files: large documents, channels that are no colours, transparency, and what has no picture of its layers."""
+
+from __future__ import annotations
+
+import struct
+
+import anyio
+import pytest
+from PIL import Image
+from support.pictures import corners, seen, shown, source
+
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.images.prepare import prepare_images
+from glm_mcp.media.types import Picture
+from glm_mcp.registry import CARDS
+
+pytestmark = pytest.mark.anyio
+
+CARD = CARDS["glm-4.6v-flash"]
+WITHOUT_PICTURE = b"8BIM\x04\x21\0\0" + struct.pack(">II?x", 6, 1, False) + bytes(4)
+RGB, BITMAP = 3, 0
+
+
+async def one(data: bytes, name: str) -> Picture:
+    with anyio.fail_after(60):
+        (picture,) = await prepare_images([source(data, name)], CARD)
+    return picture
+
+
+def photoshop(
+    *bands: Image.Image,
+    version: int = 1,
+    packed: bool = False,
+    layers: int = 0,
+    said: bytes = b"",
+    mode: int = RGB,
+) -> bytes:
+    """A file of these channels. `layers`: their number, below zero where the one after the colours is transparency."""
+    (width, height), depth = bands[0].size, 1 if mode == BITMAP else 8
+    head = b"8BPS" + struct.pack(">H6xHIIHH", version, len(bands), height, width, depth, mode) + bytes(4)
+    large = version == 2
+    inner = struct.pack(">Qh" if large else ">Ih", 2, layers)
+    layered = struct.pack(">Q" if large else ">I", len(inner)) + inner
+    head += struct.pack(">I", len(said)) + said + layered
+    raw = [band.tobytes() for band in bands]
+    if not packed:
+        return head + b"\0\0" + b"".join(raw)
+    rows = [channel[at : at + width] for channel in raw for at in range(0, len(channel), width)]
+    runs = [bytes((width - 1,)) + row for row in rows]
+    lengths = b"".join(struct.pack(">I" if large else ">H", len(run)) for run in runs)
+    return head + b"\0\1" + lengths + b"".join(runs)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("more", [0, 1, 2, 4])
+@pytest.mark.parametrize(("name", "version"), [("a.psd", 1), ("a.psb", 2)])
+async def test_channels_that_are_no_colours_change_nothing(
+    name: str, version: int, more: int, packed: bool
+) -> None:
+    selections = [Image.new("L", (60, 40), 0)] * more
+    data = photoshop(*corners().split(), *selections, version=version, packed=packed)
+    picture = await one(data, name)
+    assert (picture.original, seen(shown(picture)), picture.notes) == ((60, 40), "RGBY", ())
+
+
+def on_white(colour: int, alpha: int) -> tuple[Image.Image, ...]:
+    """A square of this grey and transparency in the middle of nothing, its colours laid on white as Photoshop does."""
+    grey, clear = Image.new("L", (60, 40), 255), Image.new("L", (60, 40), 0)
+    grey.paste((colour * alpha + 255 * (255 - alpha)) // 255, (15, 10, 45, 30))
+    clear.paste(alpha, (15, 10, 45, 30))
+    return grey, grey, grey, clear
+
+
+@pytest.mark.parametrize(("colour", "alpha", "seen_as"), [(0, 128, 127), (0, 255, 0), (255, 255, 255)])
+async def test_what_can_be_seen_through_is_as_dark_as_in_photoshop(
+    colour: int, alpha: int, seen_as: int
+) -> None:
+    picture = await one(photoshop(*on_white(colour, alpha), layers=-1), "a.psd")
+    image = shown(picture).convert("L")
+    ground = 118 if colour == 255 else 255  # white on nothing would be lost on white
+    assert image.getpixel((30, 20)) == pytest.approx(seen_as, abs=1)
+    assert image.getpixel((2, 2)) == pytest.approx(ground, abs=1)
+
+
+async def test_one_bit_a_pixel_is_black_where_it_is_set() -> None:
+    bits = Image.new("1", (64, 40), 1)
+    bits.paste(0, (0, 0, 32, 40))
+    image = shown(await one(photoshop(bits, mode=BITMAP), "a.psd")).convert("L")
+    assert (image.getpixel((5, 5)), image.getpixel((60, 5))) == (255, 0)
+
+
+async def test_a_file_without_the_picture_of_its_layers_says_how_to_save_it() -> None:
+    white = Image.new("L", (60, 40), 255)
+    with pytest.raises(UnsupportedMedia, match="was saved without the picture of its layers"):
+        await one(photoshop(white, white, white, said=WITHOUT_PICTURE), "a.psd")
+    picture = await one(photoshop(*corners().split(), said=WITHOUT_PICTURE), "a.psd")
+    assert seen(shown(picture)) == "RGBY"
+
+
+@pytest.mark.parametrize("end", [20, 30, 44, 60])
+async def test_a_large_document_that_breaks_off_is_damaged(end: int) -> None:
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(photoshop(*corners().split(), version=2, packed=True)[:end], "a.psb")
