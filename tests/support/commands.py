@@ -25,7 +25,7 @@ from typing import IO, Any
 # Each connection asks for one process: its arguments, variables and folder, and whether it loads the program anew, with
 # its stdin, stdout and stderr. Answered are its number and, at its end, its exit status.
 FORKED = """
-import contextlib, gc, importlib, json, os, pkgutil, runpy, select, socket, sys, time
+import atexit, contextlib, gc, importlib, json, os, pkgutil, runpy, select, socket, sys, threading, time
 gc.disable()
 import anyio, click, h11, httpcore, httpx, mcp, mcp.server.mcpserver, PIL.Image, platformdirs, pydantic, tomlkit, uvicorn
 import anyio._backends._asyncio, uvicorn.lifespan.off, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
@@ -76,7 +76,22 @@ os.chdir(folder)
 sys.path[0] = folder
 sys.argv[1:] = arguments
 gc.enable()
-runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
+code = None
+try:
+    runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
+except SystemExit as left:
+    if not isinstance(left.code, int | None):
+        raise
+    code = left.code
+# As Python ends, but for taking the modules apart, for which the memory shared with the starter is copied page by page.
+threading._shutdown()
+atexit._run_exitfuncs()
+gc.collect()  # what was left open, or never waited for, says so
+try:
+    sys.stdout.flush(), sys.stderr.flush()
+except OSError:
+    sys.exit(code)
+os._exit((code or 0) & 255)
 """
 # The same for whoever starts a program of ours by its name, as a shell and a client do.
 PROGRAM = """
