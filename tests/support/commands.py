@@ -111,15 +111,22 @@ START_S = 50  # for the libraries to be loaded, once; no command's own time
 
 def can_fork(env: Mapping[str, str] | None) -> bool:
     """Whether a forked process is as one started with these variables. Python reads its own and the locale's once; whether
-    to write bytecode is all of it that can be set later.
+    to write bytecode can be set later, and what stands in for libraries of workers, who start anew, is read by them.
     """
     read_once = ("PYTHON", "LC_", "LANG", "COV")
     return (
         sys.platform == "linux"
         and "coverage" not in sys.modules
         and env is not None
-        and not any(name.startswith(read_once) for name in env if name != "PYTHONDONTWRITEBYTECODE")
+        and not any(
+            name.startswith(read_once) and name != "PYTHONDONTWRITEBYTECODE" and not _for_workers(name, value)
+            for name, value in env.items()
+        )
     )
+
+
+def _for_workers(name: str, value: str) -> bool:
+    return name == "PYTHONPATH" and [path.name for path in Path(value).glob("*.py")] == ["liteparse.py"]
 
 
 @functools.cache
@@ -151,14 +158,17 @@ class Forked:
         cwd: Path | None,
         stdin: Any,
         *,
+        stdout: int | None = None,
         anew: bool = False,
     ) -> None:
         self.args = arguments
         self.returncode: int | None = None
         its_in, into = os.pipe() if stdin == subprocess.PIPE else (_readable(stdin), None)
-        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        out, its_out = os.pipe() if stdout is None else (None, os.dup(stdout))
+        err, its_err = os.pipe()
         self.stdin = None if into is None else os.fdopen(into, "w", encoding="utf-8")
-        self.stdout, self.stderr = (os.fdopen(pipe, encoding="utf-8") for pipe in (out, err))
+        self.stdout = None if out is None else os.fdopen(out, encoding="utf-8")
+        self.stderr = os.fdopen(err, encoding="utf-8")
         self._asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked.settimeout(START_S)
         self._asked.connect(_starter())
@@ -224,7 +234,7 @@ def forked(
     """What a command did whose arguments follow `python -m glm_mcp`; `text` is piped in. Raises subprocess.TimeoutExpired."""
     process = Forked(command[3:], env, cwd, stdin if text is None else subprocess.PIPE)
     with ThreadPoolExecutor(3) as threads:
-        said = [threads.submit(_all_of, pipe) for pipe in (process.stdout, process.stderr)]
+        said = [threads.submit(_all_of, pipe) for pipe in (process.stdout, process.stderr) if pipe]
         written = threads.submit(_write, process.stdin, text or "")
         try:
             code = process.wait(limit_s)
