@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support import canary
 from support.calls import answering, ask, client_of
 from support.connect import Connect
-from support.processes import Stdio, environment, said, stuck_reader, until
+from support.processes import COMMAND, Stdio, environment, said, stuck_reader, until
 from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ConfigError, GLMError
@@ -77,7 +77,7 @@ def test_neither_the_command_line_nor_a_workers_environment_holds_the_key(
     sim: Simulator, tmp_path: Path
 ) -> None:
     env = environment(tmp_path / "home", sim, GLM_HTTP_TOKEN=canary.KEY, **stuck_reader(tmp_path))
-    with Stdio(env, tmp_path) as server:
+    with Stdio(env, tmp_path, command=[*COMMAND]) as server:  # not forked: it has a command line of its own
         server.initialize()
         server.start_call("read_document", {"documents": "paper.pdf"})
         worker = until(server.workers)[-1]

@@ -137,15 +137,16 @@ def test_the_file_made_of_standard_input_is_gone_after_the_call(env: dict[str, s
 
 @pytest.mark.parametrize(
     ("piped", "said"),
-    [(b"\xff\xfe\xff", b"standard input is not UTF-8 text"), (b"", b"chat: prompt is empty")],
+    [(b"\xff\xfe\xff", "standard input is not UTF-8 text"), (b"", "chat: prompt is empty")],
 )
 def test_what_is_piped_in_and_no_text_is_said(
-    piped: bytes, said: bytes, env: dict[str, str], tmp_path: Path
+    piped: bytes, said: str, env: dict[str, str], tmp_path: Path
 ) -> None:
-    command = [*COMMAND, "call", "chat"]
-    done = subprocess.run(
-        command, env=env, cwd=tmp_path, input=piped, capture_output=True, timeout=LIMIT_S, check=False
-    )
+    read, write = os.pipe()
+    os.write(write, piped)
+    os.close(write)
+    done = ran([*COMMAND, "call", "chat"], env, tmp_path, stdin=read)
+    os.close(read)
     assert done.returncode == 1
     assert said in done.stdout + done.stderr
 

@@ -92,7 +92,7 @@ async def hostile(scope: Any, receive: Any, send: Any) -> None:
         await endless(b'{"error":"')
     elif way == "packed":
         await begin(200, b"application/json", (b"content-encoding", b"gzip"))
-        packed = gzip.compress(b'{"jsonrpc":"2.0"' + b" " * 300 * MIB + b"}")
+        packed = gzip.compress(b'{"jsonrpc":"2.0"' + b" " * 300 * MIB + b"}", 1)
         await send({"type": "http.response.body", "body": packed})
     elif way in ODD:
         await begin(200, b"text/event-stream" if "event" in way else b"application/json")

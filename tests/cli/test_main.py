@@ -138,12 +138,11 @@ def test_a_terminal_that_lacks_a_character_shows_another(
 def test_a_reader_that_goes_early_is_no_error_to_show(env: dict[str, str], tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [*COMMAND, "call", "chat", "prompt=hello"]
-    with subprocess.Popen(command, env=env, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE) as process:
+    arguments = ("call", "chat", "prompt=hello")
+    with Process(env, tmp_path, *arguments, stdin=subprocess.DEVNULL, stdout=write) as process:
         os.close(write)
-        assert process.stderr
-        assert process.stderr.read() == b""
-        process.wait(LIMIT_S)
+        assert process.err.rest() == ""
+        process.popen.wait(LIMIT_S)
 
 
 def test_without_a_key_a_call_says_how_to_get_one(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,11 @@ def gif_bomb() -> bytes:
 
 
 def zip_bomb() -> bytes:
-    return zipped({"[Content_Types].xml": "<Types/>", "word/document.xml": bytes(300_000_000)})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", bytes(300_000_000))
+    return out.getvalue()
 
 
 def half(data: bytes, share: float = 0.3) -> bytes:

@@ -121,7 +121,7 @@ def zipped(name: str, data: bytes) -> bytes:
 
 def docx_bomb() -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("word/document.xml", b"<w:t>" + b"A" * 400_000_000)
     return out.getvalue()

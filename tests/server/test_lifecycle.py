@@ -18,7 +18,18 @@ import pytest
 from PIL import Image
 from support import made_documents
 from support.busy import slowness, within
-from support.processes import COMMAND, LIMIT_S, Stdio, environment, gone, said, stuck_reader, until, workers
+from support.processes import (
+    COMMAND,
+    LIMIT_S,
+    Process,
+    Stdio,
+    environment,
+    gone,
+    said,
+    stuck_reader,
+    until,
+    workers,
+)
 
 from glm_mcp.simulator import Fault, Simulator
 
@@ -124,20 +135,13 @@ def test_the_end_of_stdin_ends_it_although_nobody_reads_its_answers(
     arguments: tuple[str, ...], sim: Simulator, tmp_path: Path
 ) -> None:
     unread, output = os.pipe()
-    env = environment(tmp_path / "home", sim)
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=output, env=env, cwd=tmp_path
-    )
-    try:
+    with Process(environment(tmp_path / "home", sim), tmp_path, *arguments, stdout=output) as process:
         os.close(output)
-        assert process.stdin
-        process.stdin.write(b"x\n" * 8_000)  # each is refused, in more bytes than a pipe holds of all
-        process.stdin.close()
-        assert process.wait(LIMIT_S) == 0
-    finally:
-        process.kill()
-        process.wait(LIMIT_S)
-        os.close(unread)
+        assert process.popen.stdin
+        process.popen.stdin.write("x\n" * 8_000)  # each is refused, in more bytes than a pipe holds of all
+        process.end()
+        assert process.popen.returncode == 0
+    os.close(unread)
 
 
 @linux

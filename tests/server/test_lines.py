@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import JSONRPCError
-from support.processes import COMMAND, LIMIT_S, Stdio, environment
+from support.processes import Process, Stdio, environment
 
 from glm_mcp.server.messages import read
 
@@ -45,20 +44,13 @@ def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_works(tmp_pa
 
 def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path: Path) -> None:
     read, write = os.pipe()
-    env = environment(tmp_path / "home")
-    with subprocess.Popen(
-        COMMAND, env=env, cwd=tmp_path, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            os.close(write)
-            assert process.stdin
-            process.stdin.write(b"nonsense\n" * 3_000)
-            process.stdin.close()
-            # About a second, and the time to start.
-            assert process.wait(LIMIT_S) == 0
-        finally:
-            process.kill()
-            os.close(read)
+    with Process(environment(tmp_path / "home"), tmp_path, stdout=write) as process:
+        os.close(write)
+        assert process.popen.stdin
+        process.popen.stdin.write("nonsense\n" * 3_000)
+        process.end()  # about a second, and the time to start
+        assert process.popen.returncode == 0
+    os.close(read)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
@@ -15,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.busy import slowness
 from support.http_server import called_now, served
 from support.leaving import waiting
-from support.processes import environment, over_http, ran, until
+from support.processes import environment, over_http, until
 
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Fault, Simulator
@@ -94,7 +93,7 @@ def test_what_runs_and_what_waits_is_seen_while_it_does(app_of: Callable[..., Ap
         sim.wait_received(1)
         found = read(url)
         seen = [found]
-        while not all(c.done() for c in calls):
+        while wait(calls, timeout=0.05).not_done:
             seen.append(read(url))
     assert max(f["glm_mcp_calls_running", "chat"] for f in seen) == 2
     assert max(f["glm_mcp_slots_running", "glm-4.7-flash"] for f in seen) == 1
@@ -206,16 +205,3 @@ def test_of_several_replicas_each_tells_its_own_and_whether_redis_is_there(
 def test_other_methods_are_not_served(app_of: Callable[..., App]) -> None:
     with served(app_of(remote=True)) as url:
         assert httpx.post(f"{url}/metrics", trust_env=False).status_code == 405
-
-
-def test_its_library_is_loaded_by_the_first_who_asks_and_never_on_stdio(
-    sim: Simulator, tmp_path: Path
-) -> None:
-    over_stdio = (
-        "import sys, glm_mcp.server.stdio, glm_mcp.server.app; print('prometheus_client' in sys.modules)"
-    )
-    assert (
-        ran([sys.executable, "-c", over_stdio], environment(tmp_path / "home"), tmp_path).stdout == "False\n"
-    )
-    over = "import sys, glm_mcp.server.http.app as a, glm_mcp.server.app as b, glm_mcp.settings as s; a.application(b.App(s.Settings(), remote=True)); print('prometheus_client' in sys.modules)"
-    assert ran([sys.executable, "-c", over], environment(tmp_path / "home"), tmp_path).stdout == "False\n"

@@ -292,13 +292,14 @@ def test_without_redis_at_its_start_a_server_says_so_and_ends(
     assert "Traceback" not in ended.stderr
 
 
-def test_redis_is_imported_only_where_it_is_named(tmp_path: Path) -> None:
+def test_redis_and_the_library_of_the_metrics_are_loaded_where_somebody_asks_for_them(tmp_path: Path) -> None:
     look = (
         "import sys; from glm_mcp.server.app import App; from glm_mcp.server.http.app import application;"
-        "from glm_mcp.settings import load; application(App(load(), remote=True)); print('redis' in sys.modules)"
+        "from glm_mcp.settings import load; application(App(load(), remote=True));"
+        "print([name for name in ('redis', 'prometheus_client') if name in sys.modules])"
     )
     ended = ran([COMMAND[0], "-c", look], environment(tmp_path / "home"), tmp_path)
-    assert ended.stdout.strip() == "False", ended.stderr
+    assert ended.stdout.strip() == "[]", ended.stderr
 
 
 async def test_the_queues_of_callers_who_came_once_are_given_up(redis_url: str) -> None:

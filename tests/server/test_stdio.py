@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from support.busy import within
 from support.processes import (
     COMMAND,
     LIMIT_S,
+    Process,
     Stdio,
     environment,
     gone,
@@ -184,41 +184,27 @@ def test_a_signal_ends_it_at_once_without_a_traceback(
 
 def test_a_host_that_stops_reading_does_not_leave_it_behind(tmp_path: Path) -> None:
     read, write = os.pipe()
-    env = environment(tmp_path / "home")
-    with subprocess.Popen(
-        COMMAND, env=env, cwd=tmp_path, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with Process(environment(tmp_path / "home"), tmp_path, stdout=write) as process:
         os.close(write)
         os.close(read)
-        assert process.stdin
-        process.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
-        process.stdin.flush()
-        process.wait(LIMIT_S)  # stdin is still open
-        assert process.stderr
-        assert "Traceback" not in process.stderr.read()
+        assert process.popen.stdin
+        process.popen.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        process.popen.stdin.flush()
+        process.popen.wait(LIMIT_S)  # stdin is still open
+        assert "Traceback" not in process.err.rest()
 
 
 def test_by_hand_on_a_terminal_it_says_what_it_is_and_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     try:
-        with subprocess.Popen(
-            COMMAND,
-            env=environment(tmp_path / "home"),
-            cwd=tmp_path,
-            stdin=terminal,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stderr
-            assert process.stdout
-            assert "an agent starts it. Ctrl-C ends it." in process.stderr.readline()
-            assert "glm-mcp demo" in process.stderr.readline()
-            process.send_signal(signal.SIGINT)
-            process.wait(LIMIT_S)
-            assert process.returncode in {-signal.SIGINT, 130}
-            assert process.stderr.read() == ""
-            assert process.stdout.read() == ""
+        with Process(environment(tmp_path / "home"), tmp_path, stdin=terminal) as process:
+            said = [process.err.next(), process.err.next()]
+            assert "an agent starts it. Ctrl-C ends it." in str(said[0])
+            assert "glm-mcp demo" in str(said[1])
+            process.signal(signal.SIGINT)
+            assert process.popen.returncode in {-signal.SIGINT, 130}
+            assert process.err.rest() == "".join(map(str, said))
+            assert process.out.rest() == ""
     finally:
         os.close(terminal)
         os.close(controller)

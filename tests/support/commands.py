@@ -25,7 +25,7 @@ from typing import IO, Any
 # Each connection asks for one process: its arguments, variables and folder, and whether it loads the program anew, with
 # its stdin, stdout and stderr. Answered are its number and, at its end, its exit status.
 FORKED = """
-import contextlib, gc, importlib, json, os, pkgutil, runpy, select, socket, sys, time
+import atexit, contextlib, gc, importlib, json, os, pkgutil, runpy, select, socket, sys, threading, time
 gc.disable()
 import anyio, click, h11, httpcore, httpx, mcp, mcp.server.mcpserver, PIL.Image, platformdirs, pydantic, tomlkit, uvicorn
 import anyio._backends._asyncio, uvicorn.lifespan.off, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
@@ -76,7 +76,22 @@ os.chdir(folder)
 sys.path[0] = folder
 sys.argv[1:] = arguments
 gc.enable()
-runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
+code = None
+try:
+    runpy.run_module("glm_mcp", run_name="__main__", alter_sys=True)
+except SystemExit as left:
+    if not isinstance(left.code, int | None):
+        raise
+    code = left.code
+# As Python ends, but for taking the modules apart, for which the memory shared with the starter is copied page by page.
+threading._shutdown()
+atexit._run_exitfuncs()
+gc.collect()  # what was left open, or never waited for, says so
+try:
+    sys.stdout.flush(), sys.stderr.flush()
+except OSError:
+    sys.exit(code)
+os._exit((code or 0) & 255)
 """
 # The same for whoever starts a program of ours by its name, as a shell and a client do.
 PROGRAM = """
@@ -96,15 +111,22 @@ START_S = 50  # for the libraries to be loaded, once; no command's own time
 
 def can_fork(env: Mapping[str, str] | None) -> bool:
     """Whether a forked process is as one started with these variables. Python reads its own and the locale's once; whether
-    to write bytecode is all of it that can be set later.
+    to write bytecode can be set later, and what stands in for libraries of workers, who start anew, is read by them.
     """
     read_once = ("PYTHON", "LC_", "LANG", "COV")
     return (
         sys.platform == "linux"
         and "coverage" not in sys.modules
         and env is not None
-        and not any(name.startswith(read_once) for name in env if name != "PYTHONDONTWRITEBYTECODE")
+        and not any(
+            name.startswith(read_once) and name != "PYTHONDONTWRITEBYTECODE" and not _for_workers(name, value)
+            for name, value in env.items()
+        )
     )
+
+
+def _for_workers(name: str, value: str) -> bool:
+    return name == "PYTHONPATH" and [path.name for path in Path(value).glob("*.py")] == ["liteparse.py"]
 
 
 @functools.cache
@@ -136,14 +158,17 @@ class Forked:
         cwd: Path | None,
         stdin: Any,
         *,
+        stdout: int | None = None,
         anew: bool = False,
     ) -> None:
         self.args = arguments
         self.returncode: int | None = None
         its_in, into = os.pipe() if stdin == subprocess.PIPE else (_readable(stdin), None)
-        (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+        out, its_out = os.pipe() if stdout is None else (None, os.dup(stdout))
+        err, its_err = os.pipe()
         self.stdin = None if into is None else os.fdopen(into, "w", encoding="utf-8")
-        self.stdout, self.stderr = (os.fdopen(pipe, encoding="utf-8") for pipe in (out, err))
+        self.stdout = None if out is None else os.fdopen(out, encoding="utf-8")
+        self.stderr = os.fdopen(err, encoding="utf-8")
         self._asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked.settimeout(START_S)
         self._asked.connect(_starter())
@@ -209,7 +234,7 @@ def forked(
     """What a command did whose arguments follow `python -m glm_mcp`; `text` is piped in. Raises subprocess.TimeoutExpired."""
     process = Forked(command[3:], env, cwd, stdin if text is None else subprocess.PIPE)
     with ThreadPoolExecutor(3) as threads:
-        said = [threads.submit(_all_of, pipe) for pipe in (process.stdout, process.stderr)]
+        said = [threads.submit(_all_of, pipe) for pipe in (process.stdout, process.stderr) if pipe]
         written = threads.submit(_write, process.stdin, text or "")
         try:
             code = process.wait(limit_s)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.notes import noted
+from support.notes import noted, walk
 
 import glm_mcp
 from glm_mcp import errors
@@ -113,7 +113,7 @@ class Scope:
         return self.local.get(name) or self.module.get(name) or []
 
 
-def assigned(body: Iterator[ast.AST]) -> dict[str, list[ast.expr]]:
+def assigned(body: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for node in body:
         if isinstance(node, ast.Assign):
@@ -208,7 +208,7 @@ def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
         for table in scope.module.get(name, ()):
             for value in table.values if isinstance(table, ast.Dict) else ():
                 yield from texts(value, scope)
-    for node in ast.walk(tree):
+    for node in walk(tree):
         elements = node.elts if isinstance(node, ast.Tuple) else []
         if elements and getattr(elements[0], "id", "") in ERRORS:
             for element in elements[1:]:
@@ -218,13 +218,13 @@ def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
 def sentences(tree: ast.AST) -> Iterator[str]:
     """Each text of a file that speaks to people: whatever has a blank in it and is no command, name or help."""
     silent: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             silent.add(node.value)
         elif (
             isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("_log.", "logging.", "re."))
         ) or named(node) & UNSAID:
-            silent.update(ast.walk(node))
+            silent.update(walk(node))
     yield from _spoken(tree, silent)
 
 
@@ -249,7 +249,7 @@ def _spoken(node: ast.AST, silent: set[ast.AST]) -> Iterator[str]:
 
 def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
     """What a function gives that only puts an advice together: its name ends in _help."""
-    for node in ast.walk(function) if function.name.endswith("_help") else ():
+    for node in walk(function) if function.name.endswith("_help") else ():
         if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr | ast.IfExp):
             yield from texts(node.value, scope)
 
@@ -285,8 +285,8 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        module = assigned(iter(tree.body))
-        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        module = assigned(tree.body)
+        functions = [n for n in walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         seen: set[ast.AST] = set()
         for text in sentences(tree) if speaks(path) else ():
             found.setdefault(numbered(text), []).append(path.name)
@@ -296,19 +296,20 @@ def messages(paths: list[Path]) -> dict[str, list[str]]:
         ):
             found.setdefault(numbered(text), []).append(path.name)
         for function in reversed(functions):
-            scope = Scope(module, assigned(ast.walk(function)))
+            scope = Scope(module, assigned(walk(function)))
             for expression in noted(function) if noting(path) else ():
                 for text in texts(expression, scope):
                     found.setdefault(numbered(text), []).append(path.name)
-            for node in ast.walk(function):
+            for node in walk(function):
                 if isinstance(node, ast.Call) and node not in seen:
                     seen.add(node)
                     for text in of_call(node, scope, path):
                         found.setdefault(numbered(text), []).append(path.name)
-        for node in ast.walk(tree):  # the tables of tools and arguments
+        for node in walk(tree):  # the tables of tools and arguments
             if isinstance(node, ast.Call) and node not in seen:
                 for text in of_call(node, Scope(module), path):
                     found.setdefault(numbered(text), []).append(path.name)
+        walk.cache_clear()
     return {t: places for t, places in found.items() if worded(t)}
 
 

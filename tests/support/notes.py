@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 
 ADDS = {"append", "insert", "extend"}
@@ -12,6 +13,12 @@ GIVES_NOTES = {  # by another name
     *("missed", "origin", "_sent", "unplaced", "few_bits", "_lateness"),
     *("fit", "_encode", "_fill", "_whole"),  # why a film does not go whole
 }
+
+
+@functools.cache
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """As `ast.walk`, which takes nearly all of the time, once for all who look. To be cleared after each file."""
+    return tuple(ast.walk(node))
 
 
 def called(node: ast.AST) -> str:
@@ -30,7 +37,7 @@ def is_noted(target: ast.expr) -> bool:
 def noted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """Each expression of a function that is a note, a page's label, or a kind of what a document goes without."""
     gives = function.name.endswith(NOTED) or function.name in GIVES_NOTES
-    for node in ast.walk(function):
+    for node in walk(function):
         match node:
             case ast.Call(ast.Attribute(of, name), [*_, last]) if name in ADDS and is_noted(of):
                 yield from elements(last)

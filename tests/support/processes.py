@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import queue
@@ -103,27 +104,29 @@ class Process:
         cwd: Path,
         *args: str,
         stdin: int = subprocess.PIPE,
+        stdout: int | None = None,
         command: Sequence[str] = COMMAND,
         anew: bool = False,
     ) -> None:
-        """Forked, as by `ran`, where that makes no difference. `anew`: it loads the program for itself."""
+        """Forked, as by `ran`, where that makes no difference. `stdout`: where it writes to instead of to `out`. `anew`: it
+        loads the program for itself.
+        """
         self.popen: subprocess.Popen[str] | commands.Forked
         if command == COMMAND and commands.can_fork(env):
             canary.saw("command line", repr(args))
-            self.popen = commands.Forked(args, env, cwd, stdin, anew=anew)
+            self.popen = commands.Forked(args, env, cwd, stdin, stdout=stdout, anew=anew)
         else:
             self.popen = subprocess.Popen(
                 [*command, *args],
                 stdin=stdin,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if stdout is None else stdout,
                 stderr=subprocess.PIPE,
                 env=env,
                 cwd=cwd,
                 encoding="utf-8",
             )
-        assert self.popen.stdout
         assert self.popen.stderr
-        self.out, self.err = Lines(self.popen.stdout), Lines(self.popen.stderr)
+        self.out, self.err = Lines(self.popen.stdout or io.StringIO()), Lines(self.popen.stderr)
 
     def __enter__(self) -> Self:
         return self

@@ -29,11 +29,15 @@ def test_every_message_has_its_chinese_and_no_other_stands_in_the_table() -> Non
     assert sorted(set(entries()) - said) == []
 
 
-@pytest.mark.parametrize("english", list(entries()))
-def test_a_translation_holds_what_is_put_into_it(english: str) -> None:
-    chinese = entries()[english]
-    assert set(HOLE.findall(chinese)) <= set(HOLE.findall(english))
-    assert len(set(HOLE.findall(english))) - len(set(HOLE.findall(chinese))) <= 1, "a plural's s may go"
+def test_a_translation_holds_what_is_put_into_it() -> None:
+    holes = [
+        (english, set(HOLE.findall(english)), set(HOLE.findall(chinese)))
+        for english, chinese in entries().items()
+    ]
+    assert [english for english, given, put in holes if put - given] == []
+    assert [english for english, given, put in holes if len(given) - len(put) > 1] == [], (
+        "a plural's s may go"
+    )
 
 
 @pytest.mark.parametrize(

@@ -180,20 +180,6 @@ async def test_a_sheet_is_chosen_by_name_or_number() -> None:
     assert "S1, S2" in caught.value.hint
 
 
-async def test_sixty_thousand_rows_are_all_there() -> None:
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"constant_memory": True})
-    sheet = book.add_worksheet("Data")
-    for n in range(60_000):
-        sheet.write_row(n, 0, [n, f"name {n}", n * 0.5])
-    book.close()
-    document = await opened("big.xlsx", out.getvalue())
-    rows = document.pages[0].text.removeprefix("[sheet 'Data']\n\n").splitlines()
-    assert len(rows) == 60_001
-    assert rows[0] == "| 0 | name 0 | 0 |"
-    assert rows[-1] == "| 59999 | name 59999 | 29999.5 |"
-
-
 async def test_a_very_wide_sheet_and_a_stray_far_cell_are_read() -> None:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
@@ -269,7 +255,7 @@ async def test_an_epub_is_read_in_the_order_of_its_spine() -> None:
 async def test_a_zip_bomb_is_refused_by_its_directory() -> None:
     out = io.BytesIO()
     with (
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open("word/document.xml", "w", force_zip64=True) as part,
     ):
         for _ in range(300):

@@ -15,7 +15,7 @@ from support.paths import DATA
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.page.text_layer import is_garbled
 from glm_mcp.media.documents.pages import to_markdown
-from glm_mcp.media.documents.pdf import pdf_job, render_job
+from glm_mcp.media.documents.pdf import BATCH, pdf_job, render_job
 from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.types import Document
 from glm_mcp.registry import CARDS
@@ -264,10 +264,11 @@ async def test_junk_before_the_header_does_no_harm() -> None:
     assert (await opened(b"X-Mail: junk\r\n\r\n" + pdf([BODY] * 2))).total == 2
 
 
-def test_five_hundred_pages_are_all_read_in_order() -> None:
-    data = pdf([text_at(72, 780, f"Chapter {n}", 18) + BODY for n in range(1, 501)])
+def test_pages_of_more_than_one_batch_are_all_read_in_order() -> None:
+    data = pdf([text_at(72, 780, f"Chapter {n}", 18) + BODY for n in range(1, 121)])
     facts, _ = pdf_job(io.BytesIO(data), {"name": "long.pdf"})
-    assert [row[0] for row in facts["pages"]] == list(range(1, 501))
+    assert 2 * BATCH < len(facts["pages"]) == 120
+    assert [row[0] for row in facts["pages"]] == list(range(1, 121))
     assert all(f"Chapter {row[0]}" in row[2] for row in facts["pages"])
 
 

@@ -183,7 +183,7 @@ def test_the_front_is_what_every_command_begins_with_and_loads_the_standard_libr
 
 
 def test_serving_over_stdio_loads_nothing_of_http_and_of_no_document_reader(tmp_path: Path) -> None:
-    code = "import json, sys; import glm_mcp.cli.main, glm_mcp.server.stdio; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys; import glm_mcp.cli.main, glm_mcp.server.app, glm_mcp.server.stdio; print(json.dumps(sorted(sys.modules)))"
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     loaded = set(json.loads(ran([sys.executable, "-c", code], env, tmp_path).stdout))
     ours = {"glm_mcp.server.http", "glm_mcp.simulator", "glm_mcp.install."}
