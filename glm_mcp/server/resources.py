@@ -24,7 +24,7 @@ from glm_mcp.text import plain
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
-READ_BYTES = 16 * 1024 * 1024  # of one resource; more in one message would hold the server up
+READ_BYTES = 4 * 1024 * 1024  # of one resource; more in one message would hold the server up
 
 
 FIXED = (
@@ -106,7 +106,7 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
     if len(data) > READ_BYTES:
         raise TooLong(
             f"{uri} has {len(data) / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
-            f'Read it in pieces: read_document(documents="{uri}", cursor="0").',
+            f'Read a text in pieces: read_document(documents="{uri}", cursor="0"). A picture is where its result said.',
         )
     mime = mime_of(path.name.partition(".")[2])  # kept files are called ID.name
     if mime.startswith("text/") or mime == JSON:

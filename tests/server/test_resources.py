@@ -159,6 +159,16 @@ async def test_what_was_kept_is_listed_and_read_as_text_or_bytes(
     assert text.removeprefix("glm://outputs/") in known
 
 
+async def test_what_is_kept_of_many_megabytes_is_not_sent_in_one_message(
+    connect: Connect, app_of: Any
+) -> None:
+    app: App = app_of()
+    uri = "glm://outputs/" + app.outputs.keep("words of it\n" * 400_000, ".md")
+    async with connect(app=app) as client:
+        with anyio.fail_after(60), pytest.raises(MCPError, match="at most 4 MB are sent at once"):
+            await client.read_resource(uri)
+
+
 @pytest.mark.parametrize("remote", [False, True])
 async def test_what_another_project_or_caller_made_is_not_there(
     remote: bool, connect: Connect, app_of: Any
