@@ -14,11 +14,14 @@ import anyio
 import httpx
 import pytest
 from starlette.requests import Request
-from support.http_server import ACCEPT, Names, served
+from support.http_server import ACCEPT, Names, served, serving
 from support.processes import until
 
+from glm_mcp.glm.threads import AT_ONCE, in_thread
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import owner_of
+from glm_mcp.server.http.guard import Guard
+from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import MIB, SMALL, Limits
 from glm_mcp.server.http.readiness import ready
 from glm_mcp.server.http.running import Running
@@ -297,3 +300,40 @@ def test_a_prompt_takes_arguments_of_some_length_alone(name: str, app: App) -> N
         headers = {**ACCEPT, "Authorization": "Bearer anna"}
         answer = httpx.post(f"{address}/mcp", json=message, headers=headers, trust_env=False, timeout=LIMIT_S)
     assert "ocr: an argument has more than 10,000 characters" in answer.text
+
+
+def test_the_threads_of_one_caller_leave_some_for_another(app: App) -> None:
+    begun_threads, asked, end = [], [], threading.Event()
+
+    def work() -> None:
+        begun_threads.append(1)
+        end.wait(LIMIT_S)
+
+    async def waits(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        asked.append(1)
+        await in_thread(work if scope["path"] == "/wait" else dict)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"fine"})
+
+    limits = Limits()
+    guard = Guard(
+        waits,
+        settings=app.settings,
+        authenticator=Names(),
+        hosts=Hosts.of(app.settings, "127.0.0.1"),
+        limits=limits,
+    )
+    many = 3 * AT_ONCE
+    with serving(guard, limits) as address, ExitStack() as held:
+        try:
+            for _ in range(many):
+                held.enter_context(begun(address, "anna", 0, "/wait"))
+            until(lambda: len(asked) == many and len(begun_threads) >= AT_ONCE)
+            headers = {"Authorization": "Bearer ben"}
+            assert httpx.get(f"{address}/", headers=headers, trust_env=False, timeout=LIMIT_S).text == "fine"
+            assert len(begun_threads) == AT_ONCE
+        finally:
+            end.set()
+        until(lambda: len(begun_threads) == many)
