@@ -91,3 +91,27 @@ def test_what_a_client_says_of_its_trace_is_in_no_log(sim: Simulator, tmp_path: 
         answer = httpx.post(f"{url}/mcp", json=asks, headers=ACCEPT, trust_env=False, timeout=LIMIT_S)
         assert '"tools"' in answer.text, answer.text
         assert not logged(process)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ("private{", -32700, "not JSON"),
+        ('["private"]', -32602, "not a JSON-RPC 2.0 message (batches are not taken)"),
+        ("{}", -32602, "not a JSON-RPC 2.0 message (batches are not taken)"),
+        (
+            '{"jsonrpc": "2.0", "id": 1, "method": ["private"]}',
+            -32602,
+            "not a JSON-RPC 2.0 message (batches are not taken)",
+        ),
+    ],
+)
+def test_what_is_no_message_is_refused_in_words_of_this_server(
+    body: str, code: int, words: str, app_of: Any
+) -> None:
+    app: App = app_of(remote=True, GLM_HTTP_TOKEN=TOKEN)
+    headers = {**BEARER, **ACCEPT, "Content-Type": "application/json"}
+    with served(app) as url:
+        answer = httpx.post(f"{url}/mcp", content=body, headers=headers, trust_env=False, timeout=LIMIT_S)
+    assert answer.status_code == 400
+    assert answer.json() == {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": words}}

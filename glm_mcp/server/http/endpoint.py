@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _SESSION = b"mcp-session-id"
 _VERSION = b"mcp-protocol-version"
 _CANCELLED = "notifications/cancelled"
+_NO_MESSAGE = {
+    types.PARSE_ERROR: "not JSON",
+    types.INVALID_PARAMS: "not a JSON-RPC 2.0 message (batches are not taken)",
+}
 _READING = 4 * READ_BYTES  # what an answer with a resource takes of memory: as bytes, as base64, as a message
 
 
@@ -92,6 +96,8 @@ class Endpoint:
                 return
             if body is None:
                 return
+            if older:
+                send = _in_our_words(send)
             if older and session is None:
                 send = self._beginning(scope, body, send)
             elif session:
@@ -183,6 +189,30 @@ def _read(body: bytes, method: str) -> dict[str, Any] | None:
         return None
     params = message.get("params")
     return params if isinstance(params, dict) else {}
+
+
+def _in_our_words(send: Send) -> Send:
+    """What is no message is refused in words of ours: a library's are long, and repeat what came."""
+    start: Message | None = None
+
+    async def worded(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and message["status"] == 400:
+            start = message
+            return
+        if start is None:
+            await send(message)
+            return
+        answer = json.loads(message["body"])
+        words = _NO_MESSAGE.get(answer["error"]["code"])
+        if answer.get("id") is None and words:
+            error = {"code": answer["error"]["code"], "message": words}
+            await Answer(400, {"jsonrpc": "2.0", "id": None, "error": error}).send(send)
+        else:
+            await send(start)
+            await send(message)
+
+    return worded
 
 
 def _unknown_session() -> Answer:
