@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 # What stands where a value should: a reference that a client was to replace, or the words of an example.
 _PLACEHOLDER = re.compile(
@@ -28,6 +29,14 @@ def unquoted(value: str) -> str:
         if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
             return unquoted(inner)
     return value
+
+
+def whole_path(value: Path) -> Path:
+    """With `~` put in, which a client's configuration leaves; relative to the folder at start. Raises ValueError."""
+    try:
+        return value.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("the home of nobody") from None
 
 
 _KEY_NAME = r"(?:\w*API_?KEY|\w*_?TOKEN|Authorization|key)"

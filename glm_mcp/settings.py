@@ -25,7 +25,7 @@ from pydantic import (
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
-from glm_mcp.setting_values import bare_key, is_placeholder, unquoted
+from glm_mcp.setting_values import bare_key, is_placeholder, unquoted, whole_path
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.settings_team import Folded, TeamSettings, Token
 from glm_mcp.settings_team import setting as _setting
@@ -165,8 +165,7 @@ class _OwnSettings(BaseModel):
     @field_validator("output_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        # A client's configuration knows no shell that would do it; relative to the folder at start, whatever comes later.
-        return folder_as_pasted(value).expanduser().absolute() if value else value
+        return whole_path(folder_as_pasted(value)) if value else value
 
     @field_validator("allowed_dirs", mode="before")
     @classmethod
@@ -303,8 +302,7 @@ def _explain(error: ValidationError) -> str:
         if field not in Settings.model_fields:
             continue
         # A key or a login may stand in the wrong variable: `clean` takes the one out, this the other.
-        shown = re.sub(r"//.*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
-        secret = field in _SECRETS
-        was = "not usable" if secret else repr(clean(shown if field == "base_url" else item["input"], 80))
+        shown = re.sub(r"//.*@|^[^/]*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
+        was = "not usable" if field in _SECRETS else repr(clean(shown, 80))
         lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"

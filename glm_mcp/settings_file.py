@@ -11,6 +11,7 @@ from pathlib import Path
 from glm_mcp.atomic_files import read_file, replace_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
+from glm_mcp.setting_values import whole_path
 
 PRIVATE = 0o600
 LARGEST = 64 << 10  # bytes; each line takes the parser as long as a kilobyte would take another
@@ -45,10 +46,10 @@ def text_of(path: Path) -> str:
 
 
 def folder_as_pasted(folder: Path) -> Path:
-    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there."""
+    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there. Raises ValueError."""
     text = os.fspath(folder)
     plain = Path(text.replace("\\ ", " "))
-    return plain if os.name != "nt" and "\\ " in text and plain.expanduser().exists() else folder
+    return plain if os.name != "nt" and "\\ " in text and whole_path(plain).exists() else folder
 
 
 def put(path: Path, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from glm_mcp.setting_values import is_placeholder, unquoted
+from glm_mcp.setting_values import is_placeholder, unquoted, whole_path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -207,7 +207,7 @@ class TeamSettings(BaseModel):
     @field_validator("tokens_file", "cache_dir")
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else value
+        return whole_path(value) if value else value
 
     @field_validator("oidc_issuer")
     @classmethod

@@ -508,6 +508,22 @@ def test_a_login_in_the_address_is_refused_and_not_shown(value: str, monkeypatch
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["GLM_BASE_URL", "GLM_PUBLIC_URL", "GLM_OIDC_ISSUER", "GLM_ALLOWED_HOSTS"])
+@pytest.mark.parametrize("value", ["https://someone:hunter2@[::1", "someone:hunter2@glm.example"])
+def test_a_login_in_no_address_is_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{name} is '") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["GLM_OUTPUT_DIR", "GLM_CACHE_DIR", "GLM_TOKENS_FILE"])
+def test_a_folder_in_the_home_of_nobody_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "~nobody-has-this-name/x")
+    with pytest.raises(ConfigError, match=f"{name} is '~nobody-has-this-name/x'; it may be a f"):
+        load()
+
+
 @pytest.mark.parametrize("rest", ["", "/", "/chat/completions", "/chat/completions/", "//chat/completions"])
 @pytest.mark.parametrize("base", ["https://open.bigmodel.cn/api/paas/v4", "http://127.0.0.1:8000/v1"])
 def test_the_address_of_a_call_is_understood_as_its_base(

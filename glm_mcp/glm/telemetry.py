@@ -35,7 +35,7 @@ def attempt(chosen: Card, where: Endpoint, number: int, deadline: float) -> Iter
 
     operation = "generate_content" if chosen.draws else "chat"
     with _tracer().start_as_current_span(
-        f"{operation} {chosen.id}",
+        f"{operation} {_short(chosen.id)}",
         kind=SpanKind.CLIENT,
         attributes=_asked(operation, chosen, where, number),  # from the start: a sampler decides by them
         record_exception=False,  # its words may hold what a user wrote
@@ -44,7 +44,7 @@ def attempt(chosen: Card, where: Endpoint, number: int, deadline: float) -> Iter
         try:
             yield span
         except GLMError as error:
-            kind, ident = error.code or error.kind, clean(error.request_id or "", ID_CHARS) or None
+            kind, ident = error.code or error.kind, error.request_id or None
             span.set_attributes(_known({"error.type": kind, "gen_ai.response.id": ident}))
             span.set_status(Status(StatusCode.ERROR, error.kind))
             raise
@@ -70,7 +70,7 @@ def answered(span: Span, result: object) -> None:
             "gen_ai.usage.output_tokens": result.usage.completion,
             "gen_ai.usage.cache_read.input_tokens": result.usage.cached or None,
             "gen_ai.usage.reasoning.output_tokens": result.usage.reasoning or None,
-            "gen_ai.response.finish_reasons": [result.finish] if result.finish else None,
+            "gen_ai.response.finish_reasons": [_short(result.finish)] if result.finish else None,
         }
     span.set_attributes(_known(found))
 
@@ -95,7 +95,16 @@ def _asked(operation: str, chosen: Card, where: Endpoint, number: int) -> dict[s
 
 
 def _known(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if value is not None}
+    """What is known, of a text that a service or a caller chose no more than a name has."""
+    return {
+        name: _short(value) if isinstance(value, str) else value
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def _short(text: str) -> str:
+    return clean(text, ID_CHARS)
 
 
 @cache

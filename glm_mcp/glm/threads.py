@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 import anyio
@@ -17,6 +21,9 @@ T = TypeVar("T")
 
 TURN_S = 0.001  # of a thread that computes, before another may run
 GIVE_BACK_S = 1.0  # after a large request
+AT_ONCE = max(
+    4, os.cpu_count() or 1
+)  # threads of one caller; beside twenty that compute the event loop takes seconds for its turn
 _HEAPS = 2
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
 # Bytes from which on a piece is given back as soon as it is freed; by itself glibc raises this to 32 MB.
@@ -67,21 +74,36 @@ def _give_back() -> None:
 
 class _Job(Generic[T]):
     """Work for a thread of the pool. An idle thread remembers what it last called, with what, and what came of it: that
-    must not be what is large.
+    must not be what is large. `ended`: called once, when it has ended or will not begin.
     """
 
-    def __init__(self, work: Callable[..., T], args: tuple[object, ...]) -> None:
-        self._todo: tuple[Callable[..., T], tuple[object, ...]] | None = (work, args)
+    def __init__(
+        self, work: Callable[..., T], args: tuple[object, ...], ended: Callable[[], object] | None
+    ) -> None:
+        self._todo = [(work, args)]
+        self._ended = ended
         self._done: list[T] = []
         self._error: BaseException | None = None
 
     def __call__(self) -> None:
-        assert self._todo is not None  # noqa: S101 - called once
-        (work, args), self._todo = self._todo, None
+        try:
+            work, args = self._todo.pop()
+        except IndexError:  # dropped
+            return
         try:
             self._done.append(work(*args))
         except BaseException as error:  # noqa: BLE001 - raised again, where it is waited for
             self._error = error
+        finally:
+            if self._ended:
+                self._ended()
+
+    def drop(self) -> None:
+        """Nobody waits for it any more: what has not begun never will."""
+        with suppress(IndexError):
+            self._todo.pop()
+            if self._ended:
+                self._ended()
 
     def result(self) -> T:
         if self._error is not None:
@@ -92,11 +114,41 @@ class _Job(Generic[T]):
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
     """What `work(*args)` gives. A cancelled call or a deadline leaves at once: a file system that does not answer would
-    hold it for ever. The thread then ends on its own, and what it gives is dropped.
+    hold it for ever. The thread then ends on its own, and what it gives is dropped; it counts until it has ended.
     """
-    job = _Job(work, args)
-    await anyio.to_thread.run_sync(job, abandon_on_cancel=True)
+    share, ended = _share.get(), None
+    if share is not None:
+        await share.acquire()
+        ended = _releasing(share)
+    job = _Job(work, args, ended)
+    try:
+        await anyio.to_thread.run_sync(job, abandon_on_cancel=True)
+    finally:
+        job.drop()
     return job.result()
+
+
+_share: ContextVar[anyio.Semaphore | None] = ContextVar("glm_mcp_share_of_threads", default=None)
+
+
+@contextmanager
+def sharing(share: anyio.Semaphore) -> Iterator[None]:
+    """Within the block `in_thread` works for a caller who has no more threads at once than `share` lets."""
+    token = _share.set(share)
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
+def _releasing(share: anyio.Semaphore) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+
+    def release() -> None:
+        with suppress(RuntimeError):  # the event loop has ended
+            loop.call_soon_threadsafe(share.release)
+
+    return release
 
 
 async def in_thread_if(much: bool, work: Callable[..., T], *args: object) -> T:

@@ -104,6 +104,10 @@ def configure(level: str = "warning", form: str = "text", *, content: bool = Fal
     warnings.showwarning = functools.partial(_warned, content=content)
     root.setLevel(logging.ERROR if level == "error" else logging.WARNING)
     logging.getLogger("glm_mcp").setLevel(level.upper())
+    if not content:
+        # They repeat, a record for each word, what a client says of a trace that its call belongs to.
+        for name in ("opentelemetry.trace", "opentelemetry.baggage"):
+            logging.getLogger(name).setLevel(logging.ERROR)
     if level == "debug":
         # The HTTP libraries log headers at this level; a key travels in one.
         for name in ("httpx", "httpcore", "httpx2"):

@@ -17,6 +17,7 @@ WORDS = 24  # of the last argument, for a client that gives one word an argument
 _MORE = "word"  # how the arguments are called that take them
 
 MAX_VALUES = 100  # of the protocol, for one completion
+ARGUMENT_CHARS = 10_000  # of one argument: a path, an address, a question
 _LOOKED_AT = 2_000  # entries of one folder
 _WORD = re.compile(r"""(?<!\S)(?:"([^"]*)"|'([^']*)')(?!\S)|\S+""")
 
@@ -163,6 +164,11 @@ def _together(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
 
 def write(prompt: Prompt, given: dict[str, str]) -> str:
     """The request to the agent. Raises InvalidRequest for a missing or unknown argument."""
+    if any(len(value) > ARGUMENT_CHARS for value in given.values()):
+        raise InvalidRequest(
+            f"{prompt.name}: an argument has more than {ARGUMENT_CHARS:,} characters",
+            "Put a long text into a file, and give its path.",
+        )
     given = _together(prompt, given)
     names = [a.name for a in prompt.arguments]
     missing = [a.name for a in prompt.arguments if a.required and not given.get(a.name, "").strip()]
@@ -193,7 +199,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
 def complete(prompt: Prompt, argument: str, begun: str, sandbox: Sandbox | None) -> list[str]:
     """What an argument that begins so may become. Files of the working folder; none without `sandbox` (over HTTP). Blocks."""
     wanted = next((a for a in prompt.arguments if a.name == argument), None)
-    if wanted is None:
+    if wanted is None or len(begun) > ARGUMENT_CHARS:
         return []
     if wanted.values:
         return [v for v in wanted.values if v.startswith(begun.strip().lower())]

@@ -24,7 +24,8 @@ from glm_mcp.text import plain
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
-READ_BYTES = 16 * 1024 * 1024  # of one resource; more in one message would hold the server up
+READ_BYTES = 4 * 1024 * 1024  # of one resource; more in one message would hold the server up
+LISTED = 1_000  # kept results, the newest; a longer list would too
 
 
 FIXED = (
@@ -80,7 +81,7 @@ def listed(outputs: Outputs) -> list[types.Resource]:
     """What can be read now. Blocks."""
     kept = (
         types.Resource(uri=k.uri, name=k.name, title=k.name, mime_type=mime_of(k.name), size=k.size)
-        for k in outputs.list()
+        for k in outputs.list()[:LISTED]
     )
     return [*FIXED, *kept]
 
@@ -97,7 +98,7 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
     if uri == USAGE:
         return _json(uri, usage)
     if uri == OUTPUTS:
-        return _json(uri, {"outputs": [_kept(k) for k in outputs.list()]})
+        return _json(uri, {"outputs": [_kept(k) for k in outputs.list()[:LISTED]]})
     if not is_kept(uri):
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
@@ -106,7 +107,7 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
     if len(data) > READ_BYTES:
         raise TooLong(
             f"{uri} has {len(data) / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
-            f'Read it in pieces: read_document(documents="{uri}", cursor="0").',
+            f'Read a text in pieces: read_document(documents="{uri}", cursor="0"). A picture is where its result said.',
         )
     mime = mime_of(path.name.partition(".")[2])  # kept files are called ID.name
     if mime.startswith("text/") or mime == JSON:

@@ -19,13 +19,16 @@ from glm_mcp.tools.values import KINDS, KindName
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
 Reach = Literal["here", "nowhere", "server"]
 
+TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
+MODEL_CHARS = 1_000  # of a model's name, under which much is remembered
+
 
 @dataclass(frozen=True, slots=True)
 class Arg:
     """One argument, declared as `field: Annotated[type, Arg(...)] = default`: how it is read, what a client is told of
     it, its other names, its limits (inclusive). `far`: what it takes from a caller whose files are elsewhere; None where
-    the argument is not for them. `name` is the field's; without a default it is `required`. `long`: a text that may be
-    of any length.
+    the argument is not for them. `name` is the field's; without a default it is `required`. `most`: characters of a text;
+    `long`: one that may be of any length.
     """
 
     kind: KindName
@@ -37,6 +40,7 @@ class Arg:
     far: str | None = ""
     name: str = ""
     required: bool = False
+    most: int = TEXT_CHARS
     long: bool = False
 
     def schema(self, reach: Reach = "here") -> dict[str, Any]:
@@ -51,7 +55,7 @@ class Arg:
 class ModelArgs:
     """What every tool takes."""
 
-    model: Annotated[str | None, Arg("text", also=("model_id", "model_name"))] = None
+    model: Annotated[str | None, Arg("text", also=("model_id", "model_name"), most=MODEL_CHARS)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,6 @@ ArgsT = TypeVar("ArgsT", bound=ModelArgs)
 
 NAME_CHARS = 60  # of an argument's name; ours have at most 21
 WORD_CHARS = 100  # of a value that is one of a few words
-TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
 SHOWN_CHARS = 80
 
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
@@ -202,7 +205,7 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         known = KINDS[arg.kind].read(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _wrong(tool, arg, value) from None
-    if arg.kind == "text" and not arg.long and len(known) > (WORD_CHARS if arg.choices else TEXT_CHARS):
+    if arg.kind == "text" and not arg.long and len(known) > (WORD_CHARS if arg.choices else arg.most):
         raise _wrong(tool, arg, value)
     if arg.choices:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")

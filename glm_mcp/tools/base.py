@@ -22,6 +22,7 @@ from glm_mcp.tools.words.chinese import chosen, error_said, said
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
 ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
+STRUCTURED_CHARS = 1_000_000  # of a result for a program; a message of many more holds the server up
 MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
 
@@ -196,9 +197,8 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     text = head + shown + closing_line
     # What a model wants a function called with is data for a program, byte for byte.
     exact = {k: _cleaned(v, _keyless) for k, v in result.data.items() if k in {"tool_calls", "message"}}
-    structured = (
-        _cleaned({"text": head + result.text, **result.data}) | exact if deps.settings.structured else None
-    )
+    whole = result.text if len(result.text) <= STRUCTURED_CHARS else shown
+    structured = _cleaned({"text": head + whole, **result.data}) | exact if deps.settings.structured else None
     return Content(text, meta, links, tuple(result.previews), structured)
 
 

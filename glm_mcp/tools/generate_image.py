@@ -161,7 +161,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     finished = await _finished(drawing, data, output, target, size, preview=previewed)
     try:
         said, link = await in_thread(_save, deps, output, target, finished)
-    except (ConfigError, ForbiddenPath) as error:
+    except (ConfigError, ForbiddenPath, InvalidRequest) as error:
         raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
     meta = {
         "model": drawing.model,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from pydantic_core import from_json
 
 from glm_mcp.glm.json_shape import SMALL, too_many_values
 
@@ -60,10 +61,12 @@ def _listed(text: str) -> Any:
 
 
 def _loaded(text: str) -> Any:
-    """Raises ValueError for JSON of more values than are read at once, too."""
+    """JSON as a message of the protocol has it: no half characters, nothing nested without end. Raises ValueError, for
+    more values than are read at once too.
+    """
     if too_many_values(text):
         raise ValueError
-    return json.loads(text)
+    return from_json(text, allow_inf_nan=False)
 
 
 def _word(value: Any) -> str:

@@ -213,6 +213,17 @@ async def test_what_a_service_sends_is_short_and_clean_in_a_span_and_its_place_i
     assert str(served.attributes["gen_ai.response.finish_reasons"][0]).isprintable()
 
 
+async def test_the_model_that_a_caller_names_is_clean_in_a_span(
+    connect: Connect, sim: Simulator, spans: list[Kept]
+) -> None:
+    async with connect() as client:
+        await call(client, "chat", prompt="hello", model="m\x1b[31m\n\u202e" * 100)
+    (span,) = ours(spans)
+    for said in (span.name, span.attributes["gen_ai.request.model"]):
+        assert said.isprintable()
+        assert len(said) < 100
+
+
 async def test_a_sampler_knows_model_and_service_before_an_attempt_begins(
     connect: Connect, sim: Simulator, spans: list[Kept]
 ) -> None:

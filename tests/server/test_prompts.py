@@ -171,6 +171,7 @@ async def test_arguments_are_completed_with_files_of_their_kind_and_with_choices
         ("ocr", "image", ""): ["a.png", "B.JPG", "shots/"],
         ("ocr", "image", "b"): ["B.JPG"],
         ("ocr", "image", "shots/"): ["shots/one.png"],
+        ("ocr", "image", "./" * 6_000): [],  # each folder of a path takes longer than the one before it
         ("ocr", "image", "../"): [],
         ("ocr", "image", "/"): [],
         ("ocr", "image", "~/"): [],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -157,6 +159,31 @@ async def test_what_was_kept_is_listed_and_read_as_text_or_bytes(
     assert isinstance(read[1], types.BlobResourceContents)
     assert base64.b64decode(read[1].blob) == b"\x89PNG"
     assert text.removeprefix("glm://outputs/") in known
+
+
+async def test_of_thousands_of_kept_results_the_newest_are_listed(connect: Connect, app_of: Any) -> None:
+    app: App = app_of()
+    newest = "glm://outputs/" + app.outputs.keep("# whole\n", ".md")
+    for number in range(1_500):
+        old = app.outputs.place / f"{number:024x}.result.md"
+        old.touch()
+        os.utime(old, (time.time() - 60, time.time() - 60))
+    async with connect(app=app) as client:
+        listed = [r.uri for r in (await client.list_resources()).resources]
+        told = (await json_of(client, "glm://outputs"))["outputs"]
+    assert len(listed) == len(FIXED) + 1_000
+    assert len(told) == 1_000
+    assert listed[len(FIXED)] == told[0]["uri"] == newest
+
+
+async def test_what_is_kept_of_many_megabytes_is_not_sent_in_one_message(
+    connect: Connect, app_of: Any
+) -> None:
+    app: App = app_of()
+    uri = "glm://outputs/" + app.outputs.keep("words of it\n" * 400_000, ".md")
+    async with connect(app=app) as client:
+        with anyio.fail_after(60), pytest.raises(MCPError, match="at most 4 MB are sent at once"):
+            await client.read_resource(uri)
 
 
 @pytest.mark.parametrize("remote", [False, True])

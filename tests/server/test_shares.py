@@ -14,11 +14,15 @@ import anyio
 import httpx
 import pytest
 from starlette.requests import Request
-from support.http_server import ACCEPT, Names, served
+from support.http_server import ACCEPT, Names, served, serving
 from support.processes import until
 
+from glm_mcp.glm.threads import AT_ONCE, in_thread
 from glm_mcp.server.app import App
-from glm_mcp.server.http.limits import SMALL, Limits
+from glm_mcp.server.callers.caller import owner_of
+from glm_mcp.server.http.guard import Guard
+from glm_mcp.server.http.hosts import Hosts
+from glm_mcp.server.http.limits import MIB, SMALL, Limits
 from glm_mcp.server.http.readiness import ready
 from glm_mcp.server.http.running import Running
 
@@ -245,3 +249,91 @@ async def test_however_many_ask_whether_it_is_ready_one_thread_waits_for_a_disk(
         _Stuck.over.set()
     assert statuses == [503] * 60
     assert len(_Stuck.asked) == 1
+
+
+def reading(uri: str, whose: str) -> tuple[bytes, dict[str, str]]:
+    """A request for a resource: its body, and its headers."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": uri}}
+    headers = {**ACCEPT, "Authorization": f"Bearer {whose}", "Content-Type": "application/json"}
+    return json.dumps(message).encode(), headers
+
+
+def test_results_that_one_caller_asks_for_and_does_not_read_are_bounded(app: App) -> None:
+    def kept(whose: str) -> str:
+        return "glm://outputs/" + app.outputs.for_owner(owner_of(whose)).keep(bytes(4 * MIB), ".png")
+
+    def answer(whose: str) -> str:
+        body, headers = reading(kept(whose), whose)
+        return httpx.post(
+            f"{address}/mcp", content=body, headers=headers, trust_env=False, timeout=LIMIT_S
+        ).text
+
+    with served(app, Limits(admit_s=0.5), authenticator=Names()) as address, ExitStack() as held:
+        for whose in ("anna", "ben"):
+            assert '"blob"' in answer(whose)
+        body, headers = reading(kept("anna"), "anna")
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        for _ in range(4):
+            unread = held.enter_context(socket.socket())
+            unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            unread.settimeout(LIMIT_S)
+            unread.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+            unread.sendall(
+                f"POST /mcp HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            assert b"data: " in said(unread, b"data: ")
+        assert "Send it again" in answer("anna")
+        assert '"blob"' in answer("ben")
+
+
+@pytest.mark.parametrize("name", ["image", "unknown"])
+def test_a_prompt_takes_arguments_of_some_length_alone(name: str, app: App) -> None:
+    words = "\u200b\u00e9" * 200_000  # each takes a look of its own
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "prompts/get",
+        "params": {"name": "ocr", "arguments": {"image": "a.png", name: words}},
+    }
+    with served(app, authenticator=Names()) as address:
+        headers = {**ACCEPT, "Authorization": "Bearer anna"}
+        answer = httpx.post(f"{address}/mcp", json=message, headers=headers, trust_env=False, timeout=LIMIT_S)
+    assert "ocr: an argument has more than 10,000 characters" in answer.text
+
+
+def test_the_threads_of_one_caller_leave_some_for_another(app: App) -> None:
+    begun_threads, asked, end = [], [], threading.Event()
+
+    def work() -> None:
+        begun_threads.append(1)
+        end.wait(LIMIT_S)
+
+    async def waits(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        asked.append(1)
+        await in_thread(work if scope["path"] == "/wait" else dict)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"fine"})
+
+    limits = Limits()
+    guard = Guard(
+        waits,
+        settings=app.settings,
+        authenticator=Names(),
+        hosts=Hosts.of(app.settings, "127.0.0.1"),
+        limits=limits,
+    )
+    many = 3 * AT_ONCE
+    with serving(guard, limits) as address, ExitStack() as held:
+        try:
+            for _ in range(many):
+                held.enter_context(begun(address, "anna", 0, "/wait"))
+            until(lambda: len(asked) == many and len(begun_threads) >= AT_ONCE)
+            headers = {"Authorization": "Bearer ben"}
+            assert httpx.get(f"{address}/", headers=headers, trust_env=False, timeout=LIMIT_S).text == "fine"
+            assert len(begun_threads) == AT_ONCE
+        finally:
+            end.set()
+        until(lambda: len(begun_threads) == many)

@@ -564,3 +564,14 @@ async def test_a_picture_that_comes_without_an_address_is_saved_or_said_to_be_da
     )
     assert "The picture was made, but without an address: call again for another." in damaged
     assert not list(folders.cwd.rglob("*lake*"))
+
+
+@pytest.mark.parametrize("output", ["x" * 255, "x" * 251 + ".png"])
+async def test_a_picture_whose_name_turns_out_too_long_is_not_lost(
+    connect: Connect, folders: Folders, output: str
+) -> None:
+    (folders.cwd / ("x" * 251 + ".png")).touch()
+    async with connect() as client:
+        text = await fail(client, "generate_image", prompt="a hill", output=output)
+    assert text.startswith("invalid_request: ")
+    assert "The picture was made and is kept for 30 days at http" in text

@@ -324,3 +324,30 @@ def test_a_list_as_a_text_that_never_ends_is_looked_at_once(filling: str) -> Non
     """Half a megabyte would take minutes if any of it were gone through twice."""
     text = "['a'" + filling * (500_000 // len(filling)) + "x"
     assert read("describe_image", ImageArgs, {"images": text}) == ImageArgs(images=(text,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"\\ud800"', '"x\\udc00y"', "NaN", "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900],
+    ids=["half", "other half", "no number", "deep list", "deep object"],
+)
+async def test_json_as_a_text_is_taken_as_a_message_would_be(
+    text: str, connect: Connect, folders: Folders, sim: Simulator
+) -> None:
+    calls = {
+        "functions": f'[{{"type": "mcp", "mcp": {{"a": {text}}}}}]',
+        "history": f'[{{"role": "tool", "tool_call_id": "1", "content": {text}}}]',
+        "json": f'{{"type": "object", "description": {text}}}',
+    }
+    async with connect() as client:
+        for name, value in calls.items():
+            result = await call(client, "chat", prompt="x", **{name: value})
+            assert text_of(result).startswith(f"invalid_request: chat: {name} is "), text_of(result)
+    assert not sim.received
+
+
+async def test_the_name_of_a_model_has_the_length_of_a_name(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        text = text_of(await call(client, "chat", prompt="x", model="m" * 5_000))
+    assert text.startswith("invalid_request: chat: model is ")
+    assert not sim.received

@@ -215,6 +215,17 @@ async def test_structured_content_holds_the_whole_of_a_text_that_was_cut(
     assert len(text_of(result)) < 7_800
 
 
+async def test_structured_content_of_a_text_of_megabytes_says_how_to_read_on(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "long.txt").write_text("words of it\n" * 100_000, encoding="utf-8")
+    async with connect(GLM_STRUCTURED="1") as client:
+        result = await call(client, "read_document", documents="long.txt")
+    text = (result.structured_content or {})["text"]
+    assert len(text) < 10_000
+    assert "Go on with read_document(" in text
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

@@ -56,13 +56,21 @@ class Answers:
         try:
             message = _read(line)
             found = self._found(message) if "id" in message else None
-        except (Odd, ValueError, RecursionError):
+            size = len(found or "")
+        except (
+            Odd,
+            ValueError,
+            RecursionError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ):  # also of an odd record
             self._over = self.waits = True
             return None
-        if found is None or self._bytes + len(found) > SAID_MAX:
+        if found is None or self._bytes + size > SAID_MAX:
             self.waits = self.waits or "id" in message
             return None
-        self._bytes += len(found)
+        self._bytes += size
         own = f"{OWN_ID}{len(self.said)}"
         self.said[own] = found
         return START + json.dumps(message["id"]) + found, json.dumps({**message, "id": own}) + "\n"

@@ -59,6 +59,7 @@ def application(
     """
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
     from starlette.routing import Route
 
     authenticator = authenticator or Authenticator(app.settings)
@@ -88,7 +89,7 @@ def application(
     starlette = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _not_served, Exception: _defect},
+        exception_handlers={HTTPException: _not_served, ClientDisconnect: _gone, Exception: _defect},
     )
     starlette.router.redirect_slashes = False  # a client behind TLS loses its body or its header on the way
     return Guard(
@@ -143,6 +144,13 @@ async def _not_served(_: Request, error: Exception) -> Response:
     name = error.detail.lower().replace(" ", "_")
     shown = {"error": name, "error_description": words.get(error.status_code, error.detail)}
     return JSONResponse(shown, error.status_code, error.headers)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears it."""
+    from starlette.responses import Response
+
+    return Response(status_code=400)
 
 
 async def _defect(_: Request, __: Exception) -> Response:

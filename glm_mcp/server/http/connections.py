@@ -21,7 +21,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.running import Running
 
-LIBRARIES = ("uvicorn.error", "mcp")  # whose records are about connections and what comes on them
+LIBRARIES = (
+    "uvicorn.error",
+    "mcp",
+    "python_multipart",
+)  # whose records are about connections and what comes on them
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
@@ -246,6 +250,7 @@ def server(asgi: Any, running: Running, limits: Limits, *, alone: bool = True) -
     config = uvicorn.Config(
         asgi,
         http=watched,
+        ws="none",  # where a library for it is installed, a web socket would leave the watch and hold its place for ever
         log_level=None,  # whoever serves has set it
         timeout_graceful_shutdown=GRACE_S,  # a client may hold its stream open for ever
         log_config=None,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.types import JSONRPCError, JSONRPCNotification, JSONRPCRequest
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPCRequest
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
@@ -21,13 +22,16 @@ from glm_mcp.server.http.limits import SMALL, Limits
 from glm_mcp.server.http.running import Elsewhere, Running, key_of
 from glm_mcp.server.http.sessions import Session, Sessions
 from glm_mcp.server.messages import read
+from glm_mcp.server.resources import READ_BYTES
 
 if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from starlette.types import Message, Receive, Scope, Send
 
 _SESSION = b"mcp-session-id"
 _VERSION = b"mcp-protocol-version"
 _CANCELLED = "notifications/cancelled"
+_READING = 4 * READ_BYTES  # what an answer with a resource takes of memory: as bytes, as base64, as a message
 
 
 class Endpoint:
@@ -54,6 +58,7 @@ class Endpoint:
         self._limits = limits
         self._elsewhere = elsewhere
         self._in_flight = InFlight(limits)
+        server.middleware.append(self._with_room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -81,6 +86,7 @@ class Endpoint:
         if session and not version:
             scope["headers"] = [*scope["headers"], (_VERSION, session.version.encode())]
         async with AsyncExitStack() as held:
+            scope["state"]["held"] = held
             body = await self._body(owner, int(headers.get(b"content-length", 0)), receive, held)
             if isinstance(body, Answer):
                 await body.send(send)
@@ -104,6 +110,15 @@ class Endpoint:
                 return waiting.pop() if waiting else await receive()
 
             await self._serve(scope, replayed, send)
+
+    async def _with_room(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """What a resource holds counts as a large body does, until its client has read it."""
+        if ctx.method == "resources/read" and ctx.request is not None:
+            state = ctx.request.scope["state"]
+            room = self._in_flight.room(state["caller"].owner, _READING)
+            if not await state["held"].enter_async_context(room):
+                raise MCPError(INTERNAL_ERROR, no_room(self._limits).body["error_description"])
+        return await call_next(ctx)
 
     async def _body(
         self, owner: str, declared: int, receive: Receive, held: AsyncExitStack

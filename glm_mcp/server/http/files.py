@@ -55,8 +55,7 @@ def routes(app: App, most: int) -> list[Route]:
 
     def serving(serve: Serves) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            from starlette.requests import ClientDisconnect
-            from starlette.responses import JSONResponse, Response
+            from starlette.responses import JSONResponse
 
             caller = request.scope["state"]["caller"]
             with app.hiding(caller).applied():
@@ -65,8 +64,6 @@ def routes(app: App, most: int) -> list[Route]:
                 except GLMError as error:
                     shown = {"error": error.kind, "error_description": str(error)}
                     return JSONResponse(shown, _STATUS.get(error.kind, 400))
-                except ClientDisconnect:  # nobody hears it
-                    return Response(status_code=400)
 
         return endpoint
 

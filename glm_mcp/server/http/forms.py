@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from glm_mcp.errors import InvalidRequest
 
-_HEADER_BYTES = 8_192  # of one part's headers
+_HEADER_BYTES = 8_192  # of the headers of all parts
+_PARTS = 20  # each takes some ten microseconds; a form for one file has one or two
 
 
 class FormFile:
@@ -23,7 +24,7 @@ class FormFile:
         self._field, self._value = bytearray(), bytearray()
         self._disposition = b""
         self._wanted = False
-        self._files = 0
+        self._parts = self._files = self._header_bytes = 0
         self._ended = False
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
@@ -61,7 +62,8 @@ class FormFile:
 
     def _header(self, held: bytearray, data: bytes) -> None:
         held += data
-        if len(held) > _HEADER_BYTES:
+        self._header_bytes += len(data)
+        if self._header_bytes > _HEADER_BYTES:
             raise _broken()
 
     def _on_header_end(self) -> None:
@@ -73,6 +75,9 @@ class FormFile:
     def _on_headers_finished(self) -> None:
         _, options = self._options(self._disposition)
         self._disposition = b""
+        self._parts += 1
+        if self._parts > _PARTS:
+            raise _broken()
         name = options.get(b"filename")
         self._wanted = name is not None
         if name is None:

@@ -6,10 +6,15 @@ import logging
 import re
 import secrets
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
+from weakref import WeakValueDictionary
 
-from glm_mcp.server.callers.caller import Caller
+import anyio
+
+from glm_mcp.glm.threads import AT_ONCE, sharing
+from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.http.answers import DEFECT, REGISTRATION, Answer, no_registration, refusal
 from glm_mcp.server.http.auth.authenticator import Headers
 from glm_mcp.server.http.auth.refusal import Refused
@@ -70,14 +75,14 @@ class Guard:
         self.limits = limits
         self._requests = Shares(max(1, limits.connections // 2))  # of each caller
         self._nameless = Shares(max(1, limits.connections // 8))
+        # Of each caller with a token, for as long as a request or a thread of theirs holds it.
+        self._threads = WeakValueDictionary[str, anyio.Semaphore]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "http":
+        else:
             await self._guarded(scope, receive, send)
-        else:  # a web socket is taken for refused when it is closed before it was accepted
-            await send({"type": "websocket.close", "code": 1008})
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -121,10 +126,19 @@ class Guard:
             return
         shares = self._requests if caller else self._nameless
         with shares.one(caller.owner if caller else "") as given:
-            if given:
-                await self.app(scope, bounded.receive, bounded.send)
-            else:
+            if not given:
                 await no_more("requests").send(send)
+                return
+            with self._threads_of(caller):
+                await self.app(scope, bounded.receive, bounded.send)
+
+    def _threads_of(self, caller: Caller | None) -> AbstractContextManager[None]:
+        if caller is None or caller is LOCAL:  # who has nobody to share with; their drives may hang
+            return nullcontext()
+        share = self._threads.get(caller.owner)
+        if share is None:
+            share = self._threads[caller.owner] = anyio.Semaphore(AT_ONCE)
+        return sharing(share)
 
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Answer | None:
         """What is answered in place of the application; None for a request that may pass."""

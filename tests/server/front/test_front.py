@@ -201,7 +201,9 @@ def test_a_record_that_is_not_true_is_found_out_and_made_anew(tmp_path: Path) ->
     assert not marked(asked(env, tmp_path, START))
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "of others", "a link", "nested", "a list"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "changed", "empty", "of others", "a link", "nested", "a list", "bare"]
+)
 @posix
 def test_a_damaged_or_strange_record_is_not_used(damage: str, tmp_path: Path) -> None:
     env = environment(tmp_path / "home")
@@ -215,6 +217,9 @@ def test_a_damaged_or_strange_record_is_not_used(damage: str, tmp_path: Path) ->
         file.write_bytes(b"")
     elif damage in {"nested", "a list"}:
         body = b"[" * 100_000 if damage == "nested" else b"[]"
+        file.write_bytes(b"%08x\n%s" % (zlib.crc32(body), body))
+    elif damage == "bare":
+        body = b'{"digest": "%s"}' % file.stem.encode()
         file.write_bytes(b"%08x\n%s" % (zlib.crc32(body), body))
     elif damage == "of others":
         file.chmod(0o666)
