@@ -84,7 +84,7 @@ def _write(film: Film, path: Path) -> None:
         video.width, video.height = film.size
         video.pix_fmt = {"gif": "rgb8"}.get(film.codec, "yuv420p")
         # 1/1000 holds any time; codecs that count frames want their own rate.
-        base = Fraction(1, 25) if film.codec in {"mpeg4", "gif"} else Fraction(1, 1000)
+        base = Fraction(1, 25) if film.codec in {"mpeg4", "mpeg2video", "gif"} else Fraction(1, 1000)
         video.codec_context.time_base = base
         video.codec_context.gop_size = film.gop
         video.codec_context.thread_count = 1

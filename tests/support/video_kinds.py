@@ -18,6 +18,8 @@ KINDS: dict[str, Film] = {
     "a.webm": Film(SIX, form="webm", codec="libvpx-vp9"),
     "a.avi": Film(SIX, form="avi", codec="mpeg4"),
     "a.ts": Film(SIX, form="mpegts"),
+    "a.mxf": Film(SIX, form="mxf", codec="mpeg2video"),
+    "a.ivf": Film(SIX, form="ivf", codec="libvpx-vp9"),
     "a.gif": Film(regular(2), form="gif", codec="gif"),
     "longgop.mp4": Film(SIX, gop=1000),
     "longgop.mkv": Film(SIX, form="matroska", gop=1000),
