@@ -111,6 +111,8 @@ def damage() -> Iterator[Row]:
     yield Row("one line without an end", "upstream", once(), endless, ("endless",))
     yield Row("missing [DONE]", "ok", once(), Fault("no_done"), (WHOLE,))
     yield Row("missing [DONE], and silence", "ok", once(), Fault("silent_end"), (WHOLE,))
+    yield Row("reset in the place of [DONE]", "ok", once(), Fault("reset_at_end"), (WHOLE,))
+    yield Row("frames that hold nothing", "ok", once(), Fault("null_frames"), (WHOLE,))
     yield Row("one more frame with empty choices", "ok", once(), Fault("extra_empty_choices"), (WHOLE,))
     yield Row(
         "duplicate chunks",

@@ -163,7 +163,7 @@ def shapes() -> Iterator[Row]:
         ),
         ("error inside 200, flat", 200, '{"code":1000,"msg":"m","success":false}', "auth", 1, "code 1000"),
         ("error inside 200, unknown", 200, '{"success":false}', "upstream", 0, "HTTP 200"),
-        ("200 without a body", 200, "", "upstream", 3, "not JSON"),
+        ("200 without a body", 200, "", "upstream", 3, "empty answer"),
         ("200 without an answer", 200, "{}", "upstream", 3, "broke off"),
         (
             "invalid UTF-8 in a body that is no stream",
@@ -171,7 +171,7 @@ def shapes() -> Iterator[Row]:
             '{"choices":[{"finish_reason":"stop","message":{"content":"one \udcff two"}}]}',
             "upstream",
             3,
-            "not JSON",
+            "no text",
         ),
     ):
         fault = Fault("body", status=status, message=body, times=0)
@@ -179,7 +179,9 @@ def shapes() -> Iterator[Row]:
     page = Fault(
         "body", message="<html><body>Log in to this network</body></html>", content_type="text/html", times=0
     )
-    yield Row("200 with a page", "upstream", once(3), page, ("text/html that is not JSON",))
+    yield Row(
+        "200 with a page", "upstream", once(3), page, ("text/html that is no answer: Log in to this network",)
+    )
     for name, frame, want, tries, code in (
         ("error frame", '{"error":{"code":"1234","message":"m"}}', "upstream", 0, "1234"),
         ("error frame, a number", '{"error":{"code":1302,"message":"m"}}', "rate_limited", 0, "1302"),
@@ -200,7 +202,7 @@ def statuses() -> Iterator[Row]:
         (400, "invalid_request"),
         (401, "auth"),
         (402, "quota"),
-        (403, "auth"),
+        (403, "network"),  # the service itself refuses in JSON: a page is a firewall's
         (405, "config"),
         (407, "network"),
         (413, "media_too_large"),
@@ -216,7 +218,7 @@ def statuses() -> Iterator[Row]:
     yield Row("HTTP 404 and no code", "config", CHAIN, page, said, ALL_ONCE, named=False, waits=0)
     for status in (408, 429, 500, 502, 503, 504, 529):
         page = Fault("html", status=status, times=0)
-        kind = "rate_limited" if status == 429 else "upstream"
+        kind = {429: "rate_limited", 529: "overloaded"}.get(status, "upstream")
         yield Row(f"HTTP {status} and no code", kind, once(), page, (f"HTTP {status}",), ROUNDS)
         yield Row(f"HTTP {status} and no code, once", "ok", once(2), replace(page, times=1), (TEXT,), RETRIED)
 
