@@ -44,11 +44,12 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     close_off()
     output = Output(stdin.output)
     app.deadlines = Deadlines(output.answer)
-    async with app.glm.sharing(), anyio.create_task_group() as group:
+    outgoing, to_write = anyio.create_memory_object_stream[SessionMessage](0)
+    # What is said last is still written: the writer ends when the server has closed its stream.
+    async with app.glm.sharing(), anyio.create_task_group() as writing, anyio.create_task_group() as group:
+        writing.start_soon(_write, to_write, output)
         if recorder:
             group.start_soon(recorder.run)
-        outgoing, to_write = anyio.create_memory_object_stream[SessionMessage](0)
-        group.start_soon(_write, to_write, output)
         answers = Answers(outgoing, stdin.said, recorder)
         try:
             await server.run(

@@ -33,7 +33,7 @@ class Media:
 class Received:
     """One request. `status` is None until it is answered, and stays None when the connection was cut before a header.
 
-    Times are seconds of the monotonic clock; `in_flight` counts the requests of this model in flight, this one
+    Times are seconds of the monotonic clock; `in_flight` counts the requests of its account and model in flight, this one
     included, also when it was refused for being one too many. `disconnected`: the client closed before the end.
     `fault`: the kind of the fault that met it. `tokens`: what the answer that was begun cost, whatever of it arrived.
     """

@@ -35,7 +35,7 @@ class State:
         self.web: dict[str, tuple[bytes, str]] = {}
         self.prefixes = PrefixCache()
         self.files: OrderedDict[str, tuple[bytes, Fault | None]] = OrderedDict()
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: Counter[tuple[str, str]] = Counter()  # by account and model
         self._request_ids: OrderedDict[str, None] = OrderedDict()
         self._script: list[tuple[Fault | Reply, list[int]]] = []
         self._lock = threading.Lock()
@@ -89,22 +89,22 @@ class State:
         self.ledger.clear()
 
     async def enter(self, model: Model, entry: Received) -> None:
-        """Take one of the model's places. Those of clients whose hanging up has arrived are free. Raises Refusal: 1302
+        """Take one of the places that an account has at a model. Those of clients whose hanging up has arrived are free. Raises Refusal: 1302
         when there is none.
         """
         limit = chosen(self.switches.concurrency, model.id, model.concurrency)
-        turns = _HANGING_UP
-        while self._in_flight[model.id] >= limit and turns:
+        place, turns = _place(model, entry), _HANGING_UP
+        while self._in_flight[place] >= limit and turns:
             await asyncio.sleep(0)
             turns -= 1
-        entry.in_flight = self._in_flight[model.id] + 1
+        entry.in_flight = self._in_flight[place] + 1
         if entry.in_flight > limit:
             raise Refusal("1302")
-        self._in_flight[model.id] += 1
+        self._in_flight[place] += 1
         self.ledger.touch()
 
-    def leave(self, model: Model) -> None:
-        self._in_flight[model.id] -= 1
+    def leave(self, model: Model, entry: Received) -> None:
+        self._in_flight[_place(model, entry)] -= 1
 
     def claim(self, request_id: str | None) -> None:
         """Use up a caller's request id. Raises Refusal: 1231 when it was used before."""
@@ -120,3 +120,8 @@ class State:
         self.files[name] = (data, fault)
         if len(self.files) > _KEPT_FILES:
             self.files.popitem(last=False)
+
+
+def _place(model: Model, entry: Received) -> tuple[str, str]:
+    """Where a request counts as one in flight: the service limits each account at each model."""
+    return entry.headers.get("authorization", ""), model.id

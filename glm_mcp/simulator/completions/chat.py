@@ -34,7 +34,7 @@ async def read_question(exchange: Exchange, body: dict[str, Any], model: Model, 
     talk = read_messages(body, model, switches)
     entry.text = "\n".join(talk.user_texts)
     await state.enter(model, entry)
-    exchange.release = lambda: state.leave(model)
+    exchange.release = lambda: state.leave(model, entry)
     if talk.items:
         entry.media = await asyncio.to_thread(inspect, talk.items, model, switches, state.web)
     flat = talk.flat

@@ -73,7 +73,7 @@ async def read_order(
     if not isinstance(body.get("watermark_enabled", True), bool):
         raise bad_value("watermark_enabled")
     await state.enter(model, exchange.entry)
-    exchange.release = lambda: state.leave(model)
+    exchange.release = lambda: state.leave(model, exchange.entry)
     if any(word in prompt for word in state.switches.sensitive_words):
         raise Refusal("1301")
     state.claim(body.get("request_id"))
