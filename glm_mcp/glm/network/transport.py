@@ -38,17 +38,13 @@ _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the conne
 
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
-STREAM_BYTES = (
-    64 * 1024 * 1024
-)  # of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
-EVENT_BYTES = (
-    12 * 1024 * 1024
-)  # of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
+# Of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
+STREAM_BYTES = 64 * 1024 * 1024
+# Of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
+EVENT_BYTES = 12 * 1024 * 1024
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
-LOST_BY_GATEWAY = {
-    504,
-    524,
-}  # the request reached the service, which may have worked; its answer came too late
+# The request reached the service, which may have worked; its answer came too late
+LOST_BY_GATEWAY = {504, 524}
 
 
 class Transport:

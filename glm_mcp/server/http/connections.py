@@ -21,11 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.running import Running
 
-LIBRARIES = (
-    "uvicorn.error",
-    "mcp",
-    "python_multipart",
-)  # whose records are about connections and what comes on them
+# Whose records are about connections and what comes on them
+LIBRARIES = ("uvicorn.error", "mcp", "python_multipart")
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
