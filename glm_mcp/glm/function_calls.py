@@ -13,6 +13,8 @@ from glm_mcp.text import whole
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _DECODER = json.JSONDecoder()
+_GLUED = 100  # calls whose arguments were written as one
+_BLANKS = 100  # at most between two of them
 _SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
@@ -40,8 +42,8 @@ class Calls:
         self._calls: list[_Call] = []
         self._last: dict[int, _Call] = {}  # index → the call that its next piece belongs to
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
+    def __len__(self) -> int:
+        return len(self._calls)
 
     def feed(self, raw: Any) -> None:
         for position, item in enumerate(raw if isinstance(raw, list) else ()):
@@ -114,15 +116,15 @@ def damaged(calls: Sequence[dict[str, Any]]) -> bool:
 def _parted(arguments: str) -> list[str]:
     """The arguments of each call where a model has written those of several one after another; as they are otherwise."""
     found: list[str] = []
-    rest = arguments.strip() if _SEAM.search(arguments) else ""
+    at = len(arguments) - len(arguments.lstrip()) if _SEAM.search(arguments) else len(arguments)
     try:
-        while rest:
-            end = _DECODER.raw_decode(rest)[1]
-            found.append(rest[:end])
-            rest = rest[end:].lstrip()
+        while at < len(arguments) and len(found) <= _GLUED:
+            end = _DECODER.raw_decode(arguments, at)[1]
+            found.append(arguments[at:end])
+            at = end + len(arguments[end : end + _BLANKS]) - len(arguments[end : end + _BLANKS].lstrip())
     except (ValueError, RecursionError):
         return [arguments]
-    return found or [arguments]
+    return found if 0 < len(found) <= _GLUED else [arguments]
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:

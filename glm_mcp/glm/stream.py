@@ -83,12 +83,11 @@ class Draft:
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 added += self._choice(choice)
-        if self.chars > CHARS_MAX:
-            raise UpstreamError(
-                f"the answer is endless (over {CHARS_MAX:,} characters)",
-                "Ask for less, or name another model.",
-                request_id=self.request_id,
-            )
+        endless = f"the answer is endless (over {CHARS_MAX:,} characters)" if self.chars > CHARS_MAX else ""
+        if len(self.calls) > CALLS_MAX:
+            endless = f"the answer is endless (over {CALLS_MAX:,} function calls)"
+        if endless:
+            raise UpstreamError(endless, "Ask for less, or name another model.", request_id=self.request_id)
         return whole(added)
 
     def _choice(self, choice: dict[str, Any]) -> str:
@@ -154,6 +153,7 @@ class Draft:
         return self.calls.whole()
 
 
+CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
 MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it

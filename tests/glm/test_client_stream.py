@@ -18,7 +18,7 @@ from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut, T
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import CHARS_MAX
+from glm_mcp.glm.stream import CALLS_MAX, CHARS_MAX
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,8 @@ async def test_a_leaked_end_of_thinking_is_not_shown(sim: Simulator) -> None:
 
 UNLIKE = random.Random(7).randbytes(500_000).hex().encode()  # a megabyte that does not repeat itself
 
+CALL = b'data: {"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}}]}\n\n'
+
 
 async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
     sim.queue(Fault("big_frame"))
@@ -92,11 +94,19 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
     [
         (b'data: {"choices": [{"delta": {"content": "' + UNLIKE + b'"}}]}\n\n', False, CHARS_MAX),
         (b'data: {"choices": [{"delta": {"role": "' + UNLIKE + b'"}}]}\n\n', False, STREAM_BYTES),
+        (CALL, False, CALLS_MAX * len(CALL)),
         (b"x" * 1_000_000, False, EVENT_BYTES),
         (b"data: " + b"x" * 1_000_000 + b"\n", False, EVENT_BYTES),
         (b"x" * 1_000_000, True, EVENT_BYTES),
     ],
-    ids=["frames", "frames without words", "one line", "one frame of many lines", "one line, packed"],
+    ids=[
+        "frames",
+        "frames without words",
+        "function calls",
+        "one line",
+        "one frame of many lines",
+        "one line, packed",
+    ],
 )
 async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: int) -> None:
     sent: list[int] = []

@@ -121,6 +121,17 @@ def test_each_call_gets_its_own_arguments(
     assert read(*events) == calls
 
 
+@given(st.integers(2, 100), st.sampled_from(["", " ", "\n \t"]))
+def test_arguments_of_a_few_calls_in_one_are_parted_and_no_others(count: int, between: str) -> None:
+    together = between.join(f'{{"n": {n}}}' for n in range(count))
+    parted = read([piece("f", together)])
+    assert [(name, json.loads(arguments)["n"]) for _, name, arguments in parted] == [
+        ("f", n) for n in range(count)
+    ]
+    for more in (together + "{}" * 100_000, together + " " * 100_000 + "{}"):
+        assert [arguments for _, _, arguments in read([piece("f", more)])] == [more]
+
+
 @pytest.mark.parametrize("raw", [None, 5, "x", {}, [None, 5, []], [{"function": 5}], [{"index": "0"}]])
 def test_what_is_no_list_of_calls_does_no_harm(raw: Any) -> None:
     calls = Calls()

@@ -12,9 +12,9 @@ from glm_mcp.media.detect import detect
 from glm_mcp.secret_paths import PATH_MAX
 
 _SHORTEST = 64  # characters; the smallest picture there is takes more, most words and names less
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}")  # possessive: no second look at a long argument
+_ALPHABET = re.compile(r"[A-Za-z0-9+/_\-\s]+")
 _HEAD = 16_384  # bytes that tell what it is
-_STEP = 1 << 18  # characters decoded at a time
+_STEP = 1 << 18  # characters looked at, or decoded, at a time
 
 
 def read_data_url(argument: str, max_bytes: int) -> bytes:
@@ -49,7 +49,7 @@ def read_base64(argument: str, max_bytes: int) -> bytes | None:
     Taken for base64 only when it is long enough, in the alphabet throughout, and decodes to a picture, video or
     document. Raises MediaTooLarge.
     """
-    if len(argument) < _SHORTEST or not _BASE64.fullmatch(argument):
+    if len(argument) < _SHORTEST or not _in_alphabet(argument):
         return None
     start = "".join(argument[: 2 * _HEAD].split())
     if start.startswith("/") and not start.startswith("/9j/") and len(start) <= PATH_MAX:
@@ -63,7 +63,14 @@ def read_base64(argument: str, max_bytes: int) -> bytes | None:
 
 def looks_like_base64(argument: str) -> bool:
     """Whether an argument too long to be a name is in the alphabet of base64, for a message that says so."""
-    return len(argument) > 255 and "." not in argument[:255] and _BASE64.fullmatch(argument) is not None
+    return len(argument) > 255 and "." not in argument[:255] and _in_alphabet(argument)
+
+
+def _in_alphabet(text: str) -> bool:
+    """Whether there is nothing but base64, in pieces as in `decoded`."""
+    end = len(text) - len(text[-2:]) + len(text[-2:].rstrip("="))
+    pieces = (_ALPHABET.fullmatch(text, at, min(end, at + _STEP)) for at in range(0, end, _STEP))
+    return all(pieces)
 
 
 def _whole(text: str, max_bytes: int) -> bytes | None:
