@@ -14,7 +14,7 @@ from glm_mcp.text import whole
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _DECODER = json.JSONDecoder()
 _GLUED = 100  # calls whose arguments were written as one
-_BLANKS = 100  # at most between two of them
+_BLANK = re.compile(r"\s{1,100}")  # between two of them
 _SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
@@ -121,7 +121,8 @@ def _parted(arguments: str) -> list[str]:
         while at < len(arguments) and len(found) <= _GLUED:
             end = _DECODER.raw_decode(arguments, at)[1]
             found.append(arguments[at:end])
-            at = end + len(arguments[end : end + _BLANKS]) - len(arguments[end : end + _BLANKS].lstrip())
+            blank = _BLANK.match(arguments, end)
+            at = blank.end() if blank else end
     except (ValueError, RecursionError):
         return [arguments]
     return found if 0 < len(found) <= _GLUED else [arguments]

@@ -16,9 +16,8 @@ MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when th
 # Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
 UNREACHED_TRIES = 3
 UNUSABLE_TRIES = 3  # of a model whose answers came and were none: each is paid for
-BROKEN_TRIES = (
-    4  # connections of a call that broke: the next may be the fault of the model that is behind them
-)
+# Connections of a call that broke: the next may be the fault of the model that is behind them.
+BROKEN_TRIES = 4
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones

@@ -21,9 +21,8 @@ T = TypeVar("T")
 
 TURN_S = 0.001  # of a thread that computes, before another may run
 GIVE_BACK_S = 1.0  # after a large request
-AT_ONCE = max(
-    4, os.cpu_count() or 1
-)  # threads of one caller; beside twenty that compute the event loop takes seconds for its turn
+# Threads of one caller; beside twenty that compute the event loop takes seconds for its turn.
+AT_ONCE = max(4, os.cpu_count() or 1)
 _HEAPS = 2
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
 # Bytes from which on a piece is given back as soon as it is freed; by itself glibc raises this to 32 MB.
@@ -132,7 +131,7 @@ _share: ContextVar[anyio.Semaphore | None] = ContextVar("glm_mcp_share_of_thread
 
 
 @contextmanager
-def sharing(share: anyio.Semaphore) -> Iterator[None]:
+def within_share(share: anyio.Semaphore) -> Iterator[None]:
     """Within the block `in_thread` works for a caller who has no more threads at once than `share` lets."""
     token = _share.set(share)
     try:

@@ -21,8 +21,8 @@ from glm_mcp.glm.threads import few_heaps, in_thread, short_turns
 from glm_mcp.server.app import App, build
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.jsonrpc import read
 from glm_mcp.server.leaving import LINGER_S, Client, leave_soon, watch_end
-from glm_mcp.server.messages import read
 from glm_mcp.server.pipes import Output, close_off
 from glm_mcp.server.recorder import Recorder, behind_id
 
@@ -50,10 +50,10 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
         writing.start_soon(_write, to_write, output)
         if recorder:
             group.start_soon(recorder.run)
-        answers = Answers(outgoing, stdin.said, recorder)
+        answers = Outgoing(outgoing, stdin.said, recorder)
         try:
             await server.run(
-                Messages(stdin, output, answers, client.spoke),
+                Incoming(stdin, output, answers, client.spoke),
                 answers,
                 server.create_initialization_options(),
             )
@@ -69,16 +69,16 @@ async def _write(messages: MemoryObjectReceiveStream[SessionMessage], output: Ou
             await in_thread(output.write, item.message)
 
 
-class Messages:
+class Incoming:
     """The SDK's read stream: what stdin says, each message waited for before the next is read. A line that is none is
     answered here.
     """
 
     def __init__(
-        self, stdin: Stdin, output: Output, answers: Answers, on_message: Callable[[], None]
+        self, stdin: Stdin, output: Output, answers: Outgoing, on_message: Callable[[], None]
     ) -> None:
         self._answers, self._on_message = answers, on_message
-        self._read = True  # whether somebody reads our answers
+        self._is_heard = True  # whether somebody reads our answers
         self._send, self._receive = anyio.create_memory_object_stream[SessionMessage | JSONRPCError](0)
         self._token = anyio.lowlevel.current_token()
         lines, ended = stdin.take(self._take, output.line)
@@ -106,7 +106,7 @@ class Messages:
     async def __anext__(self) -> SessionMessage:
         try:
             while isinstance(item := await self._next(), JSONRPCError):
-                if self._read:
+                if self._is_heard:
                     await self._refuse(item)
         except anyio.EndOfStream:
             leave_soon()
@@ -125,7 +125,7 @@ class Messages:
         with anyio.move_on_after(LINGER_S) as patience:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._answers.send(SessionMessage(answer))
-        self._read = not patience.cancelled_caught
+        self._is_heard = not patience.cancelled_caught
 
     async def aclose(self) -> None:
         await self._receive.aclose()
@@ -137,7 +137,7 @@ class Messages:
         await self.aclose()
 
 
-class Answers:
+class Outgoing:
     """The SDK's write stream: it knows which requests are still to be answered, and does not repeat what was said already.
 
     `said`: by the id of a request, its answer that the client has had; it shows whether the record is true.

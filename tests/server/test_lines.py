@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mcp.types import JSONRPCError
 from support.processes import Process, Stdio, environment
 
-from glm_mcp.server.messages import read
+from glm_mcp.server.jsonrpc import read
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 CALL = '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'

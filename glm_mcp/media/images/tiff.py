@@ -108,8 +108,11 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
 _OFFSETS, _LENGTHS, _PLANES, _FORMATS = 273, 279, 284, 339
 
 
-def _first_tags(data: bytes) -> ImageFileDirectory_v2:
-    tags = ImageFileDirectory_v2(data[:8])
+def first_tags(data: bytes, mark: bytes = b"") -> ImageFileDirectory_v2:
+    """The tags of the first page. `mark`: four bytes in the place of the file's own, where these are not those of a TIFF.
+    Raises errors of any kind where they are broken.
+    """
+    tags = ImageFileDirectory_v2((mark or data[:4]) + data[4:8])
     file = io.BytesIO(data)
     file.seek(tags.next)
     tags.load(file)
@@ -119,7 +122,7 @@ def _first_tags(data: bytes) -> ImageFileDirectory_v2:
 def of_rare_numbers(data: bytes) -> bool:
     """Whether its values have a sign, or a point and not 32 bits: the library of films takes them for others."""
     try:
-        tags = _first_tags(data)
+        tags = first_tags(data)
         forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
     except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
         return False
@@ -128,7 +131,7 @@ def of_rare_numbers(data: bytes) -> bool:
 
 def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
     """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
-    tags = _first_tags(data)
+    tags = first_tags(data)
     said = [tags.get(tag) for tag in (_BITS, _COMPRESSION, _COLOURS, _PLANES)]
     if said != [(12, 12, 12), 1, 2, 1] or tags.next:
         return None

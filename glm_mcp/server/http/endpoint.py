@@ -21,7 +21,7 @@ from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
 from glm_mcp.server.http.running import Elsewhere, Running, key_of
 from glm_mcp.server.http.sessions import Session, Sessions
-from glm_mcp.server.messages import read
+from glm_mcp.server.jsonrpc import read
 from glm_mcp.server.resources import READ_BYTES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from glm_mcp.glm.threads import AT_ONCE, sharing
+from glm_mcp.glm.threads import AT_ONCE, within_share
 from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.http.answers import DEFECT, REGISTRATION, Answer, no_registration, refusal
 from glm_mcp.server.http.auth.authenticator import Headers
@@ -138,7 +138,7 @@ class Guard:
         share = self._threads.get(caller.owner)
         if share is None:
             share = self._threads[caller.owner] = anyio.Semaphore(AT_ONCE)
-        return sharing(share)
+        return within_share(share)
 
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Answer | None:
         """What is answered in place of the application; None for a request that may pass."""

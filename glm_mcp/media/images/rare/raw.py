@@ -8,6 +8,8 @@ import struct
 
 from PIL import Image
 
+from glm_mcp.media.images.tiff import first_tags
+
 _ORIENTATION = 0x0112  # of EXIF and of TIFF
 _SUBFILE, _DEEPER, _COLOURS, _DNG = 254, 330, 262, 50706  # tags of TIFF
 _MOSAICS = (32803, 34892)  # of one colour a pixel: nothing but a raw picture has these
@@ -33,16 +35,15 @@ def _starts(data: bytes) -> list[re.Match[bytes]]:
 
 def _tags(data: bytes) -> dict[int, object]:
     """What a raw picture says of itself in the form of a TIFF, as which most are written."""
-    at = 0
     if data[4:8] == b"ftyp":
         at = data.find(b"CMT1", 0, _BOXES) + 4  # Canon's, in boxes
-    mark = {b"II": b"II*\0", b"MM": b"MM\0*"}.get(data[at : at + 2])
+        data = data[at : at + _BOXES]
+    mark = {b"II": b"II*\0", b"MM": b"MM\0*"}.get(data[:2])
     if mark is None:
         return {}
-    exif = Image.Exif()
     try:
-        exif.load(b"Exif\0\0" + mark + data[at + 4 :])
-        return {tag: exif.get(tag) for tag in (_SUBFILE, _COLOURS, _ORIENTATION, _DEEPER, _DNG)}
+        tags = first_tags(data, mark)
+        return {tag: tags.get(tag) for tag in (_SUBFILE, _COLOURS, _ORIENTATION, _DEEPER, _DNG)}
     except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
         return {}
 
