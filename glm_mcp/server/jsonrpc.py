@@ -34,7 +34,7 @@ def read(line: bytes | bytearray) -> SessionMessage | JSONRPCError | None:
     except ValidationError:
         return _refused(INVALID_REQUEST, "not a JSON-RPC 2.0 message (batches are not taken)", whole)
     if isinstance(message, JSONRPCNotification) and "id" in whole:
-        return _refused(INVALID_REQUEST, "an id that is neither a whole number nor a text", whole)
+        return _refused(INVALID_REQUEST, "an id is a whole number or a text; give the request one", whole)
     return SessionMessage(message)
 
 

@@ -205,8 +205,9 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         known = KINDS[arg.kind].read(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _wrong(tool, arg, value) from None
-    if arg.kind == "text" and not arg.long and len(known) > (WORD_CHARS if arg.choices else arg.most):
-        raise _wrong(tool, arg, value)
+    most = WORD_CHARS if arg.choices else arg.most
+    if arg.kind == "text" and not arg.long and len(known) > most:
+        raise _wrong(tool, arg, value, "" if arg.choices else f" At most {most:,} characters are taken.")
     if arg.choices:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")
         folded = folded if folded in arg.choices else _snake(str(known).strip())

@@ -400,8 +400,18 @@ def test_what_is_not_http_is_refused_in_json(narrow: str) -> None:
 @pytest.mark.parametrize(
     ("body", "ident", "code", "why"),
     [
-        ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', None, -32600, "an id that is neither"),
-        ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', None, -32600, "an id that is neither"),
+        (
+            '{"jsonrpc": "2.0", "id": null, "method": "ping"}',
+            None,
+            -32600,
+            "an id is a whole number or a text",
+        ),
+        (
+            '{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}',
+            None,
+            -32600,
+            "an id is a whole number or a text",
+        ),
         ('[{"jsonrpc": "2.0", "id": 8, "method": "ping"}]', None, -32600, "batches are not taken"),
         ('{"jsonrpc": "1.0", "id": 7, "method": "ping"}', 7, -32600, "not a JSON-RPC 2.0 message"),
         ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": [1]}', "a", -32600, "not a JSON-RPC 2.0"),
