@@ -6,6 +6,7 @@ starts. The opened file is its standard input, the result comes back framed on i
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import logging
@@ -29,6 +30,7 @@ from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawne
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
 _LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
+_PIECE = 1024 * 1024  # bytes of a text
 # Of the memory that is allowed; native code that is refused more of it often aborts without a word.
 _MUCH = 0.15
 _LAST_WORDS_S = 0.5  # for what lies in the pipe when a child has ended
@@ -172,11 +174,23 @@ def _unframe(raw: bytearray) -> tuple[dict[str, Any] | None, list[bytes]]:
             header = json.loads(bytes(view[8 : 8 + length]))
         except ValueError:
             return None, []
-        blobs, at = [], 8 + length
-        for size in header["blobs"]:
-            blobs.append(bytes(view[at : at + size]))
+        parts, at = [], 8 + length
+        for size in (*header["texts"], *header["blobs"]):
+            parts.append(view[at : at + size])
             at += size
-        return (header, blobs) if at == len(view) else (None, [])
+        if at != len(view):
+            return None, []
+        texts = len(header["texts"])
+        for page, text in zip(header.get("result", {}).get("pages", ()), parts[:texts], strict=True):
+            page[2] = _decoded(text)
+        return header, [bytes(part) for part in parts[texts:]]
+
+
+def _decoded(text: memoryview) -> str:
+    """In pieces, so that other threads need not wait for the end of a long one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+    pieces = [decoder.decode(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE)]
+    return "".join((*pieces, decoder.decode(b"", final=True)))
 
 
 def _rebuild(raw: dict[str, Any]) -> GLMError:

@@ -18,6 +18,8 @@ SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)
+_FENCE = re.compile(r"(`{3,}|~{3,})")
+_HEAD_RULE = re.compile(r"\|(?: ?:?-+:? ?\|)+")  # below the head of a table
 _UNSEEN = re.compile("[\ufffe\uffff]")  # what is no character
 
 
@@ -114,7 +116,7 @@ def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[
     """The result for a text without pages: one page as it is; of a long one, when that is asked for, some of the parts
     of PART_CHARS. Raises InvalidRequest.
     """
-    pieces = split_text(text, PART_CHARS) if len(text) > PART_CHARS else [text]
+    pieces = split_text(text, PART_CHARS) if spec and len(text) > PART_CHARS else [text]
     chosen = choose(spec, len(pieces), name, unit="part")
     if len(chosen) == len(pieces):
         return result(kind, [(1, "text", text, "")], 1, notes)
@@ -153,12 +155,12 @@ def _short_lines(text: str, limit: int) -> Iterator[str]:
 
 def _follow(line: str, before: list[str], fence: str, head: list[str]) -> tuple[str, list[str]]:
     """The fence that is open after `line`, and the two lines that head the table it belongs to (or the fence line)."""
-    mark = re.match(r"(`{3,}|~{3,})", line)
+    mark = _FENCE.match(line)
     if mark and not fence:
         return mark[1], [line]
     if fence:
         return ("", [""]) if line.strip() == fence else (fence, head)
-    if re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", line) and before and _is_row(before[-1]):
+    if _HEAD_RULE.fullmatch(line) and before and _is_row(before[-1]):
         return "", [before[-1], line]
     return "", head if _is_row(line) else [""]
 
