@@ -7,9 +7,9 @@ is one by a name of the page's own, which may lead here too.
 import asyncio
 import base64
 import binascii
-import dataclasses
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from glm_mcp.simulator.exchange import JSON, Exchange, parse
@@ -25,11 +25,7 @@ PREFIX = "/_simulator/"
 _HERE = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?", re.IGNORECASE)
 
 
-def _health(state: State) -> Any:
-    return {"status": "ok", "simulator": True, "received": len(state.ledger.entries())}
-
-
-def _clear(state: State) -> Any:
+def _clear(state: State, _: Any) -> Any:
     state.clear()
     return {"ok": True}
 
@@ -53,9 +49,8 @@ def _web(state: State, body: Any) -> Any:
 def _switches(state: State, body: Any) -> Any:
     """Some switches, the rest as they are."""
     Switches.from_json(body)
-    changed = {**dataclasses.asdict(state.switches), **body}
-    state.switches = Switches.from_json(changed)
-    return state.switches.to_json()
+    state.switches = Switches.from_json({**asdict(state.switches), **body})
+    return asdict(state.switches)
 
 
 def _weather(state: State, body: Any) -> Any:
@@ -73,9 +68,13 @@ def _weather_now(state: State) -> Any:
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[State, Any], Any]] = {
-    ("GET", "health"): lambda state, _: _health(state),
-    ("GET", "received"): lambda state, _: [entry.to_json() for entry in state.ledger.entries()],
-    ("DELETE", "received"): lambda state, _: _clear(state),
+    ("GET", "health"): lambda state, _: {
+        "status": "ok",
+        "simulator": True,
+        "received": len(state.ledger.entries()),
+    },
+    ("GET", "received"): lambda state, _: [asdict(entry) for entry in state.ledger.entries()],
+    ("DELETE", "received"): _clear,
     ("POST", "queue"): _queue,
     ("POST", "web"): _web,
     ("POST", "switches"): _switches,

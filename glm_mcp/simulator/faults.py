@@ -85,7 +85,7 @@ def stream_steps(fault: Fault | None, chunks: list[dict[str, Any]], chunk_s: flo
     if fault.kind in _STOPS:
         return [*_paced(first, chunk_s), Stop(_STOPS[fault.kind])]
     if fault.kind == "trickle":
-        return _trickle(b"".join([*frames, DONE]), fault.seconds)
+        return _paced(_bytes(b"".join([*frames, DONE])), fault.seconds)
     if fault.kind == "endless_line":
         block = Send(b"x" * _BLOCK)
         return [*_paced(first, chunk_s), Send(b'data: {"x":"'), *[block] * (fault.size // _BLOCK)]
@@ -128,7 +128,7 @@ def body_steps(fault: Fault | None, body: bytes) -> list[Step]:
     if fault.kind in _STOPS:
         return [Send(body[: len(body) // 2]), Stop(_STOPS[fault.kind])]
     if fault.kind == "trickle":
-        return _trickle(body, fault.seconds)
+        return _paced(_bytes(body), fault.seconds)
     if fault.kind == "slow_first_frame":
         return [Pause(fault.seconds), Send(body)]
     if fault.kind == "endless_thinking":
@@ -157,11 +157,8 @@ def _paced(frames: Sequence[bytes], chunk_s: float) -> list[Step]:
     return steps[:-1]
 
 
-def _trickle(data: bytes, seconds: float) -> list[Step]:
-    steps: list[Step] = []
-    for index in range(len(data)):
-        steps += [Send(data[index : index + 1]), Pause(seconds)]
-    return steps[:-1]
+def _bytes(data: bytes) -> list[bytes]:
+    return [data[index : index + 1] for index in range(len(data))]
 
 
 def broken_200(fault: Fault, language: str) -> bytes:

@@ -1,11 +1,9 @@
-"""The models the simulated service has, and what each can do.
+"""The models the simulated service has, from `models.toml`, and what each can do."""
 
-Figures: the vendor's model and parameter pages, recorded probes of autumn 2026, and for `concurrency` the console's
-tables as users show them. Where a page and a probe differ, the smaller figure stands.
-"""
-
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 Value = TypeVar("Value")
@@ -17,7 +15,7 @@ class Model:
 
     id: str
     kind: Literal["chat", "image"] = "chat"
-    inputs: frozenset[str] = frozenset({"text"})
+    inputs: Sequence[str] = ("text",)
     context: int = 0
     max_tokens: int = 0
     default_max_tokens: int = 0
@@ -44,89 +42,8 @@ class Model:
         return "image" in self.inputs
 
 
-MODELS: dict[str, Model] = {
-    model.id: model
-    for model in (
-        Model(
-            id="glm-4.7-flash",
-            context=204_800,
-            max_tokens=131_072,
-            default_max_tokens=65_536,  # the figure of glm-4.7; the flash model's is not listed
-            thinking="field",
-            tools="all",
-            tool_stream=True,
-            json_object=True,
-            usage_details=True,
-            concurrency=1,
-        ),
-        Model(
-            id="glm-4.6v-flash",
-            inputs=frozenset({"text", "image", "video", "file"}),
-            context=131_072,
-            max_tokens=32_768,
-            default_max_tokens=16_384,
-            images=50,
-            film_s=90,  # its window at the rate of the next model; no probe found the limit
-            thinking="field",
-            tool_role=False,
-            tools="function",
-            usage_details=True,
-            concurrency=1,
-        ),
-        Model(
-            id="glm-4.1v-thinking-flash",
-            inputs=frozenset({"text", "image", "video"}),  # its page claims files, the schema lists none
-            context=65_536,
-            max_tokens=16_384,  # probed; the parameter page says 32,768
-            default_max_tokens=16_384,
-            images=50,
-            film_s=42,  # probed: 40 s pass, 42 to 44 s are flaky, 45 s are refused
-            thinking="inline",
-            always_thinks=True,
-            tool_role=False,
-            concurrency=5,
-        ),
-        Model(
-            id="glm-4v-flash",
-            inputs=frozenset({"text", "image"}),
-            context=16_384,
-            max_tokens=1_024,
-            default_max_tokens=1_024,
-            images=1,
-            image_tokens=244,  # probed, as the next one is
-            most_input=15_246,
-            raw_base64="refuse",  # data URLs were seen to pass, raw base64 was not
-            tool_role=False,
-            concurrency=10,
-        ),
-        Model(
-            id="glm-4-flash-250414",
-            context=131_072,
-            max_tokens=16_384,
-            default_max_tokens=16_384,
-            tools="function",
-            json_object=True,
-            concurrency=200,
-        ),
-        Model(
-            id="glm-5.3-flash",  # costs money: the simulated account has some
-            inputs=frozenset({"text", "image", "video", "file"}),
-            context=1_048_576,
-            max_tokens=131_072,
-            default_max_tokens=65_536,
-            images=50,
-            film_s=700,
-            thinking="field",
-            always_thinks=True,
-            tools="all",
-            tool_stream=True,
-            json_object=True,
-            usage_details=True,
-            concurrency=5,
-        ),
-        Model(id="cogview-3-flash", kind="image", concurrency=1),
-    )
-}
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+MODELS = {name: Model(id=name, **row) for name, row in _TABLE.items()}
 
 # What GET /models lists: paid text models only. A key without balance gets 1113 for them. The service lists eleven; which
 # eleven is recorded nowhere, so these stand in.

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 Colour = tuple[int, int, int]
@@ -53,9 +53,6 @@ class Received:
     disconnected: bool = False
     media: list[Media] = field(default_factory=list)
     text: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Ledger:

@@ -1,7 +1,7 @@
 """Scripted answers and scripted misbehaviour, as plain values that can also travel as JSON."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 FaultKind = Literal[
@@ -143,10 +143,6 @@ class Reply:
         if self.model is not None and self.model != model:
             return False
         return path.endswith("/chat/completions") and (self.path is None or self.path in path)
-
-
-def to_json(item: Fault | Reply) -> dict[str, Any]:
-    return asdict(item)
 
 
 def from_json(data: Mapping[str, Any]) -> Fault | Reply:

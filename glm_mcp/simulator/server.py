@@ -15,8 +15,6 @@ from glm_mcp.simulator.switches import Switches
 from glm_mcp.simulator.weather import Weather
 
 if TYPE_CHECKING:
-    import asyncio
-
     import uvicorn
 
     from glm_mcp.simulator.connection import Connection
@@ -47,7 +45,6 @@ class Simulator(State):
         self._connections: set[Connection] = set()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -77,7 +74,7 @@ class Simulator(State):
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        self._server = _server(config, ready, self._running)
+        self._server = _server(config, ready, self._connections)
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listener, ready), name="glm-simulator", daemon=True
         )
@@ -94,23 +91,14 @@ class Simulator(State):
             listener.close()
             ready.set()
 
-    def _running(self, loop: "asyncio.AbstractEventLoop") -> None:
-        self._loop = loop
-
     def stop(self) -> None:
         """End every connection, hanging ones too, and the thread; again does nothing."""
-        server, thread, loop = self._server, self._thread, self._loop
-        self._server = self._thread = self._loop = None
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
         if server is None or thread is None:
             return
         server.should_exit = True
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._end_connections)
         thread.join(_STOP_S)
-
-    def _end_connections(self) -> None:
-        for connection in list(self._connections):
-            connection.stop()
 
     @property
     def origin(self) -> str:
@@ -156,17 +144,19 @@ class Simulator(State):
 
 
 def _server(
-    config: "uvicorn.Config", ready: threading.Event, running: Callable[["asyncio.AbstractEventLoop"], None]
+    config: "uvicorn.Config", ready: threading.Event, connections: "set[Connection]"
 ) -> "uvicorn.Server":
-    import asyncio
-
     import uvicorn
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            running(asyncio.get_running_loop())
             ready.set()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for connection in list(connections):
+                connection.stop()
+            await super().shutdown(sockets)
 
     return Server(config)
 

@@ -5,7 +5,7 @@ a client that passes with the defaults and with their opposites works whatever t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from glm_mcp.simulator.script import fields_in
@@ -80,9 +80,6 @@ class Switches:
     # How many requests are remembered, and whether with their base64 text.
     keep: int = 2000
     whole_bodies: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Switches":

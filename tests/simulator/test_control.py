@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import DEFAULT_KEY, Fault, Reply, Simulator, Switches, serve
-from glm_mcp.simulator.script import from_json, to_json
+from glm_mcp.simulator.script import from_json
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_importing_the_simulator_loads_no_server_and_no_imaging() -> None:
 def test_a_simulator_is_driven_over_http(sim: Simulator) -> None:
     control = sim.control_url
     assert HTTP.get(control + "/health", timeout=60).json()["status"] == "ok"
-    queued = [to_json(Fault("error", code="1305")), {"text": "scripted"}, to_json(Reply("again"))]
+    queued = [asdict(Fault("error", code="1305")), {"text": "scripted"}, asdict(Reply("again"))]
     assert HTTP.post(control + "/queue", json=queued, timeout=60).json() == {"queued": 3}
     assert ask(sim.url).json()["error"]["code"] == "1305"
     assert "scripted" in ask(sim.url).text
@@ -111,10 +112,10 @@ def test_waiting_is_bounded(sim: Simulator) -> None:
 def test_scripts_and_switches_survive_json() -> None:
     fault = Fault("reset", chunks=3, model="glm-4v-flash", after=2, times=0)
     reply = Reply("hi", chunks=("a", {"content": "b"}), tool_calls=({"name": "f", "arguments": "{}"},))
-    assert from_json(to_json(fault)) == fault
-    assert from_json(to_json(reply)) == reply
+    assert from_json(asdict(fault)) == fault
+    assert from_json(asdict(reply)) == reply
     switches = Switches(concurrency={"glm-4v-flash": 9}, sensitive_words=("x",))
-    assert Switches.from_json(switches.to_json()) == switches
+    assert Switches.from_json(asdict(switches)) == switches
 
 
 def test_a_client_that_leaves_while_sending_is_on_record(sim: Simulator) -> None:

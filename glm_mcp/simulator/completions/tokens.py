@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
 
 # 1 token is about 0.75 English words or 1.5 Chinese characters (the vendor's page).
@@ -35,14 +36,7 @@ def cut(text: str, budget: int) -> str:
     """The longest beginning of `text` that is at most `budget` tokens."""
     if count(text) <= budget:
         return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if count(text[:middle]) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    return text[:low]
+    return text[: bisect_right(range(len(text)), budget, key=lambda end: count(text[:end])) - 1]
 
 
 def film(seconds: float | None) -> int:
@@ -78,11 +72,6 @@ class PrefixCache:
 
 
 def _common(one: str, other: str) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """How many characters they begin with alike."""
+    ends = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(ends, True, key=lambda end: not one.startswith(other[:end]))

@@ -1,6 +1,7 @@
 """What an engine takes: its model's name, the parts of messages, fields, and how much of them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from glm_mcp.simulator.completions import tokens
@@ -28,8 +29,6 @@ IMAGE_TOKENS = 300
 
 def model_of(name: str) -> Model:
     """The simulated weights under an engine's own name."""
-    from dataclasses import replace
-
     return replace(MODELS["glm-4.6v-flash"], id=name, tool_role=True, tools="function", json_object=True)
 
 
