@@ -45,10 +45,6 @@ class Finding:
     endpoint: str = ""  # where the key works, when that is another one of the same platform
     kind: str = ""  # of the error behind it
 
-    def line(self) -> str:
-        mark = {"ok": "✓", "note": "•", "wrong": "✗"}[self.state]
-        return f"{mark} {self.what}: {self.said}" + (f"\n    → {self.mend}" if self.mend else "")
-
     def as_dict(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v}
 

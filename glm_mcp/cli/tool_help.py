@@ -12,7 +12,6 @@ import click
 from glm_mcp.cli.terminal.cells import padded, paragraphs, wrapped
 from glm_mcp.cli.terminal.group import here, language, say
 from glm_mcp.cli.terminal.screen import painted, width
-from glm_mcp.errors import InvalidRequest
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS, App
 from glm_mcp.settings import Settings
@@ -72,10 +71,7 @@ HANGING = 6  # columns before what belongs to an entry
 
 
 def tool_help(name: str) -> str:
-    """Raises InvalidRequest where there is no such tool."""
-    tool = TOOLS.get(name)
-    if tool is None:
-        raise InvalidRequest(f"there is no tool '{name[:60]}'", f"The tools are: {', '.join(TOOLS)}.")
+    tool = TOOLS[name]
     rows = arguments_of(tool.args)
     defaults = {f.name: f.default for f in fields(tool.args)}
     lines = [

@@ -4,5 +4,5 @@ lines      JSON-RPC, a message a line
 bridge     which message goes where, and what is said while the server is away
 upstream   one request over HTTP, and every way in which it fails
 sources    local files on the way there          results    files on the way back
-token      what is shown to the server           memory     what the server said last
+memory     what the server said last
 """

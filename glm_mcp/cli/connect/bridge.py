@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
+from glm_mcp import __version__
+from glm_mcp.cli.connect.calls import ToolCalls
 from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of, result_of
 from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
 from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream
@@ -22,37 +24,12 @@ SESSION = "Mcp-Session-Id"
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[str], Awaitable[None]]
-
-
-class Calls(Protocol):
-    """What is done with a call on its way."""
-
-    async def there(self, params: dict[str, Any], say: Say) -> tuple[dict[str, Any], Any]:
-        """The params for the server, and what `back` wants to know. Raises GLMError."""
-        ...
-
-    async def back(self, result: dict[str, Any], told: Any) -> dict[str, Any]: ...
-
 
 class Bridge:
-    """One client of ours and one server. `first`: what is answered to a first question that nobody has ever answered."""
+    """One client of ours and one server."""
 
-    def __init__(
-        self,
-        lines: Lines,
-        upstream: Upstream,
-        memory: Memory,
-        calls: Calls,
-        first: Callable[[Message], dict[str, Any] | None],
-    ) -> None:
-        self._lines, self._upstream, self._memory, self._calls, self._first = (
-            lines,
-            upstream,
-            memory,
-            calls,
-            first,
-        )
+    def __init__(self, lines: Lines, upstream: Upstream, memory: Memory, calls: ToolCalls) -> None:
+        self._lines, self._upstream, self._memory, self._calls = lines, upstream, memory, calls
         self._running: dict[object, anyio.CancelScope] = {}
         self._begun: Message | None = None  # the client's `initialize`
         self._version = VERSIONS[0]
@@ -120,7 +97,7 @@ class Bridge:
             with anyio.fail_after(START_S):
                 answer = await self._forwarded(message)
         except (TimeoutError, GLMError) as error:
-            known = await in_thread(self._memory.recall, message) or self._first(message)
+            known = await in_thread(self._memory.recall, message) or _first_words(message)
             if known is None:
                 if isinstance(error, GLMError):
                     raise
@@ -211,6 +188,26 @@ class Bridge:
             async with self._upstream.asked(handshake, {}) as (response, messages):
                 await self._last(messages, "connect")
                 self._session = response.headers.get(SESSION, "")
+
+
+def _first_words(message: Message) -> dict[str, Any] | None:
+    """What is said of a server that has never answered: this version's own tools, a call of which then says what is wrong.
+    None for what cannot be said without it: a client of 2026-07-28 that hears nothing begins as an older one does.
+    """
+    if message["method"] == "initialize":
+        asked = (message.get("params") or {}).get("protocolVersion")
+        return {
+            "protocolVersion": asked if asked in VERSIONS else VERSIONS[0],
+            "capabilities": {"tools": {}, "prompts": {}, "resources": {}, "completions": {}},
+            "serverInfo": {"name": "glm-mcp", "version": __version__, "title": "GLM tools"},
+        }
+    if message["method"] == "tools/list" and not version_of(message):
+        from glm_mcp.server.app import TOOLS
+        from glm_mcp.server.protocol import describe
+
+        listed = (describe(t) for t in TOOLS.values())
+        return {"tools": [t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in listed]}
+    return None
 
 
 def _failure(message: Message, error: GLMError) -> Message:

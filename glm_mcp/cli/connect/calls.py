@@ -9,8 +9,7 @@ from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.threads import in_thread
 
 if TYPE_CHECKING:
-    from glm_mcp.cli.connect.bridge import Say
-    from glm_mcp.cli.connect.sources import Uploader
+    from glm_mcp.cli.connect.sources import Say, Uploader
     from glm_mcp.cli.connect.upstream import Upstream
     from glm_mcp.media.formats import Want
     from glm_mcp.media.kept.outputs import Outputs
@@ -35,6 +34,7 @@ class ToolCalls:
         self._made: Uploader | None = None
 
     async def there(self, params: dict[str, Any], say: Say) -> tuple[dict[str, Any], Order]:
+        """The params for the server, and what `back` wants to know. Raises GLMError."""
         from glm_mcp.tools.arguments import read_in_time
 
         tool, given = params.get("name"), params.get("arguments")

@@ -14,11 +14,10 @@ import anyio
 
 from glm_mcp.cli.connect.bridge import Bridge, leave
 from glm_mcp.cli.connect.calls import ToolCalls
-from glm_mcp.cli.connect.first import first_words
 from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
-from glm_mcp.cli.connect.token import find_token
 from glm_mcp.cli.connect.upstream import Upstream, address_of
+from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.folders import home_folder, user_folders, working_folder
 from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.sandbox import Sandbox
@@ -26,12 +25,14 @@ from glm_mcp.server.leaving import Client, watch_end
 from glm_mcp.settings import Settings
 from glm_mcp.text import Redactor
 
+PLACE = "keyring:"
+
 
 def serve(settings: Settings, url: str) -> None:
     """Serves until stdin ends, and leaves with the process. Raises ConfigError, MissingExtra."""
     # Left to Python, an interruption would wait for the thread that reads stdin.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    base, token = address_of(url), find_token(settings)
+    base, token = address_of(url), _token(settings)
     own = user_folders()
     cache = settings.cache_dir or own.cache
     sandbox = Sandbox(
@@ -67,12 +68,38 @@ def serve(settings: Settings, url: str) -> None:
     os._exit(0)
 
 
+def _token(settings: Settings) -> str | None:
+    """The token that is shown to the server: itself, or where the system's keyring has it (`keyring:SERVICE/NAME`).
+
+    None where there is none. May block: a keyring may ask its user to unlock it. Raises ConfigError, MissingExtra.
+    """
+    word = settings.connect_token.get_secret_value() if settings.connect_token else None
+    if word is None or not word.startswith(PLACE):
+        return word
+    service, _, name = word[len(PLACE) :].partition("/")
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise MissingExtra("keyring", "a token in the system's keyring") from None
+    store = f"keyring set {service} {name}"
+    try:
+        found = keyring.get_password(service, name)
+    except (KeyringError, RuntimeError) as error:
+        raise ConfigError(
+            "the system's keyring cannot be read",
+            f"Unlock it, or put the token itself into GLM_CONNECT_TOKEN. Stored is it with: {store}",
+        ) from error
+    if not found:
+        raise ConfigError(f"the system's keyring has nothing for {service}/{name}", f"Store it: {store}")
+    return found.strip()
+
+
 async def _serve(
     lines: Lines, upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
 ) -> None:
     with redactor.applied():
         try:
-            calls = ToolCalls(upstream, sandbox, outputs)
-            await Bridge(lines, upstream, memory, calls, first_words).run()
+            await Bridge(lines, upstream, memory, ToolCalls(upstream, sandbox, outputs)).run()
         finally:
             await leave(upstream)

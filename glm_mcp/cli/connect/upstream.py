@@ -6,8 +6,8 @@ import base64
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -215,8 +215,45 @@ class Upstream:
             "Check the address: the one of `glm-mcp serve --http`, with or without /mcp.",
         )
 
-    def _failing(self) -> _Failing:
-        return _Failing(self.base)
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Inside it, what the library says of a broken connection becomes an error of ours."""
+        import httpx
+
+        try:
+            yield
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise ConfigError(f"{self.base} is no address of a server", "Check it.") from error
+        except httpx.TransportError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: httpx.TransportError) -> NetworkError:
+        import httpx
+
+        why = str(error.__cause__ or error)
+        if isinstance(error, httpx.TimeoutException):
+            what = (
+                "did not answer in time"
+                if isinstance(error, httpx.ConnectTimeout)
+                else "has been silent for too long"
+            )
+            return NetworkError(f"{self.base} {what}", "Call again; if it stays so, ask whoever runs it.")
+        if "CERTIFICATE_VERIFY" in why or "certificate" in why:
+            return NetworkError(
+                f"the certificate of {self.base} is not trusted ({clean(why, 160)})",
+                "Set SSL_CERT_FILE to the certificate of your company's authority, or mend the server's.",
+            )
+        if "SSL" in why or "TLS" in why:
+            return NetworkError(
+                f"{self.base} does not speak TLS as expected ({clean(why, 120)})",
+                "Check http:// against https://.",
+            )
+        if isinstance(error, httpx.ConnectError):
+            return NetworkError(
+                f"{self.base} cannot be reached ({clean(why, 120)})",
+                "Check the address, and whether the server runs and this machine is in its network (VPN, proxy).",
+            )
+        return NetworkError(f"the connection to {self.base} broke", "Call again.")
 
     def _client(self) -> httpx.AsyncClient:
         if self._made is None:
@@ -235,50 +272,6 @@ class Upstream:
             "X-GLM-Connect": __version__,
         }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
-
-
-class _Failing:
-    """Inside it, what the library says of a broken connection becomes an error of ours."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        import httpx
-
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-            raise ConfigError(f"{self._base} is no address of a server", "Check it.") from error
-        if not isinstance(error, httpx.TransportError):
-            return
-        why = str(error.__cause__ or error)
-        if isinstance(error, httpx.TimeoutException):
-            what = (
-                "did not answer in time"
-                if isinstance(error, httpx.ConnectTimeout)
-                else "has been silent for too long"
-            )
-            raise NetworkError(
-                f"{self._base} {what}", "Call again; if it stays so, ask whoever runs it."
-            ) from error
-        if "CERTIFICATE_VERIFY" in why or "certificate" in why:
-            raise NetworkError(
-                f"the certificate of {self._base} is not trusted ({clean(why, 160)})",
-                "Set SSL_CERT_FILE to the certificate of your company's authority, or mend the server's.",
-            ) from error
-        if "SSL" in why or "TLS" in why:
-            raise NetworkError(
-                f"{self._base} does not speak TLS as expected ({clean(why, 120)})",
-                "Check http:// against https://.",
-            ) from error
-        if isinstance(error, httpx.ConnectError):
-            raise NetworkError(
-                f"{self._base} cannot be reached ({clean(why, 120)})",
-                "Check the address, and whether the server runs and this machine is in its network (VPN, proxy).",
-            ) from error
-        raise NetworkError(f"the connection to {self._base} broke", "Call again.") from error
 
 
 def header_value(text: str) -> str:
