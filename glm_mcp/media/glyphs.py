@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import BinaryIO
 
 _MAX_FONTS = 2_000  # opened for one text
@@ -52,7 +53,7 @@ def cover(characters: Iterable[str], files: Iterable[str]) -> tuple[list[str], s
     """(the fonts of `files`, in their order, that have characters which none before has, the characters in none)."""
     missing = set(characters)
     used = []
-    for file in _first(files, _MAX_FONTS):
+    for file in islice(files, _MAX_FONTS):
         if not missing:
             break
         covered = covered_by(file, missing)
@@ -84,13 +85,6 @@ def _kind(character: str) -> str:
     if any(code in r for r in _EAST_ASIAN):
         return "east asian"
     return "emoji" if any(code in r for r in _EMOJI) else "other"
-
-
-def _first(files: Iterable[str], count: int) -> Iterator[str]:
-    for number, file in enumerate(files):
-        if number == count:
-            return
-        yield file
 
 
 def covered_by(file: str, characters: Iterable[str]) -> set[str]:

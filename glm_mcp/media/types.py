@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -57,12 +58,8 @@ class Source:
             return self.data
         if self.handle is None:
             raise ValueError("a URL that was not fetched has no bytes")
-        import os
-
-        return os.pread(self.handle.fileno(), self.size, 0) if hasattr(os, "pread") else self._read_whole()
-
-    def _read_whole(self) -> bytes:
-        assert self.handle is not None  # noqa: S101 - read() has looked
+        if hasattr(os, "pread"):
+            return os.pread(self.handle.fileno(), self.size, 0)
         self.handle.seek(0)
         return self.handle.read()
 

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import IO, Any
 
@@ -79,22 +79,17 @@ async def run_job(
     if places.borrowed_tokens:
         places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
     async with places:
+        start = forked if fork else spawned
         if isinstance(source, Source) and source.handle is not None:
-            return await _run(
-                job, name, source.handle, spec, timeout_s, memory_mb, forked if fork else spawned
-            )
-        with await in_thread(_as_file, source) as file:
-            return await _run(job, name, file, spec, timeout_s, memory_mb, forked if fork else spawned)
+            return await _run(job, name, source.handle, spec, timeout_s, memory_mb, start)
+        data = source.read() if isinstance(source, Source) else source
+        with await in_thread(file_of, data) as file:
+            return await _run(job, name, file, spec, timeout_s, memory_mb, start)
 
 
 async def run_here(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """The same in a thread of this process, for what is small and cannot do harm. Raises whatever the job raises."""
     return await in_thread(lambda: load(job)(io.BytesIO(source.read()), params))
-
-
-def _as_file(source: Source | bytes) -> IO[bytes]:
-    """An unlinked temporary file that holds the bytes."""
-    return file_of(source.read() if isinstance(source, Source) else source)
 
 
 async def _run(
@@ -195,17 +190,11 @@ def _decoded(text: memoryview) -> str:
 
 def _rebuild(raw: dict[str, Any]) -> GLMError:
     """The error that the child raised, as its own class."""
-    cls = next((c for c in _classes(GLMError) if c.__name__ == raw["class"]), InternalError)
+    cls = next((c for c in GLMError.__subclasses__() if c.__name__ == raw["class"]), InternalError)
     error = cls.__new__(cls)
     GLMError.__init__(error, raw["message"], raw["hint"], code=raw.get("code"))
     error.__dict__.update(raw.get("more") or {})
     return error
-
-
-def _classes(root: type[GLMError]) -> Iterator[type[GLMError]]:
-    yield root
-    for cls in root.__subclasses__():
-        yield from _classes(cls)
 
 
 def _last_line(stderr: bytearray) -> str:

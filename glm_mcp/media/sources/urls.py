@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -177,28 +178,11 @@ def _host(raw: str, shown: str) -> str:
         raise ForbiddenURL(f"{shown} has a malformed host", _HINT)
     if re.fullmatch(r"\d+|0x[0-9a-f]*", host.rsplit(".", 1)[-1]):
         # A last label that is a number makes the whole an IPv4 address, in any of the spellings that inet_aton takes.
-        ip4 = _inet_aton(host)
-        if ip4 is None:
-            raise ForbiddenURL(f"{shown} has a malformed host", _HINT)
-        return str(ip4)
-    return host
-
-
-def _inet_aton(host: str) -> ipaddress.IPv4Address | None:
-    """One to four parts, each decimal, octal (0…) or hexadecimal (0x…); the last fills what is left."""
-    values: list[int] = []
-    for part in host.split("."):
         try:
-            if part.startswith("0x"):
-                values.append(int(part[2:] or "0", 16))
-            else:
-                values.append(int(part, 8 if len(part) > 1 and part.startswith("0") else 10))
-        except ValueError:
-            return None
-    *front, last = values
-    if len(values) > 4 or any(v > 255 for v in front) or last >= 256 ** (5 - len(values)):
-        return None
-    return ipaddress.IPv4Address(sum(v << (24 - 8 * i) for i, v in enumerate(front)) + last)
+            return str(ipaddress.IPv4Address(socket.inet_aton(host)))
+        except OSError:
+            raise ForbiddenURL(f"{shown} has a malformed host", _HINT) from None
+    return host
 
 
 def _literal(host: str) -> Address | None:
