@@ -312,8 +312,8 @@ def test_it_speaks_the_reader_s_language(accepts: str, setting: str | None, lang
 
 
 def test_both_languages_say_the_same_with_the_same_figures() -> None:
-    for name in EN.__slots__:
-        english, chinese = getattr(EN, name), getattr(ZH, name)
+    for name, english in vars(EN).items():
+        chinese = getattr(ZH, name)
         assert english.count("{}") == chinese.count("{}"), name
         assert bool(english.strip()) == bool(chinese.strip())
     assert set(LANGUAGES) == {"en", "zh"}

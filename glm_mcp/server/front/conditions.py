@@ -168,7 +168,7 @@ def _may_be(word: str, allowed: tuple[int, int] | tuple[str, ...] | None) -> boo
 
 
 def installed() -> str | None:
-    """Which code would answer: every module of this package by size and time, every distribution by its version."""
+    """Which code would answer: every module and table of this package by size and time, every distribution by its version."""
     found: list[str] = []
     try:
         _modules(PACKAGE, found)
@@ -185,7 +185,7 @@ def installed() -> str | None:
 def _modules(folder: str, found: list[str]) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".py"):
+            if entry.name.endswith((".py", ".toml")):
                 info = entry.stat()
                 found.append(f"{entry.path} {info.st_size} {info.st_mtime_ns}")
             elif entry.name != "__pycache__" and entry.is_dir():

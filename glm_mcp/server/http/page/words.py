@@ -4,79 +4,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 Lang = Literal["en", "zh"]
 
 
-@dataclass(frozen=True, slots=True)
 class Words:
-    """Every text of the page in one language."""
+    """Every text of the page in one language, each an attribute by its name in `words.toml`."""
 
-    lang: str
-    title: str
-    skip: str
-    who: str
-    everybody: str
-    sign_in: str
-    sign_in_why: str
-    sign_in_not: str
-    enter: str
-    enter_help: str
-    refused: str
-    sign_out: str
-    again: str
-    today: str
-    tokens_today: str
-    of_tokens: str
-    left: str
-    no_limit: str
-    new_day: str
-    minute: str
-    minute_of: str
-    at_once: str
-    at_once_of: str
-    waiting: str
-    bar: str
-    tools: str
-    hours: str
-    hours_alt: str
-    hours_none: str
-    as_table: str
-    hour: str
-    tokens: str
-    calls: str
-    calls_caption: str
-    calls_none: str
-    when: str
-    tool: str
-    model: str
-    outcome: str
-    seconds: str
-    ok: str
-    cancelled: str
-    models: str
-    models_caption: str
-    state: str
-    ready: str
-    rests: str
-    gone: str
-    running: str
-    running_of: str
-    queue: str
-    pace: str
-    foot: str
-    foot_replicas: str
+    def __init__(self, lang: Lang, texts: dict[str, str]) -> None:
+        self.lang = lang
+        vars(self).update(texts)
 
+    if TYPE_CHECKING:
 
-def _texts(at: int) -> dict[str, str]:
-    return {name: texts[at] for name, texts in _TABLE.items()}
+        def __getattr__(self, name: str) -> str: ...
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-EN, ZH = Words(lang="en", **_texts(0)), Words(lang="zh", **_texts(1))
+EN = Words("en", {name: english for name, (english, _) in _TABLE.items()})
+ZH = Words("zh", {name: chinese for name, (_, chinese) in _TABLE.items()})
 LANGUAGES: dict[Lang, Words] = {"en": EN, "zh": ZH}
 _RANGE = re.compile(r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]{1,40})?\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?")
 
