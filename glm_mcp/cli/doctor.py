@@ -12,7 +12,6 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from glm_mcp.cli.doctor_engine import at_engine
 from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import home_folder, user_folders, working_folder
@@ -44,7 +43,7 @@ async def examine(
     findings = [_sources(env_file), *_misspelt(), _key(settings)]
     with Redactor(settings.key).applied():
         own = GLMClient(settings).home.compatible
-        findings += [await at_engine(settings) if own else _models(settings), *_proxy(settings)]
+        findings += [await _at_engine(settings) if own else _models(settings), *_proxy(settings)]
         findings += await try_key(settings, endpoints, within_s=within_s)
     findings += await anyio.to_thread.run_sync(_kept, settings)
     findings += await anyio.to_thread.run_sync(_folders, settings)
@@ -102,6 +101,41 @@ def _models(settings: Settings) -> Finding:
         mend = "GLM_BASE_URL=zhipu, with a key of bigmodel.cn, offers all."
         return note("models", f"{said}: {', '.join(without)} will not work", mend)
     return note("models", said)
+
+
+async def _at_engine(settings: Settings) -> Finding:
+    """What there is to say of the models that a server lists at /models."""
+    client = GLMClient(settings)
+    try:
+        await client.meet()
+    finally:
+        await client.transport.close()
+    served = client.engine.served if client.engine else ()
+    named = {"GLM_CHAT_MODEL": settings.chat_model, "GLM_VISION_MODEL": settings.vision_model}
+    missing = ", ".join(name for name, model in named.items() if not model)
+    if not served:
+        if missing:
+            return note(
+                "models",
+                f"the server lists none, and {missing} not set",
+                "Set them to the ids that it serves.",
+            )
+        return note("models", f"the server lists none; {', '.join(map(str, named.values()))} are asked")
+    said = client.engine.names().rstrip(". ") if client.engine else ""
+    ids = {s.id for s in served}
+    absent = [f"{name}={model}" for name, model in named.items() if model and model not in ids]
+    if absent:  # llama.cpp answers to any name
+        return note(
+            "models", f"{said}; {', '.join(absent)} not among them", "Set it to an id that the server serves."
+        )
+    chosen = {tool: client.models(role)[0] for tool, role in (("text", "chat"), ("pictures", "vision"))}
+    windows = [f"{card.id} for {tool}, {card.context:,} tokens" for tool, card in chosen.items()]
+    blind = chosen["pictures"].id
+    if any(s.id == blind and s.sees is False for s in served):
+        blind_tools = "describe_image and analyze_video will not work"
+        mend = "Serve a model that sees and name it in GLM_VISION_MODEL."
+        return note("models", f"{said}; none sees: {blind_tools}", mend)
+    return ok("models", f"{said}; asked: {'; '.join(windows)}")
 
 
 def _proxy(settings: Settings) -> list[Finding]:

@@ -103,7 +103,7 @@ class Bridge:
                     raise
                 raise NetworkError(f"{self._upstream.base} did not answer in time", "Call again.") from None
             log.warning(
-                "%s was answered without the server: %s", method, error or "it did not answer in time"
+                "%s was answered without the server: %s", method, str(error) or "it did not answer in time"
             )
             if method == "initialize":
                 self._begun, self._version = message, str(known.get("protocolVersion"))
