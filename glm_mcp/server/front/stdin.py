@@ -116,5 +116,7 @@ def early(arguments: list[str]) -> Stdin | None:
     if sys.stdin is None or sys.stdout is None or os.isatty(0):
         return None
     place = place_of(arguments)
-    found = record.read(place.file, place.digest) if place else None
-    return Stdin(place, Answers(found, place.kept) if place and found else None) if place else None
+    if place is None:
+        return None
+    found = record.read(place.file, place.digest)
+    return Stdin(place, Answers(found, place.kept) if found else None)
