@@ -17,7 +17,7 @@ from glm_mcp.media.documents.zip_xml import encrypted
 _SAVE = "Save it as PPTX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
 # Types of records.
-_EDIT, _PLACES = 0x0FF5, 0x1772
+_EDIT = 0x0FF5
 _LISTED, _SLIDE_OF_LIST, _SHOW = 0x0FF0, 0x03F3, 0x03F9
 _ATOM, _DRAWING = 0x03EF, 0x040C
 _HEADER, _WIDE, _NARROW, _OUTLINE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
