@@ -140,6 +140,8 @@ _STATUS: dict[int, Row] = {
         "Check HTTPS_PROXY and its user and password.",
     ),
     408: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),
+    425: (UpstreamError, Again.RETRY, "the service failed", _FAULT),  # "too early": to be sent again
+    499: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),  # its gateway gave up, says nginx
     413: (MediaTooLarge, Again.NEVER, "the request is larger than the service takes", _SHORTER),
     429: (RateLimited, Again.RETRY, "the service limits the calls", _BUSY),
     434: (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
@@ -149,10 +151,13 @@ _STATUS: dict[int, Row] = {
 
 # What stands in front of the service answers with a page, which the service itself never does.
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head)", re.IGNORECASE)
+_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|拦截|阻断", re.IGNORECASE)
 _WALL = re.compile(
-    r"\bblocked|challenge|captcha|just a moment|attention required|verif(?:y|ying) you|firewall|\bWAF\b|拦截|阻断",
+    _NAMES_WALL.pattern
+    + r"|\bblocked|challenge|just a moment|attention required|verif(?:y|ying) you|安全验证|acw_sc__",
     re.IGNORECASE,
 )
+_WALLS = {200, 403, 405, 406, 418, 429, 503, 566, 567}  # 418, 566 and 567 are clouds' own for it
 _WALL_ROW: Row = (
     NetworkError,
     Again.NEVER,
@@ -164,10 +169,12 @@ _OVERLOADED_ROW: Row = (Overloaded, Again.RETRY, "the model is overloaded", _FUL
 _LOOKED_AT = 8_000  # characters of a page
 
 
-def _is_wall(status: int, page: str) -> bool:
-    """Whether a page that came in the place of an answer is that of a firewall."""
-    refused = status in {403, 405, 406, 429, 503} and bool(_PAGE.match(page))
-    return refused and (status == 403 or bool(_WALL.search(page[:_LOOKED_AT])))
+def is_wall(status: int, said: str) -> bool:
+    """Whether what came in the place of an answer is a firewall's: a page, or a refusal that names it."""
+    start = said[:_LOOKED_AT]
+    if not _PAGE.match(start):
+        return status == 403 and bool(_NAMES_WALL.search(start))
+    return status in _WALLS and (status == 403 or bool(_WALL.search(start)))
 
 
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
@@ -215,7 +222,7 @@ def from_response(
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = _WALL_ROW if _is_wall(status, str(text)) else _by_words(name, status, said, sort)
+    words = _WALL_ROW if is_wall(status, str(text)) else _by_words(name, status, said, sort)
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)

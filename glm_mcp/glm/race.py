@@ -178,11 +178,8 @@ class Race(Generic[T]):
         """Why there is no result: which models were asked, how often and for how long."""
         if self.failure:
             return self.failure.but(attempts=tuple(self.attempts))
-        took = anyio.current_time() - self.started
-        asked = (
-            ", ".join(f"{m.card.id} {_times(m.tries)}" for m in self.models if m.tries)
-            or "none: all were busy"
-        )
+        took, within = anyio.current_time() - self.started, self.deadline - self.started
+        asked = ", ".join(f"{m.card.id} {m.tries}×" for m in self.models if m.tries)
         errors = [m.error for m in self.models if m.error]
         # A stand-in that cannot do the job does not hide that the right model was busy.
         error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
@@ -193,8 +190,9 @@ class Race(Generic[T]):
                 if self.attempts
                 else ""
             )
+            said = f"no complete answer within {within:.0f} s; asked: {asked}{last}"
             return TimedOut(
-                f"no complete answer within {self.deadline - self.started:.0f} s; asked: {asked}{last}",
+                said if asked else f"no model could be asked within {within:.0f} s: all were busy",
                 "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
                 attempts=self.attempts,
             )
@@ -203,7 +201,3 @@ class Race(Generic[T]):
         return error.but(
             message=f"{error.message}; asked for {took:.0f} s: {asked}", attempts=tuple(self.attempts)
         )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
