@@ -40,7 +40,7 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
     else:
         for finding in findings:
             click.echo(_shown(finding), color=True)
-        busy = any(f.what == "service" and f.kind for f in findings)
+        busy = any(f.what == "service" and f.why for f in findings)
         well = "Nothing is wrong here; the service does not answer just now." if busy else "All is well."
         say("Something is wrong; the mend stands behind each ✗." if bad else well)
     return bad
