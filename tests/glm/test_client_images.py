@@ -113,6 +113,14 @@ async def test_a_picture_may_come_as_a_data_url(sim: Simulator, field: str) -> N
         assert (await draw(client)).data == b"a picture"
 
 
+async def test_a_picture_that_came_with_its_address_needs_no_fetching(sim: Simulator) -> None:
+    both = {"url": "https://files.example/a.png", "b64_json": base64.b64encode(b"a picture").decode()}
+    sim.queue(Fault("body", message=json.dumps({"data": [both]})))
+    async with client_of(sim) as client:
+        drawing = await draw(client)
+    assert (drawing.data, drawing.url) == (b"a picture", "https://files.example/a.png")
+
+
 async def test_a_picture_that_the_filter_kept_back_is_blocked(sim: Simulator) -> None:
     kept_back = {"data": [], "content_filter": [{"role": "assistant", "level": 0}]}
     sim.queue(Fault("body", message=json.dumps(kept_back)))
