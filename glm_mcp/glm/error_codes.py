@@ -25,7 +25,7 @@ from glm_mcp.glm.engines.errors import Row
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 
-_KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai). `glm-mcp doctor` tells which."
+_KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai)."
 _ACCOUNT = "Look at the account in the platform's console, then call again."
 _BALANCE = (
     "The account has no balance or plan for this call. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding; "
@@ -38,18 +38,26 @@ _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_
 _LATER = (
     "The free model is overloaded for everybody at the moment: call again in a minute, or name another model."
 )
-_FAULT = "The service failed; call again. If it stays, `glm-mcp doctor` tests the connection."
+_FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."
-_REFUSED = "Change what the message names and call again; if it names nothing, `glm-mcp doctor` tests key, address and model."
+_REFUSED = "Change what the message names and call again."
 _MODEL = "Name another model; `glm-mcp models` lists them."
 _FULL = "Call again in a minute, or name another model."
 _WALLED = (
     "It goes by this machine's address or by words in the request, not by the key: wait some minutes, come from another "
     "network or through another proxy, or leave out what looks like an attack."
 )
-_PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
+_PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
+
+# Who looks into it, by what is to be done.
+_SEE = {
+    _KEY: "`glm-mcp doctor` tells which the key is of.",
+    _FAULT: "If it stays, `glm-mcp doctor` tests the connection.",
+    _REFUSED: "If it names nothing, `glm-mcp doctor` tests key, address and model.",
+    _PLACE: "`glm-mcp doctor` tests both.",
+}
 
 CODES: dict[str, Row] = {
     # code: (error, again, what it means, what to do); the platform's error table, classes R W F C
@@ -131,7 +139,7 @@ _STATUS: dict[int, Row] = {
         ConfigError,
         Again.NEVER,
         "the address is not an API",
-        "Check GLM_BASE_URL; `glm-mcp doctor` tests it.",
+        "Check GLM_BASE_URL.",
     ),
     407: (
         NetworkError,
@@ -226,6 +234,7 @@ def from_response(
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
+    see = "" if retry_after else _SEE.get(hint, "")
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         # "In a few seconds" beside it would say the contrary.
@@ -237,6 +246,7 @@ def from_response(
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
+        see=see,
         code=name,
         status=status if name not in CODES else None,
         request_id=clean(request_id, ID_CHARS) if request_id else None,

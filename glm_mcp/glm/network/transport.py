@@ -292,7 +292,8 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
 def _endless(beyond: str) -> UpstreamError:
     return UpstreamError(
         f"the answer is endless ({beyond})",
-        f"Ask for less, or check GLM_BASE_URL. {CHECK}",
+        "Ask for less, or check GLM_BASE_URL.",
+        see=CHECK,
     )
 
 
