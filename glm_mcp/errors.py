@@ -1,6 +1,6 @@
 """Everything that can go wrong, in one tree.
 
-GLMError               kind, message, hint, code, status, request_id, again, partial
+GLMError               kind, message, hint, see, code, status, request_id, again, partial
 ├── ConfigError        config             a setting is missing or wrong
 ├── AuthError          auth               the key is not accepted
 ├── QuotaError         quota              no balance, plan or allowance left
@@ -49,7 +49,7 @@ class GLMError(Exception):
     """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows,
     without our keys, which a service may repeat.
 
-    `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
+    `see`: who looks into it, said after the hint to all but that one. `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
     blame, where another form of it may pass ("film"). `sent`: the request had gone out.
     """
 
@@ -61,6 +61,7 @@ class GLMError(Exception):
         message: str,
         hint: str = "",
         *,
+        see: str = "",
         code: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
@@ -74,6 +75,7 @@ class GLMError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.see = see
         self.code = code
         self.status = status
         self.request_id = request_id
@@ -95,18 +97,21 @@ class GLMError(Exception):
         facts += [f"HTTP {self.status}"] if self.status else []
         facts += [f"request id {clean(self.request_id, ID_CHARS)}"] if self.request_id else []
         what = _shown(self.message).rstrip(" .。") + (f" ({', '.join(facts)})" if facts else "")
-        return f"{self.kind}: {what}{self.stop}{_shown(self.hint)}".rstrip()
+        return f"{self.kind}: {what}{self.stop}{self._advice()}".rstrip()
 
     def as_meta(self) -> dict[str, Any]:
         """The same for a program: kind, message, hint, code, request_id; absent where unknown."""
         whole = {
             "kind": self.kind,
             "message": _shown(self.message),
-            "hint": _shown(self.hint),
+            "hint": self._advice(),
             "code": self.code,
             "request_id": clean(self.request_id or "", ID_CHARS),
         }
         return {name: value for name, value in whole.items() if value}
+
+    def _advice(self) -> str:
+        return _shown(f"{self.hint}{self.stop[1:]}{self.see}".strip())
 
 
 def _shown(text: str) -> str:

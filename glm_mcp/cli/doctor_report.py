@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,6 @@ from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.cli.terminal.screen import painted, room
 from glm_mcp.errors import ConfigError
 from glm_mcp.settings import Settings
-
-# What an error's advice says of this very command.
-_THIS = re.compile(r"[^.;。；]*`glm-mcp doctor`[^.。]*[.。]")
 
 
 def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: bool) -> bool:
@@ -40,7 +36,7 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
     else:
         for finding in findings:
             click.echo(_shown(finding), color=True)
-        busy = any(f.what == "service" and f.kind for f in findings)
+        busy = any(f.what == "service" and f.why for f in findings)
         well = "Nothing is wrong here; the service does not answer just now." if busy else "All is well."
         say("Something is wrong; the mend stands behind each ✗." if bad else well)
     return bad
@@ -51,6 +47,6 @@ def _shown(finding: Finding) -> str:
     mark, colour = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "red")}[finding.state]
     columns = room(sys.stdout)
     shown = paragraphs(f"{mark} {labelled(finding.what, finding.said)}", columns)
-    if mend := _THIS.sub("", here(finding.mend)).rstrip(" ;；"):
+    if mend := here(finding.mend):
         shown += "\n" + paragraphs(f"→ {mend}", columns, "    ")
     return shown.replace(mark, painted(mark, colour), 1)

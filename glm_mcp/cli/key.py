@@ -12,7 +12,7 @@ import anyio
 
 from glm_mcp.cli.service import Finding, try_key
 from glm_mcp.cli.terminal.group import here, labelled, language, say, show_error
-from glm_mcp.errors import AuthError, ConfigError, GLMError
+from glm_mcp.errors import AuthError, ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
 from glm_mcp.setting_values import bare_key, has_key_form, is_placeholder
@@ -129,7 +129,7 @@ async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Sa
     if bad and not elsewhere:
         again = f"Nothing was written. To store it untried: {typed('key --no-try')}. "
         others = " or ".join(n for n in ENDPOINTS if n != settings.base_url)
-        cls = next((e for e in GLMError.__subclasses__() if e.kind == bad.kind), AuthError)
+        cls = type(bad.why) if bad.why else AuthError
         raise cls(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
     return elsewhere
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -43,10 +43,11 @@ class Finding:
     said: str
     mend: str = ""
     endpoint: str = ""  # where the key works, when that is another one of the same platform
-    kind: str = ""  # of the error behind it
+    why: GLMError | None = None  # what the service said, where it did not judge the key
 
     def as_dict(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v}
+        said = {k: getattr(self, k) for k in ("what", "state", "said", "mend", "endpoint")}
+        return {k: v for k, v in {**said, "kind": self.why and self.why.kind}.items() if v}
 
 
 def ok(what: str, said: str) -> Finding:
@@ -77,13 +78,13 @@ async def try_key(
     if isinstance(error, AuthError | QuotaError):
         return await _refused(error, home, settings.key, endpoints)
     if isinstance(error, NetworkError):
-        return [Finding("service", "wrong", short(error), error.hint, kind=error.kind)]
+        return [Finding("service", "wrong", short(error), error.hint, why=error)]
     busy = error.kind in {"overloaded", "rate_limited", "timeout"}
     state: Literal["note", "wrong"] = "note" if busy else "wrong"
     said, mend = f"{host}: {short(error)}", error.hint
     if error.kind == "timeout":
         said, mend = f"{host}: no answer within {within_s:.0f} s", "Try again in a minute."
-    return [Finding("service", state, said, mend, kind=error.kind)]
+    return [Finding("service", state, said, mend, why=error)]
 
 
 async def _refused(

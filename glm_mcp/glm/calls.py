@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import Again, GLMError, InvalidRequest, TooLong, UpstreamError
+from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.messages import Part
-from glm_mcp.glm.stream import Usage
+from glm_mcp.glm.stream import Draft, Usage
 from glm_mcp.registry import Card, Endpoint
+from glm_mcp.text import ID_CHARS, clean
 
 Inline = Callable[[Part], Awaitable[Part]]
 OnEvent = Callable[[dict[str, Any]], None]
 Post = Callable[[Endpoint, str, bytes, OnEvent], Awaitable[str | None]]
+KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
 Cut = Literal["max_tokens", "window", "repetition", "service", "deadline"]
 
 
@@ -88,3 +91,42 @@ class Work(Protocol[T_co]):
 
     def weight(self, card: Card) -> tuple[int, int]:
         """Tokens and bytes of media that a request has for a model."""
+
+
+def not_whole(draft: Draft, broken: int) -> GLMError:
+    """Why what came of an answer is not all of it."""
+    if draft.finish is not None:
+        what = f"{broken} piece{'s' if broken > 1 else ''} of the answer arrived damaged"
+    else:
+        what = "the answer broke off" if draft.chars or broken else "the service sent an empty answer"
+    return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=draft.request_id)
+
+
+def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
+    """Why an answer that ended has no words."""
+    ident = draft.request_id
+    if draft.finish == "model_context_window_exceeded":
+        return TooLong(
+            "the request fills the model's window",
+            "Send less: fewer pages, a shorter history, or a part of the text.",
+            again=Again.NEXT,
+            request_id=ident,
+        )
+    if draft.finish == "length":
+        used = draft.usage.completion or min(tokens or card.default_tokens, card.max_tokens)
+        advice = "Call again with a larger max_tokens (at least 1024)"
+        switch = card.thinking == "switch"
+        return InvalidRequest(
+            f"{card.id} used all {used} tokens for thinking and wrote no answer",
+            f"{advice} or thinking=false." if switch else f"{advice}.",
+            again=Again.NEVER if switch else Again.NEXT,
+            request_id=ident,
+        )
+    if draft.finish not in KNOWN_ENDS:
+        what = f"the service cut the answer before its first word ({clean(draft.finish, ID_CHARS)})"
+        if draft.finish == "content_filter":
+            return blocked(what, ident)
+        return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+    thought = draft.reasoning
+    what = "the model thought but wrote no answer" if thought else "the service sent an empty answer"
+    return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident, partial=thought or None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from glm_mcp.errors import Again, GLMError, InvalidRequest, TooLong, UpstreamError
-from glm_mcp.glm.calls import Answer, Job, Post
+from glm_mcp.errors import Again, GLMError, UpstreamError
+from glm_mcp.glm.calls import KNOWN_ENDS, Answer, Job, Post, empty, not_whole
 from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.engines.engine import Engine, with_bytes
 from glm_mcp.glm.error_codes import after_refusal, blocked, names_film, refused_image_form
@@ -26,7 +26,6 @@ LARGE_BODY = 100_000  # bytes whose way is worth a word
 # How engines refuse a part that they cannot read; the words differ with the engine and its version.
 REFUSES_FILM = frozenset({400, 413, 415, 422, 500, 501})
 FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
-_KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
 _CUT = {"length", "model_context_window_exceeded"}
 _FAILURES = {"network_error", "error", "insufficient_system_resource"}
 
@@ -65,6 +64,7 @@ class ChatCall:
         self._inlined = False
         self._odd_schema = False
         self._film_failures = 0
+        self._unended = False  # an answer came to its end without saying so
 
     def weight(self, card: Card) -> tuple[int, int]:
         media = sum(len(getattr(p, "data", None) or b"") for p in self.request.media())
@@ -139,15 +139,12 @@ class ChatCall:
                 again=Again.RETRY,
                 request_id=ident,
             )
-        if draft.finish is None or broken:
-            what = (
-                "the answer broke off"
-                if draft.finish is None
-                else f"{broken} piece{'s' if broken > 1 else ''} of the answer arrived damaged"
-            )
-            raise UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
+        if broken or (draft.finish is None and not self._is_usual(draft)):
+            raise not_whole(draft, broken)
+        if self.engine is not None and draft.finish == "stop" and not self.request.thinking:
+            draft.take_thought_for_text()
         if not draft.text and not draft.tool_calls:
-            raise _empty(draft, card, tokens)
+            raise empty(draft, card, tokens)
         answer = self.answer(draft, card.id)
         if draft.finish not in _CUT and damaged(answer.tool_calls):
             raise UpstreamError(
@@ -157,16 +154,24 @@ class ChatCall:
                 again=Again.RETRY,
                 request_id=ident,
             )
-        if draft.finish == "length":
+        if draft.finish is None:
+            answer.cut = "service"
+            answer.notes.append("the service did not say whether this is the whole answer")
+        elif draft.finish == "length":
             answer.cut = "max_tokens"
             answer.notes.append("cut off by max_tokens")
         elif draft.finish == "model_context_window_exceeded":
             answer.cut = "window"
             answer.notes.append("cut off by the model's window")
-        elif draft.finish not in _KNOWN_ENDS:
+        elif draft.finish not in KNOWN_ENDS:
             answer.cut = "service"
             answer.notes.append(f"cut by the service ({clean(draft.finish, ID_CHARS)})")
         return answer
+
+    def _is_usual(self, draft: Draft) -> bool:
+        """Whether a text without a `finish_reason` is taken: the second, since a service that leaves it out always does."""
+        seen, self._unended = self._unended, self._unended or bool(draft.text)
+        return seen and bool(draft.text) and self.job.free_text
 
     def _cut_loop(self, draft: Draft, card: Card, loop: Repetition) -> Answer:
         """What was said before a loop with the loop's words once; another try where that is nothing of its own."""
@@ -271,7 +276,7 @@ class _Reader:
 
     def on_event(self, event: dict[str, object]) -> None:
         if "_broken" in event:
-            self.broken += 1
+            self.broken += self.draft.finish is None  # what comes after the end is none of it
             return
         draft, progress = self.draft, self.call.progress
         piece = draft.feed(event)
@@ -285,35 +290,6 @@ class _Reader:
         elif draft.thought_chars != self.thought:
             self.thought = draft.thought_chars
             progress.thinking(self.thought)
-
-
-def _empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
-    """Why an answer that ended has no words."""
-    ident = draft.request_id
-    if draft.finish == "model_context_window_exceeded":
-        return TooLong(
-            "the request fills the model's window",
-            "Send less: fewer pages, a shorter history, or a part of the text.",
-            again=Again.NEXT,
-            request_id=ident,
-        )
-    if draft.finish == "length":
-        used = draft.usage.completion or min(tokens or card.default_tokens, card.max_tokens)
-        advice = "Call again with a larger max_tokens (at least 1024)"
-        switch = card.thinking == "switch"
-        return InvalidRequest(
-            f"{card.id} used all {used} tokens for thinking and wrote no answer",
-            f"{advice} or thinking=false." if switch else f"{advice}.",
-            again=Again.NEVER if switch else Again.NEXT,
-            request_id=ident,
-        )
-    if draft.finish not in _KNOWN_ENDS:
-        what = f"the service cut the answer before its first word ({clean(draft.finish, ID_CHARS)})"
-        if draft.finish == "content_filter":
-            return blocked(what, ident)
-        return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
-    what = "the model thought but wrote no answer" if draft.reasoning else "the service sent an empty answer"
-    return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident)
 
 
 async def counted(request: ChatRequest) -> ChatRequest:

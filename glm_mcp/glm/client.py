@@ -40,7 +40,6 @@ from glm_mcp.glm.policy import (
     ends_call,
     ends_model,
     first_byte_s,
-    next_step,
     no_model,
     of_host,
     unable,
@@ -161,13 +160,7 @@ class GLMClient:
                 while not race.over:
                     for model in race.models:
                         self._look_at(model)
-                    step = next_step(
-                        race.models,
-                        started=race.started,
-                        now=anyio.current_time(),
-                        deadline=job.deadline,
-                        beside=work.beside,
-                    )
+                    step = race.next_step(beside=work.beside)
                     if isinstance(step, Ask):
                         race.starts(step.model)
                         asked.start_soon(self._ask, race, step.model, work)

@@ -115,18 +115,20 @@ def _drawing(event: dict[str, Any], card: Card) -> Drawing:
     first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     ident = clean(event.get("request_id") or event.get("id") or "", ID_CHARS) or None
     url, packed = first.get("url"), first.get("b64_json")
-    if isinstance(url, str) and url.startswith("data:"):
-        packed = url
-    elif isinstance(url, str) and url:
-        return Drawing(url, card.id, ident)
+    url = url.strip() if isinstance(url, str) else ""
+    if url.startswith("data:"):
+        packed, url = url, ""
     if isinstance(packed, str) and packed:
         packed = packed.rpartition(";base64,")[2]
         try:
-            return Drawing(None, card.id, ident, data=binascii.a2b_base64(packed, strict_mode=True))
+            return Drawing(url or None, card.id, ident, data=binascii.a2b_base64(packed, strict_mode=True))
         except (binascii.Error, ValueError):
-            raise UpstreamError(
-                "the picture in the answer is damaged", "Call again for another.", request_id=ident
-            ) from None
+            if not url:
+                raise UpstreamError(
+                    "the picture in the answer is damaged", "Call again for another.", request_id=ident
+                ) from None
+    if url:
+        return Drawing(url, card.id, ident)
     if event.get("content_filter"):
         raise blocked("the service's safety filter kept the picture back", ident)
     raise UpstreamError("the answer holds no picture", "Call again.", request_id=ident)

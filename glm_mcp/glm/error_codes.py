@@ -25,7 +25,7 @@ from glm_mcp.glm.engines.errors import Row
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video
 from glm_mcp.text import ID_CHARS, clean
 
-_KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai). `glm-mcp doctor` tells which."
+_KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai)."
 _ACCOUNT = "Look at the account in the platform's console, then call again."
 _BALANCE = (
     "The account has no balance or plan for this call. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding; "
@@ -38,18 +38,26 @@ _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_
 _LATER = (
     "The free model is overloaded for everybody at the moment: call again in a minute, or name another model."
 )
-_FAULT = "The service failed; call again. If it stays, `glm-mcp doctor` tests the connection."
+_FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."
-_REFUSED = "Change what the message names and call again; if it names nothing, `glm-mcp doctor` tests key, address and model."
+_REFUSED = "Change what the message names and call again."
 _MODEL = "Name another model; `glm-mcp models` lists them."
 _FULL = "Call again in a minute, or name another model."
 _WALLED = (
     "It goes by this machine's address or by words in the request, not by the key: wait some minutes, come from another "
     "network or through another proxy, or leave out what looks like an attack."
 )
-_PLACE = "Check GLM_BASE_URL and the model's name; `glm-mcp doctor` tests both."
+_PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
+
+# Who looks into it, by what is to be done.
+_SEE = {
+    _KEY: "`glm-mcp doctor` tells which the key is of.",
+    _FAULT: "If it stays, `glm-mcp doctor` tests the connection.",
+    _REFUSED: "If it names nothing, `glm-mcp doctor` tests key, address and model.",
+    _PLACE: "`glm-mcp doctor` tests both.",
+}
 
 CODES: dict[str, Row] = {
     # code: (error, again, what it means, what to do); the platform's error table, classes R W F C
@@ -131,7 +139,7 @@ _STATUS: dict[int, Row] = {
         ConfigError,
         Again.NEVER,
         "the address is not an API",
-        "Check GLM_BASE_URL; `glm-mcp doctor` tests it.",
+        "Check GLM_BASE_URL.",
     ),
     407: (
         NetworkError,
@@ -140,6 +148,8 @@ _STATUS: dict[int, Row] = {
         "Check HTTPS_PROXY and its user and password.",
     ),
     408: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),
+    425: (UpstreamError, Again.RETRY, "the service failed", _FAULT),  # "too early": to be sent again
+    499: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),  # its gateway gave up, says nginx
     413: (MediaTooLarge, Again.NEVER, "the request is larger than the service takes", _SHORTER),
     429: (RateLimited, Again.RETRY, "the service limits the calls", _BUSY),
     434: (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
@@ -149,10 +159,13 @@ _STATUS: dict[int, Row] = {
 
 # What stands in front of the service answers with a page, which the service itself never does.
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head)", re.IGNORECASE)
+_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|拦截|阻断", re.IGNORECASE)
 _WALL = re.compile(
-    r"\bblocked|challenge|captcha|just a moment|attention required|verif(?:y|ying) you|firewall|\bWAF\b|拦截|阻断",
+    _NAMES_WALL.pattern
+    + r"|\bblocked|challenge|just a moment|attention required|verif(?:y|ying) you|安全验证|acw_sc__",
     re.IGNORECASE,
 )
+_WALLS = {200, 403, 405, 406, 418, 429, 503, 566, 567}  # 418, 566 and 567 are clouds' own for it
 _WALL_ROW: Row = (
     NetworkError,
     Again.NEVER,
@@ -164,10 +177,12 @@ _OVERLOADED_ROW: Row = (Overloaded, Again.RETRY, "the model is overloaded", _FUL
 _LOOKED_AT = 8_000  # characters of a page
 
 
-def _is_wall(status: int, page: str) -> bool:
-    """Whether a page that came in the place of an answer is that of a firewall."""
-    refused = status in {403, 405, 406, 429, 503} and bool(_PAGE.match(page))
-    return refused and (status == 403 or bool(_WALL.search(page[:_LOOKED_AT])))
+def is_wall(status: int, said: str) -> bool:
+    """Whether what came in the place of an answer is a firewall's: a page, or a refusal that names it."""
+    start = said[:_LOOKED_AT]
+    if not _PAGE.match(start):
+        return status == 403 and bool(_NAMES_WALL.search(start))
+    return status in _WALLS and (status == 403 or bool(_WALL.search(start)))
 
 
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
@@ -215,10 +230,11 @@ def from_response(
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = _WALL_ROW if _is_wall(status, str(text)) else _by_words(name, status, said, sort)
+    words = _WALL_ROW if is_wall(status, str(text)) else _by_words(name, status, said, sort)
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)
+    see = "" if retry_after else _SEE.get(hint, "")
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         # "In a few seconds" beside it would say the contrary.
@@ -230,6 +246,7 @@ def from_response(
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
+        see=see,
         code=name,
         status=status if name not in CODES else None,
         request_id=clean(request_id, ID_CHARS) if request_id else None,

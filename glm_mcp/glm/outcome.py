@@ -37,7 +37,7 @@ def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
     if arrived is None or isinstance(error, ContentBlocked):
         raise _thinking_too_long(error, call)
     if not isinstance(error, TimedOut) or not job.free_text:
-        raise error.but(partial=text)
+        raise error.but(partial=text or error.partial)
     answer = call.answer(arrived.draft, arrived.model)
     answer.partial, answer.cut = True, "deadline"
     answer.notes.append(

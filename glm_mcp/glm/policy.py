@@ -21,6 +21,7 @@ BROKEN_TRIES = 4
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
+LONGEST_HANG_S = 80.0  # [user, live] those that ended did so after 24 to 77 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class Standing:
     """How one model stands in one call. Times on anyio's clock, lengths in seconds.
 
     `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take.
-    `rests_until`: it refused or hung a moment ago, and goes
-    behind the others. `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take. `ready_at`:
-    it is not asked before. `error`: its last; `out`: that one ends it for this call.
+    `rests_until`: it refused or hung a moment ago, and goes behind the others. `pauses_until`: it has just refused a call,
+    and nobody asks it. `queue_s`: how long its queue is going to take. `ready_at`: it is not asked before. `error`: its
+    last; `out`: that one ends it for this call. `anew`: it hung, and was asked again.
     """
 
     card: Card
@@ -67,6 +68,7 @@ class Standing:
     refusals: int = 0
     error: GLMError | None = None
     out: bool = False
+    anew: bool = False
 
     @property
     def late_at(self) -> float:
@@ -77,6 +79,13 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Ask this model now, beside those that are being asked already."""
+
+    model: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Hang up on this silent model, to ask it again over another connection."""
 
     model: Standing
 
@@ -95,7 +104,7 @@ class End:
 
 def next_step(
     models: Sequence[Standing], *, started: float, now: float, deadline: float, beside: bool
-) -> Ask | Wait | End:
+) -> Ask | Leave | Wait | End:
     """What a call does now. `models` in the order of the chain; `beside`: a second one may be asked beside a silent one."""
     busy = [m for m in models if m.phase is not Phase.IDLE]
     if any(m.phase is Phase.SPEAKING for m in busy) or (busy and not beside):
@@ -104,14 +113,12 @@ def next_step(
     if late_at > now:
         queued = any(m.phase is Phase.QUEUED for m in busy)
         return Wait(min(late_at, now + LOOK_S) if queued else late_at)
-    last_resort_at = (
-        now if _strong_refused(models, now) else started + (deadline - started) * LAST_RESORT_SHARE
-    )
+    refused = _strong_refused(models, now)
+    last_resort_at = now if refused else started + (deadline - started) * LAST_RESORT_SHARE
     waits_for = [deadline]
-    candidates: list[Standing] = []
-    paused: list[Standing] = []
+    candidates, paused = list[Standing](), list[Standing]()
     for model in models:
-        if model.phase is not Phase.IDLE or model.out or not _in_time(model, now, deadline):
+        if model.phase is not Phase.IDLE or model.out or not in_time(model, started, now, deadline):
             continue
         opens = max(model.ready_at, model.pauses_until)
         if model.card.last_resort:
@@ -129,7 +136,19 @@ def next_step(
         return Ask(
             min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
         )
+    hung = _hung(busy)
+    if hung and in_time(hung, started, now, deadline):
+        anew_at = min(hung.since + LONGEST_HANG_S, (hung.since + deadline) / 2)
+        if anew_at <= now:
+            return Leave(hung)
+        waits_for.append(anew_at)
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
+
+
+def _hung(busy: Sequence[Standing]) -> Standing | None:
+    """Of several that have been silent from the first, the longest: a hang may end, so that one of them stays."""
+    silent = [m for m in busy if m.phase is Phase.SILENT and not m.anew]
+    return min(silent, key=lambda m: m.since) if len(silent) > 1 else None
 
 
 def _late_at(model: Standing, now: float, deadline: float) -> float:
@@ -156,9 +175,10 @@ def _not_to_be_had(model: Standing, now: float) -> bool:
     return model.out or model.refusals > 0 or model.rests_until > now or busy
 
 
-def _in_time(model: Standing, now: float, deadline: float) -> bool:
-    """Whether its answer may still come. A first try is always made."""
-    return not model.tries or max(now, model.ready_at) + model.usual_s < deadline
+def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
+    """Whether its answer may still come. For a first try half of what it usually takes is enough, or half of a short call."""
+    left = deadline - max(now, model.ready_at)
+    return left > (model.usual_s if model.tries else min(model.usual_s, deadline - started) / 2)
 
 
 def delay(

@@ -10,7 +10,7 @@ import anyio
 
 from glm_mcp.errors import Again, GLMError, TimedOut
 from glm_mcp.glm.learnt.health import Health
-from glm_mcp.glm.policy import Phase, Standing
+from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import Usage
 from glm_mcp.glm.usage import Meter
@@ -46,6 +46,17 @@ class Race(Generic[T]):
         with anyio.move_on_at(until):
             await self._changed.wait()
         self._changed = anyio.Event()
+
+    def next_step(self, *, beside: bool) -> Ask | Wait | End:
+        """What to do now; a model that hangs is hung up on here."""
+        now = anyio.current_time()
+        step = next_step(self.models, started=self.started, now=now, deadline=self.deadline, beside=beside)
+        if not isinstance(step, Leave):
+            return step
+        step.model.anew = True
+        self._unheard.add(step.model.card.id)
+        self._scopes[step.model.card.id].cancel()
+        return Wait(self.deadline)
 
     def starts(self, model: Standing) -> None:
         """It is about to be asked."""
@@ -90,8 +101,12 @@ class Race(Generic[T]):
         self._changed.set()
 
     def goes_out(self, model: Standing) -> bool:
-        """Whether a model that has its place is asked now: not while another is, within its time."""
+        """Whether a model that has its place is asked now: not while another is, within its time, nor for an answer that
+        would come too late.
+        """
         now = anyio.current_time()
+        if not in_time(model, self.started, now, self.deadline):
+            return False
         asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
         if any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
             return False
@@ -178,11 +193,8 @@ class Race(Generic[T]):
         """Why there is no result: which models were asked, how often and for how long."""
         if self.failure:
             return self.failure.but(attempts=tuple(self.attempts))
-        took = anyio.current_time() - self.started
-        asked = (
-            ", ".join(f"{m.card.id} {_times(m.tries)}" for m in self.models if m.tries)
-            or "none: all were busy"
-        )
+        took, within = anyio.current_time() - self.started, self.deadline - self.started
+        asked = ", ".join(f"{m.card.id} {m.tries}×" for m in self.models if m.tries)
         errors = [m.error for m in self.models if m.error]
         # A stand-in that cannot do the job does not hide that the right model was busy.
         error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
@@ -193,8 +205,9 @@ class Race(Generic[T]):
                 if self.attempts
                 else ""
             )
+            said = f"no complete answer within {within:.0f} s; asked: {asked}{last}"
             return TimedOut(
-                f"no complete answer within {self.deadline - self.started:.0f} s; asked: {asked}{last}",
+                said if asked else f"no model could be asked within {within:.0f} s: all were busy",
                 "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
                 attempts=self.attempts,
             )
@@ -203,7 +216,3 @@ class Race(Generic[T]):
         return error.but(
             message=f"{error.message}; asked for {took:.0f} s: {asked}", attempts=tuple(self.attempts)
         )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -129,6 +129,12 @@ class Draft:
                 break
         return "".join(reversed(pieces))
 
+    def take_thought_for_text(self) -> None:
+        """Where nothing else came: engines told not to think may call the whole answer a thought."""
+        if not self.raw_chars and not self.calls:
+            self.raw, self.raw_chars = self.thought, self.thought_chars
+            self.thought, self.thought_chars = [], 0
+
     def cut_text(self, end: int) -> None:
         self.raw = ["".join(self.raw)[:end]]
         self._read = None

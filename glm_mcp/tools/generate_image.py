@@ -69,6 +69,7 @@ _LOST = "The service's own address of the picture leads to none: call again for 
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
 DOWNLOAD_PAUSE_S = 0.5  # after the first of them
+DOWNLOAD_SILENT_S = 8.0  # after which another connection is tried
 LARGER_MAX = 10  # times the pixels asked for; a service that draws more than that drew something else
 
 
@@ -264,16 +265,22 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
     tries = 0
     while True:
         tries += 1
-        left = deps.deadline - anyio.current_time()
+        left = max(0.5, deps.deadline - anyio.current_time())
         try:
             body, _, _ = await download(
-                url, max_bytes=IMAGE_BYTES, timeout_s=max(0.5, left), own_host=deps.sandbox.own_host
+                url,
+                max_bytes=IMAGE_BYTES,
+                timeout_s=left,
+                silent_s=min(DOWNLOAD_SILENT_S, left / DOWNLOAD_TRIES),
+                own_host=deps.sandbox.own_host,
             )
-            return body if isinstance(body, bytes) else await in_thread(body.read)
-        except (NetworkError, NotFound) as error:
-            if tries == DOWNLOAD_TRIES or left < tries:
+            data = body if isinstance(body, bytes) else await in_thread(body.read)
+            if tries == DOWNLOAD_TRIES or detect(data).family == "image":
+                return data
+        except (NetworkError, NotFound, TimedOut) as error:
+            if tries == DOWNLOAD_TRIES or deps.deadline - anyio.current_time() < tries:
                 raise error.but(hint=_LOST if isinstance(error, NotFound) else _made(drawing)) from error
-        except (TimedOut, MediaTooLarge) as error:
+        except MediaTooLarge as error:
             raise error.but(hint=_made(drawing)) from error
         except (ForbiddenURL, UnsupportedMedia) as error:
             raise error.but(hint=_LOST) from error

@@ -118,6 +118,11 @@ async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, sa
         (403, PAGE.format("Access Denied", "")),
         (405, PAGE.format("405", "Sorry, your request has been blocked as it may cause potential threats.")),
         (503, PAGE.format("Attention Required!", "")),
+        (200, PAGE.format("安全验证", "请完成验证")),
+        (200, PAGE.format("", "<script>document.cookie='acw_sc__v2=1'</script>")),
+        (418, PAGE.format("", "您的访问被拦截")),
+        (566, PAGE.format("", "Your request was blocked by EdgeOne")),
+        (403, packed({"code": 403, "message": "request blocked by WAF"})),
     ],
 )
 async def test_the_page_of_a_firewall_blames_neither_key_nor_address(

@@ -10,6 +10,7 @@ import pytest
 from support.calls import C3, answering, client_of, draw
 
 from glm_mcp.errors import ContentBlocked, GLMError, NetworkError, QuotaError, TimedOut, UpstreamError
+from glm_mcp.glm.network.transport import AT_WORK_S
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -83,12 +84,24 @@ async def test_a_picture_that_did_not_come_in_time_may_have_been_made(sim: Simul
     assert len(sim.received) == 1
 
 
-@pytest.mark.parametrize("status", [504, 524])
+@pytest.mark.parametrize("status", [499, 504, 524])
 async def test_a_gateway_that_gave_up_waiting_is_not_asked_again(sim: Simulator, status: int) -> None:
     sim.queue(Fault("body", status=status, message="timeout", times=0))
     async with client_of(sim) as client:
         with pytest.raises(UpstreamError, match="may have been made"):
             await draw(client)
+    assert len(sim.received) == 1
+
+
+async def test_a_picture_is_not_asked_for_again_of_a_gateway_that_lost_it_in_the_middle_of_the_work(
+    sim: Simulator,
+) -> None:
+    """One that knows nobody behind it says so at once."""
+    sim.queue(Fault("html", status=502, delay_s=AT_WORK_S + 0.1))
+    async with client_of(sim) as client:
+        with pytest.raises(UpstreamError, match="502") as caught:
+            await draw(client)
+    assert "may have been made" in caught.value.hint
     assert len(sim.received) == 1
 
 
@@ -98,6 +111,14 @@ async def test_a_picture_may_come_as_a_data_url(sim: Simulator, field: str) -> N
     sim.queue(Fault("body", message=json.dumps({"data": [{field: packed}]})))
     async with client_of(sim) as client:
         assert (await draw(client)).data == b"a picture"
+
+
+async def test_a_picture_that_came_with_its_address_needs_no_fetching(sim: Simulator) -> None:
+    both = {"url": "https://files.example/a.png", "b64_json": base64.b64encode(b"a picture").decode()}
+    sim.queue(Fault("body", message=json.dumps({"data": [both]})))
+    async with client_of(sim) as client:
+        drawing = await draw(client)
+    assert (drawing.data, drawing.url) == (b"a picture", "https://files.example/a.png")
 
 
 async def test_a_picture_that_the_filter_kept_back_is_blocked(sim: Simulator) -> None:

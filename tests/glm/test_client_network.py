@@ -42,7 +42,7 @@ async def test_a_closed_port_names_the_host_and_is_tried_three_times(closed: int
     assert isinstance(error, NetworkError)
     assert "127.0.0.1 was not reached" in str(error)
     assert "GLM_BASE_URL" in error.hint
-    assert "glm-mcp doctor" in error.hint
+    assert "glm-mcp doctor" in str(error)
     assert tries(error) == 3
 
 
@@ -66,7 +66,7 @@ async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) 
     ("words", "shown", "count"),
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "SSL_CERT_FILE", 1),
-        ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert", "no secure connection", 3),
+        ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert", "A firewall or proxy may cut it", 3),
         ("[Errno 101] Network is unreachable", "was not reached", 3),
     ],
 )
@@ -75,8 +75,9 @@ async def test_what_stands_in_the_way_is_told(words: str, shown: str, count: int
         raise httpx.ConnectError(words)
 
     async with client_of(transport=answering(fail)) as client:
-        with pytest.raises(NetworkError, match=shown) as caught:
+        with pytest.raises(NetworkError) as caught:
             await ask(client)
+    assert shown in str(caught.value)
     assert tries(caught.value) == count
 
 
@@ -101,7 +102,7 @@ async def test_every_error_of_the_library_becomes_ours(error: httpx.HTTPError, w
         with pytest.raises(NetworkError) as caught:
             await ask(client)
     assert words in str(caught.value)
-    assert "glm-mcp doctor" in caught.value.hint
+    assert "glm-mcp doctor" in str(caught.value)
     assert tries(caught.value) == 3
 
 

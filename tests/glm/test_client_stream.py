@@ -14,7 +14,15 @@ import pytest
 from support.busy import slowness, within
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
 
-from glm_mcp.errors import ContentBlocked, GLMError, InvalidRequest, TimedOut, TooLong, UpstreamError
+from glm_mcp.errors import (
+    ContentBlocked,
+    GLMError,
+    InvalidRequest,
+    NetworkError,
+    TimedOut,
+    TooLong,
+    UpstreamError,
+)
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
@@ -235,6 +243,50 @@ async def test_a_stream_may_be_cut_anywhere_and_its_lines_end_in_any_way(end: by
     assert (answer.text, len(answer.attempts)) == ("世界 👩‍👩‍👧", 1)
 
 
+LINES = [event(text, end).strip() for text, end in (("one ", None), ("two", "stop"))]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kind"),
+    [
+        ([b"\n".join(line.removeprefix(b"data: ") for line in LINES)], "application/x-ndjson"),
+        ([line.removeprefix(b"data: ") + b"\n" for line in LINES] + [b"[DONE]\n"], "text/event-stream"),
+        ([line + b"\n" for line in LINES] + [b"data: [DONE]\n"], "text/event-stream"),
+        ([LINES[0] + b"\n\n", LINES[1]], "text/event-stream"),
+    ],
+    ids=["an object a line", "said to be events", "no line between events", "no line after the last"],
+)
+async def test_a_stream_without_the_lines_of_events_is_read(pieces: list[bytes], kind: str) -> None:
+    async with client_of(transport=streaming(*pieces, kind=kind)) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, answer.finish, len(answer.attempts)) == ("one two", "stop", 1)
+
+
+async def test_an_answer_in_one_piece_is_whole_however_its_connection_ends() -> None:
+    whole = b'{"choices":[{"finish_reason":"stop","message":{"content":"one"}}]}'
+    gone = httpx.RemoteProtocolError("incomplete chunked read")
+    async with client_of(transport=streaming(whole, gone, kind="application/json")) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("one", 1)
+    async with client_of(transport=streaming(whole[:-1], gone, kind="application/json")) as client:
+        with pytest.raises(NetworkError, match="broke"):
+            await ask(client, model=T, within=0.5)
+
+
+async def test_a_status_of_success_may_be_another_than_200() -> None:
+    body = event("one", "stop") + DONE
+    transport = answering(lambda _: httpx.Response(203, content=body))
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one"
+
+
+@pytest.mark.parametrize("last", [b'data: "[DONE]"\n\n', b"data: [done]\n\n", b"data: {\n\n"])
+async def test_what_is_odd_after_the_end_of_the_text_damages_nothing(last: bytes) -> None:
+    async with client_of(transport=streaming(event("one", "stop"), last)) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("one", 1)
+
+
 @pytest.mark.parametrize("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])
 async def test_what_comes_after_the_end_changes_nothing(after: bytes | Exception) -> None:
     transport = streaming(event("one", "stop"), DONE, after)
@@ -317,7 +369,6 @@ async def test_an_answer_whose_connection_broke_is_asked_for_again_of_the_same_m
     [
         ("glued_frames", "damaged|broke off"),
         ("truncated_frame", "damaged"),
-        ("no_finish", "broke off"),
         ("network_error", "failed while answering"),
         ("reasoning_only", "thought but wrote no answer"),
         ("empty_choices", "broke off|empty answer"),
@@ -330,6 +381,29 @@ async def test_a_damage_that_stays_is_an_error_that_says_what(sim: Simulator, ki
             await ask(client, model=T, thinking=True)
     assert len(sim.received) == 3
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["no_finish", "no_end"])
+async def test_a_service_that_never_says_that_an_answer_ends_is_asked_twice_and_its_text_is_marked(
+    sim: Simulator, kind: str
+) -> None:
+    sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        answer = await ask(client)
+        assert said("hello") in answer.text
+        assert answer.cut == "service"
+        assert "did not say whether this is the whole answer" in answer.notes[-1]
+        assert models_asked(sim) == [T, V6]
+        with pytest.raises(UpstreamError, match="broke off"):  # half of what is to be exact is of no use
+            await ask(client, model=T, free_text=False)
+
+
+async def test_thoughts_without_an_answer_are_given_as_what_there_is(sim: Simulator) -> None:
+    sim.queue(Fault("reasoning_only", times=0))
+    async with client_of(sim) as client:
+        with pytest.raises(UpstreamError, match="thought but wrote no answer") as caught:
+            await ask(client, model=T)
+    assert caught.value.partial == "Simulated thought."
 
 
 async def test_another_model_answers_when_the_first_stays_damaged(sim: Simulator) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 from support.busy import slowness
-from support.calls import V1, V6, T, ask, client_of, draw, models_asked, png
+from support.calls import PACE, V1, V6, L, T, ask, client_of, draw, models_asked, png
 
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
 from glm_mcp.glm.client import GLMClient
@@ -170,7 +171,7 @@ async def test_no_wait_is_begun_that_the_deadline_would_cut(sim: Simulator) -> N
 
 async def test_the_time_out_tells_what_was_tried(sim: Simulator) -> None:
     sim.queue(Fault("error", code="1302"), Fault("hang"))
-    assert re.search(rf"asked: {T} once, {V6} once; last: {V6} timeout", str(await timed_out(sim)))
+    assert re.search(rf"asked: {T} 1×, {V6} 1×; last: {V6} timeout", str(await timed_out(sim)))
 
 
 async def test_drawing_has_the_same_deadline(sim: Simulator) -> None:
@@ -366,10 +367,50 @@ async def test_a_named_model_is_waited_for_to_the_deadline(sim: Simulator) -> No
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
                 await occupied(sim, client, tasks)
-                with pytest.raises(TimedOut, match="none: all were busy"):
+                with pytest.raises(TimedOut, match="all were busy"):
                     await ask(client, within=0.8, model=T)
                 tasks.cancel_scope.cancel()
     assert len(sim.received) == 2
+
+
+async def test_a_place_that_comes_too_late_for_an_answer_is_not_taken(sim: Simulator) -> None:
+    sim.queue(Reply("slow", delay_s=1), Fault("hang"))
+    held = anyio.CancelScope()
+    async with client_of(sim) as client:
+        await ask(client, model=T)
+
+        async def hold() -> None:
+            with held:
+                await ask(client, within=30, model=T)
+
+        async def let_go() -> None:
+            await anyio.sleep(0.7)
+            held.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hold)
+            await until(sim, lambda seen: len(seen) == 2)
+            tasks.start_soon(let_go)
+            with pytest.raises(TimedOut, match="all were busy"):
+                await ask(client, within=0.9, model=T)
+    assert len(sim.received) == 2
+
+
+async def test_where_every_model_hangs_one_is_asked_again_before_the_deadline(sim: Simulator) -> None:
+    sim.queue(Fault("hang", model=T), Fault("hang", model=V6), Fault("hang", model=L))
+    async with client_of(sim, pace=replace(PACE, patience=0.02)) as client:
+        answer = await ask(client, within=4)
+    assert answer.text.startswith("[simulated")
+    assert models_asked(sim)[:4] == [T, V6, L, T]
+    assert (answer.attempts[0]["model"], answer.attempts[0]["outcome"]) == (T, "silent")
+
+
+async def test_a_drawing_that_hangs_is_not_asked_for_again(sim: Simulator) -> None:
+    sim.queue(Fault("hang"))
+    async with client_of(sim, pace=replace(PACE, patience=0.001)) as client:
+        with pytest.raises(TimedOut, match="may have been made"):
+            await draw(client, within=1)
+    assert len(sim.received) == 1
 
 
 async def occupied(sim: Simulator, client: GLMClient, tasks: Any) -> None:

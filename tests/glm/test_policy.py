@@ -19,6 +19,7 @@ from glm_mcp.glm.policy import (
     UNUSABLE_TRIES,
     Ask,
     End,
+    Leave,
     Phase,
     Standing,
     Wait,
@@ -26,6 +27,7 @@ from glm_mcp.glm.policy import (
     ends_call,
     ends_model,
     first_byte_s,
+    in_time,
     next_step,
     retry_after,
     size_for,
@@ -66,6 +68,8 @@ def step(*models: Standing, now: float, beside: bool = True, deadline: float = D
     match next_step(models, started=0.0, now=now, deadline=deadline, beside=beside):
         case Ask(model):
             return f"ask {model.card.id}"
+        case Leave(model):
+            return f"leave {model.card.id}"
         case Wait(until):
             return f"wait {until:g}"
         case End():
@@ -85,7 +89,7 @@ def step(*models: Standing, now: float, beside: bool = True, deadline: float = D
         (7, [silent(T, 0), silent(V6, 5, first_byte_s=9.0), standing(V1)], "wait 14"),
         # nobody is left to be asked beside
         (9, [silent(T, 0)], "wait 60"),
-        (12, [silent(T, 0), silent(V6, 5)], "wait 60"),
+        (12, [silent(T, 0), speaking(V6, 5)], "wait 60"),
     ],
 )
 def test_a_model_is_asked_and_when_it_is_silent_too_long_the_next_beside_it(
@@ -197,7 +201,8 @@ def test_nobody_waits_in_a_queue_that_outlasts_its_time_while_another_is_free(
         (58, [refused(T, 58)], "end"),
         (57, [refused(T, 57)], f"ask {T}"),
         (50, [refused(T, 58.5)], "end"),
-        (59.9, [standing(T)], f"ask {T}"),  # a first try is always made
+        (59.1, [standing(T)], "end"),  # half of what it usually takes is worth a first try
+        (58.9, [standing(T)], f"ask {T}"),
         (58, [refused(T, 58), refused(V6, 50, usual_s=1.0)], f"ask {V6}"),
         (58, [refused(T, 58), silent(V6, 50)], "wait 60"),
     ],
@@ -208,7 +213,37 @@ def test_a_call_ends_early_only_when_no_answer_can_come_in_time(
     assert step(*models, now=now) == expected
 
 
-@pytest.mark.parametrize("now", [1, 31, 59])
+def test_a_call_that_has_less_time_than_answers_take_is_made_all_the_same() -> None:
+    assert step(standing(T), now=0, deadline=0.1) == f"ask {T}"
+    assert step(standing(T), now=0.06, deadline=0.1) == "end"
+
+
+@pytest.mark.parametrize(
+    ("now", "deadline", "models", "expected"),
+    [
+        # when as much time is left as it has been silent
+        (12, 60, [silent(T, 0), silent(V6, 5)], "wait 30"),
+        (30, 60, [silent(T, 0), silent(V6, 5)], f"leave {T}"),
+        # or when it has been so for longer than any hang that ended
+        (12, 300, [silent(T, 0), silent(V6, 5), silent(L, 6)], "wait 80"),
+        (80, 300, [silent(T, 0), silent(V6, 5), silent(L, 6)], f"leave {T}"),
+        # one that was asked again has its time, and one that was not is left waiting
+        (82, 300, [silent(T, 80, anew=True), silent(V6, 5), silent(L, 6)], "wait 85"),
+        (85, 300, [silent(T, 80, anew=True), silent(V6, 5), silent(L, 6)], f"leave {V6}"),
+        (95, 300, [silent(T, 80, anew=True), silent(V6, 86, anew=True), silent(L, 6)], "wait 300"),
+        (80, 300, [silent(T, 0)], "wait 300"),
+        # nobody is hung up on while another can be asked, nor for an answer that would come too late
+        (30, 60, [silent(T, 0), silent(V6, 5), standing(L)], f"ask {L}"),
+        (59, 60, [silent(T, 0), silent(V6, 5)], "wait 60"),
+    ],
+)
+def test_where_all_hang_the_one_that_was_asked_first_is_asked_again_and_another_kept(
+    now: float, deadline: float, models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=now, deadline=deadline) == expected
+
+
+@pytest.mark.parametrize("now", [1, 31, 58])
 def test_a_drawing_is_never_asked_for_beside_another(now: float) -> None:
     other = standing("cogview-4")
     assert step(silent(C3, 0), other, now=now, beside=False) == "wait 60"
@@ -228,6 +263,7 @@ STANDINGS = st.builds(
     queue_s=TIMES | st.just(float("inf")),
     ready_at=TIMES,
     tries=st.integers(0, 5),
+    anew=st.booleans(),
     refusals=st.integers(0, 5),
     out=st.booleans(),
 )
@@ -248,11 +284,15 @@ def test_whatever_happened_only_who_may_be_asked_is_and_no_wait_is_over_before_i
             assert not any(m.phase is Phase.SPEAKING for m in models)
             assert beside or not busy
             assert all(m.late_at <= now for m in busy if m.phase is Phase.SILENT)
+        case Leave(model):
+            assert beside
+            assert all(m.phase is not Phase.SPEAKING and m.late_at <= now for m in busy)
+            assert [m for m in busy if m.phase is Phase.SILENT and m is not model]
         case Wait(until):
             assert now < until
         case End():
             assert not busy
-            assert all(m.out or (m.tries and max(now, m.ready_at) + m.usual_s >= DEADLINE) for m in models)
+            assert all(m.out or not in_time(m, 0.0, now, DEADLINE) for m in models)
 
 
 @given(st.integers(1, 40), st.floats(0, 1, exclude_max=True))

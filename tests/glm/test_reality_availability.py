@@ -130,7 +130,7 @@ async def test_a_named_model_that_hangs_is_not_replaced_and_has_the_whole_deadli
     sim.queue(silent(T))
     async with connect(pace=QUICK, GLM_DEADLINE_S="1.5") as client:
         said = await fail(client, "chat", prompt="hello", model=T)
-    assert re.match(rf"timeout: no complete answer within \d s; asked: {T} once", said)
+    assert re.match(rf"timeout: no complete answer within \d s; asked: {T} 1×", said)
     assert models_asked(sim) == [T]
     await met(sim, 1)
 
@@ -221,7 +221,7 @@ async def test_an_overload_beyond_the_deadline_says_which_models_were_asked_and_
     async with connect(GLM_DEADLINE_S="2") as client:
         with within(3):
             said = await fail(client, "chat", prompt="hello")
-    times = r"(once|\d+ times)"
+    times = r"\d+×"
     assert re.match(
         rf"overloaded: .*; asked for 1 s: {T} {times}, {V6} {times}, {L} {times} \(code 1305", said
     )

@@ -24,7 +24,7 @@ ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubcla
 FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
-WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS"}
+WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE"}
 CLICK = (  # what the command's library says in its own words
     "Show this message and exit.",
     "Show the version and exit.",
@@ -176,7 +176,7 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
     given = list(node.args)
     keywords = {k.arg: k.value for k in node.keywords}
     if name in ERRORS | USAGE | {"cls"} and name != "MissingExtra":
-        wanted = given[:2]
+        wanted = [*given[:2], *(keywords[k] for k in ("see",) if k in keywords)]
     elif name in FINDINGS and (command or "wrong" in name):
         wanted = [given[0], *given[2:]] if name == "Finding" else given
     elif name == "OSError":  # as the system's own reason, which an error of ours names

@@ -233,6 +233,16 @@ async def test_thoughts_that_no_parser_took_out_are_no_part_of_the_answer(
     assert text.startswith("Nine.\n\nReasoning:\nThree times three.")
 
 
+async def test_an_answer_that_the_parser_takes_for_thoughts_is_one_where_none_were_asked_for(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Reply(reasoning="Nine.", times=0))
+    async with connect(**at(sim)) as client:
+        assert (await say(client, "chat", prompt="3 x 3?")).startswith("Nine.")
+        assert len(chats(sim)) == 1
+        assert "thought but wrote no answer" in await fail(client, "chat", prompt="3 x 3?", thinking=True)
+
+
 # Models
 
 

@@ -331,6 +331,25 @@ async def test_a_picture_that_cannot_be_downloaded_is_not_lost(connect: Connect,
     assert sum(r.path.endswith("generations") for r in sim.received) == 1
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("body", message="", content_type="image/png", path="/files/"),
+        Fault("html", status=200, path="/files/"),
+        Fault("hang", path="/files/"),
+    ],
+    ids=["nothing", "a page", "silence"],
+)
+async def test_a_picture_in_whose_place_something_else_comes_is_fetched_again(
+    connect: Connect, sim: Simulator, fault: Fault
+) -> None:
+    sim.queue(fault)
+    async with connect(GLM_DEADLINE_S="6") as client:
+        text = await say(client, "generate_image", prompt="a hill", size="512x512")
+    assert size_of(Path(text.splitlines()[0])) == (512, 512)
+    assert [r.path.endswith("generations") for r in sim.received] == [True, False, False]
+
+
 async def test_what_is_no_picture_is_not_saved(connect: Connect, sim: Simulator, folders: Folders) -> None:
     sim.queue(Fault("image_not_image"))
     async with connect() as client:

@@ -40,3 +40,10 @@ class Events:
             self.pending = 0
             if data:
                 yield data
+
+    def rest(self) -> bytes:
+        """The data of the event in which the body ended: some servers leave out its empty line. Of a line that was cut before
+        any data its beginning, which is none.
+        """
+        cut = bytes(self._line)
+        return next(self.feed(b"\n\n"), b"") or cut.partition(b":")[0]

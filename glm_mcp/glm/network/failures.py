@@ -49,17 +49,20 @@ def mapped(url: str, proxy: Proxy | None = None) -> Iterator[Sent]:
     except httpx.TimeoutException as error:
         sent.out = True
         raise NetworkError(
-            f"{host} was silent for {READ_S:.0f} s", f"Call again. {CHECK}", again=Again.RETRY
+            f"{host} was silent for {READ_S:.0f} s", "Call again.", see=CHECK, again=Again.RETRY
         ) from error
     except httpx.TransportError as error:
         sent.out = True
         raise NetworkError(
-            f"the connection to {host} broke{why(error)}", f"Call again. {CHECK}", again=Again.RETRY
+            f"the connection to {host} broke{why(error)}", "Call again.", see=CHECK, again=Again.RETRY
         ) from error
     except httpx.HTTPError as error:
         sent.out = True
         raise NetworkError(
-            f"{host} answered something that is not HTTP{why(error)}", CHECK, again=Again.RETRY
+            f"{host} answered something that is not HTTP{why(error)}",
+            "Check GLM_BASE_URL.",
+            see=CHECK,
+            again=Again.RETRY,
         ) from error
 
 
@@ -68,22 +71,30 @@ def of_proxy(error: httpx.ProxyError, host: str, proxy: Proxy | None) -> Network
     from glm_mcp.glm.network.connect import ProxyUnreached
 
     if proxy is None:
-        return NetworkError(f"the proxy refused the way to {host}{why(error)}", CHECK, again=Again.RETRY)
+        return NetworkError(
+            f"the proxy refused the way to {host}{why(error)}",
+            "Check the network, GLM_BASE_URL and proxies.",
+            see=CHECK,
+            again=Again.RETRY,
+        )
     named = f"{proxy.variable} names {proxy.url}"
     if not isinstance(error, ProxyUnreached):
         return NetworkError(
             f"the proxy refused the way to {host}{why(error)}",
-            f"{named}: check its kind and login, or set NO_PROXY={host}. {CHECK}",
+            f"{named}: check its kind and login, or set NO_PROXY={host}.",
+            see=CHECK,
             again=Again.RETRY,
         )
     if proxy.url.startswith("https:") and "wrong" in str(error).lower():
         return NetworkError(
             f"{host} was not reached: the proxy does not speak TLS{why(error)}",
-            f"{named}: write it with http:// instead. {CHECK}",
+            f"{named}: write it with http:// instead.",
+            see=CHECK,
         )
     return NetworkError(
         f"{host} was not reached: the proxy does not answer{why(error)}",
-        f"{named}: start it, take it out, or set NO_PROXY={host}. {CHECK}",
+        f"{named}: start it, take it out, or set NO_PROXY={host}.",
+        see=CHECK,
         again=Again.RETRY,
     )
 
@@ -97,29 +108,36 @@ def _unreached(host: str, error: Exception) -> NetworkError:
     if "wrong_version" in text or "wrong version" in text:
         return NetworkError(
             f"{host} does not speak TLS{why(error)}",
-            f"Check whether GLM_BASE_URL should begin with http://. {CHECK}",
+            "Check whether GLM_BASE_URL should begin with http://.",
+            see=CHECK,
         )
-    if "certificate" in text or "ssl" in text or "tls" in text:
+    cut = "A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies."
+    if "certificate" in text:
         return NetworkError(
             f"no secure connection to {host}{why(error)}",
-            f"A proxy that inspects traffic needs its certificate in SSL_CERT_FILE. {CHECK}",
-            again=Again.NEVER if "certificate" in text else Again.RETRY,
+            "A proxy that inspects traffic needs its certificate in SSL_CERT_FILE.",
+            see=CHECK,
         )
+    if "ssl" in text or "tls" in text:
+        return NetworkError(f"no secure connection to {host}{why(error)}", cut, see=CHECK, again=Again.RETRY)
     if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
         return NetworkError(
             f"the name {host} was not found",
-            f"Check the network and GLM_BASE_URL. {CHECK}",
+            "Check the network and GLM_BASE_URL.",
+            see=CHECK,
             again=Again.RETRY,
         )
     if isinstance(error, httpx.ConnectError) and not str(error):
         return NetworkError(
             f"{host} hung up before the connection stood",
-            f"A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies. {CHECK}",
+            cut,
+            see=CHECK,
             again=Again.RETRY,
         )
     return NetworkError(
         f"{host} was not reached{why(error)}",
-        f"Check the network, GLM_BASE_URL and proxies. {CHECK}",
+        "Check the network, GLM_BASE_URL and proxies.",
+        see=CHECK,
         again=Again.RETRY,
     )
 

@@ -13,6 +13,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
+from glm_mcp.glm.error_codes import from_response, is_wall
 from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
@@ -44,7 +45,10 @@ STREAM_BYTES = 64 * 1024 * 1024
 EVENT_BYTES = 12 * 1024 * 1024
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
 # The request reached the service, which may have worked; its answer came too late
-LOST_BY_GATEWAY = {504, 524}
+LOST_BY_GATEWAY = {499, 504, 524}
+# Either nobody was behind the gateway, which it knows at once, or who was there hung up in the middle of the work.
+HUNG_UP = {502, 520}
+AT_WORK_S = 4.0  # [spec] a picture takes 5 to 10 s
 
 
 class Transport:
@@ -142,16 +146,21 @@ class _Answer:
 
     def __init__(self) -> None:
         self.request_id: str | None = None
+        self._asked = time.monotonic()
 
     async def read(self, response: httpx.Response, sent: Sent, on_event: OnEvent) -> None:
+        import httpx
+
         named = response.headers.get("x-log-id") or response.headers.get("x-request-id") or ""
         self.request_id = clean(named, ID_CHARS) or None
-        if response.status_code != 200:
-            sent.out = response.status_code in LOST_BY_GATEWAY
-            moved = response.headers.get("location", "") if response.status_code < 400 else ""
+        status = response.status_code
+        if not 200 <= status < 300:
+            late = time.monotonic() - self._asked > AT_WORK_S
+            sent.out = status in LOST_BY_GATEWAY or (status in HUNG_UP and late)
+            moved = response.headers.get("location", "") if status < 400 else ""
             said = moved.partition("?")[0] or decoded(await _refusal(response))
             wait = retry_after(response.headers.get)
-            raise read_error(response.status_code, said, request_id=self.request_id, retry_after=wait)
+            raise read_error(status, said, request_id=self.request_id, retry_after=wait)
         sent.out = True
         kind = response.headers.get("content-type", "").lower()
         pieces = unpacked(response)
@@ -160,16 +169,28 @@ class _Answer:
         start = first.lstrip()
         if start.startswith(_EVENTS) or ("event-stream" in kind and not start.startswith((b"{", b"["))):
             await _read_events(first, pieces, on_event)
-        else:
-            body = await _capped(first, pieces, ANSWER_BYTES)
-            on_event(await in_thread_if(len(body) > SMALL, _decode, body, kind))
+            return
+        body, broke = bytearray(first), None
+        try:
+            await _fill(body, pieces, ANSWER_BYTES)
+        except httpx.TransportError as error:  # what is whole is an answer, however its connection ended
+            broke = error
+        try:
+            frames = await in_thread_if(len(body) > SMALL, _decode, bytes(body), kind)
+        except UpstreamError:
+            if broke:
+                raise broke from None
+            raise
+        since = time.monotonic()
+        for frame in frames:
+            on_event(frame)
+            since = await _turn(since)
 
 
 async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
 
-    finished = False
-    paused = time.monotonic()
+    finished, since = False, time.monotonic()
     async with aclosing(_events(first, pieces)) as events:
         while True:
             data = await (_soon(events) if finished else anext(events, None))
@@ -179,12 +200,18 @@ async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnE
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
-            frame = await in_thread_if(len(data) > SMALL, _frame, data)
-            on_event(frame)
-            finished = finished or _finishes(frame)
-            if time.monotonic() - paused > AT_ONCE_S:  # hundreds of events may have come in one piece
-                await anyio.lowlevel.checkpoint()
-                paused = time.monotonic()
+            for frame in await in_thread_if(len(data) > SMALL, _frames, data):
+                on_event(frame)
+                finished = finished or _finishes(frame)
+                since = await _turn(since)
+
+
+async def _turn(since: float) -> float:
+    """Gives others theirs where events have been read for long: hundreds may have come in one piece."""
+    if time.monotonic() - since <= AT_ONCE_S:
+        return since
+    await anyio.lowlevel.checkpoint()
+    return time.monotonic()
 
 
 async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -199,6 +226,8 @@ async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[
         if size > STREAM_BYTES or events.pending > EVENT_BYTES:
             raise _endless(f"over {(STREAM_BYTES if size > STREAM_BYTES else EVENT_BYTES) >> 20} MB")
         piece = await anext(pieces, None)
+    if rest := events.rest().strip():
+        yield rest
 
 
 async def _soon(events: AsyncIterator[bytes]) -> bytes | None:
@@ -224,22 +253,34 @@ def _text(data: bytes) -> str:
         ) from error
 
 
-def _frame(data: bytes) -> dict[str, Any]:
+def _frames(data: bytes) -> list[dict[str, Any]]:
     text = _text(data)
     if text in _NOTHING:
-        return {}
-    found = None if too_many_values(text) else object_in(text)
-    return {"_broken": True} if found is None else found
+        return []
+    return ([] if too_many_values(text) else _objects(text)) or [{"_broken": True}]
 
 
-def _decode(body: bytes, kind: str) -> dict[str, Any]:
+def _objects(text: str) -> list[dict[str, Any]]:
+    """What a text holds: one object, or one a line, as some servers write a stream; empty where it is neither."""
+    found = object_in(text)
+    if found is not None:
+        return [found]
+    if not 0 < text.count("\n") < VALUES_MAX:
+        return []
+    lines = [object_in(line) for line in text.split("\n") if line.strip() not in {"", "[DONE]"}]
+    return [] if None in lines else [line for line in lines if line is not None]
+
+
+def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
     if too_many_values(body):
         raise _endless(f"over {VALUES_MAX:,} values")
     text = _text(body)
     if not text.strip():
         raise UpstreamError("the service sent an empty answer", "Call again.", again=Again.RETRY)
-    found = object_in(text)
-    if found is None:
+    if is_wall(200, text):
+        raise from_response(200, None, text)
+    found = _objects(text)
+    if not found:
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
             "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",
@@ -251,17 +292,16 @@ def _decode(body: bytes, kind: str) -> dict[str, Any]:
 def _endless(beyond: str) -> UpstreamError:
     return UpstreamError(
         f"the answer is endless ({beyond})",
-        f"Ask for less, or check GLM_BASE_URL. {CHECK}",
+        "Ask for less, or check GLM_BASE_URL.",
+        see=CHECK,
     )
 
 
-async def _capped(first: bytes, rest: AsyncIterator[bytes], limit: int) -> bytes:
-    whole = bytearray(first)
+async def _fill(body: bytearray, rest: AsyncIterator[bytes], limit: int) -> None:
     async for piece in rest:
-        whole += piece
-        if len(whole) > limit:
+        body += piece
+        if len(body) > limit:
             raise _endless(f"over {limit >> 20} MB")
-    return bytes(whole)
 
 
 async def _refusal(response: httpx.Response) -> bytes:

@@ -55,6 +55,7 @@ async def download(
     *,
     max_bytes: int,
     timeout_s: float,
+    silent_s: float = 30.0,
     own_host: str | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     resolver: Resolver | None = None,
@@ -62,7 +63,7 @@ async def download(
 ) -> tuple[bytes | IO[bytes], str, str]:
     """(bytes or, for many, a file; content type as the server claims it; final URL) of a public http(s) address.
 
-    `max_bytes` counts after decompression; `timeout_s` is for all of it. `own_host`: "host:port" of the configured
+    `max_bytes` counts after decompression; `timeout_s` is for all of it, `silent_s` for a server that says nothing. `own_host`: "host:port" of the configured
     endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
     addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network.
     Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression), and
@@ -74,7 +75,7 @@ async def download(
         with anyio.fail_after(timeout_s):
             hop = parse_public_url(url, own_host=own_host)
             for _ in range(REDIRECTS + 1):
-                answer = await _fetch(hop, max_bytes, transport, resolver or _resolve, proxies)
+                answer = await _fetch(hop, max_bytes, silent_s, transport, resolver or _resolve, proxies)
                 if isinstance(answer, tuple):
                     return (*answer, str(hop))
                 target = urljoin(str(hop), answer)
@@ -119,6 +120,7 @@ async def fetched(
 async def _fetch(
     url: PublicURL,
     max_bytes: int,
+    silent_s: float,
     transport: httpx.AsyncBaseTransport | None,
     resolver: Resolver,
     proxies: Mapping[str, str] | None,
@@ -138,7 +140,7 @@ async def _fetch(
         target = str(replace(url, host=address))
         extensions = {"sni_hostname": url.host}
     headers = {**_HEADERS, "Host": url.authority}
-    timeout = httpx.Timeout(30.0)  # a silent server; the whole is capped by the caller's limit
+    timeout = httpx.Timeout(silent_s)
     async with (
         _proxy_errors(url, proxy),
         httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout) as client,

@@ -131,7 +131,8 @@ def error_said(error: Failure, lang: Lang) -> Failure:
     """The same failure, said in that language."""
     if lang == "en":
         return error
-    return error.but(message=in_chinese(error.message), hint=in_chinese(error.hint), stop="。")
+    said = {name: in_chinese(getattr(error, name)) for name in ("message", "hint", "see")}
+    return error.but(**said, stop="。")
 
 
 def said(text: str, lang: Lang) -> str:

@@ -72,7 +72,7 @@ TOOLS: dict[str, Any] = {
 @dataclass
 class World:
     server: Stdio  # gives a download two seconds
-    patient: Stdio  # and this one twenty
+    patient: Stdio  # and this one a hundred: a body that is too much is 200 MB before it is
     outside: Server
     inside: Server
     sim: Simulator
@@ -110,7 +110,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (machine / "sitecustomize.py").write_text(MACHINE, encoding="utf-8")
     home = folder / "home"
     env = environment(home, sim, PYTHONPATH=str(machine), GLM_DEADLINE_S="4")
-    more = env | {"GLM_DEADLINE_S": "40"}
+    more = env | {"GLM_DEADLINE_S": "200"}
     (home / "work").mkdir()
     try:
         with Stdio(env, home / "work") as server, Stdio(more, home / "work") as patient:
