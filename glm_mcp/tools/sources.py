@@ -37,7 +37,7 @@ SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
 _ADDRESS_NAME = re.compile(r"(?:.*[_-])?(?:url|uri|endpoint)", re.IGNORECASE)
 # After the video's own name.
-SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt)", re.IGNORECASE)
+SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt|ass|ssa)", re.IGNORECASE)
 
 
 @dataclass(slots=True)

@@ -84,12 +84,15 @@ def _lower(data: bytes, image: Image.Image, page: int) -> list[Image.Image]:
     ):
         return []
     _whole_planes(lower)
+    grey = False
     for i, tile in enumerate(lower.tile):
         first, *rest = [tile.args] if isinstance(tile.args, str) else tile.args
         base, _, depth = first.partition(";")
         if depth not in _OTHER or "a" in base:  # colours multiplied by their transparency
             return []
-        mode = f"{base};{_OTHER[depth]}"
+        grey = base == "LA"  # its four bytes a pixel, each by itself: Pillow knows no other order of them
+        mode = "RGBA" if grey else f"{base};{_OTHER[depth]}"
         lower.tile[i] = tile._replace(args=(mode, *rest) if rest else mode)
     lower.load()
-    return list(lower.split())
+    bands = list(lower.split())
+    return [bands[1]] * 3 + [bands[3]] if grey else bands

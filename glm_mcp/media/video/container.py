@@ -91,6 +91,13 @@ def is_marked(stream: Any, disposition: str) -> bool:
         return False
 
 
+def encrypted(name: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"{name} is encrypted: its pictures need a key that is not in the file",
+        "Send a copy without protection, or record what is on the screen while it plays.",
+    )
+
+
 def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
     """Why the library would not open it."""
     if first[4:8] in {b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"}:
@@ -99,6 +106,9 @@ def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
                 f"{name} is damaged: no index (its moov box is missing; the recording or download was cut off)",
                 "Download or record it again; the pictures cannot be found without the index.",
             )
+        file.seek(0)
+        if b"encv" in file.read(1 << 20):
+            return encrypted(name)
         return UnsupportedMedia(f"{name} is damaged: its index cannot be read", AGAIN)
     if first[:4] == b"\x1aE\xdf\xa3" or first[:4] in {b"RIFF", b"GIF8"}:
         return UnsupportedMedia(f"{name} is damaged: it breaks off before its first frame", AGAIN)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+from glm_mcp.media.video import hdr
+
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from PIL import Image
@@ -65,14 +67,24 @@ def upright(frame: VideoFrame, turn: str, sar: float, side: int | None = None) -
         paper = Image.new("RGB", size, "white")
         paper.paste(image, mask=image.getchannel("A"))
         image = paper
+    if frame.color_trc in hdr.TRANSFERS:
+        image = hdr.shown(image, frame.color_trc)
     return image.transpose(Image.Transpose[turn]) if turn else image
 
 
 def scaled(frame: VideoFrame, size: tuple[int, int], form: str) -> VideoFrame:
+    """In RGB, or in "yuv420p" as what is not marked is understood: small, so BT.601 (5), and of a limited range (1)."""
     # Nothing says which colours an unmarked file means; by convention HD is BT.709 (1) and the rest BT.601.
     unmarked = frame.colorspace == 2 and frame.height >= 720 and frame.format.name.startswith("yuv")
+    plain = form == "yuv420p"
     return frame.reformat(
-        size[0], size[1], form, interpolation="AREA", src_colorspace=1 if unmarked else None, threads=1
+        *size,
+        form,
+        interpolation="AREA",
+        src_colorspace=1 if unmarked else None,
+        dst_colorspace=5 if plain else None,
+        dst_color_range=1 if plain else None,
+        threads=1,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.video.container import AGAIN, TEXT_TRACKS, codec, video_streams
+from glm_mcp.media.video.container import AGAIN, TEXT_TRACKS, codec, encrypted, video_streams
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
 if TYPE_CHECKING:
@@ -62,8 +62,6 @@ def probe(reader: VideoReader) -> Facts:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
         notes.append(f"the file does not say how long it is: read up to {duration:.1f} s")
-    if frame.color_trc in (16, 18):  # PQ (HDR10) and HLG
-        notes.append("HDR video: colours look flatter than on an HDR screen")
     texts = [s for s in container.streams.subtitles if codec(s) in TEXT_TRACKS]
     rate = stream.average_rate or stream.guessed_rate
     return Facts(
@@ -101,6 +99,8 @@ def _first_frame(reader: VideoReader) -> tuple[tuple[VideoFrame, float], list[st
             return frame, notes
         notes.append(f"a video track ({name}) could not be decoded: another one was read")
         reader.seek(0)
+    if reader.encrypted:
+        raise encrypted(reader.name)
     raise UnsupportedMedia(f"no frame of {reader.name} could be decoded ({streams[0][3]})", AGAIN)
 
 

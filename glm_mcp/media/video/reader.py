@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from glm_mcp.media.video import orientation
+from glm_mcp.media.video import hdr, orientation
 from glm_mcp.media.video.container import library, library_errors, open_container, video_streams
 from glm_mcp.media.video.probe import Facts, probe
 
@@ -36,6 +36,8 @@ class VideoReader:
         """Raises: UnsupportedMedia, MediaTooLarge, MissingExtra."""
         self.name = name
         self.decoded = 0  # frames
+        self.encrypted = False  # some of its packets
+        self._toned = False  # a frame was brought from HDR to an ordinary screen's colours
         self._file = file
         self._av = library()
         self._errors = library_errors()
@@ -224,6 +226,10 @@ class VideoReader:
         # A key frame was met: with threads, the error of a packet before it may come at its own.
         keyed = False
         for packet in self._packets():
+            if packet.has_sidedata("encryption_info"):  # the decoder would make green frames of it
+                self.encrypted = True
+                self._failures += 1
+                continue
             try:
                 frames = packet.decode()
             except self._errors:
@@ -275,6 +281,7 @@ class VideoReader:
         """The frame upright, in RGB, with square pixels, its longer side at most `side` pixels; None when its pixel
         format cannot be converted.
         """
+        self._toned |= frame.color_trc in hdr.TRANSFERS
         with contextlib.suppress(*self._errors):
             return orientation.upright(frame, self.facts.turn, self.facts.sar, side)
         return None
@@ -288,6 +295,10 @@ class VideoReader:
     def notes(self) -> list[str]:
         """What a reader of the result must know about the file."""
         notes = list(self.facts.notes)
+        if self._toned:
+            notes.append("HDR video: shown in the colours of an ordinary screen")
+        if self.encrypted:
+            notes.append("a part of it is encrypted and was not read")
         if self._damaged:
             count = len(self._damaged)
             notes.append(f"damaged: {count} {'packet' if count == 1 else 'packets'} could not be decoded")

@@ -21,11 +21,13 @@ _MAXIMUM_CUES = 50_000
 
 _TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,:]\d{1,6})?)"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}")
+_DIALOGUE = re.compile(rf"Dialogue:[^,]*,\s*{_TIME}\s*,\s*{_TIME}\s*,(?:[^,]*,){{6}}(.*)")
+_DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{]*")  # shapes, as numbers
 _MARKUP = re.compile(r"</?[A-Za-z0-9][^<>\n]{0,200}>|\{\\[^{}]{0,200}\}|\{[yY]:[^{}]{0,20}\}")
 
 
 def parse_subtitles(text: str) -> list[Cue]:
-    """Cues of an SRT or WebVTT text, in order of time; whatever is no cue is passed over, so that damaged files give
+    """Cues of an SRT, WebVTT or ASS text, in order of time; whatever is no cue is passed over, so that damaged files give
     what they have. Markup goes; a line that the cue before already showed (rolling captions) is not repeated.
     """
     lines = text.lstrip("\ufeff").replace("\x00", "").splitlines()
@@ -37,6 +39,8 @@ def parse_subtitles(text: str) -> list[Cue]:
                 _drop_number(raw[-1][2])
             begin, end = arrow.groups()[:3], arrow.groups()[3:]
             raw.append((_seconds(*begin), _seconds(*end), []))
+        elif spoken := _DIALOGUE.match(line):
+            raw.append((_seconds(*spoken.groups()[:3]), _seconds(*spoken.groups()[3:6]), [spoken[7], ""]))
         elif raw:
             raw[-1][2].append(line)
         if len(raw) > _MAXIMUM_CUES:
@@ -67,8 +71,8 @@ def _body(lines: list[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Without tags, override codes, entities and doubled spaces; lines stay."""
-    text = html.unescape(_MARKUP.sub("", text)).replace("\\N", "\n").replace("\\h", " ")
+    """Without tags, override codes, drawings, entities and doubled spaces; lines stay."""
+    text = html.unescape(_MARKUP.sub("", _DRAWING.sub("", text))).replace("\\N", "\n").replace("\\h", " ")
     lines = (re.sub(r"\s+", " ", line).strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 

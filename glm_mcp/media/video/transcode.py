@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from glm_mcp.media.video import orientation
+from glm_mcp.media.video import hdr, orientation
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.timecode import stamp
 
@@ -220,7 +220,8 @@ def _fitted(reader: VideoReader, frame: VideoFrame, shape: tuple[int, int]) -> V
     """The frame upright, in this size; None when it cannot be converted."""
     from av import VideoFrame as Frame
 
-    if not reader.facts.turn and frame.format.name.startswith("yuv") and "a" not in frame.format.name:
+    plain = frame.format.name.startswith("yuv") and "a" not in frame.format.name
+    if plain and not reader.facts.turn and frame.color_trc not in hdr.TRANSFERS:
         return orientation.scaled(frame, shape, "yuv420p")
     image = reader.upright(frame, max(shape))
     if image is None:

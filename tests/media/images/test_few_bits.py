@@ -23,7 +23,12 @@ from glm_mcp.registry import CARDS
 pytestmark = pytest.mark.anyio
 
 CARD = CARDS["glm-4.6v-flash"]
-CHANNELS = {0: 1, 2: 3, 6: 4}  # of the colour types of PNG
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of the colour types of PNG
+
+
+def pixel(value: int, colour: int) -> list[int]:
+    """Opaque where that can be said."""
+    return [value] * (3 if colour & 2 else 1) + [65535] * (colour & 4 > 0)
 
 
 async def one(data: bytes) -> Picture:
@@ -91,7 +96,7 @@ def tiff12(values: list[int]) -> bytes:
 async def test_fewer_bits_in_sixteen_are_shown_by_what_they_use(bits: int, top: int, colour: int) -> None:
     values: list[int] = []
     for value in (0, top // 2 + 1, top, 7):
-        values += [value] * min(3, CHANNELS[colour]) + [65535] * (colour == 6)
+        values += pixel(value, colour)
     picture = await one(png(values, colour))
     image = shown(picture).convert("L")
     got: list[Any] = [image.getpixel((x, 0)) for x in range(3)]
@@ -103,7 +108,7 @@ async def test_fewer_bits_in_sixteen_are_shown_by_what_they_use(bits: int, top: 
 async def test_all_sixteen_bits_are_shown_as_they_are(colour: int) -> None:
     values: list[int] = []
     for value in (0, 32768, 65535):
-        values += [value] * min(3, CHANNELS[colour]) + [65535] * (colour == 6)
+        values += pixel(value, colour)
     picture = await one(png(values, colour))
     image = shown(picture).convert("L")
     assert [image.getpixel((x, 0)) for x in range(3)] == [0, pytest.approx(128, abs=1), 255]

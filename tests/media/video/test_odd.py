@@ -42,6 +42,15 @@ def test_a_video_in_an_unknown_format_is_refused_as_that() -> None:
         framed(data)
 
 
+def test_an_encrypted_video_is_said_to_be_one() -> None:
+    key = "76a6c65c5ea762046bd749a2e632ccbb"
+    mux = (("encryption_scheme", "cenc-aes-ctr"), ("encryption_key", key), ("encryption_kid", key))
+    for read in (framed, packed):
+        with pytest.raises(UnsupportedMedia, match="film is encrypted: its pictures need a key") as raised:
+            read(make(Film(regular(3), mux=mux)))
+        assert "copy without protection" in (raised.value.hint or "")
+
+
 def test_a_file_of_subtitles_alone_holds_no_video() -> None:
     words = ((1.0, 2.0, "Hello"),)
     out = io.BytesIO()

@@ -38,9 +38,24 @@ STYLE
 """
 
 
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:04.00,0:00:06.00,Default,Bo,0,0,0,,{\\i1}Two{\\i0}, with a comma\\Nlines
+Comment: 0,0:00:02.00,0:00:03.00,Default,,0,0,0,,not shown
+Dialogue: Marked=0,0:00:01.00,0:00:02.50,Sign,,0,0,0,,{\\pos(1,2)\\p1}m 0 0 l 100 0{\\p0}Hello there
+
+[Fonts]
+fontname: a.ttf
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "cues"),
     [
+        (ASS, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two, with a comma\nlines")]),
         (SRT, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two\nlines & more")]),
         (VTT, [(1.0, 2.5, "Hello there"), (3604.0, 3606.0, "Late")]),
         ("", []),

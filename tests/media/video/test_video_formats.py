@@ -388,13 +388,23 @@ async def test_a_vtt_beside_a_video_that_goes_whole_joins_it(
     assert "[0:01–0:02] Hello there" in words(last(sim))
 
 
-async def test_colours_that_an_hdr_video_loses_are_told(
+async def test_an_ass_file_beside_a_video_gives_what_is_said(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    put(folders.cwd / "talk.mp4", make(Film(SIX)))
+    put(folders.cwd / "talk.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.50,D,,0,0,0,,{\\an8}Hello, you\n")
+    async with connect() as client:
+        await say(client, "analyze_video", video="talk.mp4", prompt="Who?", max_frames=2)
+    assert "[0:01–0:02] Hello, you" in words(last(sim))
+
+
+async def test_colours_that_were_brought_to_an_ordinary_screen_are_told(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     put(folders.cwd / "hdr.mp4", make(Film(regular(2), hdr=True)))
     async with connect() as client:
         text = await say(client, "analyze_video", video="hdr.mp4", max_frames=2)
-    assert "HDR video: colours look flatter" in text
+    assert "HDR video: shown in the colours of an ordinary screen" in text
 
 
 # ── Kept pictures ───────────────────────────────────────────────────────────────────────────────────────────────
