@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.common.cards import card_text
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import choose, one_text, result
@@ -60,6 +61,8 @@ _parse = lru_cache(256)(default.header_fetch_parse)
 
 # A type, a disposition or an encoding that parsing leaves as it is.
 _PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
+# A name or a border that the standard wants in quotes, as many write it: parsing would end it at the first = or blank.
+_BARE = re.compile(r';(\s*(?:(?:file)?name|boundary)\s*=)\s*([^\s";][^";\r\n]*)', re.IGNORECASE)
 
 
 class _Once(EmailPolicy):
@@ -85,6 +88,8 @@ class _Once(EmailPolicy):
 
     def _parsed(self, name: str, value: str) -> str:
         value = _WORDS.sub(_as_one, value)
+        if name.lower().startswith("content-"):
+            value = _BARE.sub(lambda bare: f';{bare[1]}"{bare[2].rstrip()}"', value)
         if not value.isascii():
             with contextlib.suppress(UnsupportedMedia):
                 value = decode(value.encode("utf-8", "surrogateescape"), name, declared=self.raw).text
@@ -260,7 +265,7 @@ def _text(part: Message, name: str, encoding: str | None) -> str:
 def text_of(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> str:
     """One part's text; a part that is none costs the mail no more than itself."""
     try:
-        return decode(data, name, encoding, declared=declared).text.strip()
+        return card_text(decode(data, name, encoding, declared=declared).text).strip()
     except UnsupportedMedia:
         return "[not read: its bytes are binary data, no text]"
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import declaration, decode
+from glm_mcp.media.documents.common.cards import card_text
 from glm_mcp.media.documents.notebook import fenced
 from glm_mcp.media.documents.pages import clean_text, one_text
 
@@ -84,7 +85,7 @@ def text_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
         return one_text(shown, fenced(clean_text(text), language), spec, name, notes), []
     if not text.strip():
         notes = [*notes, "the file is empty"]
-    return one_text("text", text, spec, name, notes), []
+    return one_text("text", card_text(text), spec, name, notes), []
 
 
 def _is_json(text: str) -> bool:

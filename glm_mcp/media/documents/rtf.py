@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from glm_mcp.media.documents.about import with_about
+from glm_mcp.media.documents.common.fields import address, shown_without_result
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.richtext.words import (
     APART,
@@ -19,10 +20,8 @@ from glm_mcp.media.documents.richtext.words import (
     SETS,
     SIGNS,
     TOKEN,
-    address,
     code_page,
     information,
-    shown_without_result,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
 from glm_mcp.media.documents.word.runs import SYMBOL_FONTS, letters_of
@@ -94,7 +93,8 @@ class _Reader:
                     self._sign(token["sign"])
                 else:
                     self._word(token["word"], int(token["number"]) if token["number"] else None)
-            self.star, self.opened = False, token["brace"] == "{"
+            if token["text"] is None or token["text"].strip("\r\n"):
+                self.star, self.opened = False, token["brace"] == "{"
         self._release()
         while self.stack:
             self._brace("}")
@@ -170,7 +170,7 @@ class _Reader:
             self._letters(word, number)
         elif self.state.dead:
             return
-        elif word in DEAD:
+        elif word in DEAD and (self.opened or self.star):  # elsewhere it would end the text around it
             self.state = replace(self.state, skip=True, dead=True)
         elif word in IN_LINE:
             self._begin(IN_LINE[word], skip=word == "pict" or (word == "field" and self.state.skip))

@@ -253,6 +253,18 @@ def test_an_attached_text_is_read_below_its_name_and_a_style_sheet_is_not() -> N
     assert "- a.css (text/css" in shown
 
 
+def test_a_mail_whose_border_and_names_lack_their_quotes_is_read_whole() -> None:
+    mail = (
+        "Content-Type: multipart/mixed; boundary=----=_Next_0\n\n------=_Next_0\n\nThe words.\n"
+        "------=_Next_0\nContent-Type: text/plain\nContent-Disposition: attachment; filename=The plan for May.txt\n\nTea.\n"
+        "------=_Next_0\nContent-Type: image/png; name==?gbk?B?1tDOxA==?=\n\nP\n------=_Next_0--\n"
+    )
+    text = str(read_mail(mail.encode(), None, "a.eml", None)["pages"][0][2])
+    assert text.startswith("The words.")
+    assert "- The plan for May.txt (text/plain" in text
+    assert "- 中文 (image/png" in text
+
+
 def test_an_invitation_among_the_forms_of_a_mail_is_read() -> None:
     mail = EmailMessage()
     mail.set_content("You are invited.")

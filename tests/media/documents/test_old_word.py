@@ -65,6 +65,11 @@ def test_links_show_where_they_lead_and_other_fields_their_result() -> None:
     assert text(data) == "[site](https://a.example/) of 7"
 
 
+def test_a_word_with_its_reading_above_it_and_a_place_to_fill_in_are_read() -> None:
+    data = word([plain("\x13EQ \\o\\ad(\\s\\up 10(とうきょう),東京)\x15: \x13 MACROBUTTON None [name] \x15")])
+    assert text(data) == "東京(とうきょう): [name]"
+
+
 def test_notes_remarks_and_the_heads_of_pages_stand_where_they_belong() -> None:
     main, note, head, remark = "Body\x02 text\x05\r", "\x02 the note\r", "Draft of May\r", "\x05why?\r"
     owner = struct.pack("<H", 3) + "Ann".encode("utf-16-le")

@@ -143,6 +143,25 @@ async def test_plain_text_and_markdown_stay_as_they_are() -> None:
     assert to_markdown(await opened("a.txt", b"one\ntwo\n")) == "one\ntwo\n"
 
 
+async def test_a_contact_of_a_phone_shows_its_words_and_how_large_its_picture_is() -> None:
+    name = "".join(f"={byte:02X}" for byte in "张三".encode())
+    note = "".join(f"={byte:02X}" for byte in "第一行\r\n第二行".encode("gbk"))
+    card = (
+        f"BEGIN:VCARD\r\nVERSION:2.1\r\nFN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:{name[:9]}=\r\n{name[9:]}\r\n"
+        f"NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=GBK:{note}\r\nTEL;CELL:13800138000\r\n"
+        "PHOTO;ENCODING=BASE64;JPEG:AAAA\r\n BBBB\r\n\r\nEND:VCARD\r\n"
+    )
+    text = await text_of("contacts.vcf", card.encode())
+    for line in ("FN:张三", "NOTE:第一行\n  第二行", "TEL;CELL:13800138000", "PHOTO;JPEG:[6 bytes]"):
+        assert f"\n{line}\n" in text
+
+
+async def test_a_calendar_is_read_without_its_folds_and_escapes() -> None:
+    event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nSUMMARY:Budget 20\r\n 27\\, part one\\nBring figures\r\nEND:VCALENDAR\r\n"
+    assert "\nSUMMARY:Budget 2027, part one\n  Bring figures\n" in await text_of("a.ics", event.encode())
+    assert await text_of("a.txt", b"C:\\new\n folded\n") == "C:\\new\n folded"
+
+
 async def test_a_long_text_is_cut_at_line_borders_and_nothing_is_lost() -> None:
     lines = [f"line {i} of a long text" for i in range(30_000)]
     data = "\n".join(lines).encode()

@@ -67,6 +67,10 @@ def read(body: bytes) -> tuple[str, list[str]]:
             rb"{\field{\*\fldinst MACROBUTTON None type a name}} {\field{\*\fldinst { EQ \\o\\al(\\s\\up 11(kana),kanji)}}{\fldrslt {}}}",
             "type a name kanji(kana)",
         ),
+        (
+            rb"\pard\pn\pnlvlblt Bring tea.\par {\*\pn\pnlvlblt x}" + b"{\r\n\\generator A;}Go.",
+            "Bring tea.\n\nGo.",
+        ),
     ],
 )
 def test_what_lies_beside_the_running_text_of_an_rtf_is_read(body: bytes, text: str) -> None:

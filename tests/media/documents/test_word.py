@@ -72,6 +72,25 @@ def test_the_words_of_fields_of_directions_and_of_ruby_stay_in_their_line(body: 
     assert text(docx(f"<w:p>{body}</w:p>")) == line
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (r"EQ \f(1,2)", r"[formula: EQ \f(1,2)]"),
+        (r"eq \o\ac(○,12)", "(12)"),
+        (r'EQ \* jc2 \* "Font:宋体" \o\ad(\s\up 9(pīn),拼)', "拼(pīn)"),
+        ("MACROBUTTON NoMacro [type a name]", "[type a name]"),
+        ("PAGE", ""),
+    ],
+)
+@pytest.mark.parametrize("result", ["", '<w:r><w:fldChar w:fldCharType="separate"/></w:r>'])
+def test_a_field_of_word_whose_words_lie_in_its_instruction_shows_them(
+    code: str, shown: str, result: str
+) -> None:
+    begin, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "end"))
+    field = f"{begin}<w:r><w:instrText> {code} </w:instrText></w:r>{result}{end}"
+    assert text(docx(f"<w:p>{r('See')}{field}{r('here')}</w:p>")) == f"See{shown}here"
+
+
 def test_what_stands_high_or_low_in_a_docx_is_marked_and_a_footnote_keeps_its_own_mark() -> None:
     def placed(words: str, place: str) -> str:
         return f'<w:r><w:rPr><w:vertAlign w:val="{place}"/></w:rPr>{words}</w:r>'

@@ -88,27 +88,6 @@ def code_page(number: int | None) -> str:
     return f"cp{number}"
 
 
-_LINK = re.compile(r'\s*HYPERLINK\s+(?!\\l)"?([^"\s]+)')
-_PROMPT = re.compile(r"\s*MACROBUTTON\s+\S+\s+(.+)", re.DOTALL)
-_READING = re.compile(r"\\s\\up\s*\d+\s*\((.*?)\),(.*?)\)\s*$", re.DOTALL)
-
-
-def address(instruction: str) -> str:
-    """Where a field leads; "" for one that leads nowhere else."""
-    link = _LINK.match(instruction)
-    return link[1] if link else ""
-
-
-def shown_without_result(instruction: str) -> str:
-    """What a field shows whose result the file leaves empty: a place to fill in, a formula of the older kind."""
-    if prompt := _PROMPT.match(instruction):
-        return prompt[1].strip()
-    if not re.match(r"\s*EQ\b", instruction):
-        return ""
-    reading = _READING.search(instruction)
-    return f"{reading[2]}({reading[1]})" if reading else f"[formula: {instruction.strip()}]"
-
-
 _INFORMATION = re.compile(r"\{\\(title|subject|author|keywords|doccomm)\b ?((?:[^{}\\]|\\[^{}]|\\[{}])*)\}")
 _FROM_INFO = 20_000  # characters of the group
 

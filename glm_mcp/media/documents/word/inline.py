@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.choices import others
+from glm_mcp.media.documents.common.fields import address, shown_without_result
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
@@ -32,7 +32,6 @@ _SIGNS = {
     "w:noBreakHyphen": "\u2011",
     "w:softHyphen": "",
 }
-_HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?!\\l)"?([^"\s]+)')
 
 
 @dataclass(slots=True)
@@ -60,10 +59,13 @@ class Story:
 
 @dataclass(slots=True)
 class _Field:
-    """A field that is open: its instruction, whether its result has begun, and what it shows without one."""
+    """A field that is open: its instruction, whether its result has begun (behind how many pieces), and what it shows
+    without one.
+    """
 
     code: str = ""
     in_result: bool = False
+    at: int = 0
     shows: str = ""
     usual: str = ""  # the text of one to type in, until a result begins
 
@@ -87,8 +89,8 @@ class Inline:
 
     def _write(self, text: str, look: Look) -> None:
         for field_ in self._fields:
-            link = _HYPERLINK.match(field_.code) if field_.in_result else None
-            look = replace(look, url=link[1]) if link else look
+            url = address(field_.code) if field_.in_result else ""
+            look = replace(look, url=url) if url else look
         self.pieces.append((text, look))
 
     def _node(self, node: ET.Element, name: str, look: Look) -> None:
@@ -178,12 +180,14 @@ class Inline:
             case "begin":
                 self._fields.append(_Field(shows=_form_value(node), usual=_usual_text(node)))
             case "separate" if self._fields:
-                self._fields[-1].in_result = True
+                self._fields[-1].in_result, self._fields[-1].at = True, len(self.pieces)
                 self._fields[-1].usual = ""
             case "end" if self._fields:
                 ended = self._fields.pop()
-                if ended.shows or ended.usual:
-                    self._write(ended.shows or ended.usual, look)
+                has_result = ended.in_result and any(text.strip() for text, _ in self.pieces[ended.at :])
+                shown = ended.shows or ended.usual or ("" if has_result else shown_without_result(ended.code))
+                if shown:
+                    self._write(shown, look)
 
     def _footnote(self, kind: str, number: str) -> None:
         key = kind, number
