@@ -15,7 +15,7 @@ class ErrorText(NamedTuple):
     en: str
 
 
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLE = tomllib.loads((Path(__file__).with_name("tables") / "errors.toml").read_text(encoding="utf-8"))
 ERRORS = {code: ErrorText(*row) for code, row in _TABLE.items()}
 
 

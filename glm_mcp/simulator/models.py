@@ -42,7 +42,7 @@ class Model:
         return "image" in self.inputs
 
 
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLE = tomllib.loads((Path(__file__).with_name("tables") / "models.toml").read_text(encoding="utf-8"))
 MODELS = {name: Model(id=name, **row) for name, row in _TABLE.items()}
 
 # What GET /models lists: paid text models only. A key without balance gets 1113 for them. The service lists eleven; which
