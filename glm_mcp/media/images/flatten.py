@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageCms
 Flatten = Callable[[Image.Image], Image.Image]
 
 _WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
+_ROUNDED = 4  # of 255, by which a colour laid on white may be off
 _DEPTHS = (8, 10, 12)  # bits that would be nearly black if they were shown as a part of 16
 _BITS_PER_SAMPLE = 258  # of TIFF
 
@@ -30,10 +31,21 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     # Photoshop writes black as one, and Pillow does not know it.
     if image.format == "PSD" and mode == "1":
         return lambda part: ImageChops.invert(part.convert("L")), []
-    on_ground = partial(on_white, ground=ground, laid=image.format == "PSD")
+    on_ground = partial(on_white, ground=ground, laid=_lies_on_white(image))
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
         return _with_profile(image, icc, on_ground), notes
     return on_ground, notes
+
+
+def _lies_on_white(image: Image.Image) -> bool:
+    """Whether the colours are already those on white, as Photoshop writes them: nowhere darker than their transparency
+    allows. Other programs write into a PSD what they write into a PNG.
+    """
+    if image.format != "PSD" or image.mode != "RGBA":
+        return False
+    *colours, alpha = image.split()
+    darkest: list[Any] = [ImageChops.add(colour, alpha).getextrema()[0] for colour in colours]
+    return bool(min(darkest) >= 255 - _ROUNDED)
 
 
 def _light_on_nothing(image: Image.Image) -> bool:

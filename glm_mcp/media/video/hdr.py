@@ -1,9 +1,8 @@
-"""Colours of an HDR video as an ordinary screen shows them: white where white is, what is brighter pressed together."""
+"""Colours of an HDR video as an ordinary screen shows them: its few very bright places pressed together, not lost."""
 
 from __future__ import annotations
 
 import functools
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,22 +11,20 @@ if TYPE_CHECKING:
 _PQ, _HLG = 16, 18  # transfers, by ITU-T H.273
 TRANSFERS = frozenset({_PQ, _HLG})
 _WHITE = 203.0  # cd/m² of paper, by ITU-R BT.2408
-_PEAK = 1000.0  # cd/m² of the screen that HLG is shown on
-_KNEE = 0.75  # of white: what is darker stays as it is
+_KNEE = 0.25  # of white: what is darker stays as it is; a sky of 1,000 cd/m² keeps its clouds
 _GAMMA = 2.2
 _POINTS = 17  # of the table in each colour; between them it is a straight line
 
 
 def shown(image: Image.Image, transfer: int) -> Image.Image:
-    """RGB as stored, with the colours of BT.2020, as that of a screen."""
-    return image.point(_curve(transfer) * 3).filter(_colours())
+    """RGB as stored, with the colours of BT.2020, as that of a screen. HLG was made to look right as it is."""
+    return (image.point(_curve() * 3) if transfer == _PQ else image).filter(_colours())
 
 
 @functools.cache
-def _curve(transfer: int) -> list[int]:
-    """By each stored value. Each colour by itself: one table for all three would have to be far finer."""
-    light = [(_pq if transfer == _PQ else _hlg)(value / 255) / _WHITE for value in range(256)]
-    return [round(255 * _pressed(value) ** (1 / _GAMMA)) for value in light]
+def _curve() -> list[int]:
+    """By each value of PQ. Each colour by itself: one table for all three would have to be far finer."""
+    return [round(255 * _pressed(_light(value / 255) / _WHITE) ** (1 / _GAMMA)) for value in range(256)]
 
 
 def _pressed(light: float) -> float:
@@ -35,17 +32,11 @@ def _pressed(light: float) -> float:
     return min(light, _KNEE) + (1 - _KNEE) * over / (over + 1)
 
 
-def _pq(value: float) -> float:
+def _light(value: float) -> float:
     """cd/m², by ST 2084."""
     power: float = value ** (1 / 78.84375)
     share: float = max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)
     return float(10000.0 * share ** (1 / 0.1593017578125))
-
-
-def _hlg(value: float) -> float:
-    """cd/m², by BT.2100."""
-    scene = value**2 / 3 if value <= 0.5 else (math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
-    return float(_PEAK * scene**1.2)
 
 
 @functools.cache

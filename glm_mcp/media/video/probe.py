@@ -96,6 +96,8 @@ def _first_frame(reader: VideoReader) -> tuple[tuple[VideoFrame, float], list[st
         reader.choose(index)
         frame = reader.following()
         if frame is not None:
+            if len(streams) > 1 and not notes:
+                notes.append(f"one of its {len(streams)} video tracks was read")
             return frame, notes
         notes.append(f"a video track ({name}) could not be decoded: another one was read")
         reader.seek(0)

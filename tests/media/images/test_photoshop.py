@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import anyio
 import pytest
@@ -80,6 +81,15 @@ async def test_what_can_be_seen_through_is_as_dark_as_in_photoshop(
     ground = 118 if colour == 255 else 255  # white on nothing would be lost on white
     assert image.getpixel((30, 20)) == pytest.approx(seen_as, abs=1)
     assert image.getpixel((2, 2)) == pytest.approx(ground, abs=1)
+
+
+async def test_a_file_of_another_program_is_seen_through_as_a_png_is() -> None:
+    """Red of one strength everywhere, half of it seen in the middle, nothing round that."""
+    red, none, clear = Image.new("L", (60, 40), 255), Image.new("L", (60, 40), 0), on_white(0, 128)[3]
+    image = shown(await one(photoshop(red, none, none, clear, layers=-1), "a.psd")).convert("RGB")
+    pink: Any = image.getpixel((30, 20))
+    assert pink == pytest.approx((255, 127, 127), abs=2)
+    assert image.getpixel((2, 2)) == (255, 255, 255)
 
 
 async def test_one_bit_a_pixel_is_black_where_it_is_set() -> None:

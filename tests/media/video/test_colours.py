@@ -72,12 +72,14 @@ def test_an_hdr_film_is_shown_in_the_colours_of_an_ordinary_screen(
     transfer: int, white: tuple[int, int, int], red: tuple[int, int, int]
 ) -> None:
     for read in (shown, re_encoded):
-        assert min(read(film(white, matrix=BT2020, transfer=transfer))) > 230
+        assert min(read(film(white, matrix=BT2020, transfer=transfer))) > 185
         brightest, *rest = read(film(red, matrix=BT2020, transfer=transfer))
-        assert brightest > 215
+        assert brightest > 190
         assert max(rest) < 60
 
 
 def test_what_is_brighter_than_white_in_an_hdr_film_is_not_lost_in_it() -> None:
-    grays = [shown(film((code,) * 3, matrix=BT2020, transfer=PQ))[0] for code in (60, 120, 148, 170, 190)]
-    assert all(brighter - darker >= 2 for darker, brighter in itertools.pairwise(grays))
+    grays = [
+        shown(film((code,) * 3, matrix=BT2020, transfer=PQ))[0] for code in (60, 120, 148, 170, 190, 210)
+    ]
+    assert all(brighter - darker >= 5 for darker, brighter in itertools.pairwise(grays))

@@ -292,6 +292,26 @@ def test_a_film_of_jpegs_with_exif_is_read_upright(
     assert picture.getpixel((size[0] - 1 - white[0], size[1] - 1 - white[1])) < 50  # type: ignore[operator]
 
 
+def test_that_a_video_has_more_tracks_than_the_one_that_was_read_is_told() -> None:
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(make(Film(regular(3)))), "r") as film,
+        av.open(out, "w", format="mp4") as both,
+    ):
+        kept = film.streams.video[0]
+        tracks = [both.add_stream_from_template(kept) for _ in range(2)]
+        for packet in film.demux(kept):
+            if packet.dts is None:
+                continue
+            for track in tracks:
+                again = av.Packet(bytes(packet))
+                again.stream, again.time_base = track, packet.time_base
+                again.pts, again.dts, again.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+                both.mux(again)
+    facts, _ = framed(out.getvalue(), max_frames=1)
+    assert "one of its 2 video tracks was read" in facts["notes"]
+
+
 def test_a_video_track_that_cannot_be_decoded_gives_way_to_the_next() -> None:
     out = io.BytesIO()
     with (
