@@ -92,9 +92,7 @@ def damage() -> Iterator[Row]:
     for kind, name, says in (
         ("glued_frames", "glued frames", "damaged"),
         ("truncated_frame", "truncated JSON", "damaged"),
-        ("no_finish", "no finish_reason", "broke off"),
-        ("no_end", "neither finish_reason nor [DONE]", "broke off"),
-        ("empty_choices", "empty choices", "broke off"),
+        ("empty_choices", "empty choices", "empty answer"),
         ("reasoning_only", "only reasoning", "thought but wrote no answer"),
         ("network_error", "finish_reason network_error", "failed while answering"),
         ("invalid_utf8", "invalid UTF-8", "no text"),
@@ -103,10 +101,14 @@ def damage() -> Iterator[Row]:
         ("flat_error_in_200", "flat error inside 200 (1234)", "code 1234"),
     ):
         fault = Fault(kind, code="1234" if "1234" in name else "", times=0)  # type: ignore[arg-type]  # a literal
-        arrived = ARRIVED if kind in {"no_finish", "no_end", "network_error", "error_frame"} else ()
+        arrived = ARRIVED if kind in {"network_error", "error_frame"} else ()
         tries = 0 if "1234" in name else 3  # answers that came and were none are paid for
         yield Row(name, "upstream", once(tries), fault, (says, *arrived), as_tried(tries))
         yield Row(f"{name}, once", "ok", once(2), replace(fault, times=1), (TEXT,), RETRIED)
+    for kind, name in (("no_finish", "no finish_reason"), ("no_end", "neither finish_reason nor [DONE]")):
+        unsaid, said = Fault(kind, times=0), (WHOLE, "did not say whether this is the whole answer")  # type: ignore[arg-type]
+        yield Row(name, "ok", once(2), unsaid, said, RETRIED)
+        yield Row(f"{name}, once", "ok", once(2), replace(unsaid, times=1), (TEXT,), RETRIED)
     endless = Fault("endless_line", size=100 << 20, times=0)
     yield Row("one line without an end", "upstream", once(), endless, ("endless",))
     yield Row("missing [DONE]", "ok", once(), Fault("no_done"), (WHOLE,))

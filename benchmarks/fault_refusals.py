@@ -164,7 +164,7 @@ def shapes() -> Iterator[Row]:
         ("error inside 200, flat", 200, '{"code":1000,"msg":"m","success":false}', "auth", 1, "code 1000"),
         ("error inside 200, unknown", 200, '{"success":false}', "upstream", 0, "HTTP 200"),
         ("200 without a body", 200, "", "upstream", 3, "empty answer"),
-        ("200 without an answer", 200, "{}", "upstream", 3, "broke off"),
+        ("200 without an answer", 200, "{}", "upstream", 3, "empty answer"),
         (
             "invalid UTF-8 in a body that is no stream",
             200,

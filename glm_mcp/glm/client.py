@@ -228,6 +228,7 @@ class GLMClient:
         """What other calls have met at a model meanwhile."""
         known = self.health.of(model.card.id)
         model.rests_until, model.pauses_until = known.rests_until, known.pauses_until
+        model.soonest_s = min(known.answers, default=0.0)
         model.queue_s = self.limiter(model.card.id).queue_s()
 
     def usage(self) -> dict[str, Any]:

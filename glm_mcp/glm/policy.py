@@ -49,15 +49,17 @@ class Phase(StrEnum):
 class Standing:
     """How one model stands in one call. Times on anyio's clock, lengths in seconds.
 
-    `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take.
-    `rests_until`: it refused or hung a moment ago, and goes behind the others. `pauses_until`: it has just refused a call,
-    and nobody asks it. `queue_s`: how long its queue is going to take. `ready_at`: it is not asked before. `error`: its
-    last; `out`: that one ends it for this call. `anew`: it hung, and was asked again.
+    `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take;
+    `soonest_s`: the fastest of the last. `rests_until`: it refused or hung a moment ago, and goes behind the others.
+    `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take.
+    `ready_at`: it is not asked before. `error`: its last; `out`: that one ends it for this call. `anew`: it hung, and was
+    asked again.
     """
 
     card: Card
     first_byte_s: float
     usual_s: float
+    soonest_s: float = 0.0
     rests_until: float = 0.0
     pauses_until: float = 0.0
     phase: Phase = Phase.IDLE
@@ -136,12 +138,10 @@ def next_step(
         return Ask(
             min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
         )
-    hung = _hung(busy)
-    if hung and in_time(hung, started, now, deadline):
-        anew_at = min(hung.since + LONGEST_HANG_S, (hung.since + deadline) / 2)
-        if anew_at <= now:
+    if (hung := _hung(busy)) and in_time(hung, started, now, deadline):
+        waits_for.append(min(hung.since + LONGEST_HANG_S, (hung.since + deadline) / 2))
+        if waits_for[-1] <= now:
             return Leave(hung)
-        waits_for.append(anew_at)
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
 
 
@@ -176,9 +176,9 @@ def _not_to_be_had(model: Standing, now: float) -> bool:
 
 
 def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
-    """Whether its answer may still come. For a first try half of what it usually takes is enough, or half of a short call."""
+    """Whether its answer may still come: a usual one, before the first try also a fast one, and any where a call begins."""
     left = deadline - max(now, model.ready_at)
-    return left > (model.usual_s if model.tries else min(model.usual_s, deadline - started) / 2)
+    return left > (model.usual_s if model.tries else min(model.soonest_s, (deadline - started) / 2))
 
 
 def delay(

@@ -201,8 +201,9 @@ def test_nobody_waits_in_a_queue_that_outlasts_its_time_while_another_is_free(
         (58, [refused(T, 58)], "end"),
         (57, [refused(T, 57)], f"ask {T}"),
         (50, [refused(T, 58.5)], "end"),
-        (59.1, [standing(T)], "end"),  # half of what it usually takes is worth a first try
-        (58.9, [standing(T)], f"ask {T}"),
+        (59.9, [standing(T)], f"ask {T}"),  # of which no answer is known
+        (58.9, [standing(T, soonest_s=1.0)], f"ask {T}"),
+        (59.1, [standing(T, soonest_s=1.0)], "end"),  # it never was as fast
         (58, [refused(T, 58), refused(V6, 50, usual_s=1.0)], f"ask {V6}"),
         (58, [refused(T, 58), silent(V6, 50)], "wait 60"),
     ],
@@ -214,8 +215,8 @@ def test_a_call_ends_early_only_when_no_answer_can_come_in_time(
 
 
 def test_a_call_that_has_less_time_than_answers_take_is_made_all_the_same() -> None:
-    assert step(standing(T), now=0, deadline=0.1) == f"ask {T}"
-    assert step(standing(T), now=0.06, deadline=0.1) == "end"
+    assert step(standing(T, soonest_s=2.0), now=0, deadline=0.1) == f"ask {T}"
+    assert step(standing(T, soonest_s=2.0), now=0.06, deadline=0.1) == "end"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_where_all_hang_the_one_that_was_asked_first_is_asked_again_and_another_
     assert step(*models, now=now, deadline=deadline) == expected
 
 
-@pytest.mark.parametrize("now", [1, 31, 58])
+@pytest.mark.parametrize("now", [1, 31, 59])
 def test_a_drawing_is_never_asked_for_beside_another(now: float) -> None:
     other = standing("cogview-4")
     assert step(silent(C3, 0), other, now=now, beside=False) == "wait 60"
@@ -258,6 +259,7 @@ STANDINGS = st.builds(
     since=TIMES,
     first_byte_s=st.floats(0.1, 30),
     usual_s=st.floats(0, 30),
+    soonest_s=st.floats(0, 30),
     rests_until=TIMES,
     pauses_until=TIMES,
     queue_s=TIMES | st.just(float("inf")),
