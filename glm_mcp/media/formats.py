@@ -151,7 +151,6 @@ _DOCUMENT_KINDS = (
             ("pptx", _OOXML + "presentationml.presentation", "a PowerPoint presentation", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx:pptx_job", ""),
             ("xlsx", _OOXML + "spreadsheetml.sheet", "an Excel workbook", (".xlsx", ".xlsm", ".xltx", ".xltm"), "spreadsheet:sheets_job", ""),
             ("xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12", "a binary Excel workbook", (".xlsb",), "spreadsheet:sheets_job", "office"),
-            ("xls", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt"), "spreadsheet:sheets_job", "office"),
             ("ods", _ODF + "spreadsheet", "an OpenDocument spreadsheet", (".ods", ".ots", ".fods"), "spreadsheet:sheets_job", ""),
             ("odt", _ODF + "text", "an OpenDocument text", (".odt", ".ott", ".fodt"), "opendocument:open_document_job", ""),
             ("odp", _ODF + "presentation", "an OpenDocument presentation", (".odp", ".otp", ".fodp"), "opendocument:open_document_job", ""),
@@ -159,6 +158,7 @@ _DOCUMENT_KINDS = (
             ("epub", "application/epub+zip", "an EPUB book", (".epub",), "epub:epub_job", "office"),
         )
     ),
+    Kind("xls", "document", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt", ".et", ".ett"), tuple((0, begin) for begin in (b"\x09\0\4\0", b"\x09\2\6\0", b"\x09\4\6\0", b"\x09\x08\x08\0", b"\x09\x08\x10\0")), _DOCUMENTS + "spreadsheet:sheets_job", "office", 100, child=True),  # by magic where its records are the whole file
     Kind("rtf", "document", "application/rtf", "an RTF document", (".rtf",), ((0, b"{\\rtf"),), _DOCUMENTS + "rtf:rtf_job", limit_mb=50, child=True),
     Kind("doc", "document", "application/msword", "a Word document of the old format", (".doc", ".dot"), reader=_DOCUMENTS + "doc:doc_job", extra="office", limit_mb=100, child=True),
     Kind("write", "document", "application/msword", "a document of Word before 6.0", magic=((0, b"\xdb\xa5-\0"), (0, b"\x31\xbe\0\0")), fix="Save it as DOCX or PDF."),
@@ -172,7 +172,6 @@ _DOCUMENT_KINDS = (
     Kind("numbers", "document", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), fix="In Numbers export it as Excel, CSV or PDF (File > Export To)."),
     Kind("keynote", "document", "application/vnd.apple.keynote", "a Keynote presentation", (".key",), fix="In Keynote export it as PowerPoint or PDF (File > Export To)."),
     Kind("visio", "document", "application/vnd.visio", "a Visio drawing", (".vsdx", ".vsd"), fix="Export it as PDF or SVG."),
-    Kind("biff", "document", "application/vnd.ms-excel", "a workbook of Excel before 5.0", magic=((0, b"\x09\0\4\0"), (0, b"\x09\2\6\0"), (0, b"\x09\4\6\0")), fix="Save it as XLSX or CSV."),
     Kind("wordperfect", "document", "application/vnd.wordperfect", "a WordPerfect document", (".wpd", ".wp"), ((0, b"\xffWPC"),), fix="Save it as DOCX or PDF (LibreOffice opens it)."),
     Kind("publisher", "document", "application/x-mspublisher", "a Publisher document", (".pub",), fix=_AS_PDF),
     Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), fix="Save it as DOCX or PDF."),
@@ -252,7 +251,7 @@ KINDS: dict[str, Kind] = {
 }
 # The optional parts that readers need, and the modules that each brings.
 EXTRAS = {
-    "office": ("python_calamine", "olefile", "markdownify", "lxml"),
+    "office": ("olefile", "markdownify", "lxml"),
     "video": ("av",),
     "heic": ("pillow_heif",),
     "svg": ("resvg_py", "tinycss2"),

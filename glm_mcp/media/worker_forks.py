@@ -40,7 +40,7 @@ _PICTURES = tuple(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "P
 _LOADED_LATE = {
     "glm_mcp.media.documents": (
         *("bs4", "chardet", "email.parser", "liteparse", "liteparse.parser", "lxml.etree", "markdownify"),
-        *("PIL.Image", "PIL.ImageChops", "olefile", "python_calamine"),
+        *("PIL.Image", "PIL.ImageChops", "olefile"),
         *("encodings.cp437", "encodings.cp1252", "encodings.gb18030", "encodings.utf_16_le"),
     ),
     "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),

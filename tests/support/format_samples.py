@@ -124,7 +124,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
     "write": ("a.doc", lambda: at(0, b"\x31\xbe\0\0")),
-    "biff": ("a.xls", lambda: at(0, b"\x09\4\6\0")),
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),

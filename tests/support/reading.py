@@ -168,7 +168,6 @@ def load() -> None:
     import markdownify  # noqa: F401
     import olefile  # noqa: F401
     import pillow_heif
-    import python_calamine  # noqa: F401
     import resvg_py  # noqa: F401
     from PIL import Image
 

@@ -181,6 +181,47 @@ def test_an_old_workbook_that_breaks_off_is_read_as_far_as_it_goes() -> None:
     assert facts["notes"] == ["left out, the rest of sheets that are damaged: 'Data'"]
 
 
+def test_a_workbook_before_excel_97_shows_what_its_program_shows() -> None:
+    def short(text: str) -> bytes:
+        return bytes([len(text.encode("gbk"))]) + text.encode("gbk")
+
+    start = record(0x809, struct.pack("<HHHH", 0x500, 5, 0, 0)) + record(0x42, struct.pack("<H", 936))
+    start += record(0x41E, struct.pack("<H", 164) + short('0.00"元"'))
+    start += b"".join(record(0xE0, struct.pack("<HH", 0, n) + bytes(12)) for n in (0, 14, 164))
+    at = len(start) + len(record(0x85, bytes(6) + short("价格"))) + len(record(0x0A))
+    start += record(0x85, struct.pack("<IBB", at, 1, 0) + short("价格")) + record(0x0A)
+    sheet = record(0x809, bytes(8)) + record(0x14, short("&C第一页的表"))
+    for row, number in ((0, 0x204), (2, 0xD6)):
+        sheet += record(number, struct.pack("<HHHH", row, 0, 0, 4) + "单价".encode("gbk"))
+    sheet += number_cell(0, 1, 2.5, 2) + number_cell(1, 0, 45_000, 1)
+    sheet += record(0x06, struct.pack("<HHHHIH", 1, 1, 0, 0, 0, 0xFFFF) + bytes(8))
+    sheet += record(0x207, b"\4\0done")
+    sheet += record(0x1C, struct.pack("<HHH", 0, 1, 4) + "含税".encode("gbk")) + record(0x0A)
+    facts = job(compound({"Book": start + sheet}))
+    assert facts["notes"] == []
+    (page,) = facts["pages"]
+    assert page[1] == "sheet '价格' (hidden)"
+    for shown in (
+        "| 单价 | 2.50元 |",
+        "| 2023-03-15 | done |\n| 单价 |",
+        "- B1: 含税",
+        "[page header: 第一页的表]",
+    ):
+        assert shown in page[2]
+
+
+@pytest.mark.parametrize("first", [record(0x09, bytes(4)), record(0x809, struct.pack("<4H", 0, 0x10, 0, 0))])
+def test_a_workbook_that_is_nothing_but_records_is_read_in_the_letters_of_its_country(first: bytes) -> None:
+    name = "产品名称，数量，单价（人民币）".encode("gbk")
+    old = struct.pack("<HH3B", 0, 0, 0, 0, 0) + bytes([len(name)]) + name
+    new = struct.pack("<HHHH", 1, 0, 0, len(name)) + name
+    data = (
+        first + record(0x04, old) + record(0x02, struct.pack("<HH3BH", 0, 1, 0, 0, 0, 7)) + record(0x204, new)
+    )
+    shown = name.decode("gbk")
+    assert below_its_name(job(data + record(0x0A))) == f"| {shown} | 7 |\n| --- | --- |\n| {shown} |  |"
+
+
 @pytest.mark.parametrize("version", [0x500, 0x600])
 def test_an_old_workbook_that_is_encrypted_says_so_whichever_excel_wrote_it(version: int) -> None:
     start = record(0x809, struct.pack("<HHHH", version, 5, 0, 0) + bytes(8 * (version == 0x600)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -160,6 +161,27 @@ def test_an_ods_shows_what_its_cells_show_its_comments_and_where_cells_lie_far_a
         "[A1000002]\n\n| 25.6% |\n| --- |\n\nComments:\n\n- C1: why so high?"
     )
     assert "is written by its used blocks: A1:C1, A1000002" in facts["notes"][0]
+
+
+def test_the_points_of_a_chart_have_the_labels_that_were_taken_from_cells() -> None:
+    book = io.BytesIO()
+    with xlsxwriter.Workbook(book) as made:
+        sheet = made.add_worksheet()
+        sheet.write_column("A1", [3, 7])
+        chart = made.add_chart({"type": "column"})
+        chart.add_series({"name": "Sales", "values": ["Sheet1", 0, 0, 1, 0], "data_labels": {"value": True}})
+        sheet.insert_chart("C1", chart)
+    points = "".join(f'<c:pt idx="{i}"><c:v>{city}</c:v></c:pt>' for i, city in enumerate(("Ulm", "Bonn")))
+    cells = f'<c:extLst><c:ext uri="x"><e:datalabelsRange xmlns:e="http://schemas.microsoft.com/office/drawing/2012/chart"><e:dlblRangeCache>{points}</e:dlblRangeCache></e:datalabelsRange></c:ext></c:extLst></c:ser>'
+    field = '<c:dLbls><c:dLbl><c:tx><c:rich><a:p><a:fld type="CELLRANGE"><a:t>[CELLRANGE]</a:t></a:fld></a:p></c:rich></c:tx></c:dLbl>'
+    with zipfile.ZipFile(book) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+        chart_part = archive.read("xl/charts/chart1.xml").decode()
+    parts["xl/charts/chart1.xml"] = chart_part.replace("</c:ser>", cells).replace("<c:dLbls>", field)
+    facts, _ = document_job(io.BytesIO(zipped(parts)), {"name": "a.xlsx"})
+    text = facts["pages"][0][2]
+    assert "| 1 | 3 (Ulm) |\n| 2 | 7 (Bonn) |" in text
+    assert "CELLRANGE" not in text
 
 
 def test_a_chart_in_an_odt_is_its_table() -> None:

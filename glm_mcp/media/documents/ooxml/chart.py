@@ -48,7 +48,7 @@ def _plain(tree: ET.Element) -> list[str]:
     rows = _point_rows(series) if any(one.is_points for one in series) else _category_rows(series)
     axes = [_words(e) for e in descendants(tree, "c:title") if e is not title]
     blocks = chart_heading(["" if title is None else _words(title), *axes])
-    labels = [text for e in descendants(tree, "c:dLbl", "c:dispUnitsLbl") for text in _paragraphs(e)]
+    labels = [text for e in descendants(tree, "c:dLbl", "c:dispUnitsLbl") for text in _typed(e)]
     blocks.append(table(rows) if series else "(no data in the file)")
     if labels:
         blocks.append(f"Labels: {'; '.join(labels)}")
@@ -65,6 +65,12 @@ def _paragraphs(element: ET.Element) -> list[str]:
     return [line for line in lines if line]
 
 
+def _typed(element: ET.Element) -> list[str]:
+    """The paragraphs of a label that somebody typed, without fields: these only name what the table has."""
+    lines = ("".join(texts(r, "a:t") for r in descendants(p, "a:r")) for p in descendants(element, "a:p"))
+    return [" ".join(line.split()) for line in lines if any(map(str.isalnum, line))]
+
+
 def _series(element: ET.Element, number: int) -> _Series:
     name = child(element, "c:tx")
     one = _Series((" ".join(texts(name, "c:v").split()) if name is not None else "") or f"series {number}")
@@ -78,6 +84,9 @@ def _series(element: ET.Element, number: int) -> _Series:
                 one.is_points = one.is_points or tag(part) == "c:yVal"
             case "c:bubbleSize":
                 one.sizes = _cached(part)
+    for labels in descendants(element, "c15:dlblRangeCache"):  # of the points, from cells
+        for i, text in _points(labels, "").items():
+            one.values[i] = f"{one.values.get(i, '')} ({text})".strip() if text else one.values.get(i, "")
     return one
 
 

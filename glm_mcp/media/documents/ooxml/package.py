@@ -37,6 +37,7 @@ _PREFIXES = {
     "word/wordprocessingShape": "wps",
     "word/wordprocessingGroup": "wpg",
     "word/wordprocessingCanvas": "wpc",
+    "drawing/chart": "c15",
     "drawing/chartex": "cx",
     "drawing/main": "a14",
     "word/wordml": "w14",
