@@ -109,7 +109,6 @@ class Clip:
     video: Video | None = None
     frames: tuple[Frame, ...] = ()
     subtitles: str = ""
-    has_sound: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -151,7 +151,6 @@ class VideoFile:
                 for frame in part["frames"]
             ),
             subtitles=part["subtitles"],
-            has_sound=facts["has_sound"],
             notes=tuple(notes),
         )
 

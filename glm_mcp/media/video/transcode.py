@@ -24,7 +24,6 @@ RATE = 15.0  # frames a second; models sample one or two of them
 SMALL_RATE = 10.0
 FLOOR = 120_000  # bit/s; below this, 360p smears and still frames show more
 AMPLE = 300_000  # bit/s from which 480p at 15 frames a second looks right
-SECONDS = 25.0  # time for re-encoding; frames take a second
 
 _CRF = "26"  # quality where the limit leaves room; the limit rules otherwise
 _FILL = 0.88  # of the byte limit is planned for; the container and the rate control's wobble take the rest
