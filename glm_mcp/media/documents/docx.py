@@ -38,7 +38,7 @@ def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 
 def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     name, left_out = params["name"], LeftOut()
-    package = Package(archive, name, left_out)
+    package = Package(archive, name, left_out, params.get("depth", 0))
     main = package.main("word/document.xml", *_named_otherwise(package))
     tree = package.tree(main)
     bodies = list(descendants(tree, "w:body")) if tree is not None else []

@@ -15,7 +15,8 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
-from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded, hyperlink
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, hyperlink
+from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import (
     Package,
@@ -38,7 +39,7 @@ _SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
 def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     name, left_out = params["name"], LeftOut()
-    package = Package(open_zip(file, name), name, left_out)
+    package = Package(open_zip(file, name), name, left_out, params.get("depth", 0))
     slides = _slides(package)
     if not slides and _is_empty(package):
         empty = one_text(
@@ -218,6 +219,7 @@ class _Slide:
                     yield diagram_lines(self.package, self._target(attribute(node, "dm")), self.place)
                 case "p:oleObj":
                     yield embedded(node)
+                    yield embedded_text(self.package, self.part, node, self.place)
                     return
 
     def _target(self, number: str) -> str:

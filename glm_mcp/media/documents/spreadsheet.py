@@ -39,7 +39,7 @@ def sheets_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
         return read_xml2003(file.read(), spec, name, params.get("encoding")), []
     if kind == "ods":
         return read_ods(open_container(file, name), spec, name), []
-    package = Package(open_zip(file, name), name, LeftOut())
+    package = Package(open_zip(file, name), name, LeftOut(), params.get("depth", 0))
     return (read_xlsx if kind == "xlsx" else read_xlsb)(package, spec, name), []
 
 

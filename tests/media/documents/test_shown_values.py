@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.jobs import document_job
-from support.made_documents import lines, odt, pdf, text_at, zipped
+from support.made_documents import docx, lines, odt, para, pdf, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
@@ -161,6 +161,24 @@ def test_an_ods_shows_what_its_cells_show_its_comments_and_where_cells_lie_far_a
         "[A1000002]\n\n| 25.6% |\n| --- |\n\nComments:\n\n- C1: why so high?"
     )
     assert "is written by its used blocks: A1:C1, A1000002" in facts["notes"][0]
+
+
+def test_a_table_of_excel_within_a_word_document_is_read_where_it_stands_and_once() -> None:
+    inner = io.BytesIO()
+    with xlsxwriter.Workbook(inner) as made:
+        made.add_worksheet("Costs").write_row("A1", ["Rent", 1_200])
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    thing = f'<w:p><w:r><w:object><o:OLEObject xmlns:o="urn:schemas-microsoft-com:office:office" xmlns:r="{office}" ProgID="Excel.Sheet.12" r:id="r9"/></w:object></w:r></w:p>'
+    related = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r9" Type="{office}/package" Target="embeddings/Sheet.xlsx"/></Relationships>'
+    )
+    more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": related}
+    for data, shown in ((inner.getvalue(), "\n\n| Rent | 1200 |\n| --- | --- |"), (b"no office file", "")):
+        more["word/embeddings/Sheet.xlsx"] = data
+        facts, _ = document_job(io.BytesIO(docx(thing + thing + para("after"), more)), {"name": "a.docx"})
+        text = "".join(facts["pages"][0][2].split("[sheet 'Costs']\n\n"))
+        assert text == f"[embedded: Excel.Sheet.12]{shown}\n\n[embedded: Excel.Sheet.12]\n\nafter"
 
 
 def test_the_points_of_a_chart_have_the_labels_that_were_taken_from_cells() -> None:

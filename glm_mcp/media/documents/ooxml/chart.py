@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.markdown import chart_heading, table
 from glm_mcp.media.documents.ooxml.number_format import display
-from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, value, whole
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
 from glm_mcp.media.documents.zip_xml import attribute
 
 _POINTS = 100_000  # of one series
@@ -185,9 +185,3 @@ def hyperlink(package: Package, part: str, number: str, text: str, place: str) -
     lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     address = link.target.replace(" ", "%20").replace(")", "%29")
     return f"{lead}[{text.strip()}]({address}){trail}"
-
-
-def embedded(element: ET.Element) -> str:
-    """The name of the program whose object is embedded here; "" when it names none."""
-    program = value(element, name="progId") or value(element, name="ProgID") or ""
-    return f"[embedded: {program}]" if program else ""

@@ -115,9 +115,11 @@ class Link:
 class Package:
     """The parts of one file. What cannot be read is left out, and `left_out` says so."""
 
-    def __init__(self, archive: zipfile.ZipFile, name: str, left_out: LeftOut) -> None:
+    def __init__(self, archive: zipfile.ZipFile, name: str, left_out: LeftOut, depth: int = 0) -> None:
         self.name = name
         self.left_out = left_out
+        self.depth = depth  # of this file within others
+        self.within: set[str] = set()  # the files in it that were met
         self._archive = archive
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.page_lines import only_counts
-from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
+from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.zip_xml import attribute, local
@@ -73,6 +74,7 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
                 yield f"[drawing: {words}]"
             case "p:oleObj":
                 yield embedded(node)
+                yield embedded_text(package, part, node, where)
 
 
 def controls_on(package: Package, part: str) -> Iterator[str]:

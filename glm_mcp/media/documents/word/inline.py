@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.common.fields import address, shown_without_result
-from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, embedded
+from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
+from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
 from glm_mcp.media.documents.word.numbering import Numbering
@@ -242,6 +243,8 @@ class Inline:
                     )
                 case "o:OLEObject":
                     self._write(embedded(part), look)
+                    text = embedded_text(self._story.package, self._part, part, self._story.place)
+                    self.anchored += [text] if text else []
                 case _:
                     self._read_drawn(part, look, alt)
 

@@ -1,0 +1,44 @@
+"""Objects of other programs that lie in an office file, such as a table of Excel on a slide."""
+
+from __future__ import annotations
+
+import io
+from xml.etree import ElementTree as ET
+
+from glm_mcp.errors import GLMError
+from glm_mcp.media.detect import detect
+from glm_mcp.media.documents.ooxml.package import Package, relation, value
+from glm_mcp.media.worker_child import load
+
+_DEPTH = 2  # files within files
+_FILES = 50  # of one file
+_SHOWN = 20_000  # characters of one: a slide shows a corner of a whole workbook
+_READ = ("docx", "doc", "pptx", "ppt", "xlsx", "xlsb", "xls")
+
+
+def embedded(element: ET.Element) -> str:
+    """The name of the program whose object is embedded here; "" when it names none."""
+    program = value(element, name="progId") or value(element, name="ProgID") or ""
+    return f"[embedded: {program}]" if program else ""
+
+
+def embedded_text(package: Package, part: str, element: ET.Element, place: str) -> str:
+    """What the office file says that is embedded here, where it is met first; "" for any other object."""
+    path = package.link(part, relation(element)).target
+    if path in package.within or len(package.within) >= _FILES or package.depth >= _DEPTH:
+        return ""
+    package.within.add(path)
+    try:
+        data = package.read(path)
+        kind = detect(data)
+        if kind.name not in _READ:
+            return ""
+        facts, _ = load(kind.reader)(
+            io.BytesIO(data), {"name": path, "kind": kind.name, "depth": package.depth + 1}
+        )
+    except GLMError:
+        package.left_out.add("embedded files that cannot be read", place)
+        return ""
+    text = "\n\n".join(page[2] for page in facts["pages"] if page[2])
+    more = f"\n… ({len(text) - _SHOWN:,} characters more)" if len(text) > _SHOWN else ""
+    return f"{text[:_SHOWN]}{more}"
