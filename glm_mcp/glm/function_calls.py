@@ -93,13 +93,17 @@ class Calls:
 
 
 def mended(calls: list[dict[str, Any]], functions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The calls; where a model wrote the arguments into the name, with both in their place."""
+    """The calls; where a model wrote the arguments into the name, with both in their place, and where it wrote none, with an
+    object that is empty: whoever reads them expects JSON.
+    """
     schemas = _schemas(functions)
     for call in calls:
         name = call["function"]["name"]
         if _KEY in name:
             bare, arguments = _parsed(name)
             call["function"] = {"name": bare, "arguments": _written(arguments, schemas.get(bare, {}))}
+        elif call["type"] == "function" and not call["function"]["arguments"].strip():
+            call["function"]["arguments"] = "{}"
     return calls
 
 

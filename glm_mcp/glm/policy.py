@@ -146,9 +146,9 @@ def next_step(
 
 
 def _hung(busy: Sequence[Standing]) -> Standing | None:
-    """Of several that have been silent from the first, the longest: a hang may end, so that one of them stays."""
+    """Of those that were asked once and are silent the second: hangs may end, and that of the first does so the soonest."""
     silent = [m for m in busy if m.phase is Phase.SILENT and not m.anew]
-    return min(silent, key=lambda m: m.since) if len(silent) > 1 else None
+    return sorted(silent, key=lambda m: m.since)[1] if len(silent) > 1 else None
 
 
 def _late_at(model: Standing, now: float, deadline: float) -> float:

@@ -264,6 +264,16 @@ async def test_arguments_in_the_name_are_put_in_their_place(sim: Simulator) -> N
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("arguments", ["", " "])
+async def test_a_call_without_arguments_has_an_empty_object_of_them(sim: Simulator, arguments: str) -> None:
+    sim.queue(Reply(tool_calls=({"name": "weather", "arguments": arguments},)))
+    async with client_of(sim) as client:
+        answer = await ask(client, model=T, functions=(FORECAST,))
+    assert [c["function"] for c in answer.tool_calls] == [{"name": "weather", "arguments": "{}"}]
+    assert len(sim.received) == 1
+
+
+@pytest.mark.anyio
 async def test_a_call_whose_arguments_are_no_json_is_asked_for_again(sim: Simulator) -> None:
     sim.queue(Reply(tool_calls=({"name": "weather", "arguments": '{"city": "Par'},), model=T))
     sim.queue(Reply(tool_calls=({"name": "weather", "arguments": '{"city": "Paris"}'},)))

@@ -223,22 +223,22 @@ def test_a_call_that_has_less_time_than_answers_take_is_made_all_the_same() -> N
     ("now", "deadline", "models", "expected"),
     [
         # when as much time is left as it has been silent
-        (12, 60, [silent(T, 0), silent(V6, 5)], "wait 30"),
-        (30, 60, [silent(T, 0), silent(V6, 5)], f"leave {T}"),
+        (12, 60, [silent(T, 0), silent(V6, 6)], "wait 33"),
+        (33, 60, [silent(T, 0), silent(V6, 6)], f"leave {V6}"),
         # or when it has been so for longer than any hang that ended
-        (12, 300, [silent(T, 0), silent(V6, 5), silent(L, 6)], "wait 80"),
-        (80, 300, [silent(T, 0), silent(V6, 5), silent(L, 6)], f"leave {T}"),
-        # one that was asked again has its time, and one that was not is left waiting
-        (82, 300, [silent(T, 80, anew=True), silent(V6, 5), silent(L, 6)], "wait 85"),
-        (85, 300, [silent(T, 80, anew=True), silent(V6, 5), silent(L, 6)], f"leave {V6}"),
-        (95, 300, [silent(T, 80, anew=True), silent(V6, 86, anew=True), silent(L, 6)], "wait 300"),
+        (13, 300, [silent(T, 0), silent(V6, 5), silent(L, 7)], "wait 85"),
+        (85, 300, [silent(T, 0), silent(V6, 5), silent(L, 7)], f"leave {V6}"),
+        # one that was asked again has its time, and the one that was asked first is left waiting
+        (86, 300, [silent(T, 0), silent(V6, 85, anew=True), silent(L, 7)], "wait 90"),
+        (90, 300, [silent(T, 0), silent(V6, 85, anew=True), silent(L, 7)], f"leave {L}"),
+        (96, 300, [silent(T, 0), silent(V6, 85, anew=True), silent(L, 91, anew=True)], "wait 300"),
         (80, 300, [silent(T, 0)], "wait 300"),
         # nobody is hung up on while another can be asked, nor for an answer that would come too late
-        (30, 60, [silent(T, 0), silent(V6, 5), standing(L)], f"ask {L}"),
-        (59, 60, [silent(T, 0), silent(V6, 5)], "wait 60"),
+        (33, 60, [silent(T, 0), silent(V6, 6), standing(L)], f"ask {L}"),
+        (59, 60, [silent(T, 0), silent(V6, 6)], "wait 60"),
     ],
 )
-def test_where_all_hang_the_one_that_was_asked_first_is_asked_again_and_another_kept(
+def test_where_all_hang_one_is_asked_again_and_the_one_that_was_asked_first_is_waited_for(
     now: float, deadline: float, models: list[Standing], expected: str
 ) -> None:
     assert step(*models, now=now, deadline=deadline) == expected
