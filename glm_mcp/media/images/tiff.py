@@ -120,13 +120,15 @@ def first_tags(data: bytes, mark: bytes = b"") -> ImageFileDirectory_v2:
 
 
 def of_rare_numbers(data: bytes) -> bool:
-    """Whether its values have a sign, or a point and not 32 bits: the library of films takes them for others."""
+    """Whether its values have a sign, or 32 bits and no point, or a point and not 32 bits: the library of films takes
+    them for others.
+    """
     try:
         tags = first_tags(data)
         forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
     except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
         return False
-    return forms != {1} and (forms, bits) != ({3}, {32})
+    return (forms, bits) != ({3}, {32}) and (forms != {1} or max(bits) >= 32)
 
 
 def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:

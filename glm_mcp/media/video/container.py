@@ -91,6 +91,12 @@ def is_marked(stream: Any, disposition: str) -> bool:
         return False
 
 
+def says_encrypted(file: BinaryIO) -> bool:
+    """Whether the index of an MP4, where it is at its start, names a track that needs a key."""
+    file.seek(0)
+    return b"encv" in file.read(1 << 20)
+
+
 def encrypted(name: str) -> UnsupportedMedia:
     return UnsupportedMedia(
         f"{name} is encrypted: its pictures need a key that is not in the file",
@@ -106,8 +112,7 @@ def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
                 f"{name} is damaged: no index (its moov box is missing; the recording or download was cut off)",
                 "Download or record it again; the pictures cannot be found without the index.",
             )
-        file.seek(0)
-        if b"encv" in file.read(1 << 20):
+        if says_encrypted(file):
             return encrypted(name)
         return UnsupportedMedia(f"{name} is damaged: its index cannot be read", AGAIN)
     if first[:4] == b"\x1aE\xdf\xa3" or first[:4] in {b"RIFF", b"GIF8"}:

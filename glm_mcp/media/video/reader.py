@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from glm_mcp.media.video import hdr, orientation
-from glm_mcp.media.video.container import library, library_errors, open_container, video_streams
+from glm_mcp.media.video.container import (
+    library,
+    library_errors,
+    open_container,
+    says_encrypted,
+    video_streams,
+)
 from glm_mcp.media.video.probe import Facts, probe
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ class VideoReader:
         """Raises: UnsupportedMedia, MediaTooLarge, MissingExtra."""
         self.name = name
         self.decoded = 0  # frames
-        self.encrypted = False  # some of its packets
+        self._locked = False  # a packet needs a key
         self._toned = False  # a frame was brought from HDR to an ordinary screen's colours
         self._file = file
         self._av = library()
@@ -61,6 +67,11 @@ class VideoReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def encrypted(self) -> bool:
+        """By the packets that were met, or by the head of the file: the library does not know every way."""
+        return self._locked or says_encrypted(self._file)
 
     def close(self) -> None:
         self._frames = self._held = self._ahead = None
@@ -227,7 +238,7 @@ class VideoReader:
         keyed = False
         for packet in self._packets():
             if packet.has_sidedata("encryption_info"):  # the decoder would make green frames of it
-                self.encrypted = True
+                self._locked = True
                 self._failures += 1
                 continue
             try:
@@ -297,7 +308,7 @@ class VideoReader:
         notes = list(self.facts.notes)
         if self._toned:
             notes.append("HDR video: shown in the colours of an ordinary screen")
-        if self.encrypted:
+        if self._locked:
             notes.append("a part of it is encrypted and was not read")
         if self._damaged:
             count = len(self._damaged)
