@@ -74,8 +74,9 @@ class Lines:
 
     async def write(self) -> None:
         """Writes what is sent until cancelled."""
+        own = anyio.CapacityLimiter(1)  # the threads of calls may all wait for a dead file system
         async for message in self._out[1]:
-            await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True, limiter=own)
 
 
 def _written(message: Message) -> bytes:
