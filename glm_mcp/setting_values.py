@@ -11,13 +11,14 @@ _PLACEHOLDER = re.compile(
     r"|<[^<>]*>|your[\w.-]*(?:key|token|secret)[\w.-]*|x{3,}(?:[.-]x{3,})*",
     re.IGNORECASE,
 )
+_PLACE = 1_000  # characters of it; some of the pattern goes through a word again and again
 _QUOTES = ('""', "''", "“”", "‘’", "``")  # that come along with what is copied
 _UNSEEN = "\u200b\u2060\ufeff"  # as _QUOTES; `str.strip` leaves them
 
 
 def is_placeholder(value: str) -> bool:
     """Whether something stands there that only holds the place of a value."""
-    return _PLACEHOLDER.fullmatch(value) is not None
+    return len(value) <= _PLACE and _PLACEHOLDER.fullmatch(value) is not None
 
 
 def unquoted(value: str) -> str:

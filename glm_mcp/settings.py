@@ -40,6 +40,7 @@ _FORM = {"GLM_BASE_URL": "${user_config.base_url}"}
 _SECRETS = frozenset(
     {"api_key", "http_token", "session_secret", "metrics_token", "more_keys", "redis_url", "connect_token"}
 )
+_SHOWN_OF = 4_000  # characters of a wrong value; a login is looked for again and again in it
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
@@ -188,7 +189,7 @@ class _OwnSettings(BaseModel):
     @classmethod
     def _usable_base(cls, value: str) -> str:
         # The whole address of a call is what a page of documentation shows.
-        value = re.sub(r"/+(?:chat/completions/*)?$", "", value, flags=re.IGNORECASE)
+        value = re.sub(r"/chat/completions$", "", value.rstrip("/"), flags=re.IGNORECASE).rstrip("/")
         if value.lower() in ENDPOINTS:
             return value.lower()
         parts = urlsplit(value)
@@ -302,7 +303,10 @@ def _explain(error: ValidationError) -> str:
         if field not in Settings.model_fields:
             continue
         # A key or a login may stand in the wrong variable: `clean` takes the one out, this the other.
-        shown = re.sub(r"//.*@|^[^/]*@|[?#].*", "…", str(item["input"]), flags=re.DOTALL)
-        was = "not usable" if field in _SECRETS else repr(clean(shown, 80))
+        given = str(item["input"])
+        if field in _SECRETS or len(given) > _SHOWN_OF:
+            was = "not usable"
+        else:
+            was = repr(clean(re.sub(r"//.*@|^[^/]*@|[?#].*", "…", given, flags=re.DOTALL), 80))
         lines.append(f"{variable(field)} is {was}; it may be {may_be(field)}")
     return "; ".join(lines) or "a setting is wrong"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from glm_mcp.setting_values import whole_path
 
 PRIVATE = 0o600
 LARGEST = 64 << 10  # bytes; each line takes the parser as long as a kilobyte would take another
+_GAP = re.compile(r"[^\S\r\n]{1000}")  # in a value the parser looks for a comment behind each of its blanks
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -42,7 +44,10 @@ def read(env_file: Path | None) -> dict[str, str]:
 def text_of(path: Path) -> str:
     """Raises OSError, UnicodeDecodeError."""
     # -sig: some editors begin a file with a byte order mark, which would become part of the first name.
-    return read_file(path, LARGEST).decode("utf-8-sig")
+    text = read_file(path, LARGEST).decode("utf-8-sig")
+    if _GAP.search(text):
+        raise OSError(errno.EINVAL, "a line of it has a thousand blanks in a row")
+    return text
 
 
 def folder_as_pasted(folder: Path) -> Path:

@@ -111,8 +111,8 @@ class _Job(Generic[T]):
         return self._done.pop()
 
 
-async def in_thread(work: Callable[..., T], *args: object) -> T:
-    """What `work(*args)` gives. A cancelled call or a deadline leaves at once: a file system that does not answer would
+async def in_thread(work: Callable[..., T], *args: object, among: anyio.CapacityLimiter | None = None) -> T:
+    """What `work(*args)` gives. `among`: threads that are kept for such work. A cancelled call or a deadline leaves at once: a file system that does not answer would
     hold it for ever. The thread then ends on its own, and what it gives is dropped; it counts until it has ended.
     """
     share, ended = _share.get(), None
@@ -121,7 +121,7 @@ async def in_thread(work: Callable[..., T], *args: object) -> T:
         ended = _releasing(share)
     job = _Job(work, args, ended)
     try:
-        await anyio.to_thread.run_sync(job, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(job, abandon_on_cancel=True, limiter=among)
     finally:
         job.drop()
     return job.result()

@@ -225,7 +225,7 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
                 if one_line(entry.name) != entry.name:  # it would act on the screen that offers it
                     continue
                 shown = f"{start}/{entry.name}" if start else entry.name
-                if entry.is_dir():
+                if Path(entry).is_dir():  # an entry itself raises for a link that leads to itself
                     paths.append(shown + "/")
                 elif entry.name.lower().endswith(suffixes):
                     paths.append(shown)

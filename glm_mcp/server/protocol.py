@@ -1,10 +1,13 @@
-"""A tool and a result as the protocol writes them."""
+"""A tool and a result as the protocol writes them, and what is taken from a request's own words of its trace."""
 
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from typing import Any, cast
 
 from mcp import types
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
@@ -61,3 +64,17 @@ def result(content: Content) -> types.CallToolResult:
         structured_content=content.structured,
         _meta=content.meta or None,
     )
+
+
+async def with_plain_trace(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
+    in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
+    """
+    if ctx.meta:
+        meta: dict[str, Any] = dict(ctx.meta)
+        meta.pop("baggage", None)
+        for name in ("traceparent", "tracestate"):
+            if not isinstance(meta.get(name), str):
+                meta.pop(name, None)
+        ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
+    return await call_next(ctx)

@@ -34,7 +34,7 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     """Serves until stdin ends; the process is gone within a second of that, whatever a thread or the event loop is doing."""
     few_heaps()
     short_turns()
-    # stdout is written on these threads too: calls that wait for a dead file system must not take the last.
+    # Calls that wait for a dead file system must not take the last of them.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)
     client = Client(lambda: stdin.parent or os.getppid())
@@ -64,9 +64,10 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
 
 
 async def _write(messages: MemoryObjectReceiveStream[SessionMessage], output: Output) -> None:
+    own = anyio.CapacityLimiter(1)  # those of calls may all wait
     async with messages:
         async for item in messages:
-            await in_thread(output.write, item.message)
+            await in_thread(output.write, item.message, among=own)
 
 
 class Incoming:

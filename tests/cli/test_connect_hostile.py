@@ -226,6 +226,21 @@ async def test_odd_words_of_a_server_are_no_defect_and_its_cookies_are_not_kept(
     assert not [headers for headers in seen if b"cookie" in headers]
 
 
+@pytest.mark.parametrize(("size", "asked"), [(1_000, True), (5_000_000, False)])
+async def test_files_are_not_looked_for_in_a_text_of_a_size_that_would_hold_everything_up(
+    size: int, asked: bool, tmp_path: Path
+) -> None:
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), tmp_path, "connect", url) as client:
+            client.initialize()
+            said = client.call("describe_image", {"images": "https://example.com/a.png"})
+            assert ("is not saved here" in str(said)) is asked  # this server has none
+
+    answered = {"content": [{"type": "text", "text": f"{FILE} {'x' * size}"}]}
+    with serving(odd([], result=answered), Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
 @pytest.mark.parametrize("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])
 async def test_the_suffix_of_a_kept_file_is_none_that_a_server_chose(name: bytes, tmp_path: Path) -> None:
     work = tmp_path / "work"

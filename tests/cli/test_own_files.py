@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.processes import COMMAND, environment, ran
+from support.processes import COMMAND, Stdio, environment, ran
 
 from glm_mcp.atomic_files import read_file
 from glm_mcp.cli.connect.memory import Memory
@@ -76,6 +76,25 @@ def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Od
     done = ran([*COMMAND, *args], environment(tmp_path / "home", GLM_LANG=""), tmp_path)
     assert "Traceback" not in done.stderr
     assert done.stdout or "cannot be read (it has more than 64 KB)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("GLM_CHAT_MODEL=a" + " " * 60_000 + "b", "a thousand blanks in a row"),
+        ("GLM_BASE_URL=http://a@b" + "/" * 60_000 + "c", "GLM_BASE_URL is not usable"),
+        ("GLM_TOOLS=your" + "key" * 20_000 + "!", "GLM_TOOLS is not usable"),
+        ("GLM_DEADLINE_S=" + "9" * 60_000, "GLM_DEADLINE_S is not usable"),
+    ],
+    ids=["blanks", "slashes", "words", "digits"],
+)
+def test_a_line_that_a_pattern_would_take_minutes_for_starts_a_server_that_says_what_is_wrong(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    (own_folder(tmp_path) / "env").write_text(line, encoding="utf-8")
+    with Stdio(environment(tmp_path / "home"), tmp_path) as server:
+        server.initialize()
+        assert said in str(server.call("chat", {"prompt": "hi"}))
 
 
 @pytest.mark.parametrize("odd", [*ODD, deep])

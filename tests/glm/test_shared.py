@@ -6,6 +6,7 @@ import functools
 import math
 import secrets
 import sys
+import tracemalloc
 
 import anyio
 import pytest
@@ -249,6 +250,24 @@ async def test_what_a_stranger_writes_into_redis_ends_no_server(redis_url: str, 
         await serve(limiter)
         assert one.shared.state()["redis"] == "up"
         assert math.isfinite(one.account.health.usual_s(MODEL))
+
+
+async def test_a_replica_that_starts_reads_no_more_than_others_would_have_told(redis_url: str) -> None:
+    from redis.asyncio import Redis
+
+    key = secrets.token_hex(8)
+    async with replicas(redis_url, 1, key=key) as (one,), Redis.from_url(url=redis_url) as stranger:
+        one.account.health.lost(MODEL, "the model does not exist")
+        await serve(one.account.limiter(MODEL, 1, None))
+        for _ in range(50):
+            await stranger.rpush(f"{one.account.prefix}:health", b"x" * 1_000_000)
+        tracemalloc.start()
+        try:
+            async with replicas(redis_url, 1, key=key):
+                assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+            await stranger.delete(f"{one.account.prefix}:health")
 
 
 ODD_NUMBERS = ("nan", "inf", "-inf", "1e300", "-1", "0", "x", "1.5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import socket
@@ -42,6 +43,12 @@ def logged(process: Process) -> list[str]:
     """What a server has written into its log until its end."""
     process.signal(signal.SIGTERM)
     return [line for line in process.err.rest().splitlines() if re.match(r"\d\d:\d\d", line)]
+
+
+def listed(url: str, meta: dict[str, Any]) -> str:
+    """The answer to a list of tools that is asked for with this said of it."""
+    asks = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    return httpx.post(f"{url}/mcp", json=asks, headers=ACCEPT, trust_env=False, timeout=LIMIT_S).text
 
 
 def test_an_upgrade_to_a_web_socket_is_an_ordinary_request_whatever_is_installed(tmp_path: Path) -> None:
@@ -86,8 +93,27 @@ def test_a_sign_in_that_breaks_off_is_no_defect(tmp_path: Path) -> None:
 def test_what_a_client_says_of_its_trace_is_in_no_log(sim: Simulator, tmp_path: Path) -> None:
     words = ",".join(f"private words {n}" for n in range(100))
     meta = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": words, "baggage": words}
-    asks = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
     with over_http(environment(tmp_path / "home", sim), tmp_path) as (url, process):
-        answer = httpx.post(f"{url}/mcp", json=asks, headers=ACCEPT, trust_env=False, timeout=LIMIT_S)
-        assert '"tools"' in answer.text, answer.text
+        assert '"tools"' in listed(url, meta)
         assert not logged(process)
+
+
+@pytest.mark.parametrize(
+    "said", [{"baggage": 5}, {"baggage": {"a": "b"}}, {"tracestate": [{"a": 1}]}, {"traceparent": 5}]
+)
+def test_a_trace_of_another_type_is_left_out_and_the_request_answered(
+    said: dict[str, Any], app_of: Any
+) -> None:
+    meta = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", **said}
+    with served(app_of(remote=True)) as url:
+        answer = listed(url, meta)
+        assert '"tools"' in answer, answer
+
+
+def test_baggage_is_not_even_read_which_takes_half_a_second_where_it_is_blanks(
+    app_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "opentelemetry.baggage")  # its reader would say what is wrong with it
+    with served(app_of(remote=True)) as url:
+        assert '"tools"' in listed(url, {"baggage": " " * 8_000})
+    assert not caplog.records

@@ -265,6 +265,29 @@ async def test_an_issuer_that_fails_is_no_fault_of_the_token_and_known_keys_stay
     await known.close()
 
 
+async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each_wait_anew(
+    issuer: Issuing,
+) -> None:
+    issuer.ill = True
+    known = an_issuer(
+        issuer, lambda: 100.0 + len(issuer.asked) * PAUSE_S
+    )  # each try takes as long as the pause
+    refused_with: list[int] = []
+
+    async def one() -> None:
+        with pytest.raises(Refused) as caught:
+            await known.caller(issuer.token(), NOBODY)
+        refused_with.append(caught.value.status)
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(one)
+    assert refused_with == [503] * 5
+    assert len(issuer.asked) == 1
+    await known.close()
+
+
 async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -> None:
     issuer.packed = gzip.compress(b" " * 100_000_000)
     known = an_issuer(issuer, time.monotonic)

@@ -221,6 +221,8 @@ async def test_a_link_that_leads_out_of_the_folder_completes_nothing(
             ref = types.PromptReference(name="ocr")
             for begun in ("out/", "round/"):
                 assert (await client.complete(ref, {"name": "image", "value": begun})).completion.values == []
+            beside = (await client.complete(ref, {"name": "image", "value": ""})).completion.values
+            assert [v for v in beside if v.endswith(".png")], "what lies beside such a link is there"
 
 
 def test_the_kinds_of_files_do_not_overlap() -> None:

@@ -152,8 +152,8 @@ def test_threads_that_cannot_be_stopped_hold_nothing_up_and_do_not_outlive_stdin
     env = environment(tmp_path / "home")
     with unreadable_result(tmp_path / "home", project_owner(tmp_path)) as uri, Stdio(env, tmp_path) as server:
         server.initialize()
-        # More than the pool has by default, from which the SDK also takes the threads that read stdin and write stdout.
-        idents = [server.start("resources/read", {"uri": uri}) for _ in range(45)]
+        # More than the pool has; stdin and stdout have threads of their own.
+        idents = [server.start("resources/read", {"uri": uri}) for _ in range(450)]
         assert server.request("ping")["result"] == {}
         with within(WITHIN_S):
             server.end()

@@ -74,9 +74,9 @@ class Lines:
 
     async def write(self) -> None:
         """Writes what is sent until cancelled."""
+        own = anyio.CapacityLimiter(1)  # the threads of calls may all wait for a dead file system
         async for message in self._out[1]:
-            line = message if isinstance(message, bytes) else _written(message)
-            await anyio.to_thread.run_sync(_write, line, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True, limiter=own)
 
 
 def _written(message: Message) -> bytes:
@@ -118,7 +118,8 @@ def _finite(word: str) -> float:
     return number
 
 
-def _write(line: bytes) -> None:
+def _write(message: Message | front.Refusal) -> None:
+    line = message if isinstance(message, bytes) else _written(message)
     try:
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()

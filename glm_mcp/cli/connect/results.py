@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from glm_mcp.sandbox import Sandbox
 # Of the files that tools make for the user: pictures and saved code. What a program reads by its name is none of them.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".html", ".jsx", ".tsx", ".vue", ".js", ".css", ".txt")
 FILES_MAX = 60  # of one result; key frames are the most
+TEXT_CHARS = 4_000_000  # of a text in which files are looked for: as long as that takes nothing else runs
 _MADE = re.compile(r"glm://outputs/([0-9a-f]{24}) \(https?://[^\s()]+/outputs/\1\)")
 _WHOLE = re.compile(r"The whole is at https?://[^\s()]+/outputs/([0-9a-f]{24}) \.")
 _ASKED = re.compile(r"keyframes|ui_to_code")  # tasks whose files are the user's; others are kept privately
@@ -47,9 +48,7 @@ class Receiver:
     async def local(self, result: dict[str, Any], order: Order) -> dict[str, Any]:
         """The result with local paths in it. A file that cannot be had or written costs nothing but itself, and is said."""
         notes = list(order.notes)
-        texts = [block["text"] for block in _blocks(result) if _is_text(block)]
-        made = dict.fromkeys(ident for text in texts for ident in _MADE.findall(text))
-        whole = dict.fromkeys(ident for text in texts for ident in _WHOLE.findall(text))
+        made, whole = await in_thread(_named, result)
         paths: dict[str, Path] = {}
         for ident in [*made, *whole][:FILES_MAX]:
             try:
@@ -57,12 +56,8 @@ class Receiver:
             except GLMError as error:
                 notes.append(f"[{SCHEME}{ident} is not saved here: {error.message}. {error.hint}]")
 
-        def said(text: str) -> str:
-            text = _MADE.sub(lambda m: str(paths.get(m[1], m[0])), text)
-            return _WHOLE.sub(lambda m: f"The whole is in {paths[m[1]]}." if m[1] in paths else m[0], text)
-
         links = {SCHEME + ident: path.as_uri() for ident, path in paths.items() if ident in made}
-        result = _mapped(result, lambda text: links.get(text) or said(text))
+        result = await in_thread(_mapped, result, lambda text: links.get(text) or _said(text, paths))
         return _noted(result, notes) if notes else result
 
     async def _fetched(self, ident: str, order: Order, *, kept: bool) -> Path:
@@ -91,6 +86,18 @@ class Receiver:
         return self._outputs.write(target, data, sandbox=self._sandbox)
 
 
+def _named(result: dict[str, Any]) -> tuple[dict[str, None], dict[str, None]]:
+    """The files that the texts of a result name: as what was made, and as what holds the whole."""
+    texts = [b["text"] for b in _blocks(result) if _is_text(b) and len(b["text"]) <= TEXT_CHARS]
+    made, whole = ([i for text in texts for i in named.findall(text)] for named in (_MADE, _WHOLE))
+    return dict.fromkeys(made), dict.fromkeys(whole)
+
+
+def _said(text: str, paths: Mapping[str, Path]) -> str:
+    text = _MADE.sub(lambda m: str(paths.get(m[1], m[0])), text)
+    return _WHOLE.sub(lambda m: f"The whole is in {paths[m[1]]}." if m[1] in paths else m[0], text)
+
+
 def _is_text(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
 
@@ -103,7 +110,8 @@ def _blocks(result: dict[str, Any]) -> list[Any]:
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     """The same with every string changed; pictures are long ones, and none of these."""
     if isinstance(value, str):
-        return change(value) if SCHEME in value or "/outputs/" in value else value
+        known = len(value) <= TEXT_CHARS and (SCHEME in value or "/outputs/" in value)
+        return change(value) if known else value
     if isinstance(value, dict):
         return {k: v if k == "data" and isinstance(v, str) else _mapped(v, change) for k, v in value.items()}
     return [_mapped(v, change) for v in value] if isinstance(value, list) else value

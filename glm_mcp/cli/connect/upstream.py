@@ -30,7 +30,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.network.events import Events
-from glm_mcp.glm.threads import in_thread_if
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.text import clean
 
@@ -96,8 +96,7 @@ class Upstream:
             "Content-Type": "application/json",
             **{name: header_value(value) for name, value in headers.items()},
         }
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        most = MESSAGE_BYTES
+        body, most = await in_thread(_packed, message), MESSAGE_BYTES
         async with self._request("POST", "/mcp", most=most, headers=sent, content=body) as response:
             yield response, self._messages(response)
 
@@ -272,6 +271,10 @@ class Upstream:
             "X-GLM-Connect": __version__,
         }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
+
+
+def _packed(message: Message) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def header_value(text: str) -> str:

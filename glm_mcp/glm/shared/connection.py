@@ -167,18 +167,6 @@ class Connection:
             self._lose(error)
             raise Lost from None
 
-    async def fetch(self, key: str) -> tuple[float, list[str]]:
-        """(seconds since 1970 on Redis's clock, a whole list). Raises Lost."""
-        try:
-            async with self._redis.pipeline(transaction=False) as both:
-                await both.time()
-                await both.lrange(key, 0, -1)
-                (seconds, micros), found = await both.execute()
-                return seconds + micros / 1e6, found
-        except self._errors as error:
-            self._lose(error)
-            raise Lost from None
-
     async def say(self, kind: str, words: str) -> None:
         """Tells all replicas; nobody where Redis is away. A kind is two words."""
         try:

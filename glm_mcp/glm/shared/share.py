@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.shared.connection import BAD_WORDS, LEASE_S, Connection, Lost, State
@@ -60,7 +61,7 @@ class Account:
     async def read_health(self) -> None:
         """What the others met in the last hour."""
         try:
-            now, events = await self._connection.fetch(self._events)
+            now, events = await self._connection.run("recent", [self._events], [], _recent)
         except Lost:
             return  # it was there a moment ago: its return is waited for as ever
         for event in events:
@@ -77,3 +78,9 @@ class Account:
         replica, words = said.split(" ", 1)
         if replica != self._connection.replica:
             self.health.hear(words)
+
+
+def _recent(answer: Any) -> tuple[float, list[str]]:
+    """Seconds since 1970 on Redis's clock, and the events. Raises some of BAD_WORDS."""
+    seconds, micros, events = answer
+    return int(seconds) + int(micros) / 1e6, [str(event) for event in events]

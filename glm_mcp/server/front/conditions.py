@@ -164,7 +164,13 @@ def _may_be(word: str, allowed: tuple[int, int] | tuple[str, ...] | None) -> boo
         return True
     if isinstance(allowed[0], str):
         return word in allowed
-    return word.isascii() and word.isdecimal() and int(allowed[0]) <= int(word) <= int(allowed[1])
+    # Python reads no number of thousands of digits.
+    return (
+        word.isascii()
+        and word.isdecimal()
+        and len(word) < _WORD
+        and int(allowed[0]) <= int(word) <= int(allowed[1])
+    )
 
 
 def installed() -> str | None:

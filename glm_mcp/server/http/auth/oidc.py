@@ -149,7 +149,6 @@ class Issuer:
         async with self._fetching:
             if self._clock() - self._tried < PAUSE_S:
                 return
-            self._tried = self._clock()
             try:
                 with anyio.fail_after(FETCH_S):
                     found = await self._document(f"{self.url.rstrip('/')}/.well-known/openid-configuration")
@@ -168,6 +167,8 @@ class Issuer:
             except Exception as error:  # noqa: BLE001 - whatever the network or the issuer did; those that are there stay
                 why = one_line(str(error)) or "it did not answer in time"
                 log.warning("the keys of %s cannot be had: %s", self.url, why)
+            finally:  # it may have taken as long as the pause, and whoever waited for it is not to wait for one more
+                self._tried = self._clock()
 
     async def _document(self, url: str) -> dict[str, Any]:
         """A JSON object of the issuer. Raises ValueError, OSError, TimeoutError, and errors of httpx."""
