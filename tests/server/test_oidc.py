@@ -312,6 +312,32 @@ async def test_keys_of_whoever_says_to_be_another_issuer_are_not_taken(issuer: I
     await known.close()
 
 
+async def test_an_issuer_names_no_other_server_of_this_machine(issuer: Issuing) -> None:
+    with issuing() as other:
+        issuer.keys_at = f"{other.url}/keys"
+        known = an_issuer(issuer, time.monotonic)
+        with anyio.fail_after(60), pytest.raises(Refused) as caught:
+            await known.caller(issuer.token(), NOBODY)
+        assert caught.value.status == 503
+        assert other.asked == []
+    await known.close()
+
+
+async def test_keys_that_are_known_are_not_waited_for_time_and_again(issuer: Issuing) -> None:
+    now = 100.0
+    known = an_issuer(issuer, lambda: now)
+    with anyio.fail_after(60):
+        await known.caller(issuer.token(), NOBODY)
+        issuer.ill = True
+        issuer.asked.clear()
+        now += 100_000
+        for _ in range(4):
+            await known.caller(issuer.token(), NOBODY)
+            now += PAUSE_S
+    assert len(issuer.asked) == 1
+    await known.close()
+
+
 async def test_over_http_the_metadata_is_open_and_the_rest_wants_a_token(
     issuer: Issuing, app_of: Callable[..., App]
 ) -> None:

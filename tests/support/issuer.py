@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         pages = {
             "/.well-known/openid-configuration": {
                 "issuer": self.server.named or self.server.url,
-                "jwks_uri": f"{self.server.url}/keys",
+                "jwks_uri": self.server.keys_at or f"{self.server.url}/keys",
             },
             "/keys": {"keys": self.server.keys},
         }
@@ -62,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 class Issuing(ThreadingHTTPServer):
     """An issuer with its discovery and keys over HTTP on loopback. `asked`: the paths that were asked for; `named`: what it
-    says that it is called, where that is not its address; `ill`: it answers 500; `packed`: all that it answers, as gzip.
+    says that it is called, where that is not its address; `keys_at`: where it says that its keys are, if elsewhere; `ill`:
+    it answers 500; `packed`: all that it answers, as gzip.
     """
 
     daemon_threads = True
@@ -71,7 +72,7 @@ class Issuing(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[str] = []
-        self.named, self.ill, self.packed = "", False, b""
+        self.named, self.keys_at, self.ill, self.packed = "", "", False, b""
         self.keys: list[dict[str, Any]] = []
         self.publish("one", 0)
 

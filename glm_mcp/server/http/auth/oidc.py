@@ -30,6 +30,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS
 LEEWAY_S = 10.0  # by which clocks may differ
 PAUSE_S = 5.0  # between two fetches: a made-up key id must not make this server ask for each request
 FRESH_S = 3_600.0  # after which the keys are fetched again, so that one taken back by the issuer ends
+FRESH_PAUSE_S = 60.0  # between two tries of that: of an issuer that hangs each takes somebody's time
 FETCH_S = 5.0
 DOCUMENT_BYTES = 1_000_000
 NAME_CHARS = 64
@@ -147,7 +148,7 @@ class Issuer:
         if self._fetching.locked() and not anew:
             return
         async with self._fetching:
-            if self._clock() - self._tried < PAUSE_S:
+            if self._clock() - self._tried < (PAUSE_S if anew else FRESH_PAUSE_S):
                 return
             try:
                 with anyio.fail_after(FETCH_S):
@@ -173,7 +174,13 @@ class Issuer:
     async def _document(self, url: str) -> dict[str, Any]:
         """A JSON object of the issuer. Raises ValueError, OSError, TimeoutError, and errors of httpx."""
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        # Without TLS only the issuer itself: what it names must lead to nothing else on this machine.
+        plain = (
+            url.startswith(f"{self.url.rstrip('/')}/")
+            and parts.scheme == "http"
+            and parts.hostname in LOOPBACK
+        )
+        if parts.scheme != "https" and not plain:
             raise ValueError("an address of its is not https")
         if self._http is None:
             self._http = await in_thread(_client)
