@@ -34,6 +34,8 @@ def unquoted(value: str) -> str:
 
 def whole_path(value: Path) -> Path:
     """With `~` put in, which a client's configuration leaves; relative to the folder at start. Raises ValueError."""
+    if "\0" in str(value):
+        raise ValueError("no name of a file")
     try:
         return value.expanduser().absolute()
     except RuntimeError:

@@ -53,6 +53,7 @@ def text_of(path: Path) -> str:
 def folder_as_pasted(folder: Path) -> Path:
     """A folder as a shell needs it written, with a backslash before each blank, where that is what is there. Raises ValueError."""
     text = os.fspath(folder)
+    whole_path(folder)  # raises for what names no folder
     plain = Path(text.replace("\\ ", " "))
     return plain if os.name != "nt" and "\\ " in text and whole_path(plain).exists() else folder
 

@@ -85,10 +85,13 @@ def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Od
         ("GLM_BASE_URL=http://a@b" + "/" * 60_000 + "c", "GLM_BASE_URL is not usable"),
         ("GLM_TOOLS=your" + "key" * 20_000 + "!", "GLM_TOOLS is not usable"),
         ("GLM_DEADLINE_S=" + "9" * 60_000, "GLM_DEADLINE_S is not usable"),
+        ("GLM_OUTPUT_DIR=/tmp/a\0b", "GLM_OUTPUT_DIR is"),
+        ("GLM_ALLOWED_DIRS=/tmp/a\0b", "GLM_ALLOWED_DIRS is"),
+        ("GLM_CACHE_DIR=/tmp/a\0b", "GLM_CACHE_DIR is"),
     ],
-    ids=["blanks", "slashes", "words", "digits"],
+    ids=["blanks", "slashes", "words", "digits", "output", "allowed", "cache"],
 )
-def test_a_line_that_a_pattern_would_take_minutes_for_starts_a_server_that_says_what_is_wrong(
+def test_a_line_that_no_program_writes_starts_a_server_that_says_what_is_wrong(
     line: str, said: str, tmp_path: Path
 ) -> None:
     (own_folder(tmp_path) / "env").write_text(line, encoding="utf-8")
