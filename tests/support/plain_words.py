@@ -5,6 +5,7 @@ where a test provokes a defect, which it says by the mark `defect`. A closing li
 from __future__ import annotations
 
 import builtins
+import functools
 import re
 from collections.abc import Iterator
 
@@ -39,8 +40,14 @@ def closed(text: str) -> None:
 
 def english_in(line: str) -> list[str]:
     """What a closing line says in English and has no Chinese; what has no blank is a name."""
-    facts = [f for f in line.split(" · ") if " " in f and not _QUANTITY.fullmatch(f)]
-    return [f for f in facts if in_chinese(f) == f and not re.search("[\u4e00-\u9fff]", f)]
+    return [fact for fact in line.split(" · ") if _is_english(fact)]
+
+
+@functools.cache
+def _is_english(fact: str) -> bool:
+    if " " not in fact or _QUANTITY.fullmatch(fact) or re.search("[\u4e00-\u9fff]", fact):
+        return False
+    return in_chinese(fact) == fact
 
 
 def names_in(text: str) -> list[str]:
