@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, cast
 
@@ -66,7 +67,9 @@ def result(content: Content) -> types.CallToolResult:
     )
 
 
-async def with_plain_trace(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+def with_plain_trace(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> Coroutine[Any, Any, HandlerResult]:
     """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
     in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
     """
@@ -77,4 +80,4 @@ async def with_plain_trace(ctx: ServerRequestContext[Any, Any], call_next: CallN
             if not isinstance(meta.get(name), str):
                 meta.pop(name, None)
         ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
-    return await call_next(ctx)
+    return cast("Coroutine[Any, Any, HandlerResult]", call_next(ctx))
