@@ -13,7 +13,7 @@ MESSAGE_VALUES = 40_000
 NAME_BYTES = 1_000
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _NAMED = 2  # levels: the id and the method, the name of a tool
-_ESCAPES_A_VALUE = 40  # as many are read in the time of one value
+_ESCAPES_A_VALUE = 20  # as many take half the time of one value; the SDK reads a body over HTTP a second time
 _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most
 
 
