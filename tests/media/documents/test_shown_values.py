@@ -174,7 +174,9 @@ def test_a_table_of_excel_within_a_word_document_is_read_where_it_stands_and_onc
         f'<Relationship Id="r9" Type="{office}/package" Target="embeddings/Sheet.xlsx"/></Relationships>'
     )
     more: dict[str, str | bytes] = {"word/_rels/document.xml.rels": related}
-    for data, shown in ((inner.getvalue(), "\n\n| Rent | 1200 |\n| --- | --- |"), (b"no office file", "")):
+    deep = docx("<w:p>" + "<w:ins>" * 20_000 + "</w:ins>" * 20_000 + "</w:p>")  # more than its reader follows
+    table = "\n\n| Rent | 1200 |\n| --- | --- |"
+    for data, shown in ((inner.getvalue(), table), (b"no office file", ""), (deep, "")):
         more["word/embeddings/Sheet.xlsx"] = data
         facts, _ = document_job(io.BytesIO(docx(thing + thing + para("after"), more)), {"name": "a.docx"})
         text = "".join(facts["pages"][0][2].split("[sheet 'Costs']\n\n"))

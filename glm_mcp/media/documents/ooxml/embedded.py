@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import GLMError
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.ooxml.package import Package, relation, value
 from glm_mcp.media.worker_child import load
@@ -36,7 +35,7 @@ def embedded_text(package: Package, part: str, element: ET.Element, place: str) 
         facts, _ = load(kind.reader)(
             io.BytesIO(data), {"name": path, "kind": kind.name, "depth": package.depth + 1}
         )
-    except GLMError:
+    except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the file around it is whole
         package.left_out.add("embedded files that cannot be read", place)
         return ""
     text = "\n\n".join(page[2] for page in facts["pages"] if page[2])
