@@ -165,6 +165,13 @@ def test_what_an_archive_holds_beyond_measure_or_broken_is_named_and_the_rest_re
     assert bad.startswith("left out, files that cannot be read: bad.docx (bad.docx is")
 
 
+def test_a_file_of_an_archive_that_is_nested_too_deep_is_named_and_the_rest_read() -> None:
+    deep = docx("<w:p>" + "<w:ins>" * 20_000 + "</w:ins>" * 20_000 + "</w:p>")
+    facts, _ = zip_job(io.BytesIO(zipped({"deep.docx": deep, "note.txt": "all is well"})), {"name": "a.zip"})
+    assert "all is well" in facts["pages"][-1][2]
+    assert "left out, files that cannot be read: deep.docx" in facts["notes"]
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_file_of_an_archive_is_named_and_the_rest_read(method: int) -> None:
     out = io.BytesIO()

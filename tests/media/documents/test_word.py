@@ -245,6 +245,19 @@ def test_a_docx_without_its_text_or_with_a_broken_one_is_refused() -> None:
         text(docx(para("Words"), {"word/document.xml": "<w:document"}))
 
 
+def test_a_file_within_a_document_that_is_no_text_is_left_out_and_the_rest_read() -> None:
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    related = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r9" Type="{office}/aFChunk" Target="chunk.bin"/></Relationships>'
+    )
+    body = f'<w:altChunk xmlns:r="{office}" r:id="r9"/>' + para("after")
+    data = docx(body, {"word/_rels/document.xml.rels": related, "word/chunk.bin": bytes(range(256)) * 40})
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.docx"})
+    assert facts["pages"][0][2] == "after"
+    assert "files within the document that cannot be read" in facts["notes"][0]
+
+
 def test_an_archive_under_a_password_says_so() -> None:
     data = docx(para("Words"))
     for signature, place in (

@@ -106,6 +106,9 @@ class _Reader:
         except GLMError as error:
             self.left_out.add("files that cannot be read", f"{path} ({error.message})")
             return "(not read)"
+        except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the other files are whole
+            self.left_out.add("files that cannot be read", path)
+            return "(not read)"
         for note in facts["notes"]:
             self.left_out.add("as notes in its files say", f"{path}: {note}")
         several = len(facts["pages"]) > 1

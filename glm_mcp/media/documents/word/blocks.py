@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from glm_mcp.errors import MissingExtra
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import child, descendants, is_on, tag, value, whole
@@ -67,9 +68,13 @@ class Blocks:
                 yield from filter(lambda block: block.text, [Block(linear(node))])
 
     def _chunk(self, node: ET.Element) -> Iterator[Block]:
-        text = chunk_text(
-            self._story.package, self._story.package.link(self._part, attribute(node, "id")).target
-        )
+        path = self._story.package.link(self._part, attribute(node, "id")).target
+        try:
+            text = chunk_text(self._story.package, path)
+        except MissingExtra:
+            raise
+        except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the document around it is whole
+            text = ""
         if text:
             yield Block(text)
         else:
