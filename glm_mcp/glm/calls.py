@@ -81,8 +81,11 @@ class Work(Protocol[T_co]):
     beside: bool
     """Whether a second model may be asked beside a silent one."""
 
-    async def attempt(self, card: Card, where: Endpoint, on_begin: Callable[[], None]) -> T_co:
-        """One try; `on_begin` is called when the answer begins to arrive."""
+    pauses: bool
+    """Whether a model may be silent for long in the middle of its answer."""
+
+    async def attempt(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> T_co:
+        """One try; `on_words` is called at each piece of the answer that arrives."""
 
     async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
         """None where the request was changed for this model after its refusal, so that it may pass now; else what the

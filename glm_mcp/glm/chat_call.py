@@ -60,6 +60,7 @@ class ChatCall:
         self.engine = engine
         self._room: dict[str, int] = {}  # model → tokens that its window leaves for this answer
         self.arrived: Arrived | None = None
+        self.pauses = bool(request.functions)  # calls are told when they are whole
         self._refused_forms: dict[str, set[str]] = {}
         self._inlined = False
         self._odd_schema = False
@@ -70,7 +71,7 @@ class ChatCall:
         media = sum(len(getattr(p, "data", None) or b"") for p in self.request.media())
         return size_for(card, self.request), media
 
-    async def attempt(self, card: Card, where: Endpoint, on_begin: Callable[[], None]) -> Answer:
+    async def attempt(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> Answer:
         dialect = self.dialects.setdefault(card.id, Dialect.of(card))
         tokens = self._tokens(card, dialect)
 
@@ -84,7 +85,7 @@ class ChatCall:
         body = await in_thread_if(heavy, write)
         if len(body) > LARGE_BODY:
             self.progress.say(f"uploading {len(body) / 1e6:.1f} MB to {card.id}")
-        reader = _Reader(self, card, on_begin)
+        reader = _Reader(self, card, on_words)
         try:
             ident = await self.post(where, "/chat/completions", body, reader.on_event)
         except Repetition as loop:
@@ -103,16 +104,14 @@ class ChatCall:
     def begins(self, draft: Draft, model: str) -> None:
         """An answer has begun: what was written by a try before does not count any more."""
         self.progress.start_text()
-        self._earlier, self.arrived = self.arrived, Arrived(draft, model)
+        self._earlier, self.arrived = self.partial(), Arrived(draft, model)
 
     _earlier: Arrived | None = None
 
     def partial(self) -> Arrived | None:
-        """As much of an answer as there is: of the last attempt that had any."""
-        for arrived in (self.arrived, self._earlier):
-            if arrived and arrived.draft.text:
-                return arrived
-        return None
+        """As much of an answer as there is: of the attempt that had most."""
+        some = [a for a in (self.arrived, self._earlier) if a and a.draft.text]
+        return max(some, key=lambda a: len(a.draft.text), default=None)
 
     def _tokens(self, card: Card, dialect: Dialect) -> int | None:
         """max_tokens for a model: what was asked for, within what it named; by default what its window leaves."""
@@ -267,8 +266,8 @@ class ChatCall:
 class _Reader:
     """Reads one attempt's events into its draft, and tells when the answer begins."""
 
-    def __init__(self, call: ChatCall, card: Card, on_begin: Callable[[], None]) -> None:
-        self.call, self.card, self.on_begin = call, card, on_begin
+    def __init__(self, call: ChatCall, card: Card, on_words: Callable[[], None]) -> None:
+        self.call, self.card, self.on_words = call, card, on_words
         self.draft = Draft()
         self.broken = 0
         self.begun = False
@@ -280,10 +279,11 @@ class _Reader:
             return
         draft, progress = self.draft, self.call.progress
         piece = draft.feed(event)
-        if not self.begun and (piece or draft.thought_chars or draft.calls):
-            self.begun = True
-            self.on_begin()
-            self.call.begins(draft, self.card.id)
+        if piece or draft.thought_chars or draft.calls:
+            self.on_words()
+            if not self.begun:
+                self.begun = True
+                self.call.begins(draft, self.card.id)
         if piece:
             progress.text(piece)
             draft.look_for_repetition()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -222,7 +223,8 @@ class GLMClient:
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
         budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
-        return Standing(chosen, budget, self.health.usual_s(chosen.id))
+        stall = math.inf if work.pauses else max(budget, self._pace.stall_s)
+        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall)
 
     def _look_at(self, model: Standing) -> None:
         """What other calls have met at a model meanwhile."""

@@ -35,6 +35,7 @@ class DrawCall:
     """
 
     beside = False
+    pauses = True
 
     def __init__(self, post: Post, body: dict[str, Any], *, engine: bool = False) -> None:
         self.post, self.body, self.engine = post, dict(body), engine
@@ -43,11 +44,11 @@ class DrawCall:
     def weight(self, card: Card) -> tuple[int, int]:  # noqa: ARG002 - the protocol's signature
         return len(str(self.body.get("prompt", ""))), 0
 
-    async def attempt(self, card: Card, where: Endpoint, on_begin: Callable[[], None]) -> Drawing:
+    async def attempt(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> Drawing:
         drawings: list[Drawing] = []
 
         def on_event(event: dict[str, Any]) -> None:
-            on_begin()
+            on_words()
             drawings.append(_drawing(event, card))
 
         if not card.hd:

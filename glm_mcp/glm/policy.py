@@ -28,12 +28,13 @@ LONGEST_HANG_S = 80.0  # [user, live] those that ended did so after 24 to 77 s
 class Pace:
     """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
     `rest`: how long a model that refused goes behind the others in later calls, likewise. `patience`: times each model's
-    first-byte budget.
+    first-byte budget. `stall_s`: of silence in the middle of an answer, after which it is as one that has not begun.
     """
 
     waits: tuple[float, float] = (1.0, 8.0)
     rest: tuple[float, float] = REST_S
     patience: float = 1.0
+    stall_s: float = 15.0  # [guess] words come several in a second
 
 
 class Phase(StrEnum):
@@ -49,7 +50,8 @@ class Phase(StrEnum):
 class Standing:
     """How one model stands in one call. Times on anyio's clock, lengths in seconds.
 
-    `first_byte_s`: how long it may be silent before another is asked as well. `usual_s`: what its answers usually take;
+    `first_byte_s`: how long it may be silent before another is asked as well, `stall_s`: once its answer has begun.
+    `heard_at`: the last that it said. `usual_s`: what its answers usually take;
     `soonest_s`: the fastest of the last. `rests_until`: it refused or hung a moment ago, and goes behind the others.
     `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take.
     `ready_at`: it is not asked before. `error`: its last; `out`: that one ends it for this call. `anew`: it hung, and was
@@ -59,11 +61,13 @@ class Standing:
     card: Card
     first_byte_s: float
     usual_s: float
+    stall_s: float
     soonest_s: float = 0.0
     rests_until: float = 0.0
     pauses_until: float = 0.0
     phase: Phase = Phase.IDLE
     since: float = 0.0
+    heard_at: float = 0.0
     queue_s: float = 0.0
     ready_at: float = 0.0
     tries: int = 0
@@ -75,6 +79,8 @@ class Standing:
     @property
     def late_at(self) -> float:
         """When another model is asked as well."""
+        if self.phase is Phase.SPEAKING:
+            return self.heard_at + self.stall_s
         return self.since + self.first_byte_s
 
 
@@ -109,7 +115,7 @@ def next_step(
 ) -> Ask | Leave | Wait | End:
     """What a call does now. `models` in the order of the chain; `beside`: a second one may be asked beside a silent one."""
     busy = [m for m in models if m.phase is not Phase.IDLE]
-    if any(m.phase is Phase.SPEAKING for m in busy) or (busy and not beside):
+    if busy and not beside:
         return Wait(deadline)
     late_at = max((_late_at(m, now, deadline) for m in busy), default=now)
     if late_at > now:
@@ -139,14 +145,20 @@ def next_step(
             min(candidates, key=lambda m: (m.refusals, m.rests_until > now, m.queue_s > m.first_byte_s))
         )
     if (hung := _hung(busy)) and in_time(hung, started, now, deadline):
-        waits_for.append(min(hung.since + LONGEST_HANG_S, (hung.since + deadline) / 2))
+        silent_since = max(hung.since, hung.heard_at)
+        waits_for.append(min(silent_since + LONGEST_HANG_S, (silent_since + deadline) / 2))
         if waits_for[-1] <= now:
             return Leave(hung)
     return Wait(min(waits_for)) if busy or len(waits_for) > 1 else End()
 
 
 def _hung(busy: Sequence[Standing]) -> Standing | None:
-    """Of those that were asked once and are silent the second: hangs may end, and that of the first does so the soonest."""
+    """One that stopped in the middle of its answer. Of those that were asked once and are silent from the start the second:
+    hangs may end, and that of the first does so the soonest.
+    """
+    stalled = next((m for m in busy if m.phase is Phase.SPEAKING and not m.anew), None)
+    if stalled:
+        return stalled
     silent = [m for m in busy if m.phase is Phase.SILENT and not m.anew]
     return sorted(silent, key=lambda m: m.since)[1] if len(silent) > 1 else None
 
@@ -163,11 +175,14 @@ def _strong_refused(models: Sequence[Standing], now: float) -> bool:
     """Whether none of those that are no last resort is to be had. One that hangs while another refuses is a bad day too."""
     strong = [m for m in models if not m.card.last_resort]
     refused = [m for m in strong if _not_to_be_had(m, now)]
-    return not strong or (bool(refused) and all(m in refused or m.phase is Phase.SILENT for m in strong))
+    asked = {Phase.SILENT, Phase.SPEAKING}
+    return not strong or (bool(refused) and all(m in refused or m.phase in asked for m in strong))
 
 
 def _not_to_be_had(model: Standing, now: float) -> bool:
     """Whether it refused, in this call or a moment ago, hangs, or is too busy to answer in its time."""
+    if model.phase is Phase.SPEAKING:
+        return model.late_at <= now
     # This very call has the place: what the queue behind it takes says nothing.
     if model.phase is Phase.SILENT:
         return now - model.since >= HANGS * model.first_byte_s
@@ -221,27 +236,6 @@ def first_byte_s(card_or_learnt: float, tokens: int, media_bytes: int) -> float:
     [guess] 1 MB and 10,000 tokens a second, on the slow side.
     """
     return card_or_learnt + media_bytes / 1e6 + tokens / 10_000
-
-
-def retry_after(headers: Callable[[str], str | None]) -> float | None:
-    """Seconds from a Retry-After header: a number or an HTTP date; None where it is absent or makes no sense."""
-    value = (headers("retry-after") or "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        from datetime import UTC, datetime
-        from email.utils import parsedate_to_datetime
-
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
-    return seconds if 0 <= seconds < float("inf") else None
 
 
 def text_tokens(request: ChatRequest) -> int:

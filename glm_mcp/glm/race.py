@@ -81,7 +81,7 @@ class Race(Generic[T]):
     def _cut_off(self, model: Standing) -> None:
         """It is cancelled while it was asked: at the deadline, because another spoke first, or by the caller."""
         now = anyio.current_time()
-        silent = model.phase is Phase.SILENT
+        silent, late_at = model.phase is Phase.SILENT, model.late_at
         if now >= self.deadline:
             self._note(model, "timeout")
         elif model.card.id in self._unheard:
@@ -89,8 +89,12 @@ class Race(Generic[T]):
         else:
             self.meter.count(self._record(model, "cancelled"))
             return
-        if silent and now >= model.late_at:
+        if now < late_at:
+            return
+        if silent:
             self.health.hung(model.card.id, now - model.since)
+        else:
+            self.health.refused(model.card.id)
 
     def queues(self, place: int) -> None:
         refused = f"{self._refusal}; " if self._refusal else ""
@@ -108,10 +112,9 @@ class Race(Generic[T]):
         if not in_time(model, self.started, now, self.deadline):
             return False
         asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
-        if any(m.phase is Phase.SPEAKING or m.late_at > now for m in asked):
+        if any(m.late_at > now for m in asked):
             return False
-        late = f"{asked[0].card.id} has not begun after {now - asked[0].since:.0f} s; " if asked else ""
-        self.progress.say(f"{late}asking {model.card.id} too" if late else f"waiting for {model.card.id}")
+        self._say_asked(model, asked, now)
         model.phase, model.since = Phase.SILENT, now
         model.tries += 1
         self._refusal = ""
@@ -120,19 +123,33 @@ class Race(Generic[T]):
         self._changed.set()
         return True
 
-    def speaks(self, model: Standing) -> None:
-        """Its answer begins: it is the answer, and the others are cancelled at once."""
-        if model.phase is not Phase.SILENT:
+    def _say_asked(self, model: Standing, beside: Sequence[Standing], now: float) -> None:
+        asked = model.card.id
+        if not beside:
+            self.progress.say(f"waiting for {asked}")
             return
-        model.phase = Phase.SPEAKING
-        took = anyio.current_time() - model.since
-        self.health.spoke(model.card.id, took)
-        self.meter.began(model.card.id, took)
+        first, since = beside[0].card.id, beside[0].since
+        if beside[0].phase is Phase.SILENT:
+            self.progress.say(f"{first} has not begun after {now - since:.0f} s; asking {asked} too")
+        else:
+            heard_at = beside[0].heard_at
+            self.progress.say(f"{first} has said nothing for {now - heard_at:.0f} s; asking {asked} too")
+
+    def speaks(self, model: Standing) -> None:
+        """Its answer begins, or goes on: it is the answer, and the others are cancelled at once."""
+        if model.phase not in {Phase.SILENT, Phase.SPEAKING}:
+            return
+        model.heard_at = anyio.current_time()
+        if model.phase is Phase.SILENT:
+            model.phase = Phase.SPEAKING
+            took = model.heard_at - model.since
+            self.health.spoke(model.card.id, took)
+            self.meter.began(model.card.id, took)
+            self._changed.set()
         for name, scope in self._scopes.items():
-            if name != model.card.id:
+            if name != model.card.id and name not in self._unheard:
                 self._unheard.add(name)
                 scope.cancel()
-        self._changed.set()
 
     def answers(self, model: Standing, result: T) -> None:
         self.result = result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +80,7 @@ class Meter:
         self._whole = whole
         self._names: Names = whole._names if whole else names or Names()  # noqa: SLF001 - its own class
         self._started = time.time()
-        self.models: dict[str, Used] = {}
+        self.models: defaultdict[str, Used] = defaultdict(Used)
 
     def count(self, attempt: dict[str, Any], usage: Usage | None = None) -> None:
         """One attempt, as the client writes it down: model, seconds, "ok" or a kind of error."""
@@ -100,7 +100,7 @@ class Meter:
             self._whole.count(attempt, usage)
 
     def of(self, model: str) -> Used:
-        return self.models.setdefault(self._names(model), Used())
+        return self.models[self._names(model)]
 
     def retried(self, model: str) -> None:
         for meter in self._and_whole():

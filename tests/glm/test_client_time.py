@@ -28,6 +28,11 @@ def short_s() -> float:
     return min(2.0, 0.8 * slowness())
 
 
+def hurried() -> Pace:
+    """A model that stops in the middle of its answer has half a second, and more where the machine is slow."""
+    return replace(PACE, patience=0.2, stall_s=0.5 * slowness())
+
+
 def late_s(deadline: float) -> float:
     """When a call whose deadline this is has ended too late."""
     return deadline + 2.0 * slowness()
@@ -403,6 +408,47 @@ async def test_where_every_model_hangs_one_is_asked_again_before_the_deadline(si
     assert answer.text.startswith("[simulated")
     assert models_asked(sim)[:4] == [T, V6, L, V6]
     assert (answer.attempts[0]["model"], answer.attempts[0]["outcome"]) == (V6, "silent")
+
+
+async def test_a_model_that_stops_in_the_middle_of_its_answer_is_not_waited_for_to_the_deadline(
+    sim: Simulator,
+) -> None:
+    sim.queue(Fault("hang_mid", chunks=3, model=T))
+    heard = Heard()
+    async with client_of(sim, pace=hurried()) as client:
+        answer = await ask(client, within=30, progress=heard)
+        rests = client.health.of(T).rests
+    assert any(re.match(rf"{T} has said nothing for \d+ s; asking {V6} too", said) for said in heard.stages)
+    assert (answer.model, answer.partial) == (V6, False)
+    assert {a["model"]: a["outcome"] for a in answer.attempts} == {T: "silent", V6: "ok"}
+    assert rests == 1
+    await until(sim, lambda seen: seen[0].disconnected)
+
+
+async def test_a_model_that_goes_on_before_another_begins_keeps_its_answer(sim: Simulator) -> None:
+    sim.queue(Fault("trickle", seconds=0.004, model=T), *(Fault("hang", model=m, times=0) for m in (V6, L)))
+    async with client_of(sim, pace=hurried()) as client:
+        answer = await ask(client, within=60)
+    assert models_asked(sim)[:2] == [T, V6]
+    assert (answer.model, answer.partial) == (T, False)
+    await until(sim, lambda seen: all(r.disconnected for r in seen[1:]))
+
+
+async def test_a_named_model_that_stops_in_the_middle_of_its_answer_is_asked_again(sim: Simulator) -> None:
+    sim.queue(Fault("hang_mid", chunks=3))
+    async with client_of(sim, pace=hurried()) as client:
+        answer = await ask(client, within=6, model=T)
+    assert not answer.partial
+    assert models_asked(sim) == [T, T]
+
+
+async def test_what_came_before_a_model_stopped_is_kept_where_nothing_better_comes(sim: Simulator) -> None:
+    sim.queue(Fault("hang_mid", chunks=3), Fault("hang_mid", chunks=1), Fault("hang", times=0))
+    async with client_of(sim, pace=hurried()) as client:
+        with anyio.fail_after(60):
+            answer = await ask(client, "tell me a long story", within=3, model=T)
+    assert answer.partial
+    assert answer.text.startswith("[simulated")
 
 
 async def test_a_drawing_that_hangs_is_not_asked_for_again(sim: Simulator) -> None:

@@ -13,6 +13,7 @@ from support.calls import C3, V1, V4, V6, L, T
 
 from glm_mcp.errors import Again, GLMError, NetworkError, Overloaded, RateLimited, UpstreamError
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Text, Video
+from glm_mcp.glm.network.failures import retry_after
 from glm_mcp.glm.policy import (
     LAST_RESORT_SHARE,
     UNREACHED_TRIES,
@@ -29,7 +30,6 @@ from glm_mcp.glm.policy import (
     first_byte_s,
     in_time,
     next_step,
-    retry_after,
     size_for,
     unable,
     unable_to_draw,
@@ -40,12 +40,12 @@ ZHIPU, ZAI = ENDPOINTS["zhipu"], ENDPOINTS["zai"]
 DEADLINE = 60.0
 
 
-# Which model is asked next, and when. Every call of these tables began at 0; a model may be silent for 5 s and answers
+# Which model is asked next, and when. Every call of these tables began at 0; a model may be silent for 5 s, 15 in the middle, and answers
 # in 2 s where nothing else is said.
 
 
 def standing(model: str, **known: Any) -> Standing:
-    return Standing(card(model), **{"first_byte_s": 5.0, "usual_s": 2.0, **known})
+    return Standing(card(model), **{"first_byte_s": 5.0, "usual_s": 2.0, "stall_s": 15.0, **known})
 
 
 def silent(model: str, since: float, **known: Any) -> Standing:
@@ -56,8 +56,8 @@ def queued(model: str, since: float, queue_s: float, **known: Any) -> Standing:
     return standing(model, phase=Phase.QUEUED, since=since, queue_s=queue_s, **known)
 
 
-def speaking(model: str, since: float) -> Standing:
-    return standing(model, phase=Phase.SPEAKING, since=since, tries=1)
+def speaking(model: str, heard_at: float, **known: Any) -> Standing:
+    return standing(model, phase=Phase.SPEAKING, since=0.0, heard_at=heard_at, tries=1, **known)
 
 
 def refused(model: str, ready_at: float, times: int = 1, **known: Any) -> Standing:
@@ -83,16 +83,36 @@ def step(*models: Standing, now: float, beside: bool = True, deadline: float = D
         (3, [silent(T, 0), standing(V6), standing(L)], "wait 5"),
         (5, [silent(T, 0), standing(V6), standing(L)], f"ask {V6}"),
         (6, [silent(T, 0), silent(V6, 5), standing(L)], "wait 10"),
-        (6, [speaking(T, 0), silent(V6, 5), standing(L)], "wait 60"),
-        (50, [speaking(T, 0), standing(V6), standing(L)], "wait 60"),
+        (6, [speaking(T, 0), silent(V6, 5), standing(L)], "wait 15"),
+        (40, [speaking(T, 39), standing(V6), standing(L)], "wait 54"),
         # the slowest of those that are within their time is waited for
         (7, [silent(T, 0), silent(V6, 5, first_byte_s=9.0), standing(V1)], "wait 14"),
         # nobody is left to be asked beside
         (9, [silent(T, 0)], "wait 60"),
-        (12, [silent(T, 0), speaking(V6, 5)], "wait 60"),
+        (12, [silent(T, 0), speaking(V6, 5)], "wait 20"),
     ],
 )
 def test_a_model_is_asked_and_when_it_is_silent_too_long_the_next_beside_it(
+    now: float, models: list[Standing], expected: str
+) -> None:
+    assert step(*models, now=now) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "models", "expected"),
+    [
+        (20, [speaking(T, 5), standing(V6), standing(L)], f"ask {V6}"),
+        (20, [speaking(T, 5, stall_s=25.0), standing(V6), standing(L)], "wait 30"),
+        (20, [speaking(T, 5), silent(V6, 19), standing(L)], "wait 24"),
+        (16, [speaking(T, 1), refused(V6, 20), standing(L)], f"ask {L}"),
+        # nobody is left to be asked beside: it is asked again while there is time
+        (20, [speaking(T, 5)], "wait 32.5"),
+        (33, [speaking(T, 5)], f"leave {T}"),
+        (33, [speaking(T, 5, anew=True)], "wait 60"),
+        (33, [speaking(T, 5, usual_s=30.0)], "wait 60"),
+    ],
+)
+def test_a_model_that_stops_in_the_middle_of_its_answer_is_as_one_that_does_not_begin(
     now: float, models: list[Standing], expected: str
 ) -> None:
     assert step(*models, now=now) == expected
@@ -257,6 +277,7 @@ STANDINGS = st.builds(
     st.sampled_from([T, V6, L]),
     phase=st.sampled_from(Phase),
     since=TIMES,
+    heard_at=TIMES,
     first_byte_s=st.floats(0.1, 30),
     usual_s=st.floats(0, 30),
     soonest_s=st.floats(0, 30),
@@ -283,13 +304,14 @@ def test_whatever_happened_only_who_may_be_asked_is_and_no_wait_is_over_before_i
             assert not model.out
             assert model.ready_at <= max(now, model.pauses_until)
             assert model.pauses_until <= now or not busy
-            assert not any(m.phase is Phase.SPEAKING for m in models)
             assert beside or not busy
-            assert all(m.late_at <= now for m in busy if m.phase is Phase.SILENT)
+            assert all(m.late_at <= now for m in busy if m.phase is not Phase.QUEUED)
         case Leave(model):
             assert beside
-            assert all(m.phase is not Phase.SPEAKING and m.late_at <= now for m in busy)
-            assert [m for m in busy if m.phase is Phase.SILENT and m is not model]
+            assert all(m.late_at <= now for m in busy if m.phase is not Phase.QUEUED)
+            assert model.phase is Phase.SPEAKING or [
+                m for m in busy if m.phase is Phase.SILENT and m is not model
+            ]
         case Wait(until):
             assert now < until
         case End():

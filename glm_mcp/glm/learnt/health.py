@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
@@ -52,10 +52,10 @@ class Health:
         self._rest, self._clock = rest, clock
         self._names = names or Names()
         self._pause = rest[0] * PAUSE
-        self._models: dict[str, Model] = {}
+        self._models: defaultdict[str, Model] = defaultdict(Model)
 
     def of(self, model: str) -> Model:
-        return self._models.setdefault(self._names(model), Model())
+        return self._models[self._names(model)]
 
     def refused(self, model: str, wait: float = 0.0) -> None:
         """It refused, failed or hung; the call waits so long before it asks again, and so do the others, within a bound.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,6 +23,27 @@ class Sent:
 
     def __init__(self) -> None:
         self.out = False
+
+
+def retry_after(headers: Callable[[str], str | None]) -> float | None:
+    """Seconds from a Retry-After header: a number or an HTTP date; None where it is absent or makes no sense."""
+    value = (headers("retry-after") or "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        from datetime import UTC, datetime
+        from email.utils import parsedate_to_datetime
+
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return seconds if 0 <= seconds < float("inf") else None
 
 
 @contextmanager

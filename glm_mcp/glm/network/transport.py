@@ -16,10 +16,9 @@ from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
 from glm_mcp.glm.error_codes import from_response, is_wall
 from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.events import Events
-from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped
+from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_after
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
-from glm_mcp.glm.policy import retry_after
 from glm_mcp.glm.stream import decoded, object_in, read_error
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,14 +23,17 @@ class _Line:
 
 
 def is_right_to_left(text: str) -> bool:
-    letters = [unicodedata.bidirectional(c) for c in text if c.isalpha()]
-    return sum(kind in ("R", "AL") for kind in letters) > _SHARE * len(letters) > 0
+    letters = {c: count for c, count in Counter(text).items() if c.isalpha()}
+    there = sum(count for c, count in letters.items() if unicodedata.bidirectional(c) in ("R", "AL"))
+    return there > _SHARE * sum(letters.values())
 
 
 def reordered(page: Any, written: str) -> str:
     """The page's text line by line, given what the parser wrote of it; that itself on other pages and those with tables."""
+    if not is_right_to_left(written) or re.search(r"^\|", written, re.MULTILINE):
+        return written
     level = [item for item in page.text_items if item.text.strip() and not round(item.rotation or 0) % 360]
-    if not is_right_to_left(written) or re.search(r"^\|", written, re.MULTILINE) or not level:
+    if not level:
         return written
     blocks: list[str] = []
     before: _Line | None = None

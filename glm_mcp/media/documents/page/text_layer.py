@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 import unicodedata
 from collections import Counter
 from typing import Any
@@ -37,7 +38,7 @@ _ENOUGH = 150  # letters of words that tell
 
 def letters_in(text: str) -> int:
     """How much there is to read: letters and digits, a Chinese character counting as two."""
-    return sum(2 if c > "\u2e7f" else 1 for c in text if c.isalnum())
+    return sum(count * (2 if c > "\u2e7f" else 1) for c, count in Counter(text).items() if c.isalnum())
 
 
 def usual_ideographs(text: str) -> str:
@@ -107,26 +108,28 @@ def is_garbled(text: str) -> bool:
     # Bullets of symbol fonts are private-use too, so a few are normal.
     return (
         strange > 0.15 * len(solid)
-        or (len(solid) > 40 and sum(map(_says_something, solid)) < 0.35 * len(solid))
+        or (len(solid) > 40 and _that_say_something(solid) < 0.35 * len(solid))
         or _stands_for_others(text)
     )
 
 
-def _says_something(character: str) -> bool:
-    """Letters, their marks, digits, and what formulas are made of."""
-    return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc", "Sm")
+def _that_say_something(text: str) -> int:
+    """How many of its characters are letters, their marks, digits, and what formulas are made of."""
+    return sum(
+        count
+        for c, count in Counter(text).items()
+        if c.isalnum() or unicodedata.category(c) in ("Mn", "Mc", "Sm")
+    )
 
 
 def _stands_for_others(text: str) -> bool:
     """Whether words of Latin letters have the letters of no language, as where each is the one three places on."""
-    letters: Counter[str] = Counter()
-    for word in _words(text):
-        letters.update(c for c in unicodedata.normalize("NFD", word.lower()) if "a" <= c <= "z")
-    total = letters.total()
-    if total < _ENOUGH or sum(count * 100 > total for count in letters.values()) < 12:
+    letters = Counter(unicodedata.normalize("NFD", "".join(_words(text)).lower()))
+    counts = [letters[letter] for letter in string.ascii_lowercase]
+    total = sum(counts)
+    if total < _ENOUGH or sum(count * 100 > total for count in counts) < 12:
         return False  # too few, or of few letters: a sequence of bases, keys
-    counts = [letters[chr(97 + i)] / total for i in range(26)]
-    return _agreement(counts, _SHARES) < _AGREES
+    return _agreement([count / total for count in counts], _SHARES) < _AGREES
 
 
 def _agreement(one: list[float], other: tuple[float, ...]) -> float:
