@@ -41,6 +41,7 @@ _SECRETS = frozenset(
     {"api_key", "http_token", "session_secret", "metrics_token", "more_keys", "redis_url", "connect_token"}
 )
 _SHOWN_OF = 4_000  # characters of a wrong value; a login is looked for again and again in it
+_PATHS = frozenset({"allowed_dirs", "output_dir", "cache_dir", "tokens_file"})
 _HARMLESS = frozenset({"GLM_LANG", "GLM_ALLOWED_DIRS", "GLM_OUTPUT_DIR"})
 
 
@@ -225,6 +226,14 @@ class _OwnSettings(BaseModel):
 
 class Settings(TeamSettings, _OwnSettings):
     """The settings of one server. Frozen; made once, at start. The fields of the second class come first."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _characters(cls, value: Any, info: ValidationInfo) -> Any:
+        # Bytes of the environment that are no characters may name a file; nothing else can be sent or said with them.
+        if isinstance(value, str) and info.field_name not in _PATHS:
+            value.encode()
+        return value
 
 
 def variable(field: str) -> str:

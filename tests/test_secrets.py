@@ -216,6 +216,16 @@ async def test_a_service_that_answers_with_the_key_tells_it_nobody(
     (folders.cwd / "notes.txt").unlink()  # it would be found
 
 
+async def test_a_service_that_ends_its_answer_with_the_key_tells_it_nobody(connect: Connect) -> None:
+    own = "TeamServer.AnOwnServicesPassPhrase"
+    with Simulator(keys=(own,)) as service:
+        service.queue(Reply("half an answer", finish_reason=f"Ended by {own}"))
+        async with connect(GLM_API_KEY=own, GLM_BASE_URL=service.url, GLM_STRUCTURED="1") as client:
+            whole = (await call(client, "chat", prompt="hi")).model_dump_json()
+    assert "cut by the service (ended by [key])" in whole
+    assert own.lower() not in whole.lower()
+
+
 @given(st.integers(0, 400), st.sampled_from(["", "<p>", " \n"]))
 def test_no_cut_leaves_a_half_of_a_key(before: int, filler: str) -> None:
     own = "an-own-service's-pass_phrase"

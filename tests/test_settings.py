@@ -237,6 +237,19 @@ def test_a_secret_that_cannot_travel_in_a_header_is_refused_and_not_shown(
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["GLM_CHAT_MODEL", "GLM_VISION_MODEL", "GLM_BASE_URL", "GLM_OIDC_ISSUER", "GLM_REDIS_URL"]
+)
+def test_bytes_that_are_no_characters_are_refused_where_no_file_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLM_OUTPUT_DIR", "/folder-\udcff")
+    assert load().output_dir == Path("/folder-\udcff")
+    monkeypatch.setenv(name, "https://example.org/\udcff")
+    with pytest.raises(ConfigError, match=name):
+        load()
+
+
 def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLM_HTTP_TOKEN", "hunter2")
     with pytest.raises(ConfigError, match="GLM_HTTP_TOKEN is not usable; it may be a word of 16") as caught:

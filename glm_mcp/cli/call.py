@@ -24,6 +24,7 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS, App
+from glm_mcp.server.leaving import leave_soon
 from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
@@ -87,7 +88,14 @@ def call(
     rows = arguments_of(TOOLS[_offered(tool, settings)].args)
     with Stdin() as stdin:
         given = given_arguments(rows, words, as_json, stdin)
-        return anyio.run(lambda: _call(settings, tool, given, raw=raw, opened=opened))
+
+        async def run() -> int:
+            code = await _call(settings, tool, given, raw=raw, opened=opened)
+            stdin.close()
+            leave_soon(code=code)  # Python itself would wait for a thread that a name server holds
+            return code
+
+        return anyio.run(run)
 
 
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any], *, raw: bool, opened: bool) -> int:
@@ -136,7 +144,9 @@ def _open(files: Sequence[Path]) -> None:
     if not files:
         note("Nothing to open: no file came of this call.", err=True)
     for path in files[:SHOWN]:
-        if not pictures.open_file(path):
+        if pictures.runs(path):
+            note(f"Not opened, since that could run it: {path}", err=True)
+        elif not pictures.open_file(path):
             note(f"Nothing here opens files; it is at {path}", err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import click
 
@@ -23,6 +24,7 @@ from glm_mcp.tools.arguments import Arg
 STDIN = "-"
 MAX_TEXT = 20_000_000  # bytes; no prompt has as many
 MAX_FILE = 2_000_000_000
+_PIECE = 1 << 20
 PATIENCE_S = 2.0  # before somebody is told that standard input is waited for
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _SOURCE = re.compile(
@@ -40,6 +42,9 @@ class Stdin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._files.close()
 
     @property
@@ -53,9 +58,10 @@ class Stdin:
 
     def text(self) -> str:
         """Raises InvalidRequest for what is no text, or too long for one."""
-        data = self._read(MAX_TEXT)
+        said = io.BytesIO()
+        self._read_into(said, MAX_TEXT)
         try:
-            return data.decode("utf-8-sig")
+            return said.getvalue().decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidRequest(
                 "standard input is not UTF-8 text", "Save it to a file and name that: files=FILE."
@@ -63,26 +69,38 @@ class Stdin:
 
     def file(self) -> str:
         """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
-        data = self._read(MAX_FILE)
-        if not data:
-            raise InvalidRequest("standard input is empty", "Pipe a file into it, or name one.")
         folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
         path = folder / "stdin"
-        path.write_bytes(data)
+        try:
+            with path.open("wb") as file:
+                size = self._read_into(file, MAX_FILE)
+        except OSError as error:
+            raise InvalidRequest(
+                f"standard input cannot be kept for the call ({error.strerror})",
+                "Set TMPDIR to a folder with room, or name a file instead.",
+            ) from None
+        if not size:
+            raise InvalidRequest("standard input is empty", "Pipe a file into it, or name one.")
         return str(path)
 
-    def _read(self, maximum: int) -> bytes:
+    def _read_into(self, file: IO[bytes], maximum: int) -> int:
+        """How many bytes there were; a piece at a time, since Python makes room for as many as it is asked to read."""
         said = "… reading standard input; Ctrl-D ends it (</dev/null: there is none)"
         waiting = threading.Timer(PATIENCE_S, lambda: say(said, err=True))
         waiting.daemon = True
         waiting.start()
+        size = 0
         try:
-            data = sys.stdin.buffer.read(maximum + 1)
+            while piece := sys.stdin.buffer.read(_PIECE):
+                size += len(piece)
+                if size > maximum:
+                    raise InvalidRequest(
+                        f"standard input is longer than {maximum // 1_000_000:,} MB", "Send less."
+                    )
+                file.write(piece)
         finally:
             waiting.cancel()
-        if len(data) > maximum:
-            raise InvalidRequest(f"standard input is longer than {maximum // 1_000_000:,} MB", "Send less.")
-        return data
+        return size
 
 
 def given_arguments(

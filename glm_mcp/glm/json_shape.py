@@ -6,6 +6,8 @@ seconds. So whoever reads a text of somebody else's bounds the number of its val
 
 from __future__ import annotations
 
+import re
+
 VALUES_MAX = 100_000  # of a text that is read into plain objects, in some 30 ms
 # Of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000.
 MESSAGE_VALUES = 40_000
@@ -13,13 +15,18 @@ MESSAGE_VALUES = 40_000
 NAME_BYTES = 1_000
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _NAMED = 2  # levels: the id and the method, the name of a tool
+# Of a number. The time for one grows with the square of its digits, and 32 MB in numbers of 4,000 took a second.
+DIGITS = 350
 _ESCAPES_A_VALUE = 20  # as many take half the time of one value; the SDK reads a body over HTTP a second time
 _STEP = 1 << 16  # bytes looked at in one go: some milliseconds at most
+_DIGIT = re.compile(rb"[0-9]")
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (DIGITS + 1))
+_DIGITS_AT_END = re.compile(rb"(?<![0-9])[0-9]+\Z")
 
 
 class Shape:
     """`values`: strings, commas and brackets so far, at least as many as there are values. `too_many`: more than
-    `most`; escapes count too. `long_name`: a text of more than some `NAME_BYTES` stands in the outermost value or in one
+    `most`; escapes count too, and so does one number of more than `DIGITS`. `long_name`: a text of more than some `NAME_BYTES` stands in the outermost value or in one
     directly within it.
     `closed`: whether something was opened and all of it is closed again.
     """
@@ -32,10 +39,12 @@ class Shape:
         self._opened = self._in_string = False
         self._escapes = 0
         self._escape = b""  # a backslash whose other half is still to come
+        self._digits = b""  # at the end of what came, of a number that may go on
+        self._long_number = False
 
     @property
     def too_many(self) -> bool:
-        return self.values + self._escapes // _ESCAPES_A_VALUE > self._most
+        return self._long_number or self.values + self._escapes // _ESCAPES_A_VALUE > self._most
 
     @property
     def closed(self) -> bool:
@@ -54,6 +63,7 @@ class Shape:
         if len(max(parts, key=len)) > NAME_BYTES:
             self._look_at_names(parts)
         outside = b" ".join(parts[1::2] if self._in_string else parts[::2])
+        self._look_at_numbers(outside)
         begun = (len(parts) - self._in_string) // 2
         self._in_string ^= len(parts) % 2 == 0
         self._escapes += bare.count(b"\\")
@@ -61,6 +71,14 @@ class Shape:
         self._opened = self._opened or opened > 0
         self._depth += opened - outside.count(b"]") - outside.count(b"}")
         self.values += begun + opened + outside.count(b",")
+
+    def _look_at_numbers(self, outside: bytes) -> None:
+        text = self._digits + outside
+        # A long number is met by steps of its length, which are few; most texts need no closer look.
+        if _DIGIT.search(text[:: DIGITS + 1]) and _LONG_NUMBER.search(text):
+            self._long_number = True
+        at_end = _DIGITS_AT_END.search(text, max(0, len(text) - DIGITS - 1))
+        self._digits = at_end[0] if at_end else b""
 
     def _look_at_names(self, parts: list[bytes]) -> None:
         depth, in_string = self._depth, self._in_string

@@ -12,7 +12,7 @@ from typing import Any
 from glm_mcp.errors import GLMError, UpstreamError
 from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.function_calls import Calls
-from glm_mcp.text import plain, whole
+from glm_mcp.text import ID_CHARS, clean, plain, whole
 
 
 @dataclass(slots=True)
@@ -95,7 +95,8 @@ class Draft:
             if self._index is not None:  # another answer, which nobody asked for
                 return ""
             self._index = choice["index"]
-        self.finish = _text(choice.get("finish_reason")).lower() or self.finish
+        # Cleaned first: a key in small letters is one that nothing knows any more.
+        self.finish = clean(_text(choice.get("finish_reason")), ID_CHARS).lower() or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))
         thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
         if thought:

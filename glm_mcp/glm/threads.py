@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
@@ -113,15 +114,22 @@ class _Job(Generic[T]):
 
 async def in_thread(work: Callable[..., T], *args: object, among: anyio.CapacityLimiter | None = None) -> T:
     """What `work(*args)` gives. `among`: threads that are kept for such work. A cancelled call or a deadline leaves at once: a file system that does not answer would
-    hold it for ever. The thread then ends on its own, and what it gives is dropped; it counts until it has ended.
+    hold it for ever. The thread then ends on its own, and what it gives is dropped; it counts until it has ended, in its
+    caller's share and among its kind.
     """
-    share, ended = _share.get(), None
-    if share is not None:
-        await share.acquire()
-        ended = _releasing(share)
-    job = _Job(work, args, ended)
+    share, held = _share.get(), list[Callable[[], object]]()
+    job = _Job(work, args, _releasing(held) if share or among else None)
     try:
-        await anyio.to_thread.run_sync(job, abandon_on_cancel=True, limiter=among)
+        if share is not None:
+            await share.acquire()
+            held.append(share.release)
+        if among is not None:
+            await among.acquire_on_behalf_of(job)
+            held.append(partial(among.release_on_behalf_of, job))
+        # Its own limiter would count it no longer once nobody waits for it.
+        await anyio.to_thread.run_sync(
+            job, abandon_on_cancel=True, limiter=among and anyio.CapacityLimiter(1)
+        )
     finally:
         job.drop()
     return job.result()
@@ -140,12 +148,14 @@ def within_share(share: anyio.Semaphore) -> Iterator[None]:
         _share.reset(token)
 
 
-def _releasing(share: anyio.Semaphore) -> Callable[[], None]:
+def _releasing(held: list[Callable[[], object]]) -> Callable[[], None]:
+    """Gives back what is held then, from any thread."""
     loop = asyncio.get_running_loop()
 
     def release() -> None:
         with suppress(RuntimeError):  # the event loop has ended
-            loop.call_soon_threadsafe(share.release)
+            for give_back in held:
+                loop.call_soon_threadsafe(give_back)
 
     return release
 

@@ -218,6 +218,7 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
         secret = bool(bearer and bearer.literal)
         tool = _own_command(client, wish, machine)
         if not (tool and _by_tool(tool, plan, wanted, renew=before is not None)):
+            new = _guard(file, lambda: put(client, _now(plan, text), wish.name, wanted))
             write(file, new, private=wish.scope == "user", secret=secret)
     _note(plan, own_of_stdio(before, plan.other) if turns and before and not back else None)
     return [said, *kept, *([warning] if warning else [])]
@@ -227,6 +228,14 @@ def _looked_at(plan: _Plan) -> tuple[str, dict[str, Any] | None]:
     """The file's text, and the entry that is there."""
     text = read(plan.file, LARGEST_SHARED if plan.wish.scope == "project" else LARGEST)
     return text, _guard(plan.file, lambda: present(plan.client, text, plan.wish.name))
+
+
+def _now(plan: _Plan, before: str) -> str:
+    """The file's text as it is now: its client, or that one's command, may have written to it, if not spoilt it."""
+    try:
+        return _looked_at(plan)[0]
+    except ConfigError:
+        return before
 
 
 def _note(plan: _Plan, fields: dict[str, Any] | None) -> None:
@@ -261,6 +270,7 @@ def _remove(plan: _Plan) -> list[str]:
     if shared and is_empty(client, new) and not file.is_symlink():
         take_away(file, machine.cwd)
     elif not (tool and _tool(tool, machine, "mcp", "remove", wish.name, "-s", "user")):
+        new = _guard(file, lambda: drop(client, _now(plan, text), wish.name))
         write(file, new, private=wish.scope == "user")
     record.forget(machine, file, wish.name)
     return [f"{file}: {wish.name} taken out.", *kept]

@@ -8,6 +8,8 @@ import threading
 
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
 
+from glm_mcp.server.front import patient
+
 Ident = int | str
 
 
@@ -52,9 +54,7 @@ class Output:
             self._put(line)
 
     def _put(self, line: bytes) -> None:
-        rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        patient.write(self._descriptor, line)
 
 
 def _line(message: JSONRPCMessage) -> bytes:

@@ -7,14 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.commands import program
-from support.processes import COMMAND, LIMIT_S, environment, ran, until
+from support.processes import COMMAND, LIMIT_S, environment, ran, unreadable_result, until
 
+from glm_mcp.media.kept.outputs import project_owner
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Fault, Reply, Simulator
 
@@ -224,6 +226,48 @@ def test_open_gives_the_file_to_the_system(sim: Simulator, tmp_path: Path) -> No
     done = ran([*COMMAND, "call", "generate_image", "a fox", "--open"], env, tmp_path)
     path = until(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text(encoding="utf-8"))
     assert path.strip() == done.stdout.splitlines()[0]
+
+
+def test_what_opens_a_file_gets_no_key(sim: Simulator, tmp_path: Path) -> None:
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(
+        f'#!/bin/sh\nenv > "{tmp_path}/part" && mv "{tmp_path}/part" "{tmp_path}/env"\n', encoding="utf-8"
+    )
+    opener.chmod(0o700)
+    token = "a-token-of-sixteen-letters"
+    env = environment(tmp_path / "home", sim, GLM_OUTPUT_DIR=str(tmp_path), GLM_HTTP_TOKEN=token)
+    env["PATH"] = f"{opener.parent}{os.pathsep}{env['PATH']}"
+    env["ZHIPU_API_KEY"] = sim.key
+    ran([*COMMAND, "call", "generate_image", "a fox", "--open"], env, tmp_path)
+    held = until(lambda: (tmp_path / "env").exists() and (tmp_path / "env").read_text(encoding="utf-8"))
+    (tmp_path / "env").unlink()  # it would be found
+    assert "PATH=" in held
+    assert sim.key not in held
+    assert token not in held
+
+
+def test_what_a_model_wrote_as_a_script_is_not_opened(sim: Simulator, tmp_path: Path) -> None:
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\ntouch "{tmp_path}/opened"\n', encoding="utf-8")
+    opener.chmod(0o700)
+    shutil.copy(FOLDER / "photo.jpg", tmp_path)
+    env = environment(tmp_path / "home", sim, GLM_OUTPUT_DIR=str(tmp_path))
+    env["PATH"] = f"{opener.parent}{os.pathsep}{env['PATH']}"
+    sim.queue(Reply("```js\nnew ActiveXObject('WScript.Shell')\n```"))
+    done = ran([*COMMAND, "call", "describe_image", "photo.jpg", "task=ui_to_code", "--open"], env, tmp_path)
+    assert f"Not opened, since that could run it: {tmp_path / 'photo.js'}" in done.stderr
+    assert not (tmp_path / "opened").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that opens for nobody")
+def test_a_call_that_a_dead_disk_holds_ends_at_its_deadline(sim: Simulator, tmp_path: Path) -> None:
+    env = environment(tmp_path / "home", sim, GLM_DEADLINE_S="1")
+    with unreadable_result(tmp_path / "home", project_owner(tmp_path)) as uri:
+        done = ran([*COMMAND, "call", "read_document", uri], env, tmp_path, limit_s=30)
+    assert done.returncode == 1
+    assert done.stdout.startswith("timeout: ")
 
 
 def test_where_nothing_opens_files_the_path_is_said(sim: Simulator, tmp_path: Path) -> None:

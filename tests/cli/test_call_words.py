@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,14 @@ def test_the_file_made_of_standard_input_is_gone_after_the_call(env: dict[str, s
     done = run({**env, "TMPDIR": str(folder)}, tmp_path, "call", "read_document", "-", piped="words")
     assert "words" in done.stdout
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a bound on memory that holds")
+def test_a_little_that_is_piped_in_takes_no_room_for_much(env: dict[str, str], tmp_path: Path) -> None:
+    command = shlex.join([*COMMAND, "call", "read_document", "-"])
+    done = ran(["sh", "-c", f"ulimit -v 1900000; exec {command}"], env, tmp_path, input="words")
+    assert done.returncode == 0, done.stderr
+    assert "words" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from glm_mcp.glm.threads import in_thread, within_share
+from glm_mcp.media.detect import detect
+from glm_mcp.media.images.prepare import prepare_image
+from glm_mcp.media.types import Source
+from glm_mcp.registry import CARDS
+from glm_mcp.samples import FOLDER
 
 pytestmark = pytest.mark.anyio
 LIMIT_S = 10.0
@@ -41,3 +48,48 @@ async def test_work_that_was_given_up_before_it_began_takes_no_place() -> None:
             await in_thread(lambda: None)
         with anyio.fail_after(LIMIT_S):
             assert await in_thread(lambda: "the next") == "the next"
+
+
+async def test_a_thread_that_nobody_waits_for_any_more_keeps_its_place_among_its_kind() -> None:
+    kind, begun, end = anyio.CapacityLimiter(1), anyio.Event(), threading.Event()
+
+    def work() -> None:
+        anyio.from_thread.run_sync(begun.set)
+        end.wait(LIMIT_S)
+
+    with anyio.fail_after(LIMIT_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(in_thread, work, among=kind))
+            await begun.wait()
+            group.cancel_scope.cancel()
+        assert kind.borrowed_tokens == 1
+        assert await in_thread(lambda: "of another kind", among=anyio.CapacityLimiter(1))
+        end.set()
+        assert await in_thread(lambda: "the next", among=kind) == "the next"
+
+
+async def test_whoever_gives_up_the_wait_for_a_place_takes_none() -> None:
+    kind, share = anyio.CapacityLimiter(1), anyio.Semaphore(1)
+    await kind.acquire_on_behalf_of(kind)
+    with anyio.fail_after(LIMIT_S), within_share(share):
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(in_thread, lambda: None, among=kind))
+            while not kind.statistics().tasks_waiting:
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+    kind.release_on_behalf_of(kind)
+    with anyio.fail_after(LIMIT_S), within_share(share):
+        assert await in_thread(lambda: "the next", among=kind) == "the next"
+
+
+async def test_a_picture_that_is_decoded_counts_among_its_callers_threads() -> None:
+    share, photo = anyio.Semaphore(0), FOLDER / "photo.jpg"
+    data = photo.read_bytes()
+    source = Source("photo.jpg", detect(data, "photo.jpg"), len(data), data=data)
+    with anyio.fail_after(LIMIT_S), within_share(share):
+        async with anyio.create_task_group() as group:
+            card = CARDS["glm-4.6v-flash"]
+            group.start_soon(partial(prepare_image, source, card, max_parts=1, budget=10_000_000))
+            while not share.statistics().tasks_waiting:
+                await anyio.lowlevel.checkpoint()
+            share.release()

@@ -325,6 +325,22 @@ def test_claude_code_s_own_command_edits_its_file(tmp_path: Path) -> None:
     assert "mcp remove glm -s user" in (machine.home / "said").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(remove=True)], ids=["add", "remove"])
+def test_what_claude_code_s_command_writes_before_it_fails_stays(tmp_path: Path, wish: Wish) -> None:
+    machine = _claude(
+        tmp_path,
+        'echo \'{"history": ["mine"], "mcpServers": {"glm": \'"$(cat "$HOME/entry")"\'}}\' > "$HOME/.claude.json"; exit 3',
+    )
+    entry = {"command": COMMAND[0], "args": [], "env": {"MINE": "1"}}
+    file = machine.home / ".claude.json"
+    (machine.home / "entry").write_text(json.dumps(entry), encoding="utf-8")
+    file.write_text(json.dumps({"mcpServers": {"glm": entry}}), encoding="utf-8")
+    install("claude-code", wish, machine, COMMAND)
+    after = read(CLIENTS["claude-code"], file)
+    assert after["history"] == ["mine"]
+    assert ("glm" in after["mcpServers"]) is not wish.remove
+
+
 def test_the_file_is_written_here_when_claude_code_s_command_fails(tmp_path: Path) -> None:
     machine = _claude(tmp_path, "exit 3")
     install("claude-code", Wish(), machine, COMMAND)

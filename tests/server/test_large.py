@@ -15,9 +15,9 @@ import pytest
 from support.http_server import ACCEPT, served
 from support.processes import LIMIT_S, Process, Stdio, environment, over_http, said, until
 
-from glm_mcp.glm.json_shape import MESSAGE_VALUES
+from glm_mcp.glm.json_shape import DIGITS, MESSAGE_VALUES
 from glm_mcp.server.app import App
-from glm_mcp.server.front.lines import LINE_BYTES
+from glm_mcp.server.front.lines import LINE_BYTES, Lines, Refusal
 from glm_mcp.simulator import Simulator
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -63,6 +63,7 @@ def test_what_is_beyond_all_measure_is_refused_by_name(
 
 
 VALUES = "[" + "1," * MESSAGE_VALUES + "1]"
+NUMBER = "[" + "9" * (DIGITS + 1) + "]"
 LONG = '"' + "x" * LINE_BYTES + '"'
 FIRST = '{"jsonrpc": "2.0", "id": 70, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'
 LAST = '{"method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}, "jsonrpc": "2.0", "id": 70}'
@@ -70,7 +71,9 @@ LAST = '{"method": "tools/call", "params": {"name": "chat", "arguments": {"promp
 
 @pytest.mark.parametrize("line", [FIRST, LAST], ids=["its id first", "its id last"])
 @pytest.mark.parametrize(
-    ("prompt", "why"), [(VALUES, "values"), (LONG, "longer than 32 MB")], ids=["values", "bytes"]
+    ("prompt", "why"),
+    [(VALUES, "values"), (LONG, "longer than 32 MB"), (NUMBER, "digits")],
+    ids=["values", "bytes", "digits"],
 )
 def test_a_message_that_is_not_read_is_answered_under_its_id(
     line: str, prompt: str, why: str, server: Stdio
@@ -82,8 +85,25 @@ def test_a_message_that_is_not_read_is_answered_under_its_id(
     assert server.request("ping")["result"] == {}
 
 
-def test_a_message_of_too_many_values_is_refused_over_http_too(sim: Simulator, tmp_path: Path) -> None:
-    body = (FIRST % VALUES).encode()
+@pytest.mark.parametrize("length", [1, DIGITS, 1 << 16])
+def test_a_number_is_bounded_however_it_is_cut_into_pieces(length: int) -> None:
+    def refused(digits: int) -> bool:
+        lines, line = (
+            Lines(),
+            b'{"id": 1, "n": 0.' + b"9" * digits + b', "s": "' + b"9" * 2 * digits + b'"}\n',
+        )
+        pieces = [line[at : at + length] for at in range(0, len(line), length)]
+        return any(isinstance(found, Refusal) for piece in pieces for found in lines.feed(piece))
+
+    assert not refused(DIGITS)
+    assert refused(DIGITS + 1)
+
+
+@pytest.mark.parametrize(("prompt", "why"), [(VALUES, "values"), (NUMBER, "digits")])
+def test_a_message_of_too_many_values_is_refused_over_http_too(
+    prompt: str, why: str, sim: Simulator, tmp_path: Path
+) -> None:
+    body = (FIRST % prompt).encode()
     with over_http(environment(tmp_path / "home", sim), tmp_path) as (url, _):
         answer = httpx.post(
             f"{url}/mcp",
@@ -92,7 +112,7 @@ def test_a_message_of_too_many_values_is_refused_over_http_too(sim: Simulator, t
             timeout=LIMIT_S,
         )
     assert answer.status_code == 413
-    assert "values" in answer.json()["error"]["message"]
+    assert why in answer.json()["error"]["message"]
 
 
 NAME = "x" * 5 * MB

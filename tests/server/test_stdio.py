@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import signal
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,34 @@ def test_threads_that_cannot_be_stopped_hold_nothing_up_and_do_not_outlive_stdin
         assert server.popen.returncode == 0
         answered = [m["id"] for m in protocol_only(server) if "result" in m]
         assert not set(idents) & set(answered), "they were still waiting"
+
+
+@linux
+def test_pipes_that_let_nobody_wait_are_waited_for(tmp_path: Path) -> None:
+    stdin, asking = os.pipe()
+    answering, stdout = os.pipe()
+    for end in (stdin, stdout):
+        os.set_blocking(end, False)
+    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    requests = [("initialize", about), *(("tools/list", {}) for _ in range(40))]
+    with Process(environment(tmp_path / "home"), tmp_path, stdin=stdin, stdout=stdout) as server:
+        os.close(stdin)
+        os.close(stdout)
+        for ident, (method, params) in enumerate(requests):
+            message = {"jsonrpc": "2.0", "id": ident, "method": method, "params": params}
+            os.write(asking, json.dumps(message).encode() + b"\n")
+        until(lambda: waiting_in(answering) > 60_000)  # a pipe takes no more
+        with open(answering, encoding="utf-8") as answers:  # noqa: PTH123 - a descriptor
+            idents = [json.loads(answers.readline())["id"] for _ in requests]
+        assert sorted(idents) == list(range(len(requests)))
+        os.close(asking)
+        server.popen.wait(LIMIT_S)
+        assert server.popen.returncode == 0
+
+
+def waiting_in(pipe: int) -> int:
+    """How many bytes lie there to be read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @linux

@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from glm_mcp.glm.json_shape import too_many_values
 from glm_mcp.server.front import lines as front
+from glm_mcp.server.front import patient
 
 Message = dict[str, Any]
 
@@ -58,7 +59,7 @@ class Lines:
     async def _read(self, send: Any) -> None:
         def read() -> None:
             lines = front.Lines()
-            while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+            while chunk := patient.read(sys.stdin.fileno(), _CHUNK):
                 self._spoke()
                 for line in lines.feed(chunk):
                     anyio.from_thread.run(send.send, line)
@@ -121,8 +122,7 @@ def _finite(word: str) -> float:
 def _write(message: Message | front.Refusal) -> None:
     line = message if isinstance(message, bytes) else _written(message)
     try:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        patient.write(sys.stdout.fileno(), line)
     except OSError:  # our client has gone
         os._exit(0)
 

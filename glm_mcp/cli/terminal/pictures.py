@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from glm_mcp.installation import which
+from glm_mcp.settings import KEY_NAMES
 
 Graphics = Literal["kitty", "iterm"]
 SIDE = 960  # pixels of the longer side that is sent: as wide as a terminal mostly is
@@ -57,6 +58,11 @@ def sequence(data: bytes, protocol: Graphics) -> str:
     return "".join(parts) + "\n"
 
 
+def runs(path: Path) -> bool:
+    """Whether opening it may run it: Windows runs scripts, and a model wrote this one."""
+    return path.suffix.lower() in {".js", ".jsx"}
+
+
 def open_file(path: Path) -> bool:
     """Opened with the program that the system has for it; whether there is one."""
     if sys.platform == "win32":
@@ -68,7 +74,13 @@ def open_file(path: Path) -> bool:
     quiet = subprocess.DEVNULL
     try:
         subprocess.Popen(  # noqa: S603 - a fixed program and a file of ours
-            [command, str(path)], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            [command, str(path)],
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+            start_new_session=True,
+            # No key and no token: what it opens is a stranger's.
+            env={n: v for n, v in os.environ.items() if n not in KEY_NAMES and not n.startswith("GLM_")},
         )
     except OSError:
         return False

@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.messages import Image
-from glm_mcp.glm.threads import limiter
+from glm_mcp.glm.threads import in_thread, limiter
 from glm_mcp.media.formats import check_fits
 from glm_mcp.media.images.options import Options, shares
 from glm_mcp.media.types import LEAVABLE, Picture, Source
@@ -115,9 +114,7 @@ async def prepare_image(
         tiles=tiles,
         fragment=fragment,
     )
-    made = await anyio.to_thread.run_sync(
-        _in_thread, source, options, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
-    )
+    made = await in_thread(_in_thread, source, options, among=limiter("images", _AT_ONCE))
     if made is None:
         from glm_mcp.media.images.pipeline import unpack
 
@@ -193,9 +190,7 @@ async def finish_image(data: bytes, wanted: Wanted) -> Finished:
     """
     from glm_mcp.media.images.convert import Finished
 
-    done = await anyio.to_thread.run_sync(
-        _finish_light, data, wanted, abandon_on_cancel=True, limiter=limiter("images", _AT_ONCE)
-    )
+    done = await in_thread(_finish_light, data, wanted, among=limiter("images", _AT_ONCE))
     if done is not None:
         return done
     facts, (saved, preview) = await run_job(_CONVERT, data, asdict(wanted), timeout_s=_TIME_S)

@@ -170,14 +170,8 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
     if url.literal is not None:
         return url.host  # checked when it was parsed
     try:
-        resolved = await anyio.to_thread.run_sync(
-            # A name server that hangs holds a thread of its own and not those that others wait for.
-            resolver,
-            url.host,
-            url.port,
-            abandon_on_cancel=True,
-            limiter=anyio.CapacityLimiter(1),
-        )
+        # A name server that hangs holds a thread of its own, of its caller's share, and not those that others wait for.
+        resolved = await in_thread(resolver, url.host, url.port, among=anyio.CapacityLimiter(1))
     except (OSError, UnicodeError) as error:
         if proxied:
             return url.host

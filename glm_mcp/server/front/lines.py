@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-from glm_mcp.glm.json_shape import MESSAGE_VALUES, NAME_BYTES, Shape
+from glm_mcp.glm.json_shape import DIGITS, MESSAGE_VALUES, NAME_BYTES, Shape
 
 LINE_BYTES = 32 * 1024 * 1024  # of one message, as over HTTP: a picture as base64 among the arguments
-TOO_MANY = f"of more than {MESSAGE_VALUES:,} values, or 800,000 escaped letters; send less at once"
+TOO_MANY = (
+    f"of more than {MESSAGE_VALUES:,} values, or 800,000 escaped letters, or with a number of more than {DIGITS} digits; "
+    "send less at once"
+)
 LONG_NAME = f"whose id, method or name has more than {NAME_BYTES:,} characters"
 _END = 300  # bytes at the start and the end of a message that is not read, in one of which its id stands
 _ID_FIRST = re.compile(rb'\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")\s*,')

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 
-from glm_mcp.server.front import record
+from glm_mcp.server.front import patient, record
 from glm_mcp.server.front.answers import Answers
 from glm_mcp.server.front.conditions import Place, place_of
 from glm_mcp.server.front.lines import Lines, Refusal
@@ -61,7 +61,7 @@ class Stdin:
     def _read(self) -> None:
         lines = Lines()
         try:
-            while chunk := os.read(self.descriptor, _CHUNK):
+            while chunk := patient.read(self.descriptor, _CHUNK):
                 if self.parent is None:
                     self.parent = os.getppid()
                 for line in lines.feed(chunk):
@@ -97,8 +97,7 @@ class Stdin:
         return replay.encode()
 
     def _write(self, line: bytes) -> None:
-        while line:
-            line = line[os.write(self.output, line) :]
+        patient.write(self.output, line)
 
     def _on_end(self) -> None:
         with self._lock:

@@ -33,6 +33,7 @@ from glm_mcp.errors import (
     TimedOut,
     UnsupportedMedia,
 )
+from glm_mcp.glm.threads import within_share
 from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
 from glm_mcp.media.types import Fragment, Source
@@ -141,6 +142,21 @@ async def test_a_name_server_that_hangs_is_given_up_at_the_limit() -> None:
     with anyio.fail_after(10), pytest.raises(TimedOut):
         await download("http://example.com/", max_bytes=10, timeout_s=0.2, resolver=hang, proxies={})
     release.set()
+
+
+async def test_a_look_up_that_nobody_waits_for_any_more_counts_among_its_callers_threads() -> None:
+    share, release = anyio.Semaphore(1), threading.Event()
+
+    def hang(host: str, port: int) -> Sequence[str]:
+        release.wait(20)
+        return []
+
+    with anyio.fail_after(10), within_share(share):
+        with pytest.raises(TimedOut):
+            await download("http://example.com/", max_bytes=10, timeout_s=0.2, resolver=hang, proxies={})
+        assert share.value == 0
+        release.set()
+        await share.acquire()
 
 
 async def test_a_refused_connection_is_a_network_error(server: Server) -> None:
