@@ -127,10 +127,14 @@ async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Sa
             say(_line(finding, mend=not elsewhere or finding.what == "plan"))
     bad = next((f for f in findings if f.state == "wrong"), None)
     if bad and not elsewhere:
-        again = f"Nothing was written. To store it untried: {typed('key --no-try')}. "
+        untried = typed("key --no-try")
+        if bad.why and not isinstance(bad.why, AuthError):
+            raise type(bad.why)(bad.said, f"{bad.mend} Nothing was written; to store it untried: {untried}.")
         others = " or ".join(n for n in ENDPOINTS if n != settings.base_url)
-        cls = type(bad.why) if bad.why else AuthError
-        raise cls(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
+        raise AuthError(
+            bad.said,
+            f"Nothing was written. Copy the key again from {KEY_PAGE}; for another platform: {typed('key --platform NAME')} ({others}); to store it untried: {untried}.",
+        )
     return elsewhere
 
 

@@ -104,6 +104,7 @@ def test_a_refused_key_is_not_written_and_the_ways_on_are_named(env: dict[str, s
     assert done.returncode == 1
     assert done.stderr.startswith("auth: ")
     assert "refuses the key" in done.stderr
+    assert "Copy the key again" in done.stderr
     assert "key --no-try" in done.stderr
     assert "key --platform NAME" in done.stderr
     assert not file_of(env).exists()
@@ -119,7 +120,9 @@ def test_what_keeps_the_service_from_judging_a_key_is_not_blamed_on_the_key(
     done = key(env, pasted=KEY)
     assert done.returncode == 1
     assert done.stderr.startswith("network: a firewall in front of the service")
+    assert "wait some minutes" in " ".join(done.stderr.split())
     assert "key --no-try" in done.stderr
+    assert "--platform" not in done.stderr
     assert not file_of(env).exists()
 
 

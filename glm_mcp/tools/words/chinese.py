@@ -90,11 +90,21 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
         return f"{entries()[head]}：{in_chinese(rest, depth - 1)}"
     whole = depth == DEPTH
     return (
-        _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        _by_sentences(bare, depth)
+        or _by_template(bare, depth, ("part", "before") if whole else ("part",))
         or _by_parts(bare, depth)
         or (_by_template(bare, depth, ("after",)) if whole else None)
         or text
     )
+
+
+def _by_sentences(bare: str, depth: int) -> str | None:
+    """A whole text of ours, and what was put before or behind it."""
+    for end in reversed([found.end() for found in re.finditer(r"\. ", bare)]):
+        head, rest = bare[: end - 1], bare[end:]
+        if head in entries() or rest in entries():
+            return in_chinese(head, depth) + in_chinese(rest, depth)
+    return None
 
 
 def _by_template(bare: str, depth: int, places: Sequence[str]) -> str | None:
