@@ -48,6 +48,8 @@ def run(
         (("describe_image", "photo.jpg", "chart.png", "Compare"), "Compare", 2),
         (("describe_image", "*.png", "Say what"), "Say what", 1),
         (("describe_image", "prompt=Say what", "photo.jpg"), "Say what", 1),
+        (("describe_image", "images=photo.jpg", "Say", "what"), "Say what", 1),
+        (("analyze_video", "path=second.mp4", "Say", "what"), "Say what", 1),
         (("analyze_video", "second.mp4", "Say", "what"), "Say what", 1),
     ],
 )
