@@ -45,7 +45,7 @@ class ChatArgs(AnswerArgs):
     ] = ""
     history: Annotated[
         tuple[dict[str, Any], ...],
-        Arg("dicts", "Earlier API messages, as they are", also=("messages",)),
+        Arg("dicts", "Earlier turns, each {role, content}", also=("messages",)),
     ] = ()
     files: Annotated[
         tuple[str, ...],
