@@ -33,7 +33,8 @@ _TOMORROW = "Call again tomorrow, or change the plan."
 _PLAN = "Renew or change the plan, or use the free models with an ordinary key."
 _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_CONCURRENCY."
 _LATER = (
-    "The free model is overloaded for everybody at the moment: call again in a minute, or name another model."
+    "The free models are overloaded for everybody at the moment: call again in a minute, without `model`, or allow more "
+    "time with GLM_DEADLINE_S."
 )
 _FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."

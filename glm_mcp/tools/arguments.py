@@ -81,7 +81,7 @@ ArgsT = TypeVar("ArgsT", bound=ModelArgs)
 NAME_CHARS = 60  # of an argument's name; ours have at most 21
 WORD_CHARS = 100  # of a value that is one of a few words
 SHOWN_CHARS = 80
-NOTHING = ("", [], "null", "None", "undefined")  # as models write what they do not give
+NOTHING: tuple[object, ...] = ("", [], "null", "None", "undefined")  # as models write what they do not give
 
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
 
