@@ -90,8 +90,8 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
         return f"{entries()[head]}：{in_chinese(rest, depth - 1)}"
     whole = depth == DEPTH
     return (
-        _by_sentences(bare, depth)
-        or _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        or _by_sentences(bare, depth)
         or _by_parts(bare, depth)
         or (_by_template(bare, depth, ("after",)) if whole else None)
         or text
