@@ -114,6 +114,8 @@ async def store(
         here = os.environ.get(name, "").strip()
         if here and here != (key if name == KEY else base) and not is_placeholder(here):
             say(f"Mind: {name} is also set in this environment, and goes before the file.")
+    if settings.simulate:
+        say("Mind: GLM_SIMULATE=1 is set too, and answers are simulated until it is taken out.")
     say("Servers that run already find it at their next call.")
     say(f"To add it to an agent: {typed('install')}")
 
