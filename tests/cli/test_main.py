@@ -34,6 +34,11 @@ def run(
     return done
 
 
+def test_each_command_is_listed_with_its_whole_first_sentence(tmp_path: Path) -> None:
+    shown = run(environment(tmp_path), tmp_path, "--help").stdout
+    assert "..." not in shown.partition("Commands:")[2]
+
+
 def test_call_prints_the_answer(env: dict[str, str], sim: Simulator, tmp_path: Path) -> None:
     done = run(env, tmp_path, "call", "chat", "prompt=2 + 2 = ?", "max_tokens=64")
     assert done.returncode == 0

@@ -71,6 +71,14 @@ def fitted_error(text: str, stream: TextIO) -> str:
 class Group(click.Group):
     """Errors of ours as one line and exit status 1; an interruption without a traceback; in Chinese where that is set."""
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if (
+            found and found.help and not found.short_help
+        ):  # the library cuts a sentence in the list of commands
+            found.short_help = " ".join(found.help.split()).partition(". ")[0].rstrip(".")
+        return found
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
