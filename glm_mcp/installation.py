@@ -58,6 +58,11 @@ def typed(words: str = "") -> str:
     return f"{shown} {f'--env-file {shlex.quote(file[1])} ' if file else ''}{words}".rstrip()
 
 
+def runnable(text: str) -> str:
+    """The commands that a text names, as they can be typed here; on the PATH may be none, or a stranger's."""
+    return text.replace(f"`{COMMANDS[0]} ", f"`{typed()} ") if f"`{COMMANDS[0]} " in text else text
+
+
 def clone() -> Path | None:
     """The folder of the source that this copy runs from; None where it was installed from a package."""
     folder = Path(__file__).resolve().parent.parent
