@@ -20,11 +20,11 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.text import one_line
 
 _KINDS = (
-    (stat.S_ISDIR, "is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
-    (stat.S_ISFIFO, "is a named pipe, not a file", "Write its contents to a file and pass that."),
-    (stat.S_ISSOCK, "is a socket, not a file", "Pass a regular file."),
-    (stat.S_ISBLK, "is a device, not a file", "Pass a regular file."),
-    (stat.S_ISCHR, "is a device, not a file", "Pass a regular file."),
+    (stat.S_ISDIR, "{name} is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
+    (stat.S_ISFIFO, "{name} is a named pipe, not a file", "Write its contents to a file and pass that."),
+    (stat.S_ISSOCK, "{name} is a socket, not a file", "Pass a regular file."),
+    (stat.S_ISBLK, "{name} is a device, not a file", "Pass a regular file."),
+    (stat.S_ISCHR, "{name} is a device, not a file", "Pass a regular file."),
 )
 
 # How a file that nobody vouches for is opened: without waiting for whoever may write into a pipe, and for this process alone.
@@ -220,6 +220,6 @@ def check_kind(info: os.stat_result, path: Path) -> None:
     name = path.name or str(path)
     for test, what, hint in _KINDS:
         if test(info.st_mode):
-            raise InvalidRequest(f"{name} {what}", hint.format(path=str(path).rstrip("/")))
+            raise InvalidRequest(what.format(name=name), hint.format(path=str(path).rstrip("/")))
     if not stat.S_ISREG(info.st_mode):
         raise InvalidRequest(f"{name} is not a regular file", "Pass a regular file.")

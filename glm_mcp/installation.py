@@ -49,12 +49,18 @@ def is_fleeting(command: Sequence[str]) -> bool:
 
 
 def typed(words: str = "") -> str:
-    """A line that a person can type to run this copy: by its name where the PATH leads to it."""
+    """A line that a person can type to run this copy: by its name where the PATH leads to it, with its settings file."""
     command = own_command()
     found = shutil.which(COMMANDS[0])
     same = found is not None and len(command) == 1 and Path(found).absolute() == Path(command[0])
     shown = COMMANDS[0] if same else shlex.join(command)
-    return f"{shown} {words}".rstrip()
+    file = re.search(r"\0--env-file[=\0]([^\0]+)", "\0".join(sys.argv))
+    return f"{shown} {f'--env-file {shlex.quote(file[1])} ' if file else ''}{words}".rstrip()
+
+
+def runnable(text: str) -> str:
+    """The commands that a text names, as they can be typed here; on the PATH may be none, or a stranger's."""
+    return text.replace(f"`{COMMANDS[0]} ", f"`{typed()} ") if f"`{COMMANDS[0]} " in text else text
 
 
 def clone() -> Path | None:

@@ -211,7 +211,8 @@ def card(model: str, *, compatible: bool = False, role: str = "") -> Card:
     bare = model.rsplit("/", 1)[-1].lower()
     known = CARDS.get(bare)
     if known is not None:
-        found = replace(known, id=model)
+        # The platform has its ids in small letters, and writes them in large ones on its pages.
+        found = replace(known, id=model) if compatible else known
     elif bare.startswith(("cogview", "glm-image")) or (compatible and role == "image"):
         found = replace(CARDS["cogview-3-flash"], id=model, use="draws pictures")
     else:

@@ -16,6 +16,7 @@ import click
 import pytest
 from support.connect import Connect
 from support.paths import ROOT
+from support.processes import COMMAND, environment, ran
 from support.toolkit import text_of
 
 from glm_mcp import clients, errors
@@ -568,6 +569,14 @@ def test_the_contributing_page_names_files_that_exist() -> None:
     ]
     assert named
     assert not [s for s in named if not (ROOT / s).exists()]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_models_shown_are_those_that_the_command_prints(lang: int, tmp_path: Path) -> None:
+    env = {**environment(tmp_path), "GLM_LANG": ("en", "zh")[lang], "COLUMNS": "300"}
+    printed = ran([*COMMAND, "models"], env, tmp_path).stdout
+    shown = next(b for b in code_blocks(doc("tools", lang), "text") if b.startswith("glm-4"))
+    assert [line for line in shown.splitlines() if line not in printed.splitlines()] == []
 
 
 def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -19,6 +21,7 @@ NEEDS = [
     if not need.startswith(PROJECT["name"])
 ]
 WORKFLOW, PRE_COMMIT = ROOT / ".github" / "workflows" / "ci.yml", ROOT / ".pre-commit-config.yaml"
+SCRIPTS = sorted(p for p in (ROOT / "scripts").iterdir() if os.access(p, os.X_OK) and p.name != "venv")
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
 
 
@@ -53,6 +56,20 @@ def test_automation_calls_scripts_that_a_developer_has(path: Path) -> None:
     called = set(re.findall(r"(?:- run: |entry: bash |^\./)(scripts/[\w-]+)", text, re.MULTILINE))
     assert {"scripts/check", "scripts/test"} <= called
     assert all((ROOT / script).is_file() for script in called)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shell scripts")
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
+def test_a_script_that_is_asked_for_help_tells_what_it_is_for_and_does_nothing(
+    path: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [path, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    first = done.stdout.partition("\n")[0].strip()
+    assert first in path.read_text(encoding="utf-8").split("\n", 2)[1]
+    assert first
+    assert (done.stderr, list(tmp_path.iterdir())) == ("", [])
 
 
 def test_a_failed_test_is_not_run_a_second_time() -> None:

@@ -83,9 +83,11 @@ def call(
 ) -> int:
     """One call as the command line has it. Exit status: 0, or 1 when the tool failed. Raises GLMError, UsageError.
 
-    `raw`: the whole result as JSON; `opened`: files that come of it are opened.
+    `raw`: the whole result as JSON, the answer without its closing line in it; `opened`: files that come of it are opened.
     """
     rows = arguments_of(TOOLS[_offered(tool, settings)].args)
+    if raw:
+        settings = settings.model_copy(update={"structured": True})
     with Stdin() as stdin:
         given = given_arguments(rows, words, as_json, stdin)
 

@@ -109,7 +109,7 @@ def given_arguments(
     """The arguments of a call. `rows`: those that the tool has.
 
     The first argument takes the words without a name: all of them joined where it is a text; where it is a file, the
-    files that come first, and `prompt` takes the words after them. `-`, and what is piped in where the first argument
+    files that come first, and `prompt` takes the words after them, or all where it has its files by name. `-`, and what is piped in where the first argument
     has nothing, is standard input. Raises UsageError, InvalidRequest.
     """
     given = _object(as_json)
@@ -123,7 +123,7 @@ def given_arguments(
     first = rows[0]
     taken = any(name in given for name in (first.name, *first.also))
     if "path" in first.also:
-        _files_first(given, first, bare, wants=not taken and stdin.piped)
+        _files_first(given, first, bare, taken=taken, piped=stdin.piped)
     elif bare or (not taken and stdin.piped):
         text = " ".join(word for word in bare if word != STDIN)
         if STDIN in bare or stdin.piped:
@@ -134,20 +134,18 @@ def given_arguments(
     return given
 
 
-def _files_first(given: dict[str, Any], first: Arg, bare: Sequence[str], *, wants: bool) -> None:
-    """`wants`: the first argument has nothing yet, and something is piped in."""
+def _files_first(given: dict[str, Any], first: Arg, bare: Sequence[str], *, taken: bool, piped: bool) -> None:
+    """`taken`: the first argument has its files, and words that are none are the prompt."""
     many = first.kind == "texts"
     files: list[str] = []
     for word in bare:
         if not _is_source(word) or (files and not many):
             break
         files.append(word)
-    if not files and wants:
-        files = [STDIN]
-        words = list(bare)
-    else:
-        files = files or list(bare[:1])  # the tool says what is wrong with it
-        words = list(bare[len(files) :])
+    words = list(bare[len(files) :])
+    if not files and not taken:
+        # The tool says what is wrong with a first word that is no file.
+        files, words = ([STDIN], words) if piped else (words[:1], words[1:])
     if files:
         _once(given, first.name, files if many and len(files) > 1 else files[0])
     if words:

@@ -114,6 +114,8 @@ async def store(
         here = os.environ.get(name, "").strip()
         if here and here != (key if name == KEY else base) and not is_placeholder(here):
             say(f"Mind: {name} is also set in this environment, and goes before the file.")
+    if settings.simulate:
+        say("Mind: GLM_SIMULATE=1 is set too, and answers are simulated until it is taken out.")
     say("Servers that run already find it at their next call.")
     say(f"To add it to an agent: {typed('install')}")
 
@@ -127,10 +129,14 @@ async def _judged(settings: Settings, endpoints: Mapping[str, Endpoint], say: Sa
             say(_line(finding, mend=not elsewhere or finding.what == "plan"))
     bad = next((f for f in findings if f.state == "wrong"), None)
     if bad and not elsewhere:
-        again = f"Nothing was written. To store it untried: {typed('key --no-try')}. "
+        untried = typed("key --no-try")
+        if bad.why and not isinstance(bad.why, AuthError):
+            raise type(bad.why)(bad.said, f"{bad.mend} Nothing was written; to store it untried: {untried}.")
         others = " or ".join(n for n in ENDPOINTS if n != settings.base_url)
-        cls = type(bad.why) if bad.why else AuthError
-        raise cls(bad.said, f"{again}For another platform: {typed('key --platform NAME')} ({others}).")
+        raise AuthError(
+            bad.said,
+            f"Nothing was written. Copy the key again from {KEY_PAGE}; for another platform: {typed('key --platform NAME')} ({others}); to store it untried: {untried}.",
+        )
     return elsewhere
 
 

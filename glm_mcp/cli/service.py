@@ -108,10 +108,11 @@ async def _refused(
         return [Finding("service", "wrong", said, mend, other.name), _plan_only(error)]
     # A key is somebody's secret: another company is not shown it before its owner says so.
     elsewhere = " or ".join(f"GLM_BASE_URL={e.name}" for e in related if urlsplit(e.url).netloc != host)
+    unknown = elsewhere and isinstance(error, AuthError)
     try_it = (
-        f" If the key is of another platform, ask it with `{elsewhere} glm-mcp doctor`." if elsewhere else ""
+        f" If the key is of another platform, ask it with `{elsewhere} glm-mcp doctor`." if unknown else ""
     )
-    return [wrong("service", said, error.hint + try_it)]
+    return [Finding("service", "wrong", said, error.hint + try_it, why=error)]
 
 
 def _plan_only(error: GLMError) -> Finding:

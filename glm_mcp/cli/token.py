@@ -15,6 +15,7 @@ from glm_mcp.cli.terminal.cells import padded, paragraphs
 from glm_mcp.cli.terminal.group import joined, say
 from glm_mcp.cli.terminal.screen import room
 from glm_mcp.errors import ConfigError, InvalidRequest, NotFound
+from glm_mcp.installation import typed
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -76,7 +77,7 @@ def add(
         if holders.named(name):
             raise InvalidRequest(
                 f"{name} has a token already",
-                f"Take it back first: glm-mcp token revoke {name}. Or choose another name.",
+                f"Take it back first: {typed(f'token revoke {name}')}. Or choose another name.",
             )
         document.setdefault("tokens", tomlkit.table(is_super_table=True))[name] = row
 
@@ -96,7 +97,7 @@ def list_(ctx: click.Context) -> None:
         facts = paragraphs(_facts(holder, datetime.now(UTC)), room(sys.stdout) - NAME_CELLS)
         click.echo(padded(holder.caller.name, NAME_CELLS) + facts.replace("\n", "\n" + " " * NAME_CELLS))
     if not holders:
-        say(f"Nobody has a token in {path}. To give one: glm-mcp token add NAME")
+        say(f"Nobody has a token in {path}. To give one: {typed('token add NAME')}")
 
 
 @token.command()
@@ -107,7 +108,7 @@ def revoke(ctx: click.Context, name: str) -> None:
 
     def drop(document: TOMLDocument, holders: Holders) -> None:
         if not (holder := holders.named(name)):
-            raise NotFound(f"nobody called {name!r} has a token", "`glm-mcp token list` shows who has.")
+            raise NotFound(f"nobody called {name!r} has a token", f"`{typed('token list')}` shows who has.")
         del document["tokens"][holder.caller.name]
 
     _change(ctx.obj["file"], drop)

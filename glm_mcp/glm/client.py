@@ -273,8 +273,8 @@ class GLMClient:
         }[role]
         if self.engine is not None:
             return self.engine.models(role, named or own)
-        ids = list(dict.fromkeys(([own] if own else []) + list(CHAINS[role])))
-        cards = [self.card(m) for m in (ids if self.settings.fallback else ids[:1])]
+        ids = ([own] if own else []) + list(CHAINS[role])
+        cards = list({c.id: c for c in map(self.card, ids if self.settings.fallback else ids[:1])}.values())
         if own:  # whoever chose it wants it first
             cards[0] = replace(cards[0], last_resort=False)
         return cards

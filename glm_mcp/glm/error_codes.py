@@ -27,16 +27,14 @@ from glm_mcp.text import ID_CHARS, clean
 
 _KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai)."
 _ACCOUNT = "Look at the account in the platform's console, then call again."
-_BALANCE = (
-    "The account has no balance or plan for this call. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding; "
-    "the Flash models are free with an ordinary key."
-)
+_BALANCE = "The Flash models are free with an ordinary key. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding."
 _WAIT = "Call again after the reset time in the message (Beijing time), or change the plan."
 _TOMORROW = "Call again tomorrow, or change the plan."
 _PLAN = "Renew or change the plan, or use the free models with an ordinary key."
 _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_CONCURRENCY."
 _LATER = (
-    "The free model is overloaded for everybody at the moment: call again in a minute, or name another model."
+    "The free models are overloaded for everybody at the moment: call again in a minute, without `model`, or allow more "
+    "time with GLM_DEADLINE_S."
 )
 _FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."

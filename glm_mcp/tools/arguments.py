@@ -81,6 +81,7 @@ ArgsT = TypeVar("ArgsT", bound=ModelArgs)
 NAME_CHARS = 60  # of an argument's name; ours have at most 21
 WORD_CHARS = 100  # of a value that is one of a few words
 SHOWN_CHARS = 80
+NOTHING: tuple[object, ...] = ("", [], "null", "None", "undefined")  # as models write what they do not give
 
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
 
@@ -128,7 +129,7 @@ async def read_in_time(tool: str, declared: type[ArgsT], given: Mapping[str, Any
 
 
 def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
-    """The arguments of a call. What is absent, null or empty has its default.
+    """The arguments of a call. What is absent, null, also as a word, or empty has its default.
 
     Raises InvalidRequest that names the argument, what is wrong with it, and what it may be.
     """
@@ -137,7 +138,7 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
     for name, arg, raw in meant(declared, given):
         if arg is None:
             raise _unknown(tool, name, _names(rows))
-        if raw is None or (raw in ("", []) and not arg.required):
+        if raw is None or (raw in NOTHING and not arg.required):
             continue
         value = _value(tool, arg, raw)
         if arg.name in values and arg.kind == "texts":

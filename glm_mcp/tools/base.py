@@ -12,6 +12,7 @@ from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
+from glm_mcp.installation import runnable
 from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
@@ -220,6 +221,8 @@ def failure(error: GLMError, deps: Deps | None) -> Content:
     if isinstance(error, MissingExtra) and deps and not deps.client.local:
         error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
     error = error_said(error, chosen(deps.settings.lang)) if deps else error
+    if deps and deps.client.local:
+        error = error.but(hint=runnable(error.hint), see=runnable(error.see))
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")

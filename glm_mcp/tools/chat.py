@@ -45,7 +45,7 @@ class ChatArgs(AnswerArgs):
     ] = ""
     history: Annotated[
         tuple[dict[str, Any], ...],
-        Arg("dicts", "Earlier API messages, as they are", also=("messages",)),
+        Arg("dicts", "Earlier turns, each {role, content}", also=("messages",)),
     ] = ()
     files: Annotated[
         tuple[str, ...],
@@ -186,7 +186,7 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
 
     Raises InvalidRequest naming the turn, ForbiddenURL.
     """
-    role = raw.get("role")
+    role = str(raw.get("role") or "").lower()
     if role not in ROLES:
         raise InvalidRequest(
             f"chat: history[{position}] has role {role!r:.80}", f"A role is one of {', '.join(ROLES)}."
@@ -269,7 +269,7 @@ def _functions(deps: Deps, raw: tuple[dict[str, Any], ...]) -> tuple[dict[str, A
             else {k: v for k, v in entry.items() if k != "type"}
         )
         function = dict(inner or {})
-        name = function.get("name")
+        name = function.get("name") or ""
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
             raise InvalidRequest(
                 f"chat: functions[{position}] has the name {name!r:.80}",

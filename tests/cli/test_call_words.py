@@ -50,6 +50,8 @@ def run(
         (("describe_image", "photo.jpg", "chart.png", "Compare"), "Compare", 2),
         (("describe_image", "*.png", "Say what"), "Say what", 1),
         (("describe_image", "prompt=Say what", "photo.jpg"), "Say what", 1),
+        (("describe_image", "images=photo.jpg", "Say", "what"), "Say what", 1),
+        (("analyze_video", "path=second.mp4", "Say", "what"), "Say what", 1),
         (("analyze_video", "second.mp4", "Say", "what"), "Say what", 1),
     ],
 )
@@ -60,6 +62,13 @@ def test_words_without_a_name_are_the_first_argument_and_then_the_prompt(
     assert done.returncode == 0, done.stdout + done.stderr
     assert text in sim.received[-1].text
     assert len(sim.received[-1].media) == media
+
+
+def test_a_program_finds_the_answer_without_its_closing_line(env: dict[str, str], tmp_path: Path) -> None:
+    done = run(env, tmp_path, "call", "chat", "hello", "json=true", "--raw")
+    whole = json.loads(done.stdout)
+    assert json.loads(whole["structuredContent"]["text"])["simulated"] is True
+    assert whole["content"][0]["text"].endswith("]")
 
 
 def test_a_first_word_that_is_no_file_is_named_by_the_tool(env: dict[str, str], tmp_path: Path) -> None:

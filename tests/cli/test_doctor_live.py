@@ -319,7 +319,7 @@ async def test_a_named_model_found_gone_is_not_asked_and_the_error_says_so(
     assert sim.received == []
     assert text.startswith(f"invalid_request: {T} is not there for this endpoint and key")
     assert "(1221)" in text
-    assert "`glm-mcp doctor --live` asks for it again" in text
+    assert "glm-mcp doctor --live` asks for it again" in text
 
 
 async def test_a_model_that_is_there_again_is_asked_again(sim: Simulator, after: Callable[..., Any]) -> None:

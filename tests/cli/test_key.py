@@ -99,11 +99,17 @@ def test_what_is_no_key_or_somebody_else_s_is_sent_nowhere_and_not_written(
     assert not file_of(env).exists()
 
 
+def test_who_tried_without_a_key_is_told_that_answers_stay_simulated(env: dict[str, str]) -> None:
+    assert "GLM_SIMULATE=1 is set too" in key({**env, "GLM_SIMULATE": "1"}, pasted=KEY).stdout
+    assert "GLM_SIMULATE" not in key(env, pasted=KEY).stdout
+
+
 def test_a_refused_key_is_not_written_and_the_ways_on_are_named(env: dict[str, str]) -> None:
     done = key(env, pasted=f"{KEY[:-1]}9")
     assert done.returncode == 1
     assert done.stderr.startswith("auth: ")
     assert "refuses the key" in done.stderr
+    assert "Copy the key again" in done.stderr
     assert "key --no-try" in done.stderr
     assert "key --platform NAME" in done.stderr
     assert not file_of(env).exists()
@@ -119,7 +125,9 @@ def test_what_keeps_the_service_from_judging_a_key_is_not_blamed_on_the_key(
     done = key(env, pasted=KEY)
     assert done.returncode == 1
     assert done.stderr.startswith("network: a firewall in front of the service")
+    assert "wait some minutes" in " ".join(done.stderr.split())
     assert "key --no-try" in done.stderr
+    assert "--platform" not in done.stderr
     assert not file_of(env).exists()
 
 

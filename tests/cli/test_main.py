@@ -34,6 +34,20 @@ def run(
     return done
 
 
+def test_each_command_is_listed_with_its_whole_first_sentence(tmp_path: Path) -> None:
+    shown = run(environment(tmp_path), tmp_path, "--help").stdout
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_a_command_that_an_error_names_can_be_typed_where_the_path_has_none(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    done = run({**env, "PATH": str(tmp_path)}, tmp_path, "call", "chat", "hi", "model=none-such")
+    named = re.search(r"`(\S+) models`", " ".join(done.stdout.split()))
+    assert named
+    assert Path(named[1]).is_file()
+
+
 def test_call_prints_the_answer(env: dict[str, str], sim: Simulator, tmp_path: Path) -> None:
     done = run(env, tmp_path, "call", "chat", "prompt=2 + 2 = ?", "max_tokens=64")
     assert done.returncode == 0

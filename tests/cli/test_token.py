@@ -89,6 +89,14 @@ def test_tools_limits_and_expiry_are_kept_and_shown(tmp_path: Path) -> None:
         assert word in listed
 
 
+def test_a_command_that_is_named_has_the_same_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "team.env"
+    file.write_text(f"GLM_TOKENS_FILE={tmp_path / 'team.toml'}\n", encoding="utf-8")
+    for option in (("--env-file", str(file)), (f"--env-file={file}",)):
+        said = run(tmp_path, *option, "token", "revoke", "ada").stderr
+        assert f"--env-file {file} token list` shows who has." in said
+
+
 def test_an_expired_token_is_listed_as_one(tmp_path: Path) -> None:
     path = tmp_path / "tokens.toml"
     path.write_text(f'[tokens.ada]\nsha256 = "{digest("x")}"\nexpires = 2020-01-31\n', encoding="utf-8")
@@ -109,7 +117,8 @@ def test_a_revoked_token_is_gone_and_what_others_wrote_stays(tmp_path: Path) -> 
     assert "# bob is a robot" in kept
     again = run(tmp_path, "token", "revoke", "ada", **chosen)
     assert again.returncode == 1
-    assert again.stderr == "not_found: nobody called 'ada' has a token. `glm-mcp token list` shows who has.\n"
+    assert again.stderr.startswith("not_found: nobody called 'ada' has a token.")
+    assert "token list` shows who has." in again.stderr
     assert not usual(tmp_path).exists()
 
 

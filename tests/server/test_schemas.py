@@ -1,6 +1,6 @@
 """The definitions that hosts see: committed word for word, and small.
 
-After a change that is meant: `python tests/test_schemas.py` writes the snapshot anew.
+After a change that is meant: `PYTHONPATH=tests .venv/bin/python tests/server/test_schemas.py` writes the snapshot anew.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubcla
 FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
-WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE"}
+WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "RECORD"}
 CLICK = (  # what the command's library says in its own words
     "Show this message and exit.",
     "Show the version and exit.",
@@ -206,13 +206,21 @@ def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
     """Rows of the tables of errors: (class, …, what it means, what to do); tables of words by their name."""
     for name in WORDS:
         for table in scope.module.get(name, ()):
-            for value in table.values if isinstance(table, ast.Dict) else ():
-                yield from texts(value, scope)
+            for value in _cells(table):
+                yield from (PUT_IN_LATER.sub(HOLE, text) for text in texts(value, scope))
     for node in walk(tree):
         elements = node.elts if isinstance(node, ast.Tuple) else []
         if elements and getattr(elements[0], "id", "") in ERRORS:
             for element in elements[1:]:
                 yield from texts(element, scope)
+
+
+def _cells(table: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(table, ast.Tuple):
+        for row in table.elts:
+            yield from _cells(row)
+    else:
+        yield from table.values if isinstance(table, ast.Dict) else (table,)
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:

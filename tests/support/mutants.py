@@ -1,4 +1,4 @@
-"""Damage to files, the same for the same seed. By hand: python tests/mutants.py --minutes 10 --seed 1 [--only WORD]"""
+"""Damage to files, the same for the same seed. By hand: python tests/support/mutants.py --minutes 10 --seed 1 [--only WORD]"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that the child process of tests/test_worker.py runs: good, bad and hostile ones."""
+"""Jobs that the child process of tests/media/test_worker.py runs: good, bad and hostile ones."""
 
 from __future__ import annotations
 

@@ -249,6 +249,18 @@ async def test_absent_and_empty_optional_values_count_as_not_given(connect: Conn
     assert "response_format" not in body
 
 
+async def test_null_as_a_word_counts_as_not_given(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="null", model="null", system="None", files="undefined")
+    assert last(sim).text == "null"
+
+
+async def test_a_model_of_ours_is_known_in_capital_letters(connect: Connect, sim: Simulator) -> None:
+    async with connect() as client:
+        await say(client, "chat", prompt="hi", model="GLM-4.7-Flash")
+    assert last(sim).body["model"] == "glm-4.7-flash"
+
+
 async def test_the_value_in_a_message_is_cut_so_that_it_cannot_fill_the_result(connect: Connect) -> None:
     async with connect() as client:
         text = await fail(client, "describe_image", images="a.png", task="x" * 10_000)

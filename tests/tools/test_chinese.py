@@ -63,6 +63,16 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
             "no text on page 3, sheet 'key': scanned; mode=auto transcribes",
             "第 3 页，工作表“key”没有文字：是扫描页；mode=auto 会转写",
         ),
+        (
+            "Send less: fewer pages or files, a shorter history, or a part of the text. Call again. Ask Bo.",
+            "请减少内容：更少的页或文件、更短的历史，或只取文本的一部分。请再调用一次。Ask Bo.",
+        ),
+        ("logs is a folder, not a file", "logs 是目录，不是文件"),
+        (
+            "Name a file in it, or a pattern such as logs/*.png.",
+            "请指定其中的文件，或用通配符，例如 logs/*.png。",
+        ),
+        ("Try glm-4.7-flash. Call again.", "可用 glm-4.7-flash。请再调用一次。"),
         ("", ""),
     ],
 )

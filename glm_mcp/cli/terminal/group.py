@@ -15,6 +15,7 @@ import click
 from glm_mcp.cli.terminal.cells import cells, padded, paragraphs
 from glm_mcp.cli.terminal.screen import painted, room
 from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.installation import runnable
 from glm_mcp.tools.words import chinese
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -59,7 +60,8 @@ def joined(facts: Sequence[str]) -> str:
 
 def show_error(error: GLMError) -> None:
     """On stderr, its kind in a colour."""
-    click.echo(fitted_error(str(chinese.error_said(error, language())), sys.stderr), err=True, color=True)
+    said = runnable(str(chinese.error_said(error, language())))
+    click.echo(fitted_error(said, sys.stderr), err=True, color=True)
 
 
 def fitted_error(text: str, stream: TextIO) -> str:
@@ -70,6 +72,14 @@ def fitted_error(text: str, stream: TextIO) -> str:
 
 class Group(click.Group):
     """Errors of ours as one line and exit status 1; an interruption without a traceback; in Chinese where that is set."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if (
+            found and found.help and not found.short_help
+        ):  # the library cuts a sentence in the list of commands
+            found.short_help = " ".join(found.help.split()).partition(". ")[0].rstrip(".")
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

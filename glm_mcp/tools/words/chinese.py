@@ -91,10 +91,20 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
     whole = depth == DEPTH
     return (
         _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        or _by_sentences(bare, depth)
         or _by_parts(bare, depth)
         or (_by_template(bare, depth, ("after",)) if whole else None)
         or text
     )
+
+
+def _by_sentences(bare: str, depth: int) -> str | None:
+    """A whole text of ours, and what was put before or behind it."""
+    for end in reversed([found.end() for found in re.finditer(r"\. ", bare)]):
+        head, rest = bare[: end - 1], bare[end:]
+        if head in entries() or rest in entries():
+            return in_chinese(head, depth) + in_chinese(rest, depth)
+    return None
 
 
 def _by_template(bare: str, depth: int, places: Sequence[str]) -> str | None:
