@@ -271,6 +271,15 @@ def test_letters_that_lean_stand_on_a_level_line() -> None:
     assert " ".join(page[2].split()).endswith("Scale one to twenty")
 
 
+def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:
+    body = lines([f"A line above, number {i}, with words enough." for i in range(12)])
+    formula = slanted(60, 400, "c", "0.947 0 0.324 0.947") + text_at(
+        80, 400, "5.281, v = 3, probability 0.152", 9
+    )
+    (page,) = read_pdf(pdf([body + formula]))["pages"]
+    assert "\n5.281, v = 3, probability 0.152" in page[2]
+
+
 @pytest.mark.parametrize(
     ("words", "encoding"),
     [
