@@ -27,9 +27,8 @@ def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[
     try:
         tree = xml(re.sub(r"^\ufeff?\s*<\?xml[^>]*>", "", text).encode(), name)
     except UnsupportedMedia:
-        return one_text(
-            "text", text, spec, name, [*notes, "the feed is damaged: here it is as it is written"]
-        )
+        notes = [*notes, "the feed is damaged: here it is as it is written"]
+        return one_text("text", text, spec, name, notes)
     channel = next((e for e in tree if local(e) == "channel"), tree)
     entries = [e for e in tree.iter() if local(e) in ("item", "entry")]
     about = _fields(channel)
