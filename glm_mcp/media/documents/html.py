@@ -74,7 +74,7 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
 
 
 def _read(html: str, *, scripted: bool) -> str:
-    """`scripted`: with what a script would show, and what is there for readers without one."""
+    """`scripted`: with what a script would show, what is there for readers without one, and menus: the page may be one."""
     soup = _soup(html)
     there = _names(soup)
     title = soup.title.get_text(" ", strip=True) if "title" in there else ""
@@ -89,7 +89,7 @@ def _read(html: str, *, scripted: bool) -> str:
     if there & {"input", "textarea", "select", "button"}:
         fill_in(soup, hidden)
     for element in soup.find_all(True):
-        gone = element.name in _GONE and not (scripted and element.name == "noscript")
+        gone = element.name in _GONE and not (scripted and element.name in ("noscript", "nav"))
         if element.name in _BLOCKS:
             element.name = "div"
         if gone or hidden(element):

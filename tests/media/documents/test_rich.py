@@ -99,6 +99,13 @@ def test_xhtml_may_close_an_element_in_its_first_tag() -> None:
     assert html_markdown(page) == "ac d"
 
 
+def test_a_page_that_is_one_menu_is_read() -> None:
+    links = "".join(f"<li><a href='/{n}'>The chapter of number {n}</a></li>" for n in range(20))
+    assert "The chapter of number 19" in html_markdown(f"<title>Contents</title><nav><ul>{links}</ul></nav>")
+    menu = f"<nav><ul>{links}</ul></nav><p>{'Words of the page itself. ' * 20}</p>"
+    assert "chapter" not in html_markdown(menu)
+
+
 def test_html_is_read_without_the_parser_that_is_preferred() -> None:
     code = (
         "import sys; sys.modules['lxml'] = None\nfrom glm_mcp.media.documents.html import html_markdown\n"
