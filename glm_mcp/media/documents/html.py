@@ -10,6 +10,7 @@ from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
 from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 
@@ -190,6 +191,8 @@ def _soup(html: str) -> Any:
     """The tree by lxml, which knows what end tags may be left out; XHTML leaves out none but closes more than HTML can."""
     from bs4 import BeautifulSoup, FeatureNotFound, ParserRejectedMarkup
 
+    if (book := book_soup(html)) is not None:
+        return book
     if not _XHTML.search(html[:2000]):
         try:
             return BeautifulSoup(html, "lxml")
