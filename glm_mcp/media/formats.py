@@ -239,7 +239,7 @@ _OTHER_KINDS = (
     ),
     Kind("sqlite", "unknown", "application/vnd.sqlite3", "an SQLite database", (".sqlite", ".sqlite3", ".db"), ((0, b"SQLite format 3\0"),), fix="Export the tables needed as CSV (sqlite3 -csv)."),
     Kind("access", "unknown", "application/x-msaccess", "an Access database", (".mdb", ".accdb"), ((4, b"Standard Jet DB\0"), (4, b"Standard ACE DB\0")), fix="Export the tables needed as CSV or XLSX."),
-    Kind("table", "unknown", "application/x-table", "a table of dBASE, Stata, SPSS, SAS or Lotus", (".dbf", ".dta", ".sav", ".sas7bdat", ".wk1", ".wk3", ".wk4"), ((0, b"<stata_dta>"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"), (12, b"\xc2\xea\x81\x60\xb3\x14\x11\xcf"), (0, b"\0\0\2\0\6\4\6\0"), (0, b"\0\0\x1a\0\0\x10"), (0, b"\0\0\x1a\0\2\x10")), fix="Export it as CSV or XLSX."),
+    Kind("table", "unknown", "application/x-table", "a table of dBASE, Stata, SPSS, SAS or Lotus", (".dbf", ".dta", ".sav", ".sas7bdat", ".wks", ".wk1", ".wk3", ".wk4"), ((0, b"<stata_dta>"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"), (12, b"\xc2\xea\x81\x60\xb3\x14\x11\xcf"), (0, b"\0\0\2\0\4\4\6\0"), (0, b"\0\0\2\0\6\4\6\0"), (0, b"\0\0\x1a\0\0\x10"), (0, b"\0\0\x1a\0\2\x10")), fix="Export it as CSV or XLSX."),
     Kind("parquet", "unknown", "application/vnd.apache.parquet", "a Parquet table", (".parquet",), ((0, b"PAR1\x15"),), fix="Convert it to CSV."),
     Kind("plist", "unknown", "application/x-bplist", "a binary property list", magic=((0, b"bplist00"),), fix="Convert it to XML (plutil -convert xml1)."),
     Kind("dwg", "unknown", "image/vnd.dwg", "an AutoCAD drawing", (".dwg",), tuple((0, b"AC10%02d\0" % version) for version in (3, 4, 6, 9, 12, 14, 15, 18, 21, 24, 27, 32)), fix="Export it as PDF or SVG."),
