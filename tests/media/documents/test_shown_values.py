@@ -251,7 +251,7 @@ def slanted(x: float, y: float, words: str, matrix: str) -> str:
 
 
 def test_slanted_words_of_a_chart_and_a_stamp_across_the_page_are_read() -> None:
-    body = lines([f"An upright line, number {i}, with words enough." for i in range(12)])
+    body = lines([f"An upright, confidential line, number {i}, with words enough." for i in range(12)])
     dates = [slanted(100 + 60 * i, 300, f"Week {i} of May", "0.5 0.866 -0.866 0.5") for i in range(3)]
     stamp = "BT /F1 40 Tf 0.707 0.707 -0.707 0.707 100 100 Tm (CONFIDENTIAL) Tj ET\n"
     (page,) = read_pdf(pdf([body + "".join(dates) + stamp]))["pages"]

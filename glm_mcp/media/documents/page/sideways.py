@@ -68,7 +68,7 @@ def _headed(head: str, blocks: Iterable[str]) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return _MARKS.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return _MARKS.sub("", unicodedata.normalize("NFKC", text))
 
 
 def _unsaid(text: str, known: str) -> bool:
