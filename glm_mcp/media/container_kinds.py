@@ -26,6 +26,7 @@ _MAIN_TARGET = re.compile(
 _MIMETYPES = (
     ("application/epub+zip", "epub"),
     ("application/hwp+zip", "hwp"),
+    ("application/vnd.adobe.indesign-idml-package", "indesign"),
     *((KINDS[name].mime, name) for name in ("ods", "odp", "odg", "odt")),
 )
 _IWORK = ("pages", "numbers", "keynote")
@@ -39,6 +40,7 @@ _OLE_STREAMS = (
     ("VisioDocument", "visio"),
     ("Quill", "publisher"),
     ("BodyText", "hwp"),
+    *((f"Props{version}", "project") for version in ("", 9, 12, 14)),
 )
 
 
@@ -96,4 +98,4 @@ def ole_kind(names: set[str], name: str) -> Kind:
     if any(n.startswith("__substg1.0_") for n in names):
         return KINDS["msg"]
     claimed = named(name).name
-    return KINDS[claimed if claimed in ("doc", "xls", "ppt", "msg") else "ole"]
+    return KINDS[claimed if claimed in ("doc", "xls", "ppt", "msg", "project") else "ole"]

@@ -173,6 +173,20 @@ def _is_pcx(head: bytes) -> bool:
     )
 
 
+def _is_dbase(head: bytes) -> bool:
+    """Whether it is a dBASE table: the day of its last change, and a head of fields that a line end closes where it says;
+    behind that FoxPro has the path of a database.
+    """
+    end = int.from_bytes(head[8:10], "little")
+    return (
+        head[:1] in (b"\x02", b"\x03", b"\x04", b"\x30", b"\x31", b"\x43", b"\x83", b"\x8b", b"\xf5")
+        and 1 <= head[2] <= 12
+        and 1 <= head[3] <= 31
+        and end >= 65
+        and b"\r" in (head[end - 1 : end], head[max(end - 264, 0) : end - 263])
+    )
+
+
 def _is_transport_stream(head: bytes) -> bool:
     """A sync byte every 188 bytes (192 with time codes), which a text full of G would not have with its zeros."""
     return any(
@@ -198,6 +212,7 @@ _CLOSER = (
     ("dib", _is_dib),
     ("ico", _icon),
     ("pcx", _is_pcx),
+    ("table", _is_dbase),
     ("ts", _is_transport_stream),
     ("mp3", _is_sound_frame),
 )

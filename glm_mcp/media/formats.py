@@ -174,7 +174,9 @@ _DOCUMENT_KINDS = (
     Kind("visio", "document", "application/vnd.visio", "a Visio drawing", (".vsdx", ".vsd"), fix="Export it as PDF or SVG."),
     Kind("wordperfect", "document", "application/vnd.wordperfect", "a WordPerfect document", (".wpd", ".wp"), ((0, b"\xffWPC"),), fix="Save it as DOCX or PDF (LibreOffice opens it)."),
     Kind("publisher", "document", "application/x-mspublisher", "a Publisher document", (".pub",), fix=_AS_PDF),
-    Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), fix="Save it as DOCX or PDF."),
+    Kind("indesign", "document", "application/x-indesign", "an InDesign document", (".indd", ".idml"), ((0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5"),), fix="Export it as PDF."),
+    Kind("project", "document", "application/vnd.ms-project", "a plan of Microsoft Project", (".mpp",), fix="Save it as XLSX or PDF."),
+    Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), ((0, b"HWP Document File V"),), fix="Save it as DOCX or PDF."),
     Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), fix="Print it to a PDF."),
     Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3"), ((60, b"BOOKMOBI"),), fix="Convert it to EPUB (for instance with Calibre)."),
     Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),
@@ -187,7 +189,7 @@ _TEXT_KINDS = (
     *(
         Kind(name, "text", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 50, child)
         for name, mime, title, suffixes, reader, extra, child in (
-            ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht"), "html:html_job", "office", True),
+            ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht", ".fb2"), "html:html_job", "office", True),
             ("feed", "application/rss+xml", "a feed", (".rss", ".atom"), "web.feed:feed_job", "office", True),
             ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),
             ("mbox", "application/mbox", "a mailbox", (".mbox",), "eml:mailbox_job", "office", True),
@@ -237,9 +239,10 @@ _OTHER_KINDS = (
     ),
     Kind("sqlite", "unknown", "application/vnd.sqlite3", "an SQLite database", (".sqlite", ".sqlite3", ".db"), ((0, b"SQLite format 3\0"),), fix="Export the tables needed as CSV (sqlite3 -csv)."),
     Kind("access", "unknown", "application/x-msaccess", "an Access database", (".mdb", ".accdb"), ((4, b"Standard Jet DB\0"), (4, b"Standard ACE DB\0")), fix="Export the tables needed as CSV or XLSX."),
+    Kind("table", "unknown", "application/x-table", "a table of dBASE, Stata, SPSS, SAS or Lotus", (".dbf", ".dta", ".sav", ".sas7bdat", ".wks", ".wk1", ".wk3", ".wk4"), ((0, b"<stata_dta>"), (0, b"$FL2@(#)"), (0, b"$FL3@(#)"), (12, b"\xc2\xea\x81\x60\xb3\x14\x11\xcf"), (0, b"\0\0\2\0\4\4\6\0"), (0, b"\0\0\2\0\6\4\6\0"), (0, b"\0\0\x1a\0\0\x10"), (0, b"\0\0\x1a\0\2\x10")), fix="Export it as CSV or XLSX."),
     Kind("parquet", "unknown", "application/vnd.apache.parquet", "a Parquet table", (".parquet",), ((0, b"PAR1\x15"),), fix="Convert it to CSV."),
     Kind("plist", "unknown", "application/x-bplist", "a binary property list", magic=((0, b"bplist00"),), fix="Convert it to XML (plutil -convert xml1)."),
-    Kind("dwg", "unknown", "image/vnd.dwg", "an AutoCAD drawing", (".dwg",), tuple((0, b"AC10%d\0" % version) for version in (12, 14, 15, 18, 21, 24, 27, 32)), fix="Export it as PDF or SVG."),
+    Kind("dwg", "unknown", "image/vnd.dwg", "an AutoCAD drawing", (".dwg",), tuple((0, b"AC10%02d\0" % version) for version in (3, 4, 6, 9, 12, 14, 15, 18, 21, 24, 27, 32)), fix="Export it as PDF or SVG."),
     Kind("font", "unknown", "font/sfnt", "a font", (".ttf", ".otf", ".woff", ".woff2", ".ttc"), ((0, b"\0\1\0\0\0"), (0, b"OTTO\0"), (0, b"wOFF\0\1"), (0, b"wOFFOTTO"), (0, b"wOF2\0\1"), (0, b"wOF2OTTO"), (0, b"ttcf\0")), fix="Pass a picture of a text in it."),
     Kind("program", "unknown", "application/x-executable", "a program", (".exe", ".dll", ".so", ".dylib", ".o", ".pyc", ".class", ".wasm"), ((0, b"\x7fELF"), (0, b"MZ\x90\0"), (0, b"\xcf\xfa\xed\xfe"), (0, b"\xca\xfe\xba\xbe"), (0, b"\0asm")), fix=_OPEN_CONTENT),
     UNKNOWN,

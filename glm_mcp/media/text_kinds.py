@@ -62,7 +62,9 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
     """The kind of a text, or of a drawing written as one, by its beginning, then by its name; None when it is no text."""
     text = decode_head(head[:_LOOKED_AT])
     if text is None:
-        return None
+        # A mail may bring its files as they are.
+        said = decode_head(re.split(rb"\r?\n\r?\n", head[:_LOOKED_AT], maxsplit=1)[0])
+        return KINDS["mail"] if said and _is_mail(f"{said}\n") else None
     claimed = named(name)
     # What the bytes may say better.
     free = claimed.family != "text" or claimed.name in ("text", "xml", "html", "feed")
@@ -111,7 +113,7 @@ def _by_root(root: str, text: str) -> str:
         return "xml2003"
     if root == "w:worddocument" or (root == "pkg:package" and "/word/" in text):
         return "docx"
-    return {"svg": "svg", "mpd": "dash"}.get(root.rpartition(":")[2], "")
+    return {"svg": "svg", "mpd": "dash", "fictionbook": "html"}.get(root.rpartition(":")[2], "")
 
 
 def is_undecided(head: bytes) -> bool:

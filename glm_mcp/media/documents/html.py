@@ -10,6 +10,7 @@ from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
 from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 
@@ -74,7 +75,7 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
 
 
 def _read(html: str, *, scripted: bool) -> str:
-    """`scripted`: with what a script would show, and what is there for readers without one."""
+    """`scripted`: with what a script would show, what is there for readers without one, and menus: the page may be one."""
     soup = _soup(html)
     there = _names(soup)
     title = soup.title.get_text(" ", strip=True) if "title" in there else ""
@@ -89,7 +90,7 @@ def _read(html: str, *, scripted: bool) -> str:
     if there & {"input", "textarea", "select", "button"}:
         fill_in(soup, hidden)
     for element in soup.find_all(True):
-        gone = element.name in _GONE and not (scripted and element.name == "noscript")
+        gone = element.name in _GONE and not (scripted and element.name in ("noscript", "nav"))
         if element.name in _BLOCKS:
             element.name = "div"
         if gone or hidden(element):
@@ -190,6 +191,8 @@ def _soup(html: str) -> Any:
     """The tree by lxml, which knows what end tags may be left out; XHTML leaves out none but closes more than HTML can."""
     from bs4 import BeautifulSoup, FeatureNotFound, ParserRejectedMarkup
 
+    if (book := book_soup(html)) is not None:
+        return book
     if not _XHTML.search(html[:2000]):
         try:
             return BeautifulSoup(html, "lxml")

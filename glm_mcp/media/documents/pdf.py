@@ -40,6 +40,7 @@ Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 _PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
 _STREAM = re.compile(rb">>\s*stream\r?\n")
 
+_LOCKED = "Open it where it can be opened, with its certificate or program, and print it to a new PDF."
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
 
@@ -173,7 +174,12 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
     """The error; what the parser `said` goes to the log."""
     pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
     what = "is cut off or damaged" if pdf else "is not a PDF"
-    error = UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
+    if (
+        "security handler" in said
+    ):  # what it is locked with: no password, but a certificate or a program's own lock
+        error = UnsupportedMedia(f"{name} is locked with something else than a password", _LOCKED)
+    else:
+        error = UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
     error.add_note(f"the parser: {said or 'no pages'}")
     return error
 

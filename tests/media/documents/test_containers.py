@@ -223,6 +223,13 @@ def test_of_a_feed_without_end_the_first_entries_are_read_and_the_rest_is_counte
     assert facts["notes"] == ["entries: 5002", "left out, entries beyond the first 5,000: 2 of 5,002"]
 
 
+def test_a_damaged_feed_is_read_as_it_is_written() -> None:
+    feed = '<rss version="2.0"><channel><item><title>Tea & milk</title><own:text>fresh</own:text></item></channel></rss>'
+    facts, _ = document_job(io.BytesIO(feed.encode()), {"name": "news.xml"})
+    assert facts["pages"][0][2] == feed
+    assert facts["notes"] == ["the feed is damaged: here it is as it is written"]
+
+
 def test_xml_that_is_no_feed_stays_as_it_is() -> None:
     facts, _ = document_job(io.BytesIO(b"<feed><a>1</a></feed>"), {"name": "a.xml"})
     assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
@@ -398,6 +405,16 @@ def test_a_winmail_dat_is_read_with_what_is_packed_in_it() -> None:
     assert "[attached: list of all.txt]\n\ntea, 3" in text
     assert "[attached mail: Old mail]\n\nSubject: Inner" in text
     assert "Words within" in text
+
+
+def test_a_mail_that_brings_its_file_as_raw_bytes_is_a_mail() -> None:
+    head = (
+        "From: a@b.example\r\nTo: c@d.example\r\nSubject: Order\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: application/ms-tnef; name="winmail.dat"\r\nContent-Transfer-Encoding: binary\r\n\r\n'
+    )
+    text = document_job(io.BytesIO(head.encode() + winmail()), {"name": "a.eml"})[0]["pages"][0][2]
+    assert text.startswith("Subject: Order")
+    assert "Привет" in text
 
 
 def test_a_mail_shows_what_outlook_packed_into_winmail_dat_as_its_own() -> None:

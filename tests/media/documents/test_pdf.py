@@ -213,6 +213,15 @@ async def test_an_encrypted_file_opens_with_its_password_alone(name: str) -> Non
         await render_pages(source(name, data), [1], CARD)
 
 
+async def test_a_file_locked_with_a_certificate_is_not_called_damaged() -> None:
+    lock = "<< /Filter /Adobe.PubSec /SubFilter /adbe.pkcs7.s4 /V 1 /Length 128 /Recipients [<00>] >>"
+    whole = pdf([BODY], fields=[lock])
+    number = whole[: whole.index(b"/Adobe.PubSec")].rpartition(b" 0 obj")[0].split()[-1]
+    data = whole.replace(b"trailer\n<<", b"trailer\n<< /ID [<00> <00>] /Encrypt %s 0 R" % number)
+    with pytest.raises(UnsupportedMedia, match=r"a\.pdf is locked with something else than a password"):
+        await opened(data)
+
+
 async def test_a_password_for_a_file_that_needs_none_does_no_harm() -> None:
     assert (await opened(pdf([BODY]), password="anything")).total == 1
     assert (await opened((DATA / "locked-for-editing.pdf").read_bytes(), password="anything")).total == 1

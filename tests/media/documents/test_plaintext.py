@@ -154,6 +154,7 @@ async def test_a_contact_of_a_phone_shows_its_words_and_how_large_its_picture_is
     text = await text_of("contacts.vcf", card.encode())
     for line in ("FN:张三", "NOTE:第一行\n  第二行", "TEL;CELL:13800138000", "PHOTO;JPEG:[6 bytes]"):
         assert f"\n{line}\n" in text
+    assert await text_of("contacts.vcf", card.replace("\r\n", "\r\r\n").encode()) == text
 
 
 async def test_a_calendar_is_read_without_its_folds_and_escapes() -> None:

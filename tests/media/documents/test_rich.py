@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +98,39 @@ def test_html_may_leave_out_the_end_tags_that_its_standard_lets_it(page: str, te
 def test_xhtml_may_close_an_element_in_its_first_tag() -> None:
     page = '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>a<b/>c <a href="x"/>d</p></body></html>'
     assert html_markdown(page) == "ac d"
+
+
+def book(body: str, definitions: str = "") -> str:
+    return (
+        f'<?xml version="1.0" encoding="windows-1251"?>{definitions}<FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" '
+        'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><author><first-name>Лев</first-name></author>'
+        f"<book-title>Война и мир</book-title></title-info></description><body>{body}</body>"
+        f'<binary id="a.jpg" content-type="image/jpeg">{"AbCd" * 500}</binary></FictionBook>'
+    )
+
+
+def test_an_e_book_of_one_xml_file_is_read_without_the_data_of_its_pictures() -> None:
+    body = "<section><title><p>Часть первая</p></title><p>Он <emphasis>сказал</emphasis> <style name='own'>так</style></p><empty-line/><poem><stanza><v>раз</v><v>два</v></stanza></poem></section>"
+    facts, _ = document_job(io.BytesIO(book(body).encode("cp1251")), {"name": "war.fb2"})
+    text = facts["pages"][0][2]
+    assert text == "Лев\n\nВойна и мир\n\n## Часть первая\n\nОн *сказал* так\n\nраз\n\nдва"
+
+
+def test_an_e_book_opens_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("of this machine", encoding="utf-8")
+    definitions = f'<!DOCTYPE x [{" " * 30_000}<!ENTITY own SYSTEM "{(tmp_path / "own.txt").as_uri()}">]>'
+    facts, _ = document_job(
+        io.BytesIO(book("<p>before &own; after</p>", definitions).encode("cp1251")), {"name": "a.fb2"}
+    )
+    assert "before" in facts["pages"][0][2]
+    assert "of this machine" not in facts["pages"][0][2]
+
+
+def test_a_page_that_is_one_menu_is_read() -> None:
+    links = "".join(f"<li><a href='/{n}'>The chapter of number {n}</a></li>" for n in range(20))
+    assert "The chapter of number 19" in html_markdown(f"<title>Contents</title><nav><ul>{links}</ul></nav>")
+    menu = f"<nav><ul>{links}</ul></nav><p>{'Words of the page itself. ' * 20}</p>"
+    assert "chapter" not in html_markdown(menu)
 
 
 def test_html_is_read_without_the_parser_that_is_preferred() -> None:

@@ -251,7 +251,7 @@ def slanted(x: float, y: float, words: str, matrix: str) -> str:
 
 
 def test_slanted_words_of_a_chart_and_a_stamp_across_the_page_are_read() -> None:
-    body = lines([f"An upright line, number {i}, with words enough." for i in range(12)])
+    body = lines([f"An upright, confidential line, number {i}, with words enough." for i in range(12)])
     dates = [slanted(100 + 60 * i, 300, f"Week {i} of May", "0.5 0.866 -0.866 0.5") for i in range(3)]
     stamp = "BT /F1 40 Tf 0.707 0.707 -0.707 0.707 100 100 Tm (CONFIDENTIAL) Tj ET\n"
     (page,) = read_pdf(pdf([body + "".join(dates) + stamp]))["pages"]
@@ -269,6 +269,15 @@ def test_letters_that_lean_stand_on_a_level_line() -> None:
     words = (("Scale", 60), ("one", 110), ("to", 150), ("twenty", 180))
     (page,) = read_pdf(pdf(["".join(slanted(x, 400, word, "1 0 0.364 1") for word, x in words)]))["pages"]
     assert " ".join(page[2].split()).endswith("Scale one to twenty")
+
+
+def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:
+    body = lines([f"A line above, number {i}, with words enough." for i in range(12)])
+    formula = slanted(60, 400, "c", "0.947 0 0.324 0.947") + text_at(
+        80, 400, "5.281, v = 3, probability 0.152", 9
+    )
+    (page,) = read_pdf(pdf([body + formula]))["pages"]
+    assert "\n5.281, v = 3, probability 0.152" in page[2]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def card_text(text: str) -> str:
     if not _BEGIN.match(text):
         return text
     old = _OLD.search(text)
-    text = re.sub(r"\r\n?", "\n", text)
+    text = re.sub(r"\r+\n?", "\n", text)  # some were saved twice as text, with two of the first
     text = _SOFT.sub(lambda found: found[0].replace("=\n", ""), text)
     text = re.sub(r"\n(?=[ \t])" if old else r"\n[ \t]", "", text)
     text = _INLINE.sub(lambda found: _size(found[0]), _CODED.sub(_decoded, text))

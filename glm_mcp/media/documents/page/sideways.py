@@ -1,12 +1,13 @@
-"""Text of a PDF page that is not level. The parser writes of it only the tables; here the rest, and whole sideways pages
-upright.
+"""Text of a PDF page that the parser leaves out: what is not level, of which it writes only the tables, the rest of a line in
+which a letter leans, and lines that a table beside them takes in. Whole sideways pages are read upright.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from glm_mcp.media.documents.markdown import table
 _WHOLE = 0.7  # of a page's letters that stand one way: then the page does
 _GAP = 1.5  # heights of a letter between two cells of a row
 _MARKS = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +34,49 @@ def upright(page: Any, written: str) -> str:
     """The page's text, given what the parser wrote of it: the whole page read level, or with what it left out."""
     turned: dict[int, list[Any]] = {}
     for item in page.text_items:
-        angle = round(item.rotation or 0) % 360
-        if angle and item.text.strip():
-            turned.setdefault(angle, []).append(item)
-    if not turned:
-        return written
+        if item.text.strip():
+            turned.setdefault(round(item.rotation or 0) % 360, []).append(item)
+    level = turned.pop(0, [])
     letters = sum(len(item.text) for item in page.text_items)
-    angle, items = max(turned.items(), key=lambda pair: sum(len(item.text) for item in pair[1]))
+    angle, items = max(
+        turned.items(), key=lambda pair: sum(len(item.text) for item in pair[1]), default=(0, [])
+    )
     if angle in (90, 180, 270) and sum(len(item.text) for item in items) >= _WHOLE * letters:
         rest = [item for item in page.text_items if all(item is not one for one in items)]
         others = " ".join(item.text.strip() for item in rest if item.text.strip())
         return "\n\n".join(filter(None, [*_blocks(_levelled(items, angle)), others]))
-    known = _MARKS.sub("", written)
-    blocks: list[str] = []
+    known = _bare(written)
+    also = [item for item in level if _unsaid(item.text, known)]
+    sideways: list[str] = []
     for angle, items in sorted(turned.items()):
-        missing = [item for item in items if _MARKS.sub("", item.text) not in known]
-        blocks += _blocks(_levelled(missing, 0 if angle % 90 and _lean(missing, angle) else angle))
-    return "\n\n".join(filter(None, [written, *(["[sideways text]", *blocks] if blocks else [])]))
+        missing = [item for item in items if _bare(item.text) not in known]
+        leaning = angle % 90 and _lean(missing, angle)
+        if leaning and also:
+            also += missing
+        else:
+            sideways += _blocks(_levelled(missing, 0 if leaning else angle))
+    blocks = [
+        *_headed("[also on the page]", _blocks(_levelled(also, 0))),
+        *_headed("[sideways text]", sideways),
+    ]
+    return "\n\n".join(filter(None, [written, *blocks]))
+
+
+def _headed(head: str, blocks: Iterable[str]) -> list[str]:
+    found = list(blocks)
+    return [head, *found] if found else []
+
+
+def _bare(text: str) -> str:
+    return _MARKS.sub("", unicodedata.normalize("NFKC", text))
+
+
+def _unsaid(text: str, known: str) -> bool:
+    """Whether most of it is in words that are nowhere on the page: what the parser writes may part and mark a text."""
+    own = _bare(text)
+    if not own or own in known:
+        return False
+    return 2 * sum(len(word) for word in _WORD.findall(text) if _bare(word) not in known) >= len(own)
 
 
 def _lean(items: list[Any], angle: int) -> bool:

@@ -24,7 +24,11 @@ def feed_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 
 
 def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[str, Any]:
-    tree = xml(re.sub(r"^\ufeff?\s*<\?xml[^>]*>", "", text).encode(), name)
+    try:
+        tree = xml(re.sub(r"^\ufeff?\s*<\?xml[^>]*>", "", text).encode(), name)
+    except UnsupportedMedia:
+        notes = [*notes, "the feed is damaged: here it is as it is written"]
+        return one_text("text", text, spec, name, notes)
     channel = next((e for e in tree if local(e) == "channel"), tree)
     entries = [e for e in tree.iter() if local(e) in ("item", "entry")]
     about = _fields(channel)
