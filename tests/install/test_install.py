@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support import canary
+from support.cases import each
 
 from glm_mcp.cli.main import cli
 from glm_mcp.clients import CLIENTS, KnownClient
@@ -150,7 +151,7 @@ def test_a_host_without_files_in_projects_says_so(name: str, machine: Machine) -
         install(name, Wish(scope="project"), machine, COMMAND)
 
 
-@pytest.mark.parametrize("name", list(CLIENTS))
+@each("name", list(CLIENTS))
 def test_the_server_ends_before_the_host_gives_up(name: str) -> None:
     made = entry(CLIENTS[name], COMMAND)
     limit = CLIENTS[name].limit
@@ -435,7 +436,7 @@ def test_a_name_that_a_host_would_not_take_is_refused(name: str, machine: Machin
         install("cursor", Wish(name=name), machine, COMMAND)
 
 
-@pytest.mark.parametrize(
+@each(
     ("platform", "env", "expected"),
     [
         (

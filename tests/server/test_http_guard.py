@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from support.cases import each
 from support.http_server import ACCEPT, MODERN, called, called_now, initialize, served, serving
 from support.processes import environment, over_http, until
 
@@ -81,7 +82,7 @@ def test_a_page_of_another_origin_is_refused_at_every_address(origin: str, bound
     assert "GLM_ALLOWED_HOSTS" in said
 
 
-@pytest.mark.parametrize("bound", BOUND)
+@each("bound", BOUND)
 def test_the_names_of_the_settings_and_of_loopback_are_answered_at_every_address(
     bound: str, app_of: Any
 ) -> None:
@@ -208,7 +209,7 @@ def test_folders_are_not_read_for_whoever_comes(app_of: Any, tmp_path: Path) -> 
     application(app_of(remote=True, GLM_ALLOWED_DIRS=str(tmp_path), GLM_HTTP_TOKEN=TOKEN))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("GLM_PUBLIC_URL", "glm.example.org"),
