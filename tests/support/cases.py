@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.connect import Apps, Connected, folders_in
 
+from glm_mcp.installation import Machine
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
 
@@ -27,7 +30,7 @@ def each(
 ) -> Callable[[Check], Check]:
     """As `pytest.mark.parametrize`, in one test: it tries every case, and fails in the end with each that failed, named.
 
-    The simulator, every folder, `monkeypatch`, `app_of` and `connect` are as new for each case; what else a test is given is
+    The simulator, every folder, `monkeypatch`, `machine`, `app_of` and `connect` are as new for each case; what else a test is given is
     not.
     """
     named = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
@@ -99,6 +102,10 @@ def _own(value: Any, place: str, patch: pytest.MonkeyPatch) -> Any:
             return Apps(value.sim, _own(value.folders, place, patch))
         case Connected():
             return Connected(_own(value.app_of, place, patch))
+        case Machine():
+            home = value.home.parent / place / "home"
+            shutil.copytree(value.home, home, symlinks=True)
+            return replace(value, home=home, cwd=home / value.cwd.relative_to(value.home))
     return value
 
 
