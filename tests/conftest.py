@@ -10,27 +10,21 @@ import shutil
 import signal
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-from mcp import Client, types
 from support import canary
-from support.calls import PACE
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
-from support.connect import Connect
+from support.connect import Apps, Connected, folders_in
 from support.plain_words import plainly_told  # noqa: F401 - a fixture of every test
 from support.redis_server import redis_server, redis_url  # noqa: F401 - as above
 from support.toolkit import fresh_simulator
 from support.web_server import Server
 
-from glm_mcp.glm.client import GLMClient
-from glm_mcp.glm.policy import Pace
-from glm_mcp.server.app import App, Folders, build
-from glm_mcp.settings import KEY_NAMES, Settings
+from glm_mcp.server.app import Folders
+from glm_mcp.settings import KEY_NAMES
 from glm_mcp.simulator import Simulator
 
 # A developer's own settings must not reach the tests, and nothing of theirs may be written to. GLM_TEST_TEAM is no
@@ -108,37 +102,14 @@ def restored() -> Iterator[None]:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    """A working folder inside a home folder, none of it real."""
-    home = tmp_path / "home"
-    found = Folders(home / "work", home, tmp_path / "temp", tmp_path / "cache", tmp_path / "data")
-    for folder in (found.cwd, found.temp):
-        folder.mkdir(parents=True)
-    return found
+    return folders_in(tmp_path)
 
 
 @pytest.fixture
-def app_of(sim: Simulator, folders: Folders) -> Callable[..., App]:
-    """Makes the application: `app_of(remote=..., GLM_...=...)`. Waits between tries are short."""
-
-    def make(*, remote: bool = False, pace: Pace = PACE, **variables: Any) -> App:
-        given = {"GLM_API_KEY": sim.key, "GLM_BASE_URL": sim.url, "GLM_LANG": "en", **variables}
-        settings = Settings(**{k: v for k, v in given.items() if v is not None})
-        return App(settings, remote=remote, glm=GLMClient(settings, pace=pace), folders=folders)
-
-    return make
+def app_of(sim: Simulator, folders: Folders) -> Apps:
+    return Apps(sim, folders)
 
 
 @pytest.fixture
-def connect(app_of: Callable[..., App]) -> Connect:
-    """Connects an MCP client to the server: `async with connect(client="claude-code", GLM_...=...) as client`."""
-
-    @asynccontextmanager
-    async def open_client(
-        *, client: str = "a-client", mode: str = "legacy", app: App | None = None, **options: Any
-    ) -> AsyncIterator[Client]:
-        info = types.Implementation(name=client, version="1")
-        server = build(app or app_of(**options))
-        async with Watched(server, client_info=info, mode=mode) as connected:
-            yield connected
-
-    return open_client
+def connect(app_of: Apps) -> Connected:
+    return Connected(app_of)

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.paths import ROOT
 from support.processes import COMMAND, environment, ran
@@ -265,8 +266,8 @@ def test_the_chinese_settings_table_has_the_same_variables_and_defaults() -> Non
     assert all(r[2] and r[3] for r in rows)
 
 
-@pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Argument", "参数"))))
-@pytest.mark.parametrize("tool", TOOLS)
+@each(("lang", "header"), tuple(enumerate(("Argument", "参数"))))
+@each("tool", TOOLS)
 def test_the_argument_table_of_a_tool_is_that_of_the_code(tool: str, header: str, lang: int) -> None:
     shared = {a.name for a in arguments_of(AnswerArgs)}
     own = [a for a in arguments_of(TOOLS[tool].args) if a.name not in shared]
@@ -389,7 +390,7 @@ def test_the_lines_for_hosts_over_http_write_what_the_table_shows(lang: int, hea
             assert not form
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
     for words in commands(page(name)):
         if words == ["--help"] or not words:
@@ -404,7 +405,7 @@ def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
         command.make_context(rest[0], rest[1:], parent=group, resilient_parsing=mention)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_every_script_shown_is_there(name: str) -> None:
     for line in shell_lines(page(name)):
         first = shlex.split(line, comments=True)[0]
@@ -412,7 +413,7 @@ def test_every_script_shown_is_there(name: str) -> None:
             assert os.access(ROOT / first, os.X_OK), line
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_every_call_shown_has_arguments_that_the_tool_takes(name: str) -> None:
     shown = calls(page(name))
     if name.endswith(("tools.md", "scenarios.md")):
@@ -421,7 +422,7 @@ def test_every_call_shown_has_arguments_that_the_tool_takes(name: str) -> None:
         assert read(tool, TOOLS[tool].args, arguments)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_both_languages_show_the_same_commands_and_kinds_of_call(name: str) -> None:
     english, chinese = (
         [(tool, arguments.get("task"), sorted(arguments)) for tool, arguments in calls(doc(name, lang))]
@@ -431,7 +432,7 @@ def test_both_languages_show_the_same_commands_and_kinds_of_call(name: str) -> N
     assert len(commands(doc(name, 0))) == len(commands(doc(name, 1)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_both_languages_have_the_same_parts_and_tables(name: str) -> None:
     english, chinese = (re.findall(r"^(#+ |\||```)", doc(name, lang), re.MULTILINE) for lang in LANGS)
     assert english == chinese
@@ -484,7 +485,7 @@ def lend(arguments: dict[str, Any], folder: Path) -> None:
                 shutil.copy(FOLDER / kinds.get(path.suffix, "report.pdf"), path)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_every_relative_link_leads_to_a_file(name: str) -> None:
     for target in links(name):
         path, _, anchor = target.partition("#")
@@ -547,14 +548,14 @@ def test_a_readme_is_short_and_begins_with_a_picture_the_two_commands_and_the_wa
     assert sorted(hosts) == sorted(install.NAMES)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_nobody_is_sent_to_the_package_of_a_stranger(name: str) -> None:
     assert not re.search(
         r"(uvx|pipx run|pipx install|pip install|uv tool install)\s+['\"]?glm-mcp", page(name)
     )
 
 
-@pytest.mark.parametrize("name", [*PAGES, *OTHER_PAGES])
+@each("name", [*PAGES, *OTHER_PAGES])
 def test_no_page_holds_a_key_or_a_path_of_one_machine(name: str) -> None:
     text = page(name)
     assert not re.search(r"[0-9a-f]{32}\.\w{8,}", text)

@@ -9,6 +9,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 from support.codes import ROWS
 from support.paths import ROOT
 
@@ -41,7 +42,7 @@ def test_the_table_holds_every_code_and_no_other() -> None:
     assert {code for code, _, _ in ROWS} == set(CODES)
 
 
-@pytest.mark.parametrize(("code", "kind", "again"), ROWS)
+@each(("code", "kind", "again"), ROWS)
 def test_the_code_decides_whatever_the_status(code: str, kind: str, again: str) -> None:
     for status, form in itertools.product((200, 400, 401, 429, 500), (code, int(code))):
         error = from_response(status, form, "说明")
@@ -50,7 +51,7 @@ def test_the_code_decides_whatever_the_status(code: str, kind: str, again: str) 
         assert f"code {code}" in str(error)
 
 
-@pytest.mark.parametrize("code", list(CODES))
+@each("code", list(CODES))
 def test_every_code_has_a_cause_and_a_mend_in_words(code: str) -> None:
     error = from_response(400, code, "")
     assert error.message
@@ -64,7 +65,7 @@ def test_the_tree_has_one_class_for_each_kind() -> None:
     assert all(f"{cls.__name__} " in (errors.__doc__ or "") for cls in GLMError.__subclasses__())
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "kind", "again"),
     [
         (301, ConfigError, Again.NEVER),
@@ -94,8 +95,8 @@ def test_the_status_decides_where_no_code_is_known(status: int, kind: type[GLMEr
         assert (error.code or "") == str(code or "")
 
 
-@pytest.mark.parametrize("code", ["1210", "1214"])
-@pytest.mark.parametrize(
+@each("code", ["1210", "1214"])
+@each(
     ("said", "kind", "again"),
     [
         ("modelCode：不存在", "invalid_request", Again.GONE),
@@ -112,7 +113,7 @@ def test_a_refused_parameter_is_read_by_its_words(code: str, said: str, kind: st
     assert said in str(error)
 
 
-@pytest.mark.parametrize("code", ["1213", "1305", "9999", None])
+@each("code", ["1213", "1305", "9999", None])
 def test_no_other_code_is_read_by_its_words(code: str | None) -> None:
     assert from_response(400, code, "modelCode：不存在").again is from_response(400, code, "").again
 
@@ -139,7 +140,7 @@ def test_what_a_program_gets_leaves_out_what_is_unknown() -> None:
     assert set(GLMError("x").as_meta()) == {"kind", "message"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "shown"),
     [
         ("<html><head><style>p{}</style></head><body><h1>502 Bad</h1></body></html>", "502 Bad"),
@@ -187,7 +188,7 @@ def test_any_answer_becomes_an_error_with_a_mend(
 
 
 @pytest.mark.timeout(5)
-@pytest.mark.parametrize("piece", ["<script>", "<", "<style ", "Bearer ", "0123456789abcdef.", "sk-", " \n"])
+@each("piece", ["<script>", "<", "<style ", "Bearer ", "0123456789abcdef.", "sk-", " \n"])
 def test_a_hostile_body_takes_no_time(piece: str) -> None:
     assert len(clean(piece * 100_000)) <= 300
 

@@ -17,6 +17,7 @@ import click
 import httpx
 import jsonschema
 import pytest
+from support.cases import each
 from support.paths import ROOT
 
 from glm_mcp import __version__
@@ -124,7 +125,7 @@ def test_every_file_is_the_one_that_the_code_makes() -> None:
     assert set(made) == {*HOSTS, "server.json", "manifest.json"}
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@each("name", HOSTS)
 def test_the_command_is_one_that_this_package_installs_and_its_arguments_are_taken(name: str) -> None:
     started = [e for e in entries(name) if "command" in e]
     assert started
@@ -134,7 +135,7 @@ def test_the_command_is_one_that_this_package_installs_and_its_arguments_are_tak
         assert context.invoked_subcommand in {None, "serve"}
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@each("name", HOSTS)
 def test_the_environment_holds_settings_with_values_that_are_taken_and_no_key(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -152,7 +153,7 @@ def test_the_environment_holds_settings_with_values_that_are_taken_and_no_key(
         load(empty)
 
 
-@pytest.mark.parametrize("name", [*HOSTS, "server.json", "manifest.json"])
+@each("name", [*HOSTS, "server.json", "manifest.json"])
 def test_every_variable_named_is_a_setting_and_no_secret_stands_there(name: str) -> None:
     text = text_of(name)
     assert set(re.findall(r"\bGLM_\w+", text)) <= VARIABLES
@@ -161,7 +162,7 @@ def test_every_variable_named_is_a_setting_and_no_secret_stands_there(name: str)
         assert re.fullmatch(r"Bearer \$\{?[\w:-]+\}?", value)
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@each("name", HOSTS)
 def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
     row = CLIENTS.get(HOSTS[name])
     for entry in entries(name):
@@ -173,7 +174,7 @@ def test_the_host_waits_longer_than_the_server_works(name: str) -> None:
         assert (entry[limit[0]] / limit[1] if limit else USUAL_LIMIT_S) > caller.deadline_s
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@each("name", HOSTS)
 @pytest.mark.anyio
 async def test_the_address_is_the_one_served_by_default(name: str, app_of: Any) -> None:
     app: App = app_of(remote=True)
@@ -221,7 +222,7 @@ def test_what_goes_to_the_registry_has_its_format_and_names_its_owner_once_there
     assert secret == ["GLM_API_KEY"]
 
 
-@pytest.mark.parametrize("given", [(), ("alice",), ("alice/a b",), ("https://github.com/alice/glm",)])
+@each("given", [(), ("alice",), ("alice/a b",), ("https://github.com/alice/glm",)])
 def test_a_repository_that_is_none_is_refused_before_anything_is_written(given: tuple[str, ...]) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "manifests"), "--check", "--repository", *given]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
+from support.cases import each
 from support.plain_words import names_in
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "names"),
     [
         ("unsupported_media: a.docx is damaged: KeyError. Save it again.", ["KeyError"]),

@@ -9,6 +9,7 @@ import av
 import pytest
 from liteparse import LiteParse
 from PIL import Image, ImageOps, ImageStat
+from support.cases import each
 
 from glm_mcp.samples import FOLDER
 
@@ -40,7 +41,7 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return float(sum(abs(a - b) for a, b in zip(*means, strict=True)))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "most"),
     [
         ("photo.jpg", 350_000),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.cases import each
 
 from glm_mcp.atomic_files import same_file
 from glm_mcp.errors import ForbiddenPath, GLMError, InvalidRequest, NotFound
@@ -46,7 +47,7 @@ def read(sandbox: Sandbox, path: Path | str) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("place", ["home/work/a.txt", "home/b.txt", "tmp/c.txt", "home/work/shots/x y.txt"])
+@each("place", ["home/work/a.txt", "home/b.txt", "tmp/c.txt", "home/work/shots/x y.txt"])
 def test_files_below_the_working_folder_home_and_the_temporary_folder_are_read(
     world: Path, place: str
 ) -> None:
@@ -62,7 +63,7 @@ def test_a_relative_path_starts_from_the_working_folder_and_a_tilde_from_home(wo
     assert read(box(world), "~/a.txt") == b"home"
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     ["outside/a.txt", "outside/missing.txt", "home/../outside/a.txt", "home/work/../../outside/a.txt", "."],
 )
@@ -116,7 +117,7 @@ def test_a_circle_of_links_is_an_error_and_not_a_hang(world: Path) -> None:
         read(box(world), "a")
 
 
-@pytest.mark.parametrize(
+@each(
     ("cwd", "counts"),
     [
         ("home/work", True),
@@ -186,7 +187,7 @@ def test_the_kernels_files_stay_closed_even_when_the_root_is_allowed(world: Path
         read(box(world), "link")
 
 
-@pytest.mark.parametrize("path", ["a\0.txt", "\0", "\ud800", "x" * 300, "a/" * 3000, "文" * 100])
+@each("path", ["a\0.txt", "\0", "\ud800", "x" * 300, "a/" * 3000, "文" * 100])
 def test_odd_spellings_are_refused_before_anything_is_looked_up(world: Path, path: str) -> None:
     with pytest.raises(InvalidRequest):
         read(box(world), path)
@@ -226,7 +227,7 @@ def test_a_link_does_not_open_a_hidden_file(world: Path) -> None:
         read(box(world), "plain.txt")
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "home/.ssh/photo.png",
@@ -261,7 +262,7 @@ def test_secret_places_and_names_stay_closed_whatever_the_bytes_and_the_settings
             read(sandbox, world / path)
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "home/work/id_rsa.pub",

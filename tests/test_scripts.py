@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from support.cases import each
 from support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -41,7 +42,7 @@ def test_the_constraints_are_names_and_versions_alone() -> None:
     assert PROJECT["name"] not in constraints()
 
 
-@pytest.mark.parametrize("need", NEEDS)
+@each("need", NEEDS)
 def test_every_library_asked_for_has_a_tested_version_that_is_allowed(need: str) -> None:
     name, lowest = re.match(r"([\w.-]+)>=([\w.]+)", need).groups()  # type: ignore[union-attr]
     tested = constraints()[name.lower().replace("_", "-")]
@@ -50,7 +51,7 @@ def test_every_library_asked_for_has_a_tested_version_that_is_allowed(need: str)
         assert numbers(tested) < numbers(highest[1])
 
 
-@pytest.mark.parametrize("path", [WORKFLOW, PRE_COMMIT, ROOT / ".ci" / "run"], ids=lambda p: p.name)
+@each("path", [WORKFLOW, PRE_COMMIT, ROOT / ".ci" / "run"], ids=lambda p: p.name)
 def test_automation_calls_scripts_that_a_developer_has(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     called = set(re.findall(r"(?:- run: |entry: bash |^\./)(scripts/[\w-]+)", text, re.MULTILINE))

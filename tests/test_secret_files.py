@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.made_documents import docx, para, pdf, text_at, zipped
 from support.toolkit import chats, fail, last, say
@@ -51,7 +52,7 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 async def test_a_file_named_like_a_secret_is_read_only_when_the_settings_have_it_by_name(
     connect: Connect, folders: Folders, name: str
 ) -> None:
@@ -85,9 +86,7 @@ async def test_a_certificate_is_read_and_with_its_private_key_it_is_not(
     assert text.startswith("forbidden_path: both.pem holds a private key")
 
 
-@pytest.mark.parametrize(
-    "text", [AWS, WIREGUARD, KUBERNETES, JWK], ids=["aws", "wireguard", "cluster", "jwk"]
-)
+@each("text", [AWS, WIREGUARD, KUBERNETES, JWK], ids=["aws", "wireguard", "cluster", "jwk"])
 async def test_a_login_in_an_ordinary_file_is_refused_unless_the_settings_have_that_file(
     connect: Connect, sim: Simulator, folders: Folders, text: str
 ) -> None:
@@ -147,8 +146,8 @@ KINDS: dict[str, Callable[[str], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*KINDS])
-@pytest.mark.parametrize("secret", [KEY, AWS], ids=["key", "aws"])
+@each("name", [*KINDS])
+@each("secret", [KEY, AWS], ids=["key", "aws"])
 async def test_a_secret_within_a_document_is_seen_in_the_text_that_would_go_out(
     connect: Connect, sim: Simulator, folders: Folders, name: str, secret: str
 ) -> None:
@@ -172,7 +171,7 @@ async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(
     assert HEADER in last(sim).text
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "Set aws_secret_access_key to the value that the console shows.",
@@ -190,7 +189,7 @@ def test_words_about_secrets_are_none(text: str) -> None:
     assert secret_in(text) == ""
 
 
-@pytest.mark.parametrize("at", [0, (1 << 18) - 10, (1 << 18) + 5, 900_000])
+@each("at", [0, (1 << 18) - 10, (1 << 18) + 5, 900_000])
 def test_a_secret_anywhere_in_a_long_text_is_seen(at: int) -> None:
     for secret in (KEY, AWS, WIREGUARD, KUBERNETES, JWK):
         assert secret_in(" " * at + "\n" + secret + "x" * 50)

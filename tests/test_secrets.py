@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import canary
 from support.calls import answering, ask, client_of
+from support.cases import each
 from support.connect import Connect
 from support.processes import COMMAND, Stdio, environment, said, stuck_reader, until
 from support.toolkit import call, fail, say, text_of
@@ -54,7 +55,7 @@ async def test_no_object_of_the_server_shows_the_key(app_of: Callable[..., App],
     assert canary.SECRET not in app.settings.model_dump_json()
 
 
-@pytest.mark.parametrize("fault", ["error", "reset", "hang", "html", "error_in_200"])
+@each("fault", ["error", "reset", "hang", "html", "error_in_200"])
 async def test_no_exception_of_a_call_shows_the_key_in_its_whole_chain(sim: Simulator, fault: str) -> None:
     message = f"key {sim.key} is refused"
     sim.queue(Fault(fault, code="1000", message=message, times=0))  # type: ignore[arg-type]  # one of its kinds
@@ -283,7 +284,7 @@ def test_a_crash_says_where_and_not_with_what(sim: Simulator, tmp_path: Path) ->
     assert PROMPT not in shown
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@each("status", [301, 302, 307, 308])
 async def test_the_key_does_not_follow_where_the_service_points(status: int) -> None:
     asked: list[httpx.Request] = []
 

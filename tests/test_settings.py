@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cases import each
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
@@ -121,7 +122,7 @@ def test_the_table_of_this_test_names_every_setting() -> None:
     assert set(GOOD) == {variable(field) for field in Settings.model_fields}
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@each("field", Settings.model_fields)
 def test_a_variable_is_read_and_is_no_default(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = variable(field)
     given, expected = GOOD[name]
@@ -132,7 +133,7 @@ def test_a_variable_is_read_and_is_no_default(field: str, monkeypatch: pytest.Mo
     assert Settings.model_fields[field].description
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@each("field", Settings.model_fields)
 def test_a_settings_file_holds_the_same(field: str, tmp_path: Path) -> None:
     name = variable(field)
     given, expected = GOOD[name]
@@ -140,14 +141,14 @@ def test_a_settings_file_holds_the_same(field: str, tmp_path: Path) -> None:
     assert plain(load(path), field) == expected
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@each("field", Settings.model_fields)
 def test_an_empty_variable_is_one_that_is_not_set(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for empty in ("", "  "):
         monkeypatch.setenv(variable(field), empty)
         assert load() == Settings()
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG)
+@each(("name", "value"), WRONG)
 def test_a_wrong_value_is_answered_with_its_name_what_it_was_and_what_it_may_be(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +166,7 @@ def test_all_wrong_values_are_named_together(monkeypatch: pytest.MonkeyPatch) ->
         load()
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         *("LANG", "TOOLS", "BASE_URL", "API_KEY", "THINKING", "SIMULATE", "STRUCTURED", "FALLBACK", "KEY"),
@@ -196,7 +197,7 @@ def test_an_empty_key_gives_way_to_another_name(monkeypatch: pytest.MonkeyPatch)
     assert load().key == KEY
 
 
-@pytest.mark.parametrize("stray", [f"{KEY}\n", f" {KEY}", f"\t{KEY}\r\n"])
+@each("stray", [f"{KEY}\n", f" {KEY}", f"\t{KEY}\r\n"])
 def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLM_API_KEY", stray)
     monkeypatch.setenv("GLM_HTTP_TOKEN", "sixteen-characters\n")
@@ -205,7 +206,7 @@ def test_white_space_around_a_secret_is_no_part_of_it(stray: str, monkeypatch: p
     assert plain(settings, "http_token") == "sixteen-characters"
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "redis.example:6379",
@@ -226,8 +227,8 @@ def test_an_address_of_redis_that_is_none_is_refused_and_not_shown(
     assert "hunter" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["GLM_API_KEY", "ZHIPUAI_API_KEY", "GLM_HTTP_TOKEN"])
-@pytest.mark.parametrize("value", [f"{KEY} {KEY}", f"{KEY}\n{KEY}", f"你的密钥{KEY}"])
+@each("name", ["GLM_API_KEY", "ZHIPUAI_API_KEY", "GLM_HTTP_TOKEN"])
+@each("value", [f"{KEY} {KEY}", f"{KEY}\n{KEY}", f"你的密钥{KEY}"])
 def test_a_secret_that_cannot_travel_in_a_header_is_refused_and_not_shown(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +330,7 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
         load(tmp_path / "binary.env")
 
 
-@pytest.mark.parametrize(
+@each(
     "pasted",
     [
         f'"{KEY}"',
@@ -345,7 +346,7 @@ def test_a_key_is_read_as_it_was_pasted(pasted: str, monkeypatch: pytest.MonkeyP
     assert load().key == KEY
 
 
-@pytest.mark.parametrize(
+@each(
     ("pasted", "expected"),
     [
         ('"zai"', "zai"),
@@ -398,7 +399,7 @@ NEVER_LEFT = [
 ]
 
 
-@pytest.mark.parametrize("word", PLACEHOLDERS)
+@each("word", PLACEHOLDERS)
 def test_what_only_holds_the_place_of_a_key_is_none(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLM_API_KEY", f" {word}\n")
     assert (load().key, load().placeholder) == (None, word)
@@ -412,15 +413,13 @@ def test_a_placeholder_gives_way_to_the_key_in_the_settings_file(monkeypatch: py
     assert load().key == KEY
 
 
-@pytest.mark.parametrize(
-    "key", [KEY, "sk-local", "EMPTY", "token-abc123", "my-key", "pa$$word", "$", "a${b}"]
-)
+@each("key", [KEY, "sk-local", "EMPTY", "token-abc123", "my-key", "pa$$word", "$", "a${b}"])
 def test_any_other_word_may_be_a_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLM_API_KEY", key)
     assert (load().key, load().placeholder) == (key, None)
 
 
-@pytest.mark.parametrize("field", ["lang", "allowed_dirs", "output_dir", "api_key"])
+@each("field", ["lang", "allowed_dirs", "output_dir", "api_key"])
 def test_a_reference_that_the_host_left_as_it_was_sets_nothing(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,7 +435,7 @@ def test_an_endpoint_left_open_in_the_bundles_form_is_the_usual_one(monkeypatch:
     assert load() == Settings()
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("GLM_BASE_URL", "${CORP_GLM_URL}"),
@@ -454,7 +453,7 @@ def test_a_reference_is_an_error_where_the_default_could_do_harm(
         load()
 
 
-@pytest.mark.parametrize("value", OF_A_TOKEN)
+@each("value", OF_A_TOKEN)
 def test_what_only_holds_the_place_of_a_token_opens_no_server(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -472,7 +471,7 @@ def is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", NEVER_LEFT)
+@each("name", NEVER_LEFT)
 def test_no_other_setting_takes_a_placeholder_for_its_value(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -480,7 +479,7 @@ def test_no_other_setting_takes_a_placeholder_for_its_value(
     assert [value for value in tried if not is_refused(name, value, monkeypatch)] == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("token", "good"),
     [
         ("abcXYZ019-._~+/abc==", True),
@@ -503,7 +502,7 @@ def test_a_token_is_one_that_a_client_can_send(
         load()
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "https://someone:hunter2@glm.example/v1",
@@ -521,8 +520,8 @@ def test_a_login_in_the_address_is_refused_and_not_shown(value: str, monkeypatch
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["GLM_BASE_URL", "GLM_PUBLIC_URL", "GLM_OIDC_ISSUER", "GLM_ALLOWED_HOSTS"])
-@pytest.mark.parametrize("value", ["https://someone:hunter2@[::1", "someone:hunter2@glm.example"])
+@each("name", ["GLM_BASE_URL", "GLM_PUBLIC_URL", "GLM_OIDC_ISSUER", "GLM_ALLOWED_HOSTS"])
+@each("value", ["https://someone:hunter2@[::1", "someone:hunter2@glm.example"])
 def test_a_login_in_no_address_is_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"{name} is '") as caught:
@@ -530,15 +529,15 @@ def test_a_login_in_no_address_is_shown(name: str, value: str, monkeypatch: pyte
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["GLM_OUTPUT_DIR", "GLM_CACHE_DIR", "GLM_TOKENS_FILE"])
+@each("name", ["GLM_OUTPUT_DIR", "GLM_CACHE_DIR", "GLM_TOKENS_FILE"])
 def test_a_folder_in_the_home_of_nobody_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "~nobody-has-this-name/x")
     with pytest.raises(ConfigError, match=f"{name} is '~nobody-has-this-name/x'; it may be a f"):
         load()
 
 
-@pytest.mark.parametrize("rest", ["", "/", "/chat/completions", "/chat/completions/", "//chat/completions"])
-@pytest.mark.parametrize("base", ["https://open.bigmodel.cn/api/paas/v4", "http://127.0.0.1:8000/v1"])
+@each("rest", ["", "/", "/chat/completions", "/chat/completions/", "//chat/completions"])
+@each("base", ["https://open.bigmodel.cn/api/paas/v4", "http://127.0.0.1:8000/v1"])
 def test_the_address_of_a_call_is_understood_as_its_base(
     base: str, rest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -546,7 +545,7 @@ def test_the_address_of_a_call_is_understood_as_its_base(
     assert load().base_url == base
 
 
-@pytest.mark.parametrize("field", [f for f in Settings.model_fields if f != "allowed_dirs"])
+@each("field", [f for f in Settings.model_fields if f != "allowed_dirs"])
 def test_quotes_and_blanks_that_were_copied_along_are_no_part_of_a_value(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -569,7 +568,7 @@ def test_quotes_around_nothing_set_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
-@pytest.mark.parametrize("value", [".", "here", "./here/..", "~"])
+@each("value", [".", "here", "./here/..", "~"])
 def test_a_relative_home_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its settings file would be one of the folder that a client starts the server in."""
     write(Path.cwd() / ".config" / "glm-mcp" / "env", "GLM_BASE_URL=http://evil.example/v1\n")

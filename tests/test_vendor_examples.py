@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, regular
 from support.paths import SAMPLES
@@ -129,7 +130,7 @@ async def test_two_pictures_by_address(connect: Connect, sim: Simulator) -> None
     )
 
 
-@pytest.mark.parametrize("form", ["path", "raw", "data"])
+@each("form", ["path", "raw", "data"])
 async def test_a_picture_of_this_machine_goes_as_raw_base64(
     connect: Connect, sim: Simulator, folders: Folders, form: str
 ) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.cases import each
 from support.commands import program
 from support.processes import COMMAND, LIMIT_S, environment, ran, unreadable_result, until
 
@@ -147,7 +148,7 @@ def wide(line: str) -> int:
     return sum(1 + (c > "\u2e7f") for c in line)
 
 
-@pytest.mark.parametrize("pieces", [1, 7, 300])
+@each("pieces", [1, 7, 300])
 def test_text_is_fitted_to_the_terminal_however_it_comes(pieces: int, sim: Simulator, tmp_path: Path) -> None:
     text = f"{'many words ' * 12}\n- {'an item of a list ' * 5}\n{'很多的字' * 15}\n\n```python\n{'x' * 60}\n```\n{TABLE}The end."
     size = len(text) // pieces + 1
@@ -171,9 +172,7 @@ def test_piped_text_is_as_the_model_wrote_it(sim: Simulator, tmp_path: Path) -> 
     assert done.stdout.startswith(TABLE + "word " * 59)
 
 
-@pytest.mark.parametrize(
-    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
-)
+@each(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)])
 def test_there_is_colour_on_a_terminal_unless_it_is_refused(
     variables: dict[str, str], coloured: bool, sim: Simulator, tmp_path: Path
 ) -> None:
@@ -190,7 +189,7 @@ def test_there_is_colour_in_a_pipe_only_where_it_is_asked_for(
     assert ("\x1b[" in done.stdout) is coloured
 
 
-@pytest.mark.parametrize(
+@each(
     ("variables", "mark"),
     [
         ({"KITTY_WINDOW_ID": "1"}, "\x1b_Ga=T,f=100,q=2,m="),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.commands import program
 from support.processes import COMMAND, LIMIT_S, environment, ran
 
@@ -173,7 +174,7 @@ def test_what_is_piped_in_and_no_text_is_said(
 # What there is
 
 
-@pytest.mark.parametrize("tool", list(TOOLS))
+@each("tool", list(TOOLS))
 def test_the_help_of_a_tool_names_every_argument_with_its_values_and_default(
     tool: str, tmp_path: Path
 ) -> None:
@@ -278,7 +279,7 @@ def test_a_file_whose_name_is_a_command_is_completed_by_bash_as_a_name(
 # One meaning of --json
 
 
-@pytest.mark.parametrize("command", ["doctor", "models", "list"])
+@each("command", ["doctor", "models", "list"])
 def test_json_is_arguments_alone_and_format_is_how_it_is_printed(command: str, tmp_path: Path) -> None:
     env = environment(tmp_path / "home", GLM_SIMULATE="1")
     assert json.loads(run(env, tmp_path, command, "--format", "json").stdout)

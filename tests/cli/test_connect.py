@@ -18,6 +18,7 @@ import pytest
 from mcp import Client, StdioServerParameters, types
 from support.busy import within
 from support.canary import Watched
+from support.cases import each
 from support.commands import program
 from support.films import Film, make, regular
 from support.http_server import Names, served
@@ -438,9 +439,7 @@ async def test_the_token_may_lie_in_the_systems_keyring(bridge: Bridge) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "address", ["glm.example.org", "ftp://glm.example.org", "https://me:secret@glm.example.org"]
-)
+@each("address", ["glm.example.org", "ftp://glm.example.org", "https://me:secret@glm.example.org"])
 def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
     done = ran([*COMMAND, "connect", address], environment(tmp_path), tmp_path)
     assert done.returncode == 1

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import anyio.to_thread
 import pytest
+from support.cases import each
 from support.http_server import serving
 from support.processes import Stdio, environment
 
@@ -188,7 +189,7 @@ def odd(seen: list[dict[bytes, bytes]], **ways: Any) -> Any:
     return app
 
 
-@pytest.mark.parametrize(
+@each(
     "ways",
     [
         {"version": "\u4e00"},
@@ -241,7 +242,7 @@ async def test_files_are_not_looked_for_in_a_text_of_a_size_that_would_hold_ever
         await anyio.to_thread.run_sync(spoken, url)
 
 
-@pytest.mark.parametrize("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])
+@each("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])
 async def test_the_suffix_of_a_kept_file_is_none_that_a_server_chose(name: bytes, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -261,8 +262,8 @@ async def test_the_suffix_of_a_kept_file_is_none_that_a_server_chose(name: bytes
         await anyio.to_thread.run_sync(spoken, url)
 
 
-@pytest.mark.parametrize("method", ["initialize", "tools/list", "tools/call"])
-@pytest.mark.parametrize("params", ["[]", "5", '{"_meta":[1]}', '{"_meta":"x"}'])
+@each("method", ["initialize", "tools/list", "tools/call"])
+@each("params", ["[]", "5", '{"_meta":[1]}', '{"_meta":"x"}'])
 async def test_params_that_are_no_object_are_refused(method: str, params: str, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -278,7 +279,7 @@ async def test_params_that_are_no_object_are_refused(method: str, params: str, t
         await anyio.to_thread.run_sync(spoken, url)
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "why"),
     [
         (
@@ -314,9 +315,7 @@ async def test_a_line_that_is_too_much_is_refused_and_the_next_one_answered(
         await anyio.to_thread.run_sync(spoken, url)
 
 
-@pytest.mark.parametrize(
-    "params", ["[]", '"x"', '{"requestId":[]}', '{"requestId":{}}', '{"requestId":null}']
-)
+@each("params", ["[]", '"x"', '{"requestId":[]}', '{"requestId":{}}', '{"requestId":null}'])
 async def test_a_cancel_of_no_sense_ends_nothing(params: str, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.processes import COMMAND, LIMIT_S, environment, ran
 
 from glm_mcp.cli.doctor import EXTRAS, examine
@@ -266,7 +267,7 @@ async def test_an_allowed_folder_that_does_not_exist_is_wrong(tmp_path: Path) ->
     assert findings["GLM_ALLOWED_DIRS"].said == f"{tmp_path}/none is not there"
 
 
-@pytest.mark.parametrize("extra", EXTRAS)
+@each("extra", EXTRAS)
 async def test_a_missing_extra_is_wrong_and_the_mend_installs_it(extra: str) -> None:
     lack = EXTRAS[extra][0]
     findings = await found(settings_of(), installed=lambda module: module != lack)

@@ -20,6 +20,7 @@ import pytest
 from mcp import Client
 from support.busy import slowness
 from support.calls import C3, V1, V4, V6, L, T
+from support.cases import each
 from support.connect import Connect
 from support.processes import COMMAND, environment, ran
 from support.toolkit import call, chats, fail, glm, last, picture, say
@@ -90,7 +91,7 @@ async def test_a_service_that_does_what_is_expected_differs_in_nothing(sim: Simu
     assert [r.model for r in sim.received].count(C3) == 2
 
 
-@pytest.mark.parametrize(
+@each(
     ("switches", "found"),
     [
         ({"raw_base64_images": {V6: "refuse"}}, {(V6, "raw"): False}),
@@ -119,7 +120,7 @@ async def test_what_is_switched_is_found_and_nothing_else(
     assert len(sim.received) <= 25
 
 
-@pytest.mark.parametrize(("width", "found"), [(1, 1), (2, 2), (3, 3)])
+@each(("width", "found"), [(1, 1), (2, 2), (3, 3)])
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:
     slow = min(4.0, slowness())  # so that the last of them comes before the first has its answer
     sim.switches = Switches(concurrency={T: width}, chunk_s=0.02 * slow, chunk_chars=4)
@@ -128,7 +129,7 @@ async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, wid
     assert max(r.in_flight for r in sim.received if r.model == T) == min(width + 1, 3)
 
 
-@pytest.mark.parametrize("code", ["1211", "1214", "1220", "1221", "1222", "1311", "404"])
+@each("code", ["1211", "1214", "1220", "1221", "1222", "1311", "404"])
 async def test_a_model_that_is_gone_is_asked_twice_and_nothing_else(sim: Simulator, code: str) -> None:
     sim.queue(Fault("gone", code=code, model=V4, times=0))
     report = await asked(sim)
@@ -146,7 +147,7 @@ async def test_a_model_that_is_gone_for_a_moment_is_there(sim: Simulator) -> Non
     assert values(report)[V4, "gone"] == ""
 
 
-@pytest.mark.parametrize(
+@each(
     "fault",
     [
         Fault("error", code="1305", times=0),
@@ -341,7 +342,7 @@ async def test_what_was_found_for_one_key_or_endpoint_goes_for_no_other(
     assert findings.load(folders.data, settings_of(sim, GLM_BASE_URL="zhipu")) == UNASKED
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",

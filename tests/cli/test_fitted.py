@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
+from support.cases import each
 from support.commands import program
 from support.processes import LIMIT_S, environment, ran
 
@@ -21,8 +21,8 @@ WIDTH = 60
 FOREVER = "/a/folder/whose/path/is/longer/than/any/line/of/this/small/terminal/.venv/bin/glm-mcp"
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize(
+@each("lang", ["en", "zh"])
+@each(
     "args",
     [
         ("key", "--show"),
@@ -50,7 +50,7 @@ def test_no_line_is_wider_than_the_terminal_but_for_a_path_or_a_command(
     assert [line for line in wide if str(tmp_path) not in line] == []
 
 
-@pytest.mark.parametrize(
+@each(
     "command",
     [
         "glm-mcp key --from-env",
@@ -63,9 +63,7 @@ def test_no_line_is_wider_than_the_terminal_but_for_a_path_or_a_command(
         "/Users/ann/Library/Application Support/glm-mcp/env",
     ],
 )
-@pytest.mark.parametrize(
-    "said", ["Nobody has one yet; to give one to somebody: {}, and so on.", "还没有人持有（{}），请发放。"]
-)
+@each("said", ["Nobody has one yet; to give one to somebody: {}, and so on.", "还没有人持有（{}），请发放。"])
 def test_what_is_copied_stays_in_one_line_at_every_width(command: str, said: str) -> None:
     for width in range(16, 90):
         lines = paragraphs(said.format(command), width).splitlines()

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.busy import within
+from support.cases import each
 from support.processes import COMMAND, LIMIT_S, Process, environment, ran
 
 from glm_mcp import __version__
@@ -221,7 +222,7 @@ def test_the_version_and_help_need_no_settings(tmp_path: Path) -> None:
     assert all(name in text for name in ("serve", "call", "demo", "doctor", "models", "simulate"))
 
 
-@pytest.mark.parametrize("args", [("doctor",), ("call", "chat", "prompt=hi"), ("demo",), ("serve", "--http")])
+@each("args", [("doctor",), ("call", "chat", "prompt=hi"), ("demo",), ("serve", "--http")])
 def test_a_wrong_setting_is_named_by_every_command(args: tuple[str, ...], tmp_path: Path) -> None:
     done = run(environment(tmp_path / "home", GLM_DEADLINE_S="soon"), tmp_path, *args)
     assert done.returncode == 1

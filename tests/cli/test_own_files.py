@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.cases import each
 from support.processes import COMMAND, Stdio, environment, ran
 
 from glm_mcp.atomic_files import read_file
@@ -48,10 +49,8 @@ def own_folder(folder: Path) -> Path:
     return own
 
 
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize(
-    "args", [("token", "list"), ("token", "add", "ada"), ("serve", "--http", "--port", "0")]
-)
+@each("odd", ODD)
+@each("args", [("token", "list"), ("token", "add", "ada"), ("serve", "--http", "--port", "0")])
 def test_an_odd_file_of_tokens_is_named_and_not_read(args: tuple[str, ...], odd: Odd, tmp_path: Path) -> None:
     odd(own_folder(tmp_path) / "tokens.toml")
     done = ran([*COMMAND, *args], environment(tmp_path / "home"), tmp_path)
@@ -69,8 +68,8 @@ def test_a_key_is_stored_where_a_link_led_to_itself(tmp_path: Path) -> None:
     assert key in file.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("args", [("token", "list"), ("key", "--show"), ("--help",)])
+@each("odd", ODD)
+@each("args", [("token", "list"), ("key", "--show"), ("--help",)])
 def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Odd, tmp_path: Path) -> None:
     odd(own_folder(tmp_path) / "env")
     done = ran([*COMMAND, *args], environment(tmp_path / "home", GLM_LANG=""), tmp_path)
@@ -78,7 +77,7 @@ def test_an_odd_settings_file_holds_no_command_up(args: tuple[str, ...], odd: Od
     assert done.stdout or "cannot be read (it has more than 64 KB)" in done.stderr
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "said"),
     [
         ("GLM_CHAT_MODEL=a" + " " * 60_000 + "b", "a thousand blanks in a row"),
@@ -100,7 +99,7 @@ def test_a_line_that_no_program_writes_starts_a_server_that_says_what_is_wrong(
         assert said in str(server.call("chat", {"prompt": "hi"}))
 
 
-@pytest.mark.parametrize("odd", [*ODD, deep])
+@each("odd", [*ODD, deep])
 def test_odd_files_of_the_programs_own_count_as_none(odd: Odd, tmp_path: Path) -> None:
     memory = Memory(tmp_path, "http://team.example", None)
     memory.remember({"method": "tools/list"}, {"tools": []})

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from support.calls import V6, T, answering, ask, client_of, models_asked
+from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError, Overloaded, QuotaError, RateLimited
 from glm_mcp.simulator import Fault, Simulator
@@ -40,7 +41,7 @@ async def refused(sim: Simulator, within: float = 2) -> GLMError:
     return caught.value
 
 
-@pytest.mark.parametrize(
+@each(
     "message",
     [
         "\ufeff" + packed(EMPTY),
@@ -65,7 +66,7 @@ async def refused(sim: Simulator, within: float = 2) -> GLMError:
         "as event",
     ],
 )
-@pytest.mark.parametrize("status", [429, 500])
+@each("status", [429, 500])
 async def test_a_refusal_is_understood_however_it_is_packed(
     sim: Simulator, message: str, status: int
 ) -> None:
@@ -90,7 +91,7 @@ async def test_an_answer_in_one_piece_that_is_said_to_be_a_stream_is_one(sim: Si
     assert models_asked(sim) == [T]
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "said"),
     [
         (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
@@ -111,7 +112,7 @@ async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, sa
         assert (await ask(client)).model == V6
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "page"),
     [
         (403, PAGE.format("Just a moment...", "Verifying you are human.")),

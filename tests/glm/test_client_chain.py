@@ -9,6 +9,7 @@ import httpx
 import pytest
 from support.busy import slowness
 from support.calls import C3, V1, V4, V6, L, T, answering, ask, client_of, draw, models_asked, png, spoken
+from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, InvalidRequest, Overloaded, RateLimited, TooLong
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
@@ -48,7 +49,7 @@ async def test_a_description_may_end_at_the_smallest_model(sim: Simulator) -> No
     assert await asked_in_trouble(sim, png(), task="describe") == [V6, V1, V4]
 
 
-@pytest.mark.parametrize("task", ["locate", "ui_action", "ui_to_code"])
+@each("task", ["locate", "ui_action", "ui_to_code"])
 async def test_tasks_that_need_exact_places_or_code_do_not(sim: Simulator, task: str) -> None:
     assert await asked_in_trouble(sim, png(), task=task) == [V6, V1]
 
@@ -140,7 +141,7 @@ async def test_a_model_of_the_settings_comes_first_and_has_the_chain_behind_it(s
     assert answer.fallback == f"{V1} (overloaded 1305)"
 
 
-@pytest.mark.parametrize(
+@each(
     ("role", "setting", "chain"),
     [
         ("chat", None, [T, V6, L]),
@@ -176,7 +177,7 @@ def hosts(seen: list[str]) -> Any:
     return answering(answer)
 
 
-@pytest.mark.parametrize(
+@each(
     ("home", "model", "url"),
     [
         ("zhipu", T, "https://open.bigmodel.cn/api/paas/v4/chat/completions"),

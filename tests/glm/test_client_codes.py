@@ -12,6 +12,7 @@ import httpx
 import pytest
 from support.busy import slowness
 from support.calls import KEY, PACE, V6, T, answering, ask, client_of, counted, models_asked
+from support.cases import each
 from support.codes import ROWS
 
 from glm_mcp.errors import GLMError, Overloaded, QuotaError, RateLimited, UpstreamError
@@ -34,7 +35,7 @@ async def failure(sim: Simulator, *, model: str | None = T, within: float = 0.0)
     return caught.value
 
 
-@pytest.mark.parametrize(("code", "kind", "again"), ROWS)
+@each(("code", "kind", "again"), ROWS)
 async def test_a_code_is_repeated_as_its_class_says_and_named_in_the_end(
     sim: Simulator, code: str, kind: str, again: str
 ) -> None:
@@ -47,7 +48,7 @@ async def test_a_code_is_repeated_as_its_class_says_and_named_in_the_end(
     assert sim.key not in str(error)
 
 
-@pytest.mark.parametrize("code", [code for code, _, again in ROWS if again == "retry"])
+@each("code", [code for code, _, again in ROWS if again == "retry"])
 async def test_a_code_that_passes_is_asked_again_until_it_does(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code, times=4))
     async with client_of(sim) as client:
@@ -55,7 +56,7 @@ async def test_a_code_that_passes_is_asked_again_until_it_does(sim: Simulator, c
     assert models_asked(sim) == [T] * 5
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "asked"),
     [
         ("1302", [T, V6]),
@@ -82,7 +83,7 @@ async def test_the_next_model_answers_when_the_first_stays_in_trouble(
     assert answer.attempts[-1]["outcome"] == "ok"
 
 
-@pytest.mark.parametrize("code", ["1302", "1305", "500"])
+@each("code", ["1302", "1305", "500"])
 async def test_a_trouble_that_passes_is_not_noticed(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code))
     async with client_of(sim, GLM_FALLBACK="0") as client:
@@ -91,14 +92,14 @@ async def test_a_trouble_that_passes_is_not_noticed(sim: Simulator, code: str) -
     assert (answer.model, answer.fallback) == (T, None)
 
 
-@pytest.mark.parametrize("code", ["1000", "1113", "1301", "1214"])
+@each("code", ["1000", "1113", "1301", "1214"])
 async def test_what_no_model_can_mend_asks_no_other_model(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code, times=0))
     assert (await failure(sim, model=None)).code == code
     assert models_asked(sim) == [T]
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "status", "kind", "again"),
     [
         ("1113", 500, QuotaError, False),
@@ -121,10 +122,8 @@ async def test_the_code_decides_and_not_the_status(
     assert (len(sim.received) > 1) == again
 
 
-@pytest.mark.parametrize("form", ["error_in_200", "flat_error_in_200"])
-@pytest.mark.parametrize(
-    ("code", "again"), [("1000", False), ("1113", False), ("1302", True), ("1234", True)]
-)
+@each("form", ["error_in_200", "flat_error_in_200"])
+@each(("code", "again"), [("1000", False), ("1113", False), ("1302", True), ("1234", True)])
 async def test_an_error_inside_a_success_is_an_error(
     sim: Simulator, form: str, code: str, again: bool
 ) -> None:
@@ -161,7 +160,7 @@ async def test_a_path_that_is_no_api_names_the_setting(sim: Simulator) -> None:
     assert len(sim.received) == 1
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@each("status", [301, 302, 303, 307, 308])
 async def test_an_address_that_leads_elsewhere_is_not_followed_with_what_was_asked(status: int) -> None:
     asked: list[httpx.URL] = []
 
@@ -228,7 +227,7 @@ async def test_a_wait_beyond_the_deadline_fails_at_once_when_there_is_no_other_m
     assert "asks to wait 86,400 s" in error.hint
 
 
-@pytest.mark.parametrize("wait", ["", "soon", "-5", "nan", "inf", "1e400"])
+@each("wait", ["", "soon", "-5", "nan", "inf", "1e400"])
 async def test_a_wait_that_makes_no_sense_is_left_alone(sim: Simulator, wait: str) -> None:
     sim.queue(Fault("error", code="1302", retry_after=wait))
     async with client_of(sim, GLM_FALLBACK="0") as client:
@@ -239,7 +238,7 @@ async def test_a_wait_that_makes_no_sense_is_left_alone(sim: Simulator, wait: st
 # Keys and strange bodies
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@each("status", [200, 400, 401, 500])
 async def test_a_key_that_the_service_repeats_is_not_shown(status: int) -> None:
     odd = "my-own-odd-key"
 
@@ -284,8 +283,8 @@ def answered_with(status: int, content: bytes, kind: str) -> Transport:
     return answering(lambda _: httpx.Response(status, content=content, headers=headers))
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "text/html", ""])
-@pytest.mark.parametrize("status", [200, 400, 500])
+@each("kind", ["application/json", "text/event-stream", "text/html", ""])
+@each("status", [200, 400, 500])
 async def test_any_body_is_an_error_of_ours(kind: str, status: int) -> None:
     for body in BODIES:
         content = b"data: " + body + b"\n\n" if "stream" in kind else body

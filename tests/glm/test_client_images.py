@@ -8,6 +8,7 @@ import json
 import httpx
 import pytest
 from support.calls import C3, answering, client_of, draw
+from support.cases import each
 
 from glm_mcp.errors import ContentBlocked, GLMError, NetworkError, QuotaError, TimedOut, UpstreamError
 from glm_mcp.glm.network.transport import AT_WORK_S
@@ -26,7 +27,7 @@ async def test_a_picture_is_an_address_with_its_model_and_request_id(sim: Simula
     assert sim.received[0].body == {"model": C3, "prompt": "a hill"}
 
 
-@pytest.mark.parametrize("kind", ["image_lost", "refuse", "reset", "close"])
+@each("kind", ["image_lost", "refuse", "reset", "close"])
 async def test_a_picture_whose_answer_was_lost_is_not_asked_for_again(sim: Simulator, kind: str) -> None:
     sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
@@ -47,7 +48,7 @@ async def test_a_picture_whose_answer_came_damaged_is_not_asked_for_again(sim: S
     assert len(sim.received) == 1
 
 
-@pytest.mark.parametrize("stream", [b"", b"data: [DONE]\n\n", b"data: {half\n\n"])
+@each("stream", [b"", b"data: [DONE]\n\n", b"data: {half\n\n"])
 async def test_a_stream_without_a_picture_is_an_error_and_not_repeated(stream: bytes) -> None:
     asked: list[httpx.Request] = []
 
@@ -61,7 +62,7 @@ async def test_a_stream_without_a_picture_is_an_error_and_not_repeated(stream: b
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"data": []}', b'{"data": [{"b64_json": "x"}]}', b"<html>"])
+@each("body", [b"", b"{}", b'{"data": []}', b'{"data": [{"b64_json": "x"}]}', b"<html>"])
 async def test_an_answer_without_a_picture_is_an_error_and_not_repeated(body: bytes) -> None:
     asked: list[httpx.Request] = []
 
@@ -84,7 +85,7 @@ async def test_a_picture_that_did_not_come_in_time_may_have_been_made(sim: Simul
     assert len(sim.received) == 1
 
 
-@pytest.mark.parametrize("status", [499, 504, 524])
+@each("status", [499, 504, 524])
 async def test_a_gateway_that_gave_up_waiting_is_not_asked_again(sim: Simulator, status: int) -> None:
     sim.queue(Fault("body", status=status, message="timeout", times=0))
     async with client_of(sim) as client:
@@ -130,7 +131,7 @@ async def test_a_picture_that_the_filter_kept_back_is_blocked(sim: Simulator) ->
     assert len(sim.received) == 1
 
 
-@pytest.mark.parametrize("code", ["1302", "1303", "1305", "1234", "500"])
+@each("code", ["1302", "1303", "1305", "1234", "500"])
 async def test_a_refusal_that_passes_is_repeated(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code, times=2))
     async with client_of(sim) as client:

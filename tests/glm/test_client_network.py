@@ -11,6 +11,7 @@ import httpx
 import pytest
 from support.busy import slowness
 from support.calls import T, answering, ask, client_of, models_asked
+from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError
 from glm_mcp.simulator import Fault, Simulator
@@ -62,7 +63,7 @@ async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) 
     assert tries(error) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("words", "shown", "count"),
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "SSL_CERT_FILE", 1),
@@ -81,7 +82,7 @@ async def test_what_stands_in_the_way_is_told(words: str, shown: str, count: int
     assert tries(caught.value) == count
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "words"),
     [
         (httpx.ReadTimeout("x"), "127.0.0.1 was silent for 120 s"),
@@ -106,9 +107,7 @@ async def test_every_error_of_the_library_becomes_ours(error: httpx.HTTPError, w
     assert tries(caught.value) == 3
 
 
-@pytest.mark.parametrize(
-    "base", ["http://a..b/v1", "http://.../v1", "http://xn--/v1", "http://xn--a-ecp.ru/v1"]
-)
+@each("base", ["http://a..b/v1", "http://.../v1", "http://xn--/v1", "http://xn--a-ecp.ru/v1"])
 async def test_an_address_that_is_none_names_the_setting(base: str) -> None:
     with anyio.fail_after(10):
         error = await failure(base)
@@ -116,7 +115,7 @@ async def test_an_address_that_is_none_names_the_setting(base: str) -> None:
     assert "GLM_BASE_URL" in error.hint
 
 
-@pytest.mark.parametrize(("fault", "times"), [("refuse", 2), ("reset", 2), ("close", 2)])
+@each(("fault", "times"), [("refuse", 2), ("reset", 2), ("close", 2)])
 async def test_a_broken_connection_is_tried_again(sim: Simulator, fault: str, times: int) -> None:
     sim.queue(Fault(fault, times=times))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:

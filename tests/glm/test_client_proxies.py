@@ -12,6 +12,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 import pytest
+from support.cases import each
 from support.paths import TESTS
 from support.processes import Process
 from support.proxies import LocalProxy, local_proxy
@@ -262,7 +263,7 @@ async def test_a_wrong_login_is_told_without_it(sim: Simulator, elsewhere: Elsew
 # The rules, one by one
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "rule", "direct"),
     [
         ("https://cdn.example.com/", "", False),
@@ -299,7 +300,7 @@ def test_a_rule_of_no_proxy_decides(url: str, rule: str, direct: bool) -> None:
     assert proxy_for(url, {"all": "proxy:1", "no": rule}) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "url", "login"),
     [
         ("proxy:1", "http://proxy:1", None),

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from support.busy import slowness, within
 from support.calls import V1, V6, T, answering, ask, client_of, models_asked
+from support.cases import each
 
 from glm_mcp.errors import (
     ContentBlocked,
@@ -97,7 +98,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
     assert answer.text == "█" * (10 * 1024 * 1024 // 3)
 
 
-@pytest.mark.parametrize(
+@each(
     ("piece", "packed", "enough"),
     [
         (b'data: {"choices": [{"delta": {"content": "' + UNLIKE + b'"}}]}\n\n', False, CHARS_MAX),
@@ -232,8 +233,8 @@ async def test_a_stream_is_known_by_its_type_in_any_letters() -> None:
         assert (await ask(client, model=T)).text == "one"
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
-@pytest.mark.parametrize("size", [1, 7, 10_000])
+@each("end", [b"\n", b"\r\n", b"\r"])
+@each("size", [1, 7, 10_000])
 async def test_a_stream_may_be_cut_anywhere_and_its_lines_end_in_any_way(end: bytes, size: int) -> None:
     whole = b": a comment\n\nid: 1\nevent: word\nretry: 5\ndata:\n\n" + event("世界 👩‍👩‍👧", "stop") + DONE
     whole = whole.replace(b'"choices": ', b'"choices":\ndata: ').replace(b"\n", end)
@@ -246,7 +247,7 @@ async def test_a_stream_may_be_cut_anywhere_and_its_lines_end_in_any_way(end: by
 LINES = [event(text, end).strip() for text, end in (("one ", None), ("two", "stop"))]
 
 
-@pytest.mark.parametrize(
+@each(
     ("pieces", "kind"),
     [
         ([b"\n".join(line.removeprefix(b"data: ") for line in LINES)], "application/x-ndjson"),
@@ -280,14 +281,14 @@ async def test_a_status_of_success_may_be_another_than_200() -> None:
         assert (await ask(client, model=T)).text == "one"
 
 
-@pytest.mark.parametrize("last", [b'data: "[DONE]"\n\n', b"data: [done]\n\n", b"data: {\n\n"])
+@each("last", [b'data: "[DONE]"\n\n', b"data: [done]\n\n", b"data: {\n\n"])
 async def test_what_is_odd_after_the_end_of_the_text_damages_nothing(last: bytes) -> None:
     async with client_of(transport=streaming(event("one", "stop"), last)) as client:
         answer = await ask(client, model=T)
     assert (answer.text, len(answer.attempts)) == ("one", 1)
 
 
-@pytest.mark.parametrize("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])
+@each("after", [httpx.ReadError("gone"), b"\xff\xfe\n\n", b"data: {\n\n"])
 async def test_what_comes_after_the_end_changes_nothing(after: bytes | Exception) -> None:
     transport = streaming(event("one", "stop"), DONE, after)
     async with client_of(transport=transport) as client:
@@ -308,7 +309,7 @@ async def test_bytes_that_are_no_text_are_not_passed_off_as_some() -> None:
         assert len(caught.value.attempts) == 3
 
 
-@pytest.mark.parametrize("end", [httpx.ReadError("gone"), b'data: {"error": {"code": "1234"}}\n\n', b"\xff"])
+@each("end", [httpx.ReadError("gone"), b'data: {"error": {"code": "1234"}}\n\n', b"\xff"])
 async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) -> None:
     async with client_of(transport=streaming(event("one"), end)) as client:
         with pytest.raises(GLMError) as caught:
@@ -317,7 +318,7 @@ async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) ->
     assert caught.value.partial == "one"
 
 
-@pytest.mark.parametrize(
+@each(
     "kind",
     [
         "glued_frames",
@@ -364,7 +365,7 @@ async def test_an_answer_whose_connection_broke_is_asked_for_again_of_the_same_m
     assert models_asked(sim) == [T, T]
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "words"),
     [
         ("glued_frames", "damaged|broke off"),
@@ -414,7 +415,7 @@ async def test_another_model_answers_when_the_first_stays_damaged(sim: Simulator
     assert answer.model == V6
 
 
-@pytest.mark.parametrize("kind", ["wrong_content_type", "plain_content_type", "no_content_type"])
+@each("kind", ["wrong_content_type", "plain_content_type", "no_content_type"])
 async def test_a_stream_of_events_is_read_whatever_type_it_is_said_to_have(sim: Simulator, kind: str) -> None:
     sim.queue(Fault(kind))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
@@ -491,7 +492,7 @@ async def test_an_unknown_reason_to_end_is_an_end(sim: Simulator) -> None:
 # Thinking and boxes
 
 
-@pytest.mark.parametrize("model", [T, V6, V1])
+@each("model", [T, V6, V1])
 async def test_thinking_is_kept_apart_wherever_the_model_puts_it(sim: Simulator, model: str) -> None:
     sim.queue(Reply("forty-two", reasoning="six times seven"))
     async with client_of(sim) as client:

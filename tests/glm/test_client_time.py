@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 from support.busy import slowness
 from support.calls import PACE, V1, V6, L, T, ask, client_of, draw, models_asked, png
+from support.cases import each
 
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
 from glm_mcp.glm.client import GLMClient
@@ -199,9 +200,7 @@ async def test_a_deadline_that_is_past_asks_nothing(sim: Simulator) -> None:
 # Cancelling
 
 
-@pytest.mark.parametrize(
-    "item", [Fault("hang"), Fault("hang_mid", chunks=2), Reply("late", delay_s=60)], ids=repr
-)
+@each("item", [Fault("hang"), Fault("hang_mid", chunks=2), Reply("late", delay_s=60)], ids=repr)
 async def test_cancelling_closes_the_connection_at_once(sim: Simulator, item: Fault | Reply) -> None:
     sim.queue(item)
     async with client_of(sim) as client:

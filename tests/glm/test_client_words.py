@@ -7,6 +7,7 @@ import re
 import anyio
 import pytest
 from support.calls import V6, T, models_asked
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import text_of
 
@@ -15,7 +16,7 @@ from glm_mcp.simulator import Fault, Reply, Simulator
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(
+@each(
     ("fault", "kind", "code", "mend"),
     [
         (Fault("error", code="1000", times=0), "auth", "1000", "GLM_API_KEY"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
+from support.cases import each
 
 from glm_mcp.errors import Again
 from glm_mcp.glm.engines.engine import read_served
@@ -50,8 +50,8 @@ LONG = (
 )
 
 
-@pytest.mark.parametrize("form", [NESTED, FLAT])
-@pytest.mark.parametrize(("message", "limits"), LONG)
+@each("form", [NESTED, FLAT])
+@each(("message", "limits"), LONG)
 def test_a_request_that_is_too_long_says_the_window(message: str, limits: Limits, form: str) -> None:
     error = refusal(message, form=form)
     assert (error.kind, error.again) == ("too_long", Again.NEXT)
@@ -64,7 +64,7 @@ def test_the_type_alone_tells_that_a_request_is_too_long() -> None:
     assert refusal("no", form=NESTED, type="exceed_context_size_error").kind == "too_long"
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "room"),
     [
         (
@@ -83,7 +83,7 @@ def test_an_answer_that_is_too_long_may_have_what_the_window_leaves(message: str
     assert room_for_answer(refusal(message)) == room
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "status", "kind", "again", "hint"),
     [
         (
@@ -115,7 +115,7 @@ def test_an_answer_that_is_too_long_may_have_what_the_window_leaves(message: str
         ("Invalid API Key", 401, "auth", Again.NEVER, "GLM_API_KEY"),
     ],
 )
-@pytest.mark.parametrize("form", [NESTED, FLAT])
+@each("form", [NESTED, FLAT])
 def test_a_refusal_is_read_by_its_words(
     message: str, status: int, kind: str, again: Again, hint: str, form: str
 ) -> None:
@@ -129,7 +129,7 @@ def test_pictures_that_are_too_many_say_how_many_go() -> None:
     assert limits_of(refusal("At most 2 image(s) may be provided in one request.")).images == 2
 
 
-@pytest.mark.parametrize(
+@each(
     ("row", "context", "sees"),
     [
         ({"id": "a", "max_model_len": 4096}, 4096, None),
@@ -146,9 +146,7 @@ def test_what_an_engine_says_of_a_model_is_read(
     assert (served.id, served.context, served.sees) == ("a", context, sees)
 
 
-@pytest.mark.parametrize(
-    "data", [None, {}, [], "x", [None], [{"id": 3}], [{"id": ""}], [{"id": "a\nb"}], [{"id": "a" * 999}]]
-)
+@each("data", [None, {}, [], "x", [None], [{"id": 3}], [{"id": ""}], [{"id": "a\nb"}], [{"id": "a" * 999}]])
 def test_a_list_of_models_that_is_none_is_empty(data: object) -> None:
     assert read_served({"data": data}) == ()
 

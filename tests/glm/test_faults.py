@@ -37,6 +37,7 @@ ROWS = [r for r in rows() if not r.way]
 PLACES = [r for r in rows() if r.way and "proxy" not in r.way]
 # Of a machine of its own; with less than `USUAL_S` left nobody is asked again.
 HANGING_S = 1.0
+PATIENT_S = 5.0  # under what a model may be silent for before another is asked beside it
 TRIES_S = 0.5
 WAITS_S = (0.02, 0.1)
 RESTS_S = (1.0, 4.0)  # a fifth of it is what the next call waits for a model that was refused
@@ -52,7 +53,7 @@ def sim() -> object:
 def deadline(row: Row) -> float:
     if row.asked == ROUNDS:
         return faults.USUAL_S + TRIES_S * slowness()
-    return HANGING_S * slowness() if faults.to_deadline(row) else 15.0
+    return min(PATIENT_S, HANGING_S * slowness()) if faults.to_deadline(row) else 15.0
 
 
 def pace(row: Row) -> Pace:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.calls import T, ask, client_of
+from support.cases import each
 
 from glm_mcp.glm.function_calls import Calls, written_as_text
 from glm_mcp.simulator import Reply, Simulator
@@ -32,7 +33,7 @@ def read(*events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"Rome"}')
 
 
-@pytest.mark.parametrize(
+@each(
     ("events", "calls"),
     [
         # as the specification has it
@@ -132,7 +133,7 @@ def test_arguments_of_a_few_calls_in_one_are_parted_and_no_others(count: int, be
         assert [arguments for _, _, arguments in read([piece("f", more)])] == [more]
 
 
-@pytest.mark.parametrize("raw", [None, 5, "x", {}, [None, 5, []], [{"function": 5}], [{"index": "0"}]])
+@each("raw", [None, 5, "x", {}, [None, 5, []], [{"function": 5}], [{"index": "0"}]])
 def test_what_is_no_list_of_calls_does_no_harm(raw: Any) -> None:
     calls = Calls()
     calls.feed(raw)
@@ -187,7 +188,7 @@ def pairs(**values: str) -> str:
     return "".join(f"<arg_key>{k}</arg_key>\n<arg_value>{v}</arg_value>\n" for k, v in values.items())
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "rest", "calls"),
     [
         (f"<tool_call>weather\n{pairs(city='Paris')}</tool_call>", "", [("weather", {"city": "Paris"})]),

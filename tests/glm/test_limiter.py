@@ -13,6 +13,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 from support.clock import Clock
 from support.limits import (
     Caller,
@@ -419,7 +420,7 @@ async def test_where_there_is_a_place_nobody_waits() -> None:
         assert limiter.queue_s() == 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("limit", "waiting", "seconds"),
     [
         (1, 0, 14),
@@ -453,7 +454,7 @@ async def test_a_queue_takes_what_is_left_of_the_oldest_and_an_answer_for_each_r
     assert limiter.queue_s() == 0
 
 
-@pytest.mark.parametrize(("usual", "stuck_after"), [(0.2, 3.0), (1.0, 3.0), (4.0, 12.0)])
+@each(("usual", "stuck_after"), [(0.2, 3.0), (1.0, 3.0), (4.0, 12.0)])
 async def test_an_attempt_that_takes_far_longer_than_usual_may_take_for_ever(
     usual: float, stuck_after: float
 ) -> None:

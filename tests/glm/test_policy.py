@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.calls import C3, V1, V4, V6, L, T
+from support.cases import each
 
 from glm_mcp.errors import Again, GLMError, NetworkError, Overloaded, RateLimited, UpstreamError
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Text, Video
@@ -76,7 +77,7 @@ def step(*models: Standing, now: float, beside: bool = True, deadline: float = D
             return "end"
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "models", "expected"),
     [
         (0, [standing(T), standing(V6), standing(L)], f"ask {T}"),
@@ -98,7 +99,7 @@ def test_a_model_is_asked_and_when_it_is_silent_too_long_the_next_beside_it(
     assert step(*models, now=now) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "models", "expected"),
     [
         (20, [speaking(T, 5), standing(V6), standing(L)], f"ask {V6}"),
@@ -136,7 +137,7 @@ def test_after_the_last_model_the_round_begins_again(
     assert step(*models, now=now) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("models", "expected"),
     [
         ([standing(T, rests_until=9.0), standing(V6), standing(L)], f"ask {V6}"),
@@ -166,7 +167,7 @@ def test_who_refused_other_calls_or_is_busy_goes_behind_the_others(
     assert step(*models, now=3) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "models", "expected"),
     [
         (14, [silent(T, 0, first_byte_s=8.0), silent(V6, 8), standing(L)], "wait 20"),
@@ -195,7 +196,7 @@ def test_a_last_resort_is_asked_once_the_others_are_not_to_be_had_or_a_third_of_
     assert step(*models, now=now) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "models", "expected"),
     [
         (0, [queued(T, 0, 1), standing(V6)], "wait 1"),
@@ -214,7 +215,7 @@ def test_nobody_waits_in_a_queue_that_outlasts_its_time_while_another_is_free(
     assert step(*models, now=now) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "models", "expected"),
     [
         (1, [standing(T, out=True), standing(V6, out=True)], "end"),
@@ -239,7 +240,7 @@ def test_a_call_that_has_less_time_than_answers_take_is_made_all_the_same() -> N
     assert step(standing(T, soonest_s=2.0), now=0.06, deadline=0.1) == "end"
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "deadline", "models", "expected"),
     [
         # when as much time is left as it has been silent
@@ -264,7 +265,7 @@ def test_where_all_hang_one_is_asked_again_and_the_one_that_was_asked_first_is_w
     assert step(*models, now=now, deadline=deadline) == expected
 
 
-@pytest.mark.parametrize("now", [1, 31, 59])
+@each("now", [1, 31, 59])
 def test_a_drawing_is_never_asked_for_beside_another(now: float) -> None:
     other = standing("cogview-4")
     assert step(silent(C3, 0), other, now=now, beside=False) == "wait 60"
@@ -334,7 +335,7 @@ def test_a_wait_that_the_service_names_is_taken_as_it_is(seconds: float, refusal
 EMPTY = UpstreamError("no words", again=Again.RETRY)
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "tries", "ends"),
     [
         (UpstreamError("x", again=Again.NEVER), 1, True),
@@ -356,7 +357,7 @@ def test_what_may_pass_is_asked_again_to_the_deadline_and_what_is_paid_for_a_few
     assert ends_model(error, tries) is ends
 
 
-@pytest.mark.parametrize(
+@each(
     ("again", "tries", "reached", "ends"),
     [
         (Again.NEVER, 1, True, True),
@@ -371,9 +372,7 @@ def test_a_host_that_was_never_reached_ends_a_call_sooner_than_one_that_was(
     assert ends_call(NetworkError("x", again=again), tries, reached=reached) is ends
 
 
-@pytest.mark.parametrize(
-    ("tokens", "size", "seconds"), [(0, 0, 6), (10_000, 0, 7), (0, 8_000_000, 14), (50_000, 2_000_000, 13)]
-)
+@each(("tokens", "size", "seconds"), [(0, 0, 6), (10_000, 0, 7), (0, 8_000_000, 14), (50_000, 2_000_000, 13)])
 def test_a_large_request_may_be_silent_longer(tokens: int, size: int, seconds: float) -> None:
     assert first_byte_s(6.0, tokens, size) == seconds
 
@@ -382,7 +381,7 @@ def header(value: str | None) -> float | None:
     return retry_after({"retry-after": value}.get)
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "seconds"),
     [
         (None, None),
@@ -435,7 +434,7 @@ def asked(*parts: Any, **wishes: Any) -> ChatRequest:
     return ChatRequest((Message("user", (*parts, Text("what is it"))),), **wishes)
 
 
-@pytest.mark.parametrize(
+@each(
     ("request_", "task", "able"),
     [
         (asked(), None, {T, V6, V1, V4, L, PAID}),
@@ -470,7 +469,7 @@ def test_which_models_can_do_a_job(request_: ChatRequest, task: str | None, able
     assert all(m in why.reason for m, why in reasons.items() if why)
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "request_", "kind"),
     [
         (V1, asked(), "place"),
@@ -498,7 +497,7 @@ def test_only_a_model_that_draws_is_asked_for_a_drawing() -> None:
     assert (away.kind, other.kind) == ("place", "ability")
 
 
-@pytest.mark.parametrize("model", [V6, V1, V4, PAID])
+@each("model", [V6, V1, V4, PAID])
 def test_media_count_towards_the_window_as_the_model_counts_them(model: str) -> None:
     more = size_for(card(model), asked(PIC, PIC)) - size_for(card(model), asked())
     assert more == 2 * card(model).image_tokens > 0
@@ -507,7 +506,7 @@ def test_media_count_towards_the_window_as_the_model_counts_them(model: str) -> 
 # Where a model lives
 
 
-@pytest.mark.parametrize(
+@each(
     ("home", "model", "where"),
     [
         ("zhipu", T, "zhipu"),
@@ -533,7 +532,7 @@ def test_each_model_goes_to_the_endpoint_of_the_same_platform_that_has_it(
     assert (found.name if found else None) == where
 
 
-@pytest.mark.parametrize(
+@each(
     ("base", "name", "compatible"),
     [
         ("zai", "zai", False),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from support.calls import C3, V1, V4, V6, T, models_asked
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, regular
 from support.toolkit import call, fail, glm, picture, say, text_of
@@ -76,7 +77,7 @@ async def test_a_film_is_sent_whole_as_bytes(
     assert request.status == 200
 
 
-@pytest.mark.parametrize(("seconds", "kind"), [(39, "video"), (41, "image"), (45, "image")])
+@each(("seconds", "kind"), [(39, "video"), (41, "image"), (45, "image")])
 async def test_a_film_above_forty_seconds_never_goes_whole_to_the_model_with_the_small_window(
     sim: Simulator, connect: Connect, folders: Folders, seconds: float, kind: str
 ) -> None:
@@ -89,7 +90,7 @@ async def test_a_film_above_forty_seconds_never_goes_whole_to_the_model_with_the
 UNREADABLE = "视频输入格式/解析错误"
 
 
-@pytest.mark.parametrize(
+@each(
     ("fault", "cause"),
     [
         (refused(UNREADABLE, times=0, media="video"), "invalid_request 1210"),
@@ -268,7 +269,7 @@ async def test_endless_thinking_is_a_timeout_that_says_what_helps(sim: Simulator
 # Functions
 
 
-@pytest.mark.parametrize("form", ["text_calls", "one_index", "no_index", "native"])
+@each("form", ["text_calls", "one_index", "no_index", "native"])
 async def test_function_calls_come_as_calls_however_the_model_writes_them(
     sim: Simulator, connect: Connect, form: Any
 ) -> None:
@@ -310,7 +311,7 @@ async def test_results_of_functions_are_words_at_once_for_the_model_that_refuses
 # Fields
 
 
-@pytest.mark.parametrize(("asked", "written"), [(0.333, 0.33), (1.0, 1.0), (0.7, 0.7)])
+@each(("asked", "written"), [(0.333, 0.33), (1.0, 1.0), (0.7, 0.7)])
 async def test_a_temperature_has_two_decimals_and_is_taken(
     sim: Simulator, connect: Connect, asked: float, written: float
 ) -> None:
@@ -442,9 +443,7 @@ async def test_a_refused_quality_is_drawn_without_and_said(sim: Simulator, conne
     assert drawings(sim)[0].code
 
 
-@pytest.mark.parametrize(
-    ("size", "nearest"), [("1600x1120", "1152x864"), ("512x512", "1024x1024"), ("512x2048", "720x1440")]
-)
+@each(("size", "nearest"), [("1600x1120", "1152x864"), ("512x512", "1024x1024"), ("512x2048", "720x1440")])
 async def test_a_refused_size_is_drawn_at_the_nearest_of_the_seven_and_said(
     sim: Simulator, connect: Connect, size: str, nearest: str
 ) -> None:

@@ -18,6 +18,7 @@ import pytest
 from mcp import Client
 from support.busy import slowness, within
 from support.calls import PACE, V6, L, T, counted, models_asked
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import call, chats, fail, glm, picture, say, text_of
 
@@ -63,7 +64,7 @@ def nothing_left(app: App) -> None:
 # Silence
 
 
-@pytest.mark.parametrize("kind", ["slow_first_byte", "slow_first_frame", "hang"])
+@each("kind", ["slow_first_byte", "slow_first_frame", "hang"])
 async def test_a_model_that_hangs_before_its_first_byte_costs_its_budget_and_no_more(
     sim: Simulator, connect: Connect, kind: str
 ) -> None:
@@ -277,7 +278,7 @@ async def test_at_most_one_call_at_a_time_is_with_a_model_that_takes_one(
 # Models that are gone
 
 
-@pytest.mark.parametrize("code", [c for c in GONE if c != "1113"])
+@each("code", [c for c in GONE if c != "1113"])
 async def test_a_model_of_our_own_choice_that_is_gone_is_left_for_an_hour_with_a_note(
     sim: Simulator, connect: Connect, code: str
 ) -> None:
@@ -317,7 +318,7 @@ async def test_when_all_models_are_gone_the_error_says_what_to_check(
     assert models_asked(sim) == [T, V6, L] * 2
 
 
-@pytest.mark.parametrize("code", [c for c in GONE if c not in {"1113", "404", "1220", "1311"}])
+@each("code", [c for c in GONE if c not in {"1113", "404", "1220", "1311"}])
 async def test_a_model_that_the_caller_named_and_that_is_gone_is_an_error_that_leads_to_another(
     sim: Simulator, connect: Connect, code: str
 ) -> None:
@@ -332,7 +333,7 @@ async def test_a_model_that_the_caller_named_and_that_is_gone_is_an_error_that_l
     assert models_asked(sim)[0] == T
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "kind"),
     [("1000", "auth"), ("1113", "quota"), ("1112", "auth"), ("1309", "quota"), ("1301", "content_blocked")],
 )

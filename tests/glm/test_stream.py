@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.calls import V1, V4, V6, L, T
+from support.cases import each
 
 from glm_mcp.errors import GLMError, QuotaError
 from glm_mcp.glm.messages import (
@@ -89,9 +90,7 @@ def test_of_several_answers_the_first_is_read() -> None:
     assert (draft.text, draft.finish) == ("first", "stop")
 
 
-@pytest.mark.parametrize(
-    "content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]]
-)
+@each("content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]])
 def test_a_text_is_read_in_every_form(content: Any) -> None:
     assert Draft().feed(chunk({"content": content})) == "a text"
 
@@ -99,7 +98,7 @@ def test_a_text_is_read_in_every_form(content: Any) -> None:
 # What goes out
 
 
-@pytest.mark.parametrize(
+@each(
     ("part", "form", "written"),
     [
         (Text("a"), "raw", {"type": "text", "text": "a"}),
@@ -147,7 +146,7 @@ def test_what_the_api_knows_beside_content_goes_along() -> None:
     assert turns[2] == {"role": "tool", "tool_call_id": "c1", "content": "42"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "asked", "sent"),
     [
         (T, None, 16_384),
@@ -164,7 +163,7 @@ def test_max_tokens_stays_within_what_the_model_takes(model: str, asked: int | N
     assert body(model=model, max_tokens=asked)["max_tokens"] == sent
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "sent"),
     [
         (None, {}),
@@ -187,7 +186,7 @@ def test_a_compatible_server_gets_a_temperature_of_zero_as_such() -> None:
     assert "do_sample" not in found
 
 
-@pytest.mark.parametrize(("model", "switch"), [(T, True), (V6, True), (V1, False), (V4, False)])
+@each(("model", "switch"), [(T, True), (V6, True), (V1, False), (V4, False)])
 def test_thinking_is_switched_where_there_is_a_switch(model: str, switch: bool) -> None:
     assert body(model=model).get("thinking") == ({"type": "disabled"} if switch else None)
     assert body(model=model, thinking=True).get("thinking") == ({"type": "enabled"} if switch else None)
@@ -207,7 +206,7 @@ def test_json_mode_is_asked_for_only_where_the_model_has_it() -> None:
     assert "response_format" not in body(json_mode=True, dialect={"json_mode": False})
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "form", "json_mode", "effort", "tool_role"),
     [
         (T, "raw", True, False, True),
@@ -303,7 +302,7 @@ def test_the_model_that_answers_is_read() -> None:
     assert draft.model == "glm-5.3-flash"
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "usage"),
     [
         (None, Usage()),
@@ -325,7 +324,7 @@ def test_usage_is_read_with_and_without_details(raw: Any, usage: Usage) -> None:
     assert Usage.read(raw) == usage
 
 
-@pytest.mark.parametrize(
+@each(
     ("given_", "read"),
     [
         (-5, 0),
@@ -394,7 +393,7 @@ def test_a_half_alone_becomes_a_mark_and_the_rest_stays(text: str) -> None:
         assert found == text
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "reasoning", "answer"),
     [
         ("plain", "", "plain"),
@@ -429,7 +428,7 @@ def test_thought_and_answer_are_both_kept(thought: str, answer: str) -> None:
     assert split_thinking(f"<think>{thought}</think>{answer}") == (thought.strip(), answer.strip())
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "bare"),
     [
         ("no box", "no box"),
@@ -453,7 +452,7 @@ def test_a_longer_text_never_counts_fewer_tokens(text: str, more: str) -> None:
     assert 1 <= count_tokens(text) <= count_tokens(text + more)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "least", "most"),
     [("", 1, 1), ("word " * 750, 900, 1_100), ("汉" * 1_500, 900, 1_100), ("x" * 4_000, 900, 1_100)],
 )
@@ -474,7 +473,7 @@ def fed(text: str, piece: int = 100) -> Draft:
     return draft
 
 
-@pytest.mark.parametrize("unit", ["ab", "。", SENTENCE, "".join(f"line {n}\n" for n in range(120))])
+@each("unit", ["ab", "。", SENTENCE, "".join(f"line {n}\n" for n in range(120))])
 def test_words_that_are_repeated_and_repeated_are_found_with_their_first_time(unit: str) -> None:
     text = "The answer is 42. " + unit * (1 + (LOOP + 2 * LONGEST_UNIT) // len(unit))
     found = repeated(text)
@@ -484,7 +483,7 @@ def test_words_that_are_repeated_and_repeated_are_found_with_their_first_time(un
     assert (end - start) % len(unit) == 0 or len(unit) % (end - start) == 0
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",
@@ -523,7 +522,7 @@ def test_no_loop_survives_and_nothing_before_it_is_lost(before: str, unit: str) 
 # Errors
 
 
-@pytest.mark.parametrize(
+@each(
     "event",
     [
         {"error": {"code": "1113", "message": "no money"}},
@@ -534,7 +533,7 @@ def test_no_loop_survives_and_nothing_before_it_is_lost(before: str, unit: str) 
         {"error": {"code": "1113", "message": "no money"}, "choices": []},
     ],
 )
-@pytest.mark.parametrize("status", [200, 429, 500])
+@each("status", [200, 429, 500])
 def test_an_error_is_found_in_every_shape_it_comes_in(event: dict[str, Any], status: int) -> None:
     with pytest.raises(QuotaError, match="no money") as caught:
         raise_if_error(event, status)
@@ -542,7 +541,7 @@ def test_an_error_is_found_in_every_shape_it_comes_in(event: dict[str, Any], sta
     assert read_error(status, json.dumps(event)).code == "1113"
 
 
-@pytest.mark.parametrize(
+@each(
     "event",
     [
         {"choices": []},
@@ -557,7 +556,7 @@ def test_what_is_no_error_passes(event: dict[str, Any]) -> None:
     raise_if_error(event)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "shown"),
     [
         ("", "the service failed"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.cases import each
 from support.processes import COMMAND as GLM_MCP
 from support.processes import environment, ran
 
@@ -30,7 +31,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine({"PATH": "", CONNECT: "glm_a-secret-of-the-team"}, "linux", home, home / "project")
 
 
-@pytest.mark.parametrize("name", FILED)
+@each("name", FILED)
 def test_every_host_starts_the_bridge_and_is_given_no_secret(name: str, machine: Machine) -> None:
     said = "\n".join(install(name, Wish(connect=URL), machine, COMMAND))
     client = CLIENTS[name]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support import canary
+from support.cases import each
 
 from glm_mcp.cli.main import cli
 from glm_mcp.clients import CLIENTS, KnownClient
@@ -73,7 +74,7 @@ def fill(name: str, file: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_the_first_server_of_a_host_makes_its_file(name: str, machine: Machine) -> None:
     said = "\n".join(install(name, Wish(), machine, COMMAND))
     file, client = file_of(name, machine), CLIENTS[name]
@@ -84,7 +85,7 @@ def test_the_first_server_of_a_host_makes_its_file(name: str, machine: Machine) 
     assert "Key: " in said
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_what_else_is_in_the_file_stays_as_it_was(name: str, machine: Machine) -> None:
     file, client = file_of(name, machine), CLIENTS[name]
     text = fill(name, file)
@@ -102,7 +103,7 @@ def test_what_else_is_in_the_file_stays_as_it_was(name: str, machine: Machine) -
     assert str(kept) in "\n".join(said)
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_a_second_time_changes_nothing_and_leaves_no_second_backup(name: str, machine: Machine) -> None:
     file = file_of(name, machine)
     fill(name, file)
@@ -113,7 +114,7 @@ def test_a_second_time_changes_nothing_and_leaves_no_second_backup(name: str, ma
     assert sorted(file.parent.iterdir()) == beside
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@each("name", WRITTEN)
 def test_taken_out_again_the_servers_of_others_are_left_in_every_byte(name: str, machine: Machine) -> None:
     file, client = file_of(name, machine), CLIENTS[name]
     text = fill(name, file)
@@ -126,7 +127,7 @@ def test_taken_out_again_the_servers_of_others_are_left_in_every_byte(name: str,
     assert "nothing changed" in install(name, Wish(remove=True), machine, COMMAND)[0]
 
 
-@pytest.mark.parametrize("name", IN_PROJECTS)
+@each("name", IN_PROJECTS)
 def test_a_project_s_file_gets_no_key_and_every_collaborator_may_read_it(name: str, machine: Machine) -> None:
     secret = Machine(
         {**machine.env, "GLM_API_KEY": canary.KEY, "GLM_HTTP_TOKEN": "t" * 20},
@@ -150,7 +151,7 @@ def test_a_host_without_files_in_projects_says_so(name: str, machine: Machine) -
         install(name, Wish(scope="project"), machine, COMMAND)
 
 
-@pytest.mark.parametrize("name", list(CLIENTS))
+@each("name", list(CLIENTS))
 def test_the_server_ends_before_the_host_gives_up(name: str) -> None:
     made = entry(CLIENTS[name], COMMAND)
     limit = CLIENTS[name].limit
@@ -158,7 +159,7 @@ def test_the_server_ends_before_the_host_gives_up(name: str) -> None:
     assert 10 <= float(made["env"]["GLM_DEADLINE_S"]) < host_s
 
 
-@pytest.mark.parametrize("name", [n for n in WRITTEN if CLIENTS[n].http is not None])
+@each("name", [n for n in WRITTEN if CLIENTS[n].http is not None])
 def test_a_running_server_is_added_by_its_address(name: str, machine: Machine) -> None:
     install(name, Wish(url="http://127.0.0.1:8000"), machine, COMMAND)
     client, file = CLIENTS[name], file_of(name, machine)
@@ -194,7 +195,7 @@ def test_a_token_is_referred_to_where_the_server_asks_for_one(machine: Machine) 
     assert file_of("cline", machine).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("url", ["8000", "ftp://a/mcp", "http://", "http://user:pw@a/mcp"])
+@each("url", ["8000", "ftp://a/mcp", "http://", "http://user:pw@a/mcp"])
 def test_what_is_no_address_is_refused(url: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no address"):
         install("cline", Wish(url=url), machine, COMMAND)
@@ -235,7 +236,7 @@ def test_what_its_user_has_set_in_the_entry_stays_and_the_command_is_renewed(mac
     assert made == {**own, "type": "stdio", "command": COMMAND[0], "disabled": False}
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "text"),
     [
         ("cursor", '{"mcpServers": {'),
@@ -445,13 +446,13 @@ def test_cherry_studio_is_given_a_link_and_json(machine: Machine) -> None:
     assert "database" in install("cherry-studio", Wish(remove=True), machine, COMMAND)[0]
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 40, "glm.x"])
+@each("name", ["", "a b", "../x", "x" * 40, "glm.x"])
 def test_a_name_that_a_host_would_not_take_is_refused(name: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no name for a server"):
         install("cursor", Wish(name=name), machine, COMMAND)
 
 
-@pytest.mark.parametrize(
+@each(
     ("platform", "env", "expected"),
     [
         (

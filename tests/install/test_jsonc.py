@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 
 from glm_mcp.install import jsonc
 
@@ -36,7 +37,7 @@ def test_any_member_can_be_put_into_any_object_and_dropped_again(
         assert "".join(jsonc.drop(new, [key]).split()) == "".join(text.split())
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "{",

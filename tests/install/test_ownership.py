@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cases import each
 
 from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError
@@ -56,7 +57,7 @@ def copies(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.bak*"))
 
 
-@pytest.mark.parametrize("entry", BY_OTHERS, ids=json.dumps)
+@each("entry", BY_OTHERS, ids=json.dumps)
 def test_an_entry_that_somebody_else_wrote_is_neither_renewed_nor_taken_out(
     entry: dict[str, Any], machine: Machine
 ) -> None:
@@ -69,7 +70,7 @@ def test_an_entry_that_somebody_else_wrote_is_neither_renewed_nor_taken_out(
     assert copies(machine.home) == []
 
 
-@pytest.mark.parametrize("entry", BY_US, ids=json.dumps)
+@each("entry", BY_US, ids=json.dumps)
 def test_an_entry_of_an_earlier_installation_is_renewed_and_taken_out(
     entry: dict[str, Any], machine: Machine
 ) -> None:
@@ -139,7 +140,7 @@ def test_no_copy_is_left_in_a_repository(mark: str, machine: Machine) -> None:
     assert "as it was" not in "\n".join(said)
 
 
-@pytest.mark.parametrize("name", IN_PROJECTS)
+@each("name", IN_PROJECTS)
 def test_no_copy_is_left_in_a_project(name: str, machine: Machine) -> None:
     install(name, Wish(scope="project"), machine, COMMAND)
     install(name, Wish(scope="project", name="second"), machine, COMMAND)
@@ -148,9 +149,9 @@ def test_no_copy_is_left_in_a_project(name: str, machine: Machine) -> None:
 
 
 @posix
-@pytest.mark.parametrize("name", IN_PROJECTS)
-@pytest.mark.parametrize("link", ["file", "folder"])
-@pytest.mark.parametrize("wish", [Wish(scope="project"), Wish(scope="project", remove=True)])
+@each("name", IN_PROJECTS)
+@each("link", ["file", "folder"])
+@each("wish", [Wish(scope="project"), Wish(scope="project", remove=True)])
 def test_no_link_is_followed_out_of_a_project(name: str, link: str, wish: Wish, machine: Machine) -> None:
     file = machine.cwd / str(CLIENTS[name].project)
     own = machine.home / "mine" / file.name
@@ -198,7 +199,7 @@ def _project(machine: Machine, client: str, text: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         ("env", {"GLM_BASE_URL": "https://evil.example/v1"}),
@@ -231,7 +232,7 @@ def test_what_a_project_says_of_the_answers_stays(machine: Machine) -> None:
     assert written["GLM_TOOLS"] == "chat"
 
 
-@pytest.mark.parametrize(
+@each(
     "asks",
     [
         {"type": "command", "command": "evil", "password": True},
@@ -247,8 +248,8 @@ def test_a_project_does_not_choose_how_the_key_is_asked_for(asks: dict[str, Any]
     assert file.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("remove", [False, True])
-@pytest.mark.parametrize(
+@each("remove", [False, True])
+@each(
     ("client", "text", "why"),
     [
         ("claude-code", '{"mcpServers":{"glm":{"command":"glm-mcp","args":[],"env":"x"}}}', "env of glm"),

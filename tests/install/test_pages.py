@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
+from support.cases import each
 from support.paths import ROOT
 
 from glm_mcp.cli.main import cli
@@ -23,7 +23,7 @@ def test_every_host_has_a_page_and_both_languages_lead_to_it() -> None:
         assert [n for n in NAMES if f"(docs/hosts/{n}.md)" not in text] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_page_shows_the_entry_of_the_code_and_ends_in_how_to_check(name: str) -> None:
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     client = CLIENTS.get(name, ANY)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.cases import each
 from support.processes import environment, ran
 
 from glm_mcp.cli.main import cli
@@ -52,7 +53,7 @@ def made(name: str, machine: Machine, scope: str = "user") -> dict[str, Any]:
     return dict(whole[client.under]["glm"])
 
 
-@pytest.mark.parametrize("name", HTTP)
+@each("name", HTTP)
 def test_each_host_gets_the_form_that_works_there(name: str, machine: Machine) -> None:
     said = "\n".join(install(name, Wish(url=FAR, token=SECRET, token_env="TEAM"), machine, COMMAND))
     entry = made(name, machine)
@@ -70,7 +71,7 @@ def test_each_host_gets_the_form_that_works_there(name: str, machine: Machine) -
         assert "export TEAM=" in said
 
 
-@pytest.mark.parametrize("name", HTTP)
+@each("name", HTTP)
 def test_an_https_address_is_always_shown_a_token(name: str, machine: Machine) -> None:
     said = "\n".join(install(name, Wish(url=FAR), machine, COMMAND))
     entry = made(name, machine)
@@ -84,7 +85,7 @@ def test_one_on_this_machine_is_shown_none_that_nobody_named(machine: Machine) -
     assert made("cursor", machine) == {"url": NEAR}
 
 
-@pytest.mark.parametrize("name", LITERAL)
+@each("name", LITERAL)
 def test_no_token_is_written_for_a_way_that_others_can_read(name: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="in the clear"):
         install(name, Wish(url="http://glm.example/mcp", token=SECRET), machine, COMMAND)
@@ -92,19 +93,19 @@ def test_no_token_is_written_for_a_way_that_others_can_read(name: str, machine: 
     assert SECRET in json.dumps(made(name, machine))
 
 
-@pytest.mark.parametrize("name", [n for n in IN_PROJECTS if CLIENTS[n].http is not None])
+@each("name", [n for n in IN_PROJECTS if CLIENTS[n].http is not None])
 def test_no_token_is_written_into_a_project(name: str, machine: Machine) -> None:
     install(name, Wish(scope="project", url=FAR, token=SECRET), machine, COMMAND)
     assert SECRET not in file_of(name, machine, "project").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["print", "cherry-studio", "cline"])
+@each("name", ["print", "cherry-studio", "cline"])
 def test_a_token_of_the_environment_is_not_printed(name: str, machine: Machine) -> None:
     asked = Machine({**machine.env, "GLM_HTTP_TOKEN": SECRET}, "linux", machine.home, machine.cwd)
     assert SECRET not in "\n".join(install(name, Wish(url=FAR, show=True), asked, COMMAND))
 
 
-@pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel"])
+@each("token", ["two words", "line\nbreak", "schlüssel"])
 def test_what_no_header_takes_is_refused_and_not_shown(token: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="not one word") as caught:
         install("cline", Wish(url=FAR, token=token), machine, COMMAND)
@@ -125,7 +126,7 @@ OWN: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(OWN))
+@each("name", list(OWN))
 def test_turned_into_an_address_and_back_an_entry_keeps_what_its_user_set(
     name: str, machine: Machine
 ) -> None:
@@ -161,7 +162,7 @@ def test_the_address_of_somebody_else_is_not_turned(machine: Machine) -> None:
             install("cursor", Wish(), machine, COMMAND)
 
 
-@pytest.mark.parametrize("name", IN_PROJECTS)
+@each("name", IN_PROJECTS)
 def test_a_project_gets_nothing_of_this_machine_and_nothing_is_left_in_it(
     name: str, machine: Machine
 ) -> None:

@@ -20,6 +20,7 @@ import pytest
 from mcp import Client
 from PIL import Image
 from support.busy import slowness
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
@@ -337,7 +338,7 @@ async def test_a_file_larger_than_is_taken_is_refused_before_it_is_read(
     assert document.startswith("media_too_large: a.pdf is 600.0 MB")
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "arguments", "word"),
     [
         ("describe_image", {"images": "a.png#xywh=70,0,10,10"}, "60 x 40 pixels"),

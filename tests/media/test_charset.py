@@ -8,6 +8,7 @@ import random
 import time
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.formats import put
 from support.toolkit import say
@@ -51,7 +52,7 @@ def written(language: str, seed: int) -> str:
     return "\n".join(" ".join([*line, str(rng.randrange(1000))]).capitalize() + "." for line in lines)
 
 
-@pytest.mark.parametrize("language", WORDS)
+@each("language", WORDS)
 async def test_a_text_is_read_in_whatever_encoding_it_was_written(language: str) -> None:
     for seed in range(5):
         text = written(language, seed)
@@ -60,7 +61,7 @@ async def test_a_text_is_read_in_whatever_encoding_it_was_written(language: str)
         assert decoded.note == f"decoded as {decoded.encoding} (guessed: pass encoding=… if it reads wrong)"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "encoding"),
     [
         ("名前,年齢,住所\n佐藤太郎,30,東京\n髙橋淳①,35,名古屋\n", "cp932"),
@@ -98,7 +99,7 @@ async def test_what_xml_says_of_its_encoding_is_believed_unless_the_bytes_contra
     assert "guessed" in none
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "encoding", "words"),
     [
         ("x-sjis", "cp932", "相手が読めない字"),

@@ -12,6 +12,7 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, regular
 from support.mutants import cut, flip, inside, rearrange, renumber
@@ -145,7 +146,7 @@ async def test_a_pattern_to_the_end_of_the_world_is_too_much_memory_and_not_a_cr
     assert text.startswith("media_too_large: a.svg needs more memory")
 
 
-@pytest.mark.parametrize("damage", [flip, cut, rearrange, renumber])
+@each("damage", [flip, cut, rearrange, renumber])
 def test_the_same_seed_makes_the_same_damage(damage: object) -> None:
     assert callable(damage)
     data = SPECIMENS["image-rich.svg"].data

@@ -8,10 +8,10 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.cases import each
 from support.made_documents import zipped
 from support.ole import Tree, ole
 
@@ -41,7 +41,7 @@ def saved(form: str, **more: object) -> bytes:
     return held.getvalue()
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [
         (ftyp(b"heic", b"mif1"), "heic"),
@@ -64,7 +64,7 @@ def test_pictures_are_known(data: bytes, kind: str) -> None:
     assert detect(data[:4096]).name == kind
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [
         (ftyp(b"isom", b"mp41"), "mp4"),
@@ -98,7 +98,7 @@ def test_sound_is_told_from_video() -> None:
         assert not is_media(data)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [
         (b"%PDF-1.7\n", "pdf"),
@@ -117,7 +117,7 @@ def test_documents_are_known_by_what_is_in_them(data: bytes, kind: str) -> None:
     assert detect(data).name == kind
 
 
-@pytest.mark.parametrize(
+@each(
     ("tree", "name", "kind"),
     [
         (["\x01CompObj", "WordDocument", ("ObjectPool", [("_1", ["Workbook"])])], "", "doc"),
@@ -153,7 +153,7 @@ TRANSITIONAL = "http://schemas.openxmlformats.org/officeDocument/2006/relationsh
 STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
-@pytest.mark.parametrize(
+@each(
     ("parts", "kind"),
     [
         ({"[Content_Types].xml": TYPES.format(OFFICE + "wordprocessingml.template.main+xml")}, "docx"),
@@ -196,7 +196,7 @@ def test_a_zip_of_64_bits_and_one_with_something_before_it_are_read_by_their_dir
     assert detect(before).name == "pptx"
 
 
-@pytest.mark.parametrize("name", ["a.pages", "a.numbers", "a.key"])
+@each("name", ["a.pages", "a.numbers", "a.key"])
 def test_apples_documents_are_known_by_their_name_among_themselves(name: str) -> None:
     assert detect(packed("Index/Document.iwa", "Index/Tables/Tile.iwa"), name).suffixes[0] == name[1:]
 
@@ -230,7 +230,7 @@ def test_a_notebook_is_known_under_any_name() -> None:
     assert detect(b'{"cells": 3}', "a.json").name == "json"
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"abc\0def\nline two\n",
@@ -244,7 +244,7 @@ def test_a_text_with_zeros_or_a_few_bad_bytes_is_a_text(data: bytes) -> None:
     assert detect(data).name == "text"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name", "kind"),
     [
         ("hello", "", "text"),
@@ -270,7 +270,7 @@ def test_texts_are_told_apart(text: str, name: str, kind: str) -> None:
     assert not is_media(text.encode())
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "shift_jis", "iso2022_jp", "cp1252"])  # fmt: skip
+@each("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "shift_jis", "iso2022_jp", "cp1252"])  # fmt: skip
 def test_text_in_any_encoding_is_text(encoding: str) -> None:
     text = "plain words, and again " * 4 + ("é" if encoding == "cp1252" else "日本")
     assert detect(text.encode(encoding)).family == "text"
@@ -280,7 +280,7 @@ def test_a_character_cut_by_the_end_of_the_head_is_no_damage() -> None:
     assert decode_head("文字".encode()[:-1]) == "文"
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [b"", b"\0", b"\x7fELF\x02", b"\x1f\x8b\x08\0", b"SQLite format 3\0", bytes(range(256))],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.format_samples import LFS, READ, REFUSED
 from support.formats import put
@@ -62,7 +63,7 @@ async def test_every_row_has_a_file_and_each_file_is_known_for_its_row() -> None
         assert detect(data, "a.pdf").name == row or KINDS[row].family == "text" or row == "numbers"
 
 
-@pytest.mark.parametrize("row", READ)
+@each("row", READ)
 async def test_a_file_of_every_row_is_read_by_its_tool(
     connect: Connect, sim: Simulator, folders: Folders, row: str
 ) -> None:
@@ -74,7 +75,7 @@ async def test_a_file_of_every_row_is_read_by_its_tool(
     assert bool(sim.received) == (tool != "read_document")
 
 
-@pytest.mark.parametrize("row", [row for row in REFUSED if not KINDS[row].reader])
+@each("row", [row for row in REFUSED if not KINDS[row].reader])
 async def test_what_no_tool_reads_is_refused_with_what_it_is_and_what_to_do(
     connect: Connect, sim: Simulator, folders: Folders, row: str
 ) -> None:
@@ -93,7 +94,7 @@ async def test_what_no_tool_reads_is_refused_with_what_it_is_and_what_to_do(
     assert sim.received == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "build", "said"),
     [
         ("comment.svg", lambda: save_svg(6_000), ""),
@@ -178,7 +179,7 @@ async def test_a_keynote_presentation_is_named_as_secrets_are_and_told_how_to_ex
     assert "Export a Keynote presentation as PowerPoint or PDF" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "want", "said"),
     [
         ("a.png", "document", "a PNG picture, not a document"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import pytest
+from support.cases import each
 
 from glm_mcp.media.glyphs import cover, covered_by, missing_note, visible
 
@@ -44,7 +44,7 @@ def font(table: bytes, *, platform: int = 3, encoding: int = 1, at: int = 0) -> 
     return directory + struct.pack(">4sIII", b"cmap", 0, at + 28, len(cmap)) + cmap
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "has"),
     [
         (font(format_4(0x41, 0x43)), "ABC"),
@@ -80,7 +80,7 @@ def test_what_is_not_drawn_is_not_missed() -> None:
     assert visible("a b\n\u200d\ufe0f\U000e0101\u00ad\u202e") == {"a", "b"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("missing", "package"),
     [
         ("中", "fonts-noto-cjk"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cases import each
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError
@@ -117,7 +118,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_a_text_is_not_gone_through_again_and_again(case: str) -> None:
     work, text = CASES[case]
     begun = time.process_time()

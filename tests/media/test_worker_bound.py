@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from support.cases import each
 
 from glm_mcp.media.worker import run_job
 from glm_mcp.media.worker_bound import at_once, cores, free_bytes
@@ -26,7 +27,7 @@ def machine(root: Path, free: int | None, files: dict[str, str] | None = None) -
     return root
 
 
-@pytest.mark.parametrize(
+@each(
     ("free", "running", "expected"),
     [
         (None, 0, max(2, MACHINE)),  # a system that does not say

@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.format_samples import READ
 from support.paths import TESTS
 from support.processes import gone
@@ -77,9 +78,7 @@ def words(kind: str, name: str) -> dict[str, Any]:
     return {"name": name, "kind": kind, "pages": None, "password": None, "figures": True, "encoding": None}
 
 
-@pytest.mark.parametrize(
-    "kind", ["docx", "pptx", "xlsx", "epub", "mail", "html", "pdf", "msg", "heic", "svg", "mp4"]
-)
+@each("kind", ["docx", "pptx", "xlsx", "epub", "mail", "html", "pdf", "msg", "heic", "svg", "mp4"])
 async def test_after_a_job_of_a_kind_the_next_ones_load_no_library(kind: str) -> None:
     name, build = READ[kind]
     data, reader = build(), KINDS[kind].reader

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.processes import VERSIONS, Stdio, environment, said
 from support.toolkit import links
@@ -20,7 +21,7 @@ from glm_mcp.simulator import Simulator
 DRAW = {"prompt": "a lighthouse", "size": "1024x1024"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@each("version", VERSIONS)
 def test_a_link_goes_to_versions_that_know_it(version: str, sim: Simulator, tmp_path: Path) -> None:
     with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
         assert server.initialize(version)["protocolVersion"] == version

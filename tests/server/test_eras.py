@@ -11,6 +11,7 @@ import pytest
 from mcp import StdioServerParameters, types
 from mcp.shared.exceptions import MCPError
 from support.canary import Watched
+from support.cases import each
 from support.commands import program
 from support.connect import ERAS, Connect
 from support.processes import VERSIONS, Stdio, environment, said
@@ -25,7 +26,7 @@ from glm_mcp.tools.base import Deps, Tool, ToolResult
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@each("version", VERSIONS)
 def test_a_host_of_each_older_version_lists_and_calls(version: str, sim: Simulator, tmp_path: Path) -> None:
     with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
         assert server.initialize(version)["protocolVersion"] == version
@@ -114,8 +115,8 @@ async def test_a_defect_in_a_tool_is_a_readable_error_and_its_trace_is_in_the_lo
     assert "secret detail" in caplog.text
 
 
-@pytest.mark.parametrize("mode", ERAS)
-@pytest.mark.parametrize(
+@each("mode", ERAS)
+@each(
     ("name", "expected"),
     [
         ("claude-code", "300 s, previews True"),

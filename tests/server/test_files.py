@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from support.cases import each
 from support.films import Film, make, regular
 from support.http_server import Names, served
 from support.made_documents import lines, pdf
@@ -306,7 +307,7 @@ async def test_a_local_path_is_refused_with_the_line_that_uploads_it(url: str, t
         assert "for f in shots/*.png; do curl" in await fail(client, "describe_image", images="shots/*.png")
 
 
-@pytest.mark.parametrize("path", ["~/a b.png", "a'b.png", 'a"b\\c.png', "-x.png", "$(id).png", "a;b,c.png"])
+@each("path", ["~/a b.png", "a'b.png", 'a"b\\c.png', "-x.png", "$(id).png", "a;b,c.png"])
 def test_the_line_names_that_very_file(path: str, tmp_path: Path) -> None:
     line = curl_line("http://127.0.0.1:1", token=False)(path)
     echo = f'curl() {{ printf "%s\\n" "$@"; }}; {line}'

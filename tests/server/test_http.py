@@ -19,6 +19,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from support.busy import within
 from support.canary import Watched
+from support.cases import each
 from support.processes import COMMAND, environment, over_http, ran, unreadable_result
 from support.toolkit import text_of
 
@@ -169,7 +170,7 @@ def test_beyond_loopback_it_wants_a_token(tmp_path: Path) -> None:
     assert "serves at" not in done.stderr
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "127.0.0.1.example.org"])
+@each("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "127.0.0.1.example.org"])
 def test_every_address_that_is_not_loopback_wants_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match="GLM_HTTP_TOKEN"):
         application(App(Settings(), remote=True), host=host)
@@ -239,8 +240,8 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(url: str) -> None:
     assert answer.status_code != 413, "5 MB, a picture among the arguments, is let through"
 
 
-@pytest.mark.parametrize("mode", ERAS)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@each("mode", ERAS)
+@each("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_within_a_few_seconds_with_a_call_in_flight(
     number: signal.Signals, mode: Any, sim: Simulator, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from support.cases import each
 from support.http_server import ACCEPT, MODERN, called, called_now, initialize, served, serving
 from support.processes import environment, over_http, until
 
@@ -58,8 +59,8 @@ def refused(answer: httpx.Response, status: int, error: str) -> str:
     return str(answer.json()["error_description"])
 
 
-@pytest.mark.parametrize("bound", BOUND)
-@pytest.mark.parametrize(
+@each("bound", BOUND)
+@each(
     "name",
     ["evil.example", "evil.example:8000", "localhost.evil.example", "", "a b", "127.0.0.1@evil.example"],
 )
@@ -71,8 +72,8 @@ def test_a_name_that_is_not_the_servers_is_refused_at_every_address(
     assert "GLM_ALLOWED_HOSTS" in said
 
 
-@pytest.mark.parametrize("bound", BOUND)
-@pytest.mark.parametrize(
+@each("bound", BOUND)
+@each(
     "origin",
     ["http://evil.example", "https://localhost.evil.example", "null", "", "file://localhost", "http://["],
 )
@@ -81,7 +82,7 @@ def test_a_page_of_another_origin_is_refused_at_every_address(origin: str, bound
     assert "GLM_ALLOWED_HOSTS" in said
 
 
-@pytest.mark.parametrize("bound", BOUND)
+@each("bound", BOUND)
 def test_the_names_of_the_settings_and_of_loopback_are_answered_at_every_address(
     bound: str, app_of: Any
 ) -> None:
@@ -97,7 +98,7 @@ def test_the_names_of_the_settings_and_of_loopback_are_answered_at_every_address
         assert asked(app, bound, headers={**BEARER, "Origin": origin}).status_code == 200, origin
 
 
-@pytest.mark.parametrize("bound", BOUND)
+@each("bound", BOUND)
 def test_an_address_in_numbers_is_answered_beyond_loopback_alone(bound: str, guarded: App) -> None:
     answer = asked(guarded, bound, headers={**BEARER, "Host": "10.1.2.3:8000"})
     assert answer.status_code == (421 if bound in {"127.0.0.1", "localhost", "::1"} else 200)
@@ -116,13 +117,13 @@ def test_what_is_open_asks_for_the_name_all_the_same(guarded: App) -> None:
         refused(answer, 421, "wrong_host")
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "ACCESS_TOKEN", "api_key", "Authorization"])
+@each("name", ["token", "access_token", "ACCESS_TOKEN", "api_key", "Authorization"])
 def test_a_token_in_the_address_is_refused(name: str, guarded: App) -> None:
     answer = asked(guarded, path=f"/mcp?x=1&{name}={TOKEN}", headers=BEARER)
     assert TOKEN not in refused(answer, 400, "invalid_request")
 
 
-@pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
+@each("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
 def test_whoever_has_no_token_is_told_to_send_one(given: dict[str, str], guarded: App) -> None:
     for path in ("/mcp", "/nothing"):
         answer = asked(guarded, path=path, headers=given)
@@ -131,13 +132,13 @@ def test_whoever_has_no_token_is_told_to_send_one(given: dict[str, str], guarded
         assert answer.json()["error_description"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/page", "/mcp/more"])
+@each("path", ["/nothing", "/page", "/mcp/more"])
 def test_what_is_not_served_is_said_in_json(path: str, guarded: App) -> None:
     assert "/mcp" in refused(asked(guarded, path=path, headers=BEARER), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
+@each("path", ["/mcp", "/mcp/"])
+@each("method", ["GET", "HEAD", "PUT", "OPTIONS"])
 def test_the_protocol_takes_post_and_delete_at_either_address_and_redirects_nowhere(
     method: str, path: str, guarded: App
 ) -> None:
@@ -208,7 +209,7 @@ def test_folders_are_not_read_for_whoever_comes(app_of: Any, tmp_path: Path) -> 
     application(app_of(remote=True, GLM_ALLOWED_DIRS=str(tmp_path), GLM_HTTP_TOKEN=TOKEN))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("GLM_PUBLIC_URL", "glm.example.org"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.http_server import ACCEPT, served
 from support.processes import LIMIT_S, Process, Stdio, environment, over_http, said, until
 
@@ -140,7 +141,7 @@ def test_a_name_that_would_be_repeated_is_refused_where_it_is_long(
     assert len(line) < 300
 
 
-@pytest.mark.parametrize("message", LONG_NAMES, ids=["id", "method", "tool", "behind other values"])
+@each("message", LONG_NAMES, ids=["id", "method", "tool", "behind other values"])
 def test_a_long_name_is_refused_over_http_too(
     message: dict[str, Any], app_of: Callable[..., App], sim: Simulator
 ) -> None:

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from support import made_documents
 from support.busy import slowness, within
+from support.cases import each
 from support.processes import (
     COMMAND,
     LIMIT_S,
@@ -44,7 +45,7 @@ def all_gone(pids: list[int]) -> bool:
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@each("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_signal_ends_the_server_and_its_worker_within_a_second(
     number: signal.Signals, sim: Simulator, tmp_path: Path
 ) -> None:

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import JSONRPCError
+from support.cases import each
 from support.processes import Process, Stdio, environment
 
 from glm_mcp.server.jsonrpc import read
@@ -53,7 +53,7 @@ def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path:
     os.close(read)
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "ident", "code"),
     [
         (CALL % ('"a-1"', r'"\udc00"'), "a-1", PARSE_ERROR),

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.busy import slowness
+from support.cases import each
 from support.http_server import called_now, served
 from support.leaving import waiting
 from support.processes import environment, over_http, until
@@ -151,7 +151,7 @@ def test_with_a_token_of_its_own_it_answers_nobody_else(app_of: Callable[..., Ap
         assert listed.status_code == 401, "it is good for nothing else"
 
 
-@pytest.mark.parametrize(
+@each(
     "through",
     [
         {"X-Forwarded-For": "203.0.113.9"},

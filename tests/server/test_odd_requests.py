@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.http_server import ACCEPT, served
 from support.processes import Process, environment, over_http
 
@@ -98,9 +99,7 @@ def test_what_a_client_says_of_its_trace_is_in_no_log(sim: Simulator, tmp_path: 
         assert not logged(process)
 
 
-@pytest.mark.parametrize(
-    "said", [{"baggage": 5}, {"baggage": {"a": "b"}}, {"tracestate": [{"a": 1}]}, {"traceparent": 5}]
-)
+@each("said", [{"baggage": 5}, {"baggage": {"a": "b"}}, {"tracestate": [{"a": 1}]}, {"traceparent": 5}])
 def test_a_trace_of_another_type_is_left_out_and_the_request_answered(
     said: dict[str, Any], app_of: Any
 ) -> None:

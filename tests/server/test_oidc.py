@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import jwt
 import pytest
+from support.cases import each
 from support.issuer import AUDIENCE, Issuing, ec_key, issuing, real_issuer, rsa_key
 from support.served import asked, client_of, served
 
@@ -99,7 +100,7 @@ FORGED: dict[str, tuple[Callable[[Issuing], str], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FORGED)
+@each("kind", FORGED)
 async def test_a_token_that_is_not_good_is_refused(kind: str, issuer: Issuing) -> None:
     make, why = FORGED[kind]
     authenticator = Authenticator(Settings(**settings(issuer)))
@@ -144,7 +145,7 @@ async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_li
     await authenticator.close()
 
 
-@pytest.mark.parametrize("subject", ["", " \n", "\ud800"])
+@each("subject", ["", " \n", "\ud800"])
 async def test_a_token_whose_subject_is_nobody_lets_nobody_in(subject: str, issuer: Issuing) -> None:
     authenticator = Authenticator(Settings(**settings(issuer)))
     no = await refused(authenticator, issuer.token(sub=subject))

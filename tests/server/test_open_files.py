@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.cases import each
 from support.processes import Stdio, environment, said
 
 from glm_mcp.errors import NetworkError
@@ -37,7 +38,7 @@ def open_no_more(server: Stdio) -> tuple[int, int]:
     return before
 
 
-@pytest.mark.parametrize("call", CALLS)
+@each("call", CALLS)
 def test_a_server_that_may_open_no_more_files_says_so(call: str, sim: Simulator, tmp_path: Path) -> None:
     import resource
 

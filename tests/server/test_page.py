@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
+from support.cases import each
 from support.http_server import called_now, served
 
 from glm_mcp.server.app import App
@@ -294,7 +295,7 @@ def test_with_an_issuer_alone_it_asks_for_no_token_that_it_would_not_take(
     assert "Your token" not in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("accepts", "setting", "language"),
     [
         ("zh-CN,zh;q=0.9,en;q=0.8", None, ZH),

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
+from support.cases import each
 from support.connect import ERAS, Connect
 
 from glm_mcp.media.formats import suffixes
@@ -51,8 +52,8 @@ async def test_at_most_eight_are_listed_with_title_description_and_arguments(
         assert prompt.arguments[0].required
 
 
-@pytest.mark.parametrize("mode", ERAS)
-@pytest.mark.parametrize("name", list(PROMPTS))
+@each("mode", ERAS)
+@each("name", list(PROMPTS))
 async def test_a_prompt_names_a_tool_and_arguments_that_it_takes(
     name: str, mode: str, connect: Connect
 ) -> None:
@@ -89,8 +90,8 @@ async def test_what_is_optional_is_in_the_text_only_when_given(connect: Connect)
     assert "style of this project" not in html
 
 
-@pytest.mark.parametrize("mode", ERAS)
-@pytest.mark.parametrize(
+@each("mode", ERAS)
+@each(
     ("name", "given", "said"),
     [
         ("ocr", {}, "image is missing. Its arguments are: image."),

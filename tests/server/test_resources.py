@@ -14,6 +14,7 @@ import pytest
 from mcp import Client, types
 from mcp.shared.exceptions import MCPError
 from pydantic import SecretStr
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import fail, say
 
@@ -85,8 +86,8 @@ async def test_a_model_is_shown_as_the_service_was_found_and_what_differs_is_mar
     assert "corrected" not in models["glm-4.6v-flash"]
 
 
-@pytest.mark.parametrize(("mode", "code"), list(ERAS.items()))
-@pytest.mark.parametrize(
+@each(("mode", "code"), list(ERAS.items()))
+@each(
     "uri",
     [
         "glm://models/gpt",

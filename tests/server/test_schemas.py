@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.paths import DATA
 
@@ -43,7 +44,7 @@ async def test_a_host_gets_them_in_at_most_six_thousand_bytes(connect: Connect) 
     assert len(json.dumps({"tools": whole}, ensure_ascii=False, separators=(",", ":")).encode()) <= MOST_BYTES
 
 
-@pytest.mark.parametrize("name", list(TOOLS))
+@each("name", list(TOOLS))
 async def test_each_definition_is_a_plain_object_schema_with_every_argument(name: str) -> None:
     schema = TOOLS[name].schema()
     jsonschema.Draft202012Validator.check_schema(schema)

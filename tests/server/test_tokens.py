@@ -12,6 +12,7 @@ from time import monotonic
 
 import anyio
 import pytest
+from support.cases import each
 from support.served import asked, client_of, served
 
 from glm_mcp.errors import ConfigError
@@ -89,7 +90,7 @@ async def test_a_holder_is_known_by_name_with_their_tools_and_limits(path: Path)
     assert found.owner not in digest(token)
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "status", "error"),
     [
         ([], 401, None),
@@ -161,7 +162,7 @@ async def test_a_token_that_was_added_a_moment_ago_lets_in_at_once(path: Path) -
     assert caller.name == "bob"
 
 
-@pytest.mark.parametrize("text", [None, "", "# nobody yet\n"])
+@each("text", [None, "", "# nobody yet\n"])
 async def test_a_file_that_is_missing_or_empty_lets_nobody_in(text: str | None, path: Path) -> None:
     if text is not None:
         write(path, text)
@@ -239,7 +240,7 @@ async def test_a_file_that_others_may_write_is_not_taken_and_one_that_they_may_r
     assert "others may write to it" in caplog.text
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "why"),
     [
         ("[tokens.ada]\n", "no sha256"),

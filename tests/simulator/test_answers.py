@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import Reply, Simulator, Switches
@@ -105,7 +106,7 @@ def test_a_chinese_prompt_is_answered_in_chinese(sim: Simulator) -> None:
     assert "6 个字符的文字：“图里有什么？”" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "thinking", "reasoning", "inline", "details"),
     [
         (T, None, True, False, True),
@@ -134,7 +135,7 @@ def test_each_model_thinks_and_counts_in_its_own_way(
         assert (usage["completion_tokens_details"]["reasoning_tokens"] > 0) is reasoning
 
 
-@pytest.mark.parametrize("model", [T, V6, V1, V4])
+@each("model", [T, V6, V1, V4])
 def test_a_stream_tells_the_same_as_a_body(sim: Simulator, model: str) -> None:
     frames = stream(sim, model)
     body = ask(sim, model)
@@ -215,7 +216,7 @@ def test_a_json_object_is_one_and_fits_the_schema_of_the_prompt(sim: Simulator) 
         assert value == {"kind": "a", "tags": ["simu"] * 2, "ok": True, "gap": 6, "one": 1, "nothing": None}
 
 
-@pytest.mark.parametrize(
+@each(
     ("prompt", "box"),
     [
         ("Where is it? [[xmin,ymin,xmax,ymax]]", [[120, 160, 480, 640]]),

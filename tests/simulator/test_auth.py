@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
@@ -56,7 +57,7 @@ def jwt(key: str, *, exp: Any = None, sign_type: str = "SIGN") -> str:
     return (signed + b"." + sign).decode()
 
 
-@pytest.mark.parametrize(
+@each(
     ("header", "code"),
     [
         (None, "1001"),
@@ -96,7 +97,7 @@ def test_a_trailing_newline_is_rejected_like_a_revoked_key() -> None:
     assert caught.value.code == "1000"
 
 
-@pytest.mark.parametrize(
+@each(
     ("header", "shown"),
     [
         ("Bearer one.first-secret", "one"),
@@ -124,7 +125,7 @@ def test_a_request_is_on_record_without_its_secret(sim: Simulator) -> None:
     assert not entry.disconnected
 
 
-@pytest.mark.parametrize(
+@each(
     ("endpoint", "key", "body", "code"),
     [
         ("general", CODING, PLAIN, "1113"),
@@ -176,7 +177,7 @@ def test_the_list_of_models_holds_paid_text_models_only(sim: Simulator) -> None:
     assert code_of(HTTP.get(sim.url + "/models", timeout=60)) == "1001"
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "path", "status"),
     [
         ("POST", "/chat/completions", 405),
@@ -193,7 +194,7 @@ def test_other_paths_get_the_gateways_page(sim: Simulator, method: str, path: st
     assert "<center>nginx</center>" in response.text
 
 
-@pytest.mark.parametrize(
+@each(
     ("language", "header", "message"),
     [
         ("auto", "", "身份验证失败。"),

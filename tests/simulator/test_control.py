@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import DEFAULT_KEY, Fault, Reply, Simulator, Switches, serve
@@ -62,7 +63,7 @@ def test_a_simulator_is_driven_over_http(sim: Simulator) -> None:
     assert sim.received == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "path", "body", "status", "says"),
     [
         ("POST", "/queue", [{"kind": "explode"}], 400, "explode"),
@@ -81,7 +82,7 @@ def test_a_wrong_control_request_says_what_is_wrong(
     assert says in response.json()["error"]
 
 
-@pytest.mark.parametrize(
+@each(
     "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example:9999"}, {"Host": "127.0.0.1.evil"}]
 )
 def test_a_browser_page_cannot_drive_a_simulator(headers: dict[str, str], sim: Simulator) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.films import Film, make, regular
 from support.leaving import waiting
 from support.plain_http import HTTP
@@ -75,7 +76,7 @@ def finish(data: bytes) -> str | None:
     return last["choices"][0].get("finish_reason") if last["choices"] else None
 
 
-@pytest.mark.parametrize("code", list(ERRORS))
+@each("code", list(ERRORS))
 def test_every_business_code_has_its_status_and_its_words(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code), Fault("error", code=code, language="en"))
     for language in ("zh", "en"):
@@ -160,8 +161,8 @@ def test_a_body_may_trickle(sim: Simulator, stream: bool) -> None:
     assert b"simulated" in b"".join(pieces)
 
 
-@pytest.mark.parametrize("kind", ["hang", "hang_mid"])
-@pytest.mark.parametrize("stream", [False, True])
+@each("kind", ["hang", "hang_mid"])
+@each("stream", [False, True])
 def test_a_hang_lasts_until_the_client_goes_and_holds_its_place(
     sim: Simulator, kind: Any, stream: bool
 ) -> None:
@@ -235,7 +236,7 @@ def test_an_error_may_come_as_a_frame(sim: Simulator) -> None:
     assert json.loads(frames(got)[-1])["error"]["code"] == "1305"
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "done", "finished"),
     [("no_done", False, True), ("no_finish", True, False), ("no_end", False, False)],
 )
@@ -258,7 +259,7 @@ def test_choices_may_be_empty(sim: Simulator) -> None:
     assert json.loads(frames(got)[-3])["choices"][0]["finish_reason"] == "stop"
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "reason"),
     [
         ("network_error", "network_error"),
@@ -373,7 +374,7 @@ def test_a_request_that_breaks_a_rule_leaves_the_fault_for_the_next(sim: Simulat
     assert ask(sim).json()["error"]["code"] == "1305"
 
 
-@pytest.mark.parametrize(
+@each(
     ("switch", "model", "limit"),
     [({}, T, 1), ({}, "glm-4.1v-thinking-flash", 5), ({T: 3}, T, 3), (2, V6, 2), ({V6: 4}, T, 1)],
 )
@@ -401,8 +402,8 @@ def test_a_client_that_leaves_a_stream_is_noticed(sim: Simulator) -> None:
     assert entry.disconnected
 
 
-@pytest.mark.parametrize("way", GONE)
-@pytest.mark.parametrize("path", ["/chat/completions", "/images/generations"])
+@each("way", GONE)
+@each("path", ["/chat/completions", "/images/generations"])
 def test_a_model_may_be_gone_in_each_way(sim: Simulator, way: str, path: str) -> None:
     sim.queue(Fault("gone", code=way, times=0))
     wish = request(sim, stream=True)
@@ -462,10 +463,8 @@ def test_an_answer_may_take_its_time_to_begin_and_to_be_written(sim: Simulator, 
     assert (entry.ended or 0) - entry.started >= 0.15
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(
-    ("kind", "content_type"), [("plain_content_type", "text/plain"), ("no_content_type", None)]
-)
+@each("stream", [False, True])
+@each(("kind", "content_type"), [("plain_content_type", "text/plain"), ("no_content_type", None)])
 def test_a_content_type_may_be_plain_or_missing(
     sim: Simulator, stream: bool, kind: Any, content_type: str | None
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Simulator, Switches
@@ -36,7 +37,7 @@ def url_of(response: httpx.Response) -> str:
     return str(response.json()["data"][0]["url"])
 
 
-@pytest.mark.parametrize("size", [None, *SIZES, "512x512", "2048x1024", "528x1536"])
+@each("size", [None, *SIZES, "512x512", "2048x1024", "528x1536"])
 def test_a_picture_has_the_asked_size_and_needs_no_key(sim: Simulator, size: str | None) -> None:
     response = order(sim, **({"size": size} if size else {}))
     assert response.status_code == 200
@@ -52,7 +53,7 @@ def test_a_picture_has_the_asked_size_and_needs_no_key(sim: Simulator, size: str
         assert len(picture.resize((16, 16)).getcolors(256) or []) > 20
 
 
-@pytest.mark.parametrize(
+@each(
     ("fields", "code"),
     [
         ({"prompt": None}, "1213"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.cases import each
 from support.films import Film, flip_bits, make, regular
 from support.plain_http import HTTP
 
@@ -98,7 +99,7 @@ def ask(sim: Simulator, model: str, *parts: dict[str, Any]) -> tuple[str, str]:
     return str(error["code"]), str(error["message"])
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "takes"),
     [
         (raw(PNG), True),
@@ -133,7 +134,7 @@ def test_a_picture_must_be_reachable_whole_and_what_it_says(sim: Simulator, valu
     assert ask(sim, V6, part("image", value)) == (("", "") if takes else ("1210", BROKEN_IMAGE))
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "value", "strict", "other"),
     [
         (V6, raw(PNG), "", "1210"),
@@ -154,7 +155,7 @@ def test_base64_pictures_depend_on_the_model_and_its_switch(
     assert ask(sim, model, part("image", SITE + "a.png"))[0] == ""
 
 
-@pytest.mark.parametrize(("model", "limit"), [(V6, 50), (V1, 50), (V4, 1)])
+@each(("model", "limit"), [(V6, 50), (V1, 50), (V4, 1)])
 def test_a_conversation_holds_so_many_pictures(sim: Simulator, model: str, limit: int) -> None:
     item = part("image", SITE + "a.png")
     assert ask(sim, model, *[item] * limit) == ("", "")
@@ -186,7 +187,7 @@ def test_a_gif_picture_is_an_internal_error_unless_the_switch_says_otherwise(sim
     assert ask(sim, V6, gif) == ("1210", BROKEN_IMAGE)
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "code"),
     [
         (SITE + "a.mp4", ""),
@@ -221,7 +222,7 @@ def test_a_video_of_eight_megabytes_and_more_comes_as_bytes(sim: Simulator) -> N
     assert [entry.media[0].size for entry in sim.received] == [len(large)] * 2
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "seconds", "switch", "code"),
     [
         (V1, 40, {}, ""),
@@ -277,7 +278,7 @@ def file_part(**inside: Any) -> dict[str, Any]:
     return {"type": "file", "file": inside}
 
 
-@pytest.mark.parametrize(
+@each(
     ("item", "code"),
     [
         (part("file", SITE + "a.pdf"), ""),
@@ -312,7 +313,7 @@ def test_files_have_a_number_and_a_size(sim: Simulator) -> None:
     assert ask(sim, V6, item) == ("1210", "文件大小超过限制")
 
 
-@pytest.mark.parametrize(("one", "other"), [("image", "video"), ("image", "file"), ("video", "file")])
+@each(("one", "other"), [("image", "video"), ("image", "file"), ("video", "file")])
 def test_kinds_of_media_do_not_mix(sim: Simulator, one: str, other: str) -> None:
     names = {"image": "a.png", "video": "a.mp4", "file": "a.pdf"}
     both = [part(kind, SITE + names[kind]) for kind in (one, other)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import Simulator, Switches
@@ -55,9 +56,7 @@ def tool(**changes: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("model", "cap"), [(T, 131_072), (V6, 32_768), (V1, 16_384), (V4, 1_024), (T4, 16_384)]
-)
+@each(("model", "cap"), [(T, 131_072), (V6, 32_768), (V1, 16_384), (V4, 1_024), (T4, 16_384)])
 def test_max_tokens_has_a_range_that_its_refusal_names(sim: Simulator, model: str, cap: int) -> None:
     message = f"max_tokens参数非法：限制数值范围[1,{cap}]"
     assert ask(sim, model, max_tokens=cap) == ("", "")
@@ -65,7 +64,7 @@ def test_max_tokens_has_a_range_that_its_refusal_names(sim: Simulator, model: st
         assert ask(sim, model, max_tokens=wrong) == ("1210", message)
 
 
-@pytest.mark.parametrize(
+@each(
     ("fields", "code"),
     [
         ({"temperature": 0}, ""),
@@ -115,7 +114,7 @@ def test_a_field_of_a_chat_request_has_its_range(sim: Simulator, fields: dict[st
     assert ask(sim, T, **fields)[0] == code
 
 
-@pytest.mark.parametrize(
+@each(
     ("switches", "model", "fields", "strict"),
     [
         (Switches(strict_sampling=False), T, {"temperature": 1.5}, "1210"),
@@ -140,7 +139,7 @@ def test_what_nobody_could_verify_is_refused_until_its_switch_allows_it(
     assert ask(sim, model, **fields)[0] == ""
 
 
-@pytest.mark.parametrize(
+@each(
     ("fields", "message"),
     [
         ({"temperature": 1.5}, "temperature参数非法：限制数值范围[0,1]"),
@@ -164,7 +163,7 @@ def test_a_model_that_always_thinks_cannot_be_told_not_to(sim: Simulator) -> Non
         assert ask(sim, model, thinking=OFF) == ("", "")
 
 
-@pytest.mark.parametrize(("model", "code"), [(T, ""), (T4, ""), (V5, ""), (V6, "1214"), (V1, "1214")])
+@each(("model", "code"), [(T, ""), (T4, ""), (V5, ""), (V6, "1214"), (V1, "1214")])
 def test_a_tools_reply_is_a_role_that_some_models_lack(sim: Simulator, model: str, code: str) -> None:
     assert ask(sim, model, messages=[USER, CALLED, TOOL])[0] == code
 
@@ -205,7 +204,7 @@ def test_a_request_id_is_used_once(sim: Simulator) -> None:
     assert ask(sim, T, request_id="the-same-id")[0] == ""
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "fields", "code"),
     [
         (T, {"tools": tool()}, ""),
@@ -238,7 +237,7 @@ def test_a_tool_has_its_shape(sim: Simulator, model: str, fields: dict[str, Any]
     assert ask(sim, model, **fields)[0] == code
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "messages", "code"),
     [
         (T, ..., "1213"),
@@ -322,16 +321,14 @@ def test_missing_and_invalid_fields_are_named(sim: Simulator) -> None:
     assert ask(sim, T, messages=[]) == ("1214", "messages 参数非法。请检查文档。")
 
 
-@pytest.mark.parametrize(
-    ("content", "kind"), [(b"{", "application/json"), (b"[]", "application/json"), (b"{}", "text/plain")]
-)
+@each(("content", "kind"), [(b"{", "application/json"), (b"[]", "application/json"), (b"{}", "text/plain")])
 def test_a_body_that_is_no_json_object_is_refused(sim: Simulator, content: bytes, kind: str) -> None:
     headers = {"Authorization": f"Bearer {sim.key}", "Content-Type": kind}
     response = HTTP.post(sim.url + "/chat/completions", content=content, headers=headers, timeout=60)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "1210")
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "words", "fields", "code"),
     [
         (V1, 36_000, {}, ""),

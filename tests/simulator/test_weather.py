@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.cases import each
 from support.leaving import waiting
 from support.plain_http import HTTP
 
@@ -36,9 +37,7 @@ def ask(sim: Simulator, model: str = T, *, stream: bool = True) -> httpx.Respons
     return HTTP.post(**request(sim, model, stream=stream), timeout=60)
 
 
-@pytest.mark.parametrize(
-    ("model", "calm", "overloaded"), [(T, 15, 45), (V6, 15, 45), (V1, 40, 30), (C3, 40, 30)]
-)
+@each(("model", "calm", "overloaded"), [(T, 15, 45), (V6, 15, 45), (V1, 40, 30), (C3, 40, 30)])
 def test_spells_of_calm_and_overload_take_turns_and_last_as_long_as_said(
     model: str, calm: float, overloaded: float
 ) -> None:

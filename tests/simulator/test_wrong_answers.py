@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from support.cases import each
 from support.plain_http import HTTP
 
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -142,9 +143,7 @@ def test_calls_may_come_as_text(sim: Simulator) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("form", "index"), [("native", [0, 1]), ("one_index", [0, 0]), ("no_index", [None] * 2)]
-)
+@each(("form", "index"), [("native", [0, 1]), ("one_index", [0, 0]), ("no_index", [None] * 2)])
 def test_streamed_calls_may_share_an_index_or_have_none(sim: Simulator, form: Any, index: list[Any]) -> None:
     sim.queue(Reply(tool_calls=CALLS, calls=form), *([] if form == "native" else [Fault(form)]))
     for _ in range(2):

@@ -35,6 +35,10 @@ for module in pkgutil.walk_packages(glm_mcp.__path__, "glm_mcp."):
     if not module.name.endswith("__main__"):
         with contextlib.suppress(ImportError):  # what is not installed
             importlib.import_module(module.name)
+# What a process works out once, whatever it was started with: patterns that take long to compile, and schemas.
+glm_mcp.cli.terminal.cells.wrapped("a", 1)
+for tool in glm_mcp.server.app.TOOLS.values():
+    tool.schema()
 gc.freeze()
 listening = socket.socket(fileno=int(sys.argv[1]))
 running = {}

@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from PIL import Image
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, read_mark, regular
 from support.paths import SAMPLES
@@ -299,7 +300,7 @@ async def test_an_address_goes_as_it_is(connect: Connect, sim: Simulator) -> Non
     assert "the service read the video by its address" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("address", "kind"),
     [
         ("https://example.com/live/stream.m3u8", "unsupported_media"),
@@ -372,7 +373,7 @@ async def test_a_limit_of_nothing_sends_frames_at_once(connect: Connect, sim: Si
     assert "video_url" not in kinds(last(sim))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "times"),
     [
         ("0:05 - 0:10: a\n0:10–0:15: b", [5, 10]),

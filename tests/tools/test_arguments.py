@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.paths import ROOT
 from support.toolkit import chats, fail, last, picture, png, say, words
@@ -19,7 +20,7 @@ from glm_mcp.tools.tasks import IMAGE
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         "images",
@@ -46,7 +47,7 @@ async def test_a_picture_may_be_given_under_any_obvious_name(
     assert words(last(sim)) == "What is it?"
 
 
-@pytest.mark.parametrize(
+@each(
     "given",
     [
         ["a.png", "b.png"],
@@ -88,7 +89,7 @@ async def test_of_a_text_given_twice_its_own_name_wins(connect: Connect, sim: Si
     assert [words(r) for r in chats(sim)] == ["first", "first"]
 
 
-@pytest.mark.parametrize(
+@each(
     "source",
     [
         "raw",
@@ -119,7 +120,7 @@ async def test_a_source_may_be_spelled_in_every_way(
     assert (last(sim).media[0].width, last(sim).media[0].height) == (64, 48)
 
 
-@pytest.mark.parametrize("task", ["ocr", "OCR", " Ocr ", "UI-to-Code", "ui to code"])
+@each("task", ["ocr", "OCR", " Ocr ", "UI-to-Code", "ui to code"])
 async def test_the_casing_of_a_choice_does_not_matter(
     connect: Connect, sim: Simulator, folders: Folders, task: str
 ) -> None:
@@ -162,9 +163,7 @@ async def test_camel_case_and_json_texts_are_understood(connect: Connect, sim: S
     assert body["thinking"] == {"type": "enabled"}
 
 
-@pytest.mark.parametrize(
-    ("pages", "shown"), [(2, "[page 2]"), ([2], "[page 2]"), ("2", "[page 2]"), ([1, 2], "[page 1]")]
-)
+@each(("pages", "shown"), [(2, "[page 2]"), ([2], "[page 2]"), ("2", "[page 2]"), ([1, 2], "[page 1]")])
 async def test_pages_may_be_a_number_a_text_or_a_list(
     connect: Connect, sim: Simulator, pages: Any, shown: str
 ) -> None:
@@ -175,7 +174,7 @@ async def test_pages_may_be_a_number_a_text_or_a_list(
     assert not sim.received
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "arguments", "said"),
     [
         ("chat", {"promt": "hi"}, "chat has no argument 'promt'. Did you mean 'prompt'? It takes: prompt,"),
@@ -269,13 +268,13 @@ async def test_the_value_in_a_message_is_cut_so_that_it_cannot_fill_the_result(c
     assert len(other) < 600
 
 
-@pytest.mark.parametrize("tool", sorted(TOOLS))
+@each("tool", sorted(TOOLS))
 async def test_no_argument_has_the_name_of_another(tool: str) -> None:
     names = [n for arg in arguments_of(TOOLS[tool].args) for n in (arg.name, *arg.also)]
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "asked"),
     [
         ({"type": "json_object"}, True),
@@ -306,7 +305,7 @@ async def test_json_may_be_asked_for_in_every_dialect(
         assert '{"type":"object","properties":{"a":{"type":"string"}}}' in words(last(sim))
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "sent"),
     [
         (True, "enabled"),
@@ -325,7 +324,7 @@ async def test_thinking_may_be_asked_for_in_every_dialect(
     assert last(sim).body["thinking"] == {"type": sent}
 
 
-@pytest.mark.parametrize("given", [{"url": "a.png"}, [["a.png"]], "`a.png`", "“a.png”"])
+@each("given", [{"url": "a.png"}, [["a.png"]], "`a.png`", "“a.png”"])
 async def test_a_picture_may_be_wrapped(
     connect: Connect, sim: Simulator, folders: Folders, given: Any
 ) -> None:
@@ -343,7 +342,7 @@ async def test_numbers_that_are_none_are_refused(connect: Connect) -> None:
         assert "It may be a text" in await fail(client, "chat", prompt=True)
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "history", "temperature"])
+@each("name", ["max_tokens", "history", "temperature"])
 async def test_values_beyond_all_measure_are_refused_by_name(connect: Connect, name: str) -> None:
     value = "[" * 50_000 if name == "history" else 10**400
     async with connect() as client:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.cases import each
 from support.pictures import save, screenshot
 
 from glm_mcp.errors import UnsupportedMedia
@@ -24,7 +25,7 @@ def found(text: str) -> list[tuple[Any, ...]]:
     return [(b.label, b.x1, b.y1, b.x2, b.y2) for b in parse_boxes(text)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("[[10,20,300,400]]", [("", 10, 20, 300, 400)]),
@@ -64,7 +65,7 @@ def test_every_spelling_is_found(text: str, expected: list[tuple[Any, ...]]) -> 
     assert found(text) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "no boxes here",
@@ -138,7 +139,7 @@ def test_nothing_makes_it_fail(text: str) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "[" * 100_000,
@@ -187,7 +188,7 @@ def test_boxes_are_drawn_with_their_numbers() -> None:
         annotate.draw(b"nothing", [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "notes"),
     [
         ("[[10, 20, 300, 400]]", []),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.made_documents import lines, noise, pdf
 from support.paths import SAMPLES
@@ -104,7 +105,7 @@ async def test_parts_by_address_in_the_history_pass_unchanged(connect: Connect, 
     assert last(sim).body["messages"][0]["content"][0] == part
 
 
-@pytest.mark.parametrize(
+@each(
     ("turn", "said"),
     [
         (
@@ -133,7 +134,7 @@ async def test_a_wrong_turn_is_named(
     assert not sim.received
 
 
-@pytest.mark.parametrize(
+@each(
     "given",
     [
         WEATHER,
@@ -401,7 +402,7 @@ async def test_a_broken_schema_is_refused_before_any_request(connect: Connect, s
     assert not sim.received
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "sent"),
     [
         (0, {"do_sample": False}),

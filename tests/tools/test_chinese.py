@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.messages import all_messages
 from support.paths import SAMPLES
@@ -40,7 +41,7 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("english", "chinese"),
     [
         ("chat has no argument 'promt'", "chat 没有参数“promt”"),
@@ -139,7 +140,7 @@ async def test_progress_is_told_in_the_language_that_is_set(connect: Connect, fo
     assert [said for said in told if not re.search("[\u4e00-\u9fff]", said)] == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("args", "status", "said"),
     [
         (("--help",), 0, "用法：glm-mcp"),
@@ -183,7 +184,7 @@ def test_no_line_of_the_help_is_wider_than_the_terminal(tmp_path: Path) -> None:
     assert wide == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("args", "said"),
     [
         (("install",), "本机没有找到宿主程序"),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.cases import each
 from support.connect import Connect
 from support.pictures import grain
 from support.toolkit import (
@@ -72,7 +73,7 @@ async def test_without_a_prompt_the_picture_is_described(
     assert "1 image: PNG 640×480" in text
 
 
-@pytest.mark.parametrize("task", [t for t in IMAGE if t not in {"locate", "compare", "ui_to_code"}])
+@each("task", [t for t in IMAGE if t not in {"locate", "compare", "ui_to_code"}])
 async def test_each_task_has_its_words_after_the_prompt_in_the_prompts_language(
     connect: Connect, sim: Simulator, folders: Folders, task: str
 ) -> None:

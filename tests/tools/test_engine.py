@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.engine.behaviour import OF_ALL, OF_EACH_TOOL, SHAPE, TOOLS, Backend
 from support.made_documents import pdf, text_at
@@ -287,7 +288,7 @@ async def test_a_model_that_is_not_served_is_named_with_those_that_are(
     assert "GLM_CHAT_MODEL" in text
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@each("program", PROGRAMS)
 async def test_a_model_that_sees_nothing_is_an_error_that_names_the_setting(
     connect: Connect, sim: Simulator, folders: Folders, program: Program
 ) -> None:
@@ -347,7 +348,7 @@ async def test_pictures_that_are_too_many_to_compare_are_an_error_that_names_the
     assert "--limit-mm-per-prompt" in text
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@each("program", PROGRAMS)
 async def test_functions_without_a_parser_are_an_error_that_names_the_options(
     connect: Connect, sim: Simulator, program: Program
 ) -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 from support.calls import answering
+from support.cases import each
 from support.connect import Connect
 from support.pictures import grain
 from support.toolkit import call, chats, fail, glm, images, last, links, png, say, text_of
@@ -36,14 +37,14 @@ def size_of(path: Path) -> tuple[int, int]:
         return opened.size
 
 
-@pytest.mark.parametrize("size", SIZES)
+@each("size", SIZES)
 async def test_the_recommended_sizes_are_asked_for_as_they_are(size: str) -> None:
     width, height = map(int, size.split("x"))
     planned = plan_size(size)
     assert (planned.api, planned.final) == ((width, height), None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "api", "final"),
     [
         (None, (1024, 1024), None),
@@ -80,8 +81,8 @@ async def test_a_size_becomes_one_that_the_service_draws(
     assert (planned.api, planned.final) == (api, final)
 
 
-@pytest.mark.parametrize("width", range(16, 8193, 613))
-@pytest.mark.parametrize("height", [16, 511, 1025, 3000, 8192])
+@each("width", range(16, 8193, 613))
+@each("height", [16, 511, 1025, 3000, 8192])
 async def test_whatever_is_asked_the_size_sent_is_legal(width: int, height: int) -> None:
     if max(width, height) < 64:
         return
@@ -91,9 +92,7 @@ async def test_whatever_is_asked_the_size_sent_is_legal(width: int, height: int)
     assert api_width * api_height <= 2**21
 
 
-@pytest.mark.parametrize(
-    "wrong", ["huge", "0x100", "100000x10", "1:9", "9:1", "1:0", "-5x5", "x", "10", "123456"]
-)
+@each("wrong", ["huge", "0x100", "100000x10", "1:9", "9:1", "1:0", "-5x5", "x", "10", "123456"])
 async def test_a_size_that_makes_no_sense_is_refused_with_the_forms(wrong: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         plan_size(wrong)
@@ -140,7 +139,7 @@ async def test_a_size_between_is_drawn_larger_scaled_and_cropped_and_said(
     assert "drawn at 1712x512, then scaled and cropped" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("suffix", "form"),
     [
         ("png", "PNG"),
@@ -202,7 +201,7 @@ async def test_the_output_folder_of_the_settings_is_used(
     assert Path(asked.splitlines()[0]) == place / "b.png"
 
 
-@pytest.mark.parametrize("output", ["/etc/hill.png", "../outside.png", "~/hill.png", ".hidden/hill.png"])
+@each("output", ["/etc/hill.png", "../outside.png", "~/hill.png", ".hidden/hill.png"])
 async def test_a_place_outside_the_working_folder_is_refused_before_anything_is_asked_for(
     connect: Connect, sim: Simulator, output: str
 ) -> None:
@@ -331,7 +330,7 @@ async def test_a_picture_that_cannot_be_downloaded_is_not_lost(connect: Connect,
     assert sum(r.path.endswith("generations") for r in sim.received) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     "fault",
     [
         Fault("body", message="", content_type="image/png", path="/files/"),

@@ -14,6 +14,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.cases import each
 from support.connect import Connect
 from support.made_documents import lines, pdf
 from support.toolkit import call, png, text_of
@@ -111,7 +112,7 @@ class Fuzz:
         return self.value()
 
 
-@pytest.mark.parametrize("tool", list(TOOLS))
+@each("tool", list(TOOLS))
 async def test_fuzzed_arguments_are_answered_or_refused_and_never_a_defect(
     tool: str, connect: Connect, sim: Simulator
 ) -> None:
@@ -130,7 +131,7 @@ async def test_fuzzed_arguments_are_answered_or_refused_and_never_a_defect(
             assert not result.is_error or text.partition(": ")[0].replace("_", "").isalpha(), text
 
 
-@pytest.mark.parametrize("tool", list(TOOLS))
+@each("tool", list(TOOLS))
 async def test_arguments_as_deep_as_json_allows_are_no_defect(
     tool: str, connect: Connect, sim: Simulator
 ) -> None:
@@ -179,7 +180,7 @@ def near(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.one_of(fits, fits, fits, ANYTHING)
 
 
-@pytest.mark.parametrize("tool", list(TOOLS))
+@each("tool", list(TOOLS))
 def test_whatever_fits_a_schema_or_nearly_does_ends_in_a_result(
     tool: str, connect: Connect, folders: Folders, sim: Simulator
 ) -> None:
@@ -242,14 +243,14 @@ FORGIVEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("tool", "given_", "meant"), FORGIVEN, ids=[str(f[1]) for f in FORGIVEN])
+@each(("tool", "given_", "meant"), FORGIVEN, ids=[str(f[1]) for f in FORGIVEN])
 def test_what_is_nearly_right_is_read_as_it_was_meant(
     tool: str, given_: dict[str, Any], meant: dict[str, Any]
 ) -> None:
     assert read(tool, TOOLS[tool].args, given_) == TOOLS[tool].args(**meant)
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "given_", "mend"),
     [
         ("chat", {"prompt": "x", "temp": 1}, "Did you mean 'temperature'?"),
@@ -273,7 +274,7 @@ def test_what_cannot_be_guessed_is_refused_with_its_mend(
     assert mend in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "given_", "said"),
     [
         ("read_document", {"documents": "a.pdf", "pages": "1," * 50_000}, "It may be page numbers such as 1-5,8."),
@@ -299,7 +300,7 @@ async def test_values_beyond_all_measure_are_refused_before_anything_is_asked(
     assert sim.received == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "field", "name"),
     [
         ("chat", "files", "a.png"),
@@ -307,7 +308,7 @@ async def test_values_beyond_all_measure_are_refused_before_anything_is_asked(
         ("read_document", "documents", "a.txt"),
     ],
 )
-@pytest.mark.parametrize("lines", [1, 50])
+@each("lines", [1, 50])
 async def test_a_call_opens_no_more_files_than_others_can_spare(
     tool: str, field: str, name: str, lines: int, connect: Connect, folders: Folders, sim: Simulator
 ) -> None:
@@ -320,14 +321,14 @@ async def test_a_call_opens_no_more_files_than_others_can_spare(
     assert sim.received == []
 
 
-@pytest.mark.parametrize("filling", [" ", "',' ", "'a',", "[", "{'", "\\'"])
+@each("filling", [" ", "',' ", "'a',", "[", "{'", "\\'"])
 def test_a_list_as_a_text_that_never_ends_is_looked_at_once(filling: str) -> None:
     """Half a megabyte would take minutes if any of it were gone through twice."""
     text = "['a'" + filling * (500_000 // len(filling)) + "x"
     assert read("describe_image", ImageArgs, {"images": text}) == ImageArgs(images=(text,))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ['"\\ud800"', '"x\\udc00y"', "NaN", "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900],
     ids=["half", "other half", "no number", "deep list", "deep object"],

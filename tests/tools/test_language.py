@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import last, picture, say, words
 
@@ -23,7 +24,7 @@ def settings(**variables: Any) -> Settings:
     return Settings(_env_file=None, **variables)
 
 
-@pytest.mark.parametrize(
+@each(
     ("prompt", "lang"),
     [
         ("What is this?", "en"),
@@ -43,7 +44,7 @@ async def test_the_prompts_language_decides_before_any_setting(prompt: str, lang
     assert language(prompt, settings(GLM_LANG=other)) == lang
 
 
-@pytest.mark.parametrize("prompt", ["", "12 + 3 = ?", "!!!"])
+@each("prompt", ["", "12 + 3 = ?", "!!!"])
 async def test_without_words_the_setting_decides(prompt: str) -> None:
     assert language(prompt, settings(GLM_LANG="zh")) == "zh"
     assert language(prompt, settings(GLM_LANG="en")) == "en"
@@ -62,7 +63,7 @@ async def test_without_both_the_system_decides(monkeypatch: pytest.MonkeyPatch) 
         locale.setlocale(locale.LC_CTYPE, before)
 
 
-@pytest.mark.parametrize(
+@each(
     "table",
     [
         *(tasks.IMAGE.values()),

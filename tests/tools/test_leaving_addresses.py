@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import chats, fail, last, say
 
@@ -66,7 +67,7 @@ WAYS: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@each("way", WAYS)
 async def test_a_login_or_an_address_of_an_inner_network_never_leaves(
     connect: Connect, sim: Simulator, way: str
 ) -> None:
@@ -79,8 +80,8 @@ async def test_a_login_or_an_address_of_an_inner_network_never_leaves(
     assert not chats(sim)
 
 
-@pytest.mark.parametrize("name", ["server_url", "uri", "endpoint"])
-@pytest.mark.parametrize("address", ["localhost:8000/mcp", "10.0.0.8", "ftp://example.com/a", "//127.0.0.1/"])
+@each("name", ["server_url", "uri", "endpoint"])
+@each("address", ["localhost:8000/mcp", "10.0.0.8", "ftp://example.com/a", "//127.0.0.1/"])
 async def test_an_address_without_a_scheme_or_with_another_is_none_that_a_service_may_connect_to(
     connect: Connect, sim: Simulator, name: str, address: str
 ) -> None:

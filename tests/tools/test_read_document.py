@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.busy import slowness
+from support.cases import each
 from support.connect import Connect
 from support.made_documents import docx, lines, noise, para, pdf, zipped
 from support.paths import DATA, SAMPLES
@@ -175,7 +176,7 @@ async def test_text_alone_goes_to_the_text_model(connect: Connect, sim: Simulato
     assert words(last(sim)).endswith(f"以上是文档内容。\n\n期限是多久？\n\n{DOCUMENT['answer']['zh']}")
 
 
-@pytest.mark.parametrize("task", list(DOCUMENT))
+@each("task", list(DOCUMENT))
 async def test_each_task_has_its_words_after_the_prompt(
     connect: Connect, sim: Simulator, folders: Folders, task: str
 ) -> None:

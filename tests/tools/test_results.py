@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, regular
 from support.toolkit import NEXT, call, chats, fail, glm, links, picture, say, text_of
@@ -45,8 +46,8 @@ def weight(result: types.CallToolResult) -> int:
     return len(result.model_dump_json(by_alias=True, exclude_none=True))
 
 
-@pytest.mark.parametrize("text", list(TEXTS))
-@pytest.mark.parametrize(("host", "budget"), [("a-client", 7_800), ("Cline", 7_800), ("claude-code", 50_000)])
+@each("text", list(TEXTS))
+@each(("host", "budget"), [("a-client", 7_800), ("Cline", 7_800), ("claude-code", 50_000)])
 async def test_a_long_answer_fits_its_host_and_uses_the_room(
     connect: Connect, sim: Simulator, text: str, host: str, budget: int
 ) -> None:
@@ -58,7 +59,7 @@ async def test_a_long_answer_fits_its_host_and_uses_the_room(
     assert NEXT.search(text_of(result))
 
 
-@pytest.mark.parametrize("text", ["english", "chinese", "escapes", "emoji"])
+@each("text", ["english", "chinese", "escapes", "emoji"])
 async def test_what_was_cut_is_read_on_to_the_last_character_without_a_model(
     connect: Connect, sim: Simulator, text: str
 ) -> None:
@@ -226,7 +227,7 @@ async def test_structured_content_of_a_text_of_megabytes_says_how_to_read_on(
     assert "Go on with read_document(" in text
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "kind"),
     [
         ("1000", "auth"),
@@ -341,7 +342,7 @@ async def test_links_name_files_of_this_machine_or_kept_ones_over_http(
     assert links(remote)[0].uri in text_of(remote)
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "budget", "previews", "deadline"),
     [
         ("claude-code", 50_000, True, 300),

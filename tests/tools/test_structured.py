@@ -9,6 +9,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.tools.structured import check, check_schema, misfit, parse
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 POINT = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "value"),
     [
         ('{"x": 1}', {"x": 1}),
@@ -31,7 +32,7 @@ def test_json_is_found_alone_or_in_a_fence(text: str, value: object) -> None:
     assert parse(text) == (value, None)
 
 
-@pytest.mark.parametrize("text", ["", "no", "{'x': 1}", '{"x": 1', "[" * 100_000, '{"x": NaN}', "[Infinity]"])
+@each("text", ["", "no", "{'x': 1}", '{"x": 1', "[" * 100_000, '{"x": NaN}', "[Infinity]"])
 def test_what_is_no_json_is_named(text: str) -> None:
     value, problem = parse(text)
     assert value is None
@@ -60,7 +61,7 @@ async def test_patterns_are_checked() -> None:
 TREE = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": True}
 
 
-@pytest.mark.parametrize(
+@each(
     ("schema", "answer"),
     [
         ({"type": "string", "pattern": "^(a+)+$"}, '"' + "a" * 60 + '!"'),
@@ -101,7 +102,7 @@ async def test_a_schema_of_a_size_that_no_model_follows_is_refused() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("ref", ["http://127.0.0.1:9/schema.json", "file:///etc/passwd", "other.json"])
+@each("ref", ["http://127.0.0.1:9/schema.json", "file:///etc/passwd", "other.json"])
 async def test_a_schema_that_refers_elsewhere_is_refused_and_not_fetched(ref: str) -> None:
     with pytest.raises(InvalidRequest, match="is not fetched"):
         await check_schema({"properties": {"x": {"$ref": ref}}})

@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 from support.calls import PACE
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import picture, say
 
@@ -72,7 +73,7 @@ class Wire(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-@pytest.mark.parametrize(
+@each(
     ("tool", "arguments", "to_the_core"),
     [
         ("chat", {"prompt": "hello"}, 4),

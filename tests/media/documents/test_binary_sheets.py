@@ -12,6 +12,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import workbook, zipped
 from support.made_outlook import compound
@@ -354,7 +355,7 @@ def parts_of(data: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-@pytest.mark.parametrize("cut", [10, 40, 90])
+@each("cut", [10, 40, 90])
 def test_a_binary_workbook_that_breaks_off_is_no_crash(cut: int) -> None:
     parts = parts_of(xlsb())
     parts["xl/worksheets/sheet1.bin"] = parts["xl/worksheets/sheet1.bin"][:cut]

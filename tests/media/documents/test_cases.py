@@ -9,6 +9,7 @@ import shutil
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.jobs import document_job
 from support.paths import DATA
@@ -195,7 +196,7 @@ READ: list[tuple[str, list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "wanted", "unwanted"), READ, ids=[row[0] for row in READ])
+@each(("name", "wanted", "unwanted"), READ, ids=[row[0] for row in READ])
 async def test_nothing_of_it_is_lost_without_a_word(
     connect: Connect, folders: Folders, name: str, wanted: list[str], unwanted: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import docx, para, pdf, text_at, zipped
 from support.made_outlook import compound, message, packed, properties, text
@@ -172,7 +173,7 @@ def test_a_file_of_an_archive_that_is_nested_too_deep_is_named_and_the_rest_read
     assert "left out, files that cannot be read: deep.docx" in facts["notes"]
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@each("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_file_of_an_archive_is_named_and_the_rest_read(method: int) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
@@ -338,7 +339,7 @@ _SIGNED, _DATA = bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("06092a8
 _MAIL = b"Content-Type: text/plain; charset=utf-8\r\n\r\nThe signed words.\r\n"
 
 
-@pytest.mark.parametrize(
+@each(
     "octets",
     [
         der(0x04, _MAIL),
@@ -369,9 +370,7 @@ def test_pieces_within_pieces_cost_a_mail_no_more_than_that_text() -> None:
     assert "The other words." in read(mail)
 
 
-@pytest.mark.parametrize(
-    "data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")]
-)
+@each("data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")])
 def test_a_mail_that_is_encrypted_says_so(data: bytes) -> None:
     mail = EmailMessage()
     mail.set_content(data, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
@@ -447,7 +446,7 @@ def headers(*lines: bytes) -> str:
     return str(facts["pages"][0][2])
 
 
-@pytest.mark.parametrize("charset", ["gb18030", "utf-8", "koi8-r"])
+@each("charset", ["gb18030", "utf-8", "koi8-r"])
 def test_letters_that_stand_in_a_header_as_they_are_are_read_in_the_encoding_of_the_mail(
     charset: str,
 ) -> None:

@@ -8,6 +8,7 @@ import re
 
 import anyio
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.document_kinds import BODY, KINDS, report
 from support.formats import chats_done, one_picture, pictures, put, said
@@ -44,7 +45,7 @@ def in_order(text: str, wanted: list[str]) -> None:
         at = found + 1
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each("name", KINDS)
 async def test_every_format_is_read_here_and_reaches_the_model_with_its_marks(
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
@@ -311,7 +312,7 @@ JAPANESE = "これは製品の価格に関する説明です。月末までに�
 WESTERN = "Größe und Preis: 5 € für das Menü – café, naïve, über alles."
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "encoding", "named"),
     [
         (SIMPLIFIED, "utf-8", ""),

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from xml.etree import ElementTree as ET
 
-import pytest
+from support.cases import each
 from support.document_kinds import KINDS, letter
 from support.jobs import document_job
 from support.made_documents import W, docx, para, presentation, word_table, workbook
@@ -101,12 +101,12 @@ MADE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", MADE)
+@each("name", MADE)
 def test_every_text_of_an_office_file_is_read_or_said_to_be_left_out(name: str) -> None:
     assert lost(MADE[name]()) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("form", "numbers"),
     [
         ("decimal", ["1", "2", "27", "3999"]),

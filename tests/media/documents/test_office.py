@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import (
     W,
@@ -276,7 +277,7 @@ _LAUGHS = (
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "data"),
     [
         ("a.docx", docx(para("&lol9;"), prolog=_LAUGHS)),
@@ -291,7 +292,7 @@ async def test_xml_with_entities_is_refused(name: str, data: bytes) -> None:
         await opened(name, data)
 
 
-@pytest.mark.parametrize(
+@each(
     ("stream", "hint"), [("WordDocument", "DOCX"), ("PowerPoint Document", "PPTX"), ("Other", "DOCX, PPTX")]
 )
 async def test_the_old_formats_are_refused_with_the_format_to_save_as(stream: str, hint: str) -> None:
@@ -306,7 +307,7 @@ async def test_an_encrypted_office_file_says_so() -> None:
     assert "without a password" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["a.docx", "deck.pptx", "a.xlsx", "b.epub", "a.odt"])
+@each("name", ["a.docx", "deck.pptx", "a.xlsx", "b.epub", "a.odt"])
 async def test_a_damaged_office_file_is_an_error_with_a_mend(name: str) -> None:
     makers: dict[str, Callable[[], bytes]] = {
         "a.docx": lambda: docx(para("word " * 500)),

@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_word import BOLD, CELL, DELETED, ROW, cells, level, listed, lists, plain, vertical, word
 
@@ -95,7 +96,7 @@ def test_a_document_with_a_password_or_of_an_older_word_is_refused_with_what_to_
         job(word([plain("a")], version=0x65))
 
 
-@pytest.mark.parametrize("cut", [600, 1500, 3000, 5000])
+@each("cut", [600, 1500, 3000, 5000])
 def test_a_document_that_is_cut_off_is_called_damaged(cut: int) -> None:
     with pytest.raises(UnsupportedMedia):
         job(word([plain("words " * 50)])[:cut])

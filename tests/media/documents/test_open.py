@@ -7,6 +7,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import epub, odt, zipped
 
@@ -114,9 +115,7 @@ def test_an_epub_under_copy_protection_is_refused_as_such() -> None:
         pages(out.getvalue())
 
 
-@pytest.mark.parametrize(
-    "container", ["<container/>", '<container><rootfile full-path="gone.opf"/></container>', ""]
-)
+@each("container", ["<container/>", '<container><rootfile full-path="gone.opf"/></container>', ""])
 def test_an_epub_that_names_no_contents_is_damaged(container: str) -> None:
     with pytest.raises(UnsupportedMedia, match="file is damaged: it names no contents"):
         pages(zipped({"mimetype": "application/epub+zip", "META-INF/container.xml": container}))

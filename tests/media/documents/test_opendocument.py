@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import odt, zipped
 
@@ -84,7 +84,7 @@ def test_lists_and_headings_have_the_numbers_that_their_styles_write() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "text"),
     [
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cases import each
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
@@ -13,7 +14,7 @@ from glm_mcp.media.documents.pages import choose, pieces, to_markdown
 from glm_mcp.media.types import Document, Page
 
 
-@pytest.mark.parametrize(
+@each(
     ("spec", "numbers"),
     [
         (None, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
@@ -39,9 +40,7 @@ def test_pages_are_understood(spec: str | None, numbers: list[int]) -> None:
     assert choose(spec, 10, "a.pdf") == numbers
 
 
-@pytest.mark.parametrize(
-    "spec", ["0", "-0", "0-3", "11", "11-12", "20-", "--3", "1-2-3", "two", "1.5", "-", ",", "²"]
-)
+@each("spec", ["0", "-0", "0-3", "11", "11-12", "20-", "--3", "1-2-3", "two", "1.5", "-", ",", "²"])
 def test_pages_that_are_not_there_are_refused_with_a_hint(spec: str) -> None:
     if spec == "-":
         assert len(choose(spec, 10, "a.pdf")) == 10

@@ -9,6 +9,7 @@ import re
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.made_documents import grid, lines, noise, pdf, source, text_at
 from support.paths import DATA
 
@@ -68,7 +69,7 @@ async def test_headings_that_repeat_with_a_number_on_every_page_are_kept() -> No
     assert all(f"Chapter page {p.number}" in p.text.splitlines()[0] for p in document.pages)
 
 
-@pytest.mark.parametrize(
+@each(
     ("spec", "numbers"),
     [
         ("2", [2]),
@@ -164,7 +165,7 @@ async def test_a_text_layer_of_signs_is_garbled() -> None:
     assert document.pages[0].as_image == "garbled"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "garbled"),
     [
         ("An ordinary page of text with figures 12.5 % and a table | a | b |", False),
@@ -255,7 +256,7 @@ async def test_a_page_cut_in_its_middle_keeps_the_text_before_the_cut() -> None:
     assert "number 10." not in document.pages[0].text
 
 
-@pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"%PDF-1.4\n" + bytes(range(256)) * 40, pdf([BODY])[:120]])
+@each("data", [b"%PDF-1.7\n", b"%PDF-1.4\n" + bytes(range(256)) * 40, pdf([BODY])[:120]])
 async def test_a_file_broken_beyond_use_is_an_error_with_a_mend(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.pdf is cut off or damaged") as caught:
         await opened(data)

@@ -9,6 +9,7 @@ import zipfile
 
 import anyio
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import RTF, mail, pdf, source
 
@@ -35,7 +36,7 @@ CHINESE = "今天天气很好,我们去公园散步。订单编号: 12345"
 RUSSIAN = "Привет, это русский текст для проверки кодировки. Ещё немного слов."
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "encoding", "guess"),
     [
         (CHINESE, "gbk", "gb18030"),
@@ -71,7 +72,7 @@ async def test_an_encoding_is_guessed_and_the_guess_is_said(text: str, encoding:
     assert f"decoded as {guess} (guessed" in document.notes[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "encoding"),
     [(CHINESE, "utf-8"), (CHINESE, "utf-8-sig"), ("Hi " + CHINESE, "utf-16"), (CHINESE, "utf-32")],
 )
@@ -88,7 +89,7 @@ async def test_the_callers_encoding_overrules_the_guess() -> None:
     assert document.notes == ("3 characters could not be decoded as utf-8",)
 
 
-@pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13", "x" * 300, "a\x00b", "../../etc"])
+@each("encoding", ["klingon", "hex", "rot13", "x" * 300, "a\x00b", "../../etc"])
 async def test_an_unknown_encoding_is_refused_with_examples(encoding: str) -> None:
     with pytest.raises(InvalidRequest, match="is not known") as caught:
         await opened("a.txt", b"text", encoding=encoding)
@@ -101,9 +102,7 @@ async def test_a_few_wrong_bytes_do_not_make_utf8_something_else() -> None:
     assert document.notes == ("1 character could not be decoded as utf-8",)
 
 
-@pytest.mark.parametrize(
-    "data", [bytes(range(256)) * 8, b"\x00\x01\x02\x03" * 100, b"\x7fELF\x02\x01\x01" + bytes(300)]
-)
+@each("data", [bytes(range(256)) * 8, b"\x00\x01\x02\x03" * 100, b"\x7fELF\x02\x01\x01" + bytes(300)])
 async def test_binary_data_is_refused_rather_than_shown(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.bin is (of a kind that no tool here reads|a program)"):
         await opened("a.bin", data)
@@ -366,7 +365,7 @@ async def test_an_archive_that_begins_with_a_pdf_is_an_archive() -> None:
             assert "Unpack it" in caught.value.hint
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "text"),
     [
         ("sniffer.py", 'if data.startswith(b"%PDF-"):\n    return "pdf"'),
@@ -380,7 +379,7 @@ async def test_a_text_that_mentions_the_header_of_a_pdf_is_read_as_text(name: st
     assert text in (await opened(name, text.encode())).pages[0].text
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "download", "a.dat"])
+@each("name", ["a.pdf", "download", "a.dat"])
 async def test_a_pdf_with_the_junk_of_a_mail_before_it_is_a_pdf_by_any_name(name: str) -> None:
     data = pdf(["BT ET"]).replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1)
     assert (await opened(name, b"X-Mail: junk\r\n\r\n" + data)).kind == "pdf"
@@ -396,7 +395,7 @@ async def test_a_text_with_the_mark_of_a_tape_archive_is_read_as_text() -> None:
     assert await text_of("a.txt", text.encode()) == text
 
 
-@pytest.mark.parametrize("between", ["", "\n", " <!-- next --> ", "<br>"])
+@each("between", ["", "\n", " <!-- next --> ", "<br>"])
 def test_tables_of_html_that_follow_one_another_are_all_read(between: str) -> None:
     data = between.join(f"<table><tr><td>a{n}</td><td>b{n}</td></tr></table>" for n in range(3)).encode()
     facts, _ = document_job(io.BytesIO(b"<html><body>" + data + b"</body></html>"), {"name": "a.html"})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 
 from glm_mcp.errors import InvalidRequest
@@ -23,7 +24,7 @@ from glm_mcp.media.documents.rtf import rtf_text
 # ── RTF ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each(
     ("source", "text"),
     [
         (rb"a\~b\_c\-d \{\}\\", "a\xa0b‑cd {}\\"),  # spaces and hyphens of their own kind
@@ -56,7 +57,7 @@ def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
     assert html_markdown(page) == "seen typed"
 
 
-@pytest.mark.parametrize("tag", ["section", "article", "main", "header", "x-slide"])
+@each("tag", ["section", "article", "main", "header", "x-slide"])
 def test_a_page_that_writes_out_neither_its_head_nor_its_body_is_read(tag: str) -> None:
     page = f"<!DOCTYPE html><meta charset=utf-8><title>Talk</title><style>a</style><{tag}><h2>One</h2><p>two</p></{tag}>"
     assert html_markdown(page) == "# Talk\n\n## One\n\ntwo"
@@ -192,7 +193,7 @@ def plain(data: bytes, name: str) -> dict[str, Any]:
     return document_job(io.BytesIO(data), {"name": name})[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"), [(b'{"a": 1}', "json"), (b"[1, 2", "text"), (b"[" * 9_000, "text"), (b"words", "text")]
 )
 def test_json_without_a_suffix_is_told_by_being_json(data: bytes, kind: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-import pytest
+from support.cases import each
 from support.jobs import document_job
 
 HEAD = rb"{\rtf1\ansi\deff0{\fonttbl{\f0 Arial;}}{\stylesheet{\s1\outlinelevel0 heading 1;}}"
@@ -15,7 +15,7 @@ def read(body: bytes) -> tuple[str, list[str]]:
     return facts["pages"][0][2], facts["notes"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "text"),
     [
         (rb"\pard\s1\outlinelevel0 Scope\par\pard Words", "# Scope\n\nWords"),

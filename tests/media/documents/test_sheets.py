@@ -10,6 +10,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import odt, zipped
 from support.paths import DATA
@@ -103,9 +104,7 @@ def test_a_cell_with_an_error_shows_the_error() -> None:
     assert facts["notes"] == []
 
 
-@pytest.mark.parametrize(
-    "piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "]
-)
+@each("piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "])
 def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
     start = time.process_time()
     with contextlib.suppress(UnsupportedMedia):
@@ -113,8 +112,8 @@ def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
     assert time.process_time() - start < 5
 
 
-@pytest.mark.parametrize("length", [4, 6, 54, 126, 200, 206])
-@pytest.mark.parametrize("write_protected", [False, True])
+@each("length", [4, 6, 54, 126, 200, 206])
+@each("write_protected", [False, True])
 def test_however_an_old_workbook_is_encrypted_it_says_so(length: int, write_protected: bool) -> None:
     """Obscured by a number, by RC4, or by RC4 of a library, whose names make the record longer."""
     xls = bytearray((DATA / "excel97.xls").read_bytes())
@@ -174,7 +173,7 @@ def test_a_csv_with_a_quote_that_never_ends_is_refused_by_its_size() -> None:
         read_csv('a,"' + "x" * 10_000_001, "a.csv", None, [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "row"),
     [
         ("x;y\n" + "0,5;0,25\n1,5;2,25\n" * 20, "| 0,5 | 0,25 |"),
@@ -188,7 +187,7 @@ def test_a_csv_is_split_where_every_row_is_split_alike(text: str, row: str) -> N
     assert row in read_csv(text, "a.csv", None, [])["pages"][0][2].splitlines()
 
 
-@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+@each("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
 def test_the_delimiter_that_a_first_line_names_is_taken_and_the_line_not_shown(line: str) -> None:
     facts = read_csv(line + "a,b;c,d\n1,2;3,4\n", "a.csv", None, [])
     assert facts["pages"][0][2] == "| a,b | c,d |\n| --- | --- |\n| 1,2 | 3,4 |"

@@ -7,6 +7,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import docx, lines, odt, para, pdf, text_at, zipped
 
@@ -22,7 +23,7 @@ WIKI = (
 ACCOUNT = '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)'
 
 
-@pytest.mark.parametrize(
+@each(
     ("number", "code", "shown"),
     [
         (0.256, "0.0%", "25.6%"),
@@ -303,7 +304,7 @@ def test_the_files_that_a_pdf_carries_are_named() -> None:
 # ── HTML ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each(
     ("page", "text"),
     [
         ("<p>x <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math> y</p>", "x (a)/(b) y"),

@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.paths import DATA
 from support.script_pdf import script_pdf
@@ -66,7 +67,7 @@ def page(data: bytes) -> Any:
     return facts["pages"][0]
 
 
-@pytest.mark.parametrize("name", GOOD)
+@each("name", GOOD)
 def test_a_good_text_layer_is_read_as_text_whatever_its_script(name: str) -> None:
     lines = GOOD[name]
     _, _, text, seen = page(script_pdf(lines))
@@ -76,7 +77,7 @@ def test_a_good_text_layer_is_read_as_text_whatever_its_script(name: str) -> Non
         assert word.replace("<", "\\<") in said or word in said or word.replace("ﬁ", "fi") in said, text
 
 
-@pytest.mark.parametrize("name", BAD)
+@each("name", BAD)
 def test_a_text_layer_of_other_letters_than_the_page_shows_is_garbled(name: str) -> None:
     assert page(script_pdf(ENGLISH, BAD[name]))[3] == "garbled"
 

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 
 from glm_mcp.errors import UnsupportedMedia
@@ -37,7 +38,7 @@ def cell(written: object, kind: str = "String", attributes: str = "", more: str 
     return f'<Cell {attributes}><Data ss:Type="{kind}">{written}</Data>{more}</Cell>'
 
 
-@pytest.mark.parametrize("name", ["report.xls", "report.xml", "report", "report.xlsx"])
+@each("name", ["report.xls", "report.xml", "report", "report.xlsx"])
 def test_a_workbook_of_excel_2003_in_xml_is_read_under_any_name(name: str) -> None:
     facts = job(workbook(sheet(f"<Row>{cell('Item')}{cell(3, 'Number')}</Row>") + sheet("", "Spare")), name)
     assert facts["kind"] == "xls"
@@ -143,7 +144,7 @@ def paragraph(inside: str, looks: str = "") -> str:
     return f"<w:p><w:pPr>{looks}</w:pPr>{inside}</w:p>"
 
 
-@pytest.mark.parametrize("name", ["letter.doc", "letter.xml", "letter"])
+@each("name", ["letter.doc", "letter.xml", "letter"])
 def test_a_document_of_word_2003_in_xml_is_read_under_any_name(name: str) -> None:
     more = (
         "<o:DocumentProperties><o:Title>A letter</o:Title></o:DocumentProperties>"

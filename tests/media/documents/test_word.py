@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import W, docx, para, zipped
 
@@ -31,7 +32,7 @@ X, TWO, AT = f"<m:e>{run('x')}</m:e>", f"<m:sup>{run('2')}</m:sup>", f"<m:sub>{r
 CELL = f"<m:e>{run('a')}</m:e><m:e>{run('b')}</m:e>"
 
 
-@pytest.mark.parametrize(
+@each(
     ("formula", "line"),
     [
         (f"<m:sSub>{X}{AT}</m:sSub>", "x_(i)"),
@@ -56,7 +57,7 @@ def r(words: str) -> str:
 RUBY = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('とう')}{r('きょう')}</w:rt><w:rubyBase>{r('東京')}</w:rubyBase></w:ruby></w:r>"
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "line"),
     [
         (f'{r("Page ")}<w:fldSimple w:instr="PAGE">{r("7")}</w:fldSimple>{r(" of 9")}', "Page 7 of 9"),
@@ -72,7 +73,7 @@ def test_the_words_of_fields_of_directions_and_of_ruby_stay_in_their_line(body: 
     assert text(docx(f"<w:p>{body}</w:p>")) == line
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "shown"),
     [
         (r"EQ \f(1,2)", r"[formula: EQ \f(1,2)]"),
@@ -82,7 +83,7 @@ def test_the_words_of_fields_of_directions_and_of_ruby_stay_in_their_line(body: 
         ("PAGE", ""),
     ],
 )
-@pytest.mark.parametrize("result", ["", '<w:r><w:fldChar w:fldCharType="separate"/></w:r>'])
+@each("result", ["", '<w:r><w:fldChar w:fldCharType="separate"/></w:r>'])
 def test_a_field_of_word_whose_words_lie_in_its_instruction_shows_them(
     code: str, shown: str, result: str
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.image_kinds import SVG
 from support.pictures import corners, exif, photo, png_claiming, save, seen
 
@@ -42,9 +43,7 @@ async def test_a_preview_is_small_and_upright() -> None:
     assert 0 < len(large.preview) <= 30_000
 
 
-@pytest.mark.parametrize(
-    "suffix", [".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tiff", ".gif", "PNG", ".jp2"]
-)
+@each("suffix", [".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tiff", ".gif", "PNG", ".jp2"])
 async def test_a_picture_is_saved_by_suffix_at_the_exact_size(suffix: str) -> None:
     made = await finished(save(corners(640, 640), "PNG"), suffix, size=(300, 200))
     image = opened(made.data)
@@ -55,9 +54,7 @@ async def test_a_picture_is_saved_by_suffix_at_the_exact_size(suffix: str) -> No
     assert made.suffix == "." + suffix.lower().strip(".")
 
 
-@pytest.mark.parametrize(
-    ("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WEBP", ".webp"), ("GIF", ".png")]
-)
+@each(("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WEBP", ".webp"), ("GIF", ".png")])
 async def test_a_picture_without_a_wanted_suffix_keeps_the_format_that_services_draw_in(
     kind: str, suffix: str
 ) -> None:
@@ -115,7 +112,7 @@ async def test_a_photoshop_file_is_saved_as_png() -> None:
     assert (made.suffix, seen(opened(made.data))) == (".png", "RGBY")
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [
         (SVG.encode(), "unsupported_media"),

@@ -14,6 +14,7 @@ import anyio
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from support.cases import each
 from support.pictures import save, shown, source
 
 from glm_mcp.media.images.prepare import prepare_images
@@ -91,8 +92,8 @@ def tiff12(values: list[int]) -> bytes:
     return tiff(packed(values), size=(len(values), 1), bits=(12,))
 
 
-@pytest.mark.parametrize(("bits", "top"), [(8, 255), (10, 1023), (12, 4095)])
-@pytest.mark.parametrize("colour", CHANNELS)
+@each(("bits", "top"), [(8, 255), (10, 1023), (12, 4095)])
+@each("colour", CHANNELS)
 async def test_fewer_bits_in_sixteen_are_shown_by_what_they_use(bits: int, top: int, colour: int) -> None:
     values: list[int] = []
     for value in (0, top // 2 + 1, top, 7):
@@ -104,7 +105,7 @@ async def test_fewer_bits_in_sixteen_are_shown_by_what_they_use(bits: int, top: 
     assert picture.notes == (f"only {bits} of its 16 bits are used: shown as {bits} bits",)
 
 
-@pytest.mark.parametrize("colour", CHANNELS)
+@each("colour", CHANNELS)
 async def test_all_sixteen_bits_are_shown_as_they_are(colour: int) -> None:
     values: list[int] = []
     for value in (0, 32768, 65535):
@@ -146,8 +147,8 @@ def pixels(picture: Picture, count: int = 3) -> list[Any]:
     return [pytest.approx(image.getpixel((x, 0)), abs=1) for x in range(count)]
 
 
-@pytest.mark.parametrize("order", ["II", "MM"])
-@pytest.mark.parametrize("planes", [1, 2])
+@each("order", ["II", "MM"])
+@each("planes", [1, 2])
 async def test_a_colour_tiff_of_twelve_bits_in_sixteen_is_as_bright_as_it_was_taken(
     order: str, planes: int
 ) -> None:

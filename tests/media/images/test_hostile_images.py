@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.pictures import BLUE, corners, photo, png_claiming, save, shown, source
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -44,7 +45,7 @@ async def test_a_truncated_file_is_used_and_it_is_said(kind: str) -> None:
     assert image.size == (400, 400)
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -81,7 +82,7 @@ async def test_every_shortened_picture_is_an_answer_or_a_plain_refusal() -> None
     assert 0 < refused < 35
 
 
-@pytest.mark.parametrize(("width", "height"), [(100_000, 100_000), (20_000, 20_000), (15_000, 14_000)])
+@each(("width", "height"), [(100_000, 100_000), (20_000, 20_000), (15_000, 14_000)])
 async def test_a_header_that_claims_too_much_is_refused_before_decoding(width: int, height: int) -> None:
     with anyio.fail_after(10), pytest.raises(MediaTooLarge, match=r"bomb\.png"):
         await prepare_images([source(png_claiming(width, height), "bomb.png")], CARD)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
+from support.cases import each
 from support.pictures import photo, save
 from support.processes import Stdio, environment, said
 
@@ -88,7 +89,7 @@ def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
 
 
-@pytest.mark.parametrize("name", CASES)
+@each("name", CASES)
 def test_a_picture_of_more_work_than_its_header_says_is_read_in_a_process_of_its_own(
     name: str, sim: Simulator, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pytest
 from PIL import Image, ImageCms
+from support.cases import each
 from support.connect import Connect
 from support.formats import Got, all_pictures, chats_done, near, one_picture, pictures, put
 from support.image_kinds import FORMATS, FOUR, HEAD, heif
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.anyio
 GRAY = {"fax.tiff", "a.pgm"}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each("name", FORMATS)
 async def test_every_format_reaches_the_model_upright_and_whole(
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
@@ -93,7 +94,7 @@ TURNS: dict[int, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@each("kind", ["JPEG", "PNG", "WEBP"])
 async def test_all_eight_exif_orientations_arrive_upright_and_without_exif(
     connect: Connect, sim: Simulator, folders: Folders, kind: str
 ) -> None:
@@ -123,7 +124,7 @@ def clear_palette() -> bytes:
     return save(image, "PNG", transparency=1)
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "data"),
     [
         ("rgba.png", save(glass("RGBA"), "PNG")),
@@ -149,9 +150,7 @@ async def test_what_is_transparent_becomes_white_and_black_on_it_stays_legible(
     assert near(got.pixel(wide * 3 // 4, high // 2), (255, 255, 255))
 
 
-@pytest.mark.parametrize(
-    ("kind", "order"), [("PNG", "little"), ("TIFF", "little"), ("TIFF", "big"), ("PPM", "little")]
-)
+@each(("kind", "order"), [("PNG", "little"), ("TIFF", "little"), ("TIFF", "big"), ("PPM", "little")])
 async def test_sixteen_bits_are_scaled_so_that_middle_gray_stays_middle_gray(
     connect: Connect, sim: Simulator, folders: Folders, kind: str, order: Literal["little", "big"]
 ) -> None:
@@ -185,7 +184,7 @@ async def test_print_colours_palettes_and_wide_profiles_look_as_they_should(
 # ── Untouched, and what is taken out ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "image"),
     [
         ("photo.jpg", lambda: photo(640, 480)),
@@ -238,7 +237,7 @@ async def test_location_and_texts_are_cut_out_of_a_png_and_its_pixels_are_not_to
     assert one_picture(sim).digest == hashlib.sha256(save(screenshot(300, 200), "PNG")).hexdigest()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "AVIF", "HEIC"])
+@each("kind", ["JPEG", "WEBP", "TIFF", "AVIF", "HEIC"])
 async def test_no_location_leaves_with_a_picture_that_is_converted(
     connect: Connect, sim: Simulator, folders: Folders, kind: str
 ) -> None:
@@ -282,7 +281,7 @@ async def test_a_camera_picture_too_large_is_shrunk_and_the_answer_says_how_much
 # ── Several pictures in a file ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+@each("kind", ["GIF", "WEBP", "PNG"])
 async def test_an_animation_gives_a_few_frames_with_their_times(
     connect: Connect, sim: Simulator, folders: Folders, kind: str
 ) -> None:
@@ -407,7 +406,7 @@ async def test_a_drawing_of_an_absurd_size_is_drawn_at_a_sane_one(
 # ── Parts, patterns, many ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each(
     ("part", "size", "colours"),
     [
         ("#xywh=0,0,60,40", (60, 40), "RRRR"),
@@ -701,7 +700,7 @@ INSIDE = base64.b64encode(
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "data", "colour", "said"),
     [
         ("chat.png", png_with_damaged_text(), RED, ""),

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.pictures import corners, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
@@ -52,9 +53,9 @@ def photoshop(
     return head + b"\0\1" + lengths + b"".join(runs)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("more", [0, 1, 2, 4])
-@pytest.mark.parametrize(("name", "version"), [("a.psd", 1), ("a.psb", 2)])
+@each("packed", [False, True])
+@each("more", [0, 1, 2, 4])
+@each(("name", "version"), [("a.psd", 1), ("a.psb", 2)])
 async def test_channels_that_are_no_colours_change_nothing(
     name: str, version: int, more: int, packed: bool
 ) -> None:
@@ -72,7 +73,7 @@ def on_white(colour: int, alpha: int) -> tuple[Image.Image, ...]:
     return grey, grey, grey, clear
 
 
-@pytest.mark.parametrize(("colour", "alpha", "seen_as"), [(0, 128, 127), (0, 255, 0), (255, 255, 255)])
+@each(("colour", "alpha", "seen_as"), [(0, 128, 127), (0, 255, 0), (255, 255, 255)])
 async def test_what_can_be_seen_through_is_as_dark_as_in_photoshop(
     colour: int, alpha: int, seen_as: int
 ) -> None:
@@ -107,7 +108,7 @@ async def test_a_file_without_the_picture_of_its_layers_says_how_to_save_it() ->
     assert seen(shown(picture)) == "RGBY"
 
 
-@pytest.mark.parametrize("end", [20, 30, 44, 60])
+@each("end", [20, 30, 44, 60])
 async def test_a_large_document_that_breaks_off_is_damaged(end: int) -> None:
     with pytest.raises(UnsupportedMedia, match="the file is damaged"):
         await one(photoshop(*corners().split(), version=2, packed=True)[:end], "a.psb")

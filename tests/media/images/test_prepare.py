@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from PIL import Image, ImageCms
+from support.cases import each
 from support.pictures import RED, corners, exif, photo, save, screenshot, seen, shown, source
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
@@ -60,7 +61,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@each("kind", FORMATS)
 async def test_every_format_arrives_with_its_corners_in_place(kind: str) -> None:
     name, options = FORMATS[kind]
     picture = await one(save(corners(), name, **options), "wrong.extension.txt")
@@ -80,8 +81,8 @@ async def test_heic_arrives_with_its_corners_in_place() -> None:
         await one(out.getvalue()[:-200], "IMG_1.HEIC")
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF", "AVIF"])
+@each("orientation", range(1, 9))
+@each("kind", ["JPEG", "WEBP", "PNG", "TIFF", "AVIF"])
 async def test_orientation_is_honoured(kind: str, orientation: int) -> None:
     turns: dict[int, Any] = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -98,7 +99,7 @@ async def test_orientation_is_honoured(kind: str, orientation: int) -> None:
     assert picture.original == (64, 48)
 
 
-@pytest.mark.parametrize(
+@each(
     ("image", "fmt"),
     [
         (lambda: photo(800, 600), "JPEG"),
@@ -148,7 +149,7 @@ async def test_a_colour_profile_stays_in_an_untouched_jpeg() -> None:
     assert shown(await one(dirty)).info["icc_profile"] == profile
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF"])
+@each("kind", ["JPEG", "WEBP", "PNG", "TIFF"])
 async def test_no_location_leaves_with_a_converted_picture(kind: str) -> None:
     data = (await one(save(corners(), kind, exif=exif(6)))).part.data or b""
     assert b"SecretCam" not in data
@@ -173,7 +174,7 @@ async def test_transparency_becomes_white() -> None:
         assert image.getpixel((30, 20)) == 255
 
 
-@pytest.mark.parametrize(
+@each(
     ("ink", "ground"),
     [
         ((255, 255, 255, 255), 118),
@@ -393,9 +394,7 @@ async def test_a_crop_maps_back_to_the_whole_upright_picture() -> None:
     assert (half.left, half.top, half.width, half.height) == (0, 150, 200, 150)
 
 
-@pytest.mark.parametrize(
-    "xywh", [(400, 0, 10, 10), (0, 0, 500, 10), (-5, 0, 10, 10), (0, 0, 0, 10), (0, 0, float("nan"), 1)]
-)
+@each("xywh", [(400, 0, 10, 10), (0, 0, 500, 10), (-5, 0, 10, 10), (0, 0, 0, 10), (0, 0, float("nan"), 1)])
 async def test_a_crop_outside_names_the_size(xywh: tuple[float, float, float, float]) -> None:
     with pytest.raises(InvalidRequest, match=r"shot\.png, which is 400 x 300 pixels upright"):
         await one(save(corners(400, 300), "PNG"), xywh=xywh)

@@ -11,6 +11,7 @@ from fractions import Fraction
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
@@ -267,7 +268,7 @@ async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_t
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
-@pytest.mark.parametrize(("form", "bits"), [(3, 16), (2, 16), (1, 32)])
+@each(("form", "bits"), [(3, 16), (2, 16), (1, 32)])
 async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_others(
     form: int, bits: int
 ) -> None:
@@ -285,12 +286,12 @@ async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
-@pytest.mark.parametrize("name", RARE)
+@each("name", RARE)
 async def test_a_format_that_few_programs_write_is_read(name: str) -> None:
     assert seen(shown(await one(RARE[name](), name))) == "RGBY"
 
 
-@pytest.mark.parametrize("kind", ["EPS", "PDF", "MSP"])
+@each("kind", ["EPS", "PDF", "MSP"])
 def test_a_format_that_is_not_on_the_list_is_not_opened(kind: str) -> None:
     image = corners() if kind in {"EPS", "PDF"} else corners().convert("1")
     with pytest.raises(UnsupportedMedia, match="Readable: PNG, JPEG"):
@@ -314,7 +315,7 @@ BAD = b"\0\0\0\0"
 TURNED = exif(6)[6:]
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         png_with(chunk(b"tEXt", b"a\0bc", BAD), chunk(b"eXIf", TURNED, BAD)),
@@ -365,7 +366,7 @@ def segment(marker: int, body: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
 
 
-@pytest.mark.parametrize(
+@each(
     "part",
     [
         segment(0xE0, b"JFIF\0\1"),
@@ -400,7 +401,7 @@ def flipped(kind: str) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "said"),
     [
         (broken_sum(), "file is damaged"),

@@ -7,6 +7,7 @@ import struct
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.pictures import corners, photo, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
@@ -46,7 +47,7 @@ SMALL_OF_ANOTHER = (254, 1), (330, 8)
 DNG = (50706, 0x00000401)
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "data"),
     [
         ("a.raf", b"FUJIFILMCCD-RAW 0201" + bytes(80) + large()),

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.cases import each
 from support.pictures import corners, save, seen, shown, source
 
 from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
@@ -56,7 +57,7 @@ async def test_a_small_drawing_is_drawn_large_and_maps_back_to_its_own_units() -
     assert picture.notes == ()
 
 
-@pytest.mark.parametrize("half", ["0.5in", "12.7mm", "1.27cm", "36pt", "3pc", "48px", "3em"])
+@each("half", ["0.5in", "12.7mm", "1.27cm", "36pt", "3pc", "48px", "3em"])
 async def test_lengths_in_a_drawing_may_have_any_unit(half: str) -> None:
     rows = (
         ("230,20,20", "0", "0"),
@@ -106,7 +107,7 @@ async def test_white_on_nothing_is_shown_on_grey_and_it_is_said() -> None:
 
 
 @needs_fonts
-@pytest.mark.parametrize(
+@each(
     "font",
     [
         "",
@@ -160,7 +161,7 @@ def test_a_font_is_chosen_by_its_file_name_and_for_chinese_one_that_has_it(tmp_p
 HTML = '<foreignObject width="9" height="9"><p xmlns="http://www.w3.org/1999/xhtml">Start</p></foreignObject>'
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "notes"),
     [
         (HTML, ("1 HTML label is not drawn: export as PNG",)),
@@ -219,7 +220,7 @@ async def test_an_inline_picture_is_drawn() -> None:
     assert seen(shown(picture)) == "RGBY"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>&x;</text></svg>',
@@ -239,7 +240,7 @@ async def test_a_huge_size_is_drawn_small() -> None:
     assert (picture.width, picture.original) == (2048, (100_000, 100_000))
 
 
-@pytest.mark.parametrize(
+@each(
     "size",
     [
         'width="1" height="900000000"',
@@ -266,7 +267,7 @@ async def test_a_packed_and_a_utf16_drawing_are_read() -> None:
         assert seen(shown(picture)) == "RGBY"
 
 
-@pytest.mark.parametrize(
+@each(
     ("attributes", "expected"),
     [
         ('width="10" height="20"', (10, 20)),
@@ -284,7 +285,7 @@ def test_the_size_is_read_as_browsers_do(attributes: str, expected: tuple[float,
     assert size_of(ET.fromstring(f"<svg {attributes}/>")) == pytest.approx(expected)  # noqa: S314 - written here
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         gzip.compress(b"<svg/>" * 400)[:-30],

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import anyio
 import pytest
 from PIL import Image
+from support.cases import each
 from support.pictures import corners, save, shown, source
 
 from glm_mcp.media.images.prepare import prepare_images
@@ -55,7 +56,7 @@ def styled(css: str, body: str = RECT) -> str:
     return f"<style>{text}</style>{body}"
 
 
-@pytest.mark.parametrize(
+@each(
     ("colour", "expected"),
     [
         ("rgb(255 0 0)", RED),
@@ -110,7 +111,7 @@ def test_a_colour_of_today_is_drawn_wherever_it_is_written(colour: str, expected
         assert found == pytest.approx(expected, abs=2), place
 
 
-@pytest.mark.parametrize(
+@each(
     "selector",
     [
         "rect", "*", "#r", ".a", ".a.b", "rect.a#r", ":root rect", "svg g > rect", ".box rect", "g > *", "*|rect",
@@ -126,7 +127,7 @@ def test_a_selector_of_any_kind_finds_its_element(selector: str) -> None:
     assert middle(styled(f"{selector} {{ fill: lime }}")) == LIME
 
 
-@pytest.mark.parametrize(
+@each(
     "selector",
     [
         "rect:hover", "rect::before", "rect:nth-child(2)", "rect > g", "g + style", ".x", "rect:not(.a)", "rect ~ rect",
@@ -137,7 +138,7 @@ def test_a_selector_that_does_not_fit_finds_nothing(selector: str) -> None:
     assert middle(styled(f"{selector} {{ fill: lime }}")) == BLACK
 
 
-@pytest.mark.parametrize(
+@each(
     "css",
     [
         "g { rect { fill: lime } }",
@@ -163,7 +164,7 @@ def test_nesting_and_rules_with_conditions_are_followed(css: str) -> None:
     assert middle(styled(css)) == LIME
 
 
-@pytest.mark.parametrize(
+@each(
     "css",
     [
         ":root { --a: lime } rect { fill: var(--a) }",
@@ -197,7 +198,7 @@ def test_a_sheet_for_print_or_of_another_language_is_left_alone() -> None:
     assert middle(f'{sheets}<style media="screen">rect{{fill:lime}}</style>{RECT}') == LIME
 
 
-@pytest.mark.parametrize(
+@each(
     ("css", "at"),
     [
         ("transform: translate(30px, 20px)", (1000, 660)),
@@ -221,7 +222,7 @@ def test_a_path_and_a_circle_written_in_css_are_drawn() -> None:
     assert middle(styled("circle { cx: 30px; cy: 20px; r: 15px; fill: lime }", "<circle/>")) == LIME
 
 
-@pytest.mark.parametrize(
+@each(
     ("css", "note"),
     [
         ("fill: unheard-of(1)", "CSS not drawn: fill: unheard-of(1)"),
@@ -249,7 +250,7 @@ def test_many_losses_are_counted_and_style_sheets_of_other_files_too() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each(
     "css",
     [
         "--v0: red;" + "".join(f"--v{i}: var(--v{i - 1}, x) var(--v{i - 1}, x);" for i in range(1, 60)),
@@ -283,7 +284,7 @@ def test_a_drawing_inside_a_drawing_is_drawn_with_its_css(form: str) -> None:
     assert notes == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("inner", "note"),
     [
         ('<image href="x.png"/>', "1 linked picture is not drawn: export as PNG"),

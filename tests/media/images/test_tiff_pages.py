@@ -8,6 +8,7 @@ import time
 
 import pytest
 from PIL import Image
+from support.cases import each
 
 from glm_mcp.errors import NotFound
 from glm_mcp.media.images.options import Options
@@ -40,7 +41,7 @@ def grey(picture: Picture) -> object:
     return Image.open(io.BytesIO(picture.part.data or b"")).convert("L").getpixel((0, 0))
 
 
-@pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True)])
+@each(("order", "big"), [("<", False), (">", False), ("<", True)])
 def test_pages_of_every_layout_are_read(order: str, big: bool) -> None:
     made = read(tiff(5, order=order, big=big), "4,1-3")
     assert [p.label for p in made] == [f"page {n} of 5" for n in (4, 1, 2, 3)]

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from support.cases import each
 from support.pictures import BLUE, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
@@ -50,7 +51,7 @@ def ramp(mode: str, values: list[float]) -> bytes:
     return save(image, "TIFF")
 
 
-@pytest.mark.parametrize(
+@each(
     ("mode", "values"),
     [
         ("F", [0.0, 0.5, 1.0]),
@@ -66,10 +67,8 @@ def test_values_are_shown_by_the_range_that_they_have(mode: str, values: list[fl
     assert got[-3:] == [0, pytest.approx(127, abs=1), 255]
 
 
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize(
-    ("form", "sign", "values"), [("d", 3, (0.0, 0.5, 1.0)), ("I", 1, (0, 1 << 31, 2**32 - 1))]
-)
+@each("order", "<>")
+@each(("form", "sign", "values"), [("d", 3, (0.0, 0.5, 1.0)), ("I", 1, (0, 1 << 31, 2**32 - 1))])
 def test_numbers_of_programs_that_compute_are_shown(
     order: str, form: str, sign: int, values: tuple[float, ...]
 ) -> None:

@@ -20,6 +20,7 @@ import anyio.abc
 import anyio.lowlevel
 import httpx
 import pytest
+from support.cases import each
 from support.proxies import local_proxy
 from support.web_server import PNG, PUBLIC, Server
 
@@ -243,7 +244,7 @@ async def test_the_connection_goes_to_the_checked_address_under_the_name(server:
     assert transport.requests[-1].url.host == "2606:4700::1"
 
 
-@pytest.mark.parametrize(
+@each(
     "addresses",
     [
         ["127.0.0.1"],
@@ -349,7 +350,7 @@ async def test_a_download_takes_the_same_ways_as_a_call(server: Server, kind: st
     assert proxy.asked == ["cdn.example.com:80" if kind == "socks5" else "cdn.example.com"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "says"),
     [
         ("shut", r"refused the way to cdn\.example\.com \(it does not answer as a SOCKS5 proxy"),

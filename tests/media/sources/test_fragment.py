@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.sources.fragment import split_fragment, written
 from glm_mcp.media.types import Fragment
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "fragment"),
     [
         ("#xywh=10,20,300,200", Fragment(xywh=(10, 20, 300, 200))),
@@ -35,14 +36,12 @@ def test_fragments_are_read(text: str, fragment: Fragment) -> None:
     assert split_fragment("a.b" + text) == ("a.b", fragment)
 
 
-@pytest.mark.parametrize(
-    "text", ["a#1.png", "C#", "issue #5.pdf", "#t=1", "a#", "a#section", "a#tt=1", "a.png#=3"]
-)
+@each("text", ["a#1.png", "C#", "issue #5.pdf", "#t=1", "a#", "a#section", "a#tt=1", "a.png#=3"])
 def test_other_uses_of_the_sign_stay_in_the_name(text: str) -> None:
     assert split_fragment(text) == (text, Fragment())
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "#xywh=1,2,3", "#xywh=1,2,3,0", "#xywh=-1,2,3,4", "#xywh=percent:60,0,50,10", "#xywh=inch:1,2,3,4", "#xywh=a,b,c,d",
@@ -79,7 +78,7 @@ def test_a_written_box_is_read_back(corner: tuple[int, int], size: tuple[int, in
     assert split_fragment("a#xywh=" + ",".join(map(str, box)))[1].xywh == box
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "a#xywh=10,20,300,200",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import text_of
 
@@ -171,8 +172,8 @@ async def test_a_line_of_digits_among_paths_is_looked_at_once(connect: Connect) 
     assert result.is_error
 
 
-@pytest.mark.parametrize("end", ["x", "x)", ")", '"', "' )", ">x"])
-@pytest.mark.parametrize("start", ["[a](", "[a](b", "![a](<b", "[a](b'"])
+@each("end", ["x", "x)", ")", '"', "' )", ">x"])
+@each("start", ["[a](", "[a](b", "![a](<b", "[a](b'"])
 def test_a_link_with_thousands_of_blanks_is_looked_at_once(start: str, end: str) -> None:
     """Gone through again from each of them, they would take minutes."""
     assert tidy(f"{start}{' ' * 4_900}{end}")

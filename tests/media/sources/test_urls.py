@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cases import each
 
 from glm_mcp.errors import ForbiddenURL
 from glm_mcp.media.sources.urls import address_allowed, host_of, parse_public_url
@@ -53,12 +54,12 @@ PRIVATE = [
 ]
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@each("address", PRIVATE)
 def test_private_reserved_and_metadata_addresses_are_closed(address: str) -> None:
     assert not address_allowed(address)
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [
         "1.1.1.1",
@@ -87,7 +88,7 @@ def test_no_address_that_python_calls_private_is_open_in_any_wrapping(number: in
     assert all(address_allowed(text) is address_allowed(plain) for text in wrapped)
 
 
-@pytest.mark.parametrize(
+@each(
     "url",
     [
         "http://127.0.0.1/",
@@ -142,7 +143,7 @@ def test_urls_that_lead_inside_or_are_malformed_are_refused(url: str) -> None:
         parse_public_url(url)
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "said"),
     [
         ("https://example.com/a.png", "https://example.com/a.png"),
@@ -167,7 +168,7 @@ def test_the_endpoints_own_host_is_excepted_by_exact_host_and_port() -> None:
             parse_public_url(url, own_host="127.0.0.1:9999")
 
 
-@pytest.mark.parametrize(
+@each(
     ("base", "host"),
     [
         ("https://open.bigmodel.cn/api/paas/v4", "open.bigmodel.cn:443"),
@@ -200,7 +201,7 @@ def test_any_text_after_the_scheme_is_a_public_url_or_refused(text: str) -> None
     assert url.literal is None or address_allowed(url.literal)
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     ["\\\\server\\share\\a.png", "//server/share", "\\\\?\\C:\\a", "\\\\.\\pipe\\x", "C:a.png", "CON", "C:\\a\\nul.txt", "com1", "a:stream", "C:\\a.png:x", "C:\\a.png.", "C:\\secret \\b", "LPT²"],
 )  # fmt: skip
@@ -208,14 +209,12 @@ def test_windows_paths_that_act_or_deceive_are_named(path: str) -> None:
     assert windows_trouble(path)
 
 
-@pytest.mark.parametrize(
-    "path", ["C:\\a\\b.png", "c:/a/b.png", "a.png", "..\\a.png", ".\\console.txt", "C:\\", "comma.txt"]
-)
+@each("path", ["C:\\a\\b.png", "c:/a/b.png", "a.png", "..\\a.png", ".\\console.txt", "C:\\", "comma.txt"])
 def test_ordinary_windows_paths_pass(path: str) -> None:
     assert windows_trouble(path) == ""
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "-----BEGIN PRIVATE KEY-----",

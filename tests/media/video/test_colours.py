@@ -9,6 +9,7 @@ from typing import Any
 import av
 import pytest
 from PIL import Image
+from support.cases import each
 from support.video_jobs import framed, packed
 
 BT709, BT2020, PQ, HLG, FULL = 1, 9, 16, 18, 2
@@ -55,8 +56,8 @@ def re_encoded(data: bytes) -> Any:
         return plain.to_image().getpixel((frame.width // 2, frame.height // 2))
 
 
-@pytest.mark.parametrize("reach", [1, FULL])
-@pytest.mark.parametrize("matrix", [5, BT709])
+@each("reach", [1, FULL])
+@each("matrix", [5, BT709])
 def test_colours_stay_what_they_are(matrix: int, reach: int) -> None:
     data = film(GREEN, matrix=matrix, reach=reach)
     assert near(shown(data), GREEN)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.cases import each
 from support.films import Film, flip_bits, make, only_sound, read_mark, regular
 from support.video_jobs import framed, read, shots
 
@@ -34,7 +35,7 @@ def times_of(facts: dict[str, Any]) -> list[float]:
     return [frame["time"] for frame in facts["frames"]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_the_frame_shown_at_each_asked_moment_comes_with_its_own_time(kind: str) -> None:
     film = KINDS[kind]
     last = film.times[-1]
@@ -48,7 +49,7 @@ def test_the_frame_shown_at_each_asked_moment_comes_with_its_own_time(kind: str)
         assert abs(got[t].time - film.times[number]) < 0.011  # a GIF counts hundredths
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_a_given_number_of_frames_is_spread_evenly_from_first_to_last(kind: str) -> None:
     film = KINDS[kind]
     facts, blobs = framed(make(film), max_frames=4)
@@ -61,7 +62,7 @@ def test_a_given_number_of_frames_is_spread_evenly_from_first_to_last(kind: str)
         assert [round(t / third) for t in times] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_a_part_gives_frames_of_that_part_only(kind: str) -> None:
     film = KINDS[kind]
     start, end = film.times[-1] * 0.4, film.times[-1] * 0.7
@@ -74,7 +75,7 @@ def test_a_part_gives_frames_of_that_part_only(kind: str) -> None:
         assert abs(film.times[read_mark(blob)] - at) < 0.011
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_the_probe_knows_length_and_size(kind: str) -> None:
     film = KINDS[kind]
     with VideoReader(io.BytesIO(make(film)), "film") as reader:
@@ -86,7 +87,7 @@ def test_the_probe_knows_length_and_size(kind: str) -> None:
     assert facts.notes == ()
 
 
-@pytest.mark.parametrize(("degrees", "corner"), [(90, (0, -1)), (-90, (-1, 0)), (180, (-1, -1)), (0, (0, 0))])
+@each(("degrees", "corner"), [(90, (0, -1)), (-90, (-1, 0)), (180, (-1, -1)), (0, (0, 0))])
 def test_a_turned_video_comes_upright(degrees: int, corner: tuple[int, int]) -> None:
     """The first bar is white in frame 32768 alone, so the film's dark upper half tells where its top went."""
     (shot,) = shots(make(Film(regular(0.4), rotate=degrees)), [0.0], side=None).shots
@@ -160,7 +161,7 @@ CUT_OFF = {
 }
 
 
-@pytest.mark.parametrize("kind", CUT_OFF)
+@each("kind", CUT_OFF)
 def test_a_cut_off_file_is_read_as_far_as_it_goes(kind: str) -> None:
     data = make(CUT_OFF[kind])
     facts, blobs = framed(data[: int(len(data) * 0.6)], max_frames=6)
@@ -191,7 +192,7 @@ def test_an_mp4_without_its_index_is_refused_as_damaged() -> None:
         framed(data[: data.index(b"moov") - 8])
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",
@@ -207,7 +208,7 @@ def test_what_is_no_video_is_refused(data: bytes) -> None:
         framed(data)
 
 
-@pytest.mark.parametrize(("start", "end"), [(7.0, None), (None, 60.0), (5.0, 4.0), (2.0, 2.0), (-1.0, None)])
+@each(("start", "end"), [(7.0, None), (None, 60.0), (5.0, 4.0), (2.0, 2.0), (-1.0, None)])
 def test_a_part_that_is_not_there_is_refused(start: float | None, end: float | None) -> None:
     with pytest.raises(InvalidRequest):
         framed(make(Film(SHORT)), start=start, end=end)

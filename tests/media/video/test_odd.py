@@ -13,6 +13,7 @@ from typing import Any
 import av
 import pytest
 from PIL import Image
+from support.cases import each
 from support.films import Film, make, read_mark, regular
 from support.pictures import grain, photo
 from support.video_jobs import framed, packed, shots
@@ -85,7 +86,7 @@ def test_an_index_that_cannot_be_read_is_told_from_one_that_is_missing() -> None
         framed(box + long + b"\0\0\0\2free")
 
 
-@pytest.mark.parametrize("data", [b"\x1aE\xdf\xa3" + bytes(40), b"RIFF\x10\0\0\0AVI LIST", b"GIF89a"])
+@each("data", [b"\x1aE\xdf\xa3" + bytes(40), b"RIFF\x10\0\0\0AVI LIST", b"GIF89a"])
 def test_a_file_cut_off_in_its_head_is_damaged(data: bytes) -> None:
     with pytest.raises(UnsupportedMedia, match="film is damaged: it breaks off before its first frame"):
         framed(data)
@@ -196,7 +197,7 @@ def test_a_first_and_a_last_look_are_kept_and_the_largest_gaps_filled() -> None:
 # ── Whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each(
     ("first", "mime"),
     [
         (b"\0\0\0\x20moov", "video/quicktime"),
@@ -274,7 +275,7 @@ def camera_film(orientation: int) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize(
+@each(
     ("orientation", "size", "white"),
     [(1, (160, 96), (80, 10)), (6, (96, 160), (86, 80)), (8, (96, 160), (10, 80)), (3, (160, 96), (80, 86))],
 )

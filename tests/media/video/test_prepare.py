@@ -13,6 +13,7 @@ import anyio
 import av
 import pytest
 from PIL import Image
+from support.cases import each
 from support.films import Film, flip_bits, make, only_sound, read_mark, regular
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
@@ -70,9 +71,7 @@ def opened(clip: Clip) -> tuple[list[float], list[Image.Image]]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("form", "mime"), [("mp4", "video/mp4"), ("mov", "video/quicktime"), ("matroska", "video/x-matroska")]
-)
+@each(("form", "mime"), [("mp4", "video/mp4"), ("mov", "video/quicktime"), ("matroska", "video/x-matroska")])
 async def test_a_small_whole_video_goes_untouched(form: str, mime: str) -> None:
     data = make(Film(regular(6), form=form, sound=True))
     clip = await whole(data)
@@ -85,7 +84,7 @@ async def test_a_small_whole_video_goes_untouched(form: str, mime: str) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
+@each(
     "film",
     [
         Film(regular(6), form="webm", codec="libvpx-vp9"),
@@ -222,7 +221,7 @@ async def test_a_sidecar_is_given_for_the_part_and_wins_over_the_track() -> None
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
+@each(
     "wrong",
     [
         {"start": 9.0},
@@ -323,7 +322,7 @@ async def test_a_full_hd_video_is_read_within_the_memory_limit() -> None:
 # Pure decisions
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "seconds"),
     [
         (12, 12),
@@ -347,15 +346,13 @@ def test_times_are_read_in_every_common_form(given: object, seconds: float) -> N
     assert parse_time(given) == seconds
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "abc", "1:75", "-3", -3, True, None, "1:2:3:4", float("nan"), "s", "1m30", []]
-)
+@each("wrong", ["", "abc", "1:75", "-3", -3, True, None, "1:2:3:4", float("nan"), "s", "1m30", []])
 def test_anything_else_is_refused_with_the_forms(wrong: object) -> None:
     with pytest.raises(InvalidRequest, match="1m30s"):
         parse_time(wrong)
 
 
-@pytest.mark.parametrize(
+@each(
     ("seconds", "digits", "text"),
     [(12.4, 2, "0:12.40"), (59.999, 2, "1:00.00"), (59.999, 0, "0:59"), (3661, 0, "1:01:01"), (0, 0, "0:00")],
 )
@@ -372,8 +369,8 @@ def test_the_frame_budget_grows_with_length_up_to_fifty() -> None:
     assert [budget(s) for s in (5, 30, 45, 170, 600, 3600)] == [12, 12, 16, 20, 30, 50]
 
 
-@pytest.mark.parametrize("length", [1, 30, 599, 601, 1200, 3600, 40_000])
-@pytest.mark.parametrize("max_frames", [None, 1, 12, 50, 51, 200])
+@each("length", [1, 30, 599, 601, 1200, 3600, 40_000])
+@each("max_frames", [None, 1, 12, 50, 51, 200])
 def test_parts_cover_the_range_with_at_most_fifty_frames_each(length: float, max_frames: int | None) -> None:
     parts = even_parts(7, 7 + length, max_frames)
     assert parts[0].start == 7
@@ -402,7 +399,7 @@ def looks(*shades: int) -> list[Look]:
     return [Look(float(i), bytes([shade]) * 2304) for i, shade in enumerate(shades)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("shades", "count", "times"),
     [
         ((100, 100, 100, 200, 200), 5, [0, 3]),  # repetitions go
@@ -424,7 +421,7 @@ def test_a_small_change_in_one_place_is_not_a_repetition() -> None:
     assert not alike(page, typed)
 
 
-@pytest.mark.parametrize(
+@each(
     ("duration", "size", "able"),
     [(60, 8 * MB, True), (400, 8 * MB, True), (3600, 8 * MB, False), (20, 100_000, False), (0, MB, False)],
 )
@@ -439,7 +436,7 @@ def test_a_tight_limit_gets_a_smaller_picture_and_a_lower_rate() -> None:
     assert plan(20, 8 * MB, 12).fps == 12
 
 
-@pytest.mark.parametrize(
+@each(
     ("first", "mime"),
     [
         (b"\0\0\0\x18ftypisom", "video/mp4"),

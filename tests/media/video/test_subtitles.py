@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from support.cases import each
 from support.films import Film, make, regular
 from support.video_jobs import framed
 
@@ -52,7 +52,7 @@ fontname: a.ttf
 """
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "cues"),
     [
         (ASS, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two, with a comma\nlines")]),
@@ -107,7 +107,7 @@ def test_a_long_text_is_cut_and_says_where_to_read_on() -> None:
     assert "subtitles are given up to 0:" in note
 
 
-@pytest.mark.parametrize(
+@each(
     ("form", "codec"),
     [
         ("mp4", "mov_text"),

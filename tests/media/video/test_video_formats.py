@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from support.cases import each
 from support.connect import Connect
 from support.films import Film, flip_bits, make, read_mark, regular
 from support.formats import chats_done, film_of, pictures, put, said, shades, timed
@@ -47,7 +48,7 @@ def decoded(data: bytes) -> tuple[list[float], list[Image.Image]]:
 # ── Frames ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each("name", KINDS)
 async def test_frames_of_every_kind_carry_the_time_at_which_they_are_shown(
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
@@ -104,7 +105,7 @@ async def test_two_different_films_refused_turn_the_process_to_frames(
     assert [kinds(r)[0] for r in chats(sim)] == ["video_url", "text", "video_url", "text", "text"]
 
 
-@pytest.mark.parametrize(("degrees", "dark"), [(90, (20, 160)), (-90, (172, 160)), (180, (160, 172))])
+@each(("degrees", "dark"), [(90, (20, 160)), (-90, (172, 160)), (180, (160, 172))])
 async def test_a_turned_video_is_upright_in_frames_and_re_encoded(
     connect: Connect, sim: Simulator, folders: Folders, degrees: int, dark: tuple[int, int]
 ) -> None:
@@ -213,7 +214,7 @@ async def test_a_teardown_looks_closely_at_the_first_three_seconds(
 # ── Whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+@each("name", ["a.mp4", "a.mov", "a.mkv"])
 async def test_a_small_video_goes_whole_byte_for_byte_where_the_service_takes_it(
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
@@ -232,7 +233,7 @@ async def test_a_small_video_goes_whole_byte_for_byte_where_the_service_takes_it
     assert kinds(request) == ["video_url", "text"]
 
 
-@pytest.mark.parametrize("name", ["a.webm", "a.avi", "a.gif", "a.ts"])
+@each("name", ["a.webm", "a.avi", "a.gif", "a.ts"])
 async def test_a_container_that_the_service_does_not_take_arrives_as_mp4_with_the_same_moments(
     connect: Connect, sim: Simulator, folders: Folders, name: str
 ) -> None:
@@ -352,7 +353,7 @@ async def test_a_subtitle_track_reaches_the_model_as_text_with_its_times(
     assert "subtitles come from the track inside the video" in text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+@each("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
 async def test_a_subtitle_file_beside_the_video_is_read_in_any_encoding(
     connect: Connect, sim: Simulator, folders: Folders, encoding: str
 ) -> None:
@@ -429,9 +430,7 @@ async def test_key_frames_are_saved_full_size_at_the_times_that_the_model_named(
     assert max(g.image.width for g in pictures(last(sim))) == 1024
 
 
-@pytest.mark.parametrize(
-    ("task", "sheets"), [("timeline", 1), ("keyframes", 1), ("storyboard", 1), ("teardown", 0)]
-)
+@each(("task", "sheets"), [("timeline", 1), ("keyframes", 1), ("storyboard", 1), ("teardown", 0)])
 async def test_a_contact_sheet_is_kept_for_the_tasks_that_list_moments(
     connect: Connect, sim: Simulator, folders: Folders, task: str, sheets: int
 ) -> None:

@@ -15,6 +15,7 @@ from mcp.server.runner import serve_dual_era_loop
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
 from pydantic import ValidationError
+from support.cases import each
 from support.processes import VERSIONS
 from support.records import MODERN, ODD, lines, session
 
@@ -137,7 +138,7 @@ async def test_every_answer_is_the_server_s_own_under_every_setting(
         assert await compared(app, found, tmp_path / "outputs", lines(session(version))) > 4
 
 
-@pytest.mark.parametrize("name", [n for n in ODD if n != "one id for everything"])
+@each("name", [n for n in ODD if n != "one id for everything"])
 @pytest.mark.anyio
 async def test_an_odd_session_is_left_to_the_server_from_where_it_is_odd(
     name: str, app_of: Callable[..., App], tmp_path: Path

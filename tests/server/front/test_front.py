@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.busy import within
+from support.cases import each
 from support.processes import COMMAND, LIMIT_S, VERSIONS, Stdio, environment, ran, said, until
 from support.records import (
     LISTS,
@@ -51,7 +52,7 @@ def test_a_pipe_in_the_place_of_the_settings_file_holds_nothing_up(tmp_path: Pat
     assert "does not exist" in done.stderr
 
 
-@pytest.mark.parametrize("version", [*VERSIONS, MODERN])
+@each("version", [*VERSIONS, MODERN])
 def test_every_list_is_answered_before_the_program_is_loaded_as_the_loaded_program_does(
     version: str, tmp_path: Path
 ) -> None:
@@ -68,7 +69,7 @@ def test_every_list_is_answered_before_the_program_is_loaded_as_the_loaded_progr
     assert sorted(str(line).rstrip("\n") for line in early) == loaded
 
 
-@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1], MODERN])
+@each("version", [VERSIONS[0], VERSIONS[-1], MODERN])
 def test_a_call_waits_for_the_program_which_is_handed_the_same_session(version: str, tmp_path: Path) -> None:
     env = environment(tmp_path / "home", GLM_SIMULATE="1")
     record(env, tmp_path)
@@ -139,7 +140,7 @@ def marked(heard: list[str]) -> bool:
 START = lines([OPEN, request(2, "tools/list"), request(3, "resources/list")])
 
 
-@pytest.mark.parametrize(
+@each(
     ("args", "variables"),
     [
         ((), {"GLM_TOOLS": "chat"}),
@@ -201,9 +202,7 @@ def test_a_record_that_is_not_true_is_found_out_and_made_anew(tmp_path: Path) ->
     assert not marked(asked(env, tmp_path, START))
 
 
-@pytest.mark.parametrize(
-    "damage", ["cut", "changed", "empty", "of others", "a link", "nested", "a list", "bare"]
-)
+@each("damage", ["cut", "changed", "empty", "of others", "a link", "nested", "a list", "bare"])
 @posix
 def test_a_damaged_or_strange_record_is_not_used(damage: str, tmp_path: Path) -> None:
     env = environment(tmp_path / "home")

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 
 import pytest
+from support.cases import each
 from support.jobs import document_job
 from support.made_documents import docx, epub, lines, odt, para, pdf, presentation, workbook, zipped
 
@@ -48,7 +49,7 @@ def first_page(data: bytes, pages: str | None = None) -> str:
     return str(facts["pages"][0][2])
 
 
-@pytest.mark.parametrize("build", [lambda: docx(para("Some words.")), presentation, workbook])
+@each("build", [lambda: docx(para("Some words.")), presentation, workbook])
 def test_an_office_file_says_who_wrote_it_and_what_it_is_about(build: object) -> None:
     assert callable(build)
     text = first_page(with_parts(build(), {"docProps/a.xml": _CORE, "docProps/b.xml": _CUSTOM}))
@@ -169,7 +170,7 @@ def test_a_notebook_says_its_title_and_authors() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "piece",
     ['<meta "', '<meta name="', "<!DOCTYPE a [", "<!DOCTYPE a []", "<meta a=' ", "/Title ((", "/Title <"],
 )
