@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
         (Fault("error", code="1000", times=0), "auth", "1000", "GLM_API_KEY"),
         (Fault("error", code="1113", times=0), "quota", "1113", "zhipu-coding"),
         (Fault("error", code="1302", times=0), "rate_limited", "1302", "GLM_MAX_CONCURRENCY"),
-        (Fault("error", code="1305", times=0), "overloaded", "1305", "another model"),
+        (Fault("error", code="1305", times=0), "overloaded", "1305", "without `model`"),
         (Fault("error", code="1234", times=0), "upstream", "1234", "glm-mcp doctor"),
         (Fault("error", code="1301", times=0), "content_blocked", "1301", "Rephrase"),
         (Fault("sensitive_mid", times=0), "content_blocked", "1301", "Rephrase"),
