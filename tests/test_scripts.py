@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from support.cases import each
 from support.paths import ROOT
 
@@ -49,6 +51,19 @@ def test_every_library_asked_for_has_a_tested_version_that_is_allowed(need: str)
     assert numbers(tested) >= numbers(lowest)
     if highest := re.search(r",<([\w.]+)", need):
         assert numbers(tested) < numbers(highest[1])
+
+
+def test_every_tested_version_runs_on_the_oldest_python_that_is_promised() -> None:
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    tested = constraints()
+    here = {d.metadata["Name"].lower().replace("_", "-"): d for d in distributions()}
+    wants = {
+        name: here[name].metadata["Requires-Python"] or ""
+        for name, version in tested.items()
+        if name in here and here[name].version == version
+    }
+    assert len(wants) > 60, "what is installed was looked at"
+    assert [f"{name} {w}" for name, w in wants.items() if not SpecifierSet(w).contains(oldest)] == []
 
 
 @each("path", [WORKFLOW, PRE_COMMIT, ROOT / ".ci" / "run"], ids=lambda p: p.name)
