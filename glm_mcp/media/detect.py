@@ -179,7 +179,8 @@ def _is_dbase(head: bytes) -> bool:
     """
     end = int.from_bytes(head[8:10], "little")
     return (
-        head[:1] in (b"\x02", b"\x03", b"\x04", b"\x30", b"\x31", b"\x43", b"\x83", b"\x8b", b"\xf5")
+        len(head) >= 65
+        and head[:1] in (b"\x02", b"\x03", b"\x04", b"\x30", b"\x31", b"\x43", b"\x83", b"\x8b", b"\xf5")
         and 1 <= head[2] <= 12
         and 1 <= head[3] <= 31
         and end >= 65

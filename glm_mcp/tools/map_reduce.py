@@ -62,7 +62,12 @@ async def each(
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    except* GLMError as failed:
+    except (
+        BaseExceptionGroup
+    ) as raised:  # Python before 3.11.4 keeps the one that `except*` raises in a group
+        failed, defects = raised.split(GLMError)
+        if failed is None or defects:
+            raise
         raise _first(failed) from None
     done = [a for a in answers if a is not None]
     if late:

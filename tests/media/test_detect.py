@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from support.cases import each
@@ -289,6 +289,7 @@ def test_what_no_tool_reads_is_unknown(data: bytes) -> None:
 
 
 @given(st.binary(max_size=600), st.text(max_size=12))
+@example(b"\x8b", "")
 def test_no_bytes_and_no_name_make_it_fail(data: bytes, name: str) -> None:
     assert detect(data, name) in KINDS.values()
     assert is_media(data) in (True, False)
