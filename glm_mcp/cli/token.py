@@ -167,11 +167,12 @@ def _read(path: Path) -> tuple[str, Holders]:
     except FileNotFoundError:
         return "", Holders()
     except OSError as error:
-        raise unusable(path, error.strerror or "it cannot be read") from None
+        why = error.strerror or "it cannot be read"
     except RecursionError:
-        raise unusable(path, "it is nested too deeply") from None
+        why = "it is nested too deeply"
     except ValueError as error:
-        raise unusable(path, str(error)) from None
+        why = str(error)
+    raise unusable(path, why)
 
 
 def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
