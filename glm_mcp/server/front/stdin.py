@@ -126,4 +126,7 @@ def early(arguments: list[str]) -> Stdin | None:
     if place is None:
         return None
     found = record.read(place.file, place.digest)
-    return Stdin(place, Answers(found, place.kept) if found else None)
+    try:
+        return Stdin(place, Answers(found, place.kept) if found else None)
+    except RuntimeError:  # no thread may be started: the server finds it too, and can say so
+        return None
