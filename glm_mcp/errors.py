@@ -197,6 +197,9 @@ class InternalError(GLMError):
     kind = "internal"
 
 
+_NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")  # Python's words, and Rust's
+
+
 def exhausted(error: BaseException | None) -> ConfigError | None:
     """What the machine or its limits have no more of, where that is behind an error; None where it is not."""
     while error is not None:
@@ -206,10 +209,16 @@ def exhausted(error: BaseException | None) -> ConfigError | None:
                 "this server may open no more files and connections",
                 "Call again with less at once, or raise the limit (ulimit -n) where the host is started.",
             )
-        if isinstance(error, MemoryError) or number == errno.ENOMEM or str(error) == "can't start new thread":
+        if number == errno.EAGAIN or any(word in str(error) for word in _NO_THREAD):
+            return ConfigError(
+                "this server may start no more threads and processes",
+                "Call again with less at once, end other programs, or raise the limit (ulimit -u; of a container, its pids).",
+            )
+        if isinstance(error, MemoryError) or number == errno.ENOMEM:
             return ConfigError(
                 "the machine has no memory left for this",
                 "Call again with less at once, or end other programs.",
             )
-        error = error.__cause__ or error.__context__
+        group = error.exceptions if isinstance(error, BaseExceptionGroup) else (None,)
+        error = group[0] or error.__cause__ or error.__context__
     return None

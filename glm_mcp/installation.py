@@ -49,12 +49,18 @@ def is_fleeting(command: Sequence[str]) -> bool:
 
 
 def typed(words: str = "") -> str:
-    """A line that a person can type to run this copy: by its name where the PATH leads to it, with its settings file."""
+    """A line that a person can type to run this copy: by its name where the PATH leads to it, with its settings
+    file and that of tokens.
+    """
     command = own_command()
     found = shutil.which(COMMANDS[0])
     same = found is not None and len(command) == 1 and Path(found).absolute() == Path(command[0])
     shown = COMMANDS[0] if same else shlex.join(command)
-    file = re.search(r"\0--env-file[=\0]([^\0]+)", "\0".join(sys.argv))
+    given = "\0".join(sys.argv)
+    file = re.search(r"\0--env-file[=\0]([^\0]+)", given)
+    tokens = re.search(r"\0token\0(?:.*\0)?--file[=\0]([^\0]+)", given)
+    if tokens and words.startswith("token "):
+        words = words.replace("token", f"token --file {shlex.quote(tokens[1])}", 1)
     return f"{shown} {f'--env-file {shlex.quote(file[1])} ' if file else ''}{words}".rstrip()
 
 

@@ -137,5 +137,5 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         raise ConfigError(
             f"the settings file {path} cannot be written ({error.strerror})",
-            "Give yourself the right, or name another file with --env-file.",
+            "Make room or give yourself the right there, or name another file with --env-file.",
         ) from None

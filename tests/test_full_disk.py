@@ -143,6 +143,32 @@ def test_where_nothing_can_be_written_it_starts_and_says_what_cannot_be_done(tmp
         assert server.end() < LIMIT_S
 
 
+@pytest.mark.parametrize("command", ["token add ada", "key --no-try", "install cursor"])
+def test_a_file_that_nothing_may_take_the_place_of_stays_and_nothing_lies_beside_it(
+    command: str, tmp_path: Path
+) -> None:
+    """As a single file of the host is in a container."""
+    if not can_mount([str(tmp_path)]):
+        pytest.skip("needs a mount namespace of its own")
+    env = environment(tmp_path / "home")
+    kept = {
+        "token": tmp_path / "home" / ".config" / "glm-mcp" / "tokens.toml",
+        "key": tmp_path / "home" / ".config" / "glm-mcp" / "env",
+        "install": tmp_path / "home" / ".cursor" / "mcp.json",
+    }[command.split(maxsplit=1)[0]]
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}" if kept.suffix == ".json" else "# mine\n", encoding="utf-8")
+    kept.chmod(0o600)
+    before = kept.read_text(encoding="utf-8")
+    mounted = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" && exec "$@"', str(kept)]
+    key = "0123456789abcdef0123456789abcdef.AbCdEfGh12345678"
+    done = ran([*mounted, sys.executable, "-m", "glm_mcp", *command.split()], env, tmp_path, input=key)
+    assert done.returncode == 1
+    assert f"{kept} cannot be written" in done.stderr
+    assert kept.read_text(encoding="utf-8") == before
+    assert not list(kept.parent.glob(".*.part"))
+
+
 def can_mount(folders: list[str]) -> bool:
     if shutil.which("unshare") is None:
         return False

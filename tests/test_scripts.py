@@ -58,7 +58,7 @@ def test_every_tested_version_runs_on_the_oldest_python_that_is_promised() -> No
     tested = constraints()
     here = {d.metadata["Name"].lower().replace("_", "-"): d for d in distributions()}
     wants = {
-        name: here[name].metadata["Requires-Python"] or ""
+        name: next(iter(here[name].metadata.get_all("Requires-Python") or [""]))
         for name, version in tested.items()
         if name in here and here[name].version == version
     }

@@ -11,8 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import anyio
-
+from glm_mcp.cli.asking import run
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
 from glm_mcp.cli.terminal.cells import paragraphs
@@ -24,7 +23,6 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.progress import AGAIN
 from glm_mcp.server import inprocess
 from glm_mcp.server.app import TOOLS, App
-from glm_mcp.server.leaving import leave_soon
 from glm_mcp.server.simulated import simulated
 from glm_mcp.settings import Settings
 from glm_mcp.text import escaped
@@ -91,13 +89,7 @@ def call(
     with Stdin() as stdin:
         given = given_arguments(rows, words, as_json, stdin)
 
-        async def run() -> int:
-            code = await _call(settings, tool, given, raw=raw, opened=opened)
-            stdin.close()
-            leave_soon(code=code)  # Python itself would wait for a thread that a name server holds
-            return code
-
-        return anyio.run(run)
+        return run(lambda: _call(settings, tool, given, raw=raw, opened=opened))
 
 
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any], *, raw: bool, opened: bool) -> int:

@@ -40,7 +40,7 @@ async def examine(
     """All findings. `endpoints`: where the four platforms are. `installed`: true of a module that can be imported.
     `within_s`: for a call of the service.
     """
-    findings = [_sources(env_file), *_misspelt(), _key(settings)]
+    findings = [_sources(env_file), *_misspelt(), *_tokens(settings), _key(settings)]
     with Redactor(settings.key).applied():
         own = GLMClient(settings).home.compatible
         findings += [await _at_engine(settings) if own else _models(settings), *_proxy(settings)]
@@ -65,6 +65,19 @@ def _misspelt() -> list[Finding]:
         mend = f"Did you mean {near[0]}?" if near else "Take it out."
         findings.append(note("settings", f"{name} is no setting and has no effect", mend))
     return findings
+
+
+def _tokens(settings: Settings) -> list[Finding]:
+    if not settings.tokens_file or settings.tokens_file.exists():
+        return []
+    file = settings.tokens_file
+    return [
+        note(
+            "tokens",
+            f"{file}, which GLM_TOKENS_FILE names, is not there: nobody has a token",
+            f"To give one: {typed(f'token --file {file} add NAME')}",
+        )
+    ]
 
 
 def _key(settings: Settings) -> Finding:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 import click
 
+from glm_mcp.cli.asking import run
 from glm_mcp.cli.doctor import examine
 from glm_mcp.cli.service import Finding
 from glm_mcp.cli.terminal.cells import paragraphs
@@ -26,7 +26,7 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
         given = settings()
         with moving() as line:
             line.say(here("asking the service"))
-            findings = anyio.run(lambda: examine(given, env_file=env_file))
+            findings = run(lambda: examine(given, env_file=env_file))
     except ConfigError as error:
         findings = [Finding("settings", "wrong", error.message, error.hint)]
     bad = any(f.state == "wrong" for f in findings)

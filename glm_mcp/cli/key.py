@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import anyio
-
+from glm_mcp.cli.asking import run
 from glm_mcp.cli.service import Finding, try_key
 from glm_mcp.cli.terminal.group import here, labelled, language, say, show_error
 from glm_mcp.errors import AuthError, ConfigError
@@ -45,7 +45,15 @@ def ask(prompt: str = "GLM API key (not shown): ") -> str:
         return sys.stdin.read(LONGEST + 1) if sys.stdin else ""
     import getpass
 
+    for name in ("SIGTERM", "SIGHUP"):  # the latter is not on Windows
+        if number := getattr(signal, name, None):
+            signal.signal(number, _leave)
     return getpass.getpass(here(prompt), stream=sys.stderr)
+
+
+def _leave(number: int, _: object) -> None:
+    """Leaves by way of whatever gives the terminal its echo back."""
+    raise SystemExit(128 + number)
 
 
 def of_environment(name: str) -> str:
@@ -181,8 +189,4 @@ def where_set(env: Mapping[str, str], env_file: Path | None = None) -> str:
 
 def command(pasted: str, env_file: Path | None, *, platform: str | None = None, tried: bool = True) -> None:
     """As a person calls it. Raises GLMError."""
-
-    async def run() -> None:
-        await store(pasted, env_file, say, platform=platform, tried=tried)
-
-    anyio.run(run)
+    run(lambda: store(pasted, env_file, say, platform=platform, tried=tried))

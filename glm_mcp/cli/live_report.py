@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import anyio
 import click
 
+from glm_mcp.cli.asking import run
 from glm_mcp.cli.doctor_live import Report, Row, ask_service
 from glm_mcp.cli.terminal.cells import cells, padded
 from glm_mcp.cli.terminal.group import here, say
@@ -48,7 +48,7 @@ def _run(settings: Settings, data: Path, *, as_json: bool, yes: bool) -> None:
     if not yes:
         _ask_person(settings)
     with moving() as line:
-        report = anyio.run(lambda: ask_service(settings, say=lambda text: line.say(here(text))))
+        report = run(lambda: ask_service(settings, say=lambda text: line.say(here(text))))
     path = None
     if not settings.simulate:
         known = report.findings(findings.load(data, settings))

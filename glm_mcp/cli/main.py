@@ -13,6 +13,7 @@ import click
 from glm_mcp import __version__
 from glm_mcp.cli.start import FORMAT, LEVEL, collect_again, serve_stdio, settings_of
 from glm_mcp.cli.terminal import completion as completing
+from glm_mcp.cli.terminal import stdout
 from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
 from glm_mcp.cli.token import token
 from glm_mcp.errors import ConfigError
@@ -43,6 +44,8 @@ def cli(ctx: click.Context, env_file: Path | None, log_level: str | None, log_fo
     Without a command: serve over stdio, as an agent starts it.
     """
     configure(log_level or LEVEL, log_format or FORMAT)
+    if sys.stdout is None and ctx.invoked_subcommand not in (None, "serve", "simulate"):
+        raise ConfigError("standard output is closed", "Leave it open, or write it to a file.")
     ctx.obj = {"env_file": env_file, "log_level": log_level, "log_format": log_format, "stdin": ctx.obj}
     if ctx.invoked_subcommand is None:
         serve_stdio(ctx)
@@ -307,7 +310,7 @@ def main(stdin: Stdin | None = None) -> None:
     # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
     # a tenth of the start-up time. `_collect_again` ends this.
     gc.disable()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal's encoding may lack a character of an answer
+    stdout.patient()
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="replace")
     cli.main(prog_name="glm-mcp", obj=stdin)

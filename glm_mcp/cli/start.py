@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from glm_mcp.cli.terminal.group import EXIT_FAILED, say, show_error
-from glm_mcp.errors import ConfigError
+from glm_mcp.errors import ConfigError, exhausted
 from glm_mcp.server.front.stdin import Stdin
 from glm_mcp.server.log import configure
 
@@ -78,8 +78,13 @@ def serve_stdio(ctx: click.Context) -> None:
         anyio.run(server.serve_stdio, app, stdin or Stdin())
     except ConfigError:
         raise
-    except Exception:  # the outer boundary of a server: most often its client has gone without closing stdin
-        logging.getLogger(__name__).exception("the server ended")
+    except (
+        Exception
+    ) as error:  # the outer boundary of a server: most often its client has gone without closing stdin
+        if why := exhausted(error):
+            show_error(why)
+        else:
+            logging.getLogger(__name__).exception("the server ended")
         code = EXIT_FAILED
     sys.stderr.flush()
     # A reader thread may still wait on stdin; nothing of ours is left to finish.

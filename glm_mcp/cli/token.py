@@ -167,11 +167,12 @@ def _read(path: Path) -> tuple[str, Holders]:
     except FileNotFoundError:
         return "", Holders()
     except OSError as error:
-        raise unusable(path, error.strerror or "it cannot be read") from None
+        why = error.strerror or "it cannot be read"
     except RecursionError:
-        raise unusable(path, "it is nested too deeply") from None
+        why = "it is nested too deeply"
     except ValueError as error:
-        raise unusable(path, str(error)) from None
+        why = str(error)
+    raise unusable(path, why)
 
 
 def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
@@ -189,10 +190,12 @@ def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = write_part(path.resolve(), written.encode(), 0o600)
-        if _read(path)[0] != text:
-            part.unlink()
-            raise ConfigError(f"{path} was changed by somebody else meanwhile", "Do it again.")
-        part.replace(path.resolve())
+        try:
+            if _read(path)[0] != text:
+                raise ConfigError(f"{path} was changed by somebody else meanwhile", "Do it again.")
+            part.replace(path.resolve())
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror})", "Give another --file, or set GLM_TOKENS_FILE."

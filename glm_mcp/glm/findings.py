@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.atomic_files import private_folder, read_file, write_part
+from glm_mcp.atomic_files import private_folder, read_file, replace_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import Card, endpoint
 from glm_mcp.settings import Settings
@@ -83,7 +83,7 @@ def save(data: Path, settings: Settings, findings: Findings, report: Mapping[str
     whole = {"asked": findings.asked, "facts": findings.facts, "report": report}
     try:
         private_folder(path.parent)
-        write_part(path, json.dumps(whole, ensure_ascii=False, indent=1).encode(), 0o600).replace(path)
+        replace_file(path, json.dumps(whole, ensure_ascii=False, indent=1).encode(), 0o600)
     except OSError as error:
         raise ConfigError(
             f"nothing can be kept in {path.parent} ({error.strerror or 'the system refuses'})",

@@ -223,8 +223,12 @@ class Race(Generic[T]):
                 else ""
             )
             said = f"no complete answer within {within:.0f} s; asked: {asked}{last}"
+            if not asked:
+                said = f"no model could be asked within {within:.0f} s: all were busy"
+            if not asked and within <= 0:
+                said = "the time of this call was over before a model could be asked"
             return TimedOut(
-                said if asked else f"no model could be asked within {within:.0f} s: all were busy",
+                said,
                 "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
                 attempts=self.attempts,
             )

@@ -65,7 +65,8 @@ def write(file: Path, text: str, *, private: bool, secret: bool = False) -> None
 
 def _refused(file: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"{file} cannot be written ({error.strerror})", "Give yourself the right, or use --print."
+        f"{file} cannot be written ({error.strerror})",
+        "Make room or give yourself the right there, or use --print.",
     )
 
 

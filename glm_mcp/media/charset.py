@@ -134,10 +134,12 @@ def _known(encoding: str | None, widen: dict[str, str] | None = None) -> str | N
     if not encoding or len(encoding) > 40:
         return None
     try:
-        # Refuses what is no text (hex) or cannot replace (punycode).
+        # Refuses what is no text (hex).
         b"a\xff".decode(encoding.strip(), "replace")
         canonical = codecs.lookup(encoding.strip()).name
     except (LookupError, ValueError):
+        return None
+    if canonical == "punycode":  # of names alone; it gives something for any text
         return None
     return (_WIDER if widen is None else widen).get(canonical, canonical)
 

@@ -69,7 +69,7 @@ def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> No
 
 
 def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    from glm_mcp.errors import GLMError, UnsupportedMedia
+    from glm_mcp.errors import GLMError, UnsupportedMedia, exhausted
 
     params = spec["params"]
     name = str(params.get("name") or "the file")
@@ -88,7 +88,7 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     except BaseException as error:  # noqa: BLE001 - the outer boundary of the child, and a panic in Rust is no Exception
         import traceback
 
-        broken = UnsupportedMedia(
+        broken = exhausted(error) or UnsupportedMedia(
             f"{name} could not be read: its reader failed on it",
             "The file may be damaged: open and save it again with another program, or send it in another format.",
         )

@@ -20,7 +20,8 @@ def leave_soon(seconds: float = LINGER_S, code: int = 0) -> None:
     """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
     timer = threading.Timer(seconds, os._exit, [code])
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # no thread more may be started: it ends as it can
+        timer.start()
 
 
 def watch_end(stdin: int) -> None:
@@ -32,7 +33,8 @@ def watch_end(stdin: int) -> None:
     with suppress(OSError):
         while not any(event & _ENDED for _, event in ends.poll()):
             pass
-        leave_soon(LINGER_S + READ_ON_S)
+        time.sleep(LINGER_S + READ_ON_S)
+        os._exit(0)
 
 
 class Client:

@@ -13,6 +13,7 @@ import logging
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -47,6 +48,13 @@ class _Plain(logging.Formatter):
         return line
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """A record that cannot be written. The library would print its words, whole and with a trace."""
+        with suppress(OSError, ValueError):
+            self.stream.write(f"a record of {record.name} could not be written{self.terminator}")
+
+
 class _JSON(_Plain):
     """One JSON object a record, cleaned as `_Plain` is, with what `extra={"facts": ...}` gave it by name."""
 
@@ -77,9 +85,15 @@ def _trace(info: Any, *, content: bool) -> str:
     whole = traceback.TracebackException(*info)
     for part in _chain(whole):
         lines += ["Traceback (most recent call last):", *part.stack.format()]
-        lines += part.format_exception_only() if content else [getattr(part.exc_type, "__name__", "error")]
+        lines += part.format_exception_only() if content else [_kind(part)]
     text = without_any_secret("\n".join(line.rstrip("\n") for line in lines))
     return "\n".join(_indented(part) for part in text.splitlines())
+
+
+def _kind(part: traceback.TracebackException) -> str:
+    if sys.version_info >= (3, 13):
+        return (part.exc_type_str or "error").rpartition(".")[2]
+    return getattr(part.exc_type, "__name__", "error")
 
 
 def _chain(error: traceback.TracebackException) -> list[traceback.TracebackException]:
@@ -96,7 +110,7 @@ def configure(level: str = "warning", form: str = "text", *, content: bool = Fal
     """Sends this package's and the protocol library's records, and the warnings of libraries, to stderr. `content`:
     whether the words of exceptions and warnings, which may quote a prompt or a file, go along.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     formatter = _JSON if form == "json" else _Plain
     handler.setFormatter(formatter(tracebacks=level == "debug", content=content))
     root = logging.getLogger()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCRequest, JSONRPCRespo
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from glm_mcp import __version__
-from glm_mcp.atomic_files import list_files, private_folder, write_part
+from glm_mcp.atomic_files import list_files, private_folder, replace_file
 from glm_mcp.clients import splitting_names
 from glm_mcp.folders import user_folders
 from glm_mcp.glm.threads import in_thread
@@ -173,12 +172,7 @@ def write(place: Place, found: dict[str, Any]) -> None:
     """Writes a record, whole or not at all, and removes the oldest beyond `KEPT_RECORDS`. Raises OSError."""
     file = Path(place.file)
     folder = private_folder(file.parent)
-    temporary = write_part(file, record.pack(found, place.digest), 0o600)
-    try:
-        os.replace(temporary, file)  # noqa: PTH105
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_file(file, record.pack(found, place.digest), 0o600)
     for old in sorted(list_files(folder), key=lambda f: -f.modified)[KEPT_RECORDS:]:
         with suppress(OSError):
             old.path.unlink()

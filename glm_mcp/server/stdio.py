@@ -15,7 +15,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from glm_mcp.glm.threads import few_heaps, in_thread, short_turns
 from glm_mcp.server.app import App, build
@@ -27,6 +27,10 @@ from glm_mcp.server.pipes import Output, close_off
 from glm_mcp.server.recorder import Recorder, behind_id
 
 THREADS = 400
+WAITING_BYTES = 16 << 20  # of answers that nobody reads, from which on no further request is begun
+ANSWER_BYTES = 16 << 10  # at the least, with the task that waits to say it
+HELD_BYTES = 1 << 20  # of lines that are read on then, for a cancellation among them
+LOOK_S = 0.1  # between two looks at whether answers are read again
 SETTLE_S = 0.5  # after the end of stdin, for lists that were asked for just before
 
 
@@ -70,9 +74,12 @@ async def _write(messages: MemoryObjectReceiveStream[SessionMessage], output: Ou
             await in_thread(output.write, item.message, among=own)
 
 
+_Read = tuple[SessionMessage | JSONRPCError, int]  # with the length of its line
+
+
 class Incoming:
     """The SDK's read stream: what stdin says, each message waited for before the next is read. A line that is none is
-    answered here.
+    answered here. While many answers wait to be read, requests wait here, and then in the client's pipe.
     """
 
     def __init__(
@@ -80,10 +87,11 @@ class Incoming:
     ) -> None:
         self._answers, self._on_message = answers, on_message
         self._is_heard = True  # whether somebody reads our answers
-        self._send, self._receive = anyio.create_memory_object_stream[SessionMessage | JSONRPCError](0)
+        self._held, self._held_bytes = deque[_Read](), 0
+        self._send, self._receive = anyio.create_memory_object_stream[_Read](0)
         self._token = anyio.lowlevel.current_token()
         lines, ended = stdin.take(self._take, output.line)
-        self._first = deque(item for line in lines if (item := read(line)) is not None)
+        self._first = deque((item, len(line)) for line in lines if (item := read(line)) is not None)
         if ended:
             self._send.close()
 
@@ -93,7 +101,7 @@ class Incoming:
             if line is None:
                 anyio.from_thread.run_sync(self._send.close, token=self._token)
             elif (item := read(line)) is not None:
-                anyio.from_thread.run(self._send.send, item, token=self._token)
+                anyio.from_thread.run(self._send.send, (item, len(line)), token=self._token)
 
     async def receive(self) -> SessionMessage:
         try:
@@ -119,6 +127,24 @@ class Incoming:
         return item
 
     async def _next(self) -> SessionMessage | JSONRPCError:
+        while self._answers.many():
+            if self._held_bytes > HELD_BYTES:
+                await anyio.sleep(LOOK_S)
+                continue
+            with anyio.move_on_after(LOOK_S):
+                item, size = await self._come()
+                self._held.append((item, size))
+                self._held_bytes += size + ANSWER_BYTES // 16
+                # At once, for what runs, and again in its turn: it may take back what is held.
+                if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCNotification):
+                    return item
+        if self._held:
+            item, size = self._held.popleft()
+            self._held_bytes -= size + ANSWER_BYTES // 16
+            return item
+        return (await self._come())[0]
+
+    async def _come(self) -> _Read:
         return self._first.popleft() if self._first else await self._receive.receive()
 
     async def _refuse(self, answer: JSONRPCError) -> None:
@@ -153,6 +179,11 @@ class Outgoing:
         self._stream, self._said, self._recorder = stream, dict(said), recorder
         self._open: list[str | int | None] = []  # a client may use one id for several
         self._answered = anyio.Event()
+        self._waiting = 0
+
+    def many(self) -> bool:
+        """Whether more waits to be written than a client leaves that reads."""
+        return self._waiting > WAITING_BYTES
 
     def asked(self, ident: str | int) -> None:
         self._open.append(ident)
@@ -171,7 +202,11 @@ class Outgoing:
             return
         said = self._said.pop(str(message.id), None)
         if said is None:
-            await self._stream.send(item)
+            self._waiting += (size := _size(message))
+            try:
+                await self._stream.send(item)
+            finally:
+                self._waiting -= size
         elif self._recorder and behind_id(message) != said:
             self._recorder.differs()
         if self._recorder:
@@ -188,3 +223,12 @@ class Outgoing:
 
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
+
+
+def _size(answer: JSONRPCMessage) -> int:
+    """About the bytes that it holds while it waits."""
+    result = answer.result if isinstance(answer, JSONRPCResponse) else {}
+    parts = result.get("content") or result.get("contents") or []
+    return ANSWER_BYTES + sum(
+        len(part.get(name) or "") for part in parts for name in ("text", "data", "blob")
+    )

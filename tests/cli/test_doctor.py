@@ -351,3 +351,12 @@ async def test_a_model_that_turns_out_to_be_gone_is_named(sim: Simulator) -> Non
     assert [f.state for f in findings if f.what == "service"] == ["ok"]
     (gone,) = [f for f in findings if f.state == "note" and f.what == "models"]
     assert gone.said.startswith("glm-4.7-flash is not to be had: ")
+
+
+def test_a_file_of_tokens_that_is_named_and_not_there_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    env = environment(tmp_path / "home", GLM_SIMULATE="1", GLM_TOKENS_FILE=str(file))
+    done = ran([*COMMAND, "doctor"], env, tmp_path)
+    assert f"token --file {file} add NAME" in done.stdout
+    file.touch()
+    assert str(file) not in ran([*COMMAND, "doctor"], env, tmp_path).stdout

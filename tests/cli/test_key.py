@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import pytest
-from support.processes import COMMAND, LIMIT_S, Stdio, environment, ran, said
+from support.processes import COMMAND, LIMIT_S, Process, Stdio, environment, ran, said, until
 
 from glm_mcp.cli.key import store
 from glm_mcp.errors import AuthError
@@ -47,6 +50,47 @@ def key(env: dict[str, str], *words: str, pasted: str = "") -> subprocess.Comple
     assert "Traceback" not in done.stderr
     assert KEY not in done.stdout + done.stderr
     return done
+
+
+# What Python loads before anything else, on a machine whose name server does not answer.
+SILENT = """
+import socket, time
+socket.getaddrinfo = lambda *_, **__: time.sleep(3_600)
+"""
+
+
+@pytest.mark.parametrize("words", ["key", "doctor", "call chat hello"])
+def test_a_name_server_that_does_not_answer_holds_no_command_up(
+    words: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine" / "sitecustomize.py").write_text(SILENT, encoding="utf-8")
+    env |= {
+        "PYTHONPATH": str(tmp_path / "machine"),
+        "GLM_BASE_URL": "https://glm.example/v4",
+        "GLM_DEADLINE_S": "10",
+    }
+    given = {} if words == "key" else {"GLM_API_KEY": KEY}
+    done = ran([*COMMAND, *words.split()], {**env, **given}, tmp_path, input=KEY)  # within its limit
+    assert re.search(r"no (complete )?answer within \d+ s", done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_key_is_typed_gives_the_terminal_its_echo_back(
+    number: signal.Signals, env: dict[str, str], tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        with Process(env, tmp_path, "key", stdin=theirs) as process:
+            # getpass prefers the controlling terminal, of which there is none.
+            until(lambda: not termios.tcgetattr(theirs)[3] & termios.ECHO)
+            process.signal(number)
+            assert process.popen.returncode == 128 + number
+            assert termios.tcgetattr(theirs)[3] & termios.ECHO
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,15 @@ def test_a_command_that_is_named_has_the_same_settings_file(tmp_path: Path) -> N
         assert f"--env-file {file} token list` shows who has." in said
 
 
+def test_a_command_that_is_named_has_the_same_file_of_tokens(tmp_path: Path) -> None:
+    file = tmp_path / "our team.toml"
+    for option in (("--file", str(file)), (f"--file={file}",)):
+        assert f"token --file '{file}' add NAME" in run(tmp_path, "token", *option, "list").stdout
+        assert f"token --file '{file}' list` shows" in run(tmp_path, "token", *option, "revoke", "x").stderr
+    file.write_text("tokens = 1", encoding="utf-8")
+    assert f"token --file '{file}' add NAME" in run(tmp_path, "token", "--file", str(file), "list").stderr
+
+
 def test_an_expired_token_is_listed_as_one(tmp_path: Path) -> None:
     path = tmp_path / "tokens.toml"
     path.write_text(f'[tokens.ada]\nsha256 = "{digest("x")}"\nexpires = 2020-01-31\n', encoding="utf-8")

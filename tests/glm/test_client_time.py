@@ -377,6 +377,13 @@ async def test_a_named_model_is_waited_for_to_the_deadline(sim: Simulator) -> No
     assert len(sim.received) == 2
 
 
+async def test_a_call_whose_time_is_over_before_it_begins_is_told_so(sim: Simulator) -> None:
+    async with client_of(sim) as client:
+        with pytest.raises(TimedOut, match="time of this call was over before a model could be asked"):
+            await ask(client, within=-0.2, model=T)
+    assert not sim.received
+
+
 async def test_a_place_that_comes_too_late_for_an_answer_is_not_taken(sim: Simulator) -> None:
     sim.queue(Reply("slow", delay_s=1), Fault("hang"))
     held = anyio.CancelScope()

@@ -52,6 +52,17 @@ async def test_a_minutes_calls_may_come_at_once_and_then_one_at_a_time() -> None
     assert (await admission.standing(ada)).calls_left == 5
 
 
+async def test_a_clock_that_is_set_back_costs_a_minute_at_most() -> None:
+    time, ada = Time(), replace(ADA, per_minute=5)
+    admission = MemoryAdmission(time)
+    for _ in range(5):
+        await once(admission, ada)
+    time.now -= 86_400
+    assert "in 12 s" in str(await why_not(admission, ada))
+    time.now += 12
+    await once(admission, ada)
+
+
 @given(
     per_minute=st.integers(1, 1_000),
     gaps=st.lists(st.floats(0, 90, allow_nan=False), min_size=1, max_size=60),

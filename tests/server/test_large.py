@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from support.processes import LIMIT_S, Process, Stdio, environment, over_http, s
 from glm_mcp.glm.json_shape import DIGITS, MESSAGE_VALUES
 from glm_mcp.server.app import App
 from glm_mcp.server.front.lines import LINE_BYTES, Lines, Refusal
-from glm_mcp.simulator import Simulator
+from glm_mcp.simulator import Fault, Simulator
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -234,6 +236,64 @@ def test_a_client_that_reads_no_answers_can_end_it(sim: Simulator, tmp_path: Pat
         process.end()
         assert process.popen.returncode == 0
     os.close(read)
+
+
+@linux
+def test_a_client_that_reads_no_answers_is_heard_no_further_until_it_reads_them(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    with Process(environment(tmp_path / "home", sim), tmp_path, stdout=(pipe := os.pipe())[1]) as process:
+        os.close(pipe[1])
+        assert process.popen.stdin
+        stdin = process.popen.stdin.fileno()
+        os.set_blocking(stdin, False)
+        lines, rest = 0, b""
+        # Far more than is held of it; the pipe of a server that is slow to begin may look full.
+        while lines < 60_000 and select.select([], [stdin], [], 3.0)[1]:
+            if not rest:
+                rest = b"".join(
+                    b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % n for n in range(lines, lines + 1000)
+                )
+                lines += 1000
+            rest = rest[_taken(stdin, rest) :]
+        assert lines < 30_000, "all was read, and its answers are held"
+        with open(pipe[0], "rb") as answers, ThreadPoolExecutor(1) as pool:  # noqa: PTH123 - a descriptor
+            heard = pool.submit(lambda: {json.loads(answers.readline())["id"] for _ in range(lines)})
+            os.set_blocking(stdin, True)
+            process.popen.stdin.write(rest.decode())
+            process.popen.stdin.flush()
+            assert heard.result(LIMIT_S) == set(range(lines))
+
+
+@linux
+def test_a_client_that_reads_no_answers_can_still_take_a_call_back(sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Fault("hang"))
+    with Process(environment(tmp_path / "home", sim), tmp_path, stdout=(pipe := os.pipe())[1]) as process:
+        os.close(pipe[1])
+        assert process.popen.stdin
+        about = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "x", "version": "1"},
+        }
+        call = {"name": "chat", "arguments": {"prompt": "hello"}}
+        messages: list[dict[str, Any]] = [
+            {"id": 1, "method": "initialize", "params": about},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": call},
+        ]
+        _put(process, messages)
+        sim.wait_received(1)
+        _put(process, [{"id": 10 + n, "method": "ping"} for n in range(5_000)])
+        _put(process, [{"method": "notifications/cancelled", "params": {"requestId": 2}}])
+        sim.wait(lambda received: received[0].disconnected)
+    os.close(pipe[0])
+
+
+def _put(process: Process, messages: list[dict[str, Any]]) -> None:
+    assert process.popen.stdin
+    process.popen.stdin.writelines(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
+    process.popen.stdin.flush()
 
 
 def _taken(descriptor: int, data: bytes) -> int:

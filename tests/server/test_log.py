@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import signal
+import subprocess
+import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -50,6 +52,15 @@ def test_a_level_shows_itself_and_what_is_worse(level: str, restored: None) -> N
         assert f"library at {name}" not in text
         assert f"wire at {name}" not in text, "a key travels in the headers that are logged there"
     assert ("library at warning" in text) == (level != "error")
+
+
+def test_a_record_that_cannot_be_written_shows_none_of_its_words() -> None:
+    code = (
+        "import logging; from glm_mcp.server.log import configure; configure('debug'); "
+        f"logging.getLogger('glm_mcp.test').warning('%d calls', 'my own {KEY}')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stderr == "a record of glm_mcp.test could not be written\n"
 
 
 def test_a_trace_is_shown_at_debug_alone_and_without_a_key(restored: None) -> None:

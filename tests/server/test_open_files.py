@@ -1,8 +1,9 @@
-"""A server that may open no more files: it says so, and works again when it may."""
+"""A server that may open no more files, or start no more threads: it says so, and works again when it may."""
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from support.cases import each
-from support.processes import Stdio, environment, said
+from support.processes import LIMIT_S, Stdio, environment, said
 
-from glm_mcp.errors import NetworkError
+from glm_mcp.errors import NetworkError, exhausted
 from glm_mcp.glm.network.failures import mapped
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Simulator
@@ -56,6 +57,43 @@ def test_a_server_that_may_open_no_more_files_says_so(call: str, sim: Simulator,
         assert "ulimit -n" in said(refused)
         resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, before)
         assert not server.call(*CALLS[call]).get("isError")
+
+
+@pytest.mark.skipif(sys.platform == "linux" and os.getuid() == 0, reason="root may start as many as it likes")
+def test_a_server_that_may_start_no_process_says_so(sim: Simulator, tmp_path: Path) -> None:
+    import resource
+
+    shutil.copy(FOLDER / "report.pdf", tmp_path)
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+        server.initialize()
+        assert not server.call("chat", {"prompt": "hello"}).get("isError")
+        before = resource.prlimit(server.popen.pid, resource.RLIMIT_NPROC)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NPROC, (1, before[1]))
+        refused = server.call(*CALLS["a PDF"])
+        assert refused["isError"]
+        assert "may start no more threads and processes" in said(refused), said(refused)
+        assert "ulimit -u" in said(refused)
+        resource.prlimit(server.popen.pid, resource.RLIMIT_NPROC, before)
+        assert not server.call(*CALLS["a PDF"]).get("isError")
+        assert server.end() < LIMIT_S
+        assert server.popen.returncode == 0
+
+
+class _Panic(BaseException):
+    """As Rust's come."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        RuntimeError("can't start new thread"),
+        _Panic("OS can't spawn worker thread: Resource temporarily unavailable (os error 11)"),
+        ExceptionGroup("of tasks", [RuntimeError("can't start new thread")]),
+    ],
+)
+def test_whoever_can_start_no_thread_is_understood(error: BaseException) -> None:
+    assert "ulimit -u" in str(exhausted(error))
 
 
 def test_so_does_a_connection_to_the_service() -> None:

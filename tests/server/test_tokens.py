@@ -162,6 +162,15 @@ async def test_a_token_that_was_added_a_moment_ago_lets_in_at_once(path: Path) -
     assert caller.name == "bob"
 
 
+def test_a_file_that_is_named_and_not_there_is_told_at_the_start_with_what_makes_it(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Authenticator(Settings())
+    assert not caplog.messages, "nobody named one"
+    Authenticator(Settings(GLM_TOKENS_FILE=str(path)))
+    assert f"glm-mcp token --file {path} add NAME" in caplog.text
+
+
 @each("text", [None, "", "# nobody yet\n"])
 async def test_a_file_that_is_missing_or_empty_lets_nobody_in(text: str | None, path: Path) -> None:
     if text is not None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.atomic_files import private_folder, read_file, write_part
+from glm_mcp.atomic_files import private_folder, read_file, replace_file
 from glm_mcp.cli.connect.lines import Message
 
 METHODS = frozenset(
@@ -45,7 +45,7 @@ class Memory:
         self._known = known
         try:
             private_folder(self._file.parent)
-            write_part(self._file, raw, 0o600).replace(self._file)
+            replace_file(self._file, raw, 0o600)
         except OSError:  # a start without the server is then answered from what this version knows
             return
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from glm_mcp.cli.terminal.cells import cells, padded, paragraphs
 from glm_mcp.cli.terminal.screen import painted, room
-from glm_mcp.errors import GLMError, InvalidRequest
+from glm_mcp.cli.terminal.stdout import unwritten
+from glm_mcp.errors import ConfigError, GLMError, InvalidRequest
 from glm_mcp.installation import runnable
 from glm_mcp.tools.words import chinese
 
@@ -104,14 +106,28 @@ class Group(click.Group):
             code = super().main(given, prog_name, standalone_mode=False, **more)
         except GLMError as error:
             show_error(error)
-            sys.exit(EXIT_USAGE)
+            code = EXIT_USAGE
         except click.Abort:
             say("Aborted.", err=True)
-            sys.exit(EXIT_FAILED)
+            code = EXIT_FAILED
         except click.ClickException as error:
             _show_usage(error)
-            sys.exit(error.exit_code)
-        sys.exit(code if isinstance(code, int) else 0)
+            code = error.exit_code
+        if why := unwritten():
+            show_error(
+                ConfigError(f"standard output cannot be written ({why})", "Write it to another place.")
+            )
+            code = EXIT_FAILED
+        _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process; Python itself would wait for a thread that a name server or a dead disk holds."""
+    if any(t is not threading.main_thread() and not t.daemon for t in threading.enumerate()):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _only_characters(arguments: Sequence[str]) -> None:

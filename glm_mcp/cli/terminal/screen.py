@@ -53,12 +53,8 @@ def painted(text: str, colour: str, stream: TextIO | None = None) -> str:
 
 def out(text: str) -> None:
     """Written to standard output at once."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as `head`, has had enough; the rest, and what Python would still flush, goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 class Fitted:

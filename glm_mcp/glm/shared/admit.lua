@@ -6,7 +6,7 @@ local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1e6
 local today = math.floor(clock[1] / 86400)
 local known = redis.call('HMGET', KEYS[1], 'due', 'day', 'tokens')
-local due = tonumber(known[1] or 0)
+local due = math.min(tonumber(known[1] or 0), now + 60)  -- more only after a clock was set back
 local tokens = tonumber(known[2] or 0) == today and tonumber(known[3] or 0) or 0
 local verdict, wait = 'yes', math.max(0, due - now)
 
@@ -23,6 +23,7 @@ elseif asked == 'admit' and per_minute > 0 then
   wait = after - 60 - now
   if wait > 1e-6 then
     verdict = 'minute'
+    redis.call('HSET', KEYS[1], 'due', string.format('%.6f', due))
   else
     redis.call('HSET', KEYS[1], 'due', string.format('%.6f', after))
   end

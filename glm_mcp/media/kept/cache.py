@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from glm_mcp.atomic_files import FoundFile, list_files, private_folder, write_part
+from glm_mcp.atomic_files import FoundFile, list_files, private_folder, replace_file
 from glm_mcp.errors import ConfigError
 
 MAX_BYTES = 500 * 1000 * 1000
@@ -67,7 +67,7 @@ class Cache:
         """Writes a private file, whole or not at all. Raises ConfigError."""
         path = self.folder(area, owner) / name
         try:
-            write_part(path, raw, 0o600).replace(path)
+            replace_file(path, raw, 0o600)
         except OSError as error:
             raise cannot_keep(error) from error
         self.touch(path)

@@ -118,9 +118,8 @@ async def _run(command: list[str], env: Mapping[str, str], max_bytes: int) -> by
                             _end(process)
                             break
                     code = await process.wait()
-                except BaseException:
+                finally:
                     _end(process)
-                    raise
     except TimeoutError as error:
         raise TimedOut("the clipboard did not answer within 5 s", _INSTEAD) from error
     except OSError as error:

@@ -174,6 +174,7 @@ class MemoryAdmission:
         self._within_day(caller, used)
         if caller.per_minute is not None:
             now = self._clock()
+            used.due = min(used.due, now + MINUTE_S)  # more only after the clock was set back
             due, wait = next_arrival(used.due, now, caller.per_minute)
             if wait:
                 raise minute_is_used(caller, now, wait)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Line = bytes | bytearray
 
 _CHUNK = 1 << 16
+_WAITING_BYTES = 4 << 20  # of lines before somebody takes them
+_LINE_BYTES = 1_000  # of a short one
 
 
 class Stdin:
@@ -39,6 +41,7 @@ class Stdin:
         self._answers = answers
         self._lock = threading.Lock()
         self._waiting: list[Line] = []
+        self._bytes, self._taken = 0, threading.Event()
         self._ended = False
         self._take: Callable[[Line | None], None] | None = None
         self._refuse: Callable[[bytes], None] = self._write
@@ -56,7 +59,9 @@ class Stdin:
         """
         with self._lock:
             self._take, self._refuse = take, refuse
-            return self._waiting, self._ended
+            self._taken.set()
+            lines, self._waiting = self._waiting, []
+            return lines, self._ended
 
     def _read(self) -> None:
         lines = Lines()
@@ -66,6 +71,8 @@ class Stdin:
                     self.parent = os.getppid()
                 for line in lines.feed(chunk):
                     self._on_line(line)
+                if self._bytes > _WAITING_BYTES:
+                    self._taken.wait()
             for line in lines.end():
                 self._on_line(line)
         except OSError:  # as the end
@@ -77,6 +84,7 @@ class Stdin:
             take, refuse = self._take, self._refuse
             if take is None and not isinstance(line, Refusal):
                 self._waiting.append(self._answered(line))
+                self._bytes += len(line) + _LINE_BYTES
                 return
         if isinstance(line, Refusal):
             refuse(line)
@@ -118,4 +126,7 @@ def early(arguments: list[str]) -> Stdin | None:
     if place is None:
         return None
     found = record.read(place.file, place.digest)
-    return Stdin(place, Answers(found, place.kept) if found else None)
+    try:
+        return Stdin(place, Answers(found, place.kept) if found else None)
+    except RuntimeError:  # no thread may be started: the server finds it too, and can say so
+        return None

@@ -725,6 +725,20 @@ else:
 
 
 @posix
+async def test_a_clipboards_program_that_ends_takes_along_what_it_started(world: World) -> None:
+    pid = world.top / "pid"
+    body = f"""
+import subprocess
+other = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)
+open({str(pid)!r}, "w").write(str(other.pid))
+"""
+    env = {"PATH": fake(world.top / "bin", "xclip", body) + ":/usr/bin:/bin", "DISPLAY": ":0"}
+    with pytest.raises(NotFound, match="holds no picture"):
+        await clip(world, env)
+    until(lambda: gone(int(pid.read_text(encoding="ascii"))))
+
+
+@posix
 async def test_no_program_of_the_working_folder_reads_the_clipboard(world: World) -> None:
     """As in a PATH that ends in a colon; the folder may be a stranger's."""
     here = os.path.relpath(fake(world.work / "bin", "xclip", "open('ran', 'w')"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,6 +23,8 @@ from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, digest, well_formed
 from glm_mcp.setting_values import is_placeholder
 from glm_mcp.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -57,6 +61,12 @@ class Authenticator:
         self.asks = bool(
             settings.http_token or settings.oidc_issuer or settings.tokens_file or self._file.there
         )
+        if settings.tokens_file and not self._file.there:
+            log.warning(
+                "%s, which GLM_TOKENS_FILE names, is not there: nobody has a token. To give one: glm-mcp token --file %s add NAME",
+                settings.tokens_file,
+                shlex.quote(str(settings.tokens_file)),
+            )
         self._takes_keys = settings.caller_keys
         self._issuer: Issuer | None = None
         self._challenge = Challenge()

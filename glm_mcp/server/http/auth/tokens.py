@@ -29,6 +29,7 @@ import anyio.to_thread
 from glm_mcp.atomic_files import read_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.threads import limiter
+from glm_mcp.installation import typed
 from glm_mcp.server.callers.caller import Caller, owner_of
 from glm_mcp.settings import TOOLS
 from glm_mcp.text import one_line
@@ -245,5 +246,5 @@ def _read(path: Path, seen: _Seen | None) -> tuple[_Seen | None, Holders | None,
 def unusable(path: Path, wrong: str) -> ConfigError:
     return ConfigError(
         f"the file of tokens {path} cannot be used ({wrong})",
-        "Mend it, or move it away and add the tokens anew with: glm-mcp token add NAME",
+        f"Mend it, or move it away and add the tokens anew with: {typed('token add NAME')}",
     )
