@@ -14,6 +14,7 @@ from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
+from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.page.tall_boxes import lowered
@@ -37,21 +38,19 @@ _LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
 
 Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 
-_PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
-_STREAM = re.compile(rb">>\s*stream\r?\n")
-
 _LOCKED = "Open it where it can be opened, with its certificate or program, and print it to a new PDF."
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
 
 def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` (a specification or None). `figures`: also mark pages that hold figures or formulas.
+    """Reads `params["pages"]` (a specification or None); of these `part`, from and to, where one is given. `figures`:
+    also mark pages that hold figures or formulas.
 
     Raises InvalidRequest (password, pages), UnsupportedMedia.
     """
     name, figures = params["name"], bool(params.get("figures"))
     data, password, total = _open(file, params, name)
-    chosen = choose(params.get("pages"), total, name)
+    chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
     failed: list[int] = []
     xmp = ""
@@ -87,6 +86,12 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     return with_about(result("pdf", sorted(rows), total, notes), properties(whole, xmp)), []
 
 
+def chosen_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The numbers of the pages that `pdf_job` would read."""
+    _, _, total = _open(file, params, params["name"])
+    return {"chosen": choose(params.get("pages"), total, params["name"])}, []
+
+
 def _parser(password: str | None, **more: Any) -> Any:
     from liteparse import LiteParse
 
@@ -119,7 +124,7 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
             f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
         )
     data = _bytes(file)
-    repaired = _repaired(data)
+    repaired = with_directory(data)
     if repaired:
         total, said = _count(repaired, None)
     if total < 1:
@@ -141,33 +146,11 @@ def _count(data: Input, password: str | None) -> tuple[int, str]:
     from liteparse import ParseError
 
     try:
-        # A page that cannot be read must not hide the others.
-        parsed = _parser(password, max_pages=1, continue_on_page_error=True).parse(data)
+        # None is read: one that cannot be must not hide the others.
+        parsed = _parser(password, max_pages=0).parse(data)
     except ParseError as error:
         return -1 if "password" in str(error).lower() else 0, str(error)
     return int(parsed.total_pages), ""
-
-
-def _repaired(data: bytes) -> bytes:
-    """A file (of up to 100 MB) cut off before its directory, with a new one of the pages that are there; b"" when none is."""
-    if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
-        return b""
-    end = data.rfind(b"endobj") + len(b"endobj")
-    pages = _PAGE.findall(data, 0, end)
-    if not pages:
-        return b""
-    # What was cut goes: its open string, dictionary or comment would take in what follows. A cut stream can be read.
-    if not _STREAM.search(data, end):
-        data = data[:end]
-    kids = b" ".join(b"%s %s R" % page for page in pages)
-    free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
-    added = (
-        b"\nendstream\nendobj\n"  # of the stream that was cut, if any
-        b"%d 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (free, kids, len(pages)),
-        b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R >>\nendobj\n" % (free + 1, free),
-        b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
-    )
-    return data + b"".join(added)
 
 
 def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
