@@ -12,6 +12,7 @@ from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
+from glm_mcp.media.documents.page.circles import without_circles
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory
@@ -138,7 +139,7 @@ def _bytes(file: BinaryIO) -> bytes:
     """
     file.seek(0)
     data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :])
+    return without_circles(lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
 
 
 def _count(data: Input, password: str | None) -> tuple[int, str]:
