@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -113,7 +114,8 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
     if not data or file.read(5) != b"%PDF-":
         data = _bytes(file)
     total, said, locked = 0, "", False
-    for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
+    # One that was typed may have other forms of its letters; a document locked for editing only refuses any.
+    for attempt in dict.fromkeys((password, password and _prepared(password), None)):
         total, said = _count(data, attempt)
         if total > 0:
             return data, attempt, total
@@ -131,6 +133,11 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
     if total < 1:
         raise _unreadable(name, data, said)
     return repaired, None, total
+
+
+def _prepared(password: str) -> str:
+    """As the newest locks (AES-256) want it: letters in their usual forms, without those that no one sees (SASLprep)."""
+    return "".join(c for c in unicodedata.normalize("NFKC", password) if unicodedata.category(c) != "Cf")
 
 
 def _bytes(file: BinaryIO) -> bytes:

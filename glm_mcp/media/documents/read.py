@@ -48,10 +48,10 @@ async def read_document(
         "kind": kind.name,
         "pages": pages if pages is not None else source.fragment.page,
         "encoding": encoding,
+        "password": password,
     }
     if kind.name == "pdf":
-        params |= {"password": password, "figures": figures}
-        facts = await read_pdf(kind.reader, source, params)
+        facts = await read_pdf(kind.reader, source, {**params, "figures": figures})
     elif kind.child or source.size > _LIGHT:
         facts, _ = await run_job(kind.reader, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
     else:

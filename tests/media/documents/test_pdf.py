@@ -207,6 +207,8 @@ async def test_an_encrypted_file_opens_with_its_password_alone(name: str) -> Non
         await opened(data, name)
     with pytest.raises(InvalidRequest, match="the password does not open"):
         await opened(data, name, password="guess")
+    document = await opened(data, name, password="ｓｅ\u00adｃｒｅｔ")
+    assert "the secret page" in document.pages[0].text
     with anyio.fail_after(60):
         assert len(await render_pages(source(name, data), [1], CARD, password="secret")) == 1
     with pytest.raises(InvalidRequest, match="is encrypted"):
