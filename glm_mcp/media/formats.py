@@ -322,6 +322,8 @@ def _refusal(kind: Kind, name: str, want: Want) -> UnsupportedMedia:
     fix = kind.fix or _TOOLS[kind.family]
     if want == "document" and kind.family == "image" and kind.reader:
         fix = 'Use describe_image with task "ocr" for the text in it.'
+    if want == "image" and kind.name == "pdf":
+        fix = "Use read_document with mode=vision for what its pages show; pages=2 takes the second alone."
     if want == "any":
         return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", fix)
     claimed = named(name)
