@@ -28,6 +28,7 @@ from glm_mcp.media.documents.page.text_layer import (
     why_seen,
 )
 from glm_mcp.media.documents.page.vertical import in_columns
+from glm_mcp.media.documents.page.xfa import is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -55,10 +56,13 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
     failed: list[int] = []
-    xmp = ""
+    xmp, notes = "", list[str]()
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
+        first = is_xfa(parsed) and not rows
+        notes += xfa_notes(parsed) if first else []
+        filled = xfa_block(parsed) if first and chosen[0] == 1 else ""
         written = [(page, _markdown(page)) for page in parsed.pages]
         silent = [
             page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
@@ -67,14 +71,12 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         for page, extracted in written:
             text = in_columns(page, cyrillic(reordered(page, upright(page, extracted))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
-            blocks = [text, form_block(page), *annotation_blocks(page, text)]
+            blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
+            filled = ""
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
-    notes = (
-        [f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted"]
-        if failed
-        else []
-    )
+    if failed:
+        notes.append(f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted")
     size, whole = file.seek(0, io.SEEK_END), b""
     if size <= SEARCHED:
         file.seek(0)
@@ -178,11 +180,13 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
 def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
     from liteparse import ParseError
 
+    xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
     options: dict[str, Any] = {
         "output_format": "markdown",
         "include_complexity": True,
-        "extract_form_fields": _may_have(b"/Widget", data),
+        "extract_form_fields": xfa or _may_have(b"/Widget", data),
         "extract_document_metadata": True,
+        "extract_xfa_packets": xfa,
         "extract_annotations": _may_have(b"/Annots", data),
         "continue_on_page_error": True,
     }

@@ -75,7 +75,7 @@ def decoded(literal: bytes | None, digits: bytes) -> str:
         raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
     marks = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le", b"\xef\xbb\xbf": "utf-8"}
     mark = next((mark for mark in marks if raw.startswith(mark)), b"")
-    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").split())
+    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").replace("\0", "").split())
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
