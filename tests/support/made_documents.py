@@ -117,6 +117,22 @@ def assemble(objects: Sequence[bytes]) -> bytes:
     return out.getvalue()
 
 
+def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
+    """An XPS document of pages with these elements."""
+    space = 'xmlns="http://schemas.microsoft.com/xps/2005/06"'
+    places = "".join(f'<PageContent Source="Pages/{n}.fpage"/>' for n in range(len(pages)))
+    return zipped(
+        {
+            "FixedDocSeq.fdseq": f'<FixedDocumentSequence {space}><DocumentReference Source="/Documents/1/FixedDoc.fdoc"/></FixedDocumentSequence>',
+            "Documents/1/FixedDoc.fdoc": f"<FixedDocument {space}>{places}</FixedDocument>",
+            **{
+                f"Documents/1/Pages/{n}.fpage": f"<FixedPage {space}>{page}</FixedPage>".encode(encoding)
+                for n, page in enumerate(pages)
+            },
+        }
+    )
+
+
 def with_packed(data: bytes, numbers: Sequence[int]) -> bytes:
     """The PDF with these of its objects packed, as programs write them since 2003."""
     bodies = re.findall(rb"\d+ 0 obj\n(.*?)\nendobj", data, re.DOTALL)
