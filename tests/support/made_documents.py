@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import plistlib
 import re
 import struct
 import zipfile
@@ -130,6 +131,20 @@ def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
                 for n, page in enumerate(pages)
             },
         }
+    )
+
+
+def webarchive(page: bytes, parts: int = 0, encoding: str = "UTF-8") -> bytes:
+    """A web page as Safari saves it, with this many pictures."""
+    main = {
+        "WebResourceData": page,
+        "WebResourceMIMEType": "text/html",
+        "WebResourceTextEncodingName": encoding,
+    }
+    pictures = [{"WebResourceData": b"%d" % n, "WebResourceURL": f"a://{n}"} for n in range(parts)]
+    return plistlib.dumps(
+        {"WebMainResource": main} | ({"WebSubresources": pictures} if pictures else {}),
+        fmt=plistlib.FMT_BINARY,
     )
 
 
