@@ -143,7 +143,7 @@ _VIDEO_KINDS = (
 )
 
 _DOCUMENT_KINDS = (
-    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
+    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True, fix="Use read_document with mode=vision for what its pages show; pages=2 takes the second alone."),
     *(
         Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 100, child=True)
         for name, mime, title, suffixes, reader, extra in (
@@ -269,6 +269,7 @@ FAMILIES: dict[Want, tuple[Family, ...]] = {
     "any": ("image", "video", "document", "text"),
 }
 _WANTED = {"image": "a picture", "video": "a video", "document": "a document"}
+_OCR = 'Use describe_image with task "ocr" for the text in it.'
 _TOOLS = {
     "image": "Use describe_image for it.",
     "video": "Use analyze_video for it.",
@@ -320,14 +321,10 @@ def _refusal(kind: Kind, name: str, want: Want) -> UnsupportedMedia:
         return UnsupportedMedia(f"{name} is {kind.title}", kind.fix)
     if not kind.reader and (want == "any" or kind.family in FAMILIES[want]):
         return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", kind.fix)
-    fix = kind.fix or _TOOLS[kind.family]
-    if want == "document" and kind.family == "image" and kind.reader:
-        fix = 'Use describe_image with task "ocr" for the text in it.'
-    if want == "image" and kind.name == "pdf":
-        fix = "Use read_document with mode=vision for what its pages show; pages=2 takes the second alone."
+    text_in_it = want == "document" and kind.family == "image" and kind.reader
+    fix = _OCR if text_in_it else kind.fix or _TOOLS[kind.family]
     if want == "any":
         return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", fix)
-    claimed = named(name)
-    lies = claimed.family in FAMILIES[want] and claimed.family != kind.family
+    lies = (claimed := named(name)).family in FAMILIES[want] and claimed.family != kind.family
     said = f"; its name says {claimed.title}, its bytes do not" if lies else ""
     return UnsupportedMedia(f"{name} is {kind.title}, not {_WANTED[want]}{said}", fix)
