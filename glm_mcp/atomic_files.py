@@ -20,7 +20,11 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.text import one_line
 
 _KINDS = (
-    (stat.S_ISDIR, "{name} is a folder, not a file", "Name a file in it, or a pattern such as {path}/*.png."),
+    (
+        stat.S_ISDIR,
+        "{name} is a folder, not a file",
+        "Name a file in it, or {path}/* for those that are read here.",
+    ),
     (stat.S_ISFIFO, "{name} is a named pipe, not a file", "Write its contents to a file and pass that."),
     (stat.S_ISSOCK, "{name} is a socket, not a file", "Pass a regular file."),
     (stat.S_ISBLK, "{name} is a device, not a file", "Pass a regular file."),

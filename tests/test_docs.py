@@ -79,6 +79,7 @@ KINDS = {
     "integer": ("a whole number", "整数"),
     "number": ("a number", "数字"),
     "time": ("a time", "时间"),
+    "size": ("a size", "尺寸"),
     "flag": ("true or false", "true 或 false"),
     "thinking": ("true, false, show", "true、false、show"),
     "json": ("true or a JSON Schema", "true 或 JSON Schema"),

@@ -143,7 +143,7 @@ _VIDEO_KINDS = (
 )
 
 _DOCUMENT_KINDS = (
-    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True),
+    Kind("pdf", "document", "application/pdf", "a PDF", (".pdf", ".ai"), reader=_DOCUMENTS + "pdf:pdf_job", child=True, fix="Use read_document with mode=vision for what its pages show; pages=2 takes the second alone."),
     *(
         Kind(name, "document", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 100, child=True)
         for name, mime, title, suffixes, reader, extra in (
@@ -177,7 +177,8 @@ _DOCUMENT_KINDS = (
     Kind("indesign", "document", "application/x-indesign", "an InDesign document", (".indd", ".idml"), ((0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5"),), fix="Export it as PDF."),
     Kind("project", "document", "application/vnd.ms-project", "a plan of Microsoft Project", (".mpp",), fix="Save it as XLSX or PDF."),
     Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), ((0, b"HWP Document File V"),), fix="Save it as DOCX or PDF."),
-    Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), fix="Print it to a PDF."),
+    Kind("webarchive", "document", "application/x-webarchive", "a web archive of Safari", (".webarchive",), tuple((at, b"_\x10\x0fWebMainResource") for at in (11, 13, 15, 17, 21)), _DOCUMENTS + "web.webarchive:webarchive_job", "office", 50, child=True),
+    Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), reader=_DOCUMENTS + "page.xps:xps_job", limit_mb=100, child=True),
     Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3"), ((60, b"BOOKMOBI"),), fix="Convert it to EPUB (for instance with Calibre)."),
     Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),
     Kind("chm", "document", "application/vnd.ms-htmlhelp", "a Windows help file", (".chm",), ((0, b"ITSF\3"),), fix="Unpack its HTML pages (7-Zip does) and pass those."),
@@ -268,6 +269,7 @@ FAMILIES: dict[Want, tuple[Family, ...]] = {
     "any": ("image", "video", "document", "text"),
 }
 _WANTED = {"image": "a picture", "video": "a video", "document": "a document"}
+_OCR = 'Use describe_image with task "ocr" for the text in it.'
 _TOOLS = {
     "image": "Use describe_image for it.",
     "video": "Use analyze_video for it.",
@@ -319,12 +321,10 @@ def _refusal(kind: Kind, name: str, want: Want) -> UnsupportedMedia:
         return UnsupportedMedia(f"{name} is {kind.title}", kind.fix)
     if not kind.reader and (want == "any" or kind.family in FAMILIES[want]):
         return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", kind.fix)
-    fix = kind.fix or _TOOLS[kind.family]
-    if want == "document" and kind.family == "image" and kind.reader:
-        fix = 'Use describe_image with task "ocr" for the text in it.'
+    text_in_it = want == "document" and kind.family == "image" and kind.reader
+    fix = _OCR if text_in_it else kind.fix or _TOOLS[kind.family]
     if want == "any":
         return UnsupportedMedia(f"{name} is {kind.title}, which is not read here", fix)
-    claimed = named(name)
-    lies = claimed.family in FAMILIES[want] and claimed.family != kind.family
+    lies = (claimed := named(name)).family in FAMILIES[want] and claimed.family != kind.family
     said = f"; its name says {claimed.title}, its bytes do not" if lies else ""
     return UnsupportedMedia(f"{name} is {kind.title}, not {_WANTED[want]}{said}", fix)

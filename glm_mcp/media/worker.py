@@ -24,7 +24,7 @@ from glm_mcp.glm.threads import in_thread, in_thread_if, limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
-from glm_mcp.media.worker_child import SMALLER, STARTED, load, out_of_memory
+from glm_mcp.media.worker_child import READER, SMALLER, STARTED, load, out_of_memory
 from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawned
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
@@ -237,5 +237,5 @@ def _crash(name: str, code: int, *, started: bool, starved: bool) -> GLMError:
     if code == -_SIGKILL:
         return InternalError(f"the reader of {name} was killed from outside", "Call again.")
     if code < 0 or started:
-        return UnsupportedMedia(f"the reader of {name} crashed on it", _AGAIN)
+        return UnsupportedMedia(f"the reader of {name} crashed on it", _AGAIN, about=READER)
     return InternalError(f"the reader of {name} did not start", "Please report it, with the log.")

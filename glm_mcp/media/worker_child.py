@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SMALLER = "Send a smaller or shorter part of it (a page range, start and end, a region), or a simpler format."
 
+READER = "reader"  # what an error is about where the reader gave way, so that less of the same file may pass
+
 STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
 
 # On the channel of a job:
@@ -91,6 +93,7 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         broken = exhausted(error) or UnsupportedMedia(
             f"{name} could not be read: its reader failed on it",
             "The file may be damaged: open and save it again with another program, or send it in another format.",
+            about=READER,
         )
         trace = [*traceback.format_tb(error.__traceback__), type(error).__name__]
         return {**_describe(broken), "trace": "".join(trace)[-4000:]}, []
@@ -100,11 +103,13 @@ def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
 def out_of_memory(name: str) -> MediaTooLarge:
     from glm_mcp.errors import MediaTooLarge
 
-    return MediaTooLarge(f"{name} needs more memory to read than is allowed", SMALLER)
+    return MediaTooLarge(f"{name} needs more memory to read than is allowed", SMALLER, about=READER)
 
 
 def _describe(error: Any) -> dict[str, Any]:
-    more = {key: getattr(error, key) for key in ("partial", "meta", "extra") if getattr(error, key, None)}
+    more = {
+        key: getattr(error, key) for key in ("partial", "meta", "extra", "about") if getattr(error, key, None)
+    }
     return {
         "error": {
             "class": type(error).__name__,

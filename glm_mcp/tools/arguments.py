@@ -207,13 +207,13 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _wrong(tool, arg, value) from None
     most = WORD_CHARS if arg.choices else arg.most
-    if arg.kind == "text" and not arg.long and len(known) > most:
+    if arg.kind in {"text", "size"} and not arg.long and len(known) > most:
         raise _wrong(tool, arg, value, "" if arg.choices else f" At most {most:,} characters are taken.")
     if arg.choices:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")
         folded = folded if folded in arg.choices else _snake(str(known).strip())
         if folded not in arg.choices:
-            near = difflib.get_close_matches(folded, arg.choices, 1, 0.5)
+            near = difflib.get_close_matches(folded, arg.choices, 1, 0.6)
             raise _wrong(tool, arg, value, f" Did you mean {near[0]}?" if near else "")
         return folded
     if arg.kind in {"integer", "number"}:

@@ -44,7 +44,7 @@ class DrawArgs(ModelArgs):
     size: Annotated[
         str | None,
         Arg(
-            "text",
+            "size",
             "1024x1024 (default), WxH or a ratio such as 16:9",
             also=("aspect_ratio", "ratio", "resolution", "dimensions"),
         ),

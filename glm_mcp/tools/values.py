@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from pydantic_core import from_json
 
 from glm_mcp.glm.json_shape import SMALL, too_many_values
 
-KindName = Literal["text", "texts", "integer", "number", "thinking", "json", "dicts", "time", "flag", "pages"]
+KindName = Literal[
+    "text", "texts", "size", "integer", "number", "thinking", "json", "dicts", "time", "flag", "pages"
+]
 
 _EFFORTS = ("enabled", "low", "medium", "high")  # as other APIs ask for thinking
 _HOLDERS = frozenset(("text", "content", "value", "id", "url", "path", "file"))  # of one text in an object
@@ -112,6 +115,19 @@ def _number(value: Any) -> float:
     return number
 
 
+def _size(value: Any) -> str:
+    """WxH, which people also write as a pair or as an object."""
+    if isinstance(value, str) and len(value) <= _WORD_CHARS and value.strip().startswith(("[", "(", "{")):
+        with contextlib.suppress(ValueError):
+            value = _loaded(value.replace("(", "[").replace(")", "]"))
+    if isinstance(value, dict) and len(value) == 2:
+        named = {str(name).lower()[:1]: side for name, side in value.items()}
+        value = [named.get("w"), named.get("h")]
+    if isinstance(value, list) and len(value) == 2:
+        return "x".join(map(_text, value))
+    return _text(value)
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -175,6 +191,7 @@ _STRING = {"type": "string"}
 KINDS: dict[KindName, Kind] = {
     "text": Kind(_STRING, "a text", _text),
     "texts": Kind({"type": "array", "items": _STRING}, "a text or a list of texts", _texts),
+    "size": Kind(_STRING, "a size such as 1024x768", _size),
     "integer": Kind({"type": "integer"}, "a whole number", _integer),
     "number": Kind({"type": "number"}, "a number", _number),
     "time": Kind(_STRING, "a time such as 12.5 or 1:02", _text),

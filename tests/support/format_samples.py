@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Callable
 
 from PIL import Image
-from support.made_documents import odt, zipped
+from support.made_documents import odt, webarchive, xps, zipped
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
 from support.made_word import plain, word
@@ -84,6 +84,8 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "msg": ("a.msg", lambda: compound(message(text("1000", "Words of a mail")))),
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
+    "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "xps": ("a.xps", lambda: xps(['<Glyphs OriginX="9" OriginY="9" FontRenderingEmSize="12" UnicodeString="Words"/>'])),
     "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
     "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
     "xml2003": ("a.xls", lambda: b'<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet Name="a"/></Workbook>'),
@@ -135,7 +137,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),
     "project": ("a.mpp", lambda: ole(["Props12"])),
     "hwp": ("a.hwp", lambda: ole(["FileHeader", ("BodyText", ["Section0"])])),
-    "xps": ("a.xps", lambda: zipped({"FixedDocSeq.fdseq": "x"})),
     "mobi": ("a.mobi", lambda: at(60, b"BOOKMOBI")),
     "djvu": ("a.djvu", lambda: at(0, b"AT&TFORM\0\0\0\0DJVU")),
     "chm": ("a.chm", lambda: at(0, b"ITSF\3\0\0\0")),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import plistlib
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from typing import Any
@@ -112,6 +116,58 @@ def assemble(objects: Sequence[bytes]) -> bytes:
     out.writelines(f"{place:010d} 00000 n \n".encode() for place in places)
     out.write(f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode())
     return out.getvalue()
+
+
+def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
+    """An XPS document of pages with these elements."""
+    space = 'xmlns="http://schemas.microsoft.com/xps/2005/06"'
+    places = "".join(f'<PageContent Source="Pages/{n}.fpage"/>' for n in range(len(pages)))
+    return zipped(
+        {
+            "FixedDocSeq.fdseq": f'<FixedDocumentSequence {space}><DocumentReference Source="/Documents/1/FixedDoc.fdoc"/></FixedDocumentSequence>',
+            "Documents/1/FixedDoc.fdoc": f"<FixedDocument {space}>{places}</FixedDocument>",
+            **{
+                f"Documents/1/Pages/{n}.fpage": f"<FixedPage {space}>{page}</FixedPage>".encode(encoding)
+                for n, page in enumerate(pages)
+            },
+        }
+    )
+
+
+def webarchive(page: bytes, parts: int = 0, encoding: str = "UTF-8") -> bytes:
+    """A web page as Safari saves it, with this many pictures."""
+    main = {
+        "WebResourceData": page,
+        "WebResourceMIMEType": "text/html",
+        "WebResourceTextEncodingName": encoding,
+    }
+    pictures = [{"WebResourceData": b"%d" % n, "WebResourceURL": f"a://{n}"} for n in range(parts)]
+    return plistlib.dumps(
+        {"WebMainResource": main} | ({"WebSubresources": pictures} if pictures else {}),
+        fmt=plistlib.FMT_BINARY,
+    )
+
+
+def with_packed(data: bytes, numbers: Sequence[int]) -> bytes:
+    """The PDF with these of its objects packed, as programs write them since 2003."""
+    bodies = re.findall(rb"\d+ 0 obj\n(.*?)\nendobj", data, re.DOTALL)
+    stream, table = len(bodies) + 1, len(bodies) + 2
+    held = [bodies[number - 1] + b"\n" for number in numbers]
+    starts = [sum(map(len, held[:i])) for i in range(len(held))]
+    heads = b"".join(b"%d %d " % pair for pair in zip(numbers, starts, strict=True))
+    objects = zlib.compress(heads + b"".join(held))
+    said = b"<< /Type /ObjStm /N %d /First %d /Filter /FlateDecode /Length %d >>"
+    said %= (len(numbers), len(heads), len(objects))
+    bodies.append(b"%b\nstream\n%b\nendstream" % (said, objects))
+    out, rows = b"%PDF-1.5\n", struct.pack(">BIH", 0, 0, 65535)
+    for number, body in enumerate(bodies, 1):
+        packed = number in numbers
+        rows += struct.pack(">BIH", *((2, stream, numbers.index(number)) if packed else (1, len(out), 0)))
+        out += b"" if packed else b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    rows += struct.pack(">BIH", 1, len(out), 0)
+    said = b"<< /Type /XRef /Size %d /Root 1 0 R /W [1 4 2] /Length %d >>" % (table + 1, len(rows))
+    end = b"%d 0 obj\n%s\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n"
+    return out + end % (table, said, rows, len(out))
 
 
 # ── Office ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -174,6 +174,13 @@ async def test_pages_may_be_a_number_a_text_or_a_list(
     assert not sim.received
 
 
+async def test_a_word_that_is_near_none_of_those_there_are_is_not_taken_for_one(connect: Connect) -> None:
+    async with connect() as client:
+        text = await fail(client, "read_document", documents="a", task="translate")
+    assert 'task is "translate". It may be answer, summary, extract, compare.' in text
+    assert "Did you mean" not in text
+
+
 @each(
     ("tool", "arguments", "said"),
     [
@@ -201,6 +208,8 @@ async def test_pages_may_be_a_number_a_text_or_a_list(
             {"images": "a.png", "task": "orc"},
             "locate, error, tags, inspect, ui_action, image_to_prompt. Did you mean ocr?",
         ),
+        ("generate_image", {"prompt": "a", "size": {"width": 5}}, "It may be a size such as 1024x768."),
+        ("generate_image", {"prompt": "a", "size": [1, 2, 3]}, "It may be a size such as 1024x768."),
         ("analyze_video", {"video": "a", "task": "sumary"}, "Did you mean summary?"),
         ("analyze_video", {"video": "a", "max_frames": 0}, "It may be a whole number from 1 to 800."),
         ("analyze_video", {"video": "a", "max_frames": 2.5}, "max_frames is 2.5. It may be a whole number"),

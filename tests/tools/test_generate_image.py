@@ -129,6 +129,27 @@ async def test_a_number_is_the_side_of_a_square(connect: Connect, sim: Simulator
     assert [r.body["size"] for r in sim.received if r.body] == ["768x768"] * 3
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        [1344, 768],
+        ["1344", "768"],
+        "[1344, 768]",
+        "(1344, 768)",
+        {"width": 1344, "height": 768},
+        {"height": "768", "width": "1344"},
+        {"w": 1344, "h": 768},
+        '{"width": 1344, "height": 768}',
+    ],
+)
+async def test_a_size_is_understood_as_a_pair_and_as_an_object(
+    connect: Connect, sim: Simulator, size: object
+) -> None:
+    async with connect() as client:
+        await say(client, "generate_image", prompt="a hill", size=size)
+    assert [r.body["size"] for r in sim.received if r.body] == ["1344x768"]
+
+
 async def test_a_size_between_is_drawn_larger_scaled_and_cropped_and_said(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

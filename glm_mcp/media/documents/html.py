@@ -53,10 +53,15 @@ def decode_html(data: bytes, name: str, encoding: str | None = None, declared: s
 
 def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Reads `params["pages"]` (parts) of a web page. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
-    decoded = decode_html(file.read(), params["name"], params.get("encoding"))
+    return html_page(file.read(), params), []
+
+
+def html_page(data: bytes, params: dict[str, Any], declared: str | None = None) -> dict[str, Any]:
+    """The facts of a reading job. `declared`: the encoding, as the page came with it. Raises as `html_job`."""
+    decoded = decode_html(data, params["name"], params.get("encoding"), declared)
     notes = [decoded.note] if decoded.note else []
     facts = one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes)
-    return with_about(facts, of_page(decoded.text)), []
+    return with_about(facts, of_page(decoded.text))
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:

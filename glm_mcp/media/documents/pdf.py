@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -12,8 +13,10 @@ from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
+from glm_mcp.media.documents.page.circles import without_circles
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.properties import properties
+from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.page.tall_boxes import lowered
@@ -25,6 +28,7 @@ from glm_mcp.media.documents.page.text_layer import (
     why_seen,
 )
 from glm_mcp.media.documents.page.vertical import in_columns
+from glm_mcp.media.documents.page.xfa import is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -37,27 +41,28 @@ _LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
 
 Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 
-_PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
-_STREAM = re.compile(rb">>\s*stream\r?\n")
-
 _LOCKED = "Open it where it can be opened, with its certificate or program, and print it to a new PDF."
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
 
 def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` (a specification or None). `figures`: also mark pages that hold figures or formulas.
+    """Reads `params["pages"]` (a specification or None); of these `part`, from and to, where one is given. `figures`:
+    also mark pages that hold figures or formulas.
 
     Raises InvalidRequest (password, pages), UnsupportedMedia.
     """
     name, figures = params["name"], bool(params.get("figures"))
     data, password, total = _open(file, params, name)
-    chosen = choose(params.get("pages"), total, name)
+    chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
     failed: list[int] = []
-    xmp = ""
+    xmp, notes = "", list[str]()
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
+        first = is_xfa(parsed) and not rows
+        notes += xfa_notes(parsed) if first else []
+        filled = xfa_block(parsed) if first and chosen[0] == 1 else ""
         written = [(page, _markdown(page)) for page in parsed.pages]
         silent = [
             page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
@@ -66,14 +71,12 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         for page, extracted in written:
             text = in_columns(page, cyrillic(reordered(page, upright(page, extracted))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
-            blocks = [text, form_block(page), *annotation_blocks(page, text)]
+            blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
+            filled = ""
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
-    notes = (
-        [f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted"]
-        if failed
-        else []
-    )
+    if failed:
+        notes.append(f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted")
     size, whole = file.seek(0, io.SEEK_END), b""
     if size <= SEARCHED:
         file.seek(0)
@@ -85,6 +88,12 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     if b"%%EOF" not in file.read():
         notes.append("the file is cut off or damaged at its end; pages may be missing")
     return with_about(result("pdf", sorted(rows), total, notes), properties(whole, xmp)), []
+
+
+def chosen_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The numbers of the pages that `pdf_job` would read."""
+    _, _, total = _open(file, params, params["name"])
+    return {"chosen": choose(params.get("pages"), total, params["name"])}, []
 
 
 def _parser(password: str | None, **more: Any) -> Any:
@@ -107,7 +116,8 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
     if not data or file.read(5) != b"%PDF-":
         data = _bytes(file)
     total, said, locked = 0, "", False
-    for attempt in dict.fromkeys((password, None)):  # a document locked for editing only refuses any password
+    # One that was typed may have other forms of its letters; a document locked for editing only refuses any.
+    for attempt in dict.fromkeys((password, password and _prepared(password), None)):
         total, said = _count(data, attempt)
         if total > 0:
             return data, attempt, total
@@ -119,12 +129,17 @@ def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str
             f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
         )
     data = _bytes(file)
-    repaired = _repaired(data)
+    repaired = with_directory(data)
     if repaired:
         total, said = _count(repaired, None)
     if total < 1:
         raise _unreadable(name, data, said)
     return repaired, None, total
+
+
+def _prepared(password: str) -> str:
+    """As the newest locks (AES-256) want it: letters in their usual forms, without those that no one sees (SASLprep)."""
+    return "".join(c for c in unicodedata.normalize("NFKC", password) if unicodedata.category(c) != "Cf")
 
 
 def _bytes(file: BinaryIO) -> bytes:
@@ -133,7 +148,7 @@ def _bytes(file: BinaryIO) -> bytes:
     """
     file.seek(0)
     data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :])
+    return without_circles(lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
 
 
 def _count(data: Input, password: str | None) -> tuple[int, str]:
@@ -141,33 +156,11 @@ def _count(data: Input, password: str | None) -> tuple[int, str]:
     from liteparse import ParseError
 
     try:
-        # A page that cannot be read must not hide the others.
-        parsed = _parser(password, max_pages=1, continue_on_page_error=True).parse(data)
+        # None is read: one that cannot be must not hide the others.
+        parsed = _parser(password, max_pages=0).parse(data)
     except ParseError as error:
         return -1 if "password" in str(error).lower() else 0, str(error)
     return int(parsed.total_pages), ""
-
-
-def _repaired(data: bytes) -> bytes:
-    """A file (of up to 100 MB) cut off before its directory, with a new one of the pages that are there; b"" when none is."""
-    if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
-        return b""
-    end = data.rfind(b"endobj") + len(b"endobj")
-    pages = _PAGE.findall(data, 0, end)
-    if not pages:
-        return b""
-    # What was cut goes: its open string, dictionary or comment would take in what follows. A cut stream can be read.
-    if not _STREAM.search(data, end):
-        data = data[:end]
-    kids = b" ".join(b"%s %s R" % page for page in pages)
-    free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
-    added = (
-        b"\nendstream\nendobj\n"  # of the stream that was cut, if any
-        b"%d 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (free, kids, len(pages)),
-        b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R >>\nendobj\n" % (free + 1, free),
-        b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
-    )
-    return data + b"".join(added)
 
 
 def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
@@ -187,11 +180,13 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
 def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
     from liteparse import ParseError
 
+    xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
     options: dict[str, Any] = {
         "output_format": "markdown",
         "include_complexity": True,
-        "extract_form_fields": _may_have(b"/Widget", data),
+        "extract_form_fields": xfa or _may_have(b"/Widget", data),
         "extract_document_metadata": True,
+        "extract_xfa_packets": xfa,
         "extract_annotations": _may_have(b"/Annots", data),
         "continue_on_page_error": True,
     }

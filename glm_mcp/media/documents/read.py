@@ -7,23 +7,14 @@ pieces, to_markdown            what is done with a Document afterwards
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import stat
-import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import anyio.to_thread
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import in_thread_if
+from glm_mcp.media.documents.page.in_worker import pdf_job, read_pdf
 from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
@@ -34,9 +25,6 @@ _MB = 1024 * 1024
 _RENDER = "glm_mcp.media.documents.pdf:render_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 _SECONDS = 120  # for one document; the call's own deadline usually comes first
-_LARGE = 16 * _MB
-_FOLDER, _LINK = "glm-mcp-pdf-", "input.pdf"
-_STALE_S = 3600.0  # no call takes as long
 
 
 async def read_document(
@@ -60,10 +48,10 @@ async def read_document(
         "kind": kind.name,
         "pages": pages if pages is not None else source.fragment.page,
         "encoding": encoding,
+        "password": password,
     }
     if kind.name == "pdf":
-        params |= {"password": password, "figures": figures}
-        facts, _ = await _pdf_job(kind.reader, source, params)
+        facts = await read_pdf(kind.reader, source, {**params, "figures": figures})
     elif kind.child or source.size > _LIGHT:
         facts, _ = await run_job(kind.reader, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
     else:
@@ -95,7 +83,7 @@ async def render_pages(
     }
     if not numbers:
         return []
-    facts, blobs = await _pdf_job(_RENDER, source, params)
+    facts, blobs = await pdf_job(_RENDER, source, params)
     rows = facts["rows"]
     pictures: list[Picture] = []
     for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):
@@ -127,35 +115,6 @@ def _kind(source: Source) -> Kind:
 def _memory(source: Source) -> int:
     # The file itself, the copy that the parser keeps, and the work on it.
     return 1500 + 3 * (source.size // _MB)
-
-
-async def _pdf_job(job: str, source: Source, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """A large PDF goes by a path, so that the parser reads what it needs instead of holding all of it twice. It wants
-    a name that ends in .pdf: a link to the standard input of whoever follows it, which is the file once opened here.
-    """
-    timeout, memory = _SECONDS, _memory(source)
-    if sys.platform != "linux" or source.size < _LARGE:
-        return await run_job(job, source, params, timeout_s=timeout, memory_mb=memory)
-    # Waited for also when nobody wants it any more: a folder that is made must be known here.
-    link = await anyio.to_thread.run_sync(_link_to_stdin)
-    try:
-        return await run_job(job, source, {**params, "path": str(link)}, timeout_s=timeout, memory_mb=memory)
-    finally:
-        shutil.rmtree(link.parent, ignore_errors=True)
-
-
-def _link_to_stdin() -> Path:
-    """In a new folder of its own. What a process that was killed has left goes here."""
-    oldest = time.time() - _STALE_S
-    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
-        with contextlib.suppress(OSError):  # gone
-            status = left.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mtime < oldest:
-                (left / _LINK).unlink(missing_ok=True)
-                left.rmdir()
-    link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK
-    link.symlink_to("/proc/self/fd/0")
-    return link
 
 
 def _refuse_secrets(source: Source, document: Document) -> None:

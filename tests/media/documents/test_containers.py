@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import struct
 import zipfile
 from email.message import EmailMessage
 from typing import Any
 
+import anyio
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import docx, para, pdf, text_at, zipped
+from support.made_documents import docx, para, pdf, source, text_at, zipped
 from support.made_outlook import compound, message, packed, properties, text
+from support.paths import DATA
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.containers.archive import zip_job
 from glm_mcp.media.documents.containers.outlook import msg_job
 from glm_mcp.media.documents.eml import read_mail
+from glm_mcp.media.documents.read import read_document
 
 
 def msg(tree: Any) -> str:
@@ -171,6 +175,31 @@ def test_a_file_of_an_archive_that_is_nested_too_deep_is_named_and_the_rest_read
     facts, _ = zip_job(io.BytesIO(zipped({"deep.docx": deep, "note.txt": "all is well"})), {"name": "a.zip"})
     assert "all is well" in facts["pages"][-1][2]
     assert "left out, files that cannot be read: deep.docx" in facts["notes"]
+
+
+@pytest.mark.anyio
+async def test_an_archive_under_a_password_opens_with_that_alone() -> None:
+    """The file is Info-ZIP's."""
+    data = (DATA / "under-a-password.zip").read_bytes()
+    with anyio.fail_after(60):
+        document = await read_document(source("a.zip", data), password="secret")
+        texts = [page.text for page in document.pages]
+        assert any(text.endswith("The tolls of 1902") for text in texts)
+        assert any("| ferry | 3 |" in text for text in texts)
+        with pytest.raises(InvalidRequest, match=r"is encrypted; pass password=…"):
+            await read_document(source("a.zip", data))
+        with pytest.raises(InvalidRequest, match="the password does not open"):
+            await read_document(source("a.zip", data), password="guess")
+
+
+def test_an_archive_locked_with_aes_is_to_be_unpacked_elsewhere() -> None:
+    data = (DATA / "under-a-password.zip").read_bytes()
+    # The method stands 8 bytes into the head of a file and 10 into its row of the directory.
+    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        data = re.sub(b"(%s.{%d}).." % (re.escape(mark), at - 4), b"\\g<1>c\0", data, flags=re.DOTALL)
+    with pytest.raises(InvalidRequest, match="is encrypted") as caught:
+        zip_job(io.BytesIO(data), {"name": "a.zip", "password": "secret"})
+    assert "Unpack it" in caught.value.hint
 
 
 @each("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

@@ -13,7 +13,7 @@ from support.cases import each
 from support.made_documents import grid, lines, noise, pdf, source, text_at
 from support.paths import DATA
 
-from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.page.text_layer import is_garbled
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.pdf import BATCH, pdf_job, render_job
@@ -208,6 +208,8 @@ async def test_an_encrypted_file_opens_with_its_password_alone(name: str) -> Non
         await opened(data, name)
     with pytest.raises(InvalidRequest, match="the password does not open"):
         await opened(data, name, password="guess")
+    document = await opened(data, name, password="ｓｅ\u00adｃｒｅｔ")
+    assert "the secret page" in document.pages[0].text
     with anyio.fail_after(60):
         assert len(await render_pages(source(name, data), [1], CARD, password="secret")) == 1
     with pytest.raises(InvalidRequest, match="is encrypted"):
@@ -268,6 +270,34 @@ async def test_the_parsers_own_words_go_to_the_log_alone(caplog: pytest.LogCaptu
         await opened(b"%PDF-1.7\n")
     assert "the parser: PDF error: invalid PDF format" in caplog.text
     assert "PDF error" not in str(caught.value)
+
+
+# A word stretched over thousands of kilometres, of which the parser makes columns a point wide: no machine has the memory.
+TOO_WIDE = lines([f"left {i}" for i in range(30)], x=60) + lines([f"right {i}" for i in range(30)], x=320)
+TOO_WIDE += "BT /F1 1200 Tf 1000000000 0 0 1 72 40 Tm (wide) Tj ET\n"
+
+
+@pytest.mark.parametrize("at", [1, 2, 7])
+async def test_a_page_that_takes_the_reader_down_does_not_cost_the_other_pages(at: int) -> None:
+    pages = [lines([f"This is number {n}."]) for n in range(1, 8)]
+    pages[at - 1] = TOO_WIDE
+    document = await opened(pdf(pages))
+    rest = [n for n in range(1, 8) if n != at]
+    assert [p.number for p in document.pages] == rest
+    assert all(f"number {p.number}." in p.text for p in document.pages)
+    assert document.total == 7
+    assert document.notes == (f"left out, as the reader gave way there: page {at}",)
+
+
+async def test_beside_a_page_that_takes_the_reader_down_only_the_pages_asked_for_are_read() -> None:
+    pages = [lines([f"This is number {n}."]) for n in range(1, 8)]
+    pages[2] = pages[4] = TOO_WIDE
+    data = pdf(pages)
+    document = await opened(data, pages="2-3,5-6")
+    assert [p.number for p in document.pages] == [2, 6]
+    assert document.notes == ("left out, as the reader gave way there: pages 3,5",)
+    with pytest.raises(MediaTooLarge, match="needs more memory"):
+        await opened(data, pages="3,5")
 
 
 async def test_junk_before_the_header_does_no_harm() -> None:

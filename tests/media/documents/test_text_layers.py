@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
-import struct
-import zlib
 from typing import Any
 
 import pytest
 from support.cases import each
 from support.jobs import document_job
+from support.made_documents import with_packed
 from support.paths import DATA
 from support.script_pdf import script_pdf
 
@@ -92,34 +90,11 @@ def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
     assert text.startswith("• α ≥ β") or "α ≥ β" in text
 
 
-def with_packed(data: bytes, last: int) -> bytes:
-    """The PDF with its last object among packed ones, as programs write them since 2003."""
-    bodies = re.findall(rb"\d+ 0 obj\n(.*?)\nendobj", data, re.DOTALL)
-    objects = zlib.compress(b"%d 0 " % last + bodies[last - 1])
-    bodies[last - 1 :] = [
-        b"null",
-        b"<< /Type /ObjStm /N 1 /First %d /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream"
-        % (len(b"%d 0 " % last), len(objects), objects),
-    ]
-    out, rows = b"%PDF-1.5\n", struct.pack(">BIH", 0, 0, 65535)
-    for number, body in enumerate(bodies, 1):
-        rows += struct.pack(">BIH", *((2, last + 1, 0) if number == last else (1, len(out), 0)))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body) if number != last else b""
-    table = b"<< /Type /XRef /Size %d /Root 1 0 R /W [1 4 2] /Length %d >>" % (last + 2, len(rows))
-    end = b"%d 0 obj\n%s\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (
-        last + 2,
-        table,
-        rows,
-        len(out),
-    )
-    return out + end
-
-
 @pytest.mark.parametrize("packed", [False, True])
 def test_no_line_is_lost_of_a_font_that_says_its_letters_are_far_taller_than_they_are(packed: bool) -> None:
     lines = [f"Row {n} of ten" for n in range(10)]
     data = script_pdf(lines, font="Cambria", step=12, box=(-1475, -2463, 2868, 3117))
-    text = page(with_packed(data, 8) if packed else data)[2]
+    text = page(with_packed(data, [8]) if packed else data)[2]
     assert " ".join(text.split()) == " ".join(lines)
 
 

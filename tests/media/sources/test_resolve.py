@@ -233,8 +233,9 @@ async def test_a_folder_an_empty_file_and_a_large_one_are_named(world: World) ->
     world.put("shots/a.png")
     world.put("empty.png", b"")
     world.put("large.png", PNG + bytes(300_000))
-    with pytest.raises(InvalidRequest, match="shots is a folder"):
+    with pytest.raises(InvalidRequest, match="shots is a folder") as caught:
         await world.one("shots")
+    assert "or shots/* for those" in str(caught.value)
     with pytest.raises(UnsupportedMedia, match=r"empty.png is empty \(0 bytes\)"):
         await world.one("empty.png")
     with pytest.raises(MediaTooLarge, match=r"large.png is 0.3 MB, more than the 0.2 MB taken"):
@@ -269,7 +270,7 @@ async def test_a_text_with_a_private_key_is_refused_wherever_it_stands(
         ("shot.png", b"hello", "image", "its name says a PNG picture, its bytes do not"),
         ("a.png", PNG, "video", "a.png is a PNG picture, not a video.*describe_image"),
         ("a.png", PNG, "document", "a.png is a PNG picture, not a document.*describe_image.*ocr"),
-        ("a.pdf", PDF, "image", "a.pdf is a PDF, not a picture.*read_document"),
+        ("a.pdf", PDF, "image", "a.pdf is a PDF, not a picture.*read_document with mode=vision.*pages=2"),
         (
             "a.mp4",
             b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",

@@ -24,6 +24,7 @@ _FILES = 200  # that are read; all are named up to _LISTED
 _LISTED = 2_000
 _BYTES, _ALL_BYTES = 50 * _MB, 200 * _MB  # unpacked, of one file and of all
 _RATIO, _RATIO_FROM = 200, 20 * _MB  # unpacked to packed
+_AES = 99  # the method of a file that is locked in a way the standard library cannot open
 _NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _UNREADABLE = "Unpack it again, or send its files."
 
@@ -43,9 +44,13 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ) from None
     if not members:
         raise UnsupportedMedia(f"{name} is an empty archive", "Send the files that were meant.")
+    password = params.get("password") or ""
+    archive.setpassword(password.encode())
     if all(m.flag_bits & 1 for m in members):
-        raise InvalidRequest(f"{name} is encrypted", "Unpack it and send its files.")
-    reader = _Reader(archive, params.get("depth", 0), params.get("encoding"))
+        _check_opens(archive, members[0], name, password)
+    reader = _Reader(
+        archive, params.get("depth", 0), {key: params.get(key) for key in ("encoding", "password")}
+    )
     paths = [_path(m) for m in members]
     chosen = choose(params.get("pages"), len(members), name, unit="file", names=paths)
     if len(chosen) > _FILES:
@@ -65,6 +70,21 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     return result("zip", rows, len(members), reader.left_out.notes()), []
 
 
+def _check_opens(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, password: str) -> None:
+    if info.compress_type == _AES:
+        raise InvalidRequest(f"{name} is encrypted", "Unpack it and send its files.")
+    if not password:
+        raise InvalidRequest(
+            f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
+        )
+    try:
+        archive.open(info).close()
+    except DAMAGED:
+        raise InvalidRequest(
+            f"the password does not open {name}", "Pass the right one as password=…."
+        ) from None
+
+
 def _path(info: zipfile.ZipInfo) -> str:
     return info.filename.replace("\\", "/").lstrip("/")
 
@@ -80,11 +100,11 @@ def _is_noise(path: str) -> bool:
 class _Reader:
     """Reads one file after the other and counts the bytes."""
 
-    def __init__(self, archive: zipfile.ZipFile, depth: int, encoding: str | None) -> None:
+    def __init__(self, archive: zipfile.ZipFile, depth: int, more: dict[str, str | None]) -> None:
         self.left_out = LeftOut()
         self._archive = archive
         self._depth = depth
-        self._encoding = encoding
+        self._more = more
         self._bytes = 0
 
     def read(self, info: zipfile.ZipInfo) -> str:
@@ -101,7 +121,7 @@ class _Reader:
         try:
             facts, _ = job(
                 io.BytesIO(data),
-                {"name": path, "kind": kind.name, "encoding": self._encoding, "depth": self._depth + 1},
+                {"name": path, "kind": kind.name, "depth": self._depth + 1, **self._more},
             )
         except GLMError as error:
             self.left_out.add("files that cannot be read", f"{path} ({error.message})")
@@ -120,7 +140,7 @@ class _Reader:
 
     def _unpack(self, info: zipfile.ZipInfo, path: str) -> bytes | None:
         packed = info.compress_size or 1
-        if info.flag_bits & 1:
+        if info.flag_bits & 1 and (not self._archive.pwd or info.compress_type == _AES):
             self.left_out.add("files under a password", path)
         elif info.file_size > _BYTES or (info.file_size > _RATIO_FROM and info.file_size > _RATIO * packed):
             self.left_out.add(f"files of more than {_BYTES // _MB} MB or packed beyond measure", path)

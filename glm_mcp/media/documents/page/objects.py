@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ _PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n",
 # A text in round brackets, which may hold such, or as digits in angle ones: the two groups of `decoded`.
 TEXT = rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)"
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
+_ROOT = re.compile(rb"/Root\s+\d{1,9}\s+\d{1,5}\s+R")
+_SIZE = re.compile(rb"/Size\s+(\d{1,9})")
 _UNPACKED = 50_000_000  # bytes of packed objects that are looked through
 _OBJECTS = 100_000  # of one stream
 _BEFORE = 500  # bytes of a dictionary before its type
@@ -42,6 +45,27 @@ def packed_places(head: bytes, objects: bytes) -> list[tuple[int, int, int]]:
     return [(number, place, end) for (place, number), end in zip(places, ends, strict=False)]
 
 
+def with_objects(data: bytes, changed: dict[int, bytes]) -> bytes:
+    """The file with these objects written anew at its end, as a program writes them that changes it."""
+    start = data.rfind(b"startxref")
+    before, root = re.match(rb"startxref\s+(\d{1,12})", data[max(start, 0) :]), _ROOT.findall(data)
+    if not changed or before is None or not root:
+        return data
+    size = max(int(n) for n in _SIZE.findall(data)) + 1
+    places = {}
+    for number, own in changed.items():
+        places[number] = len(data) + 1
+        data += b"\n%d 0 obj\n%s\nendobj" % (number, own)
+    places[size - 1] = len(data) + 1
+    rows = b"".join(struct.pack(">BIH", 1, place, 0) for place in places.values())
+    index = b" ".join(b"%d 1" % number for number in places)
+    return data + (
+        b"\n%d 0 obj\n<< /Type /XRef /Size %d %s /Prev %s /W [1 4 2] /Index [%s] /Length %d >>\nstream\n%s\nendstream\nendobj\n"
+        b"startxref\n%d\n%%%%EOF\n"
+        % (size - 1, size, root[-1], before[1], index, len(rows), rows, places[size - 1])
+    )
+
+
 def decoded(literal: bytes | None, digits: bytes) -> str:
     """A text of which one form is there: what stood in round brackets, or the digits that stood in angle ones."""
     if literal is not None:
@@ -51,7 +75,7 @@ def decoded(literal: bytes | None, digits: bytes) -> str:
         raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
     marks = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le", b"\xef\xbb\xbf": "utf-8"}
     mark = next((mark for mark in marks if raw.startswith(mark)), b"")
-    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").split())
+    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").replace("\0", "").split())
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
