@@ -371,6 +371,19 @@ def test_a_client_that_reads_nothing_is_let_go() -> None:
         until(lambda: ended)
 
 
+def test_a_client_that_sends_on_and_on_and_reads_no_answer_is_let_go(guarded: App) -> None:
+    body = json.dumps({**LIST, "params": {"_meta": {"filler": "x" * 80_000}}}).encode()
+    head = (
+        b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Accept: application/json, text/event-stream\r\n"
+        + f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    )
+    with served(guarded, Limits()) as address:
+        with opened(address) as connection, pytest.raises((ConnectionResetError, BrokenPipeError)):
+            connection.sendall(500 * (head + body))
+        listed(address)
+
+
 def test_where_every_connection_is_at_work_the_next_is_told_so() -> None:
     over = anyio.Event()
 

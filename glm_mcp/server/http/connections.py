@@ -28,6 +28,7 @@ STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
 HEAD_BYTES = 32_768  # of a request's line and headers; a token and a cookie have 8 KB
 HEAD_LINES = 128  # reading many short ones takes longer than it takes to send them
+BEHIND_BYTES = 1024 * 1024  # sent behind a request that is not answered yet
 PIECES = 2_000  # of a body, however small; of more, each has as many bytes as this in the middle:
 PIECE_BYTES = 64
 TICKS = 4  # looks at the connections within the shortest of the times
@@ -90,6 +91,12 @@ class Connection(H11Protocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.conn = _Reading(h11.SERVER, HEAD_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Each look whether the client has gone reads on, and one that reads no answers could send for ever.
+        if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) > BEHIND_BYTES:
+            self.transport.abort()
 
     def handle_events(self) -> None:
         # Looked at here, as the head of a request that was sent along with another comes by no other way.
