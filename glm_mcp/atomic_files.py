@@ -23,7 +23,7 @@ _KINDS = (
     (
         stat.S_ISDIR,
         "{name} is a folder, not a file",
-        "Name a file in it, or {path}/* for those that are read here.",
+        "Name a file in it, or a pattern such as {path}/*.png or {path}/*.pdf.",
     ),
     (stat.S_ISFIFO, "{name} is a named pipe, not a file", "Write its contents to a file and pass that."),
     (stat.S_ISSOCK, "{name} is a socket, not a file", "Pass a regular file."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -313,4 +315,12 @@ def main(stdin: Stdin | None = None) -> None:
     stdout.patient()
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="replace")
-    cli.main(prog_name="glm-mcp", obj=stdin)
+    try:
+        cli.main(prog_name="glm-mcp", obj=stdin)
+    except SystemExit as left:
+        # Python itself would wait for a thread that a name server or a dead disk holds.
+        if any(t is not threading.main_thread() and not t.daemon for t in threading.enumerate()):
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+            os._exit(left.code if isinstance(left.code, int) else EXIT_FAILED)
+        raise

@@ -70,8 +70,8 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
         ),
         ("logs is a folder, not a file", "logs 是目录，不是文件"),
         (
-            "Name a file in it, or logs/* for those that are read here.",
-            "请指定其中的文件，或用 logs/* 指其中可读取的文件。",
+            "Name a file in it, or a pattern such as logs/*.png or logs/*.pdf.",
+            "请给出其中的文件，或 logs/*.png、logs/*.pdf 这样的通配符。",
         ),
         ("Try glm-4.7-flash. Call again.", "可用 glm-4.7-flash。请再调用一次。"),
         ("", ""),

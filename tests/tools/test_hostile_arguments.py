@@ -261,7 +261,7 @@ def test_what_is_nearly_right_is_read_as_it_was_meant(
         ("describe_image", {"images": "a.png", "task": "read"}, "It may be describe, ocr, table,"),
         ("analyze_video", {"video": "a", "fps": 1}, "It takes: video, prompt, task, start, end, max_frames,"),
         ("read_document", {"documents": "a", "mode": "x"}, "It may be auto, text, vision, native."),
-        ("generate_image", {"prompt": "x", "size": [1024, 1024]}, "It may be a text."),
+        ("generate_image", {"prompt": "x", "size": {"wide": True}}, "It may be a size such as 1024x768."),
         ("chat", {"prompt": "x", "model": "m" * 1_001}, "It may be a text. At most 1,000 characters are taken."),
         ("generate_image", {"prompt": "x", "prompt_file": "x.txt"}, "Did you mean 'prompt'?"),
     ],

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -118,16 +117,7 @@ class Group(click.Group):
                 ConfigError(f"standard output cannot be written ({why})", "Write it to another place.")
             )
             code = EXIT_FAILED
-        _leave(code if isinstance(code, int) else 0)
-
-
-def _leave(code: int) -> NoReturn:
-    """Ends the process; Python itself would wait for a thread that a name server or a dead disk holds."""
-    if any(t is not threading.main_thread() and not t.daemon for t in threading.enumerate()):
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
-        os._exit(code)
-    sys.exit(code)
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _only_characters(arguments: Sequence[str]) -> None:
