@@ -235,7 +235,7 @@ async def test_a_folder_an_empty_file_and_a_large_one_are_named(world: World) ->
     world.put("large.png", PNG + bytes(300_000))
     with pytest.raises(InvalidRequest, match="shots is a folder") as caught:
         await world.one("shots")
-    assert "or shots/* for those" in str(caught.value)
+    assert "such as shots/*.png or shots/*.pdf" in str(caught.value)
     with pytest.raises(UnsupportedMedia, match=r"empty.png is empty \(0 bytes\)"):
         await world.one("empty.png")
     with pytest.raises(MediaTooLarge, match=r"large.png is 0.3 MB, more than the 0.2 MB taken"):
