@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -49,19 +50,18 @@ def is_fleeting(command: Sequence[str]) -> bool:
 
 
 def typed(words: str = "") -> str:
-    """A line that a person can type to run this copy: by its name where the PATH leads to it, with its settings
-    file and that of tokens.
-    """
+    """A line that a person can type to run this copy: by its name where the PATH leads to it, with its settings file."""
+    file = re.search(r"\0--env-file[=\0]([^\0]+)", "\0".join(sys.argv))
+    settings = f"--env-file {shlex.quote(file[1])} " if file else ""
+    return f"{_shown(os.environ.get('PATH'))} {settings}{words}".rstrip()
+
+
+@functools.cache  # errors name it too, and a folder of the PATH may lie on a disk that does not answer
+def _shown(path: str | None) -> str:
     command = own_command()
-    found = shutil.which(COMMANDS[0])
+    found = shutil.which(COMMANDS[0], path=path)
     same = found is not None and len(command) == 1 and Path(found).absolute() == Path(command[0])
-    shown = COMMANDS[0] if same else shlex.join(command)
-    given = "\0".join(sys.argv)
-    file = re.search(r"\0--env-file[=\0]([^\0]+)", given)
-    tokens = re.search(r"\0token\0(?:.*\0)?--file[=\0]([^\0]+)", given)
-    if tokens and words.startswith("token "):
-        words = words.replace("token", f"token --file {shlex.quote(tokens[1])}", 1)
-    return f"{shown} {f'--env-file {shlex.quote(file[1])} ' if file else ''}{words}".rstrip()
+    return COMMANDS[0] if same else shlex.join(command)
 
 
 def runnable(text: str) -> str:

@@ -88,7 +88,6 @@ def call(
         settings = settings.model_copy(update={"structured": True})
     with Stdin() as stdin:
         given = given_arguments(rows, words, as_json, stdin)
-
         return run(lambda: _call(settings, tool, given, raw=raw, opened=opened))
 
 

@@ -42,9 +42,6 @@ class Stdin:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
         self._files.close()
 
     @property

@@ -70,12 +70,14 @@ def _misspelt() -> list[Finding]:
 def _tokens(settings: Settings) -> list[Finding]:
     if not settings.tokens_file or settings.tokens_file.exists():
         return []
+    from glm_mcp.server.http.auth.tokens import adding
+
     file = settings.tokens_file
     return [
         note(
             "tokens",
             f"{file}, which GLM_TOKENS_FILE names, is not there: nobody has a token",
-            f"To give one: {typed(f'token --file {file} add NAME')}",
+            f"To give one: {adding(file)}",
         )
     ]
 

@@ -78,9 +78,8 @@ def serve_stdio(ctx: click.Context) -> None:
         anyio.run(server.serve_stdio, app, stdin or Stdin())
     except ConfigError:
         raise
-    except (
-        Exception
-    ) as error:  # the outer boundary of a server: most often its client has gone without closing stdin
+    # The outer boundary of a server: most often its client has gone without closing stdin.
+    except Exception as error:
         if why := exhausted(error):
             show_error(why)
         else:

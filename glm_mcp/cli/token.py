@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,7 @@ def token(ctx: click.Context, file: Path | None) -> None:
 
     settings = load(ctx.obj["env_file"])
     ctx.obj = {**ctx.obj, "settings": settings, "file": file or tokens_file(settings)}
+    ctx.obj["line"] = shlex.join(["token", *(["--file", str(file)] if file else [])])
 
 
 @token.command()
@@ -73,11 +75,13 @@ def add(
         if number is not None:
             row[limit] = number
 
+    line = ctx.obj["line"]
+
     def put(document: TOMLDocument, holders: Holders) -> None:
         if holders.named(name):
             raise InvalidRequest(
                 f"{name} has a token already",
-                f"Take it back first: {typed(f'token revoke {name}')}. Or choose another name.",
+                f"Take it back first: {typed(f'{line} revoke {name}')}. Or choose another name.",
             )
         document.setdefault("tokens", tomlkit.table(is_super_table=True))[name] = row
 
@@ -97,7 +101,7 @@ def list_(ctx: click.Context) -> None:
         facts = paragraphs(_facts(holder, datetime.now(UTC)), room(sys.stdout) - NAME_CELLS)
         click.echo(padded(holder.caller.name, NAME_CELLS) + facts.replace("\n", "\n" + " " * NAME_CELLS))
     if not holders:
-        say(f"Nobody has a token in {path}. To give one: {typed('token add NAME')}")
+        say(f"Nobody has a token in {path}. To give one: {typed(ctx.obj['line'] + ' add NAME')}")
 
 
 @token.command()
@@ -105,10 +109,11 @@ def list_(ctx: click.Context) -> None:
 @click.pass_context
 def revoke(ctx: click.Context, name: str) -> None:
     """Take the token of NAME back. A server that runs refuses it within a second."""
+    line = ctx.obj["line"]
 
     def drop(document: TOMLDocument, holders: Holders) -> None:
         if not (holder := holders.named(name)):
-            raise NotFound(f"nobody called {name!r} has a token", f"`{typed('token list')}` shows who has.")
+            raise NotFound(f"nobody called {name!r} has a token", f"`{typed(line + ' list')}` shows who has.")
         del document["tokens"][holder.caller.name]
 
     _change(ctx.obj["file"], drop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import math
 import os
 import sys
 import threading
@@ -128,7 +129,7 @@ async def in_thread(work: Callable[..., T], *args: object, among: anyio.Capacity
             held.append(partial(among.release_on_behalf_of, job))
         # Its own limiter would count it no longer once nobody waits for it.
         await anyio.to_thread.run_sync(
-            job, abandon_on_cancel=True, limiter=among and anyio.CapacityLimiter(1)
+            job, abandon_on_cancel=True, limiter=among and limiter("counted elsewhere", math.inf)
         )
     finally:
         job.drop()
@@ -165,11 +166,13 @@ async def in_thread_if(much: bool, work: Callable[..., T], *args: object) -> T:
     return await in_thread(work, *args) if much else work(*args)
 
 
-def limiter(work: str, at_once: int) -> anyio.CapacityLimiter:
+def limiter(work: str, at_once: float) -> anyio.CapacityLimiter:
     """The limiter of one kind of work, that may be done `at_once` times in this process."""
     try:
         known = _limiters.get()
     except LookupError:
         known = {}
         _limiters.set(known)
-    return known.setdefault(work, anyio.CapacityLimiter(at_once))
+    if work not in known:
+        known[work] = anyio.CapacityLimiter(at_once)
+    return known[work]

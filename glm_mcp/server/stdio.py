@@ -29,6 +29,7 @@ from glm_mcp.server.recorder import Recorder, behind_id
 THREADS = 400
 WAITING_BYTES = 16 << 20  # of answers that nobody reads, from which on no further request is begun
 ANSWER_BYTES = 16 << 10  # at the least, with the task that waits to say it
+LINE_BYTES = 1 << 10  # of a line that is held, besides its own
 HELD_BYTES = 1 << 20  # of lines that are read on then, for a cancellation among them
 LOOK_S = 0.1  # between two looks at whether answers are read again
 SETTLE_S = 0.5  # after the end of stdin, for lists that were asked for just before
@@ -134,13 +135,13 @@ class Incoming:
             with anyio.move_on_after(LOOK_S):
                 item, size = await self._come()
                 self._held.append((item, size))
-                self._held_bytes += size + ANSWER_BYTES // 16
+                self._held_bytes += size + LINE_BYTES
                 # At once, for what runs, and again in its turn: it may take back what is held.
                 if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCNotification):
                     return item
         if self._held:
             item, size = self._held.popleft()
-            self._held_bytes -= size + ANSWER_BYTES // 16
+            self._held_bytes -= size + LINE_BYTES
             return item
         return (await self._come())[0]
 

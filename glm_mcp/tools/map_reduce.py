@@ -62,9 +62,8 @@ async def each(
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    except (
-        BaseExceptionGroup
-    ) as raised:  # Python before 3.11.4 keeps the one that `except*` raises in a group
+    # Not by `except*`: Python before 3.11.4 keeps what that raises in a group.
+    except BaseExceptionGroup as raised:
         failed, defects = raised.split(GLMError)
         if failed is None or defects:
             raise

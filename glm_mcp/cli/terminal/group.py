@@ -76,9 +76,8 @@ class Group(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = super().get_command(ctx, cmd_name)
-        if (
-            found and found.help and not found.short_help
-        ):  # the library cuts a sentence in the list of commands
+        # The library cuts a sentence in the list of commands.
+        if found and found.help and not found.short_help:
             found.short_help = " ".join(found.help.split()).partition(". ")[0].rstrip(".")
         return found
 

@@ -167,9 +167,8 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
     """The error; what the parser `said` goes to the log."""
     pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
     what = "is cut off or damaged" if pdf else "is not a PDF"
-    if (
-        "security handler" in said
-    ):  # what it is locked with: no password, but a certificate or a program's own lock
+    # So the parser calls a lock: that of a certificate, or a program's own.
+    if "security handler" in said:
         error = UnsupportedMedia(f"{name} is locked with something else than a password", _LOCKED)
     else:
         error = UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)

@@ -14,7 +14,7 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import in_thread_if
-from glm_mcp.media.documents.page.in_worker import pdf_job, read_pdf
+from glm_mcp.media.documents.page.in_worker import SECONDS, memory_mb, pdf_job, read_pdf
 from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
@@ -24,7 +24,6 @@ from glm_mcp.secret_paths import holds_secret, secret_in
 _MB = 1024 * 1024
 _RENDER = "glm_mcp.media.documents.pdf:render_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
-_SECONDS = 120  # for one document; the call's own deadline usually comes first
 
 
 async def read_document(
@@ -53,7 +52,7 @@ async def read_document(
     if kind.name == "pdf":
         facts = await read_pdf(kind.reader, source, {**params, "figures": figures})
     elif kind.child or source.size > _LIGHT:
-        facts, _ = await run_job(kind.reader, source, params, timeout_s=_SECONDS, memory_mb=_memory(source))
+        facts, _ = await run_job(kind.reader, source, params, timeout_s=SECONDS, memory_mb=memory_mb(source))
     else:
         facts, _ = await run_here(kind.reader, source, params)
     document = _document(source, facts)
@@ -110,11 +109,6 @@ def _kind(source: Source) -> Kind:
         raise UnsupportedMedia(f"{source.name} is empty", "Send a file with contents.")
     check_fits(source.kind, source.size, source.name, "document")
     return source.kind
-
-
-def _memory(source: Source) -> int:
-    # The file itself, the copy that the parser keeps, and the work on it.
-    return 1500 + 3 * (source.size // _MB)
 
 
 def _refuse_secrets(source: Source, document: Document) -> None:

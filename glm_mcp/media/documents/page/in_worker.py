@@ -23,7 +23,7 @@ from glm_mcp.media.worker_child import READER
 
 _MB = 1024 * 1024
 _CHOSEN = "glm_mcp.media.documents.pdf:chosen_job"
-_SECONDS = 120  # for one document; the call's own deadline usually comes first
+SECONDS = 120  # for one document; the call's own deadline usually comes first
 _TRIES = 32  # children, one after the other, that look for the pages at fault: one page of 10,000 takes 27
 _LARGE = 16 * _MB
 _FOLDER, _LINK = "glm-mcp-pdf-", "input.pdf"
@@ -32,7 +32,7 @@ _STALE_S = 3600.0  # no call takes as long
 
 async def read_pdf(job: str, source: Source, params: dict[str, Any]) -> dict[str, Any]:
     """The facts of a reading job. Raises whatever it raises where not one page can be read."""
-    ends = anyio.current_time() + _SECONDS
+    ends = anyio.current_time() + SECONDS
     try:
         facts, _ = await pdf_job(job, source, params)
     except GLMError as error:
@@ -77,6 +77,12 @@ async def _around(
     return {**read[0], "pages": sorted(row for facts in read for row in facts["pages"]), "notes": notes}
 
 
+def memory_mb(source: Source) -> int:
+    """That the reader of a document may take."""
+    # The file itself, the copy that the parser keeps, and the work on it.
+    return 1500 + 3 * (source.size // _MB)
+
+
 def _halves(part: tuple[int, int]) -> list[tuple[int, int]]:
     """The second half first, as the last is taken next; none of a single page."""
     start, end = part
@@ -92,13 +98,12 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 async def pdf_job(
-    job: str, source: Source, params: dict[str, Any], seconds: float = _SECONDS
+    job: str, source: Source, params: dict[str, Any], seconds: float = SECONDS
 ) -> tuple[dict[str, Any], list[bytes]]:
     """A large PDF goes by a path, so that the parser reads what it needs instead of holding all of it twice. It wants
     a name that ends in .pdf: a link to the standard input of whoever follows it, which is the file once opened here.
     """
-    # The file itself, the copy that the parser keeps, and the work on it.
-    memory = 1500 + 3 * (source.size // _MB)
+    memory = memory_mb(source)
     if sys.platform != "linux" or source.size < _LARGE:
         return await run_job(job, source, params, timeout_s=seconds, memory_mb=memory)
     # Waited for also when nobody wants it any more: a folder that is made must be known here.

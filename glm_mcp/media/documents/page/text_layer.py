@@ -108,12 +108,12 @@ def is_garbled(text: str) -> bool:
     # Bullets of symbol fonts are private-use too, so a few are normal.
     return (
         strange > 0.15 * len(solid)
-        or (len(solid) > 40 and _that_say_something(solid) < 0.35 * len(solid))
+        or (len(solid) > 40 and _meaningful(solid) < 0.35 * len(solid))
         or _stands_for_others(text)
     )
 
 
-def _that_say_something(text: str) -> int:
+def _meaningful(text: str) -> int:
     """How many of its characters are letters, their marks, digits, and what formulas are made of."""
     return sum(
         count

@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import Any
 
-_THESE = re.compile("[\u2e80-\U0010ffff]")
+_EAST_ASIAN = re.compile("[\u2e80-\U0010ffff]")
 _ENOUGH = 20  # characters that tell
 _NEAR = 1.4  # heights of a character from one to the next in a column, in a row widths
 _APART = 2.5  # heights between two parts of a column
@@ -14,7 +14,7 @@ _APART = 2.5  # heights between two parts of a column
 
 def in_columns(page: Any, written: str) -> str:
     """The page's text, given what the parser wrote of it, column by column from right to left."""
-    if not any(_THESE.search(item.text) for item in page.text_items):
+    if not any(_EAST_ASIAN.search(item.text) for item in page.text_items):
         return written
     level = [item for item in page.text_items if not round(item.rotation or 0) % 360]
     boxes = [box for item in level for box in item.words if box.text.strip()]

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import logging
 import re
-import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,7 +19,7 @@ from glm_mcp.folders import user_folders
 from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
-from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, digest, well_formed
+from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, adding, digest, well_formed
 from glm_mcp.setting_values import is_placeholder
 from glm_mcp.settings import Settings
 
@@ -63,9 +62,9 @@ class Authenticator:
         )
         if settings.tokens_file and not self._file.there:
             log.warning(
-                "%s, which GLM_TOKENS_FILE names, is not there: nobody has a token. To give one: glm-mcp token --file %s add NAME",
+                "%s, which GLM_TOKENS_FILE names, is not there: nobody has a token. To give one: %s",
                 settings.tokens_file,
-                shlex.quote(str(settings.tokens_file)),
+                adding(settings.tokens_file),
             )
         self._takes_keys = settings.caller_keys
         self._issuer: Issuer | None = None

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import stat
 import time
 import tomllib
@@ -243,8 +244,13 @@ def _read(path: Path, seen: _Seen | None) -> tuple[_Seen | None, Holders | None,
         return now, None, one_line(str(error))[:200]
 
 
+def adding(path: Path) -> str:
+    """The line that gives somebody a token of this file."""
+    return typed(f"token --file {shlex.quote(str(path))} add NAME")
+
+
 def unusable(path: Path, wrong: str) -> ConfigError:
     return ConfigError(
         f"the file of tokens {path} cannot be used ({wrong})",
-        f"Mend it, or move it away and add the tokens anew with: {typed('token add NAME')}",
+        f"Mend it, or move it away and add the tokens anew with: {adding(path)}",
     )
