@@ -275,9 +275,13 @@ def check_new_name(path: Path) -> None:
         )
 
 
-def closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
-    slides = " Export a Keynote presentation as PowerPoint or PDF." * (resolved.suffix.lower() == ".key")
+def closed(path: Path, resolved: Path, *, may_be_named: bool = False) -> ForbiddenPath:
+    """`may_be_named`: whether the settings can allow this very file."""
+    hint = "If it is not one, copy it elsewhere under another name."
+    if may_be_named:
+        hint += " Or add this very file to GLM_ALLOWED_DIRS."
+    if resolved.suffix.lower() == ".key":
+        hint += " Export a Keynote presentation as PowerPoint or PDF."
     return ForbiddenPath(
-        f"{path} is in a place, or has a name, that holds secrets, and these are never read",
-        f"If it is not one, copy it elsewhere under another name{more}.{slides}",
+        f"{path} is in a place, or has a name, that holds secrets, and these are never read", hint
     )
