@@ -20,7 +20,7 @@ from typing import IO, Any
 import anyio
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
-from glm_mcp.glm.threads import in_thread, in_thread_if, limiter
+from glm_mcp.glm.threads import in_thread, in_thread_if, limiter, own_limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
@@ -75,10 +75,11 @@ async def run_job(
             f"the arguments for reading {name} are too long",
             "Give fewer pages, or a shorter password or text.",
         )
-    places = limiter("children", 1)
+    places, own = limiter("children", 1), own_limiter("children", 1)
     if places.borrowed_tokens:
         places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
-    async with places:
+    own.total_tokens = places.total_tokens
+    async with own, places:
         start = forked if fork else spawned
         if isinstance(source, Source) and source.handle is not None:
             return await _run(job, name, source.handle, spec, timeout_s, memory_mb, start)

@@ -82,6 +82,13 @@ def span(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {"began": began, "ended": time.monotonic()}, []
 
 
+def told_to_end(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """Works until a file is there."""
+    while not Path(params["file"]).exists():
+        time.sleep(0.01)
+    return {}, []
+
+
 class PanicException(BaseException):
     """As a library in Rust raises it: no Exception."""
 
