@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from glm_mcp.errors import ForbiddenPath, InvalidRequest
 from glm_mcp.text import one_line
@@ -164,6 +164,11 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
         if at == at_home or part.startswith(".")
         for run in _FOLDERS_BY_FIRST.get(part, ())
     )
+
+
+def is_secret_within(path: str) -> bool:
+    """Whether a file within another, as an archive or a mail has it, is called as a secret is."""
+    return is_secret(PurePosixPath(path.replace("\\", "/")).parts)
 
 
 def is_guarded(*names: str, head: bytes = b"") -> bool:
