@@ -76,6 +76,9 @@ _ENDINGS = (
 )  # fmt: skip
 _KEY_FILE = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)(?!.*\.pub$)(?:[._~-].*)?")
 
+# What editors and people add to the name of a file that they keep a copy of.
+_COPY = re.compile(r"\A#|(?:[#~]|\.~\d+~|\.(?:bak|backup|old|orig|save|swp|tmp)){1,9}\Z")
+
 _OWN_SETTINGS = ("glm-mcp", "env")  # the settings file of this server, which holds the API key
 
 # What people and tools call a file that mostly, not always, holds a secret.
@@ -152,7 +155,7 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
     folded = tuple(fold(part) for part in parts)
     if not folded:
         return False
-    last = folded[-1]
+    last = _COPY.sub("", folded[-1][-NAME_MAX:])  # of an archive it may be of any length
     if last in _NAMES or last.startswith(".env.") or last.endswith(_ENDINGS) or _KEY_FILE.fullmatch(last):
         return True
     if folded[-2:] == _OWN_SETTINGS:
@@ -175,7 +178,7 @@ def is_guarded(*names: str, head: bytes = b"") -> bool:
     """Whether one of the names of a file is that of one that mostly holds a secret. `head`: its first bytes; a .pem file
     that begins with something public is none, and what follows in it is `secret_in`'s business.
     """
-    folded = [fold(name) for name in names]
+    folded = [_COPY.sub("", fold(name)) for name in names]
     if _CERTIFICATE.search(head):
         folded = [name for name in folded if not name.endswith(".pem")]
     return any(_GUARDED.fullmatch(name) for name in folded)

@@ -51,6 +51,8 @@ NAMES = (
         "secrets.yaml",
         "secrets.yml",
         "server.pem",
+        "credentials.json.bak",
+        "kubeconfig~",
     ),
 )
 
