@@ -99,7 +99,7 @@ def _panic() -> None:
 
 def _panic_in_a_thread() -> None:
     """Of a library that is built to abort on a panic."""
-    sys.stderr.write(f"thread '<unnamed>' panicked at {WORDS}\n")
+    sys.stderr.write(f"thread '<unnamed>' panicked at src/lib.rs:10:5:\n{WORDS}\n")
     os.abort()
 
 
