@@ -177,7 +177,7 @@ class Sandbox:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
         head = file.read(HEAD)
         if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
-            raise closed(path, now, ", or add this very file to GLM_ALLOWED_DIRS")
+            raise closed(path, now, may_be_named=True)
         if place.hidden and not suited(head):
             raise ForbiddenPath(
                 f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
@@ -318,6 +318,9 @@ def _not_here(path: str, upload: Callable[[str], str] | None, *, allowed: bool) 
     if allowed:
         more = "Or give a path below them." if send else "Give a path below them."
         return ForbiddenPath(f"{path} is outside the folders of GLM_ALLOWED_DIRS", f"{send} {more}".strip())
-    more = "A URL, a data: URL or base64 is taken too" if send else "Send a URL, a data: URL or base64"
-    more += ", or set GLM_ALLOWED_DIRS on the server to folders that may be read."
+    allow = "or set GLM_ALLOWED_DIRS on the server to folders that may be read."
+    if send:
+        more = f"A URL, a data: URL or base64 is taken too, {allow}"
+    else:
+        more = f"Send a URL, a data: URL or base64, {allow}"
     return ForbiddenPath("local files are not read over HTTP", f"{send} {more}".strip())

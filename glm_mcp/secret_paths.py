@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from glm_mcp.errors import ForbiddenPath, InvalidRequest
 from glm_mcp.text import one_line
@@ -75,6 +75,9 @@ _ENDINGS = (
     ".agekey", ".opvault", ".1pux", ".env",
 )  # fmt: skip
 _KEY_FILE = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)(?!.*\.pub$)(?:[._~-].*)?")
+
+# What editors and people add to the name of a file that they keep a copy of.
+_COPY = re.compile(r"\A#|(?:[#~]|\.~\d+~|\.(?:bak|backup|old|orig|save|swp|tmp)){1,9}\Z")
 
 _OWN_SETTINGS = ("glm-mcp", "env")  # the settings file of this server, which holds the API key
 
@@ -152,7 +155,7 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
     folded = tuple(fold(part) for part in parts)
     if not folded:
         return False
-    last = folded[-1]
+    last = _COPY.sub("", folded[-1][-NAME_MAX:])  # of an archive it may be of any length
     if last in _NAMES or last.startswith(".env.") or last.endswith(_ENDINGS) or _KEY_FILE.fullmatch(last):
         return True
     if folded[-2:] == _OWN_SETTINGS:
@@ -166,11 +169,16 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
     )
 
 
+def is_secret_within(path: str) -> bool:
+    """Whether a file within another, as an archive or a mail has it, is called as a secret is."""
+    return is_secret(PurePosixPath(path.replace("\\", "/")).parts)
+
+
 def is_guarded(*names: str, head: bytes = b"") -> bool:
     """Whether one of the names of a file is that of one that mostly holds a secret. `head`: its first bytes; a .pem file
     that begins with something public is none, and what follows in it is `secret_in`'s business.
     """
-    folded = [fold(name) for name in names]
+    folded = [_COPY.sub("", fold(name)) for name in names]
     if _CERTIFICATE.search(head):
         folded = [name for name in folded if not name.endswith(".pem")]
     return any(_GUARDED.fullmatch(name) for name in folded)
@@ -275,9 +283,13 @@ def check_new_name(path: Path) -> None:
         )
 
 
-def closed(path: Path, resolved: Path, more: str = "") -> ForbiddenPath:
-    slides = " Export a Keynote presentation as PowerPoint or PDF." * (resolved.suffix.lower() == ".key")
+def closed(path: Path, resolved: Path, *, may_be_named: bool = False) -> ForbiddenPath:
+    """`may_be_named`: whether the settings can allow this very file."""
+    hint = "If it is not one, copy it elsewhere under another name."
+    if may_be_named:
+        hint += " Or add this very file to GLM_ALLOWED_DIRS."
+    if resolved.suffix.lower() == ".key":
+        hint += " Export a Keynote presentation as PowerPoint or PDF."
     return ForbiddenPath(
-        f"{path} is in a place, or has a name, that holds secrets, and these are never read",
-        f"If it is not one, copy it elsewhere under another name{more}.{slides}",
+        f"{path} is in a place, or has a name, that holds secrets, and these are never read", hint
     )

@@ -6,11 +6,14 @@ import base64
 import json
 import os
 from collections.abc import Callable
+from email.message import EmailMessage
 
 import pytest
 from support.cases import each
 from support.connect import Connect
 from support.made_documents import docx, para, pdf, text_at, zipped
+from support.made_outlook import compound, message
+from support.made_outlook import text as outlook_text
 from support.toolkit import chats, fail, last, say
 
 from glm_mcp.secret_paths import secret_in
@@ -48,6 +51,8 @@ NAMES = (
         "secrets.yaml",
         "secrets.yml",
         "server.pem",
+        "credentials.json.bak",
+        "kubeconfig~",
     ),
 )
 
@@ -160,6 +165,45 @@ async def test_a_secret_within_a_document_is_seen_in_the_text_that_would_go_out(
         assert said.startswith(f"forbidden_path: {name} holds "), said
         assert BODY not in said
     assert not chats(sim)
+
+
+def _with_attached(name: str, text: str) -> bytes:
+    mail = EmailMessage()
+    mail["Subject"] = "a"
+    mail.set_content("see below")
+    mail.add_attachment(text.encode(), "text", "plain", filename=name)
+    return mail.as_bytes()
+
+
+def _of_outlook(name: str, words: str) -> bytes:
+    held = {"__substg1.0_37010102": words.encode(), **outlook_text("3707", name)}
+    held |= {"__properties_version1.0": bytes(8), **outlook_text("370E", "text/plain")}
+    body = outlook_text("1000", "see below")
+    return compound(message({**body, "__attach_version1.0_#00000000": held}))
+
+
+WITHIN: dict[str, Callable[[str, str], bytes]] = {
+    "a.zip": lambda name, text: zipped({name: text, "b.txt": "see below"}),
+    "b.zip": lambda name, text: zipped({"in.zip": zipped({name: text, "b.txt": "see below"})}),
+    "a.eml": _with_attached,
+    "a.msg": _of_outlook,
+}
+
+
+@each("kind", [*WITHIN])
+@each("name", [".env", "prod/.ENV.local", "home\\.aws\\config.txt", ".netrc", "\uff0eenv", "login.env"])
+async def test_a_file_named_as_a_secret_is_not_read_within_another(
+    connect: Connect, folders: Folders, kind: str, name: str
+) -> None:
+    (folders.cwd / kind).write_bytes(WITHIN[kind](name, "TOKEN=of-nobody"))
+    (folders.cwd / f"x-{kind}").write_bytes(WITHIN[kind]("env.txt", "TOKEN=of-nobody"))
+    async with connect() as client:
+        said = await say(client, "read_document", documents=kind)
+        plain = await say(client, "read_document", documents=f"x-{kind}")
+    assert "see below" in said
+    assert "not read" in said
+    assert "of-nobody" not in said
+    assert "of-nobody" in plain
 
 
 async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(

@@ -265,7 +265,7 @@ def unable(card: Card, home: Endpoint, request: ChatRequest, task: str | None) -
         return Unable("place", f"{card.id} is not offered at {home.name}")
     lacks = _lacks(card, request, task)
     if lacks:
-        return Unable("ability", f"{card.id} {lacks}")
+        return Unable("ability", lacks)
     answer = min(request.max_tokens or MINIMUM_ANSWER, card.max_tokens)
     room = min(card.context - answer, card.input_tokens or card.context)
     size = size_for(card, request)
@@ -279,27 +279,29 @@ def unable(card: Card, home: Endpoint, request: ChatRequest, task: str | None) -
 
 def _lacks(card: Card, request: ChatRequest, task: str | None) -> str | None:
     if not card.text:
-        return "only draws"
+        return f"{card.id} only draws"
     if task in card.tasks_left_out:
-        return f"is not used for {task}"
+        return f"{card.id} is not used for {task}"
     media = request.media()
     images = sum(isinstance(p, Image) for p in media)
+    if images and not card.images:
+        return f"{card.id} takes no pictures"
     if images > card.images:
-        return f"takes {card.images or 'no'} picture{'' if card.images == 1 else 's'} a call, not {images}"
+        return f"{card.id} takes {card.images} picture{'' if card.images == 1 else 's'} a call, not {images}"
     videos = [p for p in media if isinstance(p, Video)]
     if videos and not card.video:
-        return "takes no video"
+        return f"{card.id} takes no video"
     if card.video_seconds and any((v.seconds or 0) > card.video_seconds for v in videos):
-        return f"takes videos of up to {card.video_seconds:.0f} s"
+        return f"{card.id} takes videos of up to {card.video_seconds:.0f} s"
     if any(v.data for v in videos) and not card.video_data:
-        return "takes a video only by its address"
+        return f"{card.id} takes a video only by its address"
     if any(isinstance(p, File) for p in media) and not card.files:
-        return "takes no files"
+        return f"{card.id} takes no files"
     own = any(f.get("type", "function") != "function" for f in request.functions)
     if request.functions and (not card.functions or (own and not card.own_functions)):
-        return f"does not call {'such tools' if own else 'functions'}"
+        return f"{card.id} does not call {'such tools' if own else 'functions'}"
     if any(m.role == "tool" for m in request.messages) and not card.functions:
-        return "takes no function results"
+        return f"{card.id} takes no function results"
     return None
 
 

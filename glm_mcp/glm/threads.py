@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
@@ -137,6 +138,7 @@ async def in_thread(work: Callable[..., T], *args: object, among: anyio.Capacity
 
 
 _share: ContextVar[anyio.Semaphore | None] = ContextVar("glm_mcp_share_of_threads", default=None)
+_own: WeakKeyDictionary[anyio.Semaphore, dict[str, anyio.CapacityLimiter]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -164,6 +166,15 @@ def _releasing(held: list[Callable[[], object]]) -> Callable[[], None]:
 async def in_thread_if(much: bool, work: Callable[..., T], *args: object) -> T:
     """The same, in a thread only where there is much to do: it costs more than it spares the event loop elsewhere."""
     return await in_thread(work, *args) if much else work(*args)
+
+
+def own_limiter(work: str, at_once: float) -> anyio.CapacityLimiter:
+    """The limiter of one kind of work for the caller in whose share this runs; another each time where nobody has one.
+    Whoever enters it before that of all leaves no more in the common queue than `at_once`.
+    """
+    share = _share.get()
+    known = {} if share is None else _own.setdefault(share, {})
+    return known.setdefault(work, anyio.CapacityLimiter(at_once))
 
 
 def limiter(work: str, at_once: float) -> anyio.CapacityLimiter:

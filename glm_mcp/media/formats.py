@@ -216,7 +216,7 @@ _TEXT_KINDS = (
         Kind(name, "text", mime, "a list of stream parts", (suffix,), (), _TEXT, limit_mb=50, fix=RECORD.removesuffix(".") + ": live streams are not read.")
         for name, mime, suffix in (("hls", "application/vnd.apple.mpegurl", ".m3u8"), ("dash", "application/dash+xml", ".mpd"))
     ),
-    Kind("lfs", "text", "application/vnd.git-lfs", "a pointer of Git LFS, not the file itself", magic=((0, b"version https://git-lfs.github.com/spec/"),), fix='Fetch the file with "git lfs pull" in its repository, then call again.'),
+    Kind("lfs", "text", "application/vnd.git-lfs", "a pointer of Git LFS in place of the file", magic=((0, b"version https://git-lfs.github.com/spec/"),), fix='Fetch the file with "git lfs pull" in its repository, then call again.'),
 )
 
 UNKNOWN = Kind("unknown", "unknown", "application/octet-stream", "of a kind that no tool here reads", fix="Convert it to a usual format first.")

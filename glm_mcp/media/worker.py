@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import struct
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from typing import IO, Any
 import anyio
 
 from glm_mcp.errors import GLMError, InternalError, InvalidRequest, MediaTooLarge, TimedOut, UnsupportedMedia
-from glm_mcp.glm.threads import in_thread, in_thread_if, limiter
+from glm_mcp.glm.threads import in_thread, in_thread_if, limiter, own_limiter
 from glm_mcp.media.tempfiles import file_of
 from glm_mcp.media.types import Source
 from glm_mcp.media.worker_bound import MEMORY_MB, at_once
@@ -29,6 +30,10 @@ from glm_mcp.media.worker_start import FORKS, NotStarted, Worker, forked, spawne
 
 RESULT_BYTES = 256 * 1024 * 1024  # more than the body of any request holds; a child that writes on is stopped
 _STDERR_BYTES = 16_384
+_WORDS = 2_000  # characters at its end in which a place is looked for
+_PLACE = re.compile(
+    r"[\w./\\-]{1,100}\.(?:rs|py|c|cc|cpp|h|hpp):\d{1,6}|\b[A-Z]\w{1,40}(?:Error|Exception)\b"
+)
 _LITTLE = 64 * 1024  # bytes of a frame that are read in a fraction of a millisecond
 _PIECE = 1024 * 1024  # bytes of a text
 # Of the memory that is allowed; native code that is refused more of it often aborts without a word.
@@ -75,10 +80,11 @@ async def run_job(
             f"the arguments for reading {name} are too long",
             "Give fewer pages, or a shorter password or text.",
         )
-    places = limiter("children", 1)
+    places, own = limiter("children", 1), own_limiter("children", 1)
     if places.borrowed_tokens:
         places.total_tokens = await in_thread(at_once, places.borrowed_tokens)
-    async with places:
+    own.total_tokens = places.total_tokens
+    async with own, places:
         start = forked if fork else spawned
         if isinstance(source, Source) and source.handle is not None:
             return await _run(job, name, source.handle, spec, timeout_s, memory_mb, start)
@@ -123,13 +129,14 @@ async def _run(
         raise TimedOut(f"reading {name} took longer than {timeout_s:g} s", SMALLER)
     if len(stdout) > RESULT_BYTES:
         raise MediaTooLarge(f"{name} gives more than {RESULT_BYTES >> 20} MB", "Send a part of it.")
-    _log.warning("job %s on %s ended with code %s: %s", job, name, code, _last_line(stderr))
+    started = stdout.startswith(STARTED)
+    _log.warning("job %s on %s ended with code %s: %s", job, name, code, _said(stderr, started=started))
     starved = (
         _starved(stderr)
         or (code == -_SIGKILL and _out_of_memory_kills() > killed_before)
         or (code == -signal.SIGABRT and peak_kb > memory_mb * 1024 * _MUCH)
     )
-    raise _crash(name, code, started=stdout.startswith(STARTED), starved=starved)
+    raise _crash(name, code, started=started, starved=starved)
 
 
 def _result(job: str, name: str, header: dict[str, Any]) -> dict[str, Any]:
@@ -197,8 +204,12 @@ def _rebuild(raw: dict[str, Any]) -> GLMError:
     return error
 
 
-def _last_line(stderr: bytearray) -> str:
-    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+def _said(stderr: bytearray, *, started: bool) -> str:
+    """Its last words, for the log. Of one that had begun to read, places and kinds alone: the rest may quote the file."""
+    text = stderr.decode("utf-8", "replace")[-_WORDS:]
+    if started:
+        return " ".join(_PLACE.findall(text)[-3:]) or "no place named"
+    lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 

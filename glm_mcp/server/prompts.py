@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.media.formats import Want, suffixes
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import one_line, plain
@@ -205,18 +205,21 @@ def complete(prompt: Prompt, argument: str, begun: str, sandbox: Sandbox | None)
         return [v for v in wanted.values if v.startswith(begun.strip().lower())]
     if not wanted.kind or sandbox is None or not sandbox.working_folder_counts():
         return []
-    return _files(sandbox.base(), begun, suffixes(wanted.kind))
+    return _files(sandbox, begun, suffixes(wanted.kind))
 
 
-def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
-    """Relative paths below `base` that begin so: folders with a slash, files of these suffixes. Nothing hidden, nothing outside."""
+def _files(sandbox: Sandbox, begun: str, suffixes: tuple[str, ...]) -> list[str]:
+    """Relative paths below the base folder that begin so: folders with a slash, files of these suffixes. Nothing hidden,
+    nothing outside.
+    """
     start, _, name = begun.replace("\\", "/").rpartition("/")
-    folder = base / start
-    if begun.startswith(("/", "~")) or ".." in Path(start).parts:
+    if begun.startswith(("/", "~")):
         return []
     paths = []
     try:
-        if not folder.resolve().is_relative_to(base.resolve()):
+        folder = sandbox.check(Path(start))
+        below = folder.relative_to(sandbox.base()).parts
+        if any(part.startswith(".") for part in (*below, *Path(start).parts)):
             return []
         with os.scandir(folder) as entries:
             for _, entry in zip(range(_LOOKED_AT), entries, strict=False):
@@ -229,7 +232,12 @@ def _files(base: Path, begun: str, suffixes: tuple[str, ...]) -> list[str]:
                     paths.append(shown + "/")
                 elif entry.name.lower().endswith(suffixes):
                     paths.append(shown)
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead to one another
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        GLMError,
+    ):  # ValueError: outside; RuntimeError: links in a circle
         return []
     # Files first: a folder is only on the way to one.
     return sorted(paths, key=lambda p: (p.endswith("/"), p.lower()))

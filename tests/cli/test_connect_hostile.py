@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import anyio.to_thread
 import pytest
 from support.cases import each
 from support.http_server import serving
 from support.processes import Stdio, environment
+from support.proxies import local_proxy
 
+from glm_mcp.cli.connect.bridge import AT_ONCE
 from glm_mcp.server.http.limits import Limits
 
 MIB = 1024 * 1024
@@ -328,3 +331,55 @@ async def test_a_cancel_of_no_sense_ends_nothing(params: str, tmp_path: Path) ->
 
     with serving(hostile, Limits()) as url:
         await anyio.to_thread.run_sync(spoken, url)
+
+
+async def test_more_requests_at_once_than_a_client_has_are_refused(tmp_path: Path) -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        """A server that answers no call."""
+        first = await receive()
+        if b"tools/call" in first.get("body", b""):
+            await anyio.sleep_forever()
+
+        async def again() -> Any:
+            return first
+
+        await odd([])(scope, again, send)
+
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            asked = [client.start("tools/call", {"name": "chat"}) for _ in range(AT_ONCE + 1)]
+            said = client.answer(asked[-1])["result"]
+            assert said["isError"]
+            assert said["content"][0]["text"].startswith("overloaded: ")
+            client.send("notifications/cancelled", {"requestId": asked[0]})
+            assert "result" in client.request("ping")
+            assert not client.heard
+
+    with serving(silent, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+
+
+@each("place", ["socks://127.0.0.1:{}", "socks5://user:pass/w@rd@127.0.0.1:{}"])
+async def test_a_teams_server_is_reached_through_the_proxy_that_the_environment_names(
+    place: str, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    login = ("user", "pass/w@rd") if "@" in place else None
+
+    def spoken(port: int) -> None:
+        env = environment(tmp_path / "home", None, ALL_PROXY=place.format(port))
+        with Stdio(env, work, "connect", "http://team.example") as client:
+            client.initialize()
+            assert client.call("chat", {"prompt": "hi"})["content"][0]["text"] == "well"
+
+    with (
+        serving(odd([]), Limits()) as url,
+        local_proxy("socks5", int(url.rpartition(":")[2]), login) as proxy,
+    ):
+        await anyio.to_thread.run_sync(spoken, proxy.port)
+    assert any("team.example" in asked for asked in proxy.asked)

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from support.cases import each
 
+from glm_mcp.glm.threads import AT_ONCE, limiter, within_share
 from glm_mcp.media.worker import run_job
 from glm_mcp.media.worker_bound import at_once, cores, free_bytes
 
@@ -102,3 +104,34 @@ async def test_of_twenty_jobs_at_once_never_more_run_than_the_bound() -> None:
     together = [sum(began <= moment < ended for began, ended in spans) for moment, _ in spans]
     assert len(spans) == 20
     assert max(together) <= max(2, MACHINE)
+
+
+@pytest.mark.anyio
+async def test_the_work_that_one_caller_has_waiting_does_not_go_before_anothers(tmp_path: Path) -> None:
+    first, rest = tmp_path / "first", tmp_path / "rest"
+    ended = []
+    another_ended = anyio.Event()
+
+    async def work(until: Path, share: anyio.Semaphore) -> None:
+        with within_share(share):
+            await run_job("support.worker_jobs:told_to_end", b"", {"file": str(until)}, timeout_s=50)
+        ended.append(share)
+        if share is another:
+            another_ended.set()
+
+    theirs, another = anyio.Semaphore(AT_ONCE), anyio.Semaphore(AT_ONCE)
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, first, theirs)
+            for _ in range(4 * max(2, MACHINE)):
+                tasks.start_soon(work, rest, theirs)
+            places = limiter("children", 1)
+            while not places.borrowed_tokens or places.available_tokens:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(work, first, another)
+            await anyio.wait_all_tasks_blocked()
+            first.touch()
+            await another_ended.wait()
+            assert ended.count(theirs) <= 1
+            rest.touch()

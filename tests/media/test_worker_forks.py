@@ -218,7 +218,12 @@ async def test_the_clean_process_has_one_thread_and_no_file_of_a_job(tmp_path: P
     with path.open("rb") as handle:
         async with hanging(tmp_path, Source("a.bin", UNKNOWN, 5, path=path, handle=handle)) as (_, _, clean):
             links = [str(link.readlink()) for link in Path(f"/proc/{clean}/fd").iterdir()]
-            assert {link.partition(":")[0] for link in links} <= {"/dev/null", "pipe", "socket"}
+            libraries = {link for link in links if ".so" in link}  # it may be loading one for later jobs
+            assert {link.partition(":")[0] for link in {*links} - libraries} <= {
+                "/dev/null",
+                "pipe",
+                "socket",
+            }
             assert len(list(Path(f"/proc/{clean}/task").iterdir())) == 1
 
 

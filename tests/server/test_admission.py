@@ -254,9 +254,6 @@ class Lets:
     async def authenticate(self, _: Headers) -> Caller:
         return self.caller
 
-    async def close(self) -> None:
-        pass
-
 
 async def test_over_http_a_refusal_is_a_tool_error_that_says_when(app_of: Callable[..., App]) -> None:
     app = app_of(remote=True)

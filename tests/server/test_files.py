@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -290,6 +291,7 @@ def test_a_folder_of_an_owner_that_is_a_link_is_not_followed(
 
 
 @pytest.mark.anyio
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the line is curl's")
 async def test_a_local_path_is_refused_with_the_line_that_uploads_it(url: str, tmp_path: Path) -> None:
     file = tmp_path / 'it\'s "one", a; $HOME `shot`.png'
     file.write_bytes(png())

@@ -16,6 +16,7 @@ import jwt
 import pytest
 from support.cases import each
 from support.issuer import AUDIENCE, Issuing, ec_key, issuing, real_issuer, rsa_key
+from support.proxies import local_proxy
 from support.served import asked, client_of, served
 
 from glm_mcp.errors import ConfigError
@@ -109,7 +110,6 @@ async def test_a_token_that_is_not_good_is_refused(kind: str, issuer: Issuing) -
     assert why in no.description
     assert f'resource_metadata="{METADATA}"' in no.challenge
     assert 'scope="glm:use"' in no.challenge
-    await authenticator.close()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,6 @@ async def test_a_good_token_says_who_calls(made: dict[str, Any], issuer: Issuing
     assert caller.owner == again.owner != other.owner, "it is the subject that owns things"
     assert len(caller.owner) == 16
     assert issuer.asked == ["/.well-known/openid-configuration", "/keys"], "keys are fetched once"
-    await authenticator.close()
 
 
 async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_line(issuer: Issuing) -> None:
@@ -142,7 +141,6 @@ async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_li
     odd = await let_in(authenticator, issuer.token(preferred_username="a\x1b[31m\nb" + "x" * 100))
     assert odd.name.isprintable()
     assert len(odd.name) <= 64
-    await authenticator.close()
 
 
 @each("subject", ["", " \n", "\ud800"])
@@ -150,7 +148,6 @@ async def test_a_token_whose_subject_is_nobody_lets_nobody_in(subject: str, issu
     authenticator = Authenticator(Settings(**settings(issuer)))
     no = await refused(authenticator, issuer.token(sub=subject))
     assert (no.status, no.error) == (401, "invalid_token")
-    await authenticator.close()
 
 
 async def test_a_token_without_the_scopes_is_told_which(issuer: Issuing) -> None:
@@ -160,7 +157,6 @@ async def test_a_token_without_the_scopes_is_told_which(issuer: Issuing) -> None
     assert "glm:draw" in no.description
     assert 'scope="glm:use glm:draw"' in no.challenge
     assert f'resource_metadata="{METADATA}"' in no.challenge
-    await authenticator.close()
 
 
 async def test_no_token_is_told_apart_from_a_wrong_one(issuer: Issuing) -> None:
@@ -196,7 +192,6 @@ async def test_a_new_key_is_found_and_made_up_ids_do_not_make_it_ask_each_time(i
         with pytest.raises(Refused):
             await known.caller(issuer.token(), NOBODY)
     assert issuer.asked.count("/keys") == 2, "the key that the issuer took back is good no longer"
-    await known.close()
 
 
 async def test_the_only_key_of_an_issuer_that_names_none_may_change(issuer: Issuing) -> None:
@@ -213,7 +208,6 @@ async def test_the_only_key_of_an_issuer_that_names_none_may_change(issuer: Issu
             with pytest.raises(Refused):
                 await known.caller(issuer.token(kid=None), NOBODY)
     assert issuer.asked.count("/keys") == 2
-    await known.close()
 
 
 async def test_those_whom_an_issuer_lets_in_have_the_limits_of_the_file(
@@ -228,7 +222,6 @@ async def test_those_whom_an_issuer_lets_in_have_the_limits_of_the_file(
         *("ada", frozenset({"chat"})),
         *(5, 2, 9),
     )
-    await authenticator.close()
 
 
 async def test_many_first_calls_at_once_fetch_the_keys_once(issuer: Issuing) -> None:
@@ -244,7 +237,6 @@ async def test_many_first_calls_at_once_fetch_the_keys_once(issuer: Issuing) -> 
                 tasks.start_soon(one)
     assert len(names) == 20
     assert issuer.asked.count("/keys") == 1
-    await known.close()
 
 
 async def test_an_issuer_that_fails_is_no_fault_of_the_token_and_known_keys_stay(issuer: Issuing) -> None:
@@ -263,7 +255,6 @@ async def test_an_issuer_that_fails_is_no_fault_of_the_token_and_known_keys_stay
         now += 100_000
         await known.caller(issuer.token(), NOBODY)
         assert issuer.asked[-1] == "/.well-known/openid-configuration", "it was asked again, in vain"
-    await known.close()
 
 
 async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each_wait_anew(
@@ -286,7 +277,6 @@ async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each
                 tasks.start_soon(one)
     assert refused_with == [503] * 5
     assert len(issuer.asked) == 1
-    await known.close()
 
 
 async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -> None:
@@ -300,7 +290,19 @@ async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -
     finally:
         tracemalloc.stop()
     assert caught.value.status == 503
-    await known.close()
+
+
+async def test_an_issuer_is_asked_through_the_proxy_of_the_environment_whose_login_is_not_repeated(
+    issuer: Issuing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = settings(issuer, GLM_OIDC_ISSUER="https://issuer.example")
+    with local_proxy("shut") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:pass/w@rd@{proxy.place}")
+        no = await refused(Authenticator(Settings(**given)), issuer.token())
+    assert no.status == 503
+    assert len(proxy.asked) == 1
+    assert "cannot be had" in caplog.text
+    assert "pass" not in caplog.text
 
 
 async def test_keys_of_whoever_says_to_be_another_issuer_are_not_taken(issuer: Issuing) -> None:
@@ -310,7 +312,6 @@ async def test_keys_of_whoever_says_to_be_another_issuer_are_not_taken(issuer: I
         await known.caller(issuer.token(), NOBODY)
     assert caught.value.status == 503
     assert "/keys" not in issuer.asked
-    await known.close()
 
 
 async def test_an_issuer_names_no_other_server_of_this_machine(issuer: Issuing) -> None:
@@ -321,7 +322,6 @@ async def test_an_issuer_names_no_other_server_of_this_machine(issuer: Issuing) 
             await known.caller(issuer.token(), NOBODY)
         assert caught.value.status == 503
         assert other.asked == []
-    await known.close()
 
 
 async def test_keys_that_are_known_are_not_waited_for_time_and_again(issuer: Issuing) -> None:
@@ -336,7 +336,6 @@ async def test_keys_that_are_known_are_not_waited_for_time_and_again(issuer: Iss
             await known.caller(issuer.token(), NOBODY)
             now += PAUSE_S
     assert len(issuer.asked) == 1
-    await known.close()
 
 
 async def test_over_http_the_metadata_is_open_and_the_rest_wants_a_token(

@@ -226,6 +226,23 @@ async def test_a_link_that_leads_out_of_the_folder_completes_nothing(
             assert [v for v in beside if v.endswith(".png")], "what lies beside such a link is there"
 
 
+@each("begun", [".ssh/", "./.ssh/", "shots/../.ssh/", "way/", ".hidden/", ".hidden/more/"])
+async def test_nothing_is_told_of_what_lies_in_a_hidden_or_secret_folder(
+    begun: str, connect: Connect, folders: Folders
+) -> None:
+    for folder in (".ssh/of-a-bank", ".hidden/more/within", "shots"):
+        (folders.cwd / folder).mkdir(parents=True)
+        (folders.cwd / folder / "a.png").write_bytes(b"")
+        (folders.cwd / folder).with_name("b.png").write_bytes(b"")
+    (folders.cwd / "way").symlink_to(".ssh")
+    with anyio.fail_after(60):
+        async with connect() as client:
+            ref = types.PromptReference(name="ocr")
+            shown = (await client.complete(ref, {"name": "image", "value": "shots/"})).completion.values
+            assert shown == ["shots/a.png"]
+            assert (await client.complete(ref, {"name": "image", "value": begun})).completion.values == []
+
+
 def test_the_kinds_of_files_do_not_overlap() -> None:
     whole = [*suffixes("image"), *suffixes("video"), *suffixes("document")]
     assert {s for s in whole if whole.count(s) > 1} == {".gif"}  # a picture and a film

@@ -190,6 +190,17 @@ def test_many_headers_are_refused(line: bytes, app: App) -> None:
         assert together.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("where", ["/sign-in", "/mcp"])
+def test_many_headers_behind_a_body_are_refused(where: str, app: App) -> None:
+    def ask(lines: int) -> bytes:
+        head = f"POST {where} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        return head.encode() + b"5\r\ntoken\r\n0\r\n" + b"a:\r\n" * lines + b"\r\n"
+
+    with served(app) as address:
+        assert b" 431 " not in sent(address, ask(100))
+        assert b"HTTP/1.1 431 " in sent(address, ask(1_000))
+
+
 def test_a_request_with_many_values_in_its_address_is_refused(app: App) -> None:
     with served(app) as address:
         answer = httpx.get(f"{address}/healthz?" + "a=1&" * 1_000, trust_env=False)

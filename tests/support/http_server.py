@@ -44,9 +44,6 @@ class Names:
             raise Refused(401, None, "send a token", "Bearer")
         return Caller(name, owner_of(name))
 
-    async def close(self) -> None:
-        pass
-
 
 @contextmanager
 def served(app: App, limits: Limits | None = None, **given: Any) -> Iterator[str]:

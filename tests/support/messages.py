@@ -25,6 +25,8 @@ FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
 WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "RECORD"}
+# Functions that give why something cannot be, which an error names.
+REASONS = {"_lacks", "_login_in", "misfit", "parse", "says", "schema_problem", "secret_in", "windows_trouble"}
 CLICK = (  # what the command's library says in its own words
     "Show this message and exit.",
     "Show the version and exit.",
@@ -94,6 +96,12 @@ LABELS = (
     "a number from {1} to {2}",
     "a whole number from {1} to {2}",
     "Error",
+    "the connection broke",
+    "If it is not one, copy it elsewhere under another name.",
+    "Or add this very file to GLM_ALLOWED_DIRS.",
+    "Export a Keynote presentation as PowerPoint or PDF.",
+    "Whoever runs the server sets one there: {1}.",
+    "there is only the placeholder '{1}'",
 )
 STRIPS = {"strip", "rstrip"}
 HOLE = "\0"  # stands for what is put in, until the holes are numbered
@@ -116,7 +124,9 @@ class Scope:
 def assigned(body: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for node in body:
-        if isinstance(node, ast.Assign):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found.setdefault(node.target.id, []).append(node.value)
+        elif isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     found.setdefault(target.id, []).append(node.value)
@@ -179,7 +189,9 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
         wanted = [*given[:2], *(keywords[k] for k in ("see",) if k in keywords)]
     elif name in FINDINGS and (command or "wrong" in name):
         wanted = [given[0], *given[2:]] if name == "Finding" else given
-    elif name == "OSError":  # as the system's own reason, which an error of ours names
+    elif name == "unreadable":
+        wanted = given[1:2]
+    elif name in {"Unable", "OSError"}:  # as the system's own reason, which an error of ours names
         wanted = given[1:]
     elif name == "but":
         wanted = [keywords[k] for k in ("message", "hint") if k in keywords]
@@ -204,6 +216,9 @@ def of_call(node: ast.Call, scope: Scope, path: Path) -> Iterator[str]:
 
 def tables(tree: ast.AST, scope: Scope) -> Iterator[str]:
     """Rows of the tables of errors: (class, …, what it means, what to do); tables of words by their name."""
+    for logins in scope.module.get("_LOGINS", ()):  # what is found, and by what
+        for row in (row for row in ast.iter_child_nodes(logins) if isinstance(row, ast.Tuple)):
+            yield from texts(row.elts[0], scope)
     for name in WORDS:
         for table in scope.module.get(name, ()):
             for value in _cells(table):
@@ -256,10 +271,14 @@ def _spoken(node: ast.AST, silent: set[ast.AST]) -> Iterator[str]:
 
 
 def advice(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Iterator[str]:
-    """What a function gives that only puts an advice together: its name ends in _help."""
-    for node in walk(function) if function.name.endswith("_help") else ():
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr | ast.IfExp):
-            yield from texts(node.value, scope)
+    """What a function gives that only puts an advice together: its name ends in _help; or a reason."""
+    is_reason = function.name in REASONS
+    for node in walk(function) if is_reason or function.name.endswith("_help") else ():
+        match node:
+            case ast.Return(ast.JoinedStr() | ast.IfExp() as given):
+                yield from texts(given, scope)
+            case ast.Return(ast.Constant() as given) | ast.Return(ast.Tuple([*_, given])) if is_reason:
+                yield from texts(given, scope)
 
 
 def helps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:

@@ -61,6 +61,10 @@ def noted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr
                 yield from elements(value)
             case ast.Return(ast.expr() as value) if gives:
                 yield from elements(value)
+            case ast.Return(
+                ast.Tuple([*_, ast.List() as last])
+            ):  # what was found, and what is to be said of it
+                yield from elements(last)
 
 
 def elements(node: ast.expr) -> Iterator[ast.expr]:

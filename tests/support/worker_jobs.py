@@ -82,6 +82,13 @@ def span(file: BinaryIO, params: dict[str, Any]) -> Result:
     return {"began": began, "ended": time.monotonic()}, []
 
 
+def told_to_end(file: BinaryIO, params: dict[str, Any]) -> Result:
+    """Works until a file is there."""
+    while not Path(params["file"]).exists():
+        time.sleep(0.01)
+    return {}, []
+
+
 class PanicException(BaseException):
     """As a library in Rust raises it: no Exception."""
 
@@ -92,7 +99,7 @@ def _panic() -> None:
 
 def _panic_in_a_thread() -> None:
     """Of a library that is built to abort on a panic."""
-    sys.stderr.write(f"thread '<unnamed>' panicked at {WORDS}\n")
+    sys.stderr.write(f"thread '<unnamed>' panicked at src/lib.rs:10:5:\n{WORDS}\n")
     os.abort()
 
 

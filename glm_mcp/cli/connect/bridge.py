@@ -14,9 +14,11 @@ from glm_mcp.cli.connect.calls import ToolCalls
 from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of, result_of
 from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
 from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream
-from glm_mcp.errors import GLMError, InternalError, NetworkError
+from glm_mcp.errors import GLMError, InternalError, NetworkError, Overloaded
 from glm_mcp.glm.threads import in_thread
 
+AT_ONCE = 256  # requests that run; and what their lines hold:
+HELD_BYTES = 256 << 20
 START_S = 2.0  # for what a client asks first; later than that many have given the server up
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # with a handshake, the newest first
 INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
@@ -31,6 +33,7 @@ class Bridge:
     def __init__(self, lines: Lines, upstream: Upstream, memory: Memory, calls: ToolCalls) -> None:
         self._lines, self._upstream, self._memory, self._calls = lines, upstream, memory, calls
         self._running: dict[object, anyio.CancelScope] = {}
+        self._held = 0
         self._begun: Message | None = None  # the client's `initialize`
         self._version = VERSIONS[0]
         self._session = ""
@@ -41,9 +44,9 @@ class Bridge:
         async with anyio.create_task_group() as group:
             group.start_soon(self._lines.write)
             async with anyio.create_task_group() as requests:
-                async for message in self._lines.incoming():
+                async for message, size in self._lines.incoming():
                     if "id" in message and "method" in message:
-                        await self._start(requests, message)
+                        await self._start(requests, message, size)
                     elif message.get("method") == "notifications/cancelled":
                         params = message.get("params")
                         ident = params.get("requestId") if isinstance(params, dict) else None
@@ -53,7 +56,7 @@ class Bridge:
                 requests.cancel_scope.cancel()
             group.cancel_scope.cancel()
 
-    async def _start(self, group: Any, message: Message) -> None:
+    async def _start(self, group: Any, message: Message, size: int) -> None:
         ident, method = message["id"], message["method"]
         if not isinstance(ident, str | int) or not isinstance(method, str) or ident in self._running:
             said = "a request has a method, and an id that no other one has that still runs"
@@ -66,10 +69,16 @@ class Bridge:
             said = "params is an object, and so is _meta in it"
             await self._lines.send(error_of(ident, INVALID_PARAMS, said))
             return
+        if len(self._running) >= AT_ONCE or (self._running and self._held + size > HELD_BYTES):
+            # Said here, so that a client that reads nothing waits in its pipe.
+            busy = Overloaded("too many requests run at once", "Send it again when one of them is answered.")
+            await self._lines.send(_failure(message, busy))
+            return
         scope = self._running[ident] = anyio.CancelScope()
-        group.start_soon(self._serve, message, scope)
+        self._held += size
+        group.start_soon(self._serve, message, scope, size)
 
-    async def _serve(self, message: Message, scope: anyio.CancelScope) -> None:
+    async def _serve(self, message: Message, scope: anyio.CancelScope, size: int) -> None:
         """Answers one request; one that is cancelled has no answer."""
         try:
             with scope:
@@ -84,6 +93,7 @@ class Bridge:
                 await self._lines.send(answer)
         finally:
             self._running.pop(message["id"], None)
+            self._held -= size
 
     async def _answered(self, message: Message) -> Message:
         method = message["method"]

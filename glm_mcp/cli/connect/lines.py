@@ -25,7 +25,6 @@ LARGE = 256 * 1024  # bytes of a line that is read in a thread
 VALUES = 1_000_000  # of a message of the server; a list of 20,000 kept files has some 400,000
 DEEPEST = 100  # values in values; Python's own limit depends on where it reads and where it writes
 _CHUNK = 1 << 16
-_WAITING = 256  # messages that a slow reader of ours may leave lying
 
 
 class Lines:
@@ -35,11 +34,11 @@ class Lines:
 
     def __init__(self, spoke: Callable[[], None]) -> None:
         self._spoke = spoke
-        self._out = anyio.create_memory_object_stream[Message | front.Refusal](_WAITING)
+        self._out = anyio.create_memory_object_stream[Message | front.Refusal](0)
 
-    async def incoming(self) -> AsyncIterator[Message]:
-        """Each message until stdin ends. What is none is answered here."""
-        send, receive = anyio.create_memory_object_stream[bytes | bytearray](_WAITING)
+    async def incoming(self) -> AsyncIterator[tuple[Message, int]]:
+        """Each message until stdin ends, and the bytes of its line. What is none is answered here."""
+        send, receive = anyio.create_memory_object_stream[bytes | bytearray](0)
         async with anyio.create_task_group() as group:
             group.start_soon(self._read, send)
             async with receive:
@@ -53,7 +52,7 @@ class Lines:
                         if message:
                             await self.send(error_of(None, PARSE_ERROR, message))
                         continue
-                    yield message
+                    yield message, len(line)
             group.cancel_scope.cancel()
 
     async def _read(self, send: Any) -> None:

@@ -113,8 +113,8 @@ class Uploader:
 
 def _sha256(source: Source) -> str:
     digest, at = hashlib.sha256(), 0
-    while piece := _piece(source, at):
-        digest.update(piece)
+    while at < source.size and (piece := _piece(source, at)):
+        digest.update(piece[: source.size - at])  # as much as is sent
         at += len(piece)
     return digest.hexdigest()
 

@@ -30,6 +30,8 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.network.events import Events
+from glm_mcp.glm.network.failures import of_proxy
+from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.text import clean
@@ -229,6 +231,8 @@ class Upstream:
     def _broken(self, error: httpx.TransportError) -> NetworkError:
         import httpx
 
+        if isinstance(error, httpx.ProxyError):
+            return of_proxy(error, urlsplit(self.base).hostname or "", proxy_for(self.base))
         why = str(error.__cause__ or error)
         if isinstance(error, httpx.TimeoutException):
             what = (
@@ -260,8 +264,7 @@ class Upstream:
 
             from glm_mcp.glm.network.connect import asking
 
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=10, keepalive_expiry=30)
-            self._made = asking(timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S), limits=limits)
+            self._made = asking(self.base, timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S))
         return self._made
 
     def _own(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from socksio.exceptions import SOCKSError
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.network.failures import why
-from glm_mcp.glm.network.proxy import Proxy
+from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.together import Together
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
@@ -102,14 +102,15 @@ class _Steps:
         self._scope.deadline = anyio.current_time() + CONNECT_S if on else math.inf
 
 
-def asking(**given: Any) -> httpx.AsyncClient:
-    """A client for one address that the user has set, with the proxies of the environment; it keeps no cookies."""
+def asking(url: str, **given: Any) -> httpx.AsyncClient:
+    """A client for one address that the user has set, through the proxy that the environment names for it: httpx would read
+    that by rules of its own, and repeat a part of a login. It keeps no cookies. Raises ConfigError.
+    """
+    from glm_mcp.glm.network.pools import Pools  # which is made of these connections
+
     none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    client = httpx.AsyncClient(cookies=none, **given)
-    for way in (client._transport, *client._mounts.values()):  # noqa: SLF001 - as above
-        if isinstance(way, httpx.AsyncHTTPTransport):
-            way._pool._network_backend = Together()  # noqa: SLF001 - as above
-    return client
+    way = Pools(proxy_for(url), secure=url.startswith("https:"))
+    return httpx.AsyncClient(transport=way, trust_env=False, cookies=none, **given)
 
 
 def certificates() -> ssl.SSLContext:

@@ -22,6 +22,7 @@ from glm_mcp.media.documents.common.cards import card_text
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import choose, one_text, result
+from glm_mcp.secret_paths import is_secret_within
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Reply-To", "Date")
 _BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
@@ -33,6 +34,7 @@ _DAMAGED = (
     "[Outlook put the formatted text and the attachments of this mail into winmail.dat, which is damaged: ask the sender "
     "for the mail as HTML]"
 )
+CLOSED = "[attached: {}]\n\n(not read: a file of this name holds secrets)"
 _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
 _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
@@ -163,7 +165,9 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
-            if kind.startswith("text/") and kind not in _MACHINES:
+            if is_secret_within(filename or ""):
+                mail.within.append(CLOSED.format(filename))
+            elif kind.startswith("text/") and kind not in _MACHINES:
                 shown = _text(part, name, encoding)
                 more = f"\n… ({len(shown) - _TEXT:,} characters more)" if len(shown) > _TEXT else ""
                 mail.within.append(f"[attached: {filename or 'unnamed'}]\n\n{shown[:_TEXT]}{more}")

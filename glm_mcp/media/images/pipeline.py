@@ -96,7 +96,7 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
                 word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
             )
             return with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED])
-        why += " and nothing of it is left"
+        why = "the file is damaged and nothing of it is left"
     except Damaged:
         pass
     made = _by_other(data, options)

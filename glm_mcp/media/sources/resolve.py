@@ -297,7 +297,7 @@ def admitted(
     kind = detect_file(file, name)
     check_fits(kind, size, name, want)
     if kind.family == "text":
-        _refuse_secrets(file, name, allowed=allowed)
+        _refuse_secrets(file, size, name, allowed=allowed)
     return kind
 
 
@@ -315,11 +315,14 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
 
 
-def _refuse_secrets(file: IO[bytes], name: str, *, allowed: bool) -> None:
-    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
+def _refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
+    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start. Of a file that grows meanwhile it
+    sees as much as is read of it: a log may grow faster than it is looked through.
+    """
     file.seek(0)
-    kept, said = b"", ""
-    while not said and (chunk := file.read(_SCAN)):
+    kept, said, left = b"", "", size
+    while not said and left > 0 and (chunk := file.read(min(left, _SCAN))):
+        left -= len(chunk)
         piece = kept + chunk
         plain = piece.replace(b"\0", b"")  # UTF-16 of ASCII is ASCII and zeros
         said = secret_in(plain.decode("latin-1"), allowed=allowed)

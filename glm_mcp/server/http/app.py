@@ -76,7 +76,6 @@ def application(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with endpoint.manager.run():
             yield
-        await authenticator.close()
 
     routes = [
         *(Route(path, endpoint) for path in ("/mcp", "/mcp/")),

@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import os
-import re
 import threading
 from types import FrameType
 from typing import Any, cast
@@ -16,6 +15,7 @@ from typing import Any, cast
 import anyio
 import h11
 import uvicorn
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from glm_mcp.server.http.limits import Limits
@@ -27,12 +27,11 @@ GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
 HEAD_BYTES = 32_768  # of a request's line and headers; a token and a cookie have 8 KB
-HEAD_LINES = 128  # reading many short ones takes longer than it takes to send them
+HEAD_LINES = 128  # also behind a body; reading many short ones takes longer than it takes to send them
 BEHIND_BYTES = 1024 * 1024  # sent behind a request that is not answered yet
 PIECES = 2_000  # of a body, however small; of more, each has as many bytes as this in the middle:
 PIECE_BYTES = 64
 TICKS = 4  # looks at the connections within the shortest of the times
-_HEAD_END = re.compile(rb"\n\r?\n")
 
 
 class Watch:
@@ -76,6 +75,7 @@ class Connection(H11Protocol):
     """One connection, which tells where it stands. `watch` is set in the class that `server` makes."""
 
     watch: Watch
+    conn: _Reading
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", _Together(transport)))
@@ -98,13 +98,6 @@ class Connection(H11Protocol):
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) > BEHIND_BYTES:
             self.transport.abort()
 
-    def handle_events(self) -> None:
-        # Looked at here, as the head of a request that was sent along with another comes by no other way.
-        if self.conn.their_state is h11.IDLE and _has_many_lines(self.conn.trailing_data[0]):
-            self._say(431, "too_large", f"A request may have {HEAD_LINES} headers.")
-            return
-        super().handle_events()
-
     def place(self) -> tuple[str, int]:
         """What it waits for, and a number that changes with each request: "headers", "between" two requests, the "rest" of a
         body whose answer has been given, a client that leaves it "unread", or anything "else".
@@ -119,7 +112,10 @@ class Connection(H11Protocol):
         return ("rest" if answered and self.conn.their_state is h11.SEND_BODY else "else"), number
 
     def send_400_response(self, msg: str) -> None:
-        self._say(400, "invalid_request", msg)
+        if self.conn.lines.too_many:
+            self._say(431, "too_large", f"A request may have {HEAD_LINES} headers.")
+        else:
+            self._say(400, "invalid_request", msg)
 
     def _say(self, status: int, error: str, description: str) -> None:
         body = json.dumps({"error": error, "error_description": description}).encode()
@@ -135,6 +131,7 @@ class _Reading(h11.Connection):
 
     def __init__(self, role: Any, most: int) -> None:
         super().__init__(role, most)
+        self.lines = self._receive_buffer = _Lines()
         self._pieces = self._bytes = 0
 
     def next_event(self) -> Any:
@@ -152,10 +149,17 @@ class _Reading(h11.Connection):
         return event
 
 
-def _has_many_lines(held: bytes) -> bool:
-    head = held[:HEAD_BYTES]
-    end = _HEAD_END.search(head)
-    return head.count(b"\n", 0, end.start() if end else len(head)) > HEAD_LINES
+class _Lines(ReceiveBuffer):
+    """Where h11 takes headers from, of a request and behind a body, which it would read however many they are."""
+
+    too_many = False
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        lines = super().maybe_extract_lines()
+        if lines is not None and len(lines) > HEAD_LINES:
+            self.too_many = True
+            raise h11.RemoteProtocolError("too many headers")
+        return lines
 
 
 class _Together:

@@ -57,8 +57,6 @@ class Authenticates(Protocol):
         """Raises Refused."""
         ...
 
-    async def close(self) -> None: ...
-
 
 class Guard:
     """The outermost application. The caller of a request that it lets through is `scope["state"]["caller"]`, its id

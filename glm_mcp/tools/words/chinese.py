@@ -89,10 +89,13 @@ def in_chinese(text: str, depth: int = DEPTH) -> str:
     if colon and head in entries():  # a meaning, and the service's own words
         return f"{entries()[head]}：{in_chinese(rest, depth - 1)}"
     whole = depth == DEPTH
+    places = ("part", "before") if whole else ("part",)
     return (
-        _by_template(bare, depth, ("part", "before") if whole else ("part",))
+        _by_template(bare, depth, places, within_one=True)
         or _by_sentences(bare, depth)
-        or _by_parts(bare, depth)
+        or _by_parts(bare, depth, PARTS[:1])
+        or _by_template(bare, depth, places)
+        or _by_parts(bare, depth, PARTS[1:])
         or (_by_template(bare, depth, ("after",)) if whole else None)
         or text
     )
@@ -107,15 +110,17 @@ def _by_sentences(bare: str, depth: int) -> str | None:
     return None
 
 
-def _by_template(bare: str, depth: int, places: Sequence[str]) -> str | None:
+def _by_template(bare: str, depth: int, places: Sequence[str], *, within_one: bool = False) -> str | None:
+    """`within_one`: only where nothing that is put in reaches over several of our texts in a row."""
     for pattern, chinese, where in _templates():
-        if where in places and (found := pattern.fullmatch(bare)):
-            return _filled(chinese, found.groups(), depth - 1)
+        given = pattern.fullmatch(bare) if where in places else None
+        if given and not (within_one and any(PARTS[0][0] in part for part in given.groups())):
+            return _filled(chinese, given.groups(), depth - 1)
     return None
 
 
-def _by_parts(bare: str, depth: int) -> str | None:
-    for between, instead in PARTS:
+def _by_parts(bare: str, depth: int, marks: Sequence[tuple[str, str]]) -> str | None:
+    for between, instead in marks:
         parts = bare.split(between)
         known = [in_chinese(part, depth - 1) for part in parts]
         if known != parts:

@@ -129,13 +129,13 @@ async def test_text_of_every_family_is_drawn(font: str) -> None:
     assert picture.notes == ()
 
 
-def test_text_without_any_font_is_said_to_be_missing_and_no_text_is_not(tmp_path: Path) -> None:
+def test_without_any_font_what_text_lacks_is_said_and_how_to_have_it(tmp_path: Path) -> None:
     (tmp_path / "Arial.ttf").write_bytes(b"no font at all")
-    for text, notes in (
-        ("Hello", ["the text in it may be missing: no fonts found on this computer"]),
-        (" ", []),
-    ):
-        assert font_options(text, [tmp_path, tmp_path / "none"]) == ({}, notes)
+    options, (note,) = font_options("Hello \U0010fffd", [tmp_path, tmp_path / "none"])
+    assert options == {}
+    assert note.startswith("no font on this computer has Helo (not legible in the picture): install ")
+    assert note.endswith("; 1 icon of a font that is not here: export as PNG")
+    assert font_options(" ", [tmp_path]) == ({}, [])
 
 
 @needs_fonts

@@ -31,7 +31,7 @@ from glm_mcp.media.formats import KINDS, UNKNOWN, Want
 from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import natural
-from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.sources.resolve import admitted, resolve_source
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.sandbox import Sandbox
 
@@ -261,6 +261,26 @@ async def test_a_text_with_a_private_key_is_refused_wherever_it_stands(
 
 
 # Kinds
+
+
+class Growing(io.BytesIO):
+    """A file to whose end is written as fast as it is read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert self.tell() < 20_000_000, "far beyond what it had"
+        piece, at = super().read(size), self.tell()
+        self.seek(0, io.SEEK_END)
+        self.write(piece)
+        self.seek(at)
+        return piece
+
+
+async def test_a_file_that_grows_while_it_is_looked_through_is_looked_through_as_far_as_it_was() -> None:
+    line = b"a line of a log\n"
+    with Growing(line * 100_000) as file:
+        assert admitted(file, 100_000 * len(line), "a.log", "any", 100_000_000).family == "text"
+    with Growing(line * 99_999 + b"-----BEGIN PRIVATE KEY-----\n") as file, pytest.raises(ForbiddenPath):
+        admitted(file, 99_999 * len(line) + 28, "a.log", "any", 100_000_000)
 
 
 @pytest.mark.parametrize(

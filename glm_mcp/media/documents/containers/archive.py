@@ -14,6 +14,7 @@ from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import DAMAGED
 from glm_mcp.media.worker_child import load
+from glm_mcp.secret_paths import is_secret_within
 
 if TYPE_CHECKING:
     from glm_mcp.media.formats import Kind
@@ -140,7 +141,9 @@ class _Reader:
 
     def _unpack(self, info: zipfile.ZipInfo, path: str) -> bytes | None:
         packed = info.compress_size or 1
-        if info.flag_bits & 1 and (not self._archive.pwd or info.compress_type == _AES):
+        if is_secret_within(path):
+            self.left_out.add("files that hold secrets, by their names", path)
+        elif info.flag_bits & 1 and (not self._archive.pwd or info.compress_type == _AES):
             self.left_out.add("files under a password", path)
         elif info.file_size > _BYTES or (info.file_size > _RATIO_FROM and info.file_size > _RATIO * packed):
             self.left_out.add(f"files of more than {_BYTES // _MB} MB or packed beyond measure", path)

@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.containers.outlook_items import fields_of
-from glm_mcp.media.documents.eml import Mail, text_of
+from glm_mcp.media.documents.eml import CLOSED, Mail, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.rtf import rtf_text
+from glm_mcp.secret_paths import is_secret_within
 
 _DEPTH = 5  # mails within mails
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
@@ -166,7 +167,9 @@ class Message:
         data = self._stream(storage, f"__substg1.0_{_DATA}0102")
         kind = self._text(_MIME, storage)
         mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{len(data):,} bytes)")
-        if data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
+        if is_secret_within(name):
+            mail.within.append(CLOSED.format(name))
+        elif data and (kind == "text/plain" or name.lower().endswith((".txt", ".csv", ".md", ".log"))):
             shown = text_of(data[:_TEXT], self._name)
             mail.within.append(f"[attached: {name or 'unnamed'}]\n\n{shown}")
 

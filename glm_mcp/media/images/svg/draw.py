@@ -66,7 +66,7 @@ def font_options(text: str, folders: list[Path]) -> tuple[dict[str, Any], list[s
         return {}, []
     chosen = fonts.choose(text, folders)
     if chosen is None:
-        return {}, ["the text in it may be missing: no fonts found on this computer"]
+        return {}, [glyphs.missing_note(characters)]
     plain, mono = chosen
     used, missing = glyphs.cover(characters, [plain.file, *fonts.font_files(folders)])
     kinds = ("font_family", "serif_family", "sans_serif_family", "cursive_family", "fantasy_family")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import logging
 import re
@@ -19,7 +18,7 @@ from glm_mcp.folders import user_folders
 from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
-from glm_mcp.server.http.auth.tokens import PREFIX, Holder, Holders, TokenFile, adding, digest, well_formed
+from glm_mcp.server.http.auth.tokens import PREFIX, TokenFile, adding, digest, mark_of, well_formed
 from glm_mcp.setting_values import is_placeholder
 from glm_mcp.settings import Settings
 
@@ -144,13 +143,13 @@ class Authenticator:
         shared = self._shared.get_secret_value() if self._shared else ""
         if shared and hmac.compare_digest(token.encode(), shared.encode()):
             return _SHARED_MARK  # a hash of what a person made up could be guessed from
-        return _mark(digest(token)) if well_formed(token) else None
+        return mark_of(digest(token)) if well_formed(token) else None
 
     async def marked(self, mark: str) -> Caller | None:
         """The caller whose token has that mark, as long as it lets them in."""
         if mark == _SHARED_MARK:
             return SHARED if self._shared else None
-        holder = _marked(await self._file.holders(), mark) or _marked(await self._file.look(), mark)
+        holder = (await self._file.holders()).by_mark.get(mark) or (await self._file.look()).by_mark.get(mark)
         if holder is None or (holder.expires is not None and self._now() >= holder.expires):
             return None
         return holder.caller
@@ -168,16 +167,3 @@ class Authenticator:
         return self._challenge.refused(
             401, "invalid_token", f"{why}. Ask whoever runs this server for another."
         )
-
-    async def close(self) -> None:
-        """Ends the connections to the issuer."""
-        if self._issuer:
-            await self._issuer.close()
-
-
-def _mark(sha256: str) -> str:
-    return hashlib.sha256(f"page\0{sha256}".encode()).hexdigest()[:32]
-
-
-def _marked(holders: Holders, mark: str) -> Holder | None:
-    return next((h for h in holders.by_hash.values() if _mark(h.sha256) == mark), None)

@@ -58,7 +58,6 @@ class Issuer:
         self._bound: dict[tuple[str, str], jwt.PyJWK] = {}
         self._fetched = self._tried = float("-inf")
         self._fetching = anyio.Lock()
-        self._http: httpx.AsyncClient | None = None
 
     async def caller(self, token: str, rights: Caller) -> Caller:
         """Whom a token stands for, with the tools and limits of `rights`.
@@ -107,11 +106,6 @@ class Issuer:
             leeway=LEEWAY_S,
             options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
         )
-
-    async def close(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
 
     def _invalid(self, why: str) -> Exception:
         return self._challenge.refused(401, "invalid_token", why)
@@ -182,10 +176,8 @@ class Issuer:
         )
         if parts.scheme != "https" and not plain:
             raise ValueError("an address of its is not https")
-        if self._http is None:
-            self._http = await in_thread(_client)
         whole = bytearray()
-        async with self._http.stream("GET", url) as response:
+        async with await in_thread(_client, url) as http, http.stream("GET", url) as response:
             if response.status_code != 200:
                 raise ValueError(f"it answers HTTP {response.status_code}")
             async for piece in unpacked(response):
@@ -198,11 +190,11 @@ class Issuer:
         return found
 
 
-def _client() -> httpx.AsyncClient:
+def _client(url: str) -> httpx.AsyncClient:
     """Reading the certificates takes some 30 ms."""
     from glm_mcp.glm.network.connect import asking
 
-    return asking(timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS})
+    return asking(url, timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS})
 
 
 def _subject(claims: Mapping[str, Any]) -> str:

@@ -67,6 +67,11 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def mark_of(sha256: str) -> str:
+    """What stands for a token of this hash in the cookie of a browser."""
+    return hashlib.sha256(f"page\0{sha256}".encode()).hexdigest()[:32]
+
+
 def _checksum(word: str) -> str:
     return _base62(zlib.crc32(word.encode()), _CHECK)
 
@@ -91,10 +96,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """What the file says: the holders by the hash of their token, and `oidc`, the limits of those whom an issuer let in."""
+    """What the file says: the holders by the hash of their token, and by its mark; `oidc`, the limits of those whom an issuer let in."""
 
     by_hash: Mapping[str, Holder] = field(default_factory=dict)
     oidc: Caller = EVERYBODY
+    by_mark: Mapping[str, Holder] = field(default_factory=dict)
 
     def named(self, name: str) -> Holder | None:
         return next((h for h in self.by_hash.values() if h.caller.name.casefold() == name.casefold()), None)
@@ -114,7 +120,8 @@ def parse(text: str) -> Holders:
         raise ValueError("a name is there twice")
     if len(by_hash := {h.sha256: h for h in holders}) < len(holders):
         raise ValueError("two names have the same token")
-    return Holders(by_hash, replace(EVERYBODY, **_rights(OIDC, whole.get(OIDC, {}), set())))
+    oidc = replace(EVERYBODY, **_rights(OIDC, whole.get(OIDC, {}), set()))
+    return Holders(by_hash, oidc, {mark_of(sha256): h for sha256, h in by_hash.items()})
 
 
 def _holder(name: str, table: Any) -> Holder:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from glm_mcp.settings import Settings
 
 LIFE_S = 3_600
+TRIED = 4  # cookies of our name, as paths and ports of one host may have set; a head has room for a thousand
 _ALGORITHM = "HS256"
 _CLAIMS = ["m", "exp"]
 
@@ -44,10 +45,8 @@ class SignedIn:
         """The mark in the Cookie header of a request; None where nobody is signed in."""
         import jwt
 
-        for part in cookies.split(";"):
-            name, _, value = part.strip().partition("=")
-            if name != self.name:
-                continue
+        parts = (part.strip().partition("=") for part in cookies.split(";"))
+        for value in [value for name, _, value in parts if name == self.name][:TRIED]:
             try:
                 claims = jwt.decode(
                     value,
