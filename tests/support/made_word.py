@@ -25,6 +25,16 @@ def listed(words: str, level: int = 0, number: int = 1) -> Paragraph:
     return plain(words, said=struct.pack("<HBHH", 0x260A, level, 0x460B, number))
 
 
+def signs(code: int, font: int) -> bytes:
+    """Of characters: the sign of a font, by its number, that stands in their place."""
+    return struct.pack("<HHH", 0x6A09, font, code)
+
+
+def fonts(names: Sequence[str]) -> dict[int, bytes]:
+    entries = [bytes(39) + f"{name}\0".encode("utf-16-le") for name in names]
+    return {15: struct.pack("<HH", len(names), 0) + b"".join(bytes([len(e)]) + e for e in entries)}
+
+
 def vertical(cell: int, state: int) -> bytes:
     """Of a row: a cell that goes on from the one above (1) or begins such a column (3)."""
     return struct.pack("<HBBB", 0xD62B, 2, cell, state)

@@ -58,6 +58,7 @@ class _Parts:
     def __init__(self, binary: Binary) -> None:
         self._binary = binary
         self._lists = binary.lists()
+        self._fonts = [_plain(name) for name in binary.fonts()]
         counts = binary.counts
         # Where each text begins.
         self._begin = [sum(counts[:i]) for i in range(len(counts) + 1)]
@@ -184,7 +185,7 @@ class _Parts:
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
-                    run.append(_sign(properties) or _text("instrText" if any(codes) else "t", plain))
+                    run.extend(self._letters(plain, properties, "instrText" if any(codes) else "t"))
                 if sign:
                     if (
                         sign[0] == "\x01"
@@ -195,6 +196,15 @@ class _Parts:
                     run.extend(self._special(sign[0], place + sign.start(), codes))
                     at = sign.end()
             yield run
+
+    def _letters(self, plain: str, properties: Properties, tag: str) -> Iterator[ET.Element]:
+        """The characters, or the signs of a font of symbols in the place of each."""
+        if binary.SYMBOL not in properties:
+            yield _text(tag, plain)
+            return
+        number, code = struct.unpack("<HH", properties[binary.SYMBOL])
+        font = self._fonts[number] if number < len(self._fonts) else "Wingdings"
+        yield from (_w("sym", font=font, char=f"{code:04X}") for _ in plain)
 
     def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:
         if sign in _FIELD:
@@ -224,12 +234,6 @@ def _plain(letters: str) -> str:
     """Without what XML does not hold, the halves of pairs put together."""
     whole = letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return _NONE.sub("", whole)
-
-
-def _sign(properties: Properties) -> ET.Element | None:
-    """A sign of a font of symbols, in whose place another character stands; the usual one of these fonts."""
-    code = int.from_bytes(properties.get(binary.SYMBOL, b"")[2:4], "little")
-    return _w("sym", font="Wingdings", char=f"{code:04X}") if code >= 0xF000 else None
 
 
 def _numbered(number: object, level: int) -> ET.Element:
