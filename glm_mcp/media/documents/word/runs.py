@@ -16,7 +16,12 @@ _SYMBOL = dict(
 ) | dict(
     enumerate("€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…|—↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪", 0xA0)
 ) | dict(enumerate("〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭", 0xF1))  # fmt: skip
-_WINGDINGS = dict(zip("üûþýo¨nlq§Øàßáâ•Jv", "✓✗☑☒☐☐■●❑▪➢→←↑↓•☺❖", strict=True))
+_WINGDINGS = {
+    **dict(enumerate("✂✁", 0x22)), **dict(enumerate("☜☞☝☟✋☺😐☹💣☠⚑", 0x45)), **dict(enumerate("✈☼💧❄", 0x51)),
+    **dict(enumerate("●❍■☐", 0x6C)), **dict(enumerate("❑❒⬧⧫◆❖", 0x71)), **dict(enumerate("①②③④⑤⑥⑦⑧⑨⑩", 0x81)),
+    **dict(enumerate("❶❷❸❹❺❻❼❽❾❿", 0x8C)), 0x9E: "·", 0x9F: "•", 0xA7: "▪", 0xA8: "☐", 0xAB: "★", 0xD8: "➢",
+    **dict(enumerate("←→↑↓↖↗↙↘←→↑↓↖↗↙↘⇦⇨⇧⇩⇔⇳", 0xDF)), **dict(enumerate("✗✓☒☑", 0xFB)),
+}  # fmt: skip
 
 _WINGDINGS_2 = dict(zip("PORST£", "✓✗☑☒☒☐", strict=True))
 _NO_LETTERS = ("wingdings 3", "webdings", "marlett")
@@ -33,7 +38,7 @@ def symbol(font: str, code: str) -> str:
     letter = chr(place - 0xF000 if 0xF000 <= place <= 0xF0FF else place) if place <= 0x10FFFF else ""
     match font.lower():
         case "wingdings":
-            return _WINGDINGS.get(letter, "")
+            return _WINGDINGS.get(ord(letter or "\0"), "")
         case "wingdings 2":
             return _WINGDINGS_2.get(letter, "")
         case "symbol" | "symbolprop bt":
