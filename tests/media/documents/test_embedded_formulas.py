@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 
+import pptx
 from support.jobs import document_job
 from support.made_documents import docx
 from support.made_formulas import OTHERS, SHOWN, Formula, a_little_of_all
@@ -53,6 +54,14 @@ def test_a_formula_in_a_doc_is_written_out_in_the_place_of_its_picture() -> None
     ]
     data = word([(runs, 0, b"")], objects={77: a_little_of_all(new=False)})
     assert text(data, "exam.doc") == f"If  {SHOWN}  then [picture]"
+
+
+def test_a_formula_on_a_slide_is_written_out() -> None:
+    deck, file = pptx.Presentation(), io.BytesIO()
+    holder = io.BytesIO(compound({"Equation Native": a_little_of_all(new=True)}))
+    deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_ole_object(holder, "Equation.DSMT4", 0, 0)
+    deck.save(file)
+    assert text(file.getvalue(), "talk.pptx") == SHOWN
 
 
 def test_a_formula_that_cannot_be_read_is_named() -> None:
