@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from support.made_outlook import compound
 
@@ -23,6 +23,16 @@ def plain(words: str, style: int = 0, said: bytes = b"", mark: str = "\r") -> Pa
 
 def listed(words: str, level: int = 0, number: int = 1) -> Paragraph:
     return plain(words, said=struct.pack("<HBHH", 0x260A, level, 0x460B, number))
+
+
+def signs(code: int, font: int) -> bytes:
+    """Of characters: the sign of a font, by its number, that stands in their place."""
+    return struct.pack("<HHH", 0x6A09, font, code)
+
+
+def fonts(names: Sequence[str]) -> dict[int, bytes]:
+    entries = [bytes(39) + f"{name}\0".encode("utf-16-le") for name in names]
+    return {15: struct.pack("<HH", len(names), 0) + b"".join(bytes([len(e)]) + e for e in entries)}
 
 
 def vertical(cell: int, state: int) -> bytes:
@@ -74,9 +84,10 @@ def word(
     tables: dict[int, bytes] | None = None,
     version: int = 0xC1,
     flags: int = 0,
+    objects: Mapping[int, bytes] | None = None,
 ) -> bytes:
     """`text`: the paragraphs of all texts. `counts`: characters of the texts behind the main one. `tables`: more of the
-    structures, by their place in the list of them.
+    structures, by their place in the list of them. `objects`: formulas that are embedded, by their numbers.
     """
     runs = [run for paragraph in text for run in paragraph[0]]
     whole = "".join(words for words, _ in runs)
@@ -108,4 +119,5 @@ def word(
         struct.pack_into("<II", head, 0x9A + 8 * place, len(table), size)
         table += part
     stream = (bytes(head) + packed).ljust(start, b"\0") + pages
-    return compound({"WordDocument": stream, "0Table": table})
+    pool = {f"_{number}": {"Equation Native": formula} for number, formula in (objects or {}).items()}
+    return compound({"WordDocument": stream, "0Table": table} | ({"ObjectPool": pool} if pool else {}))

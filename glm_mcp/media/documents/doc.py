@@ -13,14 +13,17 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.docx import read_word
+from glm_mcp.media.documents.ooxml.mathtype import NATIVE, native_formula
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties
 from glm_mcp.media.documents.word.numbering import form_of
 from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _SAVE = "Save it as DOCX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
+_FORMULA = 32_768  # bytes; the largest seen has 3,000
 _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
@@ -42,10 +45,19 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             table = bytes(container.openstream("1Table" if flags & 0x200 else "0Table").read())
             data = bytes(container.openstream("Data").read()) if container.exists("Data") else b""
             said = of_compound_file(container)
-        package = _Parts(Binary(stream, table, data)).package()
+            formulas = dict(_formulas(container))
+        package = _Parts(Binary(stream, table, data), formulas).package()
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
     return with_about(read_word(package, "doc", params), said), []
+
+
+def _formulas(container: Any) -> Iterator[tuple[int, str]]:
+    """Those of embedded objects, by the numbers that the text has for them."""
+    for path in container.listdir():
+        ours = path[0] == "ObjectPool" and path[-1] == NATIVE and path[1][1:].isdecimal()
+        if ours and container.get_size(path) <= _FORMULA:
+            yield int(path[1][1:]), native_formula(container.openstream(path).read())
 
 
 def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
@@ -55,15 +67,18 @@ def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
 
 
 class _Parts:
-    def __init__(self, binary: Binary) -> None:
+    def __init__(self, binary: Binary, formulas: dict[int, str]) -> None:
         self._binary = binary
         self._lists = binary.lists()
+        self._fonts = [_plain(name) for name in binary.fonts()]
         counts = binary.counts
         # Where each text begins.
         self._begin = [sum(counts[:i]) for i in range(len(counts) + 1)]
         # By the place of its mark: the element that stands for it.
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
+        self._formulas = formulas
+        self._formula = ""  # of the object whose picture follows
 
     def package(self) -> zipfile.ZipFile:
         footnotes = self._notes(2, 2, 3, self._begin[1], "footnote", "footnoteReference")
@@ -184,7 +199,7 @@ class _Parts:
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
-                    run.append(_sign(properties) or _text("instrText" if any(codes) else "t", plain))
+                    run.extend(self._letters(plain, properties, "instrText" if any(codes) else "t"))
                 if sign:
                     if (
                         sign[0] == "\x01"
@@ -192,9 +207,21 @@ class _Parts:
                         and (ticked := self._binary.ticked(properties)) is not None
                     ):
                         self._box = "[x]" if ticked else "[ ]"
+                    if sign[0] == "\x14":
+                        number = int.from_bytes(properties.get(binary.OBJECT, b""), "little")
+                        self._formula = self._formulas.get(number, "")
                     run.extend(self._special(sign[0], place + sign.start(), codes))
                     at = sign.end()
             yield run
+
+    def _letters(self, plain: str, properties: Properties, tag: str) -> Iterator[ET.Element]:
+        """The characters, or the signs of a font of symbols in the place of each."""
+        if binary.SYMBOL not in properties:
+            yield _text(tag, plain)
+            return
+        number, code = struct.unpack("<HH", properties[binary.SYMBOL])
+        font = self._fonts[number] if number < len(self._fonts) else "Wingdings"
+        yield from (_w("sym", font=font, char=f"{code:04X}") for _ in plain)
 
     def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:
         if sign in _FIELD:
@@ -209,9 +236,17 @@ class _Parts:
         elif sign in "\x02\x05" and place in self._refers:
             yield self._refers[place]
         elif sign == "\x01" and not any(codes):
-            yield _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
+            yield self._picture()
         elif sign in "\t\x0b\x1e":
             yield _w({"\t": "tab", "\x0b": "br", "\x1e": "noBreakHyphen"}[sign])
+
+    def _picture(self) -> ET.Element:
+        if not self._formula:
+            return _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
+        formula = ET.Element(f"{{{_M}}}oMath")
+        ET.SubElement(formula, f"{{{_M}}}t").text = _plain(self._formula)
+        self._formula = ""
+        return formula
 
 
 def _text(tag: str, letters: str) -> ET.Element:
@@ -224,12 +259,6 @@ def _plain(letters: str) -> str:
     """Without what XML does not hold, the halves of pairs put together."""
     whole = letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return _NONE.sub("", whole)
-
-
-def _sign(properties: Properties) -> ET.Element | None:
-    """A sign of a font of symbols, in whose place another character stands; the usual one of these fonts."""
-    code = int.from_bytes(properties.get(binary.SYMBOL, b"")[2:4], "little")
-    return _w("sym", font="Wingdings", char=f"{code:04X}") if code >= 0xF000 else None
 
 
 def _numbered(number: object, level: int) -> ET.Element:

@@ -11,7 +11,7 @@ from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.fictionbook import book_soup
-from glm_mcp.media.documents.web.layout import fill_in, named, table_of, unwrap_layout
+from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 
 _GONE = (
@@ -111,6 +111,7 @@ def _read(html: str, *, scripted: bool) -> str:
     try:
         soup.smooth()
         if "table" in there:
+            put_in_rows(soup)
             unwrap_layout(soup)
         text = _convert(soup)
     except RecursionError:

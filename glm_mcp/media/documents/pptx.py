@@ -16,7 +16,7 @@ from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, hyperlink
-from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
+from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import (
     Package,
@@ -218,7 +218,7 @@ class _Slide:
                 case "dgm:relIds":
                     yield diagram_lines(self.package, self._target(attribute(node, "dm")), self.place)
                 case "p:oleObj":
-                    yield embedded(node)
+                    yield embedded_formula(self.package, self.part, node) or embedded(node)
                     yield embedded_text(self.package, self.part, node, self.place)
                     return
 

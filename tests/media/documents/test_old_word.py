@@ -9,7 +9,21 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_word import BOLD, CELL, DELETED, ROW, cells, level, listed, lists, plain, vertical, word
+from support.made_word import (
+    BOLD,
+    CELL,
+    DELETED,
+    ROW,
+    cells,
+    fonts,
+    level,
+    listed,
+    lists,
+    plain,
+    signs,
+    vertical,
+    word,
+)
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 
@@ -32,6 +46,18 @@ def test_bold_words_are_marked_and_deleted_ones_are_left_out_with_a_word() -> No
     facts = job(word([([("very ", b""), ("bold", BOLD), (" gone", DELETED), ("\r", b"")], 0, b"")]))
     assert facts["pages"][0][2] == "very **bold**"
     assert facts["notes"] == ["left out, words whose deletion is tracked: paragraph 1"]
+
+
+def test_signs_of_symbol_fonts_are_the_letters_that_they_show() -> None:
+    """Each stands in the place of a bracket; given as such a font has it, or 0xF000 higher."""
+    runs = [
+        ("(", signs(0xD8, 1)),
+        ("p ", b""),
+        ("((", signs(0xF0CE, 1)),
+        ("(", signs(0xF0FC, 2)),
+        ("\r", b""),
+    ]
+    assert text(word([(runs, 0, b"")], tables=fonts(["Arial", "Symbol", "Wingdings"]))) == "¬p ∈∈✓"
 
 
 def test_lists_have_their_numbers() -> None:

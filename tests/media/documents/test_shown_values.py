@@ -354,6 +354,15 @@ def test_the_files_that_a_pdf_carries_are_named() -> None:
             "<table><tr><th>a</th></tr><tr><td><ul><li>x</li></ul></td></tr></table>",
             "| a |\n| --- |\n| - x |",
         ),
+        # Heads without their row, a form around cells, words outside of cells.
+        (
+            "<table><thead><th>Rank<th>Flaw<tbody><tr><td>1<td>XSS</table>",
+            "| Rank | Flaw |\n| --- | --- |\n| 1 | XSS |",
+        ),
+        (
+            "<table>Words <b>here</b><tr><form><td>a</td><td>b</td></form></tr><tr>there<td>c<td>d</table>",
+            "Words **here** there\n\n| a | b |\n| --- | --- |\n| c | d |",
+        ),
     ],
 )
 def test_a_page_is_read_as_its_reader_sees_it(page: str, text: str) -> None:

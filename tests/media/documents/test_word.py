@@ -206,10 +206,14 @@ def test_signs_that_are_typed_in_a_symbol_font_are_the_letters_that_they_show() 
             f'<w:r><w:rPr><w:rFonts w:ascii="{font}"/></w:rPr><w:t xml:space="preserve">{sign} </w:t></w:r>'
         )
 
-    signs = typed("\uf0a7", "Wingdings") + typed("\uf062", "Symbol") + typed("\uf050", "Wingdings 2")
+    signs = (
+        typed("\uf0a7\uf082\uf08c\uf0e8", "Wingdings")
+        + typed("\uf062", "Symbol")
+        + typed("\uf050", "Wingdings 2")
+    )
     unknown = typed("\uf021", "Webdings") + typed("\uf8ff", "Icons of mine")
     facts, _ = document_job(io.BytesIO(docx(f"<w:p>{signs}{unknown}</w:p>")), {"name": "a.docx"})
-    assert facts["pages"][0][2] == "▪ β ✓  \uf8ff"
+    assert facts["pages"][0][2] == "▪②❶→ β ✓  \uf8ff"
     assert facts["notes"] == ["left out, signs of the font Webdings: paragraph 1"]
 
 

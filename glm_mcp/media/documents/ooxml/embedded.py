@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.detect import detect
+from glm_mcp.media.documents.containers.compound import compound_file
+from glm_mcp.media.documents.ooxml.mathtype import NATIVE, native_formula
 from glm_mcp.media.documents.ooxml.package import Package, relation, value
 from glm_mcp.media.worker_child import load
 
@@ -19,6 +22,19 @@ def embedded(element: ET.Element) -> str:
     """The name of the program whose object is embedded here; "" when it names none."""
     program = value(element, name="progId") or value(element, name="ProgID") or ""
     return f"[embedded: {program}]" if program else ""
+
+
+def embedded_formula(package: Package, part: str, element: ET.Element) -> str:
+    """The formula of MathType or of Word's older editor that is embedded here; "" for any other object."""
+    if not embedded(element).startswith(("[embedded: Equation", "[embedded: MathType")):
+        return ""
+    path = package.link(part, relation(element)).target
+    if path not in package.formulas:
+        package.formulas[path] = ""
+        data = io.BytesIO(package.read(path))
+        with contextlib.suppress(OSError, ValueError), compound_file(data, package.name) as container:
+            package.formulas[path] = native_formula(container.openstream(NATIVE).read())
+    return package.formulas[path]
 
 
 def embedded_text(package: Package, part: str, element: ET.Element, place: str) -> str:

@@ -120,6 +120,7 @@ class Package:
         self.left_out = left_out
         self.depth = depth  # of this file within others
         self.within: set[str] = set()  # the files in it that were met
+        self.formulas: dict[str, str] = {}  # of embedded objects, by their parts
         self._archive = archive
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}

@@ -10,6 +10,7 @@ from glm_mcp.media.documents.common.choices import others
 _BLOCKS = tuple("table h1 h2 h3 h4 h5 h6 ul ol hr form article section blockquote".split())
 _DATA = ("th", "caption", "thead", "colgroup", "tfoot")
 _WIDE = 5  # columns, which no layout has
+_CELLS = ("td", "th")
 _PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
 
 
@@ -24,6 +25,33 @@ def named(element: Any, names: Collection[str]) -> list[Any]:
 def table_of(element: Any) -> Any:
     """The nearest table around an element, or None."""
     return next((parent for parent in element.parents if parent.name == "table"), None)
+
+
+def put_in_rows(soup: Any) -> None:
+    """As browsers do: cells outside of rows are rows, and words outside of cells stand before their table."""
+    for cell in named(soup, _CELLS):
+        while cell.parent.name not in _PARTS:  # a form around cells
+            if next((p for p in cell.parents if p.name in ("tr", "table")), None) is None:
+                break
+            cell.parent.unwrap()
+        if cell.parent.name in ("table", "tbody", "thead", "tfoot"):
+            beside = [cell]
+            for part in cell.next_siblings:
+                if part.name not in _CELLS and (part.name or part.strip()):
+                    break
+                beside.append(part)
+            cell.insert_before(row := soup.new_tag("tr"))
+            for part in beside:
+                row.append(part.extract())
+    for table in soup.find_all("table"):
+        strays: list[Any] = [part for part in table.descendants if isinstance(part, str) and part.strip()]
+        for words in strays:
+            around: Any = next((p for p in words.parents if p.name in (*_CELLS, "caption", "table")), None)
+            if around is table:
+                apart = words
+                while apart.parent.name not in _PARTS:
+                    apart = apart.parent
+                table.insert_before(apart.extract(), "" if words[-1].isspace() else " ")
 
 
 def unwrap_layout(soup: Any) -> None:

@@ -161,6 +161,14 @@ class Binary:
             )[0]
         return bool(state)
 
+    def fonts(self) -> Iterator[str]:
+        """Their names, by the numbers that signs of them say; each entry begins with how many bytes follow."""
+        data, at = self.part(15), 4
+        while at < len(data):
+            entry = data[at + 1 :][: data[at]]
+            yield entry[39:].decode("utf-16-le", "replace").partition("\0")[0]
+            at += 1 + len(entry)
+
     # ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def lists(self) -> Lists:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.common.fields import address, shown_without_result
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
-from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
+from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
 from glm_mcp.media.documents.word.numbering import Numbering
@@ -207,6 +207,10 @@ class Inline:
     # ── Drawings ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drawing(self, node: ET.Element, look: Look) -> None:
+        for part in descendants(node, "o:OLEObject"):
+            if formula := embedded_formula(self._story.package, self._part, part):
+                self._write(f" {formula} ", Look())  # and no picture of it
+                return
         alt = " ".join(next((_alt(e) for e in descendants(node, "wp:docPr")), "").split())
         before = len(self.pieces)
         self._read_drawn(node, look, alt)

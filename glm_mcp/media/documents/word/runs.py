@@ -11,18 +11,21 @@ from xml.etree import ElementTree as ET
 from glm_mcp.media.documents.ooxml.package import child, is_on, value
 
 # Symbol fonts put their signs at the places of letters; Word writes the place, mostly 0xF000 higher.
-_GREEK = dict(zip("abgdezhqiklmnxoprstufcyw", "αβγδεζηθικλμνξοπρστυφχψω", strict=True))
-_SYMBOL = {
-    **_GREEK,
-    **{latin.upper(): greek.upper() for latin, greek in _GREEK.items()},
-    **dict(zip("£³±´·¹Ö¥¶å", "≤≥±×•≠√∞∂∑", strict=True)),
-    **dict(zip('®¬«ÞÛ"$Î¸òÑ', "→←↔⇒⇔∀∃∈÷∫∇", strict=True)),
-}
-_WINGDINGS = dict(zip("üûþýo¨nlq§Øàßáâ•Jv", "✓✗☑☒☐☐■●❑▪➢→←↑↓•☺❖", strict=True))
+_SYMBOL = dict(
+    enumerate("∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼", 0x22)
+) | dict(
+    enumerate("€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…|—↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪", 0xA0)
+) | dict(enumerate("〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭", 0xF1))  # fmt: skip
+_WINGDINGS = {
+    **dict(enumerate("✂✁", 0x22)), **dict(enumerate("☜☞☝☟✋☺😐☹💣☠⚑", 0x45)), **dict(enumerate("✈☼💧❄", 0x51)),
+    **dict(enumerate("●❍■☐", 0x6C)), **dict(enumerate("❑❒⬧⧫◆❖", 0x71)), **dict(enumerate("①②③④⑤⑥⑦⑧⑨⑩", 0x81)),
+    **dict(enumerate("❶❷❸❹❺❻❼❽❾❿", 0x8C)), 0x9E: "·", 0x9F: "•", 0xA7: "▪", 0xA8: "☐", 0xAB: "★", 0xD8: "➢",
+    **dict(enumerate("←→↑↓↖↗↙↘←→↑↓↖↗↙↘⇦⇨⇧⇩⇔⇳", 0xDF)), **dict(enumerate("✗✓☒☑", 0xFB)),
+}  # fmt: skip
 
 _WINGDINGS_2 = dict(zip("PORST£", "✓✗☑☒☒☐", strict=True))
 _NO_LETTERS = ("wingdings 3", "webdings", "marlett")
-SYMBOL_FONTS = ("symbol", "wingdings", "wingdings 2", *_NO_LETTERS)
+SYMBOL_FONTS = ("symbol", "symbolprop bt", "wingdings", "wingdings 2", *_NO_LETTERS)
 _SIGN = re.compile("[\uf020-\uf0ff]")
 
 
@@ -35,11 +38,11 @@ def symbol(font: str, code: str) -> str:
     letter = chr(place - 0xF000 if 0xF000 <= place <= 0xF0FF else place) if place <= 0x10FFFF else ""
     match font.lower():
         case "wingdings":
-            return _WINGDINGS.get(letter, "")
+            return _WINGDINGS.get(ord(letter or "\0"), "")
         case "wingdings 2":
             return _WINGDINGS_2.get(letter, "")
-        case "symbol":
-            return _SYMBOL.get(letter, letter)
+        case "symbol" | "symbolprop bt":
+            return _SYMBOL.get(ord(letter or "\0"), letter)
         case name if name in _NO_LETTERS:
             return ""
     return "" if 0xE000 <= place <= 0xF8FF else letter
