@@ -211,13 +211,13 @@ class App:
         def on_position(place: int) -> None:
             progress.say(f"queued behind your own calls: place {place}")
 
-        async with self.admission.admit(caller, on_position) as admitted:
+        async with self.admission.admit(caller, on_position) as charge:
             with self.keys.client(self.glm, caller) as glm:
                 try:
                     yield glm
                 finally:  # of a call that failed or was cancelled too
                     with anyio.move_on_after(CHARGE_S, shield=True):
-                        await admitted.charge(glm.meter.tokens)
+                        await charge(glm.meter.tokens)
 
     def watched(
         self, context: Context, ends_at: float, late: Callable[[], Content]
@@ -286,10 +286,7 @@ def build(app: App) -> Server[App]:
 
     schemas = {t.name: t.schema(app.reach) for t in app.tools}
 
-    def names(context: Context) -> list[str]:
-        return [t.name for t in app.tools_of(app.caller_of(context))]
-
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, app.usage_for, remote=app.remote)
+    handlers = Handlers(app)
 
     async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
         answer, reach = await call_next(ctx), app.reach_of(ctx)
