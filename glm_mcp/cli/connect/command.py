@@ -7,12 +7,13 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from glm_mcp.cli.connect.bridge import Bridge, leave
+from glm_mcp.cli.connect.bridge import Bridge
 from glm_mcp.cli.connect.calls import ToolCalls
 from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
@@ -54,15 +55,10 @@ def serve(settings: Settings, url: str) -> None:
     # A client that reads nothing must not keep us, nor one that was killed and whose end of stdin lives on.
     for watch in (client.watch, partial(watch_end, sys.stdin.fileno())):
         threading.Thread(target=watch, daemon=True).start()
-    anyio.run(
-        _serve,
-        Lines(client.spoke),
-        Upstream(base, token),
-        Memory(cache, base, token),
-        sandbox,
-        outputs,
-        Redactor(token, settings.key),
-    )
+    upstream = Upstream(base, token)
+    calls = ToolCalls(upstream, sandbox, outputs)
+    bridge = Bridge(Lines(client.spoke), upstream, Memory(cache, base, token), calls)
+    anyio.run(_serve, bridge, upstream, Redactor(token, settings.key))
     sys.stderr.flush()
     # The thread that reads stdin cannot be stopped; nothing of ours is left to finish.
     os._exit(0)
@@ -95,11 +91,10 @@ def _token(settings: Settings) -> str | None:
     return found.strip()
 
 
-async def _serve(
-    lines: Lines, upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
-) -> None:
+async def _serve(bridge: Bridge, upstream: Upstream, redactor: Redactor) -> None:
     with redactor.applied():
         try:
-            await Bridge(lines, upstream, memory, ToolCalls(upstream, sandbox, outputs)).run()
+            await bridge.run()
         finally:
-            await leave(upstream)
+            with suppress(Exception), anyio.move_on_after(0.3, shield=True):
+                await upstream.close()

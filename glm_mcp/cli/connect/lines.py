@@ -80,8 +80,8 @@ class Lines:
             await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True, limiter=own)
 
 
-def _written(message: Message) -> bytes:
-    return (json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
+def packed(message: Message) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def error_of(ident: Any, code: int, said: str) -> Message:
@@ -120,7 +120,7 @@ def _finite(word: str) -> float:
 
 
 def _write(message: Message | front.Refusal) -> None:
-    line = message if isinstance(message, bytes) else _written(message)
+    line = message if isinstance(message, bytes) else packed(message) + b"\n"
     try:
         patient.write(sys.stdout.fileno(), line)
     except OSError:  # our client has gone
