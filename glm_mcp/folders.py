@@ -46,6 +46,14 @@ def working_folder() -> Path:
         return Path(home_folder().anchor)
 
 
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
+
+
 def user_folders(platform: str = sys.platform) -> UserFolders:
     """Raises ConfigError as `home_folder` does."""
     home = home_folder()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ import anyio.to_thread
 
 from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
-from glm_mcp.folders import home_folder, try_writing, user_folders, working_folder
+from glm_mcp.folders import home_folder, temporary_folder, try_writing, user_folders, working_folder
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.network.proxy import proxy_for
@@ -179,7 +178,7 @@ def _kept(settings: Settings) -> list[Finding]:
 def _folders(settings: Settings) -> list[Finding]:
     home, cwd, own = home_folder(), working_folder(), user_folders()
     sandbox = Sandbox(
-        cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
+        cwd=cwd, home=home, temp=temporary_folder(), allowed=[Path(d) for d in settings.allowed_dirs]
     )
     counts = sandbox.working_folder_counts()
     if counts:

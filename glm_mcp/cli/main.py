@@ -259,9 +259,9 @@ def key(
     env_file = ctx.obj["env_file"]
     collect_again()
     if show:
-        ctx.exit(0 if keys.show(env_file, say) else EXIT_FAILED)
+        ctx.exit(0 if keys.show(env_file) else EXIT_FAILED)
     if remove:
-        keys.remove(env_file, say)
+        keys.remove(env_file)
         return
     pasted = keys.of_environment(variable) if variable else keys.ask()
     keys.command(pasted, env_file, platform=platform, tried=not untried)

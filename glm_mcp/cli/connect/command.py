@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import threading
 from contextlib import suppress
 from functools import partial
@@ -19,7 +18,7 @@ from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.cli.connect.upstream import Upstream, address_of
 from glm_mcp.errors import ConfigError, MissingExtra
-from glm_mcp.folders import home_folder, user_folders, working_folder
+from glm_mcp.folders import home_folder, temporary_folder, user_folders, working_folder
 from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.leaving import Client, watch_end
@@ -39,7 +38,7 @@ def serve(settings: Settings, url: str) -> None:
     sandbox = Sandbox(
         cwd=working_folder(),
         home=home_folder(),
-        temp=Path(tempfile.gettempdir()),
+        temp=temporary_folder(),
         allowed=[Path(d) for d in settings.allowed_dirs],
         output=settings.output_dir,
         own=[own.data, cache],

@@ -15,6 +15,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from glm_mcp.glm.json_shape import too_many_values
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front import lines as front
 from glm_mcp.server.front import patient
 
@@ -47,8 +48,7 @@ class Lines:
                     if isinstance(line, front.Refusal):
                         await self._out[0].send(line)
                         continue
-                    large = len(line) > LARGE
-                    message = await anyio.to_thread.run_sync(_message, line) if large else _message(line)
+                    message = await in_thread_if(len(line) > LARGE, _message, line)
                     if isinstance(message, str):
                         if message:
                             await self.send(error_of(None, PARSE_ERROR, message))
