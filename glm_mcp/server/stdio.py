@@ -57,11 +57,8 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
             group.start_soon(recorder.run)
         answers = Outgoing(outgoing, stdin.said, recorder)
         try:
-            await server.run(
-                Incoming(stdin, output, answers, client.spoke),
-                answers,
-                server.create_initialization_options(),
-            )
+            incoming = Incoming(stdin, output, answers, client.spoke)
+            await server.run(incoming, answers, server.create_initialization_options())
         finally:
             # Also when stdout broke: a thread that waits would keep the process.
             leave_soon()
@@ -157,10 +154,7 @@ class Outgoing(ObjectSendStream[SessionMessage]):
     """
 
     def __init__(
-        self,
-        stream: MemoryObjectSendStream[SessionMessage],
-        said: dict[str, str],
-        recorder: Recorder | None,
+        self, stream: MemoryObjectSendStream[SessionMessage], said: dict[str, str], recorder: Recorder | None
     ) -> None:
         self._stream, self._said, self._recorder = stream, dict(said), recorder
         self._open: list[str | int | None] = []  # a client may use one id for several
