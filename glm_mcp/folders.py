@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,14 @@ def working_folder() -> Path:
         return Path(home_folder().anchor)
 
 
+def temporary_folder() -> Path:
+    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108 - nothing is written to it
+
+
 def user_folders(platform: str = sys.platform) -> UserFolders:
     """Raises ConfigError as `home_folder` does."""
     home = home_folder()
@@ -54,3 +64,13 @@ def user_folders(platform: str = sys.platform) -> UserFolders:
     known = PlatformDirs("glm-mcp", appauthor=False, roaming=True)
     data = known.user_data_path / "output" if platform == "win32" else known.user_data_path
     return UserFolders(known.user_config_path, known.user_cache_path, data)
+
+
+def try_writing(folder: Path) -> None:
+    """Writes a byte in a folder, or where it would be made, and leaves nothing behind. Raises OSError."""
+    there = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    if not there.is_dir():
+        raise OSError(errno.ENOTDIR, "a file stands in the way")
+    with tempfile.TemporaryFile(dir=there) as file:
+        file.write(b"1")
+        file.flush()

@@ -121,7 +121,7 @@ _READ_ONLY = """
 mount --make-rprivate / || exit 77
 for folder in "$@"; do mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" || exit 77; done
 cd /proc
-exec "$PYTHON" -P -m glm_mcp
+exec "$PYTHON" -P -m glm_mcp $WORDS
 """
 
 
@@ -141,6 +141,18 @@ def test_where_nothing_can_be_written_it_starts_and_says_what_cannot_be_done(tmp
         read = server.call("describe_image", {"images": str(FOLDER / "photo.jpg")})
         assert not read.get("isError"), said(read)
         assert server.end() < LIMIT_S
+
+
+def test_where_nothing_can_be_written_doctor_names_the_folders(tmp_path: Path) -> None:
+    env = environment(tmp_path / "home") | {"PYTHON": sys.executable, "WORDS": "doctor", "GLM_SIMULATE": "1"}
+    env |= {"HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"}
+    folders = [f for f in ("/tmp", "/var/tmp", "/usr/tmp") if Path(f).is_dir()]  # noqa: S108 - as above
+    if not can_mount(folders):
+        pytest.skip("needs a mount namespace of its own")
+    done = ran(["unshare", "-m", "sh", "-c", _READ_ONLY, "sh", *folders], env, tmp_path)
+    assert done.returncode == 1
+    assert "✗ output folder: /proc/nowhere/" in done.stdout, done.stderr
+    assert "✗ cache folder: /proc/nowhere/" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["token add ada", "key --no-try", "install cursor"])
@@ -172,5 +184,5 @@ def test_a_file_that_nothing_may_take_the_place_of_stays_and_nothing_lies_beside
 def can_mount(folders: list[str]) -> bool:
     if shutil.which("unshare") is None:
         return False
-    probe = _READ_ONLY.replace('exec "$PYTHON" -P -m glm_mcp', "exit 0")
+    probe = _READ_ONLY.replace('exec "$PYTHON" -P -m glm_mcp $WORDS', "exit 0")
     return ran(["unshare", "-m", "sh", "-c", probe, "sh", *folders]).returncode == 0

@@ -15,8 +15,7 @@ from glm_mcp.cli.asking import run
 from glm_mcp.cli.call_line import Stdin, given_arguments
 from glm_mcp.cli.terminal import pictures
 from glm_mcp.cli.terminal.cells import paragraphs
-from glm_mcp.cli.terminal.group import fitted_error
-from glm_mcp.cli.terminal.group import say as note
+from glm_mcp.cli.terminal.group import fitted_error, say
 from glm_mcp.cli.terminal.moving import Moving, moving
 from glm_mcp.cli.terminal.screen import Fitted, is_terminal, out, painted, room
 from glm_mcp.errors import InvalidRequest
@@ -102,7 +101,7 @@ async def _call(settings: Settings, tool: str, arguments: dict[str, Any], *, raw
         if raw:
             line.say("")
             whole = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-            say(escaped(json.dumps(whole, ensure_ascii=False, indent=1)))
+            out(escaped(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n")
         else:
             screen.finish(inprocess.text_of(result), failed=bool(result.is_error))
             files = inprocess.files_of(result)
@@ -135,13 +134,9 @@ def show(files: Sequence[Path]) -> None:
 
 def _open(files: Sequence[Path]) -> None:
     if not files:
-        note("Nothing to open: no file came of this call.", err=True)
+        say("Nothing to open: no file came of this call.", err=True)
     for path in files[:SHOWN]:
         if pictures.runs(path):
-            note(f"Not opened, since that could run it: {path}", err=True)
+            say(f"Not opened, since that could run it: {path}", err=True)
         elif not pictures.open_file(path):
-            note(f"Nothing here opens files; it is at {path}", err=True)
-
-
-def say(text: str) -> None:
-    out(text + "\n")
+            say(f"Nothing here opens files; it is at {path}", err=True)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import click
 
@@ -32,17 +32,8 @@ _SOURCE = re.compile(
 )
 
 
-class Stdin:
+class Stdin(ExitStack):
     """What is piped in, read when it is asked for. A file made of it lasts until the block ends."""
-
-    def __init__(self) -> None:
-        self._files = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()
 
     @property
     def piped(self) -> bool:
@@ -66,7 +57,7 @@ class Stdin:
 
     def file(self) -> str:
         """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
-        folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
+        folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
         path = folder / "stdin"
         try:
             with path.open("wb") as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ import anyio.to_thread
 
 from glm_mcp.cli.service import PROBE_S, Finding, note, ok, short, try_key, wrong
 from glm_mcp.errors import ConfigError
-from glm_mcp.folders import home_folder, user_folders, working_folder
+from glm_mcp.folders import home_folder, temporary_folder, try_writing, user_folders, working_folder
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import load as load_findings
 from glm_mcp.glm.network.proxy import proxy_for
@@ -179,7 +178,7 @@ def _kept(settings: Settings) -> list[Finding]:
 def _folders(settings: Settings) -> list[Finding]:
     home, cwd, own = home_folder(), working_folder(), user_folders()
     sandbox = Sandbox(
-        cwd=cwd, home=home, temp=Path(tempfile.gettempdir()), allowed=[Path(d) for d in settings.allowed_dirs]
+        cwd=cwd, home=home, temp=temporary_folder(), allowed=[Path(d) for d in settings.allowed_dirs]
     )
     counts = sandbox.working_folder_counts()
     if counts:
@@ -198,33 +197,19 @@ def _folders(settings: Settings) -> list[Finding]:
         ("cache folder", own.cache, "Give yourself write access, or set XDG_CACHE_HOME."),
     )
     for what, folder, mend in places:
-        problem = _unwritable(folder)
-        findings.append(wrong(what, f"{folder}: {problem}", mend) if problem else ok(what, str(folder)))
+        try:
+            try_writing(folder)
+            findings.append(ok(what, str(folder)))
+        except OSError as error:
+            why = error.strerror or "not writable"
+            findings.append(wrong(what, f"{folder}: {why}", mend))
     return findings
-
-
-def _unwritable(folder: Path) -> str | None:
-    """Why nothing can be written there; nothing is left behind."""
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        return "a file stands in the way"
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            return None
-    except OSError as error:
-        return error.strerror or "not writable"
 
 
 def _extras(installed: Callable[[str], object]) -> list[Finding]:
     missing = {extra: [m for m in modules if not installed(m)] for extra, modules in EXTRAS.items()}
     findings = [
-        wrong(
-            f"extra {extra}",
-            f"not installed ({', '.join(lack)})",
-            line_for_extra(extra),
-        )
+        wrong(f"extra {extra}", f"not installed ({', '.join(lack)})", line_for_extra(extra))
         for extra, lack in missing.items()
         if lack
     ]

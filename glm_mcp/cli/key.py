@@ -155,7 +155,7 @@ def _line(finding: Finding, *, mend: bool) -> str:
     return f"{line}." + (f" {finding.mend}" if mend and finding.mend else "")
 
 
-def show(env_file: Path | None, say: Say) -> bool:
+def show(env_file: Path | None) -> bool:
     """Says which key is set, by its end, and where; whether there is one."""
     settings, wrong = load_what_is_right(env_file)
     if not settings.key:
@@ -169,7 +169,7 @@ def show(env_file: Path | None, say: Say) -> bool:
     return True
 
 
-def remove(env_file: Path | None, say: Say) -> None:
+def remove(env_file: Path | None) -> None:
     """Takes the key out of the settings file."""
     file = file_of(env_file)
     gone = drop(file, KEY_NAMES)

@@ -183,16 +183,16 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
 
     With --live: ask the service itself, show what differs from what this version expects, and go by that from then on.
     """
+    from glm_mcp.server.simulated import simulated
+
     if live or forget:
         from glm_mcp.cli import live_report
-        from glm_mcp.server.simulated import simulated
 
         live_report.command(
             simulated(settings_of(ctx)), live=live, yes=yes, forget=forget, as_json=format == "json"
         )
         return
     from glm_mcp.cli.doctor_report import report
-    from glm_mcp.server.simulated import simulated
 
     wrong = report(lambda: simulated(settings_of(ctx)), ctx.obj["env_file"], as_json=format == "json")
     ctx.exit(EXIT_FAILED if wrong else 0)
@@ -259,9 +259,9 @@ def key(
     env_file = ctx.obj["env_file"]
     collect_again()
     if show:
-        ctx.exit(0 if keys.show(env_file, say) else EXIT_FAILED)
+        ctx.exit(0 if keys.show(env_file) else EXIT_FAILED)
     if remove:
-        keys.remove(env_file, say)
+        keys.remove(env_file)
         return
     pasted = keys.of_environment(variable) if variable else keys.ask()
     keys.command(pasted, env_file, platform=platform, tried=not untried)

@@ -36,12 +36,7 @@ UNSET = {
     "preview": "where it can be shown",
     "output": "a name from the prompt",
 }
-TITLES = {
-    "tools": "Tools",
-    "prompts": "Prompts",
-    "resources": "Resources",
-    "kept outputs": "Kept outputs",
-}
+TITLES = {"tools": "Tools", "prompts": "Prompts", "resources": "Resources", "kept outputs": "Kept outputs"}
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "chat": (
         "glm-mcp call chat Write a haiku about rain",

@@ -92,10 +92,7 @@ class ChatCall:
             return await in_thread(self._cut_loop, reader.draft, card, loop)
         draft, broken = reader.draft, reader.broken
         draft.request_id = draft.request_id or ident
-        if draft.chars > LARGE:
-            answer = await in_thread(self._judge, draft, card, broken, tokens)
-        else:
-            answer = self._judge(draft, card, broken, tokens)
+        answer = await in_thread_if(draft.chars > LARGE, self._judge, draft, card, broken, tokens)
         if card.id not in self.known and len(self.known) >= MODELS:
             del self.known[next(iter(self.known))]  # a caller may name any
         self.known[card.id] = replace(dialect, json_schema=card.json_schema) if self._odd_schema else dialect

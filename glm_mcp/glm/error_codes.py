@@ -38,6 +38,7 @@ _LATER = (
 )
 _FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."
+_NO_SEARCH = "Leave web_search out, or call again later."
 _REFUSED = "Change what the message names and call again."
 _MODEL = "Name another model; `glm-mcp models` lists them."
 _FULL = "Call again in a minute, or name another model."
@@ -45,6 +46,7 @@ _WALLED = (
     "It goes by this machine's address or by words in the request, not by the key: wait some minutes, come from another "
     "network or through another proxy, or leave out what looks like an attack."
 )
+_PROXY = "Check HTTPS_PROXY and its user and password."
 _PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
@@ -108,12 +110,7 @@ CODES: dict[str, Row] = {
     "1320": (QuotaError, Again.NEVER, "the five-hour limit and the enterprise cap are reached", _WAIT),
     "1321": (QuotaError, Again.NEVER, "the seven-day limit and the enterprise cap are reached", _WAIT),
     "1701": (RateLimited, Again.RETRY, "too many web searches at once", _BUSY),
-    "1702": (
-        UpstreamError,
-        Again.NEVER,
-        "no search engine is available",
-        "Leave web_search out, or call again later.",
-    ),
+    "1702": (UpstreamError, Again.NEVER, "no search engine is available", _NO_SEARCH),
     "1703": (UpstreamError, Again.NEVER, "the web search found nothing usable", "Change the search query."),
 }
 
@@ -133,18 +130,8 @@ _STATUS: dict[int, Row] = {
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
     404: (ConfigError, Again.GONE, "no such address or model at the service", _PLACE),
-    405: (
-        ConfigError,
-        Again.NEVER,
-        "the address is not an API",
-        "Check GLM_BASE_URL.",
-    ),
-    407: (
-        NetworkError,
-        Again.NEVER,
-        "the proxy asks for a login",
-        "Check HTTPS_PROXY and its user and password.",
-    ),
+    405: (ConfigError, Again.NEVER, "the address is not an API", "Check GLM_BASE_URL."),
+    407: (NetworkError, Again.NEVER, "the proxy asks for a login", _PROXY),
     408: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),
     425: (UpstreamError, Again.RETRY, "the service failed", _FAULT),  # "too early": to be sent again
     499: (UpstreamError, Again.RETRY, "the service timed out", _FAULT),  # its gateway gave up, says nginx

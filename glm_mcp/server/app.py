@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp import __version__
 from glm_mcp.clients import McpClient, client_named
 from glm_mcp.errors import ConfigError, GLMError, InternalError
-from glm_mcp.folders import home_folder, user_folders, working_folder
+from glm_mcp.folders import home_folder, temporary_folder, user_folders, working_folder
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
@@ -73,14 +72,6 @@ class Folders:
     def here(cls) -> Folders:
         own = user_folders()
         return cls(working_folder(), home_folder(), temporary_folder(), own.cache, own.data)
-
-
-def temporary_folder() -> Path:
-    """The system's, also where nothing can be written: only what needs a temporary file fails then, and says so."""
-    try:
-        return Path(tempfile.gettempdir())
-    except FileNotFoundError:
-        return Path("/tmp")  # noqa: S108 - nothing is written to it
 
 
 class App:
@@ -211,13 +202,13 @@ class App:
         def on_position(place: int) -> None:
             progress.say(f"queued behind your own calls: place {place}")
 
-        async with self.admission.admit(caller, on_position) as admitted:
+        async with self.admission.admit(caller, on_position) as charge:
             with self.keys.client(self.glm, caller) as glm:
                 try:
                     yield glm
                 finally:  # of a call that failed or was cancelled too
                     with anyio.move_on_after(CHARGE_S, shield=True):
-                        await admitted.charge(glm.meter.tokens)
+                        await charge(glm.meter.tokens)
 
     def watched(
         self, context: Context, ends_at: float, late: Callable[[], Content]
@@ -286,10 +277,7 @@ def build(app: App) -> Server[App]:
 
     schemas = {t.name: t.schema(app.reach) for t in app.tools}
 
-    def names(context: Context) -> list[str]:
-        return [t.name for t in app.tools_of(app.caller_of(context))]
-
-    handlers = Handlers(names, app.glm, app.sandbox, app.outputs_for, app.usage_for, remote=app.remote)
+    handlers = Handlers(app)
 
     async def introduced(ctx: Context, call_next: CallNext) -> HandlerResult:
         answer, reach = await call_next(ctx), app.reach_of(ctx)

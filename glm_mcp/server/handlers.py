@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp import types
 from mcp.server.context import ServerRequestContext
@@ -12,36 +10,35 @@ from mcp.shared.exceptions import MCPError
 
 from glm_mcp.clients import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
-from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.kept.outputs import Outputs
-from glm_mcp.sandbox import Sandbox
 from glm_mcp.server import prompts, resources
 from glm_mcp.text import one_line
+
+if TYPE_CHECKING:
+    from glm_mcp.server.app import App
 
 RESOURCE_NOT_FOUND = -32002  # of the versions before 2026-07-28; the SDK no longer names it
 
 Context = ServerRequestContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of one server. `tools`, `outputs`, `usage`: the names of the tools that whoever sent a request may use, what
-    was kept for them, and what they used. `remote`: over HTTP, where this machine's files are not the caller's.
-    """
+    """The handlers of one server."""
 
-    tools: Callable[[Context], Sequence[str]]
-    glm: GLMClient
-    sandbox: Sandbox
-    outputs: Callable[[Context], Outputs]
-    usage: Callable[[Context], dict[str, Any]]
-    _: KW_ONLY
-    remote: bool
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def _prompts(self, context: Context) -> dict[str, prompts.Prompt]:
+        """Those that whoever sent a request may use, by name."""
+        tools = [t.name for t in self._app.tools_of(self._app.caller_of(context))]
+        return {p.name: p for p in prompts.offered(tools)}
 
     async def list_resources(
         self, context: Context, _: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=await in_thread(resources.listed, self.outputs(context)))
+        return types.ListResourcesResult(
+            resources=await in_thread(resources.listed, self._app.outputs_for(context))
+        )
 
     async def list_templates(
         self, _: Context, __: types.PaginatedRequestParams | None
@@ -51,10 +48,10 @@ class Handlers:
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        uri, outputs = str(params.uri), self.outputs(context)
-        usage = self.usage(context)  # on the event loop, whose clock it reads
+        uri, outputs = str(params.uri), self._app.outputs_for(context)
+        usage = self._app.usage_for(context)  # on the event loop, whose clock it reads
         try:
-            contents = await in_thread(resources.read, uri, outputs, usage, self.glm)
+            contents = await in_thread(resources.read, uri, outputs, usage, self._app.glm)
             return types.ReadResourceResult(contents=[contents])
         except NotFound as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
@@ -78,14 +75,14 @@ class Handlers:
                         for a in prompts.arguments(p, splits=splits)
                     ],
                 )
-                for p in prompts.offered(self.tools(context))
+                for p in self._prompts(context).values()
             ]
         )
 
     async def get_prompt(
         self, context: Context, params: types.GetPromptRequestParams
     ) -> types.GetPromptResult:
-        offered = {p.name: p for p in prompts.offered(self.tools(context))}
+        offered = self._prompts(context)
         prompt = offered.get(params.name)
         if prompt is None:
             known = ", ".join(offered) or "none"
@@ -102,14 +99,13 @@ class Handlers:
 
     async def complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         ref, argument = params.ref, params.argument
-        offered = {p.name: p for p in prompts.offered(self.tools(context))}
-        prompt = offered.get(ref.name) if isinstance(ref, types.PromptReference) else None
+        prompt = self._prompts(context).get(ref.name) if isinstance(ref, types.PromptReference) else None
 
         def values() -> list[str]:
             if isinstance(ref, types.ResourceTemplateReference):
-                return resources.complete(ref.uri, argument.value, self.outputs(context))
+                return resources.complete(ref.uri, argument.value, self._app.outputs_for(context))
             # File names of this machine mean nothing to a caller over HTTP, and are not theirs to know.
-            sandbox = None if self.remote else self.sandbox
+            sandbox = None if self._app.remote else self._app.sandbox
             return prompts.complete(prompt, argument.name, argument.value, sandbox) if prompt else []
 
         matches = await in_thread(values)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -19,26 +18,20 @@ from glm_mcp.server.app import App, build
 _INFO = types.Implementation(name="glm-mcp", version=__version__)  # a client with a row of its own
 
 
-@asynccontextmanager
-async def in_memory(app: App) -> AsyncIterator[Client]:
-    """A client of a server in this process."""
-    async with Client(build(app), client_info=_INFO) as client:
-        yield client
+def in_memory(app: App) -> Client:
+    """A client, to be entered, of a server in this process."""
+    return Client(build(app), client_info=_INFO)
 
 
-@asynccontextmanager
-async def over_stdio(
-    env: dict[str, str] | None = None, *, options: Sequence[str] = ()
-) -> AsyncIterator[Client]:
-    """A client of a server started as a client starts it. `env` is added to this process's environment; `options` are those
+def over_stdio(env: dict[str, str], *, options: Sequence[str] = ()) -> Client:
+    """A client, to be entered, of a server started as a client starts it. `env` is added to this process's environment; `options` are those
     of `glm-mcp`.
     """
     # -P: nothing is imported from the working folder.
     command = StdioServerParameters(
-        command=sys.executable, args=["-P", "-m", "glm_mcp", *options], env={**os.environ, **(env or {})}
+        command=sys.executable, args=["-P", "-m", "glm_mcp", *options], env={**os.environ, **env}
     )
-    async with Client(command, client_info=_INFO) as client:
-        yield client
+    return Client(command, client_info=_INFO)
 
 
 def text_of(result: types.CallToolResult) -> str:

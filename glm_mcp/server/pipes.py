@@ -39,22 +39,19 @@ class Output:
             if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id in self._answered:
                 self._answered.discard(message.id)
             else:
-                self._put(_line(message))
+                patient.write(self._descriptor, _line(message))
 
     def answer(self, message: JSONRPCResponse | JSONRPCError) -> None:
         """Writes an answer from a thread; one to the same request that comes by `write` later is dropped."""
         with self._lock:
             if message.id is not None:
                 self._answered.add(message.id)
-            self._put(_line(message))
+            patient.write(self._descriptor, _line(message))
 
     def line(self, line: bytes) -> None:
         """Writes a line from a thread."""
         with self._lock:
-            self._put(line)
-
-    def _put(self, line: bytes) -> None:
-        patient.write(self._descriptor, line)
+            patient.write(self._descriptor, line)
 
 
 def _line(message: JSONRPCMessage) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ async def asked(
     found: list[str | None] = []
     async with anyio.create_task_group() as group, to_server, answers:
         # Its own state for the protocol, and the application's: nothing is opened or closed.
-        group.start_soon(_serve, server, read, write_stream, app)
+        group.start_soon(partial(serve_dual_era_loop, server, read, write_stream, lifespan_state=app))
         for number, method in enumerate(methods):
             request = JSONRPCRequest(
                 jsonrpc="2.0", id=number, method=method, params=params(method, version, client)
@@ -147,10 +148,6 @@ async def asked(
             found.append(behind_id(message) if isinstance(message, JSONRPCResponse) else None)
         group.cancel_scope.cancel()
     return found
-
-
-async def _serve(server: Server[App], read: Any, write_stream: Any, app: App) -> None:
-    await serve_dual_era_loop(server, read, write_stream, lifespan_state=app)
 
 
 def params(method: str, version: str, client: str = _NAME) -> dict[str, Any]:

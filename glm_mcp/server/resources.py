@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import mimetypes
 import time
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +20,7 @@ from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.kept.outputs import Kept, Outputs, is_kept
 from glm_mcp.registry import CARDS, CHAINS, Card, place
 from glm_mcp.text import plain
+from glm_mcp.tools.saving import mime_of
 
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
@@ -67,14 +67,6 @@ TEMPLATES = (
     ),
 )
 Contents = types.TextResourceContents | types.BlobResourceContents
-
-
-def mime_of(name: str) -> str:
-    return (
-        "text/markdown"
-        if name.endswith(".md")
-        else mimetypes.guess_type(name)[0] or "application/octet-stream"
-    )
 
 
 def listed(outputs: Outputs) -> list[types.Resource]:

@@ -7,12 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Self
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
@@ -57,11 +57,8 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
             group.start_soon(recorder.run)
         answers = Outgoing(outgoing, stdin.said, recorder)
         try:
-            await server.run(
-                Incoming(stdin, output, answers, client.spoke),
-                answers,
-                server.create_initialization_options(),
-            )
+            incoming = Incoming(stdin, output, answers, client.spoke)
+            await server.run(incoming, answers, server.create_initialization_options())
         finally:
             # Also when stdout broke: a thread that waits would keep the process.
             leave_soon()
@@ -78,7 +75,7 @@ async def _write(messages: MemoryObjectReceiveStream[SessionMessage], output: Ou
 _Read = tuple[SessionMessage | JSONRPCError, int]  # with the length of its line
 
 
-class Incoming:
+class Incoming(ObjectReceiveStream[SessionMessage]):
     """The SDK's read stream: what stdin says, each message waited for before the next is read. A line that is none is
     answered here. While many answers wait to be read, requests wait here, and then in the client's pipe.
     """
@@ -106,22 +103,13 @@ class Incoming:
 
     async def receive(self) -> SessionMessage:
         try:
-            return await anext(self)
-        except StopAsyncIteration:
-            raise anyio.EndOfStream from None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SessionMessage:
-        try:
             while isinstance(item := await self._next(), JSONRPCError):
                 if self._is_heard:
                     await self._refuse(item)
         except anyio.EndOfStream:
             leave_soon()
             await self._answers.settle()  # the SDK ends what is under way
-            raise StopAsyncIteration from None
+            raise
         self._on_message()
         if isinstance(item.message, JSONRPCRequest):
             self._answers.asked(item.message.id)
@@ -158,24 +146,15 @@ class Incoming:
     async def aclose(self) -> None:
         await self._receive.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()
-
-
-class Outgoing:
+class Outgoing(ObjectSendStream[SessionMessage]):
     """The SDK's write stream: it knows which requests are still to be answered, and does not repeat what was said already.
 
     `said`: by the id of a request, its answer that the client has had; it shows whether the record is true.
     """
 
     def __init__(
-        self,
-        stream: MemoryObjectSendStream[SessionMessage],
-        said: dict[str, str],
-        recorder: Recorder | None,
+        self, stream: MemoryObjectSendStream[SessionMessage], said: dict[str, str], recorder: Recorder | None
     ) -> None:
         self._stream, self._said, self._recorder = stream, dict(said), recorder
         self._open: list[str | int | None] = []  # a client may use one id for several
@@ -218,12 +197,6 @@ class Outgoing:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()
 
 
 def _size(answer: JSONRPCMessage) -> int:

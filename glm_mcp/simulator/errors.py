@@ -23,20 +23,13 @@ class Refusal(Exception):
     """The service's refusal of a request, by business code; `message` replaces the table's words."""
 
     def __init__(
-        self,
-        code: str,
-        field: str = "",
-        *,
-        message: str | None = None,
-        status: int | None = None,
-        filtered: str = "",
+        self, code: str, field: str = "", *, message: str | None = None, status: int | None = None
     ) -> None:
         super().__init__(code, field, message)
         self.code = code
         self.field = field
         self.message = message
         self.status = status if status is not None else ERRORS.get(code, ERRORS["1210"]).status
-        self.filtered = filtered
 
     def words(self, language: str) -> str:
         if self.message is not None:
@@ -49,7 +42,7 @@ class Refusal(Exception):
         """The envelope; 1301 carries `contentFilter` beside it."""
         answer: dict[str, Any] = {"error": {"code": self.code, "message": self.words(language)}}
         if self.code == "1301":
-            answer["contentFilter"] = [{"level": 1, "role": self.filtered or "user"}]
+            answer["contentFilter"] = [{"level": 1, "role": "user"}]
         return answer
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.json_shape import SMALL
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.tools.values import KINDS, KindName
 
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
@@ -123,9 +123,7 @@ def is_much(given: Mapping[str, Any] | None) -> bool:
 
 async def read_in_time(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:
     """`read`, in a thread where there is much to read."""
-    if not is_much(given):
-        return read(tool, declared, given)
-    return await in_thread(read, tool, declared, given)
+    return await in_thread_if(is_much(given), read, tool, declared, given)
 
 
 def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> ArgsT:

@@ -216,29 +216,27 @@ def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigErr
     return f"\n\n[{deps.said(f'{shown} Go on with {call}.{place}')}]"
 
 
-def failure(error: GLMError, deps: Deps | None) -> Content:
+def failure(error: GLMError, deps: Deps) -> Content:
     """An error as a result: the sentence for the model, the same for a program, and what had arrived, if anything."""
-    if isinstance(error, MissingExtra) and deps and not deps.client.local:
+    if isinstance(error, MissingExtra) and not deps.client.local:
         error = error.but(hint="Whoever runs the server can add it: `glm-mcp doctor` there names the line.")
-    error = error_said(error, chosen(deps.settings.lang)) if deps else error
-    if deps and deps.client.local:
+    error = error_said(error, chosen(deps.settings.lang))
+    if deps.client.local:
         error = error.but(hint=runnable(error.hint), see=runnable(error.see))
     shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
-    if deps and not deps.client.errors_twice:
+    if not deps.client.errors_twice:
         meta = {"error": {"kind": error.kind}}
     elif len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])
     if partial:
-        budget = deps.client.budget if deps else McpClient().budget
-        room = max(MINIMUM_CHARS, budget - RESERVE - _length(text) - _length(meta) - 100)
+        room = max(MINIMUM_CHARS, deps.client.budget - RESERVE - _length(text) - _length(meta) - 100)
         end = _cut(partial, room, _length)
-        head = "What had arrived (not complete):"
-        head = deps.said(head) if deps else head
+        head = deps.said("What had arrived (not complete):")
         text += f"\n\n{head}\n{partial[:end]}" + ("…" if end < len(partial) else "")
-    return Content(text, {"glm": meta}, structured=None, error=True)
+    return Content(text, {"glm": meta}, error=True)
 
 
 def _bearable(text: str) -> str:

@@ -19,14 +19,7 @@ from glm_mcp.text import clean, escaped
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.sources import (
-    fetch,
-    is_web_address,
-    leaving,
-    opened,
-    origin,
-    with_public_addresses,
-)
+from glm_mcp.tools.sources import fetch, is_web_address, leaving, opened, origin, with_public_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

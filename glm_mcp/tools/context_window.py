@@ -13,7 +13,7 @@ from glm_mcp.tools.ask import Question
 from glm_mcp.tools.words.chinese import Lang
 
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
-PAGE_TOKENS = 1_500  # of a page image, as in policy.IMAGE_TOKENS
+PAGE_TOKENS = 1_500  # of a page image, as the cards have it
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,13 +170,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
         "s": round(drawing.seconds, 2),
         "size": f"{finished.size[0]}x{finished.size[1]}",
     }
-    facts = {
-        "path": said,
-        "url": drawing.url,
-        "mime_type": link.mime,
-        "attempts": drawing.attempts,
-        **meta,
-    }
+    facts = {"path": said, "url": drawing.url, "mime_type": link.mime, "attempts": drawing.attempts, **meta}
     return ToolResult(
         "",
         head=said,

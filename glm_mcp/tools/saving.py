@@ -76,7 +76,7 @@ async def save(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
             return kept(deps, ident), link
         target = deps.outputs.destination(None, name, sandbox=deps.sandbox)
         path = deps.outputs.write(target, data, sandbox=deps.sandbox)
-        return str(path), Link(path.as_uri(), path.name, _mime(name))
+        return str(path), Link(path.as_uri(), path.name, mime_of(name))
 
     return await in_thread(_tried, deps, write)
 
@@ -88,7 +88,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
         ident, link = _keep(deps, name, data)
         if deps.client.local:
             path = deps.outputs.find(ident)
-            return str(path), Link(path.as_uri(), name, _mime(name))
+            return str(path), Link(path.as_uri(), name, mime_of(name))
         return kept(deps, ident), link
 
     return await in_thread(_tried, deps, write)
@@ -105,7 +105,7 @@ def _tried(deps: Deps, write: Callable[[], tuple[str, Link]]) -> tuple[str, list
 def _keep(deps: Deps, name: str, data: bytes) -> tuple[str, Link]:
     dot = name.rfind(".")
     ident = deps.outputs.keep(data, name[dot:] if dot > 0 else "", name=name)
-    return ident, Link(SCHEME + ident, name, _mime(name))
+    return ident, Link(SCHEME + ident, name, mime_of(name))
 
 
 def kept(deps: Deps, ident: str) -> str:
@@ -114,5 +114,6 @@ def kept(deps: Deps, ident: str) -> str:
     return f"{SCHEME}{ident} ({place})" if place else SCHEME + ident
 
 
-def _mime(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+def mime_of(name: str) -> str:
+    known = "text/markdown" if name.endswith(".md") else mimetypes.guess_type(name)[0]
+    return known or "application/octet-stream"

@@ -85,12 +85,7 @@ async def resolve(
 ) -> list[Source]:
     """The sources that an argument names; `left_out` and errors as of `resolve_source`."""
     sources = await resolve_source(
-        argument,
-        want,
-        sandbox=deps.sandbox,
-        outputs=deps.outputs,
-        max_bytes=largest(want),
-        left_out=left_out,
+        argument, want, sandbox=deps.sandbox, outputs=deps.outputs, max_bytes=largest(want), left_out=left_out
     )
     # A name goes into notes and prompts, where a line break in it would speak for itself.
     return [replace(source, name=one_line(source.name)) for source in sources]

@@ -130,9 +130,9 @@ async def test_a_call_over_midnight_counts_for_the_day_in_which_it_ends() -> Non
     time = Time()
     admission = MemoryAdmission(time)
     await once(admission, ADA, tokens=7)
-    async with admission.admit(ADA, unheard) as admitted:
+    async with admission.admit(ADA, unheard) as charge:
         time.now += 13 * 3_600
-        await admitted.charge(5)
+        await charge(5)
     assert (await admission.standing(ADA)).tokens_today == 5
 
 
@@ -221,11 +221,11 @@ async def test_a_budget_that_ends_while_calls_wait_is_not_overdrawn_by_all_of_th
             async def wait() -> None:
                 refused.append(await why_not(admission, ada))
 
-            async with admission.admit(ada, unheard) as admitted:
+            async with admission.admit(ada, unheard) as charge:
                 for _ in range(5):
                     tasks.start_soon(wait)
                 await anyio.wait_all_tasks_blocked()
-                await admitted.charge(10)
+                await charge(10)
     assert [type(e) for e in refused] == [QuotaError] * 5
     assert (await admission.standing(ada)).calls_left == 99
 

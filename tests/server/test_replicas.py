@@ -152,11 +152,11 @@ async def test_a_budget_that_ends_while_calls_wait_is_not_overdrawn_by_all_of_th
         refused.append(caught.value)
 
     with anyio.fail_after(60):
-        async with anyio.create_task_group() as tasks, doors[0].admit(ada, unheard) as admitted:
+        async with anyio.create_task_group() as tasks, doors[0].admit(ada, unheard) as charge:
             for number in range(5):
                 tasks.start_soon(wait, number)
             await until(lambda: 5 in places)
-            await admitted.charge(10)
+            await charge(10)
     assert len(refused) == 5
     assert (await doors[1].standing(ada)).calls_left == 99
 

@@ -14,8 +14,8 @@ def unheard(_: int) -> None:
 
 
 async def once(door: Admission, caller: Caller, tokens: int = 0) -> None:
-    async with door.admit(caller, unheard) as admitted:
-        await admitted.charge(tokens)
+    async with door.admit(caller, unheard) as charge:
+        await charge(tokens)
 
 
 async def why_not(door: Admission, caller: Caller) -> GLMError:

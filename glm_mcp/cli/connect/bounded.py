@@ -13,11 +13,11 @@ class Bounded(httpx.AsyncByteStream):
     """Raises MediaTooLarge where they are more than `most`."""
 
     def __init__(self, response: httpx.Response, most: int) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous client
         self._stream, self._most = response.stream, most
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         left = self._most
-        assert isinstance(self._stream, httpx.AsyncByteStream)  # noqa: S101 - of an asynchronous client
         async for piece in self._stream:
             left -= len(piece)
             if left < 0:
@@ -26,5 +26,4 @@ class Bounded(httpx.AsyncByteStream):
             yield piece
 
     async def aclose(self) -> None:
-        assert isinstance(self._stream, httpx.AsyncByteStream)  # noqa: S101 - as above
         await self._stream.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -139,7 +139,7 @@ class Bridge:
         sent, told = await self._calls.there(params, say)
         answer = await self._forwarded({**message, "params": sent})
         if isinstance(answer.get("result"), dict):
-            answer = {**answer, "result": await self._calls.back(answer["result"], told)}
+            answer = {**answer, "result": await self._calls.receiver.local(answer["result"], told)}
         return answer
 
     async def _forwarded(self, message: Message) -> Message:
@@ -227,8 +227,3 @@ def _failure(message: Message, error: GLMError) -> Message:
     complete = {"resultType": "complete"} if version_of(message) else {}
     shown = {"content": [{"type": "text", "text": str(error)}], "isError": True}
     return result_of(message["id"], {**shown, "_meta": {"glm": {"error": error.as_meta()}}, **complete})
-
-
-async def leave(upstream: Upstream) -> None:
-    with suppress(Exception), anyio.move_on_after(0.3, shield=True):
-        await upstream.close()

@@ -30,11 +30,11 @@ class ToolCalls:
 
     def __init__(self, upstream: Upstream, sandbox: Sandbox, outputs: Outputs) -> None:
         self._upstream, self._sandbox, self._outputs = upstream, sandbox, outputs
-        self._receiver = Receiver(upstream, sandbox, outputs)
+        self.receiver = Receiver(upstream, sandbox, outputs)
         self._made: Uploader | None = None
 
     async def there(self, params: dict[str, Any], say: Say) -> tuple[dict[str, Any], Order]:
-        """The params for the server, and what `back` wants to know. Raises GLMError."""
+        """The params for the server, and what the receiver wants to know. Raises GLMError."""
         from glm_mcp.tools.arguments import read_in_time
 
         tool, given = params.get("name"), params.get("arguments")
@@ -61,13 +61,13 @@ class ToolCalls:
         return {**params, "arguments": sent}, Order(kept=is_kept(getattr(args, "task", "")), notes=notes)
 
     async def _named(self, value: Any, want: Want, say: Say) -> tuple[list[str], list[GLMError]]:
-        from glm_mcp.cli.connect.sources import Uploader, strings
+        from glm_mcp.cli.connect.sources import Uploader
 
         if self._made is None:
             self._made = Uploader(self._upstream, self._sandbox, self._outputs)
         named: list[str] = []
         left_out: list[GLMError] = []
-        for argument in strings(value):
+        for argument in [value] if isinstance(value, str) else value:
             more, missed = await self._made.named(argument, want, say)
             named += more
             left_out += missed
@@ -83,9 +83,6 @@ class ToolCalls:
         target = await in_thread(settled, self._outputs, self._sandbox, output, args.prompt.strip())
         sent = _with(declared, params.get("arguments"), "output", None)
         return {**params, "arguments": sent}, Order(output, target)
-
-    async def back(self, result: dict[str, Any], told: Order) -> dict[str, Any]:
-        return await self._receiver.local(result, told)
 
 
 def _with(declared: type[ModelArgs], given: Any, field: str, value: Any) -> dict[str, Any]:

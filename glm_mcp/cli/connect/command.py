@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from glm_mcp.cli.connect.bridge import Bridge, leave
+from glm_mcp.cli.connect.bridge import Bridge
 from glm_mcp.cli.connect.calls import ToolCalls
 from glm_mcp.cli.connect.lines import Lines
 from glm_mcp.cli.connect.memory import Memory
 from glm_mcp.cli.connect.upstream import Upstream, address_of
 from glm_mcp.errors import ConfigError, MissingExtra
-from glm_mcp.folders import home_folder, user_folders, working_folder
+from glm_mcp.folders import home_folder, temporary_folder, user_folders, working_folder
 from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.leaving import Client, watch_end
@@ -38,7 +38,7 @@ def serve(settings: Settings, url: str) -> None:
     sandbox = Sandbox(
         cwd=working_folder(),
         home=home_folder(),
-        temp=Path(tempfile.gettempdir()),
+        temp=temporary_folder(),
         allowed=[Path(d) for d in settings.allowed_dirs],
         output=settings.output_dir,
         own=[own.data, cache],
@@ -54,15 +54,10 @@ def serve(settings: Settings, url: str) -> None:
     # A client that reads nothing must not keep us, nor one that was killed and whose end of stdin lives on.
     for watch in (client.watch, partial(watch_end, sys.stdin.fileno())):
         threading.Thread(target=watch, daemon=True).start()
-    anyio.run(
-        _serve,
-        Lines(client.spoke),
-        Upstream(base, token),
-        Memory(cache, base, token),
-        sandbox,
-        outputs,
-        Redactor(token, settings.key),
-    )
+    upstream = Upstream(base, token)
+    calls = ToolCalls(upstream, sandbox, outputs)
+    bridge = Bridge(Lines(client.spoke), upstream, Memory(cache, base, token), calls)
+    anyio.run(_serve, bridge, upstream, Redactor(token, settings.key))
     sys.stderr.flush()
     # The thread that reads stdin cannot be stopped; nothing of ours is left to finish.
     os._exit(0)
@@ -95,11 +90,10 @@ def _token(settings: Settings) -> str | None:
     return found.strip()
 
 
-async def _serve(
-    lines: Lines, upstream: Upstream, memory: Memory, sandbox: Sandbox, outputs: Outputs, redactor: Redactor
-) -> None:
+async def _serve(bridge: Bridge, upstream: Upstream, redactor: Redactor) -> None:
     with redactor.applied():
         try:
-            await Bridge(lines, upstream, memory, ToolCalls(upstream, sandbox, outputs)).run()
+            await bridge.run()
         finally:
-            await leave(upstream)
+            with suppress(Exception), anyio.move_on_after(0.3, shield=True):
+                await upstream.close()

@@ -15,6 +15,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from glm_mcp.glm.json_shape import too_many_values
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front import lines as front
 from glm_mcp.server.front import patient
 
@@ -46,8 +47,7 @@ class Lines:
                     if isinstance(line, front.Refusal):
                         await self._out[0].send(line)
                         continue
-                    large = len(line) > LARGE
-                    message = await anyio.to_thread.run_sync(_message, line) if large else _message(line)
+                    message = await in_thread_if(len(line) > LARGE, _message, line)
                     if isinstance(message, str):
                         if message:
                             await self.send(error_of(None, PARSE_ERROR, message))
@@ -79,8 +79,8 @@ class Lines:
             await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True, limiter=own)
 
 
-def _written(message: Message) -> bytes:
-    return (json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
+def packed(message: Message) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def error_of(ident: Any, code: int, said: str) -> Message:
@@ -119,7 +119,7 @@ def _finite(word: str) -> float:
 
 
 def _write(message: Message | front.Refusal) -> None:
-    line = message if isinstance(message, bytes) else _written(message)
+    line = message if isinstance(message, bytes) else packed(message) + b"\n"
     try:
         patient.write(sys.stdout.fileno(), line)
     except OSError:  # our client has gone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import anyio
 
@@ -132,8 +131,3 @@ def _piece(source: Source, at: int) -> bytes:
     assert source.handle is not None  # noqa: S101 - a source that is here has one of the two
     source.handle.seek(at)
     return source.handle.read(PIECE)
-
-
-def strings(value: Any) -> list[str]:
-    """A source argument that was read, as a list."""
-    return [value] if isinstance(value, str) else list(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -14,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from glm_mcp import __version__
-from glm_mcp.cli.connect.lines import LARGE, Message, read_json
+from glm_mcp.cli.connect.lines import LARGE, Message, packed, read_json
 from glm_mcp.errors import (
     AuthError,
     ConfigError,
@@ -98,7 +97,7 @@ class Upstream:
             "Content-Type": "application/json",
             **{name: header_value(value) for name, value in headers.items()},
         }
-        body, most = await in_thread(_packed, message), MESSAGE_BYTES
+        body, most = await in_thread(packed, message), MESSAGE_BYTES
         async with self._request("POST", "/mcp", most=most, headers=sent, content=body) as response:
             yield response, self._messages(response)
 
@@ -274,10 +273,6 @@ class Upstream:
             "X-GLM-Connect": __version__,
         }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
-
-
-def _packed(message: Message) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def header_value(text: str) -> str:

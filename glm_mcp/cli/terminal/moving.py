@@ -40,13 +40,10 @@ class Moving:
 
     def clear(self) -> None:
         with self._lock:
-            self._clear()
-
-    def _clear(self) -> None:
-        if self._shown:
-            sys.stderr.write(CLEAR)
-            sys.stderr.flush()
-            self._shown = False
+            if self._shown:
+                sys.stderr.write(CLEAR)
+                sys.stderr.flush()
+                self._shown = False
 
     def draw(self) -> None:
         with self._lock:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
 
 CHECK = "`glm-mcp doctor` tests the connection."
+_CHECK_ALL = "Check the network, GLM_BASE_URL and proxies."
+_CUT = "A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies."
 
 
 class Sent:
@@ -91,21 +93,13 @@ def of_proxy(error: httpx.ProxyError, host: str, proxy: Proxy | None) -> Network
     """A proxy that is not there or refuses, with the variable that names it."""
     from glm_mcp.glm.network.connect import ProxyUnreached
 
+    refused = f"the proxy refused the way to {host}{why(error)}"
     if proxy is None:
-        return NetworkError(
-            f"the proxy refused the way to {host}{why(error)}",
-            "Check the network, GLM_BASE_URL and proxies.",
-            see=CHECK,
-            again=Again.RETRY,
-        )
+        return NetworkError(refused, _CHECK_ALL, see=CHECK, again=Again.RETRY)
     named = f"{proxy.variable} names {proxy.url}"
     if not isinstance(error, ProxyUnreached):
-        return NetworkError(
-            f"the proxy refused the way to {host}{why(error)}",
-            f"{named}: check its kind and login, or set NO_PROXY={host}.",
-            see=CHECK,
-            again=Again.RETRY,
-        )
+        hint = f"{named}: check its kind and login, or set NO_PROXY={host}."
+        return NetworkError(refused, hint, see=CHECK, again=Again.RETRY)
     if proxy.url.startswith("https:") and "wrong" in str(error).lower():
         return NetworkError(
             f"{host} was not reached: the proxy does not speak TLS{why(error)}",
@@ -132,7 +126,6 @@ def _unreached(host: str, error: Exception) -> NetworkError:
             "Check whether GLM_BASE_URL should begin with http://.",
             see=CHECK,
         )
-    cut = "A firewall or proxy may cut it: check the network, GLM_BASE_URL and proxies."
     if "certificate" in text:
         return NetworkError(
             f"no secure connection to {host}{why(error)}",
@@ -140,27 +133,13 @@ def _unreached(host: str, error: Exception) -> NetworkError:
             see=CHECK,
         )
     if "ssl" in text or "tls" in text:
-        return NetworkError(f"no secure connection to {host}{why(error)}", cut, see=CHECK, again=Again.RETRY)
+        return NetworkError(f"no secure connection to {host}{why(error)}", _CUT, see=CHECK, again=Again.RETRY)
     if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
-        return NetworkError(
-            f"the name {host} was not found",
-            "Check the network and GLM_BASE_URL.",
-            see=CHECK,
-            again=Again.RETRY,
-        )
+        said = f"the name {host} was not found"
+        return NetworkError(said, "Check the network and GLM_BASE_URL.", see=CHECK, again=Again.RETRY)
     if isinstance(error, httpx.ConnectError) and not str(error):
-        return NetworkError(
-            f"{host} hung up before the connection stood",
-            cut,
-            see=CHECK,
-            again=Again.RETRY,
-        )
-    return NetworkError(
-        f"{host} was not reached{why(error)}",
-        "Check the network, GLM_BASE_URL and proxies.",
-        see=CHECK,
-        again=Again.RETRY,
-    )
+        return NetworkError(f"{host} hung up before the connection stood", _CUT, see=CHECK, again=Again.RETRY)
+    return NetworkError(f"{host} was not reached{why(error)}", _CHECK_ALL, see=CHECK, again=Again.RETRY)
 
 
 def why(error: Exception) -> str:

@@ -171,7 +171,10 @@ class _Answer:
             return
         body, broke = bytearray(first), None
         try:
-            await _fill(body, pieces, ANSWER_BYTES)
+            async for piece in pieces:
+                body += piece
+                if len(body) > ANSWER_BYTES:
+                    raise _endless(f"over {ANSWER_BYTES >> 20} MB")
         except httpx.TransportError as error:  # what is whole is an answer, however its connection ended
             broke = error
         try:
@@ -290,17 +293,8 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
 
 def _endless(beyond: str) -> UpstreamError:
     return UpstreamError(
-        f"the answer is endless ({beyond})",
-        "Ask for less, or check GLM_BASE_URL.",
-        see=CHECK,
+        f"the answer is endless ({beyond})", "Ask for less, or check GLM_BASE_URL.", see=CHECK
     )
-
-
-async def _fill(body: bytearray, rest: AsyncIterator[bytes], limit: int) -> None:
-    async for piece in rest:
-        body += piece
-        if len(body) > limit:
-            raise _endless(f"over {limit >> 20} MB")
 
 
 async def _refusal(response: httpx.Response) -> bytes:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -29,13 +30,7 @@ DAY_S = 86_400
 REMEMBERED = 1_000  # callers from which on those without a trace of today are forgotten
 
 OnPosition = Callable[[int], None]
-
-
-class Admitted(Protocol):
-    """One call that may go on."""
-
-    async def charge(self, tokens: int) -> None:
-        """Counts what it used against the caller's day."""
+Charge = Callable[[int], Awaitable[None]]  # counts the tokens that a call used against its caller's day
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,7 @@ class Standing:
 class Admission(Protocol):
     """The limits of callers, over one process or several."""
 
-    def admit(self, caller: Caller, on_position: OnPosition) -> AbstractAsyncContextManager[Admitted]:
+    def admit(self, caller: Caller, on_position: OnPosition) -> AbstractAsyncContextManager[Charge]:
         """Holds one of the caller's places. `on_position(place)`: its place in the caller's queue, from 1, at each change.
 
         Raises RateLimited or QuotaError, which say when to come back.
@@ -123,16 +118,6 @@ class _Used:
         return bool(self.at_once.running or self.at_once.waiting or self.due > now or self.today(now))
 
 
-class _Call:
-    def __init__(self, used: _Used, clock: Callable[[], float]) -> None:
-        self._used, self._clock = used, clock
-
-    async def charge(self, tokens: int) -> None:
-        now = self._clock()
-        self._used.tokens = self._used.today(now) + tokens
-        self._used.day = day_of(now)
-
-
 class MemoryAdmission:
     """The limits of the callers of one process. `clock`: seconds since 1970."""
 
@@ -142,7 +127,7 @@ class MemoryAdmission:
         self._sweep_at = REMEMBERED  # as many again are let in before all are looked at again
 
     @asynccontextmanager
-    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Charge]:
         """See Admission."""
         used = self._of(caller)
         self._count(caller, used)
@@ -154,12 +139,16 @@ class MemoryAdmission:
             except BaseException:
                 self._uncount(caller, used)
                 raise
-            yield _Call(used, self._clock)
+            yield partial(self._charge, used)
 
     async def standing(self, caller: Caller) -> Standing:
         used, now = self._owners.get(caller.owner, _Used()), self._clock()
         left = calls_left(used.due, now, caller.per_minute) if caller.per_minute else None
         return Standing(left, used.at_once.running, used.at_once.waiting, used.today(now))
+
+    async def _charge(self, used: _Used, tokens: int) -> None:
+        now = self._clock()
+        used.tokens, used.day = used.today(now) + tokens, day_of(now)
 
     def _of(self, caller: Caller) -> _Used:
         if caller.owner not in self._owners and len(self._owners) >= self._sweep_at:

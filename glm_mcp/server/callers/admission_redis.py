@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +17,7 @@ import anyio
 from glm_mcp.server.callers.admission import (
     MINUTE_S,
     REMEMBERED,
-    Admitted,
+    Charge,
     MemoryAdmission,
     OnPosition,
     Standing,
@@ -41,14 +42,6 @@ class _Used:
     tokens: int
 
 
-class _Call:
-    def __init__(self, admission: SharedAdmission, caller: Caller) -> None:
-        self._admission, self._caller = admission, caller
-
-    async def charge(self, tokens: int) -> None:
-        await self._admission.charge(self._caller, tokens)
-
-
 class SharedAdmission:
     """The limits of callers, over all replicas. `remembered`: callers beyond whom the queues that stand empty are forgotten."""
 
@@ -59,7 +52,7 @@ class SharedAdmission:
         self._limiters: dict[str, SharedLimiter] = {}
 
     @asynccontextmanager
-    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+    async def admit(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Charge]:
         """See Admission."""
         async with AsyncExitStack() as held:
             used = await self._ask(caller, "admit")
@@ -76,12 +69,12 @@ class SharedAdmission:
                 with anyio.CancelScope(shield=True):
                     await self._ask(caller, "back")
                 raise
-            yield _Call(self, caller)
+            yield partial(self._charge, caller)
 
-    async def charge(self, caller: Caller, tokens: int) -> None:
+    async def _charge(self, caller: Caller, tokens: int) -> None:
         if await self._ask(caller, "charge", tokens) is None:
-            async with self._alone.admit(replace(caller, per_minute=None, at_once=None), _unheard) as alone:
-                await alone.charge(tokens)
+            async with self._alone.admit(replace(caller, per_minute=None, at_once=None), _unheard) as charge:
+                await charge(tokens)
 
     async def standing(self, caller: Caller) -> Standing:
         """See Admission. Where calls at once have no limit, nobody counts them over the replicas."""
@@ -94,12 +87,12 @@ class SharedAdmission:
         return Standing(left, running, queued, used.tokens)
 
     @asynccontextmanager
-    async def _admitted_alone(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Admitted]:
+    async def _admitted_alone(self, caller: Caller, on_position: OnPosition) -> AsyncIterator[Charge]:
         async with AsyncExitStack() as held:
             share = replace(self._share(caller), at_once=None)
-            admitted = await held.enter_async_context(self._alone.admit(share, on_position))
+            charge = await held.enter_async_context(self._alone.admit(share, on_position))
             await self._waited_for_place(caller, on_position, held)
-            yield admitted
+            yield charge
 
     async def _waited_for_place(self, caller: Caller, on_position: OnPosition, held: AsyncExitStack) -> bool:
         if caller.at_once is None:

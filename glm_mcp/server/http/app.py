@@ -22,7 +22,7 @@ from glm_mcp.server.http.answers import DEFECT
 from glm_mcp.server.http.auth.authenticator import Authenticator
 from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
-from glm_mcp.server.http.hosts import LOOPBACK, Hosts
+from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.metrics import Metrics
 from glm_mcp.server.http.page.routes import Page
@@ -31,6 +31,7 @@ from glm_mcp.server.http.replicas import Replicas
 from glm_mcp.server.http.running import Elsewhere, Running
 from glm_mcp.server.http.sessions import Sessions
 from glm_mcp.settings import Settings
+from glm_mcp.settings_team import LOOPBACK
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -53,7 +54,7 @@ def application(
     readiness: Readiness | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Guard:
-    """The ASGI application. `elsewhere`: the other replicas. `readiness` tells what is not ready, by name and why; nothing where all is.
+    """The ASGI application. `elsewhere`: as of Endpoint. `readiness` tells what is not ready, by name and why; nothing where all is.
 
     Raises ConfigError for an address beyond loopback, or folders to read, without a token.
     """
@@ -67,7 +68,7 @@ def application(
     running = running or Running()
     if app.glm.shared is not None:
         others = Replicas(app.glm.shared, running)
-        elsewhere, readiness = elsewhere or others, readiness or others.readiness
+        elsewhere, readiness = elsewhere or others.cancel, readiness or others.readiness
     server = build(app)
     server.middleware.append(running)
     endpoint = Endpoint(server, sessions=_sessions(app), running=running, limits=limits, elsewhere=elsewhere)

@@ -14,7 +14,7 @@ from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPC
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front.lines import LONG_NAME, TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
 from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
@@ -38,7 +38,7 @@ class Endpoint:
     """`/mcp`. The SDK's manager serves each request by itself; what ties the requests of an older client together is the
     signed id, found in `scope["state"]["session"]`.
 
-    `elsewhere`: the other replicas, told of a cancel whose request does not run here.
+    `elsewhere`: tells the other replicas of a cancel whose request does not run here.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Endpoint:
             if body is None:
                 return
             # The SDK answers what it cannot read in the words of its library, and an odd id not at all.
-            asked = await in_thread(read, body) if len(body) > SMALL else read(body)
+            asked = await in_thread_if(len(body) > SMALL, read, body)
             if isinstance(asked, JSONRPCError):
                 await Answer(400, asked.model_dump(by_alias=True, exclude_unset=True)).send(send)
                 return
@@ -174,7 +174,7 @@ class Endpoint:
         if isinstance(ident, str | int):
             key = key_of(session, ident)
             if not self._running.cancel(key) and self._elsewhere is not None:
-                await self._elsewhere.cancel(key)
+                await self._elsewhere(key)
 
 
 def _unknown_session() -> Answer:

@@ -20,7 +20,7 @@ from glm_mcp.media.kept.uploads import LARGEST, MIB, Incoming, Upload
 from glm_mcp.media.sources.resolve import admitted
 from glm_mcp.server.http.bodies import Shares
 from glm_mcp.server.http.forms import FormFile
-from glm_mcp.server.resources import mime_of
+from glm_mcp.tools.saving import mime_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -79,10 +79,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        else:
-            await self._guarded(scope, receive, send)
-
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         headers = dict(scope["headers"])
         ident = _ident(headers.get(b"x-request-id", b""))
         state = scope.setdefault("state", {})

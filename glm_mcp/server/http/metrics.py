@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from glm_mcp import __version__
 from glm_mcp.errors import MissingExtra
@@ -22,7 +23,7 @@ from glm_mcp.server.http.running import Running
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-    from prometheus_client.metrics_core import Metric
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
     from starlette.types import Receive, Scope, Send
 
 # What the headers that proxies add begin with.
@@ -102,13 +103,11 @@ class _Collector:
         from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
 
         yield InfoMetricFamily("glm_mcp", "This server.", {"version": __version__})
-        stopping = GaugeMetricFamily("glm_mcp_stopping", "1 while it is being stopped.")
-        stopping.add_metric([], int(self._running.stopped))
-        yield stopping
+        stopping = int(self._running.stopped)
+        yield GaugeMetricFamily("glm_mcp_stopping", "1 while it is being stopped.", stopping)
         if self._app.glm.shared is not None:
-            up = GaugeMetricFamily("glm_mcp_redis_up", "1 while Redis answers.")
-            up.add_metric([], int(self._app.glm.shared.state()["redis"] == "up"))
-            yield up
+            up = int(self._app.glm.shared.connection.up)
+            yield GaugeMetricFamily("glm_mcp_redis_up", "1 while Redis answers.", up)
         yield from self._calls()
         yield from self._attempts()
         yield from self._queues()
@@ -122,12 +121,8 @@ class _Collector:
             ["tool", "outcome"],
             tally.outcomes.items(),
         )
-        yield _gauge(
-            "glm_mcp_calls_running",
-            "Calls that run.",
-            ["tool"],
-            (((t,), n) for t, n in tally.running.items()),
-        )
+        running = (((t,), n) for t, n in tally.running.items())
+        yield _gauge("glm_mcp_calls_running", "Calls that run.", ["tool"], running)
         yield _histogram("glm_mcp_call_seconds", "From a call to its result.", "tool", tally.times.items())
         yield _counter(
             "glm_mcp_tokens",
@@ -142,12 +137,8 @@ class _Collector:
         for name, used in models.items():
             outcomes.append(((self._name(name), "ok"), used.answered))
             outcomes += [((self._name(name), e.partition(" ")[0]), n) for e, n in used.errors.items()]
-        yield _counter(
-            "glm_mcp_attempts",
-            "Requests to the service that ended, by outcome.",
-            ["model", "outcome"],
-            outcomes,
-        )
+        ended = "Requests to the service that ended, by outcome."
+        yield _counter("glm_mcp_attempts", ended, ["model", "outcome"], outcomes)
         for name, doc, value in (
             ("glm_mcp_retries", "Requests that asked a model again in one call.", "retries"),
             ("glm_mcp_fallbacks", "Answers given in the place of another model.", "stood_in"),
@@ -175,59 +166,41 @@ class _Collector:
 
     def _health(self) -> Iterator[Metric]:
         found = [(self._name(m), h) for glm in self._own() for m, h in glm.health.report().items()]
-        yield _gauge(
-            "glm_mcp_model_rests_seconds",
-            "How long a model that refused or hung still goes behind the others.",
-            ["model"],
-            (((m,), h["rests_s"]) for m, h in found),
-            max,
-        )
-        yield _gauge(
-            "glm_mcp_model_gone_seconds",
-            "How long a model that is not to be had is still not asked.",
-            ["model"],
-            (((m,), h["gone_s"]) for m, h in found),
-            max,
-        )
+        for name, doc, value in (
+            ("rests", "How long a model that refused or hung still goes behind the others.", "rests_s"),
+            ("gone", "How long a model that is not to be had is still not asked.", "gone_s"),
+        ):
+            left = (((m,), h[value]) for m, h in found)
+            yield _gauge(f"glm_mcp_model_{name}_seconds", doc, ["model"], left, max)
 
     def _own(self) -> Sequence[GLMClient]:
         return [self._app.glm, *self._app.keys.more]
 
 
-def _summed(
-    found: Iterable[tuple[Sequence[str], float]], together: Any = None
-) -> dict[tuple[str, ...], float]:
-    """By labels: the sum of what several have in common, or what `together` makes of two."""
-    values: dict[tuple[str, ...], float] = {}
-    for labels, value in found:
-        key = tuple(labels)
-        before = values.get(key, 0)
-        values[key] = together(before, value) if together else before + value
-    return values
+Found = Iterable[tuple[Sequence[str], float]]  # labels and value
+Together = Callable[[float, float], float]  # what is made of two values with the same labels
 
 
-def _counter(
-    name: str, doc: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], float]]
-) -> Metric:
+def _counter(name: str, doc: str, labels: Sequence[str], found: Found) -> Metric:
     from prometheus_client.metrics_core import CounterMetricFamily
 
-    family = CounterMetricFamily(name, doc, labels=labels)
-    for key, value in _summed(found).items():
-        family.add_metric(key, value)
-    return family
+    return _filled(CounterMetricFamily(name, doc, labels=labels), found, operator.add)
 
 
 def _gauge(
-    name: str,
-    doc: str,
-    labels: Sequence[str],
-    found: Iterable[tuple[Sequence[str], float]],
-    together: Any = None,
+    name: str, doc: str, labels: Sequence[str], found: Found, together: Together = operator.add
 ) -> Metric:
     from prometheus_client.metrics_core import GaugeMetricFamily
 
-    family = GaugeMetricFamily(name, doc, labels=labels)
-    for key, value in _summed(found, together).items():
+    return _filled(GaugeMetricFamily(name, doc, labels=labels), found, together)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, found: Found, together: Together) -> Metric:
+    values: dict[tuple[str, ...], float] = {}
+    for labels, value in found:
+        key = tuple(labels)
+        values[key] = together(values.get(key, 0), value)
+    for key, value in values.items():
         family.add_metric(key, value)
     return family
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from glm_mcp.folders import try_writing
 from glm_mcp.server.http.running import Running
 
 if TYPE_CHECKING:
@@ -66,16 +66,8 @@ class _Tried:
         return self._found
 
     def _try(self) -> None:
-        self._found = _unwritable(self._folder)
-
-
-def _unwritable(folder: Path) -> str:
-    """Why no file could be written in a folder, or where it would be made; empty where one can. Blocking."""
-    there = next((p for p in (folder, *folder.parents) if p.exists()), folder)
-    try:
-        with tempfile.TemporaryFile(dir=there) as file:
-            file.write(b"1")
-            file.flush()
-    except OSError as error:
-        return (error.strerror or "it cannot be written to").lower()
-    return ""
+        try:
+            try_writing(self._folder)
+            self._found = ""
+        except OSError as error:
+            self._found = (error.strerror or "it cannot be written to").lower()

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Replicas:
-    """The `Elsewhere` of an endpoint."""
+    """`cancel` is the `Elsewhere` of an endpoint."""
 
     def __init__(self, shared: Shared, running: Running) -> None:
         self._shared, self._running = shared, running
         shared.connection.on("cancel call", self._cancelled)
 
     async def cancel(self, key: str) -> None:
-        """Tells them; where Redis is away nobody hears it, and the call runs to its deadline."""
+        """Where Redis is away nobody hears it, and the call runs to its deadline."""
         await self._shared.connection.say("cancel call", key)
 
     async def readiness(self) -> Mapping[str, str]:

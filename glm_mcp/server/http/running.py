@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp import types
@@ -19,14 +20,8 @@ if TYPE_CHECKING:
 CANCELLED = -32800  # the SDK's code for it on versions that want every request answered
 STOPPING = NetworkError("this server is being stopped, and the call was ended", "Call again in a moment.")
 CLOSED = NetworkError("this server is being stopped, and takes no new calls", "Call again in a moment.")
-
-
-class Elsewhere(Protocol):
-    """The other replicas, one of which may run what is cancelled here."""
-
-    async def cancel(self, key: str) -> None:
-        """Tells them; each calls `Running.cancel` with the key."""
-        ...
+# Tells the other replicas, one of which may run what is cancelled here: each calls `Running.cancel` with the key.
+Elsewhere = Callable[[str], Awaitable[None]]
 
 
 class _Request:

@@ -48,11 +48,7 @@ def table(caption: str, heads: list[str], rows: list[list[str | Markup]], *, num
         )
     )
     body = together(*(element("tr", *(cell(n, c) for n, c in enumerate(row))) for row in rows))
-    whole = element(
-        "table",
-        element("caption", caption),
-        element("thead", element("tr", head)),
-        element("tbody", body),
-    )
+    parts = element("thead", element("tr", head)), element("tbody", body)
+    whole = element("table", element("caption", caption), *parts)
     # Where the screen is too narrow it scrolls by itself, by the keyboard too.
     return element("div", whole, class_="wide", role="region", tabindex=0, aria_label=caption)

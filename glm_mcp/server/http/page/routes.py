@@ -37,11 +37,8 @@ HEADERS = {
 }
 # What passes the guard without a token. Each looks for itself who asks, or tells nobody anything.
 PATHS = frozenset(
-    {
-        *(("GET", path) for path in ("/", "/style.css", "/icon.svg")),
-        *(("HEAD", path) for path in ("/", "/style.css", "/icon.svg")),
-        *(("POST", path) for path in ("/sign-in", "/sign-out")),
-    }
+    {(method, path) for method in ("GET", "HEAD") for path in ("/", "/style.css", "/icon.svg")}
+    | {("POST", "/sign-in"), ("POST", "/sign-out")}
 )
 
 
