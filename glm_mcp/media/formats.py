@@ -92,7 +92,7 @@ _IMAGE_KINDS = (
     Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), fix=_AS_PICTURE),
     Kind("exr", "image", "image/x-exr", "an OpenEXR picture", (".exr",), ((0, b"\x76\x2f\x31\x01"),), _PICTURE, "video", child=True),
     Kind("hdr", "image", "image/vnd.radiance", "a Radiance picture", (".hdr", ".rgbe"), ((0, b"#?RADIANCE\n"), (0, b"#?RGBE\n")), _PICTURE, "video", child=True),
-    Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, "video", child=True),
+    Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, child=True),
     Kind("xbm", "image", "image/x-xbitmap", "an XBM picture", (".xbm",), reader=_PICTURE, child=True),
     Kind("xpm", "image", "image/x-xpixmap", "an XPM picture", (".xpm",), reader=_PICTURE, child=True),
     Kind("dcx", "image", "image/x-dcx", "a DCX fax", (".dcx",), ((0, b"\xb1\x68\xde\x3a"),), fix="Save it as TIFF or PDF."),

@@ -19,12 +19,14 @@ from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, photoshop, raw
+from glm_mcp.media.images.rare import cursor, photoshop, pixmap, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
+# Of which every form is known here: what is refused is damaged.
+_FEW_FORMS = frozenset(("png", "jpeg", "gif", "webp"))
 _TRUNCATED = "file is truncated: the missing part is grey or black"
 _DAMAGED = "file is damaged: parts may be missing or wrong"
 _MAKE = 0x010F  # of EXIF: who made the camera
@@ -54,6 +56,8 @@ def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Opti
     """A file that no library here takes, as one that they do. Adds to `notes`. Raises UnsupportedMedia."""
     if options.kind == "psd":
         return photoshop.simple(data), options
+    if options.kind == "xpm":
+        return pixmap.simple(data), options
     if options.kind == "cur":
         return cursor.as_icon(data), replace(options, kind="ico")
     if options.kind not in {"raw", "tiff"}:
@@ -89,6 +93,8 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
     """Raises UnsupportedMedia."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
     why = "the file is damaged"
+    if options.kind not in _FEW_FORMS:
+        why = "the file is damaged, or of a form that is not known here"
     try:
         pictures = make(data, options, damaged=True)
         if not nothing_left(pictures):
@@ -96,7 +102,7 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
                 word in str(first).lower() for word in ("truncated", "eof", "not enough", "end of file")
             )
             return with_notes(pictures, [_TRUNCATED if cut_off else _DAMAGED])
-        why += " and nothing of it is left"
+        why = "the file is damaged and nothing of it is left"
     except Damaged:
         pass
     made = _by_other(data, options)
