@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
-from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiling
+from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiff, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
@@ -80,6 +80,8 @@ def _by_other(data: bytes, options: Options) -> list[Picture] | None:
         return None
     notes: list[str] = []
     try:
+        if options.kind == "tiff" and (jpeg := tiff.old_jpeg(data)):
+            return make(jpeg, replace(options, kind="jpeg"))
         with decode.decoding(options.name):
             image = other.read(data, options.name, options.kind)
             if image is None:

@@ -360,6 +360,32 @@ async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
+def of_the_first_form(jpeg: bytes) -> bytes:
+    """A TIFF of JPEG in its first form, whose tags name no tables: all of them stand in the JPEG."""
+    tags = {
+        256: 60,
+        257: 40,
+        258: 8,
+        259: 6,
+        262: 6,
+        273: 8,
+        277: 3,
+        278: 40,
+        279: len(jpeg),
+        513: 8,
+        514: len(jpeg),
+    }
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(jpeg)) + jpeg + struct.pack("<H", len(tags)) + rows + bytes(4)
+
+
+async def test_jpeg_of_the_first_form_in_a_tiff_is_read_or_refused_and_never_black() -> None:
+    jpeg = save(corners(), "JPEG", quality=95)
+    assert seen(shown(await one(of_the_first_form(jpeg), "a.tif"))) == "RGBY"
+    with pytest.raises(UnsupportedMedia, match="or of a form that is not known here"):
+        await one(of_the_first_form(jpeg).replace(b"\xff\xd8\xff", b"JFIF", 1), "a.tif")
+
+
 @each("name", RARE)
 async def test_a_format_that_few_programs_write_is_read(name: str) -> None:
     assert seen(shown(await one(RARE[name](), name))) == "RGBY"
