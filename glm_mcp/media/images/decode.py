@@ -115,6 +115,8 @@ def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
     """Damage in what says nothing of how it looks costs nothing more than that."""
     if kind == "png":
         return Image.open(io.BytesIO(metadata.sound_png(data)), formats=readers)
+    if kind == "heic":
+        return Image.open(io.BytesIO(heif.known(data)), formats=readers)
     if kind in {"pnm", "pam"} and (image := netpbm.read(data, CAP)) is not None:
         return image
     try:

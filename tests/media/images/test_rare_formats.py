@@ -361,29 +361,31 @@ async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
 
 
 def of_the_first_form(jpeg: bytes) -> bytes:
-    """A TIFF of JPEG in its first form, whose tags name no tables: all of them stand in the JPEG."""
-    tags = {
-        256: 60,
-        257: 40,
-        258: 8,
-        259: 6,
-        262: 6,
-        273: 8,
-        277: 3,
-        278: 40,
-        279: len(jpeg),
-        513: 8,
-        514: len(jpeg),
-    }
+    """A grey TIFF of JPEG in its first form, whose tables are not where its tags say: all of them stand in the JPEG."""
+    tags = {256: 60, 257: 40, 258: 8, 259: 6, 262: 1, 273: 8, 277: 1, 278: 40, 279: len(jpeg), 512: 1, 513: 8}
+    tags |= {514: len(jpeg), 519: 9, 520: 9, 521: 9}
     rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return b"II*\0" + struct.pack("<I", 8 + len(jpeg)) + jpeg + struct.pack("<H", len(tags)) + rows + bytes(4)
 
 
 async def test_jpeg_of_the_first_form_in_a_tiff_is_read_or_refused_and_never_black() -> None:
-    jpeg = save(corners(), "JPEG", quality=95)
-    assert seen(shown(await one(of_the_first_form(jpeg), "a.tif"))) == "RGBY"
+    grey = Image.new("L", (60, 40), 200)
+    grey.paste(40, (32, 0, 60, 40))
+    jpeg = save(grey, "JPEG", quality=95)
+    image = shown(await one(of_the_first_form(jpeg), "a.tif")).convert("L")
+    found: list[Any] = [image.getpixel(place) for place in ((5, 5), (50, 30))]
+    assert max(abs(a - b) for a, b in zip(found, (200, 40), strict=True)) <= 3
     with pytest.raises(UnsupportedMedia, match="or of a form that is not known here"):
         await one(of_the_first_form(jpeg).replace(b"\xff\xd8\xff", b"JFIF", 1), "a.tif")
+
+
+@each("brand", [b"mif2", b"miaf"])
+async def test_a_heic_of_a_later_edition_is_read(brand: bytes) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    pillow_heif.from_pillow(corners(120, 80)).save(out, quality=95)
+    data = out.getvalue()
+    assert seen(shown(await one(data[:8] + brand + data[12:], "a.heic"))) == "RGBY"
 
 
 @each("name", RARE)
