@@ -160,6 +160,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
             image.load()  # the largest of its images; only now its size is sure
+            if image.format == "ICNS":
+                _complete(image)
     page = options.fragment.page
     if page not in {None, "1"}:
         raise NotFound(f"{options.name} has no page {page}: it is one picture", "Leave #page= out.")
@@ -168,6 +170,14 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
+
+
+def _complete(icon: Any) -> None:
+    """Gives a loaded icon of macOS the palette of its image, and what of it is transparent, which Pillow leaves behind."""
+    chosen = icon.icns.getimage()
+    icon.palette = chosen.palette
+    if "transparency" in chosen.info:
+        icon.info["transparency"] = chosen.info["transparency"]
 
 
 def frames_of(data: bytes, image: Image.Image, options: Options) -> int:

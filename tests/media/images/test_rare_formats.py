@@ -379,6 +379,13 @@ async def test_jpeg_of_the_first_form_in_a_tiff_is_read_or_refused_and_never_bla
         await one(of_the_first_form(jpeg).replace(b"\xff\xd8\xff", b"JFIF", 1), "a.tif")
 
 
+async def test_an_icon_of_macos_with_a_palette_is_read_in_its_colours() -> None:
+    png = save(corners(128, 128).quantize(5), "PNG")
+    part = b"ic07" + struct.pack(">I", len(png) + 8) + png
+    data = b"icns" + struct.pack(">I", len(part) + 8) + part
+    assert seen(shown(await one(data, "a.icns"))) == "RGBY"
+
+
 @each("brand", [b"mif2", b"miaf"])
 async def test_a_heic_of_a_later_edition_is_read(brand: bytes) -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
