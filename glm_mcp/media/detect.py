@@ -100,7 +100,9 @@ def _strong(head: bytes) -> Kind | None:
 
 
 def _ftyp(head: bytes) -> str:
-    """By the major brand of an ISO container."""
+    """By the major brand of an ISO container. A piece of a stream has none, or none that tells."""
+    if head[:1] == b"\0" and head[4:8] in (b"styp", b"moof", b"sidx"):
+        return "mp4"
     if head[4:8] != b"ftyp":
         return ""
     size = min(int.from_bytes(head[:4], "big"), 256)

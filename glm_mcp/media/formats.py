@@ -92,7 +92,7 @@ _IMAGE_KINDS = (
     Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), fix=_AS_PICTURE),
     Kind("exr", "image", "image/x-exr", "an OpenEXR picture", (".exr",), ((0, b"\x76\x2f\x31\x01"),), _PICTURE, "video", child=True),
     Kind("hdr", "image", "image/vnd.radiance", "a Radiance picture", (".hdr", ".rgbe"), ((0, b"#?RADIANCE\n"), (0, b"#?RGBE\n")), _PICTURE, "video", child=True),
-    Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, "video", child=True),
+    Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, child=True),
     Kind("xbm", "image", "image/x-xbitmap", "an XBM picture", (".xbm",), reader=_PICTURE, child=True),
     Kind("xpm", "image", "image/x-xpixmap", "an XPM picture", (".xpm",), reader=_PICTURE, child=True),
     Kind("dcx", "image", "image/x-dcx", "a DCX fax", (".dcx",), ((0, b"\xb1\x68\xde\x3a"),), fix="Save it as TIFF or PDF."),
@@ -104,6 +104,7 @@ _IMAGE_KINDS = (
 )
 
 _VIDEO_KINDS = (
+    Kind("h26x", "video", "video/h264", "a bare H.264 or H.265 stream", (".h264", ".264", ".h265", ".265", ".hevc"), tuple((0, begin + unit) for begin in (b"\0\0\0\1", b"\0\0\1") for unit in (b"\x67", b"\x27", b"\x09\x10", b"\x09\x30", b"\x09\xf0", b"\x40\1", b"\x46\1")), fix="Put it into an MP4, which has times: ffmpeg -i FILE -c copy film.mp4."),
     *(
         Kind(name, "video", mime, title, suffixes, magic, _FILM, "video", 20 * 1024, child=True)
         for name, mime, title, suffixes, magic in (
@@ -116,7 +117,7 @@ _VIDEO_KINDS = (
             ("3gp", "video/3gpp", "a 3GP video", (".3gp", ".3g2"), ()),
             ("flv", "video/x-flv", "an FLV video", (".flv",), ((0, b"FLV\x01"),)),
             ("wmv", "video/x-ms-asf", "a Windows Media video", (".wmv", ".asf"), ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
-            ("mpg", "video/mpeg", "an MPEG video", (".mpg", ".mpeg", ".vob"), ((0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"))),
+            ("mpg", "video/mpeg", "an MPEG video", (".mpg", ".mpeg", ".vob", ".m2v", ".m1v"), ((0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"))),
             ("ts", "video/mp2t", "an MPEG transport stream", (".m2ts", ".mts"), ()),  # .ts belongs to source code
             ("ogv", "video/ogg", "an Ogg video", (".ogv",), ()),
             ("mxf", "application/mxf", "an MXF video", (".mxf",), ((0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2"),)),
@@ -290,12 +291,8 @@ def taken(kind: Kind, want: Want) -> bool:
 
 def suffixes(want: Want) -> tuple[str, ...]:
     """The suffixes of what is read where this is wanted; source code is no document to offer."""
-    return tuple(
-        suffix
-        for kind in KINDS.values()
-        if taken(kind, want) and kind.name != "code"
-        for suffix in kind.suffixes
-    )
+    offered = (kind for kind in KINDS.values() if taken(kind, want) and kind.name != "code")
+    return tuple(suffix for kind in offered for suffix in kind.suffixes)
 
 
 def largest(want: Want) -> int:

@@ -101,6 +101,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mxf": ("a.mxf", lambda: at(0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1\1\2")),
     "dv": ("a.dv", lambda: at(0, b"\x1f\7\0\xbf")),
     "ivf": ("a.ivf", lambda: at(0, b"DKIF\0\0 \0VP80")),
+    "h26x": ("a.h264", lambda: at(0, b"\0\0\0\1\x67\x64\0\x1e")),
     "rm": ("a.rm", lambda: at(0, b".RMF\0\0\0\x12")),
     "xlsb": ("a.xlsb", lambda: zipped({"[Content_Types].xml": '<Override ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/>', "xl/workbook.bin": "x"})),
     "m4a": ("a.m4a", lambda: ftyp(b"M4A ")),

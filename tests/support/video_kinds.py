@@ -19,6 +19,7 @@ KINDS: dict[str, Film] = {
     "a.avi": Film(SIX, form="avi", codec="mpeg4"),
     "a.ts": Film(SIX, form="mpegts"),
     "a.mxf": Film(SIX, form="mxf", codec="mpeg2video"),
+    "a.m2v": Film(SIX, form="mpeg2video", codec="mpeg2video"),
     "a.ivf": Film(SIX, form="ivf", codec="libvpx-vp9"),
     "a.gif": Film(regular(2), form="gif", codec="gif"),
     "longgop.mp4": Film(SIX, gop=1000),

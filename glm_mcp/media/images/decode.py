@@ -13,6 +13,7 @@ from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
+from glm_mcp.media.images.rare import netpbm
 from glm_mcp.media.images.tiling import MP
 
 READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
@@ -114,6 +115,10 @@ def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
     """Damage in what says nothing of how it looks costs nothing more than that."""
     if kind == "png":
         return Image.open(io.BytesIO(metadata.sound_png(data)), formats=readers)
+    if kind == "heic":
+        return Image.open(io.BytesIO(heif.known(data)), formats=readers)
+    if kind in {"pnm", "pam"} and (image := netpbm.read(data, CAP)) is not None:
+        return image
     try:
         return Image.open(io.BytesIO(data), formats=readers)
     except Exception:

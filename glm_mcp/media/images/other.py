@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageMath
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 # A kind of picture and the decoder of it, FFmpeg's name.
 _CODECS = {
-    **{name: name for name in ("tiff", "bmp", "exr", "hdr", "pam", "psd", "dds", "pcx", "sgi")},
+    **{name: name for name in ("tiff", "bmp", "exr", "hdr", "psd", "dds", "pcx", "sgi")},
     "tga": "targa",
     "jp2": "jpeg2000",
     "jpeg": "mjpeg",  # without loss, as scanners for X-rays write them; JPEG-LS
 }
-_ALONE = frozenset(("exr", "hdr", "pam"))  # which Pillow never reads
-# Values of light as it adds up: shown as they are, they would be far too dark.
+# Which Pillow never reads: values of light as it adds up, that would be far too dark if they were shown as they are.
 _LINEAR = frozenset(("exr", "hdr"))
 _OPTIONS = {"max_pixels": str(CAP)}
 _WHOLE = {"err_detect": "explode"}  # of a JPEG: Pillow shows better what is left of a damaged one
 _GAMMA = 1 / 2.2
+_SHINES = 4  # of 255, by which rounding may be off
 
 
 def read(data: bytes, name: str, kind: str) -> Image.Image | None:
@@ -39,7 +39,7 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         import av
         import av.logging
     except ImportError:
-        if kind in _ALONE:
+        if kind in _LINEAR:
             raise MissingExtra("video", f"reading {name}") from None
         return None
     av.logging.set_level(None)
@@ -86,24 +86,52 @@ def _avif(av: Any, data: bytes) -> Image.Image | None:
 
 
 def _image(frame: VideoFrame) -> Image.Image:
-    clear = any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
-    mode, form = ("RGBA", "rgba") if clear else ("RGB", "rgb24")
+    mode, form = ("RGBA", "rgba") if _is_clear(frame) else ("RGB", "rgb24")
     plane: Any = frame.reformat(format=form, threads=1).planes[0]
     return Image.frombuffer(mode, (frame.width, frame.height), bytes(plane), "raw", mode, plane.line_size, 1)
 
 
+def _is_clear(frame: VideoFrame) -> bool:
+    return any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
+
+
 def _shown(frame: VideoFrame) -> Image.Image:
     """Values of light from 0 to 1 and above as a screen shows them."""
-    planes: Any = frame.reformat(format="gbrpf32le", threads=1).planes
+    planes: Any = frame.reformat(format="gbrapf32le" if _is_clear(frame) else "gbrpf32le", threads=1).planes
+    size = (frame.width, frame.height)
+    green, blue, red, *covers = (
+        Image.frombuffer("F", size, bytes(plane), "raw", "F;32F", plane.line_size, 1) for plane in planes
+    )
+    light = [_calculated(lambda v: v["min"](v["max"](v["a"], 0.0), 1.0), band) for band in (red, green, blue)]
+    cover = covers[0] if covers else None
+    # Where nothing covers and yet something shines, as the glow of a flame, it lies on black.
+    if cover is not None and any(_shines(band, cover) for band in light):
+        cover = None
+    if cover is not None:  # the colours are multiplied by it
+        light = [
+            _calculated(lambda v: v["min"](v["a"] / v["max"](v["b"], 1e-6), 1.0), band, cover)
+            for band in light
+        ]
+    bands = [_eight(lambda v: v["a"] ** _GAMMA, band) for band in light]
+    if cover is None:
+        return Image.merge("RGB", bands)
+    return Image.merge("RGBA", (*bands, _eight(lambda v: v["a"], cover)))
 
-    def shown(plane: Any) -> Image.Image:
-        size = (frame.width, frame.height)
-        light = Image.frombuffer("F", size, bytes(plane), "raw", "F;32F", plane.line_size, 1)
-        made: Image.Image = ImageMath.lambda_eval(
-            lambda v: v["convert"](v["min"](v["max"](v["light"], 0.0), 1.0) ** _GAMMA * 255.0, "L"),
-            light=light,
-        )
-        return made
 
-    green, blue, red = (shown(plane) for plane in planes[:3])
-    return Image.merge("RGB", (red, green, blue))
+def _shines(light: Image.Image, cover: Image.Image) -> bool:
+    brightest: Any = _eight(lambda v: v["a"] - 255 * v["b"], light, cover).getextrema()[1]
+    return bool(brightest > _SHINES)
+
+
+def _calculated(
+    formula: Callable[[dict[str, Any]], Any], a: Image.Image, b: Image.Image | None = None
+) -> Image.Image:
+    made: Image.Image = ImageMath.lambda_eval(formula, a=a, b=b or a)
+    return made
+
+
+def _eight(
+    formula: Callable[[dict[str, Any]], Any], a: Image.Image, b: Image.Image | None = None
+) -> Image.Image:
+    """What the formula makes of values from 0 to 1, in eight bits."""
+    return _calculated(lambda v: v["convert"](v["min"](v["max"](formula(v), 0.0), 1.0) * 255.0, "L"), a, b)

@@ -14,17 +14,19 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
-from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiling
+from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiff, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, photoshop, raw
+from glm_mcp.media.images.rare import cursor, photoshop, pixmap, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
+# Of which every form is known here: what is refused is damaged.
+_FEW_FORMS = frozenset(("png", "jpeg", "gif", "webp"))
 _TRUNCATED = "file is truncated: the missing part is grey or black"
 _DAMAGED = "file is damaged: parts may be missing or wrong"
 _MAKE = 0x010F  # of EXIF: who made the camera
@@ -54,6 +56,8 @@ def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Opti
     """A file that no library here takes, as one that they do. Adds to `notes`. Raises UnsupportedMedia."""
     if options.kind == "psd":
         return photoshop.simple(data), options
+    if options.kind == "xpm":
+        return pixmap.simple(data), options
     if options.kind == "cur":
         return cursor.as_icon(data), replace(options, kind="ico")
     if options.kind not in {"raw", "tiff"}:
@@ -76,6 +80,8 @@ def _by_other(data: bytes, options: Options) -> list[Picture] | None:
         return None
     notes: list[str] = []
     try:
+        if options.kind == "tiff" and (jpeg := tiff.old_jpeg(data)):
+            return make(jpeg, replace(options, kind="jpeg"))
         with decode.decoding(options.name):
             image = other.read(data, options.name, options.kind)
             if image is None:
@@ -89,6 +95,8 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
     """Raises UnsupportedMedia."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
     why = "the file is damaged"
+    if options.kind not in _FEW_FORMS:
+        why = "the file is damaged, or of a form that is not known here"
     try:
         pictures = make(data, options, damaged=True)
         if not nothing_left(pictures):
@@ -152,6 +160,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
             image.load()  # the largest of its images; only now its size is sure
+            if image.format == "ICNS":
+                _complete(image)
     page = options.fragment.page
     if page not in {None, "1"}:
         raise NotFound(f"{options.name} has no page {page}: it is one picture", "Leave #page= out.")
@@ -160,6 +170,14 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
+
+
+def _complete(icon: Any) -> None:
+    """Gives a loaded icon of macOS the palette of its image, and what of it is transparent, which Pillow leaves behind."""
+    chosen = icon.icns.getimage()
+    icon.palette = chosen.palette
+    if "transparency" in chosen.info:
+        icon.info["transparency"] = chosen.info["transparency"]
 
 
 def frames_of(data: bytes, image: Image.Image, options: Options) -> int:

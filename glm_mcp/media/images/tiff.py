@@ -105,6 +105,7 @@ def palette_of_bytes(image: Image.Image) -> bytes | None:
 
 # Tags of the form of a picture.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
+_OLD_JPEG, _FIRST_FORM = 513, 6
 _OFFSETS, _LENGTHS, _PLANES, _FORMATS = 273, 279, 284, 339
 
 
@@ -120,15 +121,31 @@ def first_tags(data: bytes, mark: bytes = b"") -> ImageFileDirectory_v2:
 
 
 def of_rare_numbers(data: bytes) -> bool:
-    """Whether its values have a sign, or 32 bits and no point, or a point and not 32 bits: the library of films takes
-    them for others.
+    """Whether its values have a sign, or 32 bits and no point, or a point and not 32 bits, or the first form of JPEG:
+    the library of films takes them for others, or for nothing.
     """
     try:
         tags = first_tags(data)
+        if tags.get(_COMPRESSION) == _FIRST_FORM:
+            return True
         forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
     except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
         return False
     return (forms, bits) != ({3}, {32}) and (forms != {1} or max(bits) >= 32)
+
+
+def old_jpeg(data: bytes) -> bytes | None:
+    """The JPEG that is the picture of a file of one page in the first form of JPEG in TIFF, which few programs wrote
+    right; None for any other.
+    """
+    try:
+        tags = first_tags(data)
+        start = tags.get(_OLD_JPEG)
+    except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
+        return None
+    if tags.get(_COMPRESSION) != _FIRST_FORM or len(pages(data)[0]) > 1 or not isinstance(start, int):
+        return None
+    return data[start:] if data.startswith(b"\xff\xd8\xff", start) else None
 
 
 def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:

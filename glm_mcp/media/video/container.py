@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 # Demuxers by FFmpeg's names; the audio ones are there to say "only sound" instead of "no video file".
-_VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm"
+_VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm,mpegvideo"
 _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
 TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 
+JOINED = "Join the pieces in their order, the one with the index first (init.mp4, then 1.m4s, 2.m4s …), into one file."
 AGAIN = "Play it in a player; if it plays, save it again as MP4 (H.264) and call again."
 
 
@@ -106,8 +107,13 @@ def encrypted(name: str) -> UnsupportedMedia:
 
 def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
     """Why the library would not open it."""
-    if first[4:8] in {b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"}:
-        if b"moov" not in _boxes(file):
+    if first[4:8] in {b"ftyp", b"styp", b"sidx", b"moof", b"mdat", b"moov", b"wide", b"free", b"skip"}:
+        boxes = boxes_of(file)
+        if b"moof" in boxes and b"moov" not in boxes:
+            return UnsupportedMedia(
+                f"{name} is a piece of a stream, without what says how to read it", JOINED
+            )
+        if b"moov" not in boxes:
             return UnsupportedMedia(
                 f"{name} is damaged: no index (its moov box is missing; the recording or download was cut off)",
                 "Download or record it again; the pictures cannot be found without the index.",
@@ -122,7 +128,7 @@ def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
     )
 
 
-def _boxes(file: BinaryIO) -> set[bytes]:
+def boxes_of(file: BinaryIO) -> set[bytes]:
     """Names of the boxes at the top of an MP4 or MOV file."""
     names: set[bytes] = set()
     at = 0

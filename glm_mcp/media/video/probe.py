@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.video.container import AGAIN, TEXT_TRACKS, codec, encrypted, video_streams
+from glm_mcp.media.video.container import AGAIN, JOINED, TEXT_TRACKS, codec, encrypted, video_streams
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _first_frame(reader: VideoReader) -> tuple[tuple[VideoFrame, float], list[st
         reader.seek(0)
     if reader.encrypted:
         raise encrypted(reader.name)
+    if reader.index_alone:
+        raise UnsupportedMedia(f"{reader.name} is the index of a stream, without its pictures", JOINED)
     raise UnsupportedMedia(f"no frame of {reader.name} could be decoded ({streams[0][3]})", AGAIN)
 
 

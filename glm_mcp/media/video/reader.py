@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from glm_mcp.media.video import hdr, orientation
 from glm_mcp.media.video.container import (
+    boxes_of,
     library,
     library_errors,
     open_container,
@@ -72,6 +73,12 @@ class VideoReader:
     def encrypted(self) -> bool:
         """By the packets that were met, or by the head of the file: the library does not know every way."""
         return self._locked or says_encrypted(self._file)
+
+    @property
+    def index_alone(self) -> bool:
+        """Whether it is an MP4 that holds nothing but its index, as the first piece of a stream does."""
+        boxes = boxes_of(self._file)
+        return b"moov" in boxes and not boxes & {b"mdat", b"moof"}
 
     def close(self) -> None:
         self._frames = self._held = self._ahead = None

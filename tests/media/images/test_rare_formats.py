@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import anyio
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from support.cases import each
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
-from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images import decode, metadata
 from glm_mcp.media.images.prepare import prepare_images
@@ -56,8 +57,15 @@ def deep_psd() -> bytes:
     )
 
 
-def pam() -> bytes:
-    return b"P7\nWIDTH 60\nHEIGHT 40\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + corners().tobytes()
+def portable(kind: str, most: int) -> bytes:
+    """A portable map whose brightest value is `most`; of PAM with a transparency that is nowhere used."""
+    values = [round(value * most / 255) for value in corners().convert("RGBA").tobytes()]
+    if kind == "P6":
+        head = f"P6\n# by a scanner\n60 40\n{most}\n"
+        values = [value for at, value in enumerate(values) if at % 4 < 3]
+    else:
+        head = f"P7\nWIDTH 60\nHEIGHT 40\nDEPTH 4\nMAXVAL {most}\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
+    return head.encode() + struct.pack(f">{len(values)}{'B' if most < 256 else 'H'}", *values)
 
 
 def xpm() -> bytes:
@@ -84,6 +92,11 @@ RARE: dict[str, Callable[[], bytes]] = {
     "a.qoi": lambda: save(corners(), "QOI"),
     "a.tga": lambda: save(corners(), "TGA"),
     "a.xpm": xpm,
+    "a.pam": lambda: portable("P7", 255),
+    "dim.pam": lambda: portable("P7", 7),
+    "deep.pam": lambda: portable("P7", 1023),
+    "dim.ppm": lambda: portable("P6", 63),
+    "deep.ppm": lambda: portable("P6", 4095),
 }
 
 
@@ -189,7 +202,6 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "light.hdr": radiance,
     "light.exr": open_exr,
     "old.avif": avif_as_first_written,
-    "a.pam": pam,
     "deep.psd": deep_psd,
     "lossless.jpg": without_loss,
     "weighed.dds": weighed_texture,
@@ -205,6 +217,68 @@ async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(nam
     picture = await one(data, name)
     size = (64, 48) if name.endswith(".dds") else (60, 40)
     assert (picture.original, seen(shown(picture)), picture.notes) == (size, "RGBY", ())
+
+
+async def test_a_portable_map_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
+    picture = await one(portable("P7", 1023)[:-600], "a.pam")
+    assert (seen(shown(picture)), picture.notes) == (
+        "RGBY",
+        ("file is truncated: the missing part is grey or black",),
+    )
+    claims = portable("P7", 255).replace(b"WIDTH 60", b"WIDTH 60000000")
+    with pytest.raises(MediaTooLarge, match="2,400 million pixels"):
+        await one(claims, "a.pam")
+
+
+@each(
+    ("colour", "written"),
+    [
+        ((255, 0, 0), "c red"),
+        ((18, 52, 86), "c #123434565678 m black"),
+        ((255, 255, 255), "s background c None g4 #fff"),
+        ((128, 128, 128), "m white c gray50"),
+        ((170, 187, 204), "\tc\t#abc"),
+        ((47, 79, 79), "s dark slate gray"),
+    ],
+)
+async def test_colours_of_an_xpm_are_read_as_programs_write_them(
+    colour: tuple[int, int, int], written: str
+) -> None:
+    rows = ",\n".join('  "' + "ab" * 4 + '"' for _ in range(8))
+    text = f'/* XPM */\n/* drawn by hand */\nstatic char * a_xpm[] = {{\n/* columns rows */\n"8 8 2 1",\n"a {written}", "b c #000",\n/* pixels */\n{rows}}};'
+    image = shown(await one(text.encode(), "a.xpm")).convert("RGB")
+    assert (image.getpixel((0, 0)), image.getpixel((1, 0))) == (colour, (0, 0, 0))
+
+
+def light_on(cover: float, brightness: float) -> bytes:
+    """An OpenEXR picture: its left half is nothing, its right half of this brightness and cover."""
+    av = pytest.importorskip("av")
+    frame = av.VideoFrame(60, 40, "gbrapf32le")
+    for plane, value in zip(frame.planes, (brightness, 0.0, 0.0, cover), strict=True):
+        row = struct.pack("<60f", *(0.0 if x < 30 else value for x in range(60)))
+        plane.update(row.ljust(plane.line_size, b"\0") * 40)
+    frame.pts = 0
+    encoder = av.CodecContext.create("exr", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, "gbrapf32le", Fraction(1, 25)
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+@each(
+    ("cover", "brightness", "left", "right"),
+    [
+        (1.0, 1.0, (255, 255, 255), (0, 255, 0)),
+        (1.0, 0.0, (255, 255, 255), (0, 0, 0)),
+        (0.5, 0.5, (255, 255, 255), (127, 255, 127)),
+        (0.0, 1.0, (0, 0, 0), (0, 255, 0)),  # a light that covers nothing
+    ],
+)
+async def test_an_open_exr_is_seen_through_where_it_is_transparent(
+    cover: float, brightness: float, left: tuple[int, ...], right: tuple[int, ...]
+) -> None:
+    image = shown(await one(light_on(cover, brightness), "a.exr")).convert("RGB")
+    for place, expected in (((5, 5), left), ((50, 5), right)):
+        found: Any = image.getpixel(place)
+        assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= 2
 
 
 async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
@@ -274,7 +348,7 @@ async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_other
 ) -> None:
     data = of_floats().replace(struct.pack("<HHII", 339, 3, 3, 14), struct.pack("<HHII", 339, 3, 1, form))
     data = data.replace(struct.pack("<3H", 32, 32, 32), struct.pack("<3H", bits, bits, bits), 1)
-    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+    with pytest.raises(UnsupportedMedia, match="the file is damaged, or of a form that is not known here"):
         await one(data, "a.tif")
 
 
@@ -284,6 +358,41 @@ async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     data = b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + rows
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
+
+
+def of_the_first_form(jpeg: bytes) -> bytes:
+    """A grey TIFF of JPEG in its first form, whose tables are not where its tags say: all of them stand in the JPEG."""
+    tags = {256: 60, 257: 40, 258: 8, 259: 6, 262: 1, 273: 8, 277: 1, 278: 40, 279: len(jpeg), 512: 1, 513: 8}
+    tags |= {514: len(jpeg), 519: 9, 520: 9, 521: 9}
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(jpeg)) + jpeg + struct.pack("<H", len(tags)) + rows + bytes(4)
+
+
+async def test_jpeg_of_the_first_form_in_a_tiff_is_read_or_refused_and_never_black() -> None:
+    grey = Image.new("L", (60, 40), 200)
+    grey.paste(40, (32, 0, 60, 40))
+    jpeg = save(grey, "JPEG", quality=95)
+    image = shown(await one(of_the_first_form(jpeg), "a.tif")).convert("L")
+    found: list[Any] = [image.getpixel(place) for place in ((5, 5), (50, 30))]
+    assert max(abs(a - b) for a, b in zip(found, (200, 40), strict=True)) <= 3
+    with pytest.raises(UnsupportedMedia, match="or of a form that is not known here"):
+        await one(of_the_first_form(jpeg).replace(b"\xff\xd8\xff", b"JFIF", 1), "a.tif")
+
+
+async def test_an_icon_of_macos_with_a_palette_is_read_in_its_colours() -> None:
+    png = save(corners(128, 128).quantize(5), "PNG")
+    part = b"ic07" + struct.pack(">I", len(png) + 8) + png
+    data = b"icns" + struct.pack(">I", len(part) + 8) + part
+    assert seen(shown(await one(data, "a.icns"))) == "RGBY"
+
+
+@each("brand", [b"mif2", b"miaf"])
+async def test_a_heic_of_a_later_edition_is_read(brand: bytes) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    pillow_heif.from_pillow(corners(120, 80)).save(out, quality=95)
+    data = out.getvalue()
+    assert seen(shown(await one(data[:8] + brand + data[12:], "a.heic"))) == "RGBY"
 
 
 @each("name", RARE)

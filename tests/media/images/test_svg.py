@@ -275,6 +275,7 @@ async def test_a_packed_and_a_utf16_drawing_are_read() -> None:
         ('viewBox="0 0 30 40"', (30, 40)),
         ('width="60" viewBox="0 0 30 40"', (60, 80)),
         ('width="100%" height="100%" viewBox="0,0,30,40"', (30, 40)),
+        ('width="6em" viewBox="0 0 30 40"', (96, 128)),
         ("", (300, 150)),
         ('width="-5" height="nonsense"', (300, 150)),
     ],
@@ -283,6 +284,36 @@ def test_the_size_is_read_as_browsers_do(attributes: str, expected: tuple[float,
     import xml.etree.ElementTree as ET
 
     assert size_of(ET.fromstring(f"<svg {attributes}/>")) == pytest.approx(expected)  # noqa: S314 - written here
+
+
+@each(
+    ("attributes", "size"),
+    [
+        ("", (500, 400)),
+        ('height="800"', (500, 800)),
+        ('width="600" height="400"', (600, 400)),
+        ('viewBox="0 0 500 400"', (500, 400)),
+    ],
+)
+async def test_a_drawing_that_names_no_size_is_shown_whole(attributes: str, size: tuple[int, int]) -> None:
+    sides = '<rect width="20" height="20"/><rect x="480" y="380" width="20" height="20"/>'
+    (picture,) = await drawn(f"{HEAD} {attributes}>{sides}</svg>")
+    assert picture.original == pytest.approx(size, abs=3)
+    scale = picture.width / picture.original[0]
+    shades = shown(picture).convert("L")
+    places = [(10, 10), (490, 390), (250, 200)]
+    assert [shades.getpixel((round(x * scale), round(y * scale))) for x, y in places] == [0, 0, 255]
+
+
+@each("unit", ["", "em"])
+async def test_a_drawing_of_few_units_is_shown_to_its_edges(unit: str) -> None:
+    size = f'width="6{unit}"' if unit else ""
+    sides = (
+        '<rect x="-0.2" y="-0.2" width="0.1" height="0.1"/><rect x="1.1" y="1.1" width="0.1" height="0.1"/>'
+    )
+    (picture,) = await drawn(f'{HEAD} {size} viewBox="-0.2 -0.2 1.4 1.4">{sides}</svg>')
+    shades = shown(picture).convert("L")
+    assert (shades.getpixel((20, 20)), shades.getpixel((1000, 1000))) == (0, 0)
 
 
 @each(

@@ -19,6 +19,7 @@ from support.pictures import grain, photo
 from support.video_jobs import framed, packed, shots
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.detect import detect
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.types import Source
 from glm_mcp.media.video.contact_sheet import contact_sheet
@@ -84,6 +85,21 @@ def test_an_index_that_cannot_be_read_is_told_from_one_that_is_missing() -> None
     long = b"\0\0\0\1mdat" + (24).to_bytes(8, "big") + bytes(8)
     with pytest.raises(UnsupportedMedia, match="damaged: no index"):
         framed(box + long + b"\0\0\0\2free")
+
+
+def test_pieces_of_a_stream_are_told_to_be_joined() -> None:
+    whole = make(Film(regular(4), gop=25, mux=(("movflags", "frag_keyframe+empty_moov+default_base_moof"),)))
+    start = whole.index(b"moof") - 4
+    index, piece = whole[:start], whole[start : whole.index(b"moof", start + 8) - 4]
+    with pytest.raises(
+        UnsupportedMedia, match=r"film is the index of a stream, without its pictures\. Join the pieces"
+    ):
+        framed(index)
+    for begin in (b"", b"\0\0\0\x14stypmsdh\0\0\0\0msdh"):
+        assert detect(begin + piece, "1.m4s").name == "mp4"
+        with pytest.raises(UnsupportedMedia, match=r"film is a piece of a stream.*Join the pieces"):
+            framed(begin + piece)
+    assert framed(index + piece)[0]["frames"]
 
 
 @each("data", [b"\x1aE\xdf\xa3" + bytes(40), b"RIFF\x10\0\0\0AVI LIST", b"GIF89a"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from PIL import Image
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media import fonts, glyphs
@@ -13,6 +17,8 @@ from glm_mcp.media.images.svg import tree
 
 _SIDE_MIN, _SIDE_MAX = 1024, 2048  # an icon is drawn larger, as its lines are sharp at any size
 _LONG_MAX = 6000
+# How far a drawing that names no size is looked at, in its units, and with how many pixels.
+_REACHES, _LOOK = (2000, 20_000), 1000
 
 
 def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -32,31 +38,65 @@ def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[
     Raises MissingExtra, UnsupportedMedia, MediaTooLarge.
     """
     try:
-        import resvg_py
+        import resvg_py  # noqa: F401 - whether it is there
 
         drawing = tree.read(data, name)
     except ImportError:
         raise MissingExtra("svg", f"reading {name} (SVG)") from None
     chosen, said = font_options("".join(drawing.text), fonts.system_folders())
-    width, height = tree.size_of(drawing.root)
+    width, height = _size(drawing.root, chosen, name)
     long = max(width, height)
     factor = min(max(long, _SIDE_MIN), _SIDE_MAX) / long
     if long > 3 * min(width, height):  # a stripe: as large as its short side is useful, cut into parts later
         factor = min(_SIDE_MAX / min(width, height), max(1.0, factor), _LONG_MAX / long)
     pixels = max(1, round(width * factor)), max(1, round(height * factor))
-    # The size is also written into the root, as the renderer allocates what the file says when a target is partial.
-    drawing.root.set("width", f"{width:g}")
-    drawing.root.set("height", f"{height:g}")
-    svg = ET.tostring(drawing.root, encoding="unicode")
+    png = _pixels(drawing.root, pixels, chosen, name)
+    size = max(1, round(width)), max(1, round(height))
+    return png, size, factor, [*drawing.notes(), *said]
+
+
+def _size(root: ET.Element, chosen: dict[str, Any], name: str) -> tuple[float, float]:
+    """The drawing's own size. One that names neither a size nor a box is as large as what is drawn: the 300 x 150 of
+    browsers would cut it off. Gives the root a box where it has none.
+    """
+    size, named = tree.size_of(root), tree.named_size(root)
+    if tree.has_box(root):
+        return size
+    for reach in () if all(named) else _REACHES:
+        sides = [side or reach for side in named]
+        scale = _LOOK / max(sides)
+        looked = max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
+        root.set("viewBox", f"0 0 {sides[0]} {sides[1]}")
+        drawn = (
+            Image.open(io.BytesIO(_pixels(copy.copy(root), looked, chosen, name))).getchannel("A").getbbox()
+        )
+        if drawn is None:
+            break
+        # A background of 100 % reaches as far as one looks, and tells nothing.
+        if all(side or end < edge for side, end, edge in zip(named, drawn[2:], looked, strict=True)):
+            width, height = (side or end / scale for side, end in zip(named, drawn[2:], strict=True))
+            size = width, height
+            break
+    root.set("viewBox", f"0 0 {size[0]} {size[1]}")
+    return size
+
+
+def _pixels(root: ET.Element, size: tuple[int, int], chosen: dict[str, Any], name: str) -> bytes:
+    """A PNG of `size` of what the root's box holds. Raises UnsupportedMedia."""
+    import resvg_py
+
+    # Written into the root, as the renderer allocates what the file says, and cuts off what is beyond its whole units.
+    root.set("width", str(size[0]))
+    root.set("height", str(size[1]))
+    svg = ET.tostring(root, encoding="unicode")
     try:
         # Of itself it takes a millimetre and a point for nothing, and no language for one that is read.
         png = resvg_py.svg_to_bytes(
-            svg_string=svg, width=pixels[0], height=pixels[1], dpi=96.0, languages=["en"], **chosen
+            svg_string=svg, width=size[0], height=size[1], dpi=96.0, languages=["en"], **chosen
         )
     except ValueError as error:
         raise tree.bad(name) from error
-    size = max(1, round(width)), max(1, round(height))
-    return bytes(png), size, factor, [*drawing.notes(), *said]
+    return bytes(png)
 
 
 def font_options(text: str, folders: list[Path]) -> tuple[dict[str, Any], list[str]]:

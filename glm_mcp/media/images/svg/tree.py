@@ -22,7 +22,18 @@ _MAX_DEPTH = 3  # drawings within drawings; the renderer draws no more
 _INLINE = re.compile(r"\s*(#|data:image/(png|jpe?g|gif|webp)\b)", re.IGNORECASE)
 _DRAWING = re.compile(r"\s*data:image/svg\+xml(?P<parameters>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _HREFS = frozenset(("href", "src", "base"))
-_UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+_UNITS = {
+    "": 1.0,
+    "px": 1.0,
+    "pt": 4 / 3,
+    "pc": 16.0,
+    "mm": 96 / 25.4,
+    "cm": 96 / 2.54,
+    "in": 96.0,
+    "em": 16.0,
+    "rem": 16.0,
+    "ex": 8.0,
+}
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 
 
@@ -136,16 +147,34 @@ def _has_text(element: ET.Element) -> bool:
 
 def size_of(root: ET.Element) -> tuple[float, float]:
     """Width and height in CSS pixels: from the attributes, else the viewBox, else 300 x 150 as in browsers."""
-    width, height = _length(root.get("width")), _length(root.get("height"))
-    box = [float(v) for v in re.findall(_NUMBER, root.get("viewBox", ""), re.IGNORECASE)]
-    ratio = box[3] / box[2] if len(box) == 4 and box[2] > 0 and box[3] > 0 else None
+    width, height = named_size(root)
+    box = _box(root)
     if width and height:
         return width, height
-    if ratio is not None and math.isfinite(ratio):
+    if box:
+        ratio = box[1] / box[0]
         if width:
             return width, width * ratio
-        return (height / ratio, height) if height else (box[2], box[3])
+        return (height / ratio, height) if height else box
     return width or 300.0, height or 150.0
+
+
+def named_size(root: ET.Element) -> tuple[float | None, float | None]:
+    """Width and height in CSS pixels as the attributes have them."""
+    return _length(root.get("width")), _length(root.get("height"))
+
+
+def has_box(root: ET.Element) -> bool:
+    """Whether it says which part of its plane is shown."""
+    return _box(root) is not None
+
+
+def _box(root: ET.Element) -> tuple[float, float] | None:
+    """Width and height of the viewBox."""
+    box = [float(v) for v in re.findall(_NUMBER, root.get("viewBox", ""), re.IGNORECASE)]
+    if len(box) == 4 and box[2] > 0 and box[3] > 0 and math.isfinite(box[3] / box[2]):
+        return box[2], box[3]
+    return None
 
 
 def _length(text: str | None) -> float | None:
