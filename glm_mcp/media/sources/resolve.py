@@ -316,11 +316,9 @@ def _megabytes(size: int) -> str:
 
 
 def _refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
-    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start. Of a file that grows meanwhile it
-    sees as much as is read of it: a log may grow faster than it is looked through.
-    """
+    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
     file.seek(0)
-    kept, said, left = b"", "", size
+    kept, said, left = b"", "", size  # no more of a log: it may grow faster than it is looked through
     while not said and left > 0 and (chunk := file.read(min(left, _SCAN))):
         left -= len(chunk)
         piece = kept + chunk
