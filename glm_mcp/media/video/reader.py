@@ -88,9 +88,16 @@ class VideoReader:
 
     def _open(self) -> None:
         self.container: InputContainer = open_container(self._file, self.name)
+        self.origin = (self.container.start_time or 0) / self._av.time_base
+        if (
+            self.container.format.name == "mpegvideo"
+        ):  # it says none, and shows its first picture a frame later
+            with contextlib.suppress(*self._errors, StopIteration):
+                first = next(self.container.demux(video=0))
+                self.origin = float((first.pts or 0) * first.time_base)
+            self.container.close()
+            self.container = open_container(self._file, self.name)
         self.choose(self._stream_index)
-        start = self.container.start_time
-        self.origin = (start or 0) / self._av.time_base
 
     def _reopen(self) -> None:
         self.container.close()

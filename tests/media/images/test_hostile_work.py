@@ -59,7 +59,7 @@ def png_of_many_bytes() -> bytes:
 
 def png_of_many_pieces() -> bytes:
     whole = save(Image.new("RGB", (64, 64), "red"), "PNG")
-    data = zlib.compress(bytes(64 * 193), 0) + bytes(600_000)
+    data = zlib.compress(bytes(64 * 193), 0) + bytes(100_000)
     return whole[:33] + b"".join(chunk(b"IDAT", bytes([byte])) for byte in data) + chunk(b"IEND", b"")
 
 
