@@ -34,8 +34,11 @@ from glm_mcp.media.worker_child import LEFT, SAID
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 LINGER_S = 0.5  # for the end of a worker whose result has come
 _LOADED_EARLY = ("ctypes", "resource", "traceback", "glm_mcp.errors")
-# As Pillow loads first.
-_PICTURES = tuple(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png"))
+# As Pillow loads first, and what it loads at its use from Python 3.15 on.
+_PICTURES = (
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm", "Png")),
+    *("PIL.JpegPresets", "PIL._binary", "PIL._util"),
+)
 # What jobs load while they run, by the folder of their module: optional parts, and what only some files need.
 _LOADED_LATE = {
     "glm_mcp.media.documents": (
