@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def address_of(url: str) -> str:
     """The address as it is written, with /mcp. Raises ConfigError."""
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        shown = "an address with a login" if "@" in url else repr(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        shown = "an address with a login or a query" if "@" in url or "?" in url else repr(url)
         raise ConfigError(f"{shown} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
     return url.strip() if parts.path.strip("/") else url.strip().rstrip("/") + "/mcp"
 

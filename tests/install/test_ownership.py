@@ -176,9 +176,18 @@ def test_a_link_that_stays_in_the_project_is_followed(machine: Machine) -> None:
     assert "glm" in (machine.cwd / "shared" / "mcp.json").read_text(encoding="utf-8")
 
 
-def test_a_login_in_an_address_is_refused_and_not_shown(machine: Machine) -> None:
+@each(
+    "wish",
+    [
+        Wish(url="https://user:hunter2@example.org/mcp"),
+        Wish(url="htps://example.org/mcp?token=hunter2"),
+        Wish(connect="https://user:hunter2@example.org"),
+        Wish(connect="https://example.org/mcp?token=hunter2"),
+    ],
+)
+def test_a_login_in_an_address_is_refused_and_not_shown(wish: Wish, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no address of a server") as caught:
-        install("cursor", Wish(url="https://user:hunter2@example.org/mcp"), machine, COMMAND)
+        install("cursor", wish, machine, COMMAND)
     assert "hunter2" not in str(caught.value)
 
 

@@ -63,7 +63,8 @@ def address_of(url: str) -> str:
     """The address of a server, without /mcp. Raises ConfigError."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-        shown = "an address with a login" if "@" in url else repr(url)
+        secret = "@" in url or "?" in url
+        shown = "an address with a login or a query" if secret else repr(url)
         raise ConfigError(f"{shown} is no address of a server", "Give it as https://glm.example.com")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/mcp')}"
 
