@@ -288,10 +288,13 @@ async def test_what_a_stranger_writes_where_limits_are_kept_ends_no_server(
             if field != "pause":  # which holds calls up, as it may
                 with anyio.fail_after(60):
                     await serve(limiter)
+                    # Given back, with what it learnt: else that would come after the next number.
+                    while await stranger.exists(str(limiter._keys[2])):  # noqa: ASYNC110, SLF001 - another process
+                        await anyio.sleep(0.002)
             await stranger.delete(learnt)
         with anyio.fail_after(60):
             await serve(limiter)
-        assert 1 <= limiter.limit <= 3
+        assert 1 <= limiter.limit <= 4, "two of the numbers are a run that lets it grow by one"
         await until(lambda: one.shared.state()["redis"] == "up")
 
 
