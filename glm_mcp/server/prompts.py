@@ -232,12 +232,8 @@ def _files(sandbox: Sandbox, begun: str, suffixes: tuple[str, ...]) -> list[str]
                     paths.append(shown + "/")
                 elif entry.name.lower().endswith(suffixes):
                     paths.append(shown)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        GLMError,
-    ):  # ValueError: outside; RuntimeError: links in a circle
+    # ValueError: outside; RuntimeError: links in a circle.
+    except (OSError, ValueError, RuntimeError, GLMError):
         return []
     # Files first: a folder is only on the way to one.
     return sorted(paths, key=lambda p: (p.endswith("/"), p.lower()))

@@ -61,11 +61,8 @@ def mapped(url: str, proxy: Proxy | None = None) -> Iterator[Sent]:
         raise of_proxy(error, host, proxy) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise _unreached(host, error) from error
-    except (
-        httpx.UnsupportedProtocol,
-        httpx.InvalidURL,
-        UnicodeError,
-    ) as error:  # a name that IDNA does not allow
+    # UnicodeError: of a name that IDNA does not allow.
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:
         raise ConfigError(
             f"{host} is not an address that can be called{why(error)}", "Check GLM_BASE_URL."
         ) from error

@@ -23,7 +23,6 @@ _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _SAVE = "Save it as DOCX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
-_FORMULA = 32_768  # bytes; the largest seen has 3,000
 _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
@@ -55,8 +54,7 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 def _formulas(container: Any) -> Iterator[tuple[int, str]]:
     """Those of embedded objects, by the numbers that the text has for them."""
     for path in container.listdir():
-        ours = path[0] == "ObjectPool" and path[-1] == NATIVE and path[1][1:].isdecimal()
-        if ours and container.get_size(path) <= _FORMULA:
+        if path[0] == "ObjectPool" and path[-1] == NATIVE and path[1][1:].isdecimal():
             yield int(path[1][1:]), native_formula(container.openstream(path).read())
 
 

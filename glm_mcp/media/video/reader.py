@@ -89,9 +89,8 @@ class VideoReader:
     def _open(self) -> None:
         self.container: InputContainer = open_container(self._file, self.name)
         self.origin = (self.container.start_time or 0) / self._av.time_base
-        if (
-            self.container.format.name == "mpegvideo"
-        ):  # it says none, and shows its first picture a frame later
+        # A stream without a container says no start, and shows its first picture a frame later.
+        if self.container.format.name == "mpegvideo":
             with contextlib.suppress(*self._errors, StopIteration):
                 first = next(self.container.demux(video=0))
                 self.origin = float((first.pts or 0) * first.time_base)

@@ -57,14 +57,8 @@ class Answers:
             message = _read(line)
             found = self._found(message) if "id" in message else None
             size = len(found or "")
-        except (
-            Odd,
-            ValueError,
-            RecursionError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ):  # also of an odd record
+        # Also of an odd record.
+        except (Odd, ValueError, RecursionError, LookupError, TypeError, AttributeError):
             self._over = self.waits = True
             return None
         if found is None or self._bytes + size > SAID_MAX:

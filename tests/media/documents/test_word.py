@@ -265,10 +265,8 @@ def test_a_file_within_a_document_that_is_no_text_is_left_out_and_the_rest_read(
 
 def test_an_archive_under_a_password_says_so() -> None:
     data = docx(para("Words"))
-    for signature, place in (
-        (b"PK\x03\x04", 6),
-        (b"PK\x01\x02", 8),
-    ):  # the flags of each member, here and in the list
+    # The flags of each member, here and in the list.
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.find(signature)
         while at >= 0:
             data = data[: at + place] + bytes([data[at + place] | 1]) + data[at + place + 1 :]

@@ -18,15 +18,19 @@ _SHOWN = 20_000  # characters of one: a slide shows a corner of a whole workbook
 _READ = ("docx", "doc", "pptx", "ppt", "xlsx", "xlsb", "xls")
 
 
+def _program(element: ET.Element) -> str:
+    return value(element, name="progId") or value(element, name="ProgID") or ""
+
+
 def embedded(element: ET.Element) -> str:
     """The name of the program whose object is embedded here; "" when it names none."""
-    program = value(element, name="progId") or value(element, name="ProgID") or ""
+    program = _program(element)
     return f"[embedded: {program}]" if program else ""
 
 
 def embedded_formula(package: Package, part: str, element: ET.Element) -> str:
     """The formula of MathType or of Word's older editor that is embedded here; "" for any other object."""
-    if not embedded(element).startswith(("[embedded: Equation", "[embedded: MathType")):
+    if not _program(element).startswith(("Equation", "MathType")):
         return ""
     path = package.link(part, relation(element)).target
     if path not in package.formulas:

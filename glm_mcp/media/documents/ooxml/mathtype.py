@@ -6,18 +6,11 @@ import struct
 from dataclasses import dataclass, field
 
 NATIVE = "Equation Native"  # the stream of an embedded object that holds the formula
+_LARGEST = 32_768  # bytes; the largest seen has 3,000
 _DEPTH = 40  # of templates within templates
 _LINE, _CHAR, _TEMPLATE, _PILE, _MATRIX, _EMBELLISHMENT = range(1, 7)
-_RULER, _FONT_STYLE, _SIZE, _COLOR, _COLOR_DEF, _FONT_DEF, _PREFERENCES, _ENCODING = (
-    7,
-    8,
-    9,
-    15,
-    16,
-    17,
-    18,
-    19,
-)
+_RULER, _FONT_STYLE, _SIZE = range(7, 10)
+_COLOR, _COLOR_DEF, _FONT_DEF, _PREFERENCES, _ENCODING = range(15, 20)
 _NAMES = ("lim", "max", "min", "sup", "inf", "sqrt", "root")  # that a template may begin with
 _NUDGED, _NULL, _WITH_RULER, _SPACED = 8, 1, 2, 4
 _FUNCTION, _FENCES_FACE, _SPACE_FACES = 0x82, 0x96, (0x97, 0x98)
@@ -39,6 +32,8 @@ _OLD_INTERVALS = ("[[", "]]", "][", "[)", "(]")
 
 def native_formula(stream: bytes) -> str:
     """The formula of an embedded object; "" for one that cannot be read."""
+    if len(stream) > _LARGEST:
+        return ""
     try:
         head, size = struct.unpack_from("<H6xI", stream)
         return " ".join(_Reader(stream[head : head + size]).formula().split())
@@ -75,6 +70,12 @@ class _Reader:
             raise ValueError("of another version")
         self._at = data.index(b"\0", 5) + 2 if self._new else 5
         self._depth = 0
+        self._readers = {
+            _LINE: self._line,
+            _TEMPLATE: self._template,
+            _PILE: self._pile,
+            _MATRIX: self._matrix,
+        }
 
     def formula(self) -> str:
         return self._items().text
@@ -118,14 +119,8 @@ class _Reader:
                 break
             if kind == _CHAR:
                 self._character(items, options)
-            elif kind in (_LINE, _TEMPLATE, _PILE, _MATRIX):
-                read = {
-                    _LINE: self._line,
-                    _TEMPLATE: self._template,
-                    _PILE: self._pile,
-                    _MATRIX: self._matrix,
-                }[kind]
-                text = read(options)
+            elif kind in self._readers:
+                text = self._readers[kind](options)
                 items.slots.append(text)
                 items.add(text, 0)
             else:
@@ -143,9 +138,8 @@ class _Reader:
         else:
             code = self._byte() if self._data[0] == 2 else self._word()
         letter = chr(code) if code >= 0x20 else ""
-        if (
-            0xD800 <= code <= 0xF8FF
-        ):  # spaces of all widths, parts of brackets, and what fonts of others have there
+        # Spaces of all widths, parts of brackets, and what fonts of others have there.
+        if 0xD800 <= code <= 0xF8FF:
             if face not in (_FENCES_FACE, *_SPACE_FACES):
                 raise ValueError("of a font that is not known")
             letter = " " if face in _SPACE_FACES and code & 0xFF in (4, 5) else ""

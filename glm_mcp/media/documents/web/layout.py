@@ -11,7 +11,8 @@ _BLOCKS = tuple("table h1 h2 h3 h4 h5 h6 ul ol hr form article section blockquot
 _DATA = ("th", "caption", "thead", "colgroup", "tfoot")
 _WIDE = 5  # columns, which no layout has
 _CELLS = ("td", "th")
-_PARTS = ("table", "tbody", "thead", "tfoot", "tr", "td", "th")
+_OF_ROWS = ("table", "tbody", "thead", "tfoot")
+_PARTS = (*_OF_ROWS, "tr", *_CELLS)
 
 
 # The library's own searches for several names, or upwards, build and try rules for each element: three times slower.
@@ -34,7 +35,7 @@ def put_in_rows(soup: Any) -> None:
             if next((p for p in cell.parents if p.name in ("tr", "table")), None) is None:
                 break
             cell.parent.unwrap()
-        if cell.parent.name in ("table", "tbody", "thead", "tfoot"):
+        if cell.parent.name in _OF_ROWS:
             beside = [cell]
             for part in cell.next_siblings:
                 if part.name not in _CELLS and (part.name or part.strip()):

@@ -7,8 +7,8 @@ import re
 from PIL import Image, ImageFile
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
-_PLAIN = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
-_HEAD = re.compile(rb"P7\n(.*?\n)ENDHDR\n", re.DOTALL)
+_GREY_OR_COLOUR = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_PAM = re.compile(rb"P7\n(.*?\n)ENDHDR\n", re.DOTALL)
 _FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
 _HEAD_BYTES = 10_000  # looked at
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -43,15 +43,15 @@ def read(data: bytes, pixels: int) -> Image.Image | None:
 
 def _form(head: bytes) -> tuple[int, int, int, int, int] | None:
     """Where the values begin, width, height, values a pixel, the greatest value."""
-    plain = _PLAIN.match(head)
-    if plain:
-        kind, width, height, most = map(int, plain.groups())
-        form = plain.end(), width, height, 1 if kind == 5 else 3, most
+    found = _GREY_OR_COLOUR.match(head)
+    if found:
+        kind, width, height, most = map(int, found.groups())
+        form = found.end(), width, height, 1 if kind == 5 else 3, most
         return form if 0 < most < 65536 and most not in _READ_BY_PILLOW else None
-    many = _HEAD.match(head)
-    if many is None:
+    named = _PAM.match(head)
+    if named is None:
         return None
-    fields = {name: int(value) for name, value in _FIELD.findall(many[1])}
+    fields = {name: int(value) for name, value in _FIELD.findall(named[1])}
     if len(fields) < 4 or fields[b"DEPTH"] not in _MODES or not 0 < fields[b"MAXVAL"] < 65536:
         return None
-    return many.end(), fields[b"WIDTH"], fields[b"HEIGHT"], fields[b"DEPTH"], fields[b"MAXVAL"]
+    return named.end(), fields[b"WIDTH"], fields[b"HEIGHT"], fields[b"DEPTH"], fields[b"MAXVAL"]
