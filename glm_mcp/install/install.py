@@ -94,7 +94,7 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,31}", wish.name):
         raise ConfigError(f"{wish.name!r} is no name for a server", "Use letters, digits, - and _.")
     client = CLIENTS.get(name, ANY)
-    url = address_of(wish.url) if wish.url else None
+    url = address_of(wish.url, "--http") if wish.url else None
     if url and client.http is None:
         raise ConfigError(
             f"{client.title} starts servers from this file and takes no address in it",
@@ -103,7 +103,7 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
     if wish.scope == "project":
         command = [COMMANDS[0]]  # a path of this machine means nothing to whoever else has the project
     if wish.connect:
-        command = [*command, "connect", address_of(wish.connect)]
+        command = [*command, "connect", address_of(wish.connect, "--connect")]
     bearer = bearer_for(client, wish, url, machine)
     if client.link:
         return _linked(client, wish, entry(client, command, url=url, bearer=bearer))

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from glm_mcp.install.install import Wish
 
 
-def address_of(url: str) -> str:
-    """The address as it is written, with /mcp. Raises ConfigError."""
+def address_of(url: str, option: str) -> str:
+    """The address as it is written, with /mcp. `option`: by which it was given. Raises ConfigError."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         shown = "an address with a login or a query" if "@" in url or "?" in url else repr(url)
-        raise ConfigError(f"{shown} is no address of a server", "Give --http http://127.0.0.1:8000/mcp")
+        raise ConfigError(
+            f"{shown} is no address of a server",
+            f"Give the address alone, as {option} https://glm.example.com",
+        )
     return url.strip() if parts.path.strip("/") else url.strip().rstrip("/") + "/mcp"
 
 

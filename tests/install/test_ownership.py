@@ -189,6 +189,7 @@ def test_a_login_in_an_address_is_refused_and_not_shown(wish: Wish, machine: Mac
     with pytest.raises(ConfigError, match="no address of a server") as caught:
         install("cursor", wish, machine, COMMAND)
     assert "hunter2" not in str(caught.value)
+    assert f"as {'--http' if wish.url else '--connect'} https://" in str(caught.value)
 
 
 def test_a_relative_configuration_folder_counts_as_none(machine: Machine) -> None:

@@ -65,7 +65,10 @@ def address_of(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         secret = "@" in url or "?" in url
         shown = "an address with a login or a query" if secret else repr(url)
-        raise ConfigError(f"{shown} is no address of a server", "Give it as https://glm.example.com")
+        raise ConfigError(
+            f"{shown} is no address of a server",
+            "Give the address alone, as https://glm.example.com; a token goes into GLM_CONNECT_TOKEN.",
+        )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/mcp')}"
 
 
