@@ -81,15 +81,16 @@ def _greet(folder: Path) -> Callable[[socket.socket], None]:
     return greet
 
 
-def _closed() -> int:
-    """A port at which nobody listens, tried."""
+@contextlib.contextmanager
+def _closed() -> Iterator[int]:
+    """A port at which nobody listens, tried, and kept from others meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
-    with contextlib.suppress(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        raise OSError(f"somebody listens at {port}")
-    return port
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            raise OSError(f"somebody listens at {port}")
+        yield port
 
 
 @contextlib.contextmanager
@@ -106,7 +107,7 @@ def service(
         elif row.way in stand_ins:
             port = stack.enter_context(listening(stand_ins[row.way], met))
         elif row.way in {"closed", "no proxy"}:
-            port, counted = _closed(), False
+            port, counted = stack.enter_context(_closed()), False
         if row.way == "closed":
             base = f"http://127.0.0.1:{port}/api/paas/v4"
         elif row.way == "no name":

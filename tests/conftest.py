@@ -19,6 +19,7 @@ from support import canary
 from support.canary import Watched, nothing_came_out, watched  # noqa: F401 - fixtures of every test
 from support.connect import Apps, Connected, folders_in
 from support.plain_words import plainly_told  # noqa: F401 - a fixture of every test
+from support.ports import held_port
 from support.redis_server import redis_server, redis_url  # noqa: F401 - as above
 from support.toolkit import fresh_simulator
 from support.web_server import Server
@@ -79,6 +80,13 @@ def anyio_backend() -> str:
 @pytest.fixture
 def sim() -> Iterator[Simulator]:
     yield from fresh_simulator()
+
+
+@pytest.fixture
+def closed() -> Iterator[int]:
+    """A port at which nobody listens."""
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture

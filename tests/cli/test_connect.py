@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -354,15 +354,15 @@ async def test_the_local_clients_name_decides_the_deadline(sim: Simulator, tmp_p
                     assert bool(images(drawn)) is shown, (mode, name)
 
 
-async def test_what_is_wrong_with_the_server_is_said_in_the_result(sim: Simulator, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
+async def test_what_is_wrong_with_the_server_is_said_in_the_result(
+    sim: Simulator, closed: int, tmp_path: Path
+) -> None:
     with serving(sim, tmp_path) as (url, _):
         tls = url.replace("http://", "https://")
         rows: tuple[tuple[str, dict[str, str], str, str], ...] = (
             (url, {"GLM_CONNECT_TOKEN": "glm_wrong"}, "auth: ", "does not take the token"),
             (url, {"GLM_CONNECT_TOKEN": ""}, "auth: ", "took no token"),
-            (closed, {}, "network: ", "cannot be reached"),
+            (f"http://127.0.0.1:{closed}", {}, "network: ", "cannot be reached"),
             (f"{url}/elsewhere", {}, "not_found: ", "The protocol is at /mcp"),
             (sim.url, {}, "", ""),
             (tls, {}, "network: ", "TLS"),
@@ -381,14 +381,12 @@ async def test_what_is_wrong_with_the_server_is_said_in_the_result(sim: Simulato
 
 @pytest.mark.parametrize("mode", ERAS)
 async def test_a_server_that_is_away_is_known_from_before_and_found_again(
-    mode: str, sim: Simulator, tmp_path: Path
+    mode: str, sim: Simulator, closed: int, tmp_path: Path
 ) -> None:
-    port = 0
     env = environment(tmp_path / "server", sim, GLM_HTTP_TOKEN=TOKEN)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    bridge = Bridge(tmp_path, f"http://127.0.0.1:{port}/mcp")
-    with over_http(env, tmp_path / "server", ["--port", str(port)]):
+    served_there = partial(over_http, env, tmp_path / "server", ["--port", str(closed)])
+    bridge = Bridge(tmp_path, f"http://127.0.0.1:{closed}/mcp")
+    with served_there():
         async with bridge.client(mode) as client:
             before = await client.list_tools()
             offered = await client.list_prompts()
@@ -396,11 +394,9 @@ async def test_a_server_that_is_away_is_known_from_before_and_found_again(
         assert await client.list_tools() == before
         assert await client.list_prompts() == offered
         assert "cannot be reached" in await fail(client, "chat", prompt="hi")
-        with over_http(env, tmp_path / "server", ["--port", str(port)]):
+        with served_there():
             assert "I received" in await say(client, "chat", prompt="hi")
-        with over_http(
-            env, tmp_path / "server", ["--port", str(port)]
-        ):  # which knows none of the other's ids
+        with served_there():  # which knows none of the other's ids
             assert "I received" in await say(client, "chat", prompt="hi again")
 
 

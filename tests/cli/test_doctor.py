@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,25 +163,20 @@ async def test_a_busy_service_is_no_fault_of_the_set_up(
     assert f"code {code}" in findings["service"].said
 
 
-async def test_a_host_that_is_not_reached_is_named() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]  # bound and not listening: refused
-        settings = settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL=f"http://127.0.0.1:{port}/api/paas/v4")
-        findings = await found(settings)
+async def test_a_host_that_is_not_reached_is_named(closed: int) -> None:
+    settings = settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL=f"http://127.0.0.1:{closed}/api/paas/v4")
+    findings = await found(settings)
     assert findings["service"].state == "wrong"
     assert "127.0.0.1 was not reached" in findings["service"].said
     assert "GLM_BASE_URL" in findings["service"].mend
 
 
-async def test_a_proxy_is_noted_and_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        monkeypatch.setenv("HTTP_PROXY", proxy)
-        monkeypatch.setenv("ALL_PROXY", "socks9://of-no-matter-here")
-        settings = settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL="http://glm.invalid/v1")
-        findings = await found(settings)
+async def test_a_proxy_is_noted_and_suspected(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = f"http://127.0.0.1:{closed}"
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("ALL_PROXY", "socks9://of-no-matter-here")
+    settings = settings_of(GLM_API_KEY="id.secret", GLM_BASE_URL="http://glm.invalid/v1")
+    findings = await found(settings)
     assert findings["proxy"].said == f"calls go through {proxy}, which HTTP_PROXY names"
     assert findings["service"].state == "wrong"
     assert "the proxy does not answer" in findings["service"].said

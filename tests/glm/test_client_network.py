@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Iterator
 
 import anyio
 import httpx
@@ -17,14 +15,6 @@ from glm_mcp.errors import ConfigError, GLMError, NetworkError
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def closed() -> Iterator[int]:
-    """A port at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 async def failure(base: str) -> GLMError:

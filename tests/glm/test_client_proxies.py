@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -24,14 +23,6 @@ from glm_mcp.simulator import Simulator
 pytestmark = pytest.mark.anyio
 Elsewhere = Callable[..., Awaitable[tuple[str, str, int]]]
 AWAY = "http://glm.invalid/api/paas/v4"  # no name server knows it: the proxy alone leads there
-
-
-@pytest.fixture
-def closed() -> Iterator[int]:
-    """A port at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 @pytest.fixture

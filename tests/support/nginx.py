@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.paths import ROOT
+from support.ports import held_port
 from support.processes import LIMIT_S, until
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
@@ -29,11 +31,6 @@ def needed() -> str:
     if not found:
         pytest.fail("needs nginx; scripts/test-team installs it")
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def adapted(folder: Path, changes: Sequence[tuple[str, str]]) -> Path:
@@ -52,7 +49,8 @@ class Nginx:
 
     def __init__(self, folder: Path, replicas: Sequence[str], *changes: tuple[str, str]) -> None:
         self.program = needed()
-        self.port = free_port()
+        self._held = contextlib.ExitStack()
+        self.port = self._held.enter_context(held_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         first, second = (urlsplit(r).netloc for r in replicas)
@@ -83,6 +81,7 @@ class Nginx:
         assert self._process
         self._process.terminate()  # its workers go with it
         self._process.wait(LIMIT_S)
+        self._held.close()
 
     def _listens(self) -> bool:
         assert self._process
