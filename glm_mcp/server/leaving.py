@@ -45,18 +45,21 @@ class Client:
     """
 
     def __init__(self, started_by: Callable[[], int] = os.getppid) -> None:
-        """`started_by`: our parent when the first message came; asked once that has."""
+        """`started_by`: our parent when the first message came; asked as that is read, since the parent may go right after."""
         self._started_by = started_by
+        self._parent = 0
         self._messages = 0
         self._first = threading.Event()
 
     def spoke(self) -> None:
+        """Whoever reads a message says so, before anybody can answer it."""
+        self._parent = self._parent or self._started_by()
         self._messages += 1
         self._first.set()
 
     def watch(self) -> None:
         self._first.wait()
-        parent = self._started_by()
+        parent = self._parent
         while parent > 1 and os.getppid() == parent:
             time.sleep(PARENT_S)
         before = self._messages

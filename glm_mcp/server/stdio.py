@@ -90,11 +90,15 @@ class Incoming(ObjectReceiveStream[SessionMessage]):
         self._token = anyio.lowlevel.current_token()
         lines, ended = stdin.take(self._take, output.line)
         self._first = deque((item, len(line)) for line in lines if (item := read(line)) is not None)
+        if lines:
+            on_message()
         if ended:
             self._send.close()
 
     def _take(self, line: bytes | bytearray | None) -> None:
-        """Takes a line in the thread that reads: what is large is read there."""
+        """Takes a line in the thread that reads: what is large is read there. It has come, however late the loop takes it."""
+        if line is not None:
+            self._on_message()
         with suppress(anyio.RunFinishedError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             if line is None:
                 anyio.from_thread.run_sync(self._send.close, token=self._token)
@@ -110,7 +114,6 @@ class Incoming(ObjectReceiveStream[SessionMessage]):
             leave_soon()
             await self._answers.settle()  # the SDK ends what is under way
             raise
-        self._on_message()
         if isinstance(item.message, JSONRPCRequest):
             self._answers.asked(item.message.id)
         return item
