@@ -13,7 +13,10 @@ from support.processes import LIMIT_S, Stdio, environment, ran, said
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Reply, Simulator
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process"),
+    pytest.mark.extreme,
+]
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from glm_mcp.simulator import Simulator
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.extreme,
     pytest.mark.skipif(os.name == "nt", reason="links and pipes as POSIX has them"),
 ]
 

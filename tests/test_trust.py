@@ -60,6 +60,7 @@ HIDDEN = [
 ]
 
 
+@pytest.mark.extreme
 def test_no_letter_that_nobody_sees_stays_between_ordinary_ones() -> None:
     for code in HIDDEN:
         for around in ("a{}b", "{}", "a {} b", "\n{}\n", "Ж{}Ж", "あ{}い", "1{}2", "a{0}{0}b"):

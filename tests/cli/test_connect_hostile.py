@@ -45,7 +45,7 @@ NAMES = (
 FILES = [f"{n:024x}" for n in range(len(NAMES))]
 MADE = " ".join(f"glm://outputs/{i} (http://team.example/outputs/{i})" for i in FILES)
 WAYS = ("endless json", "endless event", "packed", "endless refusal", *ODD)
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 
 async def named_oddly(path: str, send: Any) -> None:

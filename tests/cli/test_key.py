@@ -60,6 +60,7 @@ socket.getaddrinfo = lambda *_, **__: time.sleep(3_600)
 
 
 @pytest.mark.parametrize("words", ["key", "doctor", "call chat hello"])
+@pytest.mark.extreme
 def test_a_name_server_that_does_not_answer_holds_no_command_up(
     words: str, env: dict[str, str], tmp_path: Path
 ) -> None:

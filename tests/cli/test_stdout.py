@@ -17,7 +17,7 @@ COMMANDS = [
     "token list",
     "completion bash",
 ]
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="has /dev/full")
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="has /dev/full"), pytest.mark.extreme]
 
 
 @pytest.mark.parametrize("buffered", ["", "1"], ids=["by lines", "unbuffered"])

@@ -91,6 +91,7 @@ UNLIKE = random.Random(7).randbytes(500_000).hex().encode()  # a megabyte that d
 CALL = b'data: {"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}}]}\n\n'
 
 
+@pytest.mark.extreme
 async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
     sim.queue(Fault("big_frame"))
     async with client_of(sim) as client:
@@ -117,6 +118,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
         "one line, packed",
     ],
 )
+@pytest.mark.extreme
 async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: int) -> None:
     sent: list[int] = []
 

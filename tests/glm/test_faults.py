@@ -30,7 +30,7 @@ from fault_places import service
 from fault_rows import AT_ONE_GO, BESIDE, MODEL, OWN_WAIT, ROUNDS, Row
 from faults import Seen, Told, rows
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 ROWS = [r for r in rows() if not r.way]
 # A proxy is of a process's environment; test_client_network.py starts one for it.

@@ -146,6 +146,7 @@ ARGUMENTS = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_siz
 
 
 @given(st.lists(ARGUMENTS, min_size=1, max_size=4), st.sampled_from(["own", "one", "none"]), st.data())
+@pytest.mark.extreme
 def test_calls_arrive_whole_from_any_cutting_and_any_numbering(
     arguments: list[str], numbering: str, data: st.DataObject
 ) -> None:

@@ -165,6 +165,7 @@ async def test_levels_below_the_refused_one_are_open_at_once(kept: Kept) -> None
     assert await grown(limiter) == 7
 
 
+@pytest.mark.extreme
 async def test_the_limiter_over_replicas_learns_word_for_word_as_the_one_in_memory(redis_url: str) -> None:
     chance = Random(7)
     memory = InMemory()

@@ -28,7 +28,7 @@ from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 sys.path.append(str(ROOT / "benchmarks"))
 import soak
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 MANY = 500
 ANSWER_S = 0.1

@@ -200,6 +200,7 @@ async def test_what_one_replica_meets_at_a_model_the_others_know(redis_url: str)
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["published", "kept"])
+@pytest.mark.extreme
 async def test_what_a_stranger_writes_into_redis_ends_no_server(redis_url: str, *, later: bool) -> None:
     from redis.asyncio import Redis
 

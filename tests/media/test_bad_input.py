@@ -35,7 +35,7 @@ from support.toolkit import chats, fail, glm, say, text_of
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}">{}</svg>'
 LAUGHS = (

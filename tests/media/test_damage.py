@@ -23,7 +23,7 @@ from support.toolkit import call, fail, say, text_of
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a process that forks for each file")
 SORTS = [f"{want}-{half}" for want in TOOLS for half in (0, 1)]
 

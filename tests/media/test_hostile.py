@@ -28,7 +28,7 @@ from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 SAMPLES = {
     name: (FOLDER / name).read_bytes() for name in ("photo.jpg", "chart.png", "clip.mp4", "report.pdf")

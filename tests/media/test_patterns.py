@@ -35,6 +35,8 @@ from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.boxes import parse_boxes
 from glm_mcp.tools.structured import first_fence, unfenced
 
+pytestmark = pytest.mark.extreme
+
 MOST_S = 2.0  # of computing; each took from ten seconds to hours where it went through its text again
 MILLION = 1_000_000
 

@@ -175,6 +175,7 @@ async def test_native_code_that_ends_without_a_word_for_want_of_memory_is_told_f
     assert "a page range" in caught.value.hint
 
 
+@pytest.mark.extreme
 async def test_a_flood_of_output_is_stopped(fork: bool) -> None:
     with anyio.fail_after(60), pytest.raises(MediaTooLarge, match=r"a\.bin"):
         await run_job("support.worker_jobs:flood", b"", {"name": "a.bin"}, fork=fork)

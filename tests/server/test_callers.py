@@ -261,6 +261,7 @@ async def test_what_others_used_and_the_models_that_they_named_are_told_to_nobod
     assert "glm-4.7-flash" in his["health"]
 
 
+@pytest.mark.extreme
 async def test_however_many_models_a_caller_names_what_is_remembered_is_bounded(
     of_service: Callable[..., App],
 ) -> None:

@@ -23,6 +23,8 @@ from glm_mcp.server.app import App
 from glm_mcp.server.front.lines import LINE_BYTES, Lines, Refusal
 from glm_mcp.simulator import Fault, Simulator
 
+pytestmark = pytest.mark.extreme
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 MB = 1_000_000

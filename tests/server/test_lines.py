@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import JSONRPCError
@@ -81,6 +82,7 @@ def test_the_answer_has_the_id_of_the_request_where_that_can_be_told(
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+@pytest.mark.extreme
 def test_any_other_line_is_answered_unless_it_is_empty(line: str) -> None:
     found = answered(line)
     assert (found is None) == (not line.strip())

@@ -18,6 +18,8 @@ from support.processes import Process, environment, over_http
 from glm_mcp.server.app import App
 from glm_mcp.simulator import Simulator
 
+pytestmark = pytest.mark.extreme
+
 TOKEN = "a-token-of-enough-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LIMIT_S = 30

@@ -279,6 +279,7 @@ async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each
     assert len(issuer.asked) == 1
 
 
+@pytest.mark.extreme
 async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -> None:
     issuer.packed = gzip.compress(b" " * 100_000_000)
     known = an_issuer(issuer, time.monotonic)

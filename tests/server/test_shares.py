@@ -26,6 +26,8 @@ from glm_mcp.server.http.limits import MIB, SMALL, Limits
 from glm_mcp.server.http.readiness import ready
 from glm_mcp.server.http.running import Running
 
+pytestmark = pytest.mark.extreme
+
 LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 TOKEN = "a-token-of-enough-characters"
 LIMIT_S = 10.0

@@ -215,6 +215,7 @@ def test_a_video_comes_by_url_or_as_bytes_in_one_of_three_formats(
     assert ask(sim, V1, part("video", value)) == wanted
 
 
+@pytest.mark.extreme
 def test_a_video_of_eight_megabytes_and_more_comes_as_bytes(sim: Simulator) -> None:
     large = MP4 + (12_000_000).to_bytes(4) + b"free" + bytes(12_000_000 - 8)
     assert ask(sim, V6, part("video", data_url(large, "video/mp4"))) == ("", "")

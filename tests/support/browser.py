@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support import canary
+from support.team_programs import needed
 
 LIMIT_S = 20.0
 # The browser reads from its descriptor 3 and writes to 4.
@@ -26,17 +25,6 @@ pipes = [fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]]
 for number, pipe in zip((3, 4), pipes): os.dup2(pipe, number)
 os.execv(sys.argv[3], sys.argv[3:])"""
 KEYS = {"Tab": 9, "Enter": 13, " ": 32}
-
-
-def needed() -> str:
-    """The program, or a skipped test: a failed one where GLM_TEST_TEAM says that all is there."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found:
-        return found
-    said = "needs chromium; scripts/test-team installs it"
-    if os.environ.get("GLM_TEST_TEAM"):
-        pytest.fail(said)
-    pytest.skip(said)
 
 
 class Browser:
@@ -146,7 +134,7 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A fresh one, with a profile of its own."""
-    program = needed()
+    program = needed("chromium")
     reads, we_write = os.pipe()
     we_read, writes = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

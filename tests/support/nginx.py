@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -15,22 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import pytest
 from support.paths import ROOT
 from support.ports import held_port
 from support.processes import LIMIT_S, until
+from support.team_programs import needed
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
-
-
-def needed() -> str:
-    """The program. Skips without GLM_TEST_TEAM, with which all is there: then a missing one is a failure."""
-    if not os.environ.get("GLM_TEST_TEAM"):
-        pytest.skip("behind nginx is tested by scripts/test-team")
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if not found:
-        pytest.fail("needs nginx; scripts/test-team installs it")
-    return found
 
 
 def adapted(folder: Path, changes: Sequence[tuple[str, str]]) -> Path:
@@ -48,7 +37,7 @@ class Nginx:
     """`replicas`: their addresses, two. `changes`: further ones of the configuration, such as shorter times."""
 
     def __init__(self, folder: Path, replicas: Sequence[str], *changes: tuple[str, str]) -> None:
-        self.program = needed()
+        self.program = needed("nginx")
         self._held = contextlib.ExitStack()
         self.port = self._held.enter_context(held_port())
         self.url = f"http://127.0.0.1:{self.port}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,26 +13,16 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+from support.team_programs import needed
 
 LIMIT_S = 10.0
-
-
-def needed() -> str:
-    """The program, or a skipped test: a failed one where GLM_TEST_TEAM says that all is there."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found:
-        return found
-    said = "needs redis-server; scripts/test-team installs it"
-    if os.environ.get("GLM_TEST_TEAM"):
-        pytest.fail(said)
-    pytest.skip(said)
 
 
 class RedisServer:
     """It keeps nothing on disk: started again, it is empty."""
 
     def __init__(self, folder: Path) -> None:
-        self.program = needed()
+        self.program = needed("redis")
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
         self.process: subprocess.Popen[bytes] | None = None

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 from support.http_server import ACCEPT, MODERN, called, called_now, initialize
-from support.nginx import Nginx, needed
+from support.nginx import Nginx
 from support.processes import COMMAND, Process, environment, over_http, ran
 from support.redis_server import RedisServer
+from support.team_programs import needed
 
 from glm_mcp.simulator import Simulator
 from glm_mcp.simulator.switches import Switches
@@ -54,7 +55,7 @@ class Team:
 @contextmanager
 def team(*changes: tuple[str, str], **variables: str) -> Iterator[Team]:
     """`changes`: of nginx's configuration; `variables`: settings of the replicas."""
-    needed()
+    needed("nginx")
     with ExitStack() as stack:
         # Short: a socket's path has a hundred characters.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

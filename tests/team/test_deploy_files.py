@@ -11,9 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support.nginx import adapted, needed
+from support.nginx import adapted
 from support.paths import ROOT
 from support.processes import environment, over_http, ran
+from support.team_programs import needed
 
 from glm_mcp import __version__
 from glm_mcp.settings import Settings, variable
@@ -34,7 +35,7 @@ BUILD, RUN = (instructions(s) for s in re.split(r"^(?=FROM )", DOCKERFILE, flags
 
 
 def test_nginx_takes_the_configuration_with_tls_too(tmp_path: Path) -> None:
-    nginx = needed()
+    nginx = needed("nginx")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=glm.test"]
     made = ran(["openssl", *words, "-keyout", str(key), "-out", str(certificate)], limit_s=30)
@@ -53,7 +54,7 @@ def test_nginx_takes_the_configuration_with_tls_too(tmp_path: Path) -> None:
 
 
 def test_compose_takes_the_services(tmp_path: Path) -> None:
-    needed()
+    needed("nginx")
     checker = Path(sys.executable).parent / "check-jsonschema"
     done = ran(
         [str(checker), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")], limit_s=30
@@ -90,7 +91,7 @@ def test_the_image_is_run_by_nobody_in_particular_and_holds_no_secret() -> None:
 @pytest.mark.timeout(240)
 def test_the_steps_of_the_image_make_a_server_that_its_own_check_finds_alive(tmp_path: Path) -> None:
     """Each COPY and RUN of the first stage in a folder of its own; then the command and the check of the second."""
-    needed()
+    needed("nginx")
     source, target = tmp_path / "src", tmp_path / "glm"
     source.mkdir()
     python = tmp_path / "base"  # stands for the image's own Python, which has pip

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.browser import Browser, browser, needed
+from support.browser import Browser, browser
 from support.http_server import called_now
 from support.processes import COMMAND, environment, over_http, ran
+from support.team_programs import needed
 
 from glm_mcp.samples import FOLDER
 from glm_mcp.simulator import Fault, Simulator
@@ -46,7 +47,7 @@ CUT_OFF = """[...document.querySelectorAll(".wide")].filter((e) => e.scrollWidth
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a server that two people have used, and the token of one of them."""
-    needed()
+    needed("chromium")
     home = tmp_path_factory.mktemp("team")
     with Simulator() as sim:
         env = environment(home / "home", sim)

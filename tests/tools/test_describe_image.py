@@ -121,6 +121,7 @@ async def test_locate_gives_count_label_pixels_centre_and_thousandths(
     assert folders.cache in drawn(text_of(result)).parents
 
 
+@pytest.mark.extreme
 async def test_many_boxes_are_drawn_in_another_process(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

@@ -545,6 +545,7 @@ FOREIGN: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("output", ["hill.png", "hill.jpg", "hill.tiff", ""])
 @pytest.mark.parametrize("drawn", FOREIGN)
+@pytest.mark.extreme
 async def test_what_no_model_draws_is_refused_within_limits_however_it_is_to_be_saved(
     connect: Connect,
     app_of: Callable[..., App],

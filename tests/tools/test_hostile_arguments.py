@@ -25,7 +25,7 @@ from glm_mcp.simulator import Simulator
 from glm_mcp.tools.arguments import arguments_of, read
 from glm_mcp.tools.describe_image import ImageArgs
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

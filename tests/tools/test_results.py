@@ -48,6 +48,7 @@ def weight(result: types.CallToolResult) -> int:
 
 @each("text", list(TEXTS))
 @each(("host", "budget"), [("a-client", 7_800), ("Cline", 7_800), ("claude-code", 50_000)])
+@pytest.mark.extreme
 async def test_a_long_answer_fits_its_host_and_uses_the_room(
     connect: Connect, sim: Simulator, text: str, host: str, budget: int
 ) -> None:
@@ -289,6 +290,7 @@ async def test_a_call_without_a_key_says_how_to_get_one(connect: Connect, sim: S
     assert "GLM_SIMULATE=1" in text
 
 
+@pytest.mark.extreme
 async def test_a_long_partial_answer_in_an_error_fits_too(connect: Connect, sim: Simulator) -> None:
     sim.queue(Reply(text=TEXTS["escapes"], times=2))
     async with connect() as client:

@@ -241,6 +241,7 @@ async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is
     assert f"read in {len(pieces)} parts" in text.splitlines()[-1]
 
 
+@pytest.mark.extreme
 async def test_more_scanned_pages_than_a_call_takes_are_seen_in_parts(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
@@ -258,6 +259,7 @@ async def test_more_scanned_pages_than_a_call_takes_are_seen_in_parts(
     assert "53 of 53 pages went as pictures" in text
 
 
+@pytest.mark.extreme
 async def test_forty_thousand_rows_are_read_to_the_last_one_cursor_by_cursor(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

@@ -6,7 +6,11 @@ import io
 import time
 import zipfile
 
+import pytest
+
 from glm_mcp.media.documents.pptx import pptx_job
+
+pytestmark = pytest.mark.extreme
 
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"

@@ -265,6 +265,7 @@ async def test_a_zip_bomb_is_refused_by_its_directory() -> None:
         await opened("bomb.docx", out.getvalue())
 
 
+@pytest.mark.extreme
 async def test_an_archive_of_very_many_members_is_refused() -> None:
     with pytest.raises(MediaTooLarge, match="holds 20,001 files"):
         await opened("many.docx", zipped({f"word/{i}": "" for i in range(20_001)}))

@@ -238,6 +238,7 @@ async def test_a_file_cut_off_gives_the_pages_that_are_there_and_says_so() -> No
     assert any("cut off or damaged" in note for note in document.notes)
 
 
+@pytest.mark.extreme
 def test_a_file_cut_off_at_any_byte_gives_the_pages_that_are_whole() -> None:
     text = "<< /Type /Annot /Subtype /Widget /FT /Tx /T (a (nested) \\( name) /V <4142> /F 4 /Rect [50 600 250 620] >>"
     whole = pdf([lines([f"This is number {n}."]) for n in (1, 2)], fields=[text])

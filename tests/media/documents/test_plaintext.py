@@ -196,6 +196,7 @@ async def test_a_csv_becomes_a_table_whatever_its_delimiter_and_encoding() -> No
     assert "| 2,5 | 3 |" in await text_of("a.csv", b'"x","y"\n"2,5",3\n')
 
 
+@pytest.mark.extreme
 async def test_a_large_csv_keeps_every_row() -> None:
     rows = "id,name\n" + "".join(f"{i},name {i}\n" for i in range(60_000))
     (whole,) = (await opened("a.csv", rows.encode())).pages

@@ -105,6 +105,7 @@ def test_a_cell_with_an_error_shows_the_error() -> None:
 
 
 @each("piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "])
+@pytest.mark.extreme
 def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:
     start = time.process_time()
     with contextlib.suppress(UnsupportedMedia):

@@ -149,6 +149,7 @@ async def test_a_size_that_a_format_does_not_have_is_said() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is POSIX")
+@pytest.mark.extreme
 def test_a_small_file_of_a_hundred_million_pixels_costs_the_server_no_memory() -> None:
     """One colour: 100 MP in some 300 KB, 400 MB when it is decoded."""
     code = (

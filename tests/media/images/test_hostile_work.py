@@ -17,7 +17,10 @@ from support.processes import Stdio, environment, said
 
 from glm_mcp.simulator import Simulator
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from /proc"),
+    pytest.mark.extreme,
+]
 
 GROWN_MB = (
     120  # of the server; each of these took from twice to ten times as much where the server read it itself

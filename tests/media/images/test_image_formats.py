@@ -347,6 +347,7 @@ async def test_a_long_screenshot_arrives_in_overlapping_parts_at_full_sharpness(
     assert f"{len(found)} pictures sent" in text
 
 
+@pytest.mark.extreme
 async def test_many_long_screenshots_together_stay_within_what_the_model_takes(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
@@ -452,6 +453,7 @@ async def test_fifty_pictures_of_a_pattern_arrive_in_one_call_in_natural_order(
     assert len(chats(sim)) == 1
 
 
+@pytest.mark.extreme
 async def test_many_photos_share_the_room_of_one_request(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

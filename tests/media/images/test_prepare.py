@@ -278,6 +278,7 @@ async def test_an_ordinary_screenshot_is_never_shrunk_and_stays_sharp() -> None:
     assert shown(picture).convert("RGB").tobytes() == shot.tobytes()
 
 
+@pytest.mark.extreme
 async def test_pictures_over_the_limits_of_the_card_fit_after_conversion() -> None:
     for data in (save(photo(6100, 2100), "JPEG", quality=85), save(photo(2000, 1500), "PNG")):
         picture = await one(data)
@@ -400,6 +401,7 @@ async def test_a_crop_outside_names_the_size(xywh: tuple[float, float, float, fl
         await one(save(corners(400, 300), "PNG"), xywh=xywh)
 
 
+@pytest.mark.extreme
 async def test_a_very_large_picture_is_read_in_a_child_and_shrunk() -> None:
     big = corners(6400, 4800)
     for stored, colours in ((big, "RGBY"), (big.convert("L").convert("1"), None)):
@@ -434,6 +436,7 @@ async def test_more_pictures_than_the_model_takes_are_refused_with_the_numbers()
     assert await prepare_images([], CARD) == []
 
 
+@pytest.mark.extreme
 async def test_long_screenshots_share_the_number_of_pictures_the_model_takes() -> None:
     long = save(screenshot(300, 9000, step=400), "PNG")
     few = replace(CARD, images=7)

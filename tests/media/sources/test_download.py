@@ -383,6 +383,7 @@ async def test_a_name_that_idna_does_not_allow_is_no_address() -> None:
 # What is large
 
 
+@pytest.mark.extreme
 async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_have_their_turn() -> None:
     whole = b"%PDF-1.4\n" + bytes(100_000_000)
     packed = httpx.Response(
@@ -431,6 +432,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["chunks of one byte", "answers before the answer"],
 )
+@pytest.mark.extreme
 async def test_an_answer_in_crumbs_is_read_while_others_have_their_turn(
     answer: bytes, no_collection: None
 ) -> None:

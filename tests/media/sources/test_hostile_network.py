@@ -21,7 +21,10 @@ from support.web_server import PUBLIC, Server
 
 from glm_mcp.simulator import Simulator
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="follows connections as POSIX makes them")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="follows connections as POSIX makes them"),
+    pytest.mark.extreme,
+]
 
 INSIDE = b"TopSecretOfTheIntranet"
 # What the server's Python loads before anything else: the machine's resolver and network, as the test wants them.

@@ -12,7 +12,7 @@ from support.toolkit import call, text_of
 
 from glm_mcp.simulator import Simulator
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.extreme]
 
 URLS = (
     # this machine, spelled in numbers and names

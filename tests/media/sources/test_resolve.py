@@ -376,6 +376,7 @@ async def test_a_pattern_that_would_take_for_ever_is_refused(world: World) -> No
         await world.all("**/*.png")
 
 
+@pytest.mark.extreme
 async def test_a_pattern_that_goes_through_the_same_folders_over_and_over_is_refused(world: World) -> None:
     world.put("/".join("d" * 20) + "/a.txt")
     with pytest.raises(InvalidRequest, match="the pattern covers more than 100000 files and folders"):
@@ -790,6 +791,7 @@ async def test_of_files_in_the_clipboard_no_more_are_opened_than_a_call_may_have
     st.text(max_size=80),
     st.sampled_from(["", "data:", "file://", "http://", "glm://outputs/", "@", "~/", "**/", "#"]),
 )
+@pytest.mark.extreme
 def test_any_argument_gives_sources_or_an_error_that_says_why(world: World, text: str, start: str) -> None:
     if tidy_or_none(start + text) == "clipboard":
         return

@@ -219,6 +219,7 @@ def test_the_refusal_of_a_part_names_the_length() -> None:
         framed(make(Film(SHORT)), start=7)
 
 
+@pytest.mark.extreme
 def test_an_hour_is_read_within_a_bounded_number_of_frames() -> None:
     film = Film(tuple(float(i) for i in range(3600)), size=(160, 96), gop=10)
     data = make(film)
@@ -246,6 +247,7 @@ def test_a_second_job_on_the_same_file_probes_nothing() -> None:
     assert (second["facts"], again) == (first["facts"], blobs)
 
 
+@pytest.mark.extreme
 def test_the_key_frames_of_a_long_video_are_not_decoded_a_second_time() -> None:
     film = Film(regular(60), size=(1280, 720), gop=50)
     facts, blobs = framed(make(film))

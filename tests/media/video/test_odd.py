@@ -31,6 +31,8 @@ from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.media.video.transcode import sendable
 from glm_mcp.registry import CARDS
 
+pytestmark = pytest.mark.extreme
+
 SHORT = Film(regular(6))
 CARD = CARDS["glm-4.6v-flash"]
 

@@ -38,6 +38,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int
     return lambda: len(set(log.read_text(encoding="ascii").split())) if log.exists() else 0
 
 
+@pytest.mark.extreme
 async def test_a_long_film_too_large_to_go_whole_takes_one_process(
     connect: Connect, sim: Simulator, folders: Folders, started: Callable[[], int]
 ) -> None:

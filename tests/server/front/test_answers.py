@@ -140,6 +140,7 @@ async def test_every_answer_is_the_server_s_own_under_every_setting(
 
 @each("name", [n for n in ODD if n != "one id for everything"])
 @pytest.mark.anyio
+@pytest.mark.extreme
 async def test_an_odd_session_is_left_to_the_server_from_where_it_is_odd(
     name: str, app_of: Callable[..., App], tmp_path: Path
 ) -> None:
@@ -221,6 +222,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> tuple[App, dict[str, Any]
 
 @settings(max_examples=150)
 @given(text=sessions())
+@pytest.mark.extreme
 def test_whatever_a_client_sends_the_answers_are_the_server_s_own(
     text: str, quiet: tuple[App, dict[str, Any], Path]
 ) -> None:

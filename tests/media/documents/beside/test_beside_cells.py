@@ -116,6 +116,7 @@ def _parts(data: bytes) -> dict[str, str | bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.extreme
 def test_rules_without_end_cost_no_more_than_their_bytes() -> None:
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

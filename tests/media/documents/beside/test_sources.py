@@ -108,6 +108,7 @@ def test_bookmarks_of_a_pdf_that_its_text_does_not_say_are_told(is_packed: bool)
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.extreme
 def test_many_and_endless_bookmarks_are_bounded(is_packed: bool) -> None:
     titles = [b"(%05d %s)" % (n, b"a" * 300) for n in range(5000)]
     start = time.process_time()
