@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 
 from support.made_outlook import compound
@@ -43,6 +44,11 @@ def grid(rows: Sequence[Sequence[str]]) -> bytes:
     return record(0xF003, record(0xF004, looks), *cells)
 
 
+def of_object(number: int) -> bytes:
+    """A shape that shows an object of another program: its number, from 1."""
+    return record(0xF004, record(0xF011, record(0x0BC1, struct.pack("<I", number), plain=True)))
+
+
 def slide(*shapes: bytes, notes: int = 0, hidden: bool = False, footer: str = "") -> bytes:
     atom = record(0x03EF, struct.pack("<I8xIIHH", 0, 0, notes, 0, 0), plain=True)
     show = record(0x03F9, bytes(10) + bytes([4 * hidden]) + bytes(5), plain=True)
@@ -53,9 +59,15 @@ def slide(*shapes: bytes, notes: int = 0, hidden: bool = False, footer: str = ""
 
 
 def show(
-    slides: Sequence[tuple[bytes, bytes]], notes: Sequence[bytes] = (), *, locked: bool = False
+    slides: Sequence[tuple[bytes, bytes]],
+    notes: Sequence[bytes] = (),
+    *,
+    objects: Sequence[tuple[str, bytes]] = (),
+    locked: bool = False,
 ) -> bytes:
-    """Slides with the texts of their placeholders, and pages of notes whose numbers count from 500."""
+    """Slides with the texts of their placeholders, pages of notes whose numbers count from 500, and objects of other
+    programs with their files, every second one packed.
+    """
 
     def listed(first: int, number: int, texts: Sequence[bytes]) -> list[bytes]:
         return [
@@ -65,8 +77,28 @@ def show(
 
     of_slides = listed(2, 256, [text for _, text in slides])
     of_notes = listed(2 + len(slides), 500, [b""] * len(notes))
-    document = record(0x03E8, record(0x0FF0, *of_slides), record(0x0FF0, *of_notes, instance=2))
-    parts, data, places = [document, *(part for part, _ in slides), *notes], b"", []
+    first = 2 + len(slides) + len(notes)
+    embedded = [
+        record(
+            0x0FCC,
+            record(0x0FC3, struct.pack("<6I", 1, 0, 1 + i, 0, first + i, 0), plain=True),
+            record(0x0FBA, program.encode("utf-16-le"), instance=2, plain=True),
+        )
+        for i, (program, _) in enumerate(objects)
+    ]
+    files = [
+        record(0x1011, struct.pack("<I", len(file)), zlib.compress(file), instance=1, plain=True)
+        if i % 2
+        else record(0x1011, file, plain=True)
+        for i, (_, file) in enumerate(objects)
+    ]
+    document = record(
+        0x03E8,
+        record(0x0FF0, *of_slides),
+        record(0x0FF0, *of_notes, instance=2),
+        record(0x0409, *embedded),
+    )
+    parts, data, places = [document, *(part for part, _ in slides), *notes, *files], b"", []
     for part in parts:
         places.append(len(data))
         data += part

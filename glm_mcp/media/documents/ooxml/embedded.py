@@ -13,8 +13,9 @@ from glm_mcp.media.documents.ooxml.package import Package, relation, value
 from glm_mcp.media.worker_child import load
 
 _DEPTH = 2  # files within files
-_FILES = 50  # of one file
+FILES = 50  # of one file
 _SHOWN = 20_000  # characters of one: a slide shows a corner of a whole workbook
+_PACKAGE = "Package"  # the stream of a container that holds a file of today
 _READ = ("docx", "doc", "pptx", "ppt", "xlsx", "xlsb", "xls")
 
 
@@ -34,30 +35,41 @@ def embedded_formula(package: Package, part: str, element: ET.Element) -> str:
         return ""
     path = package.link(part, relation(element)).target
     if path not in package.formulas:
-        package.formulas[path] = ""
-        data = io.BytesIO(package.read(path))
-        with contextlib.suppress(OSError, ValueError), compound_file(data, package.name) as container:
-            package.formulas[path] = native_formula(container.openstream(NATIVE).read())
+        package.formulas[path] = formula_within(package.read(path), package.name)
     return package.formulas[path]
+
+
+def formula_within(data: bytes, name: str) -> str:
+    """The formula that a storage of MathType or of Word's older editor holds; "" for any other."""
+    with contextlib.suppress(OSError, ValueError), compound_file(io.BytesIO(data), name) as container:
+        return native_formula(container.openstream(NATIVE).read())
+    return ""
 
 
 def embedded_text(package: Package, part: str, element: ET.Element, place: str) -> str:
     """What the office file says that is embedded here, where it is met first; "" for any other object."""
     path = package.link(part, relation(element)).target
-    if path in package.within or len(package.within) >= _FILES or package.depth >= _DEPTH:
+    if path in package.within or len(package.within) >= FILES:
         return ""
     package.within.add(path)
     try:
-        data = package.read(path)
-        kind = detect(data)
-        if kind.name not in _READ:
-            return ""
-        facts, _ = load(kind.reader)(
-            io.BytesIO(data), {"name": path, "kind": kind.name, "depth": package.depth + 1}
-        )
+        return text_within(package.read(path), path, package.depth + 1)
     except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the file around it is whole
         package.left_out.add("embedded files that cannot be read", place)
         return ""
+
+
+def text_within(data: bytes, name: str, depth: int) -> str:
+    """What an office file says that lies so many files deep, shortened; "" for any other file. Raises whatever its reader
+    does.
+    """
+    with contextlib.suppress(OSError), compound_file(io.BytesIO(data), name) as container:
+        if container.exists(_PACKAGE):
+            data = container.openstream(_PACKAGE).read()
+    kind = detect(data)
+    if kind.name not in _READ or depth > _DEPTH:
+        return ""
+    facts, _ = load(kind.reader)(io.BytesIO(data), {"name": name, "kind": kind.name, "depth": depth})
     text = "\n\n".join(page[2] for page in facts["pages"] if page[2])
     more = f"\n… ({len(text) - _SHOWN:,} characters more)" if len(text) > _SHOWN else ""
     return f"{text[:_SHOWN]}{more}"

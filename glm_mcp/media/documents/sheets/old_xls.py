@@ -1,4 +1,5 @@
-"""XLS before Excel 97 (BIFF 2 to 5), which small programs still write, often as bare records: cells as they are shown.
+"""XLS before Excel 97 (BIFF 2 to 5), which small programs still write, often as bare records: cells as they are shown. Also
+the data of a chart of Microsoft Graph, as they lie in slides and texts ([MS-OGRAPH]).
 
 Records and their bodies as OpenOffice's documentation of the Excel format has them (chapters 4 and 5).
 """
@@ -18,7 +19,7 @@ from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.richtext.words import code_page
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
-from glm_mcp.media.documents.sheets.biff import Number, Record, records
+from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, records
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, place, sheet_text
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
@@ -38,6 +39,7 @@ _CELLS = {
 }
 _FORMAT_BITS = 0x3F
 _SAMPLE = 20_000  # texts by which the encoding is guessed
+_GRAPH = 0x680  # the version of Microsoft Graph from 97 on
 _MORE = 0xFFFF  # the row of a remark that goes on from the record before
 
 
@@ -51,10 +53,13 @@ class _Book:
     codes: dict[int, str] = field(default_factory=dict)
     styles: list[int] = field(default_factory=list)
     since_1904: bool = False
+    is_graph: bool = False
 
     def text(self, data: bytes, at: int, width: int = 1) -> str:
         """A text behind its length, which has `width` bytes."""
         length = int.from_bytes(data[at : at + width], "little")
+        if self.is_graph:
+            return Texts([data[at + width :]]).text(length)
         return data[at + width : at + width + length].decode(self.codec, "replace")
 
     @property
@@ -102,7 +107,8 @@ def read_old_xls(stream: bytes, spec: str | None, name: str, encoding: str | Non
 
 def _shared(stream: bytes, name: str, encoding: str | None) -> _Book:
     version = 2 + _BEGINS.index(struct.unpack_from("<H", stream)[0])
-    book = _Book(_codec(stream, name, encoding), version)
+    is_graph = struct.unpack_from("<H", stream, 4)[0] == _GRAPH
+    book = _Book("" if is_graph else _codec(stream, name, encoding), version, is_graph=is_graph)
     if version == 5:
         book.codes = dict(BUILT_IN)
     for record in records(stream):
@@ -114,8 +120,9 @@ def _shared(stream: bytes, name: str, encoding: str | None) -> _Book:
                 case Number.SHEETS:
                     at, hidden, kind = struct.unpack_from("<IBB", body)
                     if kind in (0, 2):
-                        title = book.text(body, 6)
-                        book.sheets.append(Sheet(title, at, is_chart=kind == 2, is_hidden=bool(hidden & 3)))
+                        title = book.text(body, 6) or "Datasheet"
+                        is_chart = kind == 2 and not is_graph
+                        book.sheets.append(Sheet(title, at, is_chart=is_chart, is_hidden=bool(hidden & 3)))
                 case number if number == _SHEET_OF_MANY:
                     book.sheets.append(Sheet(book.text(body, 4), record.at + 4 + len(body)))
                 case Number.DATES:

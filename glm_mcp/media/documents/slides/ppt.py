@@ -1,8 +1,11 @@
-"""PowerPoint's presentations before PPTX (`.ppt`, 97 to 2003, [MS-PPT]): the texts of each slide, its tables and its notes."""
+"""PowerPoint's presentations before PPTX (`.ppt`, 97 to 2003, [MS-PPT]): the texts of each slide, its tables, its notes, and
+what other programs have put there.
+"""
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
@@ -11,7 +14,8 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import table
-from glm_mcp.media.documents.pages import choose, one_text, result
+from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
+from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import encrypted
 
 _SAVE = "Save it as PPTX or PDF."
@@ -25,6 +29,9 @@ _GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F
 _TABLE = 0x039F
 _TITLES = (0, 6)  # kinds of text
 _PRINTED, _LINE = 0x0FD9, 0x0FBA
+_OBJECTS, _EMBEDDED, _ABOUT_OBJECT, _OBJECT_OF_SHAPE = 0x0409, 0x0FCC, 0x0FC3, 0x0BC1
+_PROGRAM = 2  # which line of an object
+_OBJECT_BYTES = 64 << 20  # unpacked, of one
 _LOCKED = 0xF3D1C4DF
 _BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
 _DEPTH = 20
@@ -61,29 +68,35 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         token, edit = struct.unpack_from("<II", current, 12)
         if token == _LOCKED:
             raise encrypted(name)
-        show = _Show(data, edit)
+        show = _Show(data, edit, name, params.get("depth", 0))
         chosen = choose(spec, len(show.slides), name, unit="slide") if show.slides else []
         rows = [(n, *show.page(n), "") for n in chosen]
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its slides cannot be read", _SAVE) from None
     if not rows:
         return with_about(one_text("ppt", "(the presentation has no slides)", spec, name), said), []
-    notes = ["pictures, charts and remarks of this old form are not read"]
-    return with_about(result("ppt", rows, len(show.slides), notes), said), []
+    notes = ["pictures and remarks of this old form are not read"]
+    return with_about(result("ppt", rows, len(show.slides), [*notes, *show.left_out.notes()]), said), []
 
 
 class _Show:
     """Raises struct.error, KeyError or ValueError for a damaged file."""
 
-    def __init__(self, data: bytes, edit: int) -> None:
-        self._data = data
+    def __init__(self, data: bytes, edit: int, name: str, depth: int) -> None:
+        self._data, self._name, self._depth = data, name, depth
+        self.left_out = LeftOut()
         places, document = self._directory(edit)
         self._places = places
         self._told: set[str] = set()  # of what slides share
         lists: dict[int, list[_Listed]] = {}
+        self._objects: dict[int, tuple[str, int]] = {}
+        self._formulas: dict[int, str] = {}
+        self._files = 0
         for record in self._inside(self._at(places[document])):
             if record.kind == _LISTED:
                 lists[record.instance] = list(self._listed(record))
+            elif record.kind == _OBJECTS:
+                self._objects.update(self._embedded(record))
         self.slides = lists.get(0, [])
         self._notes = {notes.number: notes for notes in lists.get(2, [])}
 
@@ -142,6 +155,17 @@ class _Show:
         if slide is not None:
             yield slide
 
+    def _embedded(self, record: Record) -> Iterator[tuple[int, tuple[str, int]]]:
+        """Objects of other programs by their numbers: the program, and where its file lies."""
+        for embedded in self._inside(record):
+            if embedded.kind == _EMBEDDED and (about := self._find(embedded, _ABOUT_OBJECT)):
+                number, place = struct.unpack_from("<I4xI", self._data, about.start + 8)
+                lines = [r for r in self._inside(embedded) if r.kind == _LINE and r.instance == _PROGRAM]
+                yield number, (self._line(lines[0]) if lines else "", self._places.get(place, -1))
+
+    def _line(self, record: Record) -> str:
+        return self._data[record.start : record.end].decode("utf-16-le", "replace")
+
     def _words(self, record: Record) -> str:
         raw = self._data[record.start : record.end]
         text = raw.decode("utf-16-le", "replace") if record.kind == _WIDE else raw.decode("latin-1")
@@ -157,6 +181,7 @@ class _Show:
         if listed.place < 0:
             return f"slide {number}", ""
         slide = self._at(listed.place)
+        self._place = f"slide {number}"
         blocks = list(self._blocks(slide, listed))
         atom, show = self._find(slide, _ATOM), self._find(slide, _SHOW)
         notes = self._notes.get(struct.unpack_from("<I", self._data, atom.start + 16)[0]) if atom else None
@@ -173,7 +198,7 @@ class _Show:
     def _footers(self, slide: Record) -> list[str]:
         printed = self._find(slide, _PRINTED)
         lines = [r for r in self._inside(printed) if r.kind == _LINE and r.instance] if printed else []
-        return [self._data[r.start : r.end].decode("utf-16-le", "replace") for r in lines]
+        return [self._line(r) for r in lines]
 
     def _blocks(self, slide: Record, listed: _Listed) -> Iterator[tuple[int, str]]:
         drawing = self._find(slide, _DRAWING)
@@ -192,6 +217,8 @@ class _Show:
                 yield -1, grid
             elif inner.kind == _BOX:
                 yield self._box(inner, listed)
+            elif inner.kind == _OBJECT_OF_SHAPE:
+                yield from ((-1, text) for text in self._object(inner))
             elif inner.is_container:
                 yield from self._drawn(inner, listed, depth + 1)
 
@@ -206,6 +233,30 @@ class _Show:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
                 kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)
         return kind, text
+
+    def _object(self, record: Record) -> Iterator[str]:
+        """A formula; of another object its program and, where it is met first, what its file says."""
+        number = struct.unpack_from("<I", self._data, record.start)[0]
+        program, place = self._objects.get(number, ("", -1))
+        text = ""
+        if number not in self._formulas:
+            self._formulas[number] = ""
+            try:
+                data = self._file(place)
+                self._formulas[number] = formula_within(data, program)
+                if not self._formulas[number] and self._files < FILES:
+                    text = text_within(data, program, self._depth + 1)
+                    self._files += bool(text)
+            except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the slides are whole
+                self.left_out.add("embedded files that cannot be read", self._place)
+        yield self._formulas[number] or f"[embedded: {program}]" * bool(program)
+        yield text
+
+    def _file(self, place: int) -> bytes:
+        """That of an object. Raises struct.error, zlib.error."""
+        record = self._at(place)
+        data = self._data[record.start : record.end]
+        return zlib.decompressobj().decompress(data[4:], _OBJECT_BYTES) if record.instance else data
 
     def _grid(self, group: Record, listed: _Listed) -> str:
         """A group of shapes that is a table, by where its cells lie; "" for any other."""
