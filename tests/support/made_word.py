@@ -85,9 +85,11 @@ def word(
     version: int = 0xC1,
     flags: int = 0,
     objects: Mapping[int, bytes] | None = None,
+    files: Mapping[int, tuple[str, bytes]] | None = None,
 ) -> bytes:
     """`text`: the paragraphs of all texts. `counts`: characters of the texts behind the main one. `tables`: more of the
-    structures, by their place in the list of them. `objects`: formulas that are embedded, by their numbers.
+    structures, by their place in the list of them. `objects`: formulas that are embedded, by their numbers; `files`: other
+    objects, a stream of each.
     """
     runs = [run for paragraph in text for run in paragraph[0]]
     whole = "".join(words for words, _ in runs)
@@ -120,4 +122,5 @@ def word(
         table += part
     stream = (bytes(head) + packed).ljust(start, b"\0") + pages
     pool = {f"_{number}": {"Equation Native": formula} for number, formula in (objects or {}).items()}
+    pool |= {f"_{number}": {stream: data} for number, (stream, data) in (files or {}).items()}
     return compound({"WordDocument": stream, "0Table": table} | ({"ObjectPool": pool} if pool else {}))

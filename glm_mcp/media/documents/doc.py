@@ -20,6 +20,8 @@ from glm_mcp.media.documents.word.numbering import form_of
 from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_O = "urn:schemas-microsoft-com:office:office"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _SAVE = "Save it as DOCX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
@@ -27,6 +29,7 @@ _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _FIELD = {"\x13": "begin", "\x14": "separate", "\x15": "end"}
+_FILES = ("Workbook", "Book", "Package", "package")  # streams of an object that are read as files
 _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each section
 
 
@@ -44,18 +47,21 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             table = bytes(container.openstream("1Table" if flags & 0x200 else "0Table").read())
             data = bytes(container.openstream("Data").read()) if container.exists("Data") else b""
             said = of_compound_file(container)
-            formulas = dict(_formulas(container))
-        package = _Parts(Binary(stream, table, data), formulas).package()
+            objects = dict(_objects(container))
+        package = _Parts(Binary(stream, table, data), objects).package()
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
     return with_about(read_word(package, "doc", params), said), []
 
 
-def _formulas(container: Any) -> Iterator[tuple[int, str]]:
-    """Those of embedded objects, by the numbers that the text has for them."""
+def _objects(container: Any) -> Iterator[tuple[int, str | bytes]]:
+    """Those of other programs, by the numbers that the text has for them: a formula, or a file."""
     for path in container.listdir():
-        if path[0] == "ObjectPool" and path[-1] == NATIVE and path[1][1:].isdecimal():
-            yield int(path[1][1:]), native_formula(container.openstream(path).read())
+        if path[0] == "ObjectPool" and len(path) == 3 and path[1][1:].isdecimal():
+            if path[2] == NATIVE:
+                yield int(path[1][1:]), native_formula(container.openstream(path).read())
+            elif path[2] in _FILES:
+                yield int(path[1][1:]), container.openstream(path).read()
 
 
 def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
@@ -65,7 +71,7 @@ def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
 
 
 class _Parts:
-    def __init__(self, binary: Binary, formulas: dict[int, str]) -> None:
+    def __init__(self, binary: Binary, objects: dict[int, str | bytes]) -> None:
         self._binary = binary
         self._lists = binary.lists()
         self._fonts = [_plain(name) for name in binary.fonts()]
@@ -75,8 +81,9 @@ class _Parts:
         # By the place of its mark: the element that stands for it.
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
-        self._formulas = formulas
-        self._formula = ""  # of the object whose picture follows
+        self._objects = objects
+        self._object = 0  # whose picture follows
+        self._instruction = ""  # of the field that was opened last
 
     def package(self) -> zipfile.ZipFile:
         footnotes = self._notes(2, 2, 3, self._begin[1], "footnote", "footnoteReference")
@@ -96,9 +103,16 @@ class _Parts:
             ),
             **dict(self._heads()),
         }
-        return zipfile.ZipFile(
-            archive_of({f"word/{name}.xml": ET.tostring(part) for name, part in parts.items()})
-        )
+        files = {number: held for number, held in self._objects.items() if isinstance(held, bytes)}
+        links = ET.Element("Relationships")
+        for number in files:
+            ET.SubElement(links, "Relationship", Id=f"o{number}", Target=f"{number}.bin")
+        members: dict[str, str | bytes] = {
+            f"word/{name}.xml": ET.tostring(part) for name, part in parts.items()
+        }
+        members |= {f"word/{number}.bin": held for number, held in files.items()}
+        members["word/_rels/document.xml.rels"] = ET.tostring(links)
+        return zipfile.ZipFile(archive_of(members))
 
     def _notes(
         self, marks: int, size: int, texts: int, begin: int, tag: str, refers: str
@@ -197,6 +211,7 @@ class _Parts:
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
+                    self._instruction += plain if any(codes) else ""
                     run.extend(self._letters(plain, properties, "instrText" if any(codes) else "t"))
                 if sign:
                     if (
@@ -206,8 +221,7 @@ class _Parts:
                     ):
                         self._box = "[x]" if ticked else "[ ]"
                     if sign[0] == "\x14":
-                        number = int.from_bytes(properties.get(binary.OBJECT, b""), "little")
-                        self._formula = self._formulas.get(number, "")
+                        self._object = int.from_bytes(properties.get(binary.OBJECT, b""), "little")
                     run.extend(self._special(sign[0], place + sign.start(), codes))
                     at = sign.end()
             yield run
@@ -226,6 +240,7 @@ class _Parts:
             yield _w("fldChar", fldCharType=_FIELD[sign])
             if sign == "\x13":
                 codes.append(True)
+                self._instruction = ""
             else:
                 codes[-1:] = [] if sign == "\x15" else [False]
             if sign == "\x15" and self._box:
@@ -239,12 +254,17 @@ class _Parts:
             yield _w({"\t": "tab", "\x0b": "br", "\x1e": "noBreakHyphen"}[sign])
 
     def _picture(self) -> ET.Element:
-        if not self._formula:
-            return _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
-        formula = ET.Element(f"{{{_M}}}oMath")
-        ET.SubElement(formula, f"{{{_M}}}t").text = _plain(self._formula)
-        self._formula = ""
-        return formula
+        number, self._object = self._object, 0
+        held = self._objects.get(number)
+        if held and isinstance(held, str):
+            formula = ET.Element(f"{{{_M}}}oMath")
+            ET.SubElement(formula, f"{{{_M}}}t").text = _plain(held)
+            return formula
+        picture = _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
+        if held:
+            program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
+            ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})
+        return picture
 
 
 def _text(tag: str, letters: str) -> ET.Element:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from support.jobs import document_job
 from support.made_documents import docx, para
 from support.made_formulas import SHOWN, a_little_of_all
 from support.made_outlook import compound
-from support.made_slides import grid, of_object, placeholder, shape, show, slide, words
+from support.made_slides import datasheet, grid, of_object, placeholder, shape, show, slide, words
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 
@@ -82,23 +81,7 @@ def test_formulas_and_files_of_other_programs_stand_on_their_slides() -> None:
 
 @pytest.mark.parametrize(("words_in_cells", "wide"), [("1st Qtr", False), ("第一季度", True)])
 def test_the_data_of_a_chart_stands_on_its_slide(words_in_cells: str, wide: bool) -> None:
-    def biff(kind: int, body: bytes) -> bytes:
-        return struct.pack("<HH", kind, len(body)) + body
-
-    def cell(row: int, column: int, body: bytes) -> bytes:
-        return struct.pack("<HH3x", row, column) + body
-
-    text = words_in_cells.encode("utf-16-le" if wide else "latin-1")
-    head = biff(0x809, struct.pack("<HH12x", 0x680, 5))
-    sheet = biff(0x85, struct.pack("<IBBBB", 20 + 12 + 4, 0, 2, 0, 0)) + biff(0x0A, b"")
-    cells = [
-        biff(0x04, cell(0, 1, bytes([len(words_in_cells), wide]) + text)),
-        biff(0x04, cell(1, 0, b"\4\0Rent")),
-        biff(0x03, cell(1, 1, struct.pack("<d", 12.5))),
-    ]
-    stream = (
-        head + sheet + biff(0x809, struct.pack("<HH12x", 0x680, 0x8000)) + b"".join(cells) + biff(0x0A, b"")
-    )
+    stream = datasheet(words_in_cells, wide=wide)
     page = job(with_objects(("MSGraph.Chart.8", compound({"Workbook": stream}))))["pages"][0][2]
     assert page == (
         "[embedded: MSGraph.Chart.8]\n\n[sheet 'Datasheet']\n\n"

@@ -120,7 +120,7 @@ def _shared(stream: bytes, name: str, encoding: str | None) -> _Book:
                 case Number.SHEETS:
                     at, hidden, kind = struct.unpack_from("<IBB", body)
                     if kind in (0, 2):
-                        title = book.text(body, 6) or "Datasheet"
+                        title = book.text(body, 6) or "Datasheet" * is_graph
                         is_chart = kind == 2 and not is_graph
                         book.sheets.append(Sheet(title, at, is_chart=is_chart, is_hidden=bool(hidden & 3)))
                 case number if number == _SHEET_OF_MANY:

@@ -1,4 +1,4 @@
-"""Formulas of MathType and of Word's older editor, which lie in office files as objects of another program."""
+"""Objects of other programs in office files: formulas of MathType and of Word's older editor, charts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from support.jobs import document_job
 from support.made_documents import docx
 from support.made_formulas import OTHERS, SHOWN, Formula, a_little_of_all
 from support.made_outlook import compound
+from support.made_slides import datasheet
 from support.made_word import word
 
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -54,6 +55,22 @@ def test_a_formula_in_a_doc_is_written_out_in_the_place_of_its_picture() -> None
     ]
     data = word([(runs, 0, b"")], objects={77: a_little_of_all(new=False)})
     assert text(data, "exam.doc") == f"If  {SHOWN}  then [picture]"
+
+
+def test_the_data_of_a_chart_in_a_doc_stands_behind_its_picture() -> None:
+    runs = [
+        ("Costs ", b""),
+        ("\x13 EMBED MSGraph.Chart.8 \\s ", b""),
+        ("\x14", struct.pack("<HI", 0x6A03, 77)),
+        ("\x01", b""),
+        ("\x15", b""),
+        (" of a year\r", b""),
+    ]
+    data = word([(runs, 0, b"")], files={77: ("Workbook", datasheet("第一季度", wide=True))})
+    assert text(data, "report.doc") == (
+        "Costs [picture][embedded: MSGraph.Chart.8] of a year\n\n[sheet 'Datasheet']\n\n"
+        "|  | 第一季度 |\n| --- | --- |\n| Rent | 12.5 |"
+    )
 
 
 def test_a_formula_on_a_slide_is_written_out() -> None:
