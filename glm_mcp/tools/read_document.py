@@ -109,7 +109,7 @@ async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
                 encoding=args.encoding,
                 figures=args.asks and args.mode == "auto",
             )
-            documents.append((local, document))
+            documents.append((local, held.counted(document)))
     if held.left_out and not documents:
         raise held.left_out[0]
     if args.task == "compare" and len(documents) < 2:

@@ -14,7 +14,7 @@ import anyio
 
 from glm_mcp.errors import GLMError, MediaTooLarge
 from glm_mcp.glm.messages import File, Image, Part, Text, Video
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
 from glm_mcp.media.documents.read import read_document
@@ -25,7 +25,7 @@ from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.urls import parse_public_url
-from glm_mcp.media.types import LEAVABLE, Source
+from glm_mcp.media.types import LEAVABLE, SHORT, TEXT_CHARS, Document, Source
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
@@ -46,6 +46,17 @@ class Opened:
 
     sources: list[Source] = field(default_factory=list)
     left_out: list[GLMError] = field(default_factory=list)
+    chars: int = 0  # of the documents read so far
+
+    def counted(self, document: Document) -> Document:
+        """The document. Raises MediaTooLarge where it and those before it give more text than one alone may."""
+        if self.chars + document.chars > TEXT_CHARS:
+            raise MediaTooLarge(
+                f"the documents of one call give more than {TEXT_CHARS // 1_000_000} million characters of text",
+                "Send them in several calls.",
+            )
+        self.chars += document.chars
+        return document
 
     @contextmanager
     def leaving_out(self, source: Source) -> Iterator[None]:
@@ -163,8 +174,7 @@ async def downloaded(deps: Deps, part: Part) -> Part:
             return Video(here.name, data=await in_thread(here.read), mime=here.kind.mime)
         case File(url=url):
             (source,) = await resolve(deps, url, "document")
-            document = await read_document(await fetch(deps, source, "document"))
-            return Text(f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]")
+            return await as_text(await read_document(await fetch(deps, source, "document")))
         case _:
             return part
     (source,) = await resolve(deps, url, "image")
@@ -173,6 +183,15 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part
+
+
+async def as_text(document: Document) -> Text:
+    """A document as a part of a message, between lines that name it."""
+
+    def written() -> str:
+        return f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
+
+    return Text(await in_thread_if(document.chars > SHORT, written))
 
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
