@@ -18,7 +18,7 @@ from glm_mcp.text import plain
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.context_window import Unit, joined, labels, pack, question
+from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
 from glm_mcp.tools.map_reduce import add, combined, each
 from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
@@ -261,8 +261,7 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
     card = deps.glm.models(role, args.model)[0]
-    packs = await in_thread(pack, units, card, words, args.max_tokens)
-    questions = [question(p, words, role, lang) for p in packs]
+    questions = await in_thread(asked_of, units, card, words, role, lang, args.max_tokens)
     asked = _layout(args)
     if len(questions) == 1:
         answer = await ask(deps, asked, questions[0])
