@@ -30,7 +30,6 @@ from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
 DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
-DOWNLOADS_BYTES = 5 * LARGEST  # of all addresses of one call together
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
@@ -134,26 +133,24 @@ def origin(source: Source) -> list[str]:
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:
-    """A source by URL downloaded. Raises as `fetched`, and UnsupportedMedia when it is not what is wanted."""
+    """A source by URL downloaded. Raises as `fetched` and `Room.add`, and UnsupportedMedia when it is not what is wanted."""
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
-    here = await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=deps.sandbox.own_host)
+    here = await fetched(
+        source,
+        max_bytes=DOWNLOAD_BYTES,
+        timeout_s=left,
+        own_host=deps.sandbox.own_host,
+        counted=deps.room.add,
+    )
     check_fits(here.kind, here.size, here.name, want)
     return here
 
 
 async def fetched_all(deps: Deps, sources: Sequence[Source], want: Want) -> AsyncIterator[Source]:
-    """One after the other; each is as it is where it is no address. Raises as `fetch`, and MediaTooLarge."""
-    size = 0
+    """One after the other; each is as it is where it is no address. Raises as `fetch`."""
     for source in sources:
-        here = await fetch(deps, source, want) if source.is_remote else source
-        size += here.size if here is not source else 0
-        if size > DOWNLOADS_BYTES:
-            raise MediaTooLarge(
-                f"the addresses of one call lead to more than {DOWNLOADS_BYTES // MIB:,} MB",
-                "Send them in several calls.",
-            )
-        yield here
+        yield await fetch(deps, source, want) if source.is_remote else source
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:

@@ -31,12 +31,14 @@ from glm_mcp.errors import (
     MediaTooLarge,
     NetworkError,
     NotFound,
+    Overloaded,
     TimedOut,
     UnsupportedMedia,
 )
 from glm_mcp.glm.threads import within_share
 from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
+from glm_mcp.media.sources.room import CALL_BYTES, CALLER_BYTES, Room
 from glm_mcp.media.types import Fragment, Source
 
 pytestmark = pytest.mark.anyio
@@ -381,6 +383,28 @@ async def test_a_name_that_idna_does_not_allow_is_no_address() -> None:
 
 
 # What is large
+
+
+async def test_what_the_calls_of_one_caller_have_downloaded_is_bounded_until_they_end(server: Server) -> None:
+    async def one(counted: Callable[[int], None]) -> Source:
+        source = Source("a.png", UNKNOWN, 0, url=f"http://{server.host}/a.png")
+        with anyio.fail_after(20):
+            return await fetched(
+                source, max_bytes=1_000_000, timeout_s=10, own_host=server.host, proxies={}, counted=counted
+            )
+
+    share = anyio.Semaphore(4)
+    with within_share(share), Room() as largest, Room() as last:
+        largest.add(CALL_BYTES)
+        with pytest.raises(MediaTooLarge, match="the addresses of one call lead to more than 1,000 MB"):
+            await one(largest.add)
+        with Room() as another:
+            another.add(CALLER_BYTES - CALL_BYTES)
+            with pytest.raises(Overloaded, match="your calls hold 2,000 MB of downloads"):
+                await one(last.add)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                assert (await one(of_somebody_else.add)).size == len(PNG)
+        assert (await one(last.add)).size == len(PNG)
 
 
 async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_have_their_turn() -> None:
