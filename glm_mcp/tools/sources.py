@@ -24,8 +24,9 @@ from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
-from glm_mcp.media.types import LEAVABLE, SHORT, TEXT_CHARS, Document, Source
+from glm_mcp.media.types import LEAVABLE, SHORT, Document, Source
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
@@ -45,16 +46,11 @@ class Opened:
 
     sources: list[Source] = field(default_factory=list)
     left_out: list[GLMError] = field(default_factory=list)
-    chars: int = 0  # of the documents read so far
+    room: Room = field(default_factory=Room)
 
     def counted(self, document: Document) -> Document:
-        """The document. Raises MediaTooLarge where it and those before it give more text than one alone may."""
-        if self.chars + document.chars > TEXT_CHARS:
-            raise MediaTooLarge(
-                f"the documents of one call give more than {TEXT_CHARS // 1_000_000} million characters of text",
-                "Send them in several calls.",
-            )
-        self.chars += document.chars
+        """The document. Raises as `Room.read`."""
+        self.room.read(document.chars)
         return document
 
     @contextmanager
@@ -79,7 +75,7 @@ class Opened:
 @asynccontextmanager
 async def opened(deps: Deps, arguments: Sequence[str], want: Want) -> AsyncIterator[Opened]:
     """The sources that arguments name, open for as long as the block lasts. Raises as `resolve_source`."""
-    held = Opened()
+    held = Opened(room=deps.room)
     try:
         for argument in arguments:
             held.sources += await resolve(deps, argument, want, held.left_out)
@@ -133,7 +129,7 @@ def origin(source: Source) -> list[str]:
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:
-    """A source by URL downloaded. Raises as `fetched` and `Room.add`, and UnsupportedMedia when it is not what is wanted."""
+    """A source by URL downloaded. Raises as `fetched` and `Room.download`, and UnsupportedMedia when it is not what is wanted."""
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
     here = await fetched(
@@ -141,7 +137,7 @@ async def fetch(deps: Deps, source: Source, want: Want) -> Source:
         max_bytes=DOWNLOAD_BYTES,
         timeout_s=left,
         own_host=deps.sandbox.own_host,
-        counted=deps.room.add,
+        counted=deps.room.download,
     )
     check_fits(here.kind, here.size, here.name, want)
     return here
@@ -171,7 +167,9 @@ async def downloaded(deps: Deps, part: Part) -> Part:
             return Video(here.name, data=await in_thread(here.read), mime=here.kind.mime)
         case File(url=url):
             (source,) = await resolve(deps, url, "document")
-            return await as_text(await read_document(await fetch(deps, source, "document")))
+            document = await read_document(await fetch(deps, source, "document"))
+            deps.room.read(document.chars)
+            return await as_text(document)
         case _:
             return part
     (source,) = await resolve(deps, url, "image")

@@ -1,7 +1,10 @@
-"""How much the downloads of a call hold, in memory and in files, and those of all calls of one caller over HTTP."""
+"""How much a call holds of what addresses lead to, in memory and in files, and of the text of documents; and how much all
+calls of one caller over HTTP do: some hundred bytes sent may stand for either.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Self
 from weakref import WeakKeyDictionary
 
@@ -10,41 +13,57 @@ import anyio
 from glm_mcp.errors import MediaTooLarge, Overloaded
 from glm_mcp.glm.threads import share_of_caller
 from glm_mcp.media.kept.uploads import LARGEST, MIB
+from glm_mcp.media.types import TEXT_CHARS
 
 CALL_BYTES = 5 * LARGEST
-CALLER_BYTES = 2 * CALL_BYTES
+CALLER_BYTES, CALLER_CHARS = 2 * CALL_BYTES, 2 * TEXT_CHARS
 
-_held: WeakKeyDictionary[anyio.Semaphore, int] = WeakKeyDictionary()
+_held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
 
 class Room:
     """What is counted is given back at the end of the call, within which it is entered. For the event loop alone."""
 
     def __init__(self) -> None:
-        self._caller = share_of_caller()
-        self._bytes = 0
+        caller = share_of_caller()
+        self._call = Counter[str]()
+        self._caller = Counter[str]() if caller is None else _held.setdefault(caller, Counter())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._caller is not None and self._bytes:
-            _held[self._caller] -= self._bytes
-        self._bytes = 0
+        self._caller.subtract(self._call)
+        self._call.clear()
 
-    def add(self, size: int) -> None:
+    def download(self, size: int) -> None:
         """So many bytes more. Raises MediaTooLarge, Overloaded."""
-        if self._bytes + size > CALL_BYTES:
+        if self._call["bytes"] + size > CALL_BYTES:
             raise MediaTooLarge(
                 f"the addresses of one call lead to more than {CALL_BYTES // MIB:,} MB",
                 "Send them in several calls.",
             )
-        if self._caller is not None:
-            held = _held.get(self._caller, 0) + size
-            if held > CALLER_BYTES:
-                raise Overloaded(
-                    f"your calls hold {CALLER_BYTES // MIB:,} MB of downloads",
-                    "Call again when one of them has ended.",
-                )
-            _held[self._caller] = held
-        self._bytes += size
+        if self._caller["bytes"] + size > CALLER_BYTES:
+            raise Overloaded(
+                f"your calls hold {CALLER_BYTES // MIB:,} MB of downloads",
+                "Call again when one of them has ended.",
+            )
+        self._add("bytes", size)
+
+    def read(self, chars: int) -> None:
+        """So many characters more. Raises MediaTooLarge, Overloaded."""
+        if self._call["chars"] + chars > TEXT_CHARS:
+            raise MediaTooLarge(
+                f"the documents of one call give more than {TEXT_CHARS // 1_000_000} million characters of text",
+                "Send them in several calls.",
+            )
+        if self._caller["chars"] + chars > CALLER_CHARS:
+            raise Overloaded(
+                f"your calls hold {CALLER_CHARS // 1_000_000} million characters of documents",
+                "Call again when one of them has ended.",
+            )
+        self._add("chars", chars)
+
+    def _add(self, what: str, amount: int) -> None:
+        self._call[what] += amount
+        self._caller[what] += amount

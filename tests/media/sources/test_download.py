@@ -38,8 +38,8 @@ from glm_mcp.errors import (
 from glm_mcp.glm.threads import within_share
 from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
-from glm_mcp.media.sources.room import CALL_BYTES, CALLER_BYTES, Room
-from glm_mcp.media.types import Fragment, Source
+from glm_mcp.media.sources.room import CALL_BYTES, CALLER_BYTES, CALLER_CHARS, Room
+from glm_mcp.media.types import TEXT_CHARS, Fragment, Source
 
 pytestmark = pytest.mark.anyio
 
@@ -395,16 +395,28 @@ async def test_what_the_calls_of_one_caller_have_downloaded_is_bounded_until_the
 
     share = anyio.Semaphore(4)
     with within_share(share), Room() as largest, Room() as last:
-        largest.add(CALL_BYTES)
+        largest.download(CALL_BYTES)
         with pytest.raises(MediaTooLarge, match="the addresses of one call lead to more than 1,000 MB"):
-            await one(largest.add)
+            await one(largest.download)
         with Room() as another:
-            another.add(CALLER_BYTES - CALL_BYTES)
+            another.download(CALLER_BYTES - CALL_BYTES)
             with pytest.raises(Overloaded, match="your calls hold 2,000 MB of downloads"):
-                await one(last.add)
+                await one(last.download)
             with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
-                assert (await one(of_somebody_else.add)).size == len(PNG)
-        assert (await one(last.add)).size == len(PNG)
+                assert (await one(of_somebody_else.download)).size == len(PNG)
+        assert (await one(last.download)).size == len(PNG)
+
+
+async def test_what_the_calls_of_one_caller_have_read_is_bounded_until_they_end() -> None:
+    with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
+        first.read(TEXT_CHARS)
+        with Room() as second:
+            second.read(CALLER_CHARS - TEXT_CHARS)
+            with pytest.raises(Overloaded, match="your calls hold 120 million characters of documents"):
+                last.read(1)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                of_somebody_else.read(1)
+        last.read(1)
 
 
 async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_have_their_turn() -> None:
