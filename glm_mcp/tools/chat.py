@@ -10,7 +10,7 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
@@ -21,6 +21,7 @@ from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.sources import (
     Opened,
     as_text,
+    drawn,
     fetch,
     is_web_address,
     leaving,
@@ -177,7 +178,7 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
     document = held.counted(await read_document(source))
     pages = [p.number for p in document.pages if p.as_image]
     attached: list[Part] = [await as_text(document)]
-    for picture in await render_pages(source, pages, card) if pages else ():
+    for picture in await drawn(deps, source, pages, card) if pages else ():
         attached += [Text(f"[{picture.label}]"), picture.part]
     return attached, [*document.notes, *origin(source)]
 

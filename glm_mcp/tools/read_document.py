@@ -11,7 +11,7 @@ from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
-from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.kept.outputs import is_kept, kept_id
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.text import plain
@@ -20,7 +20,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
 from glm_mcp.tools.map_reduce import add, combined, each
-from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
+from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
 from glm_mcp.tools.words.chinese import Lang
@@ -243,7 +243,7 @@ async def _rendered(
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
     card = deps.glm.models("vision", args.model)[0]
     pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
-    for picture in await render_pages(source, numbers, card, password=args.password):
+    for picture in await drawn(deps, source, numbers, card, password=args.password):
         pictures[picture.page].append(picture)
     return pictures
 

@@ -17,7 +17,7 @@ from glm_mcp.glm.messages import File, Image, Part, Text, Video
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
-from glm_mcp.media.documents.read import read_document
+from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.kept.uploads import LARGEST, MIB
@@ -26,7 +26,8 @@ from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
-from glm_mcp.media.types import LEAVABLE, SHORT, Document, Source
+from glm_mcp.media.types import LEAVABLE, SHORT, Document, Picture, Source
+from glm_mcp.registry import Card
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
@@ -178,6 +179,15 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part
+
+
+async def drawn(
+    deps: Deps, source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
+) -> list[Picture]:
+    """Pages as pictures. Raises as `render_pages` and `Room.draw`."""
+    pictures = await render_pages(source, numbers, card, password=password)
+    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
+    return pictures
 
 
 async def as_text(document: Document) -> Text:

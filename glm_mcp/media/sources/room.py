@@ -1,5 +1,5 @@
-"""How much a call holds of what addresses lead to, in memory and in files, and of the text of documents; and how much all
-calls of one caller over HTTP do: some hundred bytes sent may stand for either.
+"""How much a call holds of what addresses lead to, in memory and in files, of the text of documents and of the pictures of
+their pages; and how much all calls of one caller over HTTP do: a few bytes sent may stand for much of each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.types import TEXT_CHARS
 
 CALL_BYTES = 5 * LARGEST
-CALLER_BYTES, CALLER_CHARS = 2 * CALL_BYTES, 2 * TEXT_CHARS
+PAGES_BYTES = 512 * MIB  # of pictures
+CALLER_BYTES, CALLER_CHARS, CALLER_PAGES_BYTES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * PAGES_BYTES
 
 _held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
@@ -63,6 +64,20 @@ class Room:
                 "Call again when one of them has ended.",
             )
         self._add("chars", chars)
+
+    def draw(self, size: int) -> None:
+        """So many bytes of pictures of pages more. Raises MediaTooLarge, Overloaded."""
+        if self._call["pages"] + size > PAGES_BYTES:
+            raise MediaTooLarge(
+                f"the pages of one call give more than {PAGES_BYTES // MIB:,} MB of pictures",
+                "Ask for fewer pages at a time.",
+            )
+        if self._caller["pages"] + size > CALLER_PAGES_BYTES:
+            raise Overloaded(
+                f"your calls hold {CALLER_PAGES_BYTES // MIB:,} MB of pictures of pages",
+                "Call again when one of them has ended.",
+            )
+        self._add("pages", size)
 
     def _add(self, what: str, amount: int) -> None:
         self._call[what] += amount

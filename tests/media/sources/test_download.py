@@ -38,7 +38,14 @@ from glm_mcp.errors import (
 from glm_mcp.glm.threads import within_share
 from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
-from glm_mcp.media.sources.room import CALL_BYTES, CALLER_BYTES, CALLER_CHARS, Room
+from glm_mcp.media.sources.room import (
+    CALL_BYTES,
+    CALLER_BYTES,
+    CALLER_CHARS,
+    CALLER_PAGES_BYTES,
+    PAGES_BYTES,
+    Room,
+)
 from glm_mcp.media.types import TEXT_CHARS, Fragment, Source
 
 pytestmark = pytest.mark.anyio
@@ -417,6 +424,20 @@ async def test_what_the_calls_of_one_caller_have_read_is_bounded_until_they_end(
             with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
                 of_somebody_else.read(1)
         last.read(1)
+
+
+async def test_what_the_calls_of_one_caller_have_drawn_is_bounded_until_they_end() -> None:
+    with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
+        first.draw(PAGES_BYTES)
+        with pytest.raises(MediaTooLarge, match="the pages of one call give more than 512 MB of pictures"):
+            first.draw(1)
+        with Room() as second:
+            second.draw(CALLER_PAGES_BYTES - PAGES_BYTES)
+            with pytest.raises(Overloaded, match="your calls hold 1,024 MB of pictures of pages"):
+                last.draw(1)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                of_somebody_else.draw(1)
+        last.draw(1)
 
 
 async def test_a_large_file_is_held_outside_of_memory_and_unpacked_while_others_have_their_turn() -> None:
