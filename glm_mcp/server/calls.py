@@ -59,7 +59,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     if isinstance(token, str) and len(token) > TOKEN_CHARS:
         listens = False  # each message would repeat it
     async with progress.told() if listens else nullcontext():
-        with deps.room, app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
+        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
             try:
                 await app.look_at_key()
                 args = await read_in_time(tool.name, tool.args, arguments)
@@ -69,7 +69,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                     taught: GLMError | None = None
                     while content is None:
                         try:
-                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                            with deps.room:
+                                content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
                         except GLMError as error:
                             taught = lesson(error, taught)
             except GLMError as error:

@@ -23,7 +23,7 @@ _held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
 
 class Room:
-    """What is counted is given back at the end of the call, within which it is entered. For the event loop alone."""
+    """What is counted is given back at the end of a try, for which it is entered. For the event loop alone."""
 
     def __init__(self) -> None:
         caller = share_of_caller()
