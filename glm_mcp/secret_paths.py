@@ -170,8 +170,11 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
 
 
 def is_secret_within(path: str) -> bool:
-    """Whether a file within another, as an archive or a mail has it, is called as a secret is."""
-    return is_secret(PurePosixPath(path.replace("\\", "/")).parts)
+    """Whether a file within another, as an archive or a mail has it, is called as a secret is, or as what mostly holds one:
+    no setting can name it. Of a .pem file what goes out is looked through.
+    """
+    within = PurePosixPath(path.replace("\\", "/"))
+    return is_secret(within.parts) or (fold(within.suffix) != ".pem" and is_guarded(within.name))
 
 
 def is_guarded(*names: str, head: bytes = b"") -> bool:

@@ -191,7 +191,13 @@ WITHIN: dict[str, Callable[[str, str], bytes]] = {
 
 
 @each("kind", [*WITHIN])
-@each("name", [".env", "prod/.ENV.local", "home\\.aws\\config.txt", ".netrc", "\uff0eenv", "login.env"])
+@each(
+    "name",
+    [
+        *(".env", "prod/.ENV.local", "home\\.aws\\config.txt", ".netrc", "\uff0eenv", "login.env"),
+        *("kubeconfig", "live/prod.tfstate", "credentials.json", "Secrets.yaml.bak", "npmrc"),
+    ],
+)
 async def test_a_file_named_as_a_secret_is_not_read_within_another(
     connect: Connect, folders: Folders, kind: str, name: str
 ) -> None:
@@ -204,6 +210,17 @@ async def test_a_file_named_as_a_secret_is_not_read_within_another(
     assert "not read" in said
     assert "of-nobody" not in said
     assert "of-nobody" in plain
+
+
+async def test_a_certificate_is_read_within_an_archive_and_a_key_beside_it_is_not(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "a.zip").write_bytes(zipped({"chain.pem": CERTIFICATE}))
+    (folders.cwd / "b.zip").write_bytes(zipped({"chain.pem": CERTIFICATE + KEY}))
+    async with connect() as client:
+        assert "BEGIN CERTIFICATE" in await say(client, "read_document", documents="a.zip")
+        text = await fail(client, "read_document", documents="b.zip")
+    assert text.startswith("forbidden_path: b.zip holds a private key")
 
 
 async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(

@@ -168,6 +168,11 @@ async def in_thread_if(much: bool, work: Callable[..., T], *args: object) -> T:
     return await in_thread(work, *args) if much else work(*args)
 
 
+def share_of_caller() -> anyio.Semaphore | None:
+    """Of whoever this runs for, over HTTP; None where nobody has a share."""
+    return _share.get()
+
+
 def own_limiter(work: str, at_once: float) -> anyio.CapacityLimiter:
     """The limiter of one kind of work for the caller in whose share this runs; another each time where nobody has one.
     Whoever enters it before that of all leaves no more in the common queue than `at_once`.

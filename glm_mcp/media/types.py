@@ -13,6 +13,9 @@ from glm_mcp.media.formats import Kind
 
 # What is wrong with one file of a pattern, and no reason to refuse the others.
 LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
+# Characters of the documents of one call together: some more than the largest text file has. Some hundred bytes of a
+# workbook may stand for as many as one likes, and each takes up to ten bytes of the server on its way out.
+TEXT_CHARS = 60_000_000
 SHORT = 20_000  # characters of a text that is looked through in half a millisecond
 
 
@@ -137,3 +140,12 @@ class Document:
     @property
     def chars(self) -> int:
         return sum(len(page.text) for page in self.pages)
+
+
+def check_length(chars: int, name: str) -> None:
+    """Raises MediaTooLarge."""
+    if chars > TEXT_CHARS:
+        raise MediaTooLarge(
+            f"{name} gives more than {TEXT_CHARS // 1_000_000} million characters of text",
+            "Ask for some of its pages, or send a part of it.",
+        )

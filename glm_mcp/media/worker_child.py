@@ -72,11 +72,13 @@ def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> No
 
 def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     from glm_mcp.errors import GLMError, UnsupportedMedia, exhausted
+    from glm_mcp.media.types import check_length
 
     params = spec["params"]
     name = str(params.get("name") or "the file")
     try:
         facts, blobs = load(spec["job"])(_open_stdin(), params)
+        check_length(sum(len(text) for _, _, text, _ in facts.get("pages", ())), name)
     except GLMError as error:
         # For the log: the cause's kind alone, since its words may quote the file, and what a reader noted for it.
         kinds = [type(error.__cause__).__name__] if error.__cause__ else []

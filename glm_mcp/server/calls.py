@@ -69,7 +69,8 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
                     taught: GLMError | None = None
                     while content is None:
                         try:
-                            content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
+                            with deps.room:
+                                content = await _fitted(await tool.run(replace(deps, glm=glm), args), deps)
                         except GLMError as error:
                             taught = lesson(error, taught)
             except GLMError as error:

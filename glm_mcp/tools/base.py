@@ -14,6 +14,7 @@ from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.installation import runnable
 from glm_mcp.media.kept.outputs import SCHEME, Outputs
+from glm_mcp.media.sources.room import Room
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
 from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
@@ -29,7 +30,7 @@ MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a tool works with: shared by the process, but for the files and the last four, which belong to one call.
+    """What a tool works with: shared by the process, but for the files and the last five, which belong to one call.
 
     `address`: of this server, by which its caller reaches it over HTTP; empty elsewhere.
     """
@@ -42,6 +43,7 @@ class Deps:
     progress: Progress
     deadline: float
     address: str = ""
+    room: Room = field(default_factory=Room)
 
     def download(self, ident: str) -> str:
         """Where a kept file can be fetched from; empty where its caller has a path."""

@@ -10,8 +10,7 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.documents.pages import to_markdown
-from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
@@ -19,7 +18,17 @@ from glm_mcp.text import clean, escaped
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
-from glm_mcp.tools.sources import fetch, is_web_address, leaving, opened, origin, with_public_addresses
+from glm_mcp.tools.sources import (
+    Opened,
+    as_text,
+    drawn,
+    fetch,
+    is_web_address,
+    leaving,
+    opened,
+    origin,
+    with_public_addresses,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +143,7 @@ async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part],
     async with opened(deps, files, "any") as held:
         for source in held.sources:
             with held.leaving_out(source):
-                more, said = await _attached(deps, source, len(held.sources))
+                more, said = await _attached(deps, source, held)
                 parts += more
                 notes += said
         if held.left_out and not parts:
@@ -142,8 +151,9 @@ async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part],
     return parts, notes + held.missed()
 
 
-async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], list[str]]:
-    """One of `of` files as parts of the user's turn, and what a careful reader must know."""
+async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part], list[str]]:
+    """One of a call's files as parts of the user's turn, and what a careful reader must know."""
+    of = len(held.sources)
     if source.kind.family in {"video", "audio"}:
         raise InvalidRequest(
             f"{source.name} is {source.kind.family}",
@@ -154,7 +164,7 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
         if source.kind.family in {"video", "audio"}:
-            return await _attached(deps, source, of)
+            return await _attached(deps, source, held)
     deps.progress.say(f"preparing {source.name}")
     card = deps.glm.models("vision")[0]
     if source.kind.family == "image":
@@ -165,11 +175,10 @@ async def _attached(deps: Deps, source: Source, of: int) -> tuple[list[Part], li
             label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
-    document = await read_document(source)
-    text = f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
+    document = held.counted(await read_document(source))
     pages = [p.number for p in document.pages if p.as_image]
-    attached: list[Part] = [Text(text)]
-    for picture in await render_pages(source, pages, card) if pages else ():
+    attached: list[Part] = [await as_text(document)]
+    for picture in await drawn(deps, source, pages, card) if pages else ():
         attached += [Text(f"[{picture.label}]"), picture.part]
     return attached, [*document.notes, *origin(source)]
 

@@ -25,6 +25,13 @@ class Unit:
     pictures: tuple[Picture, ...]
 
 
+def asked_of(
+    units: Sequence[Unit], card: Card, words: str, role: str, lang: Lang, max_tokens: int | None
+) -> list[Question]:
+    """What is asked of each of `pack`. Blocking."""
+    return [_question(p, words, role, lang) for p in pack(units, card, words, max_tokens)]
+
+
 def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) -> list[list[Unit]]:
     """Units in order, in as few packs as the model's window and its number of images allow. A text larger than the
     window is cut. Blocking: counting takes a second for some million characters.
@@ -50,7 +57,7 @@ def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) 
     return packs
 
 
-def question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:
+def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Question:
     """One pack, each unit under its label, and what is asked of it."""
     parts: list[Part] = []
     for unit in units:

@@ -11,16 +11,16 @@ from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
-from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.kept.outputs import is_kept, kept_id
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.context_window import Unit, joined, labels, pack, question
+from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
 from glm_mcp.tools.map_reduce import add, combined, each
-from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
+from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
 from glm_mcp.tools.words.chinese import Lang
@@ -109,7 +109,7 @@ async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
                 encoding=args.encoding,
                 figures=args.asks and args.mode == "auto",
             )
-            documents.append((local, document))
+            documents.append((local, held.counted(document)))
     if held.left_out and not documents:
         raise held.left_out[0]
     if args.task == "compare" and len(documents) < 2:
@@ -243,7 +243,7 @@ async def _rendered(
     deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
     card = deps.glm.models("vision", args.model)[0]
     pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
-    for picture in await render_pages(source, numbers, card, password=args.password):
+    for picture in await drawn(deps, source, numbers, card, password=args.password):
         pictures[picture.page].append(picture)
     return pictures
 
@@ -261,8 +261,7 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
         notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
     card = deps.glm.models(role, args.model)[0]
-    packs = await in_thread(pack, units, card, words, args.max_tokens)
-    questions = [question(p, words, role, lang) for p in packs]
+    questions = await in_thread(asked_of, units, card, words, role, lang, args.max_tokens)
     asked = _layout(args)
     if len(questions) == 1:
         answer = await ask(deps, asked, questions[0])

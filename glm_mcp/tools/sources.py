@@ -14,23 +14,24 @@ import anyio
 
 from glm_mcp.errors import GLMError, MediaTooLarge
 from glm_mcp.glm.messages import File, Image, Part, Text, Video
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
-from glm_mcp.media.documents.read import read_document
+from glm_mcp.media.documents.read import read_document, render_pages
 from glm_mcp.media.formats import Want, check_fits, largest
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.download import fetched
 from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
+from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
-from glm_mcp.media.types import LEAVABLE, Source
+from glm_mcp.media.types import LEAVABLE, SHORT, Document, Picture, Source
+from glm_mcp.registry import Card
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
 DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
-DOWNLOADS_BYTES = 5 * LARGEST  # of all addresses of one call together
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
@@ -46,6 +47,12 @@ class Opened:
 
     sources: list[Source] = field(default_factory=list)
     left_out: list[GLMError] = field(default_factory=list)
+    room: Room = field(default_factory=Room)
+
+    def counted(self, document: Document) -> Document:
+        """The document. Raises as `Room.read`."""
+        self.room.read(document.chars)
+        return document
 
     @contextmanager
     def leaving_out(self, source: Source) -> Iterator[None]:
@@ -69,7 +76,7 @@ class Opened:
 @asynccontextmanager
 async def opened(deps: Deps, arguments: Sequence[str], want: Want) -> AsyncIterator[Opened]:
     """The sources that arguments name, open for as long as the block lasts. Raises as `resolve_source`."""
-    held = Opened()
+    held = Opened(room=deps.room)
     try:
         for argument in arguments:
             held.sources += await resolve(deps, argument, want, held.left_out)
@@ -123,26 +130,24 @@ def origin(source: Source) -> list[str]:
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:
-    """A source by URL downloaded. Raises as `fetched`, and UnsupportedMedia when it is not what is wanted."""
+    """A source by URL downloaded. Raises as `fetched` and `Room.download`, and UnsupportedMedia when it is not what is wanted."""
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
-    here = await fetched(source, max_bytes=DOWNLOAD_BYTES, timeout_s=left, own_host=deps.sandbox.own_host)
+    here = await fetched(
+        source,
+        max_bytes=DOWNLOAD_BYTES,
+        timeout_s=left,
+        own_host=deps.sandbox.own_host,
+        counted=deps.room.download,
+    )
     check_fits(here.kind, here.size, here.name, want)
     return here
 
 
 async def fetched_all(deps: Deps, sources: Sequence[Source], want: Want) -> AsyncIterator[Source]:
-    """One after the other; each is as it is where it is no address. Raises as `fetch`, and MediaTooLarge."""
-    size = 0
+    """One after the other; each is as it is where it is no address. Raises as `fetch`."""
     for source in sources:
-        here = await fetch(deps, source, want) if source.is_remote else source
-        size += here.size if here is not source else 0
-        if size > DOWNLOADS_BYTES:
-            raise MediaTooLarge(
-                f"the addresses of one call lead to more than {DOWNLOADS_BYTES // MIB:,} MB",
-                "Send them in several calls.",
-            )
-        yield here
+        yield await fetch(deps, source, want) if source.is_remote else source
 
 
 async def downloaded(deps: Deps, part: Part) -> Part:
@@ -164,7 +169,8 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         case File(url=url):
             (source,) = await resolve(deps, url, "document")
             document = await read_document(await fetch(deps, source, "document"))
-            return Text(f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]")
+            deps.room.read(document.chars)
+            return await as_text(document)
         case _:
             return part
     (source,) = await resolve(deps, url, "image")
@@ -173,6 +179,24 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
     return pictures[0].part
+
+
+async def drawn(
+    deps: Deps, source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
+) -> list[Picture]:
+    """Pages as pictures. Raises as `render_pages` and `Room.draw`."""
+    pictures = await render_pages(source, numbers, card, password=password)
+    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
+    return pictures
+
+
+async def as_text(document: Document) -> Text:
+    """A document as a part of a message, between lines that name it."""
+
+    def written() -> str:
+        return f"[file: {document.name}]\n{to_markdown(document)}\n[end of {document.name}]"
+
+    return Text(await in_thread_if(document.chars > SHORT, written))
 
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:

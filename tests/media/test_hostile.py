@@ -14,8 +14,10 @@ from contextlib import suppress
 
 import anyio
 import pytest
+import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cases import each
 from support.connect import Connect
 from support.toolkit import call, png, say, text_of
 
@@ -127,6 +129,19 @@ def docx_bomb() -> bytes:
     return out.getvalue()
 
 
+def repeating_workbook() -> bytes:
+    """One text of a million characters, which each of its cells shows."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    book.add_worksheet().write_column("A1", ["here"] * 61)
+    book.close()
+    made = io.BytesIO()
+    with zipfile.ZipFile(out) as before, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name).replace(b">here<", b">" + b"word " * 200_000 + b"<"))
+    return made.getvalue()
+
+
 LAUGHS = (
     "<!DOCTYPE x ["
     "<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 12)) + "]>"
@@ -144,6 +159,7 @@ BAD: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     ),
     "bomb.docx": ("read_document", "documents", docx_bomb),
     "laughs.docx": ("read_document", "documents", lambda: zipped("word/document.xml", LAUGHS.encode())),
+    "repeats.xlsx": ("read_document", "documents", repeating_workbook),
     "gz.txt": ("read_document", "documents", lambda: gzip.compress(bytes(10**7))),
     "empty.pdf": ("read_document", "documents", lambda: b""),
     "half.mp4": ("analyze_video", "video", lambda: SAMPLES["clip.mp4"][:900]),
@@ -184,6 +200,20 @@ async def test_a_picture_that_is_also_something_else_is_a_picture_to_every_tool(
     assert text_of(refused).startswith("unsupported_media: ")
     assert HIDDEN not in text_of(refused)
     assert HIDDEN not in "".join(r.text for r in sim.received)
+
+
+@each(("tool", "argument"), [("read_document", "documents"), ("chat", "files")])
+async def test_the_documents_of_a_call_give_no_more_text_together_than_one_may(
+    tool: str, argument: str, connect: Connect, folders: Folders, sim: Simulator
+) -> None:
+    names = ["a.txt", "b.txt"]
+    for name in names:
+        (folders.cwd / name).write_bytes(b"word " * 6_200_000)
+    async with connect() as client:
+        result = await call(client, tool, 60, prompt="What is it?", **{argument: names})
+    said = "media_too_large: the documents of one call give more than 60 million characters"
+    assert text_of(result).startswith(said), text_of(result)[:300]
+    assert sim.received == []
 
 
 async def test_base64_that_grows_or_lies_is_refused(connect: Connect, sim: Simulator) -> None:

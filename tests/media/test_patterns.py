@@ -18,7 +18,7 @@ import pytest
 from support.cases import each
 
 from glm_mcp.cli.terminal.table import fitted
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
@@ -27,7 +27,7 @@ from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
-from glm_mcp.media.sources.paths import expand
+from glm_mcp.media.sources.paths import expand, find_files
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
@@ -134,4 +134,14 @@ def test_braces_within_braces_are_counted_before_they_are_written_out(tmp_path: 
     begun = time.process_time()
     with pytest.raises(GLMError, match="has too many braces"):
         expand("{a," * 60 + "b" + "}" * 60, sandbox)
+    assert time.process_time() - begun < MOST_S
+
+
+def test_names_like_the_one_that_is_not_there_are_compared_within_bounds(tmp_path: Path) -> None:
+    for n in range(1_000):
+        (tmp_path / f"{'a' * 90}{n:012b}{'a' * 90}".translate({48: "a", 49: "b"})).touch()
+    sandbox = Sandbox(cwd=tmp_path, home=tmp_path, temp=tmp_path)
+    begun = time.process_time()
+    with pytest.raises(NotFound, match="Did you mean"):
+        find_files("a" * 95 + "c" + "a" * 95, sandbox)
     assert time.process_time() - begun < MOST_S

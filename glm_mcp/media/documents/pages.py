@@ -126,7 +126,9 @@ def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """Pieces of at most about `limit` characters, cut at line borders; a code fence and a table's head are repeated."""
+    """Pieces of at most about `limit` characters, cut at line borders; a code fence and a table's head are repeated,
+    where they are short.
+    """
     pieces: list[str] = []
     lines: list[str] = []
     size = 0
@@ -137,6 +139,8 @@ def split_text(text: str, limit: int) -> list[str]:
             again = (
                 [fence + head[0].lstrip("`~")] if fence else head if _is_row(line) and len(head) == 2 else []
             )
+            if sum(map(len, again)) > limit // 2:  # each piece would be little else
+                fence, again = "", []
             lines, size = list(again), sum(map(len, again))
         fence, head = _follow(line, lines, fence, head)
         lines.append(line)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import httpx
 
 Resolver = Callable[[str, int], Sequence[str]]
+Counted = Callable[[int], None]
 
 REDIRECTS = 5
 HELD = 4 << 20  # bytes of a download in memory
@@ -50,7 +51,7 @@ _HEADERS = {
 _ELSE = "Download the file another way and pass its path."
 
 
-async def download(
+async def download(  # noqa: PLR0913 - bounds, and what stands in for the network
     url: str,
     *,
     max_bytes: int,
@@ -60,12 +61,13 @@ async def download(
     transport: httpx.AsyncBaseTransport | None = None,
     resolver: Resolver | None = None,
     proxies: Mapping[str, str] | None = None,
+    counted: Counted = lambda _: None,
 ) -> tuple[bytes | IO[bytes], str, str]:
     """(bytes or, for many, a file; content type as the server claims it; final URL) of a public http(s) address.
 
     `max_bytes` counts after decompression; `timeout_s` is for all of it, `silent_s` for a server that says nothing. `own_host`: "host:port" of the configured
     endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
-    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network.
+    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network; `counted` hears of all bytes as they come, and may raise.
     Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression), and
     ConfigError for a proxy or certificates of the environment that cannot be used.
     """
@@ -75,7 +77,9 @@ async def download(
         with anyio.fail_after(timeout_s):
             hop = parse_public_url(url, own_host=own_host)
             for _ in range(REDIRECTS + 1):
-                answer = await _fetch(hop, max_bytes, silent_s, transport, resolver or _resolve, proxies)
+                answer = await _fetch(
+                    hop, max_bytes, silent_s, transport, resolver or _resolve, proxies, counted
+                )
                 if isinstance(answer, tuple):
                     return (*answer, str(hop))
                 target = urljoin(str(hop), answer)
@@ -99,6 +103,7 @@ async def fetched(
     timeout_s: float,
     own_host: str | None = None,
     proxies: Mapping[str, str] | None = None,
+    counted: Counted = lambda _: None,
 ) -> Source:
     """A URL source with its bytes and their kind; any other source as it is. Whether it fits is `check_fits`'s business.
 
@@ -107,7 +112,12 @@ async def fetched(
     if source.url is None or not source.is_remote:
         return source
     body, _, _ = await download(
-        source.url, max_bytes=max_bytes, timeout_s=timeout_s, own_host=own_host, proxies=proxies
+        source.url,
+        max_bytes=max_bytes,
+        timeout_s=timeout_s,
+        own_host=own_host,
+        proxies=proxies,
+        counted=counted,
     )
     if not body:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
@@ -124,6 +134,7 @@ async def _fetch(
     transport: httpx.AsyncBaseTransport | None,
     resolver: Resolver,
     proxies: Mapping[str, str] | None,
+    counted: Counted,
 ) -> tuple[bytes | IO[bytes], str] | str:
     """One hop: (body, content type), or where it redirects."""
     import httpx
@@ -151,7 +162,7 @@ async def _fetch(
         _check_status(response.status_code, url)
         _check_length(response.headers.get("Content-Length"), max_bytes, url)
         coding = response.headers.get("Content-Encoding", "").strip().lower()
-        data = await _read(response.aiter_raw(), coding, max_bytes, url)
+        data = await _read(response.aiter_raw(), coding, max_bytes, url, counted)
         return data, clean(response.headers.get("Content-Type", ""), 200)
 
 
@@ -219,7 +230,7 @@ def _too_large(url: PublicURL, max_bytes: int) -> MediaTooLarge:
 
 
 async def _read(
-    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL
+    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL, counted: Counted
 ) -> bytes | IO[bytes]:
     """The body: what is large in a file, as many calls may hold theirs at once."""
     if coding in ("gzip", "x-gzip", "deflate"):
@@ -232,6 +243,7 @@ async def _read(
     async for chunk in chunks:
         body += chunk
         size += len(chunk)
+        counted(len(chunk))
         if size > max_bytes:
             raise _too_large(url, max_bytes)
         if len(body) > HELD:

@@ -25,6 +25,9 @@ _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _LISTED = 20_000  # names of a folder compared with one that is not there
+_COMPARED = (
+    4_000_000  # characters with characters meanwhile, which takes a second where names repeat one letter
+)
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
 
@@ -286,7 +289,8 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
             "Check the pattern; hidden files, and links that lead out of its folder, do not match.",
         )
     sandbox.check(path)
-    names = {name.casefold(): name for name in _names(path, sandbox)}
+    most = _COMPARED // max(len(path.name), 1) ** 2
+    names = {name.casefold(): name for name in _names(path, sandbox)[:most]}
     close = [names[name] for name in difflib.get_close_matches(path.name.casefold(), names, 3, 0.6)]
     if close:
         hint = f"Did you mean {', '.join(str(path.with_name(name)) for name in close)}?"

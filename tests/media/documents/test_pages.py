@@ -95,6 +95,18 @@ def test_a_code_block_that_is_cut_stays_a_code_block_in_each_piece() -> None:
     assert all(p.text.startswith("```python\n") and p.text.endswith("\n```") for p in cut)
 
 
+@each(
+    "head",
+    ["| " + "w" * 3_000 + " |\n| --- |", "```" + "w" * 3_000, "`" * 3_000, "```" + "w " * 3_000],
+    ids=["table", "info", "fence", "words"],
+)
+def test_a_head_as_long_as_a_piece_does_not_make_a_page_many_times_as_long(head: str) -> None:
+    row = "| " + "row " * 30 + "|\n"
+    page = Page(1, "text", f"{head}\n{row * 2_000}")
+    cut = pieces(page, 1_000)
+    assert sum(len(p.text) for p in cut) < 3 * len(page.text)
+
+
 @settings(max_examples=60)
 @given(st.lists(st.text("ab 中\n|#`", max_size=400), min_size=1, max_size=6), st.integers(40, 200))
 def test_no_character_is_lost_when_pages_are_cut(texts: list[str], budget: int) -> None:

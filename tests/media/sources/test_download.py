@@ -31,13 +31,22 @@ from glm_mcp.errors import (
     MediaTooLarge,
     NetworkError,
     NotFound,
+    Overloaded,
     TimedOut,
     UnsupportedMedia,
 )
 from glm_mcp.glm.threads import within_share
 from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
-from glm_mcp.media.types import Fragment, Source
+from glm_mcp.media.sources.room import (
+    CALL_BYTES,
+    CALLER_BYTES,
+    CALLER_CHARS,
+    CALLER_PAGES_BYTES,
+    PAGES_BYTES,
+    Room,
+)
+from glm_mcp.media.types import TEXT_CHARS, Fragment, Source
 
 pytestmark = pytest.mark.anyio
 
@@ -381,6 +390,54 @@ async def test_a_name_that_idna_does_not_allow_is_no_address() -> None:
 
 
 # What is large
+
+
+async def test_what_the_calls_of_one_caller_have_downloaded_is_bounded_until_they_end(server: Server) -> None:
+    async def one(counted: Callable[[int], None]) -> Source:
+        source = Source("a.png", UNKNOWN, 0, url=f"http://{server.host}/a.png")
+        with anyio.fail_after(20):
+            return await fetched(
+                source, max_bytes=1_000_000, timeout_s=10, own_host=server.host, proxies={}, counted=counted
+            )
+
+    share = anyio.Semaphore(4)
+    with within_share(share), Room() as largest, Room() as last:
+        largest.download(CALL_BYTES)
+        with pytest.raises(MediaTooLarge, match="the addresses of one call lead to more than 1,000 MB"):
+            await one(largest.download)
+        with Room() as another:
+            another.download(CALLER_BYTES - CALL_BYTES)
+            with pytest.raises(Overloaded, match="your calls hold 2,000 MB of downloads"):
+                await one(last.download)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                assert (await one(of_somebody_else.download)).size == len(PNG)
+        assert (await one(last.download)).size == len(PNG)
+
+
+async def test_what_the_calls_of_one_caller_have_read_is_bounded_until_they_end() -> None:
+    with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
+        first.read(TEXT_CHARS)
+        with Room() as second:
+            second.read(CALLER_CHARS - TEXT_CHARS)
+            with pytest.raises(Overloaded, match="your calls hold 120 million characters of documents"):
+                last.read(1)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                of_somebody_else.read(1)
+        last.read(1)
+
+
+async def test_what_the_calls_of_one_caller_have_drawn_is_bounded_until_they_end() -> None:
+    with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
+        first.draw(PAGES_BYTES)
+        with pytest.raises(MediaTooLarge, match="the pages of one call give more than 512 MB of pictures"):
+            first.draw(1)
+        with Room() as second:
+            second.draw(CALLER_PAGES_BYTES - PAGES_BYTES)
+            with pytest.raises(Overloaded, match="your calls hold 1,024 MB of pictures of pages"):
+                last.draw(1)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                of_somebody_else.draw(1)
+        last.draw(1)
 
 
 @pytest.mark.extreme
