@@ -171,6 +171,7 @@ class GLMClient:
                         break
                 if any(m.phase is not Phase.IDLE for m in race.models):
                     asked.cancel_scope.cancel()
+        race.learns_gone()
         return race
 
     async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:

@@ -191,9 +191,11 @@ def _not_to_be_had(model: Standing, now: float) -> bool:
 
 
 def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
-    """Whether its answer may still come: a usual one, before the first try also a fast one, and any where a call begins."""
+    """Whether its answer may still come: a usual one, before the first try also a fast one, and any in the first half of a
+    call: a few long answers do not say how long this one is going to be.
+    """
     left = deadline - max(now, model.ready_at)
-    return left > (model.usual_s if model.tries else min(model.soonest_s, (deadline - started) / 2))
+    return left > min(model.usual_s if model.tries else model.soonest_s, (deadline - started) / 2)
 
 
 def delay(

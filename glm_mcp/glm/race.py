@@ -175,7 +175,6 @@ class Race(Generic[T]):
         if error.again is Again.NEVER:
             self.failure = error
         elif error.again is Again.GONE:
-            self.health.lost(model.card.id, error.message)
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
@@ -186,6 +185,15 @@ class Race(Generic[T]):
             after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
+
+    def learns_gone(self) -> None:
+        """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
+        network that wants a login, and may be over soon.
+        """
+        gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
+        if len(gone) < len(self.models):
+            for model, error in gone:
+                self.health.lost(model, error.message)
 
     def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""

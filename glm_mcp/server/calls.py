@@ -48,7 +48,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     def late() -> Content:
         return failure(
             TimedOut(
-                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
+                f"{tool.name} was still at work after {client.deadline_s:.0f} s: {progress.message}",
                 "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
             ),
             deps,

@@ -181,8 +181,8 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     if answers:
         total = answers[0]
         add(total, answers[1:])
-        count = f"{len(answers)} scanned page{'s' * (len(answers) > 1)}"
-        total.notes.insert(0, f"{count} transcribed by the model")
+        count, sort = len(answers), "page" if args.mode == "vision" else "scanned page"
+        total.notes.insert(0, f"{count} {sort}{'s' * (count > 1)} transcribed by the model")
         line = closing(deps, total, notes)
     else:
         line = noted(deps, ["read on this machine, no model asked", *notes])

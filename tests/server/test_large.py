@@ -206,7 +206,7 @@ def test_a_call_is_answered_at_its_deadline_though_the_event_loop_is_held_up(stu
     ping = stuck.start("ping")
     answer = stuck.answer(call)
     assert answer["result"]["isError"]
-    assert said(answer["result"]).startswith("timeout: chat was still ")
+    assert said(answer["result"]).startswith("timeout: chat was still at work after 1 s: ")
     assert not [m for m in stuck.heard if m.get("id") == ping], "the event loop is held up"
 
 
