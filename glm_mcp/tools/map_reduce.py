@@ -129,8 +129,23 @@ async def combined(
     whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
     add(whole, answers)
     whole.seconds = anyio.current_time() - started
-    whole.notes.append(f"read in {len(answers)} parts by {answers[0].model}, then combined")
+    whole.notes.append(f"read in {len(answers)} parts by {_models(answers)}, then combined")
     return whole
+
+
+def together(answers: Sequence[Answer]) -> Answer:
+    """The first of the answers that make one result, with what the others used, and whose they are."""
+    first = answers[0]
+    add(first, answers[1:])
+    if len({a.model for a in answers}) > 1:
+        first.notes.append(f"answered by {_models(answers)}")
+    return first
+
+
+def _models(answers: Sequence[Answer]) -> str:
+    """Who gave them; how many each where they were several."""
+    counts = Counter(a.model for a in answers)
+    return ", ".join(f"{m} {n}×" for m, n in counts.items()) if len(counts) > 1 else answers[0].model
 
 
 def add(answer: Answer, others: Sequence[Answer]) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,20 @@ async def test_a_scanned_page_is_transcribed_by_the_model_and_that_is_said(
     assert "1 scanned page transcribed by the model" in text.splitlines()[-1]
     # What was transcribed is kept, and paid for once.
     assert "The scanned words." in again
+
+
+async def test_pages_that_several_models_transcribed_are_said_to_be_theirs(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "scan.pdf").write_bytes(pdf([noise(0, 20 * n, 595, 842 - 40 * n) for n in range(3)]))
+    sim.queue(
+        Reply("one", model="glm-4.6v-flash"), Fault("error", code="1305", model="glm-4.6v-flash", times=0)
+    )
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await say(client, "read_document", documents="scan.pdf")
+    counts = Counter(r.model for r in chats(sim) if r.status == 200)
+    assert len(counts) > 1
+    assert all(f"{model} {times}×" in text.splitlines()[-1] for model, times in counts.items())
 
 
 async def test_mode_text_asks_nobody_and_names_the_pages_without_text(
