@@ -59,6 +59,10 @@ _ABROAD = (
 _RESET = "Call again after the reset, name another model, or change the plan."
 _PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
+_FEWER = "Send fewer pictures at once: fewer images or pages, or a smaller max_frames of a video."
+_SMALLER = (
+    "Send a smaller one, or a part: #xywh=x,y,width,height of a picture, #t=from,to of a video, fewer pages."
+)
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
 
 # Who looks into it, by what is to be done.
@@ -223,7 +227,14 @@ _WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
     ),
     (
         re.compile(r"数量|too many images", re.IGNORECASE),
-        (InvalidRequest, Again.NEXT, "the model takes fewer pictures in a call", _SHORTER),
+        (InvalidRequest, Again.NEXT, "the model takes fewer pictures in a call", _FEWER),
+    ),
+    (
+        re.compile(
+            r"(?:图片|视频|文件)(?:大小)?(?:超过|超出|过大)|\b(?:image|picture|video|file)(?: size)?(?: is)? (?:exceed|too large)",
+            re.IGNORECASE,
+        ),
+        (MediaTooLarge, Again.NEXT, "a picture or file is larger than the model takes", _SMALLER),
     ),
 )
 
