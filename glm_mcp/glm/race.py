@@ -41,6 +41,10 @@ class Race(Generic[T]):
     def over(self) -> bool:
         return self.result is not None or self.failure is not None
 
+    def puts_off(self, deadline: float) -> None:
+        """Its time is over later."""
+        self.deadline = deadline
+
     async def change(self, until: float) -> None:
         """Until something happens to one of the models, or that time has come."""
         with anyio.move_on_at(until):
