@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
 from glm_mcp.errors import Again, GLMError, TimedOut
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
@@ -50,6 +51,11 @@ class Race(Generic[T]):
         with anyio.move_on_at(until):
             await self._changed.wait()
         self._changed = anyio.Event()
+        now = anyio.current_time()
+        if now - until > OVERSLEPT_S:  # we were not there to hear what the models said
+            for model in self.models:
+                model.since = min(now, model.since + now - until + AWAKE_S)
+                model.heard_at = min(now, model.heard_at + now - until + AWAKE_S)
 
     def next_step(self, *, beside: bool) -> Ask | Wait | End:
         """What to do now; a model that hangs is hung up on here."""
