@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from pydantic import SecretStr
 
+from glm_mcp.deadline import ends_at
 from glm_mcp.errors import Again, GLMError, RateLimited
 from glm_mcp.glm import telemetry
 from glm_mcp.glm.calls import Answer, Drawing, Job, OnEvent, Work
@@ -156,7 +157,7 @@ class GLMClient:
         race: Race[T] = Race(
             standings, deadline=job.deadline, health=self.health, meter=self.meter, progress=progress
         )
-        with anyio.move_on_at(job.deadline):
+        with ends_at(job.deadline, put_off=race.puts_off):
             async with anyio.create_task_group() as asked:
                 while not race.over:
                     for model in race.models:
@@ -171,6 +172,7 @@ class GLMClient:
                         break
                 if any(m.phase is not Phase.IDLE for m in race.models):
                     asked.cancel_scope.cancel()
+        race.learns_gone()
         return race
 
     async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:

@@ -27,7 +27,10 @@ from glm_mcp.text import ID_CHARS, clean
 
 _KEY = "Check GLM_API_KEY; keys of bigmodel.cn and z.ai are not interchangeable (GLM_BASE_URL=zhipu or zai)."
 _ACCOUNT = "Look at the account in the platform's console, then call again."
-_BALANCE = "The Flash models are free with an ordinary key. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding."
+_BALANCE = (
+    "The Flash models are free with an ordinary key; where one no longer is, name another in `model`, GLM_CHAT_MODEL or "
+    "GLM_VISION_MODEL. A Coding-Plan key belongs to GLM_BASE_URL=zhipu-coding or zai-coding."
+)
 _WAIT = "Call again after the reset time in the message (Beijing time), or change the plan."
 _TOMORROW = "Call again tomorrow, or change the plan."
 _PLAN = "Renew or change the plan, or use the free models with an ordinary key."
@@ -47,8 +50,19 @@ _WALLED = (
     "network or through another proxy, or leave out what looks like an attack."
 )
 _PROXY = "Check HTTPS_PROXY and its user and password."
+_LOGIN = "Log in to this network in a browser, then call again."
+_MOVED = "Check GLM_BASE_URL, and whether this network wants a login."
+_ABROAD = (
+    "It goes by this machine's address, not by the key: come from another network or through another proxy, or use the "
+    "platform of your region (GLM_BASE_URL=zhipu or zai, each with a key of its own)."
+)
+_RESET = "Call again after the reset, name another model, or change the plan."
 _PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter history, or a part of the text."
+_FEWER = "Send fewer pictures at once: fewer images or pages, or a smaller max_frames of a video."
+_SMALLER = (
+    "Send a smaller one, or a part: #xywh=x,y,width,height of a picture, #t=from,to of a video, fewer pages."
+)
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
 
 # Who looks into it, by what is to be done.
@@ -139,6 +153,8 @@ _STATUS: dict[int, Row] = {
     429: (RateLimited, Again.RETRY, "the service limits the calls", _BUSY),
     434: (AuthError, Again.NEVER, "the account may not use this API", _ACCOUNT),
     435: (MediaTooLarge, Again.NEVER, "a file is larger than the service takes", _SHORTER),
+    451: (NetworkError, Again.NEVER, "the service is not offered where this machine is", _ABROAD),
+    511: (NetworkError, Again.NEVER, "this network wants a login", _LOGIN),
     529: (Overloaded, Again.RETRY, "the model is overloaded", _FULL),
 }
 
@@ -157,8 +173,6 @@ _WALL_ROW: Row = (
     "a firewall in front of the service refused the request",
     _WALLED,
 )
-_OVERLOADED = re.compile(r"\boverloaded|访问量过大", re.IGNORECASE)
-_OVERLOADED_ROW: Row = (Overloaded, Again.RETRY, "the model is overloaded", _FULL)
 _LOOKED_AT = 8_000  # characters of a page
 
 
@@ -170,6 +184,37 @@ def is_wall(status: int, said: str) -> bool:
     return status in _WALLS and (status == 403 or bool(_WALL.search(start)))
 
 
+# What words mean where the code is none that we know: the service may have new ones tomorrow.
+_UNKNOWN: tuple[tuple[re.Pattern[str], Row], ...] = (
+    (
+        re.compile(r"\boverloaded|访问量过大", re.IGNORECASE),
+        (Overloaded, Again.RETRY, "the model is overloaded", _FULL),
+    ),
+    (
+        re.compile(
+            r"unsupported_country|\b(?:country|region|territory)\b.{0,40}\bnot (?:supported|available)"
+            r"|\bnot (?:supported|available) in (?:your|this) (?:country|region)|地区.{0,10}(?:不支持|不可用)|不支持.{0,10}地区",
+            re.IGNORECASE,
+        ),
+        _STATUS[451],
+    ),
+    (
+        re.compile(
+            r"\bmodel\b.{0,80}\b(?:deprecated|retired|decommissioned|discontinued|no longer (?:available|supported|offered))"
+            r"|模型.{0,40}(?:下线|停用|停止服务|弃用)",
+            re.IGNORECASE,
+        ),
+        (InvalidRequest, Again.GONE, "the model is no longer offered", _MODEL),
+    ),
+    (
+        re.compile(
+            r"\b(?:daily|weekly|monthly)\b.{0,40}\b(?:quota|limit|allowance)|\bquota\b.{0,60}\bresets?\b"
+            r"|(?:今日|当日|每日|本周|本月).{0,12}(?:额度|次数|配额|上限)",
+            re.IGNORECASE,
+        ),
+        (QuotaError, Again.NEXT, "the allowance is used up", _RESET),
+    ),
+)
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
 _WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
     (
@@ -182,7 +227,14 @@ _WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
     ),
     (
         re.compile(r"数量|too many images", re.IGNORECASE),
-        (InvalidRequest, Again.NEXT, "the model takes fewer pictures in a call", _SHORTER),
+        (InvalidRequest, Again.NEXT, "the model takes fewer pictures in a call", _FEWER),
+    ),
+    (
+        re.compile(
+            r"(?:图片|视频|文件)(?:大小)?(?:超过|超出|过大)|\b(?:image|picture|video|file)(?: size)?(?: is)? (?:exceed|too large)",
+            re.IGNORECASE,
+        ),
+        (MediaTooLarge, Again.NEXT, "a picture or file is larger than the model takes", _SMALLER),
     ),
 )
 
@@ -248,7 +300,7 @@ def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None
         return None
     if row := engine_errors.by_words(f"{sort} {name} {said}"):
         return row
-    return _OVERLOADED_ROW if _OVERLOADED.search(f"{sort} {said}") else None
+    return next((row for words, row in _UNKNOWN if words.search(f"{sort} {name} {said}")), None)
 
 
 def _row(name: str | None, status: int) -> Row:
@@ -257,7 +309,7 @@ def _row(name: str | None, status: int) -> Row:
     if row:
         return row
     if 300 <= status < 400:
-        return ConfigError, Again.NEVER, "the address only points elsewhere", "Check GLM_BASE_URL."
+        return ConfigError, Again.NEVER, "the address only points elsewhere", _MOVED
     if 400 <= status < 500:
         return InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED
     again = Again.RETRY if status >= 500 or status == 200 else Again.NEVER

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, NetworkError, TooLong
-from glm_mcp.glm.learnt.health import REST_S
+from glm_mcp.glm.learnt.health import REST_S, USUAL_S
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
 from glm_mcp.registry import ENDPOINTS, Card, Endpoint, place
 
@@ -191,9 +191,11 @@ def _not_to_be_had(model: Standing, now: float) -> bool:
 
 
 def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
-    """Whether its answer may still come: a usual one, before the first try also a fast one, and any where a call begins."""
-    left = deadline - max(now, model.ready_at)
-    return left > (model.usual_s if model.tries else min(model.soonest_s, (deadline - started) / 2))
+    """Whether its answer may still come: a usual one, before the first try also a fast one, and any in the first half of a
+    call: a few long answers do not say how long this one is going to be.
+    """
+    left, half = deadline - max(now, model.ready_at), (deadline - started) / 2
+    return left > (min(model.usual_s, max(half, USUAL_S)) if model.tries else min(model.soonest_s, half))
 
 
 def delay(

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
 from glm_mcp.errors import Again, GLMError, TimedOut
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
@@ -41,11 +42,20 @@ class Race(Generic[T]):
     def over(self) -> bool:
         return self.result is not None or self.failure is not None
 
+    def puts_off(self, deadline: float) -> None:
+        """Its time is over later."""
+        self.deadline = deadline
+
     async def change(self, until: float) -> None:
         """Until something happens to one of the models, or that time has come."""
         with anyio.move_on_at(until):
             await self._changed.wait()
         self._changed = anyio.Event()
+        now = anyio.current_time()
+        if now - until > OVERSLEPT_S:  # we were not there to hear what the models said
+            for model in self.models:
+                model.since = min(now, model.since + now - until + AWAKE_S)
+                model.heard_at = min(now, model.heard_at + now - until + AWAKE_S)
 
     def next_step(self, *, beside: bool) -> Ask | Wait | End:
         """What to do now; a model that hangs is hung up on here."""
@@ -175,7 +185,6 @@ class Race(Generic[T]):
         if error.again is Again.NEVER:
             self.failure = error
         elif error.again is Again.GONE:
-            self.health.lost(model.card.id, error.message)
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
@@ -186,6 +195,15 @@ class Race(Generic[T]):
             after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
+
+    def learns_gone(self) -> None:
+        """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
+        network that wants a login, and may be over soon.
+        """
+        gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
+        if len(gone) < len(self.models):
+            for model, error in gone:
+                self.health.lost(model, error.message)
 
     def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from glm_mcp.deadline import ends_at
 from glm_mcp.errors import GLMError, InternalError, TimedOut, exhausted
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.threads import give_back_soon, in_thread_if
@@ -48,7 +49,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     def late() -> Content:
         return failure(
             TimedOut(
-                f"{tool.name} was still {progress.message} after {client.deadline_s:.0f} s",
+                f"{tool.name} was still at work after {client.deadline_s:.0f} s: {progress.message}",
                 "Ask for less (fewer files, pages or seconds), or allow more time with GLM_DEADLINE_S and the host's own limit.",
             ),
             deps,
@@ -59,7 +60,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     if isinstance(token, str) and len(token) > TOKEN_CHARS:
         listens = False  # each message would repeat it
     async with progress.told() if listens else nullcontext():
-        with app.watched(context, deadline + GRACE_S, late), anyio.move_on_at(deadline + GRACE_S):
+        with app.watched(context, deadline + GRACE_S, late), ends_at(deadline, grace_s=GRACE_S):
             try:
                 await app.look_at_key()
                 args = await read_in_time(tool.name, tool.args, arguments)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from mcp.types import CallToolResult, JSONRPCResponse
 
+from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
+
 Ident = int | str
 LATE_S = 0.2  # after the time at which a call is ended on the event loop
 
@@ -55,6 +57,8 @@ class Deadlines:
                 left = self._wakes_at - time.monotonic()
                 if first is None or left > 0:
                     self._changed.wait(left if first is not None else None)
+                    if time.monotonic() > self._wakes_at + OVERSLEPT_S:
+                        self._changed.wait(LATE_S + 2 * AWAKE_S)  # the event loop has its own words
                     continue
                 call = self._calls.pop(first)
             result = call.late().model_dump(by_alias=True, exclude_none=True, mode="json")

@@ -107,6 +107,8 @@ def result(deps: Deps, args: AnswerArgs, answer: Answer, notes: list[str] | None
     if reasoning:
         cut = reasoning[:REASONING_CHARS] + ("…" if len(reasoning) > REASONING_CHARS else "")
         text += f"\n\n{deps.said('Reasoning:')}\n{cut}"
+    if thinking(deps, args) != "false" and not (answer.reasoning or answer.usage.reasoning):
+        answer.notes.append("the model sent no reasoning")
     line = closing(deps, answer, notes or [])
     data = {
         "model": answer.model,

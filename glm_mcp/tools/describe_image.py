@@ -19,7 +19,7 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import parse_boxes, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
-from glm_mcp.tools.map_reduce import add, each
+from glm_mcp.tools.map_reduce import each, together
 from glm_mcp.tools.sources import Opened, fetched_all, opened, origin
 from glm_mcp.tools.structured import first_fence
 from glm_mcp.tools.tasks import IMAGE, instruction, language
@@ -168,12 +168,11 @@ async def _one_by_one(
             "Leave model out, or name glm-4.6v-flash.",
         )
     answers = await each(deps, args, [_question([p], words, args.task or "describe") for p in pictures])
-    whole = answers[0]
+    whole = together(answers)
     whole.text = "\n\n".join(
         f"[{label or p.part.name}]\n{a.text}"
         for label, p, a in zip(_labels(pictures, deps.said), pictures, answers, strict=True)
     )
-    add(whole, answers[1:])
     whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
     return result(deps, args, whole, notes)
 
@@ -211,8 +210,7 @@ async def _locate(
             said, drawn = await annotated_copy(deps, picture, boxes)
             links += drawn
             lines.append(deps.said(f"Drawn: {said}"))
-    first = answers[0]
-    add(first, answers[1:])
+    first = together(answers)
     finished = result(deps, args, replace(first, text="\n".join(lines)), _sent(pictures) + notes)
     size = pictures[0].original
     alike = len({p.original for p in pictures}) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
@@ -19,6 +20,7 @@ from glm_mcp.tools.base import Deps
 from glm_mcp.tools.tasks import COMBINE
 from glm_mcp.tools.words.chinese import Lang
 
+MET = 3  # sorts of failures that an error names
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 COMBINE_SHARE = 0.25  # of the time, kept for combining
 
@@ -70,7 +72,7 @@ async def each(
         raise _first(failed) from None
     done = [a for a in answers if a is not None]
     if late:
-        raise _unfinished(late[-1], done, len(questions), kept=not unkept) from late[-1]
+        raise _unfinished(late, done, len(questions), kept=not unkept) from late[-1]
     if len(done) > 1:
         done[0].seconds = anyio.current_time() - started
     return done
@@ -90,8 +92,9 @@ def _recalled(
     return keys, answers
 
 
-def _unfinished(late: GLMError, done: Sequence[Answer], total: int, *, kept: bool) -> GLMError:
+def _unfinished(errors: Sequence[GLMError], done: Sequence[Answer], total: int, *, kept: bool) -> GLMError:
     """Why there is no whole answer, how far it came, and how to go on."""
+    late = errors[-1]
     partial = "\n\n".join(a.text for a in done) or None
     said = f"{len(done)} of {total} parts"
     if not isinstance(late, TimedOut):
@@ -99,8 +102,10 @@ def _unfinished(late: GLMError, done: Sequence[Answer], total: int, *, kept: boo
             message=f"{late.message}; {said} are done{' and kept' if kept else ''}", partial=partial
         )
     again = "Call again with the same arguments to go on: finished parts are kept. " if kept else ""
+    met = Counter(f"{a['model']} {a['outcome']}" for error in errors for a in error.attempts)
+    why = ", ".join(f"{name} {times}×" for name, times in met.most_common(MET))
     return late.but(
-        message=f"{said} done before the deadline",
+        message=f"{said} done before the deadline" + (f"; meanwhile {why}" if why else ""),
         hint=f"{again}More time: GLM_DEADLINE_S and the host's own limit.",
         partial=partial,
     )
@@ -124,8 +129,23 @@ async def combined(
     whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
     add(whole, answers)
     whole.seconds = anyio.current_time() - started
-    whole.notes.append(f"read in {len(answers)} parts by {answers[0].model}, then combined")
+    whole.notes.append(f"read in {len(answers)} parts by {_models(answers)}, then combined")
     return whole
+
+
+def together(answers: Sequence[Answer]) -> Answer:
+    """The first of the answers that make one result, with what the others used, and whose they are."""
+    first = answers[0]
+    add(first, answers[1:])
+    if len({a.model for a in answers}) > 1:
+        first.notes.append(f"answered by {_models(answers)}")
+    return first
+
+
+def _models(answers: Sequence[Answer]) -> str:
+    """Who gave them; how many each where they were several."""
+    counts = Counter(a.model for a in answers)
+    return ", ".join(f"{m} {n}×" for m, n in counts.items()) if len(counts) > 1 else answers[0].model
 
 
 def add(answer: Answer, others: Sequence[Answer]) -> None:

@@ -19,7 +19,7 @@ from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
-from glm_mcp.tools.map_reduce import add, combined, each
+from glm_mcp.tools.map_reduce import combined, each, together
 from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
@@ -179,10 +179,9 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if answers:
-        total = answers[0]
-        add(total, answers[1:])
-        count = f"{len(answers)} scanned page{'s' * (len(answers) > 1)}"
-        total.notes.insert(0, f"{count} transcribed by the model")
+        total = together(answers)
+        count, sort = len(answers), "page" if args.mode == "vision" else "scanned page"
+        total.notes.insert(0, f"{count} {sort}{'s' * (count > 1)} transcribed by the model")
         line = closing(deps, total, notes)
     else:
         line = noted(deps, ["read on this machine, no model asked", *notes])

@@ -189,6 +189,43 @@ async def test_the_request_id_is_shown(sim: Simulator) -> None:
     assert f"request id {error.request_id}" in str(error)
 
 
+# Codes that nobody listed
+
+
+@each(
+    ("status", "message", "kind", "hint", "asked"),
+    [
+        (400, "model glm-4.7-flash has been deprecated, use another", "", "", [T, V6]),
+        (400, "模型 glm-4.7-flash 已下线", "", "", [T, V6]),
+        (429, "daily free quota exceeded, resets at 00:00", "", "", [T, V6]),
+        (429, "今日免费额度已用完", "", "", [T, V6]),
+        (403, "Country, region, or territory not supported", "network", "another network", [T]),
+        (451, "no", "network", "another network", [T]),
+        (511, "Network Authentication Required", "network", "in a browser", [T]),
+    ],
+)
+async def test_a_refusal_with_a_new_code_is_understood_by_its_words(
+    sim: Simulator, status: int, message: str, kind: str, hint: str, asked: list[str]
+) -> None:
+    sim.queue(Fault("error", code="1399", status=status, message=message, model=T, times=0))
+    async with client_of(sim) as client:
+        if kind:
+            with pytest.raises(GLMError) as raised:
+                await ask(client)
+            assert raised.value.kind == kind
+            assert hint in raised.value.hint
+        else:
+            assert (await ask(client)).model == V6
+    assert models_asked(sim) == asked
+
+
+async def test_an_allowance_that_is_used_up_for_all_models_is_told_at_once(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1399", status=429, message="daily quota exceeded", times=0))
+    error = await failure(sim, model=None)
+    assert error.kind == "quota"
+    assert len(set(models_asked(sim))) == len(models_asked(sim))
+
+
 # Retry-After
 
 

@@ -57,6 +57,16 @@ async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) 
     ("words", "shown", "count"),
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "SSL_CERT_FILE", 1),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid",
+            "date and time",
+            1,
+        ),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired",
+            "date and time",
+            1,
+        ),
         ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert", "A firewall or proxy may cut it", 3),
         ("[Errno 101] Network is unreachable", "was not reached", 3),
     ],

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from support.busy import slowness
-from support.calls import PACE, V1, V6, L, T, ask, client_of, draw, models_asked, png
+from support.calls import PACE, V1, V6, L, T, answering, ask, client_of, draw, models_asked, png
 from support.cases import each
 
+from glm_mcp.deadline import OVERSLEPT_S
 from glm_mcp.errors import GLMError, RateLimited, TimedOut
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.learnt.level import RUN
@@ -495,3 +499,26 @@ async def test_a_change_while_a_message_is_being_sent_is_not_lost() -> None:
             await both.wait()
             tasks.cancel_scope.cancel()
     assert sent == [(1, "starting"), (2, "second")]
+
+
+async def test_a_model_is_not_called_silent_for_the_time_in_which_nobody_listened() -> None:
+    asked: list[str] = []
+
+    class Words(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b'data: {"choices": [{"delta": {"content": "one "}}]}\n\n'
+            await anyio.sleep(0.2)
+            yield b'data: {"choices": [{"delta": {"content": "two"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+    def write(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["model"])
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Words())
+
+    def stop(text: str) -> None:
+        if text == "one ":
+            time.sleep(hurried().stall_s + 3 * OVERSLEPT_S)  # nothing runs, as on a sleeping machine
+
+    async with client_of(transport=answering(write), pace=hurried()) as client:
+        answer = await ask(client, progress=Progress(on_text=stop), within=30)
+    assert answer.text == "one two"
+    assert asked == [T]

@@ -226,6 +226,10 @@ def test_nobody_waits_in_a_queue_that_outlasts_its_time_while_another_is_free(
         (58.9, [standing(T, soonest_s=1.0)], f"ask {T}"),
         (59.1, [standing(T, soonest_s=1.0)], "end"),  # it never was as fast
         (58, [refused(T, 58), refused(V6, 50, usual_s=1.0)], f"ask {V6}"),
+        # its answers were long, but nobody knows of this one
+        (9, [refused(T, 9, usual_s=55.0)], f"ask {T}"),
+        (9, [refused(T, 12, usual_s=55.0)], "wait 12"),
+        (31, [refused(T, 31, usual_s=55.0)], "end"),
         (58, [refused(T, 58), silent(V6, 50)], "wait 60"),
     ],
 )
@@ -410,6 +414,11 @@ def test_retry_after_may_be_a_date(zone: Any) -> None:
     found = header(format_datetime(when))
     assert found is not None
     assert 3_500 < found <= 3_600
+
+
+def test_a_date_to_retry_after_goes_by_the_clock_of_whoever_names_it() -> None:
+    when, now = "Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert retry_after({"retry-after": when, "date": now}.get) == 30
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [-+]?\w{1,5}"))

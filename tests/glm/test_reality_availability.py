@@ -308,6 +308,28 @@ async def test_the_memory_of_a_model_that_is_gone_is_seen_among_the_figures_of_u
     assert "does not exist" in report
 
 
+async def test_what_is_said_of_all_models_is_forgotten_with_the_call(
+    sim: Simulator, connect: Connect, folders: Folders
+) -> None:
+    sim.queue(Fault("body", status=404, message="<html>Hotel</html>", content_type="text/html", times=0))
+    shot = picture(folders.cwd / "a.png")
+    async with connect() as client:
+        await fail(client, "chat", prompt="hello")
+        sim.clear()
+        answer = await call(client, "describe_image", images=str(shot))
+    assert glm(answer)["model"] == V6, "it was not there for the chat, no more than any other"
+
+
+async def test_a_model_that_was_gone_and_answers_is_asked_first_again(
+    sim: Simulator, connect: Connect
+) -> None:
+    sim.queue(Fault("gone", model=T))
+    async with connect() as client:
+        assert glm(await call(client, "chat", prompt="hello"))["model"] == V6
+        await say(client, "chat", prompt="there?", model=T)
+        assert glm(await call(client, "chat", prompt="hello"))["model"] == T
+
+
 async def test_when_all_models_are_gone_the_error_says_what_to_check(
     sim: Simulator, connect: Connect
 ) -> None:

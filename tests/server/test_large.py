@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+from support.busy import slowness
 from support.cases import each
 from support.http_server import ACCEPT, served
 from support.processes import LIMIT_S, Process, Stdio, environment, over_http, said, until
 
+from glm_mcp.deadline import OVERSLEPT_S
 from glm_mcp.glm.json_shape import DIGITS, MESSAGE_VALUES
 from glm_mcp.server.app import App
 from glm_mcp.server.front.lines import LINE_BYTES, Lines, Refusal
@@ -208,7 +211,7 @@ def test_a_call_is_answered_at_its_deadline_though_the_event_loop_is_held_up(stu
     ping = stuck.start("ping")
     answer = stuck.answer(call)
     assert answer["result"]["isError"]
-    assert said(answer["result"]).startswith("timeout: chat was still ")
+    assert said(answer["result"]).startswith("timeout: chat was still at work after 1 s: ")
     assert not [m for m in stuck.heard if m.get("id") == ping], "the event loop is held up"
 
 
@@ -321,3 +324,24 @@ def test_the_memory_of_large_requests_is_given_back(server: Stdio) -> None:
     for _ in range(4):
         assert server.call("chat", {"prompt": "x" * 20 * MB})["isError"]
     until(lambda: resident(server.popen.pid) - before < 60 * MB)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_what_came_while_the_process_was_stopped_is_the_answer_though_the_deadline_is_over(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    deadline_s = 3 * slowness()
+    env = environment(tmp_path / "home", sim, GLM_DEADLINE_S=str(deadline_s))
+    with Stdio(env, tmp_path) as server:
+        server.initialize()
+        server.call("chat", {"prompt": "warm"})
+        sim.queue(Fault("slow_answer", delay_s=0.5, seconds=0.5, times=0))
+        call = server.start_call("chat", {"prompt": "hello"})
+        sim.wait_received(2)
+        os.kill(server.popen.pid, signal.SIGSTOP)
+        woken = time.monotonic() + deadline_s + 2 * OVERSLEPT_S
+        until(lambda: sim.received[-1].ended and time.monotonic() > woken)
+        os.kill(server.popen.pid, signal.SIGCONT)
+        answer = server.answer(call)["result"]
+    assert not answer["isError"], answer
+    assert "No model was asked.\n\n[glm-4.7-flash" in said(answer), "it is whole"

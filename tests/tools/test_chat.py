@@ -565,3 +565,13 @@ async def test_a_function_round_with_a_picture_is_completed_with_an_empty_prompt
             client, "chat", prompt="", history=history, files=["a.png"], functions=[{"name": "g"}]
         )
     assert "I received 1 image" in text
+
+
+@each("thinking", ["show", True])
+async def test_an_answer_without_the_reasoning_that_was_asked_for_says_so(
+    connect: Connect, thinking: str | bool
+) -> None:
+    async with connect() as client:
+        text = await say(client, "chat", prompt="hello", thinking=thinking, model="glm-4-flash-250414")
+        assert "the model sent no reasoning" in text.splitlines()[-1]
+        assert "no reasoning" not in await say(client, "chat", prompt="hello", model="glm-4-flash-250414")

@@ -618,3 +618,16 @@ async def test_a_path_of_windows_is_told_as_one(connect: Connect) -> None:
         text = await fail(client, "describe_image", images=r"C:\Users\me\one.png")
     assert text.startswith(r"not_found: C:\Users\me\one.png is a path of Windows")
     assert "/mnt/c/Users/me/one.png" in text
+
+
+async def test_a_picture_over_a_limit_that_is_new_is_sent_to_each_model_once_and_called_too_large(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = Switches(max_image_bytes=100)
+    picture(folders.cwd / "a.png")
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="a.png")
+    assert text.startswith("media_too_large: ")
+    assert "#xywh=" in text
+    asked = [r.model for r in sim.received]
+    assert len(set(asked)) == len(asked)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,20 @@ async def test_a_scanned_page_is_transcribed_by_the_model_and_that_is_said(
     assert "The scanned words." in again
 
 
+async def test_pages_that_several_models_transcribed_are_said_to_be_theirs(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "scan.pdf").write_bytes(pdf([noise(0, 20 * n, 595, 842 - 40 * n) for n in range(3)]))
+    sim.queue(
+        Reply("one", model="glm-4.6v-flash"), Fault("error", code="1305", model="glm-4.6v-flash", times=0)
+    )
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await say(client, "read_document", documents="scan.pdf")
+    counts = Counter(r.model for r in chats(sim) if r.status == 200)
+    assert len(counts) > 1
+    assert all(f"{model} {times}×" in text.splitlines()[-1] for model, times in counts.items())
+
+
 async def test_mode_text_asks_nobody_and_names_the_pages_without_text(
     connect: Connect, sim: Simulator, report: Path
 ) -> None:
@@ -128,7 +143,7 @@ async def test_mode_vision_shows_every_page_as_a_picture(
         sim.clear()
         await say(client, "read_document", documents="report.pdf", mode="vision", prompt="How many bottles?")
     assert text.count("seen ") == 3
-    assert "3 scanned pages transcribed" in text
+    assert "3 pages transcribed by the model" in text, "two of them are no scans"
     assert len(last(sim).media) == 3
     assert "2132" not in last(sim).text
 
@@ -318,7 +333,8 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         text = text_of(result)
         assert result.is_error
         assert text.startswith(
-            "timeout: 2 of 3 parts done before the deadline. Call again with the same arguments"
+            "timeout: 2 of 3 parts done before the deadline; meanwhile glm-4.6v-flash timeout 1×. "
+            "Call again with the same arguments"
         )
         assert "first\n\nsecond" in text
         assert glm(result)["error"]["kind"] == "timeout"
@@ -490,7 +506,10 @@ async def test_an_answer_in_parts_goes_on_after_a_deadline(
     sim.queue(Reply(text="The first sum."), Fault("hang", times=0))
     async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_MAX_CONCURRENCY=1) as client:
         text = await fail(client, "read_document", **wish)
-        assert re.match(r"timeout: 1 of \d parts done before the deadline\. Call again", text)
+        assert re.match(
+            rf"timeout: 1 of \d parts done before the deadline; meanwhile {model} timeout 1×\. Call again",
+            text,
+        )
         assert text.endswith("The first sum.")
         sim.clear()
         sim.queue(Reply(text="Another sum.", times=0))

@@ -83,7 +83,7 @@ class Health:
         """Its answer began after so long."""
         known = self.of(model)
         known.first_bytes.append(after_s)
-        known.rests, known.rests_until = 0, 0.0
+        known.rests, known.rests_until, known.gone_until = 0, 0.0, 0.0
 
     def answered(self, model: str, took_s: float) -> None:
         self.of(model).answers.append(took_s)

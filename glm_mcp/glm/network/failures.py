@@ -11,6 +11,8 @@ from glm_mcp.errors import Again, ConfigError, NetworkError, exhausted
 from glm_mcp.glm.network.proxy import Proxy
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import httpx
 
 READ_S = 120.0  # between two pieces; a thinking model may be silent for long, the deadline bounds the whole
@@ -36,16 +38,24 @@ def retry_after(headers: Callable[[str], str | None]) -> float | None:
         seconds = float(value)
     except ValueError:
         from datetime import UTC, datetime
-        from email.utils import parsedate_to_datetime
 
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
+        when = _date(value)
+        if when is None:
             return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
+        # By the service's own clock where it tells the time: that of this machine may be wrong.
+        seconds = (when - (_date(headers("date") or "") or datetime.now(UTC))).total_seconds()
     return seconds if 0 <= seconds < float("inf") else None
+
+
+def _date(value: str) -> datetime | None:
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    try:
+        when = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -123,6 +133,9 @@ def _unreached(host: str, error: Exception) -> NetworkError:
             "Check whether GLM_BASE_URL should begin with http://.",
             see=CHECK,
         )
+    if "expired" in text or "not yet valid" in text:
+        said = f"no secure connection to {host}{why(error)}"
+        return NetworkError(said, "Check this machine's date and time.", see=CHECK)
     if "certificate" in text:
         return NetworkError(
             f"no secure connection to {host}{why(error)}",
