@@ -17,8 +17,8 @@ from glm_mcp import __version__
 from glm_mcp.cli import probes
 from glm_mcp.cli.probes import Fact, Outcome, Question, Reading
 from glm_mcp.errors import Again, AuthError, ConfigError, GLMError, NetworkError, QuotaError
-from glm_mcp.glm.error_codes import always_thinks
 from glm_mcp.glm.findings import Findings, Value
+from glm_mcp.glm.learnt.dialect import always_thinks
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.installation import typed
 from glm_mcp.registry import Endpoint, endpoint, place

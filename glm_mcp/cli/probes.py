@@ -25,8 +25,8 @@ from glm_mcp.errors import (
     UnsupportedMedia,
     UpstreamError,
 )
-from glm_mcp.glm.error_codes import always_thinks
 from glm_mcp.glm.findings import Value
+from glm_mcp.glm.learnt.dialect import always_thinks
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.stream import Draft
 from glm_mcp.registry import CARDS, Card, Endpoint

@@ -9,8 +9,9 @@ from glm_mcp.errors import Again, GLMError, UpstreamError
 from glm_mcp.glm.calls import KNOWN_ENDS, Answer, Job, Post, empty, not_whole
 from glm_mcp.glm.engines import errors as engine_errors
 from glm_mcp.glm.engines.engine import Engine, with_bytes
-from glm_mcp.glm.error_codes import after_refusal, blocked, names_film, refused_image_form
+from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.function_calls import damaged, mended, written_as_text
+from glm_mcp.glm.learnt.dialect import after_refusal, names_film, refused_image_form
 from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
