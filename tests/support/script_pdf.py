@@ -13,9 +13,10 @@ def script_pdf(
     font: str = "Helvetica",
     step: int = 18,
     box: tuple[int, int, int, int] = (0, -200, 1000, 800),
+    width: int = 600,
 ) -> bytes:
     """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line.
-    `box`: what the font says of its letters' size.
+    `box` and `width`: what the font says of its letters' size.
     """
     said = shown_as or lines
     letters = dict.fromkeys("".join(lines))
@@ -47,7 +48,7 @@ def script_pdf(
             f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream".encode(),
             f"<< /Type /Font /Subtype /Type0 /BaseFont /{font} /Encoding /Identity-H /DescendantFonts [6 0 R] /ToUnicode 7 0 R >>".encode(),
             f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{font} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) "
-            f"/Supplement 0 >> /DW 600 /FontDescriptor 8 0 R >>".encode(),
+            f"/Supplement 0 >> /DW {width} /FontDescriptor 8 0 R >>".encode(),
             f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream".encode(),
             f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [{' '.join(map(str, box))}] /ItalicAngle 0 /Ascent {box[3]} "
             f"/Descent {box[1]} /CapHeight 700 /StemV 80 >>".encode(),

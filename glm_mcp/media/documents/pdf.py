@@ -15,6 +15,7 @@ from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.circles import without_circles
 from glm_mcp.media.documents.page.form import form_block
+from glm_mcp.media.documents.page.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
@@ -68,8 +69,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
         ]
         inked = _inked(data, silent, password)
-        for page, extracted in written:
-            text = in_columns(page, cyrillic(reordered(page, upright(page, extracted))))
+        for page, raw in written:
+            text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
