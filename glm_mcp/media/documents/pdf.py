@@ -14,13 +14,13 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.circles import without_circles
+from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.page.tall_boxes import lowered
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     letters_in,
@@ -149,7 +149,7 @@ def _bytes(file: BinaryIO) -> bytes:
     """
     file.seek(0)
     data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return without_circles(lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
+    return without_circles(with_plain_fonts(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
 
 
 def _count(data: Input, password: str | None) -> tuple[int, str]:
