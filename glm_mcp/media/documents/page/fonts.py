@@ -14,11 +14,13 @@ from glm_mcp.media.documents.page.objects import packed, packed_places, with_obj
 _NUMBER = rb"-?\d{1,9}(?:\.\d{0,12})?"
 _BOX = re.compile(rb"/FontBBox\s*\[(\s*%b\s+(%b)\s+%b\s+(%b)\s*)\]" % ((_NUMBER,) * 4))
 _STREAM = re.compile(rb"stream\r?\n(?=[\x48\x58\x68\x78])")
-_RANGES = re.compile(rb"beginbfrange.*?endbfrange", re.DOTALL)
 _MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
 _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
-_MAP = 1_000_000  # bytes of a font's map
+_MAP = 500_000  # bytes of a font's map
+_MAPS = 2_000_000  # and of all that are changed
+_LONG = 256  # letters of a range
+_PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
 _TALL = 2000  # thousandths of a letter's size; most fonts have 1200
 
 
@@ -31,7 +33,7 @@ def with_plain_fonts(data: bytes) -> bytes:
 
 def _with_plain_maps(data: bytes) -> bytes:
     """Fonts' maps lead to x where they led to 𝑥, if the changed map has room in its place."""
-    pieces, done = [], 0
+    pieces, done, room = [], 0, _MAPS
     for stream in _STREAM.finditer(data):
         start = stream.end()
         unpacker = zlib.decompressobj()
@@ -42,9 +44,15 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        if not unpacker.eof or not _LETTER.search(map_):
+        if not unpacker.eof or len(map_) > room or not _LETTER.search(map_):
             continue
-        plain = zlib.compress(_LETTER.sub(_plain, _RANGES.sub(lambda m: _RANGE.sub(_listed, m[0]), map_)), 9)
+        room -= len(map_)
+        before, *ranges = map_.split(b"beginbfrange")
+        parted = [part.partition(b"endbfrange") for part in ranges]
+        listed = b"".join(
+            b"beginbfrange" + _RANGE.sub(_listed, own) + end + rest for own, end, rest in parted
+        )
+        plain = zlib.compress(_LETTER.sub(_plain, before + listed), 9)
         size = len(data[start : start + _MAP]) - len(unpacker.unused_data)
         if len(plain) <= size:
             pieces += [data[done:start], plain.ljust(size)]
@@ -53,10 +61,8 @@ def _with_plain_maps(data: bytes) -> bytes:
 
 
 def _letter(match: re.Match[bytes], after: int = 0) -> str:
-    code = ord(
-        bytes.fromhex((match[match.re.groups - 1] + match[match.re.groups]).decode()).decode("utf-16-be")
-    )
-    return unicodedata.normalize("NFKC", chr(code + after))
+    low = int(match[match.re.groups], 16)  # of two times 16 bits, of which D835 are the high ones
+    return _PLAIN.get(low + after) or chr(0x1D400 + low - 0xDC00 + after)
 
 
 def _plain(match: re.Match[bytes]) -> bytes:
@@ -65,7 +71,9 @@ def _plain(match: re.Match[bytes]) -> bytes:
 
 def _listed(match: re.Match[bytes]) -> bytes:
     """A range; where its plain letters do not follow each other, each by itself."""
-    count = min(int(match[2], 16) - int(match[1], 16), 255) + 1
+    count = int(match[2], 16) - int(match[1], 16) + 1
+    if not 0 < count <= _LONG:
+        return match[0]
     letters = [_letter(match, n) for n in range(count)]
     follow = all(ord(letter) == ord(letters[0]) + n for n, letter in enumerate(letters))
     means = _said(letters[0]) if follow else b"[%b]" % b"".join(map(_said, letters))

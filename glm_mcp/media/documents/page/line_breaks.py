@@ -18,6 +18,7 @@ _HEADING = re.compile(r"^#{1,6} (.*[。；，])$", re.MULTILINE)
 _GAPS = (" ", "\n\n", *(f"\n\n{'#' * level} " for level in range(1, 7)))
 _FULL = 12  # characters; shorter lines may be items of a list
 _CONTEXT = 8
+_MOST = 500  # lines of a page; a drawing may have more, and each is looked for
 _INDENT = 3  # characters that the first line of a paragraph stands in, or the others of a list's item
 _PITCH = 2.5  # heights of a line from one to the next at most
 
@@ -43,6 +44,8 @@ def with_line_breaks(page: Any, written: str) -> str:
             lines_of[_bare(line.text)].append(line)
         written = _BETWEEN_FENCES.sub("\n", written)
         written = _FENCE.sub(lambda fence: _block(fence[1], fence[2], lines_of), written)
+    if len(lines) > _MOST:
+        return written
     margin = max((line.right for line in lines if _is_full(line)), default=0)
     for line, after in itertools.pairwise(lines):
         if _is_broken(line, after):
