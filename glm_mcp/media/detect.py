@@ -75,6 +75,8 @@ def _detect(file: IO[bytes], head: bytes, name: str) -> Kind:
         return ole_kind(ole_names(file), name)
     if _is_tar(head):
         return KINDS["tar"]
+    if _is_lock(head):
+        return KINDS["lock"]
     text = text_kind(head, name)
     if _is_pdf(head, name, text):
         return KINDS["pdf"]
@@ -85,6 +87,13 @@ def _detect(file: IO[bytes], head: bytes, name: str) -> Kind:
     if re.match(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*\d+\s", head):
         return KINDS["pnm"]
     return text or UNKNOWN
+
+
+def _is_lock(head: bytes) -> bool:
+    """Who has a document open: Word writes 162 bytes, Excel and PowerPoint 165, of which the first are a name's length,
+    the name, and nothing up to where it comes again in 16 bits.
+    """
+    return len(head) in (162, 165) and head.count(0) > 40 and not head[1 + head[0] : 54].strip(b"\0 ")
 
 
 def _strong(head: bytes) -> Kind | None:

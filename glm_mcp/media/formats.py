@@ -247,6 +247,7 @@ _OTHER_KINDS = (
     Kind("dwg", "unknown", "image/vnd.dwg", "an AutoCAD drawing", (".dwg",), tuple((0, b"AC10%02d\0" % version) for version in (3, 4, 6, 9, 12, 14, 15, 18, 21, 24, 27, 32)), fix="Export it as PDF or SVG."),
     Kind("font", "unknown", "font/sfnt", "a font", (".ttf", ".otf", ".woff", ".woff2", ".ttc"), ((0, b"\0\1\0\0\0"), (0, b"OTTO\0"), (0, b"wOFF\0\1"), (0, b"wOFFOTTO"), (0, b"wOF2\0\1"), (0, b"wOF2OTTO"), (0, b"ttcf\0")), fix="Pass a picture of a text in it."),
     Kind("program", "unknown", "application/x-executable", "a program", (".exe", ".dll", ".so", ".dylib", ".o", ".pyc", ".class", ".wasm"), ((0, b"\x7fELF"), (0, b"MZ\x90\0"), (0, b"\xcf\xfa\xed\xfe"), (0, b"\xca\xfe\xba\xbe"), (0, b"\0asm")), fix=_OPEN_CONTENT),
+    Kind("lock", "unknown", "application/octet-stream", "what Office keeps beside a document that is open", fix="Pass the document itself."),
     UNKNOWN,
 )
 # fmt: on

@@ -196,6 +196,21 @@ def test_a_zip_of_64_bits_and_one_with_something_before_it_are_read_by_their_dir
     assert detect(before).name == "pptx"
 
 
+def test_a_mind_map_is_no_damaged_text_document() -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("content.xml", '<xmap-content xmlns="urn:xmind:xmap:xmlns:content:2.0"/>')
+        archive.writestr("META-INF/manifest.xml", '<manifest xmlns="urn:xmind:xmap:xmlns:manifest:1.0"/>')
+    assert detect(held.getvalue(), "a.xmind").name == "zip"
+
+
+def test_what_office_keeps_beside_an_open_document_is_not_the_document() -> None:
+    word = b"\5Alice".ljust(54, b"\0") + b"\5\0" + "Alice".encode("utf-16-le").ljust(106, b"\0")
+    excel = b"\5Alice".ljust(55) + b"\5\0" + "Alice".ljust(54).encode("utf-16-le")
+    assert [detect(word, "~$a.docx").name, detect(excel, "~$a.xlsx").name] == ["lock", "lock"]
+    assert detect(b"\5".ljust(162, b"x")).name != "lock"
+
+
 @each("name", ["a.pages", "a.numbers", "a.key"])
 def test_apples_documents_are_known_by_their_name_among_themselves(name: str) -> None:
     assert detect(packed("Index/Document.iwa", "Index/Tables/Tile.iwa"), name).suffixes[0] == name[1:]

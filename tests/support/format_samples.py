@@ -163,5 +163,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "dwg": ("a.dwg", lambda: at(0, b"AC1032\0")),
     "font": ("a.ttf", lambda: at(0, b"\0\1\0\0\0")),
     "program": ("a.exe", lambda: at(0, b"MZ\x90\0")),
+    "lock": ("~$a.docx", lambda: b"\5Alice".ljust(54, b"\0") + b"\5\0" + "Alice".encode("utf-16-le").ljust(106, b"\0")),
     "unknown": ("a.bin", lambda: bytes(range(256)) * 4),
 }  # fmt: skip

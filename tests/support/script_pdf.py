@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 from support.made_documents import assemble
@@ -13,9 +14,12 @@ def script_pdf(
     font: str = "Helvetica",
     step: int = 18,
     box: tuple[int, int, int, int] = (0, -200, 1000, 800),
+    width: int = 600,
+    packed: bool = False,
 ) -> bytes:
     """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line.
-    `box`: what the font says of its letters' size.
+    `box` and `width`: what the font says of its letters' size. `packed`: the map is, and gives
+    ranges.
     """
     said = shown_as or lines
     letters = dict.fromkeys("".join(lines))
@@ -31,6 +35,9 @@ def script_pdf(
         f"{len(blocks[i : i + 100])} beginbfchar\n{''.join(blocks[i : i + 100])}endbfchar\n"
         for i in range(0, len(blocks), 100)
     )
+    if packed:
+        ranges = _ranges(means)
+        mapped = "".join(f"1 beginbfrange\n{row}\nendbfrange\n" for row in ranges.splitlines())
     cmap = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
         f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{mapped}endcmap end end"
@@ -47,9 +54,33 @@ def script_pdf(
             f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream".encode(),
             f"<< /Type /Font /Subtype /Type0 /BaseFont /{font} /Encoding /Identity-H /DescendantFonts [6 0 R] /ToUnicode 7 0 R >>".encode(),
             f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{font} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) "
-            f"/Supplement 0 >> /DW 600 /FontDescriptor 8 0 R >>".encode(),
-            f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream".encode(),
+            f"/Supplement 0 >> /DW {width} /FontDescriptor 8 0 R >>".encode(),
+            _stream(cmap.encode(), packed=packed),
             f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [{' '.join(map(str, box))}] /ItalicAngle 0 /Ascent {box[3]} "
             f"/Descent {box[1]} /CapHeight 700 /StemV 80 >>".encode(),
         ]
+    )
+
+
+def _ranges(means: dict[int, str]) -> str:
+    """Letters that follow each other as their numbers do, as one row."""
+    runs: list[list[int]] = []
+    for number, letter in sorted(means.items()):
+        if runs and ord(letter) - ord(means[runs[-1][0]]) == number - runs[-1][0]:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return "".join(
+        f"<{run[0]:04X}> <{run[-1]:04X}> <{means[run[0]].encode('utf-16-be').hex().upper()}>\n"
+        for run in runs
+    )
+
+
+def _stream(data: bytes, *, packed: bool) -> bytes:
+    if packed:
+        data = zlib.compress(data)
+    return b"<< %b/Length %d >>\nstream\n%b\nendstream" % (
+        b"/Filter /FlateDecode " * packed,
+        len(data),
+        data,
     )

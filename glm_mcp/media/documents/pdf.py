@@ -14,12 +14,13 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.circles import without_circles
+from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block
+from glm_mcp.media.documents.page.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.page.tall_boxes import lowered
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     letters_in,
@@ -68,8 +69,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
         ]
         inked = _inked(data, silent, password)
-        for page, extracted in written:
-            text = in_columns(page, cyrillic(reordered(page, upright(page, extracted))))
+        for page, raw in written:
+            text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
@@ -148,7 +149,7 @@ def _bytes(file: BinaryIO) -> bytes:
     """
     file.seek(0)
     data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return without_circles(lowered(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
+    return without_circles(with_plain_fonts(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
 
 
 def _count(data: Input, password: str | None) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from typing import Any
 
 import pytest
@@ -88,6 +89,17 @@ def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
     _, _, text, seen = page(script_pdf(["\uf0b7 \uf061 \uf0b3 \uf062"] * 3, font="Symbol"))
     assert seen == ""
     assert text.startswith("• α ≥ β") or "α ≥ β" in text
+
+
+def test_letters_of_formulas_are_read_as_plain_ones() -> None:
+    lines = [
+        "for all 𝑥 and 𝑦 the area is 𝐴 = 𝜋𝑟 and 𝑎𝑏𝑐 = 𝟏𝟐",
+        "from 𝑌𝑍𝑎 to 𝑓𝑔 and 𝒙 beside 𝔸",
+        "an ordinary line",
+    ]
+    text = page(script_pdf(lines, font="CambriaMath", packed=True))[2]
+    for line in lines:
+        assert unicodedata.normalize("NFKC", line) in text
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -184,6 +184,24 @@ async def test_what_is_left_out_of_a_drawing_is_said(body: str, notes: tuple[str
     assert picture.notes == notes
 
 
+async def test_a_label_of_which_only_the_beginning_stands_beside_its_html_is_drawn_whole() -> None:
+    def label(html: str, beside: str) -> str:
+        return (
+            f'<switch><foreignObject width="100%" height="100%"><div xmlns="http://www.w3.org/1999/xhtml" style="width: 78px">'
+            f'{html}</div></foreignObject><text x="50" y="24" font-size="12px" text-anchor="middle">{beside}</text></switch>'
+        )
+
+    (short,) = await drawn(f'{HEAD} width="100" height="60">{label("Lamp<br/>plugged in?", "Lamp...")}</svg>')
+    (whole,) = await drawn(
+        f'{HEAD} width="100" height="60"><text x="50" font-size="12px" text-anchor="middle">'
+        '<tspan x="50" y="16.8">Lamp plugged</tspan><tspan x="50" y="31.2">in?</tspan></text></svg>'
+    )
+    assert short.part.data == whole.part.data
+    (same,) = await drawn(f'{HEAD} width="100" height="60">{label("Lamp", "Lamp")}</svg>')
+    (dots,) = await drawn(f'{HEAD} width="100" height="60">{label("Other", "Lamp...")}</svg>')
+    assert len({short.part.data, same.part.data, dots.part.data}) == 3
+
+
 async def test_a_local_picture_is_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.png"
     secret.write_bytes(save(corners(100, 100), "PNG"))

@@ -6,8 +6,10 @@ import base64
 import binascii
 import gzip
 import io
+import itertools
 import math
 import re
+import textwrap
 import xml.etree.ElementTree as ET
 import zlib
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ _MAX_DEPTH = 3  # drawings within drawings; the renderer draws no more
 # The renderer reads absolute hrefs from the disk. Pictures inside the file stay.
 _INLINE = re.compile(r"\s*(#|data:image/(png|jpe?g|gif|webp)\b)", re.IGNORECASE)
 _DRAWING = re.compile(r"\s*data:image/svg\+xml(?P<parameters>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
+_WIDTH = re.compile(r"\bwidth:\s*(\d{1,6}(?:\.\d{0,6})?)px")
 _HREFS = frozenset(("href", "src", "base"))
 _UNITS = {
     "": 1.0,
@@ -106,6 +109,7 @@ def _clean(drawing: Drawing, root: ET.Element, name: str, depth: int) -> None:
             del element.attrib[key]
             drawing.linked += tag in {"image", "feimage"} and local(key) == "href"
     drawing.labels += _html_labels(root)
+    _complete_labels(root)
     drawing.text += ["".join(e.itertext()) for e in root.iter() if local(e.tag) == "text"]
     if has_css(root):
         from glm_mcp.media.images.svg import css  # most drawings do without, and start faster
@@ -139,6 +143,34 @@ def _html_labels(root: ET.Element) -> int:
         if not instead:
             count += sum(local(child.tag) == "foreignobject" and _has_text(child) for child in parent)
     return count
+
+
+def _complete_labels(root: ET.Element) -> None:
+    """draw.io puts a label's beginning and dots beside the HTML of the whole, which is not drawn: the whole in its place."""
+    for switch in root.iter():
+        children = list(switch) if local(switch.tag) == "switch" else []
+        for label, short in itertools.pairwise(children):
+            if local(label.tag) != "foreignobject" or local(short.tag) != "text":
+                continue
+            whole = " ".join(" ".join(label.itertext()).split())
+            begins = (short.text or "").removesuffix("...")
+            if begins != short.text and whole.startswith(begins):
+                _write(short, textwrap.wrap(whole, _line_length(label)))
+
+
+def _line_length(label: ET.Element) -> int:
+    """Letters of a line of the label, by the width of its box at the usual size; a box of one pixel is not broken."""
+    widths = (_WIDTH.search(element.get("style", "")) for element in label.iter())
+    width = next((float(match[1]) for match in widths if match), 0)
+    return max(int(width / 6.5), 8) if width > 1 else 200
+
+
+def _write(text: ET.Element, lines: list[str]) -> None:
+    text.text = ""
+    for i, line in enumerate(lines):
+        dy = f"{-0.6 * (len(lines) - 1):g}em" if not i else "1.2em"
+        row = ET.SubElement(text, text.tag.replace("text", "tspan"), {"x": text.get("x", "0"), "dy": dy})
+        row.text = line
 
 
 def _has_text(element: ET.Element) -> bool:

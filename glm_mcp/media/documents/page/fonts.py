@@ -1,0 +1,103 @@
+"""What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that of
+Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the last
+out; and mathematical letters of Word's formulas (𝑥), which it leaves out, as all beyond 16 bits.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+
+from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
+
+_NUMBER = rb"-?\d{1,9}(?:\.\d{0,12})?"
+_BOX = re.compile(rb"/FontBBox\s*\[(\s*%b\s+(%b)\s+%b\s+(%b)\s*)\]" % ((_NUMBER,) * 4))
+_STREAM = re.compile(rb"stream\r?\n(?=[\x48\x58\x68\x78])")
+_MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
+_LETTER = re.compile(_MATH, re.IGNORECASE)
+_RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
+_MAP = 500_000  # bytes of a font's map
+_MAPS = 2_000_000  # and of all that are changed
+_LONG = 256  # letters of a range
+_PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
+_TALL = 2000  # thousandths of a letter's size; most fonts have 1200
+
+
+def with_plain_fonts(data: bytes) -> bytes:
+    """The file without such boxes and letters; the same object where it has none."""
+    if b"/Encrypt" not in data:
+        data = _with_plain_maps(with_objects(data, _packed(data)))
+    return _BOX.sub(_low, data)
+
+
+def _with_plain_maps(data: bytes) -> bytes:
+    """Fonts' maps lead to x where they led to 𝑥, if the changed map has room in its place."""
+    pieces, done, room = [], 0, _MAPS
+    for stream in _STREAM.finditer(data):
+        start = stream.end()
+        unpacker = zlib.decompressobj()
+        try:
+            if b"CIDInit" not in unpacker.decompress(data[start : start + 500], 100):
+                continue
+            unpacker = zlib.decompressobj()
+            map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
+        except zlib.error:
+            continue
+        if not unpacker.eof or len(map_) > room or not _LETTER.search(map_):
+            continue
+        room -= len(map_)
+        before, *ranges = map_.split(b"beginbfrange")
+        parted = [part.partition(b"endbfrange") for part in ranges]
+        listed = b"".join(
+            b"beginbfrange" + _RANGE.sub(_listed, own) + end + rest for own, end, rest in parted
+        )
+        plain = zlib.compress(_LETTER.sub(_plain, before + listed), 9)
+        size = len(data[start : start + _MAP]) - len(unpacker.unused_data)
+        if len(plain) <= size:
+            pieces += [data[done:start], plain.ljust(size)]
+            done = start + size
+    return b"".join([*pieces, data[done:]]) if pieces else data
+
+
+def _letter(match: re.Match[bytes], after: int = 0) -> str:
+    low = int(match[match.re.groups], 16)  # of two times 16 bits, of which D835 are the high ones
+    return _PLAIN.get(low + after) or chr(0x1D400 + low - 0xDC00 + after)
+
+
+def _plain(match: re.Match[bytes]) -> bytes:
+    return _said(_letter(match))
+
+
+def _listed(match: re.Match[bytes]) -> bytes:
+    """A range; where its plain letters do not follow each other, each by itself."""
+    count = int(match[2], 16) - int(match[1], 16) + 1
+    if not 0 < count <= _LONG:
+        return match[0]
+    letters = [_letter(match, n) for n in range(count)]
+    follow = all(ord(letter) == ord(letters[0]) + n for n, letter in enumerate(letters))
+    means = _said(letters[0]) if follow else b"[%b]" % b"".join(map(_said, letters))
+    return b"<%b> <%b> %b" % (match[1], match[2], means)
+
+
+def _said(letter: str) -> bytes:
+    return b"<%b>" % letter.encode("utf-16-be").hex().upper().encode()
+
+
+def _packed(data: bytes) -> dict[int, bytes]:
+    """The changed ones among packed objects, by their numbers."""
+    changed = {}
+    for head, objects in packed(data):
+        if b"/FontBBox" in objects:
+            for number, start, end in packed_places(head, objects):
+                own = objects[start:end]
+                if (low := _BOX.sub(_low, own)) != own:
+                    changed[number] = low
+    return changed
+
+
+def _low(box: re.Match[bytes]) -> bytes:
+    """A box of the same length that says nothing, where it was too tall."""
+    if float(box[3]) - float(box[2]) <= _TALL:
+        return box[0]
+    return box[0].replace(box[1], b"0 0 0 0".ljust(len(box[1])))
