@@ -51,7 +51,7 @@ from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.race import Race
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.glm.usage import Meter
-from glm_mcp.registry import CHAINS, Card, Endpoint, card, endpoint, place
+from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -209,10 +209,12 @@ class GLMClient:
 
     def _refused(self, race: Race[T], model: Standing, error: GLMError, *, ill: bool) -> None:
         """What a refusal means for the rest of the call."""
-        reached = self.transport.reached((place(model.card.id, self.home) or self.home).url)
+        where = place(model.card.id, self.home) or self.home
+        reached = self.transport.reached(where.url)
         if of_host(error, race.unreached, reached=reached):
             wait = delay(race.unreached + 1, None, self._chance, self._pace.waits)
-            ends = ends_call(error, race.unreached + 1, reached=reached)
+            sure = where in ENDPOINTS.values() and not self.transport.proxied(where.url)
+            ends = ends_call(error, race.unreached + 1, reached=reached or (sure and race.may_wait(wait)))
             race.unreaches(model, error, wait=wait, ends=ends)
             return
         if len(race.models) == 1 and error.again is Again.GONE:

@@ -85,7 +85,7 @@ CODES: dict[str, Row] = {
     "1110": (AuthError, Again.NEVER, "the account is not active", _ACCOUNT),
     "1111": (AuthError, Again.NEVER, "the account does not exist", _ACCOUNT),
     "1112": (AuthError, Again.NEVER, "the account is locked", _ACCOUNT),
-    "1113": (QuotaError, Again.NEVER, "no balance and no resource package", _BALANCE),
+    "1113": (QuotaError, Again.GONE, "no balance and no resource package", _BALANCE),
     "1120": (UpstreamError, Again.RETRY, "the account could not be read for the moment", _FAULT),
     "1121": (AuthError, Again.NEVER, "the account is locked for irregular use", _ACCOUNT),
     "1200": (UpstreamError, Again.RETRY, "the call failed inside the service", _FAULT),
@@ -131,7 +131,9 @@ _OF_THE_KEY = frozenset(code for code, row in CODES.items() if row[3] == _KEY)
 
 def with_key_help(error: GLMError, said: str) -> GLMError:
     """The error with what can be done about the key, where it is the key itself that the service does not take."""
-    of_key = isinstance(error, AuthError) and (error.code in _OF_THE_KEY if error.code else True)
+    of_key = isinstance(error, AuthError) and (
+        error.code in _OF_THE_KEY if error.code else error.hint != _ACCOUNT
+    )
     return error.but(hint=f"{error.hint} {said}".rstrip()) if of_key else error
 
 
@@ -195,6 +197,14 @@ _UNKNOWN: tuple[tuple[re.Pattern[str], Row], ...] = (
             re.IGNORECASE,
         ),
         _STATUS[451],
+    ),
+    (
+        re.compile(
+            r"实名认证|\breal[- ]name (?:auth|verif|cert)|(?:账号|账户|帐号|帐户).{0,12}(?:冻结|封禁|停用|禁用|锁定|注销)"
+            r"|\baccount\b.{0,40}\b(?:suspended|disabled|deactivated|frozen|locked|banned)\b",
+            re.IGNORECASE,
+        ),
+        (AuthError, Again.NEVER, "the account has a problem", _ACCOUNT),
     ),
     (
         re.compile(

@@ -17,6 +17,7 @@ from glm_mcp.glm.stream import Usage
 from glm_mcp.glm.usage import Meter
 
 T = TypeVar("T")
+UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
 
 
 class Race(Generic[T]):
@@ -212,9 +213,18 @@ class Race(Generic[T]):
         for other in self.models:
             other.ready_at = max(other.ready_at, anyio.current_time() + wait)
         if ends:
-            self.failure = error
+            took = anyio.current_time() - self.started
+            times = f"; tried {self.unreached} times in {took:.0f} s" if self.unreached > 1 else ""
+            self.failure = error.but(message=f"{error.message}{times}")
         else:
             self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
+
+    def may_wait(self, wait: float) -> bool:
+        """Whether a host that was never reached is asked after so long, where its address cannot be wrong: a network comes back,
+        but not every one does.
+        """
+        after, whole = anyio.current_time() + wait - self.started, self.deadline - self.started
+        return after < min(UNREACHED_S, whole / 2)
 
     def _record(self, model: Standing, outcome: str) -> dict[str, Any]:
         took = anyio.current_time() - model.since

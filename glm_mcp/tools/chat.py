@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import InvalidRequest, TooLong
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.glm.threads import in_thread
@@ -65,6 +65,10 @@ class ChatArgs(AnswerArgs):
 
 
 ROLES = ("system", "user", "assistant", "tool")
+_IN_PARTS = (
+    "Call read_document with the file in documents and the same prompt: it reads a long one in parts. Or send less: "
+    "fewer files or pages, a shorter history."
+)
 FUNCTIONS_MAX = 128  # the platform's limit
 
 
@@ -91,7 +95,12 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
         exact=bool(functions),
         functions=functions,
     )
-    answer = await ask(deps, args, question)
+    try:
+        answer = await ask(deps, args, question)
+    except TooLong as error:
+        if max((len(p.text) for p in parts if isinstance(p, Text)), default=0) <= len(args.prompt):
+            raise
+        raise error.but(hint=_IN_PARTS) from error
     pages = _web_pages(deps, answer.extras.get("web_search"))
     answer.text += pages
     notes += ["with pages of a web search"] * bool(pages)

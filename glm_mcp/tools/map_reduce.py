@@ -35,6 +35,7 @@ async def each(
     The first answer's `seconds` become those of all of them together.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
+    recalled = sum(a is not None for a in answers)
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
     late: list[GLMError] = []
@@ -75,6 +76,8 @@ async def each(
         raise _unfinished(late, done, len(questions), kept=not unkept) from late[-1]
     if len(done) > 1:
         done[0].seconds = anyio.current_time() - started
+    if recalled:
+        done[0].notes.append(f"{recalled} of {len(done)} parts kept from an earlier call")
     return done
 
 

@@ -92,7 +92,7 @@ async def test_a_trouble_that_passes_is_not_noticed(sim: Simulator, code: str) -
     assert (answer.model, answer.fallback) == (T, None)
 
 
-@each("code", ["1000", "1113", "1301", "1214"])
+@each("code", ["1000", "1309", "1301", "1214"])
 async def test_what_no_model_can_mend_asks_no_other_model(sim: Simulator, code: str) -> None:
     sim.queue(Fault("error", code=code, times=0))
     assert (await failure(sim, model=None)).code == code
@@ -123,7 +123,7 @@ async def test_the_code_decides_and_not_the_status(
 
 
 @each("form", ["error_in_200", "flat_error_in_200"])
-@each(("code", "again"), [("1000", False), ("1113", False), ("1302", True), ("1234", True)])
+@each(("code", "again"), [("1000", False), ("1309", False), ("1302", True), ("1234", True)])
 async def test_an_error_inside_a_success_is_an_error(
     sim: Simulator, form: str, code: str, again: bool
 ) -> None:
@@ -201,6 +201,9 @@ async def test_the_request_id_is_shown(sim: Simulator) -> None:
         (429, "今日免费额度已用完", "", "", [T, V6]),
         (403, "Country, region, or territory not supported", "network", "another network", [T]),
         (451, "no", "network", "another network", [T]),
+        (403, "请先完成实名认证后再调用", "auth", "the platform's console", [T]),
+        (403, "Your account has been suspended", "auth", "the platform's console", [T]),
+        (401, "账号已被冻结", "auth", "the platform's console", [T]),
         (511, "Network Authentication Required", "network", "in a browser", [T]),
     ],
 )
@@ -217,6 +220,17 @@ async def test_a_refusal_with_a_new_code_is_understood_by_its_words(
         else:
             assert (await ask(client)).model == V6
     assert models_asked(sim) == asked
+
+
+@each("code", ["1399", "403"])
+async def test_what_is_to_be_done_for_an_account_says_nothing_of_the_key(sim: Simulator, code: str) -> None:
+    sim.queue(Fault("error", code=code, status=403, message="请先完成实名认证", times=0))
+    async with client_of(sim) as client:
+        client.key_help = "Run `glm-mcp key`."
+        with pytest.raises(GLMError) as raised:
+            await ask(client)
+    assert "key" not in str(raised.value).lower()
+    assert "console" in raised.value.hint
 
 
 async def test_an_allowance_that_is_used_up_for_all_models_is_told_at_once(sim: Simulator) -> None:

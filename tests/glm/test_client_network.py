@@ -12,6 +12,8 @@ from support.calls import T, answering, ask, client_of, models_asked
 from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError
+from glm_mcp.glm.policy import Pace
+from glm_mcp.glm.progress import Progress
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +45,39 @@ async def test_a_name_that_does_not_exist_is_named() -> None:
     assert "the name no-such-host.invalid was not found" in str(error)
     assert "GLM_BASE_URL" in error.hint
     assert tries(error) == 3
+
+
+async def test_a_network_that_comes_back_answers_the_first_call_to_a_platform() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) <= 5:
+            raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+        return httpx.Response(
+            200, json={"choices": [{"message": {"content": "well"}, "finish_reason": "stop"}]}
+        )
+
+    async def heard(_: float, message: str) -> None:
+        said.append(message)
+
+    said: list[str] = []
+    told = Progress(heard)
+    one = client_of(transport=answering(answer), GLM_BASE_URL="zhipu", pace=Pace((0.4, 0.4)))
+    async with one as client, told.told():
+        answered = await ask(client, progress=told)
+    assert answered.text == "well"
+    assert any("the name open.bigmodel.cn was not found; try" in line for line in said)
+
+
+async def test_a_network_that_stays_away_ends_a_call_before_its_time_is_over() -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+
+    async with client_of(transport=answering(fail), GLM_BASE_URL="zhipu") as client:
+        with pytest.raises(NetworkError, match=r"was not found; tried \d+ times in \d+ s") as caught:
+            await ask(client, within=4)
+    assert tries(caught.value) > 3
 
 
 async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) -> None:

@@ -575,3 +575,17 @@ async def test_an_answer_without_the_reasoning_that_was_asked_for_says_so(
         text = await say(client, "chat", prompt="hello", thinking=thinking, model="glm-4-flash-250414")
         assert "the model sent no reasoning" in text.splitlines()[-1]
         assert "no reasoning" not in await say(client, "chat", prompt="hello", model="glm-4-flash-250414")
+
+
+async def test_a_file_that_no_model_holds_leads_to_what_reads_it_in_parts(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "long.txt").write_text("the quick brown fox\n" * 60_000)
+    async with connect() as client:
+        text = await fail(client, "chat", prompt="What is it about?", files="long.txt")
+        own = await fail(client, "chat", prompt="the quick brown fox " * 60_000)
+    assert text.startswith("too_long: ")
+    assert "Call read_document with the file in documents and the same prompt" in text
+    assert own.startswith("too_long: ")
+    assert "read_document" not in own
+    assert not sim.received

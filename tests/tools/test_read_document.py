@@ -341,9 +341,12 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         sim.clear()
         sim.queue(Reply(text="third"))
         text = await say(client, "read_document", documents="scan.pdf")
+        again = await say(client, "read_document", documents="scan.pdf")
     assert len(sim.received) == 1
     for word in ("first", "second", "third"):
         assert word in text
+    assert "2 of 3 parts kept from an earlier call" in text
+    assert "3 of 3 parts kept from an earlier call" in again
 
 
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])

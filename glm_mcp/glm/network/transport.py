@@ -109,6 +109,11 @@ class Transport:
         """Whether this process has had an answer from this host."""
         return urlsplit(url).netloc in self._reached
 
+    def proxied(self, url: str) -> bool:
+        """Whether the way to this host leads through a proxy, whose address somebody has set."""
+        parts = urlsplit(url)
+        return self._ways.get((parts.scheme, parts.netloc), (None, None))[1] is not None
+
     def _build(self, proxy: Proxy | None, secure: bool) -> httpx.AsyncBaseTransport:
         from glm_mcp.glm.network.pools import Pools
 

@@ -28,6 +28,7 @@ _LISTED = 20_000  # names of a folder compared with one that is not there
 _COMPARED = (
     4_000_000  # characters with characters meanwhile, which takes a second where names repeat one letter
 )
+_BESIDE = (".", "~$")  # how hidden names begin, and those of what Office keeps beside an open document
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
 
@@ -83,7 +84,7 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
 def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     """The files that a pattern matches, in natural order: `*`, `?`, `[…]`, `{a,b}`, and `**` for any folders.
 
-    Hidden names are left out, and links out of the folder in which the pattern begins: a link that the caller writes
+    Hidden names are left out, what Office keeps beside an open document, and links out of the folder in which the pattern begins: a link that the caller writes
     out, in front of the pattern or between braces, is one that was named. Raises InvalidRequest for more than 50 files or
     too large a search, ForbiddenPath when the pattern begins outside the readable places.
     """
@@ -215,7 +216,7 @@ def _walk(folder: Path, parts: Sequence[str], follows: Follows, visited: list[in
     pattern = first.casefold() if sys.platform in ("win32", "darwin") else first
     for entry in _entries(folder, visited):
         name = entry.name.casefold() if pattern is not first else entry.name
-        if name.startswith(".") and not first.startswith("."):
+        if any(name.startswith(mark) and not first.startswith(mark) for mark in _BESIDE):
             continue
         if not (deep or fnmatch.fnmatchcase(name, pattern)):
             continue
@@ -291,7 +292,8 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     sandbox.check(path)
     most = _COMPARED // max(len(path.name), 1) ** 2
     names = {name.casefold(): name for name in _names(path, sandbox)[:most]}
-    close = [names[name] for name in difflib.get_close_matches(path.name.casefold(), names, 3, 0.6)]
+    near = difflib.get_close_matches(path.name.casefold(), names, 9, 0.6)
+    close = [names[name] for name in near if _alike(path.stem, names[name])][:3]
     if close:
         hint = f"Did you mean {', '.join(str(path.with_name(name)) for name in close)}?"
     elif sandbox.contains(path.parent) and not _exists(path.parent, sandbox):
@@ -299,6 +301,11 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     else:
         hint = "Check the path, or give an absolute one."
     return NotFound(f"there is no file {_where_help(text, path, sandbox)}", hint)
+
+
+def _alike(stem: str, name: str) -> bool:
+    """Whether two names are so without their suffixes too: of short ones these are most of what is compared."""
+    return difflib.SequenceMatcher(None, stem.casefold(), Path(name).stem.casefold()).ratio() >= 0.5
 
 
 def _where_help(text: str, path: Path, sandbox: Sandbox) -> str:

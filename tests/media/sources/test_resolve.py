@@ -204,6 +204,15 @@ async def test_a_missing_file_names_the_working_folder_and_close_names(world: Wo
         await world.one("no/where.png")
 
 
+async def test_a_name_that_shares_its_suffix_alone_is_not_suggested(world: World) -> None:
+    for name in ("b.png", "foto.png"):
+        world.put(name)
+    with pytest.raises(NotFound, match="Check the path"):
+        await world.one("nope.png")
+    with pytest.raises(NotFound, match=r"Did you mean foto\.png\?"):
+        await world.one("photo.png")
+
+
 async def test_no_names_are_suggested_from_outside(world: World) -> None:
     (world.top / "outside/secret-plan.png").write_bytes(PNG)
     with pytest.raises(ForbiddenPath) as caught:
@@ -346,6 +355,15 @@ async def test_a_pattern_gives_its_files_in_natural_order(world: World) -> None:
     assert [s.name for s in await world.all("shots/page[19].png")] == ["page1.png", "page9.png"]
     assert len(await world.all(f"{world.work}/sh?ts/page1*.png")) == 3
     assert [s.fragment.page for s in await world.all("shots/page1.*#page=2")] == ["2"]
+
+
+async def test_a_pattern_leaves_out_what_office_keeps_beside_an_open_document(world: World) -> None:
+    for name in ("Report.txt", "~$Report.txt", "sub/~$Other.txt"):
+        world.put(name, b"words of it\n")
+    assert [s.name for s in await world.all("*.txt", "document")] == ["Report.txt"]
+    assert [s.name for s in await world.all("**/*.txt", "document")] == ["Report.txt"]
+    assert [s.name for s in await world.all("~$*.txt", "document")] == ["~$Report.txt"]
+    assert (await world.one("~$Report.txt", "document")).name == "~$Report.txt"
 
 
 async def test_files_of_one_name_are_told_apart_by_their_folders(world: World) -> None:
