@@ -14,7 +14,7 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.circles import without_circles
-from glm_mcp.media.documents.page.fonts import with_plain_fonts
+from glm_mcp.media.documents.page.fonts import as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
@@ -56,8 +56,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     data, password, total = _open(file, params, name)
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
-    failed: list[int] = []
-    xmp, notes = "", list[str]()
+    failed, xmp, notes = list[int](), "", list[str]()
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
@@ -71,6 +70,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
+            text = as_meant(text)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

@@ -102,6 +102,12 @@ def test_letters_of_formulas_are_read_as_plain_ones() -> None:
         assert unicodedata.normalize("NFKC", line) in text
 
 
+def test_emoji_and_rare_ideographs_are_read() -> None:
+    lines = ["done 👍 by 😀😁😂 and 𠮷野家", "an ordinary line 𡃁 with 𝑥 and a sign of its own \ue123\ue456"]
+    text = page(script_pdf(lines, font="Noto", packed=True))[2]
+    assert " ".join(text.split()) == " ".join(lines).replace("𝑥", "x")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_no_line_is_lost_of_a_font_that_says_its_letters_are_far_taller_than_they_are(packed: bool) -> None:
     lines = [f"Row {n} of ten" for n in range(10)]

@@ -1,6 +1,6 @@
 """What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that of
 Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the last
-out; and mathematical letters of Word's formulas (𝑥), which it leaves out, as all beyond 16 bits.
+out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥).
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ _STREAM = re.compile(rb"stream\r?\n(?=[\x48\x58\x68\x78])")
 _MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
 _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
+_FAR = re.compile(rb"D[89AB][0-9A-F]{2}\s*D[C-F][0-9A-F]{2}", re.IGNORECASE)
+_MEANING = re.compile(rb"<(?:\s*[0-9A-F]{4}){2,40}\s*>", re.IGNORECASE)
+_STAND_IN = 0x800  # from the halves of such a character to two for private use, which the parser hands on
+_PAIR = re.compile("([\ue000-\ue3ff]) ?([\ue400-\ue7ff])")  # the parser may take the first for a word
+_UNSHOWN = 0xE0000  # from here on tags, selectors and private use
+_LONG_CODES = re.compile(
+    rb"begincodespacerange\s*<[0-9A-F\s]{5,}>", re.IGNORECASE
+)  # which look like meanings
 _MAP = 500_000  # bytes of a font's map
 _MAPS = 2_000_000  # and of all that are changed
 _LONG = 256  # letters of a range
@@ -32,7 +40,9 @@ def with_plain_fonts(data: bytes) -> bytes:
 
 
 def _with_plain_maps(data: bytes) -> bytes:
-    """Fonts' maps lead to x where they led to 𝑥, if the changed map has room in its place."""
+    """Fonts' maps lead to x where they led to 𝑥, and to a pair of `as_meant` where to another such character, if the changed
+    map has room in its place.
+    """
     pieces, done, room = [], 0, _MAPS
     for stream in _STREAM.finditer(data):
         start = stream.end()
@@ -44,7 +54,7 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        if not unpacker.eof or len(map_) > room or not _LETTER.search(map_):
+        if not unpacker.eof or len(map_) > room or not _FAR.search(map_):
             continue
         room -= len(map_)
         before, *ranges = map_.split(b"beginbfrange")
@@ -52,12 +62,38 @@ def _with_plain_maps(data: bytes) -> bytes:
         listed = b"".join(
             b"beginbfrange" + _RANGE.sub(_listed, own) + end + rest for own, end, rest in parted
         )
-        plain = zlib.compress(_LETTER.sub(_plain, before + listed), 9)
+        map_ = _LETTER.sub(_plain, before + listed)
+        plain = zlib.compress(map_ if _LONG_CODES.search(map_) else _MEANING.sub(_stood_in, map_), 9)
         size = len(data[start : start + _MAP]) - len(unpacker.unused_data)
         if len(plain) <= size:
             pieces += [data[done:start], plain.ljust(size)]
             done = start + size
     return b"".join([*pieces, data[done:]]) if pieces else data
+
+
+def as_meant(text: str) -> str:
+    """The text of a page with the characters beyond 16 bits in the place of what stood for them."""
+    return _PAIR.sub(_met, text)
+
+
+def _met(pair: re.Match[str]) -> str:
+    halves = (ord(half) - _STAND_IN for half in pair.groups())
+    letter = b"".join(half.to_bytes(2, "big") for half in halves).decode("utf-16-be")
+    return letter if _is_shown(letter) else pair[0]
+
+
+def _is_shown(letter: str) -> bool:
+    return ord(letter) < _UNSHOWN and unicodedata.category(letter) != "Cn"
+
+
+def _stood_in(meaning: re.Match[bytes]) -> bytes:
+    said = bytes.fromhex(meaning[0][1:-1].decode()).decode("utf-16-be", "replace")
+    far = [letter for letter in said if ord(letter) >= 0x10000]
+    if not far or not all(map(_is_shown, far)):
+        return meaning[0]
+    raw = said.encode("utf-16-be")
+    halves = [int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2)]
+    return b"<%b>" % b"".join(b"%04X" % (n + _STAND_IN * (0xD800 <= n < 0xE000)) for n in halves)
 
 
 def _letter(match: re.Match[bytes], after: int = 0) -> str:
