@@ -147,5 +147,5 @@ def check_length(chars: int, name: str) -> None:
     if chars > TEXT_CHARS:
         raise MediaTooLarge(
             f"{name} gives more than {TEXT_CHARS // 1_000_000} million characters of text",
-            "Ask for some of its pages, or send a part of it.",
+            "Ask read_document for some of its pages (pages=1-20), or send a part of it.",
         )

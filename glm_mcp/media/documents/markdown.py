@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -14,9 +15,11 @@ from glm_mcp.media.documents.pages import one_text
 
 _DELIMITERS = ",;\t|"
 _SAMPLE, _SAMPLE_LINES = 20_000, 60
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
 # Cells that a table may have once it is filled up: so many, or so many times its own.
 _FILLED, _SPARSE = 1_000_000, 10
+_JOINED = 10_000  # lines
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 
@@ -32,13 +35,22 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     one row is so long that most of the table would be what it was filled up with.
     """
     grid = [[cell(value) for value in row] for row in rows]
-    width = max((len(row) for row in grid), default=0)
+    return _written(grid, Counter(map(len, grid)))
+
+
+def _written(rows: Iterable[Sequence[str]], lengths: Counter[int]) -> str:
+    """`lengths`: how many rows have so many cells. Its lines are joined some at a time: each takes more by itself than a
+    short row holds.
+    """
+    width, cells = max(lengths, default=0), sum(size * count for size, count in lengths.items())
     if not width:
         return ""
-    filled = width if width * len(grid) <= max(_FILLED, _SPARSE * sum(map(len, grid))) else 0
-    lines = ["| " + " | ".join(row + [""] * (filled - len(row))) + " |" for row in grid]
-    lines.insert(1, "|" + " --- |" * width)
-    return "\n".join(lines)
+    filled = width if width * lengths.total() <= max(_FILLED, _SPARSE * cells) else 0
+    lines = ("| " + " | ".join([*row, *[""] * (filled - len(row))]) + " |" for row in rows)
+    pieces = [next(lines), "|" + " --- |" * width]
+    while piece := "\n".join(itertools.islice(lines, _JOINED)):
+        pieces.append(piece)
+    return "\n".join(pieces)
 
 
 def cell(value: str) -> str:
@@ -68,18 +80,44 @@ def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[s
     text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
     named = _NAMED.match(text)
     delimiter = named[1] if named else _delimiter(text, name)
-    source = io.StringIO(text[named.end() :] if named else text)
+    text = text[named.end() :] if named else text
     try:
-        rows = [[value.strip() for value in row] for row in csv.reader(source, delimiter=delimiter)]
+        fields, lengths = _measured(text, delimiter)
     except csv.Error as error:
         raise UnsupportedMedia(
             f"{name} is not a readable CSV: {error}", "Read it with another suffix, such as .txt."
         ) from None
-    widths = {len(row) for row in rows if row}
-    if len(widths) > 1:
-        notes = [*notes, f"rows have {min(widths)} to {max(widths)} fields"]
-    kind = "tsv" if delimiter == "\t" else "csv"
-    return one_text(kind, table(trim([row for row in rows if row])), spec, name, notes)
+    if len(fields) > 1:
+        notes = [*notes, f"rows have {min(fields)} to {max(fields)} fields"]
+    kind, width = "tsv" if delimiter == "\t" else "csv", max(lengths, default=0)
+    rows = ([cell(value.strip()) for value in row[:width]] for row in _rows(text, delimiter))
+    written = _written(itertools.islice(rows, lengths.total()), lengths)
+    return one_text(kind, written, spec, name, notes)
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The rows that are no empty lines, one at a time: together they take twenty times the file."""
+    lines = (line[0] for line in _LINE.finditer(text))
+    return (row for row in csv.reader(lines, delimiter=delimiter) if row)
+
+
+def _measured(text: str, delimiter: str) -> tuple[set[int], Counter[int]]:
+    """How many fields rows have, and how many rows have so many of them without the empty rows and columns at the end."""
+    width, lengths, empty = 0, Counter[int](), Counter[int]()
+    for row in _rows(text, delimiter):
+        filled = next((n for n in range(len(row), 0, -1) if row[n - 1].strip()), 0)
+        if not filled:
+            empty[len(row)] += 1
+            continue
+        width = max(width, filled)
+        lengths[len(row)] += 1
+        if empty:
+            lengths.update(empty)
+            empty.clear()
+    trimmed = Counter[int]()
+    for size, count in lengths.items():
+        trimmed[min(size, width)] += count
+    return {*lengths, *empty}, trimmed
 
 
 def _delimiter(text: str, name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import time
+import tracemalloc
 import zipfile
 
 import pytest
 
+from glm_mcp.media.documents.markdown import table_job
 from glm_mcp.media.documents.pptx import pptx_job
 
 pytestmark = pytest.mark.extreme
@@ -55,3 +57,15 @@ def seconds(slides: int) -> float:
 
 def test_eight_times_as_many_slides_take_eight_times_as_long() -> None:
     assert seconds(8_000) < 3 * 8 * seconds(1_000)
+
+
+def test_a_csv_of_many_short_rows_takes_a_few_times_its_size_of_memory() -> None:
+    data = "".join(f"{n},{n % 7},{n % 11},x\n" for n in range(100_000)).encode()
+    tracemalloc.start()
+    try:
+        facts, _ = table_job(io.BytesIO(data), {"name": "a.csv", "pages": None})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert facts["pages"][0][2].endswith("| 99999 | 4 | 9 | x |")
+    assert peak < 10 * len(data)

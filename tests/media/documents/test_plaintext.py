@@ -197,6 +197,12 @@ async def test_a_csv_becomes_a_table_whatever_its_delimiter_and_encoding() -> No
 
 
 @pytest.mark.extreme
+async def test_a_csv_loses_the_empty_rows_and_columns_at_its_end_alone() -> None:
+    text = await text_of("a.csv", b"a,b,,\n,,,\n\nc, d ,,\n,,,\n,,\n")
+    assert text == "| a | b |\n| --- | --- |\n|  |  |\n| c | d |"
+    assert "rows have 3 to 4 fields" in (await opened("a.csv", b"a,b,,\nc,d,,\n,,\n")).notes
+
+
 async def test_a_large_csv_keeps_every_row() -> None:
     rows = "id,name\n" + "".join(f"{i},name {i}\n" for i in range(60_000))
     (whole,) = (await opened("a.csv", rows.encode())).pages
