@@ -297,6 +297,7 @@ def from_response(
         request_id=clean(request_id, ID_CHARS) if request_id else None,
         again=again,
         retry_after=retry_after,
+        about="number" if hint is _FEWER else None,
     )
 
 

@@ -53,6 +53,7 @@ class ImageArgs(AnswerArgs):
 
 IMAGES_MAX = 50  # the platform's limit for one call
 EXACT = {"locate", "ui_action"}
+_TOGETHER = {"compare", "ui_to_code", "ui_action"}  # what needs all pictures in one call
 CODE = {  # the language of a code block → the suffix of its file
     "jsx": ".jsx",
     "tsx": ".tsx",
@@ -80,7 +81,14 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         alone = bool(args.model) or not deps.glm.fetches  # no other model stands in
         if alone and card.images == 1 and len(pictures) > 1:
             return await _one_by_one(deps, args, words, pictures, notes)
-        answer = await ask(deps, args, _question(pictures, words, task or "describe", exact=task in EXACT))
+        try:
+            answer = await ask(
+                deps, args, _question(pictures, words, task or "describe", exact=task in EXACT)
+            )
+        except InvalidRequest as error:
+            if error.about != "number" or len(pictures) < 2 or args.json or task in _TOGETHER:
+                raise
+            return await _one_by_one(deps, args, words, pictures, notes, refused=True)
         notes = _sent(pictures) + notes
         if task == "ui_to_code":
             return await _code(deps, args, answer, held.sources[0], notes)
@@ -159,9 +167,15 @@ def _sent(pictures: Sequence[Picture]) -> list[str]:
 
 
 async def _one_by_one(
-    deps: Deps, args: ImageArgs, words: str, pictures: Sequence[Picture], notes: list[str]
+    deps: Deps,
+    args: ImageArgs,
+    words: str,
+    pictures: Sequence[Picture],
+    notes: list[str],
+    *,
+    refused: bool = False,
 ) -> ToolResult:
-    """For a model that takes one image: one call each, the answers joined under their names."""
+    """For a model that takes one image, or refused several: one call each, the answers joined under their names."""
     if args.task == "compare":
         raise InvalidRequest(
             f"{args.model or 'the model'} takes one picture a call and cannot compare",
@@ -173,7 +187,8 @@ async def _one_by_one(
         f"[{label or p.part.name}]\n{a.text}"
         for label, p, a in zip(_labels(pictures, deps.said), pictures, answers, strict=True)
     )
-    whole.notes.append(f"{len(pictures)} pictures, one call each: {whole.model} takes one at a time")
+    why = "together they were too many" if refused else f"{whole.model} takes one at a time"
+    whole.notes.append(f"{len(pictures)} pictures, one call each: {why}")
     return result(deps, args, whole, notes)
 
 

@@ -301,6 +301,25 @@ async def test_fifty_pictures_go_in_one_call_and_more_are_refused(
     assert len(last(sim).media) == 50
 
 
+async def test_pictures_that_are_too_many_for_the_service_are_sent_one_by_one(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for n, name in enumerate(("a.png", "b.png", "c.png")):
+        picture(folders.cwd / name, (50 + n, 40))
+    three = ["a.png", "b.png", "c.png"]
+    many = Fault("error", code="1210", message="输入图片数量超过限制", times=2)
+    async with connect() as client:
+        sim.queue(many)
+        text = await say(client, "describe_image", images=three, prompt="What is it?")
+        asked = [len(r.media) for r in chats(sim)]
+        sim.queue(many)
+        compare = await fail(client, "describe_image", images=three, task="compare")
+    assert asked == [3, 3, 1, 1, 1]
+    assert text.index("[a.png]\n") < text.index("[b.png]\n") < text.index("[c.png]\n")
+    assert "3 pictures, one call each: together they were too many" in text
+    assert "the model takes fewer pictures in a call" in compare
+
+
 async def test_a_model_of_one_picture_is_asked_once_for_each(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
