@@ -31,7 +31,7 @@ def codes() -> Iterator[Row]:
     """Every business code of the platform's table, with the class that is asked for."""
     never = {
         "auth": "401 1000 1001 1002 1003 1004 1005 1100 1110 1111 1112 1121",
-        "quota": "1309 1313 1314 1315",
+        "quota": "1113 1309 1313 1314 1315",
         "upstream": "1702 1703",
         "invalid_request": "1210 1213 1214 1215 1231",
         "too_long": "1261",
@@ -46,7 +46,7 @@ def codes() -> Iterator[Row]:
         fault = Fault("error", code=code, times=0)
         yield Row(f"code {code}", "quota", once(), fault, (f"code {code}", *when), TOLD, named=False)
     # this model is none for us, or for this request: the next may be
-    other = {"auth": "1220", "quota": "1113 1311", "invalid_request": "1211 1212 1221 1222"}
+    other = {"auth": "1220", "quota": "1311", "invalid_request": "1211 1212 1221 1222"}
     for kind, names in other.items():
         for code in names.split():
             fault = Fault("error", code=code, times=0)
@@ -91,11 +91,12 @@ def gone() -> Iterator[Row]:
     """A model that is not there, in each of its ways."""
     for code in GONE:
         fault = Fault("gone", code=code, model=MODEL, times=0)
+        if code == "1113":
+            yield Row(f"gone ({code})", "quota", once(), fault, (code,), AT_ONE_GO, named=False)
+            continue
         says = (TEXT, "not to be had", "not asked for an hour")
         yield Row(f"gone ({code})", "ok", (MODEL, STAND_IN), fault, says, NEXT, named=False, waits=0)
-        kind = {"1113": "quota", "1220": "auth", "1311": "quota", "404": "config"}.get(
-            code, "invalid_request"
-        )
+        kind = {"1220": "auth", "1311": "quota", "404": "config"}.get(code, "invalid_request")
         yield Row(f"gone ({code}), named", kind, once(), fault, (code, f"Try {STAND_IN}"), AT_ONE_GO)
 
 

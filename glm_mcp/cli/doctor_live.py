@@ -224,12 +224,12 @@ class _Asking:
         if busy is not None:
             self._busy(question, busy)
             return False
-        if isinstance(error, AuthError | NetworkError | ConfigError) and error.again is Again.NEVER:
-            raise error
-        # A balance may be filled up: what lacks one is not gone for good.
-        if isinstance(error, QuotaError) and (error.again is Again.NEVER or error.code == "1113"):
-            self._leave(model, f"refused: {probes.short(error)}")
-            return False
+        if error is not None and error.again is Again.NEVER:
+            if isinstance(error, AuthError | NetworkError | ConfigError):
+                raise error
+            if isinstance(error, QuotaError):
+                self._leave(model, f"refused: {probes.short(error)}")
+                return False
         self.refusals[model] = 0
         if error is not None and error.again is Again.GONE and model != probes.NO_MODEL:
             self._gone(question, outcomes)

@@ -85,7 +85,7 @@ CODES: dict[str, Row] = {
     "1110": (AuthError, Again.NEVER, "the account is not active", _ACCOUNT),
     "1111": (AuthError, Again.NEVER, "the account does not exist", _ACCOUNT),
     "1112": (AuthError, Again.NEVER, "the account is locked", _ACCOUNT),
-    "1113": (QuotaError, Again.GONE, "no balance and no resource package", _BALANCE),
+    "1113": (QuotaError, Again.NEVER, "no balance and no resource package", _BALANCE),
     "1120": (UpstreamError, Again.RETRY, "the account could not be read for the moment", _FAULT),
     "1121": (AuthError, Again.NEVER, "the account is locked for irregular use", _ACCOUNT),
     "1200": (UpstreamError, Again.RETRY, "the call failed inside the service", _FAULT),

@@ -140,13 +140,6 @@ async def test_a_model_that_is_gone_is_asked_twice_and_nothing_else(sim: Simulat
     assert report.findings(UNASKED).gone(V4)
 
 
-async def test_a_model_without_a_balance_is_not_kept_as_gone(sim: Simulator) -> None:
-    sim.queue(Fault("error", code="1113", model=V4, times=0))
-    report = await asked(sim)
-    assert [r.model for r in sim.received].count(V4) == 1
-    assert not report.findings(UNASKED).gone(V4)
-
-
 async def test_a_model_that_is_gone_for_a_moment_is_there(sim: Simulator) -> None:
     sim.queue(Fault("gone", code="404", model=V4))
     report = await asked(sim)

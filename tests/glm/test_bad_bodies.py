@@ -16,7 +16,7 @@ from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
 
-EMPTY = {"error": {"code": "1309", "message": "套餐已到期"}}
+EMPTY = {"error": {"code": "1113", "message": "余额不足"}}
 EVENTS = "text/event-stream"
 PAGE = "<!doctype html><html><head><title>{}</title></head><body>{}</body></html>"
 
@@ -73,14 +73,14 @@ async def test_a_refusal_is_understood_however_it_is_packed(
     sim.queue(body(message, status))
     error = await refused(sim)
     assert isinstance(error, QuotaError)
-    assert (error.code, len(sim.received)) == ("1309", 1)
-    assert "套餐已到期" in error.message
+    assert (error.code, len(sim.received)) == ("1113", 1)
+    assert "余额不足" in error.message
 
 
 async def test_a_refusal_that_is_said_to_be_a_stream_is_one(sim: Simulator) -> None:
     sim.queue(body(packed(EMPTY), 200, EVENTS))
     error = await refused(sim)
-    assert (error.kind, error.code, len(sim.received)) == ("quota", "1309", 1)
+    assert (error.kind, error.code, len(sim.received)) == ("quota", "1113", 1)
 
 
 async def test_an_answer_in_one_piece_that_is_said_to_be_a_stream_is_one(sim: Simulator) -> None:

@@ -400,7 +400,7 @@ async def test_a_coding_key_at_the_general_endpoint_is_told_where_it_belongs(sim
     async with client_of(sim) as client:
         with pytest.raises(GLMError, match=r"^quota: .*zhipu-coding"):
             await ask(client)
-    assert models_asked(sim) == [T, V6, L]
+    assert len(sim.received) == 1
 
 
 async def test_the_limit_of_the_account_is_met_by_waiting_not_by_failing(sim: Simulator) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 TABLE = {
     "auth never": "401 1000 1001 1002 1003 1004 1005 1100 1110 1111 1112 1121",
     "auth gone": "1220",
-    "quota never": "1304 1308 1309 1310 1313 1314 1315 1316 1317 1318 1319 1320 1321",
-    "quota gone": "1113 1311",
+    "quota never": "1113 1304 1308 1309 1310 1313 1314 1315 1316 1317 1318 1319 1320 1321",
+    "quota gone": "1311",
     "upstream retry": "500 1120 1200 1230 1234",
     "upstream never": "1702 1703",
     "invalid_request never": "1210 1213 1214 1215 1231",
