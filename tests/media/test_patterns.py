@@ -30,6 +30,7 @@ from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import expand, find_files
+from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
@@ -122,6 +123,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "what an engine calls its refusal": (
         lambda sort: from_response(400, None, "no", sort=sort),
         "model " * MILLION,
+    ),
+    "two subtitles of many lines": (
+        parse_subtitles,
+        "".join("0:01 --> 0:03\n" + f"{end}\n".join(map(str, range(20_000))) + "\n\n" for end in "ab"),
     ),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
