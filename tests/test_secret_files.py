@@ -11,7 +11,7 @@ from email.message import EmailMessage
 import pytest
 from support.cases import each
 from support.connect import Connect
-from support.made_documents import docx, para, pdf, text_at, zipped
+from support.made_documents import docx, odt, para, pdf, text_at, zipped
 from support.made_outlook import compound, message
 from support.made_outlook import text as outlook_text
 from support.toolkit import chats, fail, last, say
@@ -146,6 +146,10 @@ KINDS: dict[str, Callable[[str], bytes]] = {
     ),
     "a.zip": lambda text: zipped(
         {"inner.html": text.replace("BEGIN", "BE<b>GIN</b>").replace("access", "ac<b></b>cess")}
+    ),
+    "a.ods": lambda text: odt(
+        "".join(f'<table:table table:name="{name}"/>' for name in ("1", text.replace("\n", "&#10;"))),
+        kind="spreadsheet",
     ),
     "wrapped.txt": lambda text: text.replace(" ", "\n> ").encode(),
 }

@@ -128,8 +128,8 @@ def show(files: Sequence[Path]) -> None:
     if protocol is None:
         return
     for path in files[:SHOWN]:
-        with suppress(OSError, ValueError):  # no picture, or gone: its path stands in the text
-            out(pictures.sequence(path.read_bytes(), protocol))
+        with suppress(OSError):  # gone: its path stands in the text
+            out(pictures.sequence(path, protocol))
 
 
 def _open(files: Sequence[Path]) -> None:

@@ -275,7 +275,7 @@ def from_response(
     """
     name = (clean(code, 40) if code is not None else None) or None
     said = clean(text)
-    words = _WALL_ROW if is_wall(status, str(text)) else _by_words(name, status, said, sort)
+    words = _WALL_ROW if is_wall(status, str(text)) else _by_words(name, status, said, clean(sort, ID_CHARS))
     if name == str(status) and name not in CODES:
         name = None  # the status again
     cls, again, meaning, hint = words or _row(name, status)

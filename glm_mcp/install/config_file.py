@@ -116,7 +116,7 @@ def chosen_there(
     """What stands in a file that others may have written, and would go on deciding where the key and files go, by name."""
     kept, usual = dict((before or {}).get("env") or {}), made.get("env", {})
     found = [n for n, v in kept.items() if n not in HARMLESS and usual.get(n) != v]
-    found += [field for field in ("cwd", "envFile") if field in (before or {})]
+    found += [field for field in ("cwd", "envFile", "headersHelper") if field in (before or {})]
     wanted = {item["id"]: item for item in inputs(client, made)}
     asked = jsonc.load(text).get("inputs") if wanted else None
     for there in asked if isinstance(asked, list) else ():

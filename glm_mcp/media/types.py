@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from glm_mcp.errors import ForbiddenPath, MediaTooLarge, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image, Video
@@ -16,6 +17,7 @@ LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
 # Characters of the documents of one call together: some more than the largest text file has. Some hundred bytes of a
 # workbook may stand for as many as one likes, and each takes up to ten bytes of the server on its way out.
 TEXT_CHARS = 60_000_000
+PAGES = 20_000  # of one document; each has its row on the event loop
 SHORT = 20_000  # characters of a text that is looked through in half a millisecond
 
 
@@ -139,12 +141,16 @@ class Document:
 
     @property
     def chars(self) -> int:
-        return sum(len(page.text) for page in self.pages)
+        return sum(len(page.label) + len(page.text) for page in self.pages)
 
 
-def check_length(chars: int, name: str) -> None:
-    """Raises MediaTooLarge."""
-    if chars > TEXT_CHARS:
+def check_pages(pages: Sequence[Sequence[Any]], name: str) -> None:
+    """Of rows as a job gives them. Raises MediaTooLarge."""
+    if len(pages) > PAGES:
+        raise MediaTooLarge(
+            f"{name} has more than {PAGES:,} pages", "Ask for some of its pages, or send a part of it."
+        )
+    if sum(len(text) for _, _, text, _ in pages) > TEXT_CHARS:
         raise MediaTooLarge(
             f"{name} gives more than {TEXT_CHARS // 1_000_000} million characters of text",
             "Ask read_document for some of its pages (pages=1-20), or send a part of it.",

@@ -25,6 +25,8 @@ SMALLER = "Send a smaller or shorter part of it (a page range, start and end, a 
 
 READER = "reader"  # what an error is about where the reader gave way, so that less of the same file may pass
 
+_SAID = 4_000  # characters of an error, which may name what is in the file
+
 STARTED = b"GLMW"  # the first bytes of a frame, written before the job runs: without them it was not the job that failed
 
 # On the channel of a job:
@@ -72,13 +74,13 @@ def write_frame(out: BinaryIO, header: dict[str, Any], blobs: list[bytes]) -> No
 
 def _outcome(spec: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     from glm_mcp.errors import GLMError, UnsupportedMedia, exhausted
-    from glm_mcp.media.types import check_length
+    from glm_mcp.media.types import check_pages
 
     params = spec["params"]
     name = str(params.get("name") or "the file")
     try:
         facts, blobs = load(spec["job"])(_open_stdin(), params)
-        check_length(sum(len(text) for _, _, text, _ in facts.get("pages", ())), name)
+        check_pages(facts.get("pages", ()), name)
     except GLMError as error:
         # For the log: the cause's kind alone, since its words may quote the file, and what a reader noted for it.
         kinds = [type(error.__cause__).__name__] if error.__cause__ else []
@@ -115,8 +117,8 @@ def _describe(error: Any) -> dict[str, Any]:
     return {
         "error": {
             "class": type(error).__name__,
-            "message": error.message,
-            "hint": error.hint,
+            "message": error.message[:_SAID],
+            "hint": error.hint[:_SAID],
             "code": error.code,
             "more": more,
         }

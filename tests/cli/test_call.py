@@ -212,6 +212,29 @@ def test_a_picture_is_shown_where_the_terminal_says_that_it_can(
         assert mark in shown
 
 
+def test_what_a_model_wrote_is_no_picture_whatever_it_begins_with(sim: Simulator, tmp_path: Path) -> None:
+    drawer = tmp_path / "bin" / "gs"  # with which Pillow reads PostScript
+    drawer.parent.mkdir()
+    drawer.write_text(f'#!/bin/sh\ntouch "{tmp_path}/drawn"\n', encoding="utf-8")
+    drawer.chmod(0o700)
+    shutil.copy(FOLDER / "photo.jpg", tmp_path)
+    sim.queue(
+        Reply("```\n%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n```")
+    )
+    shown = on_terminal(
+        sim,
+        tmp_path,
+        *("describe_image", "photo.jpg", "task=ui_to_code"),
+        variables={
+            "KITTY_WINDOW_ID": "1",
+            "GLM_OUTPUT_DIR": str(tmp_path),
+            "PATH": f"{drawer.parent}{os.pathsep}{os.environ['PATH']}",
+        },
+    )
+    assert "photo.html" in shown
+    assert not (tmp_path / "drawn").exists()
+
+
 def test_open_gives_the_file_to_the_system(sim: Simulator, tmp_path: Path) -> None:
     opener = tmp_path / "bin" / "xdg-open"
     opener.parent.mkdir()

@@ -154,3 +154,14 @@ def test_a_list_of_models_that_is_none_is_empty(data: object) -> None:
 def test_of_an_engine_that_lists_models_without_end_a_thousand_are_known() -> None:
     served = read_served({"data": [{"id": f"model-{n}"} for n in range(20_000)]})
     assert len(served) == 1_000
+
+
+def test_what_an_engine_repeats_of_a_caller_is_no_limit_of_it() -> None:
+    said = "maximum context length is 20 tokens, 30 in the messages; at most 0 images"
+    for message in (
+        f"1 validation error: {{'loc': ('body', 'tools'), 'input': {{'type': 'mcp', 'name': '{said}'}}}}",
+        f'Extra inputs are not permitted: "{said}"',
+        f"Tool '{said}' not found in tools list.",
+        f"Tool `{said}` not found in tools list.",
+    ):
+        assert limits_of(refusal(message)) == Limits()

@@ -219,6 +219,7 @@ def _project(machine: Machine, client: str, text: str) -> Path:
         ("env", {"LD_PRELOAD": "./x.so"}),
         ("cwd", "/evil"),
         ("envFile", "evil.env"),
+        ("headersHelper", "./x.sh"),
     ],
 )
 def test_a_project_does_not_choose_where_the_key_goes_by_an_entry_that_is_renewed(

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cases import each
 from support.connect import Connect
+from support.made_documents import odt
 from support.toolkit import call, png, say, text_of
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -142,6 +143,10 @@ def repeating_workbook() -> bytes:
     return made.getvalue()
 
 
+def sheets(*names: str) -> bytes:
+    return odt("".join(f'<table:table table:name="{name}"/>' for name in names), kind="spreadsheet")
+
+
 LAUGHS = (
     "<!DOCTYPE x ["
     "<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 12)) + "]>"
@@ -160,6 +165,7 @@ BAD: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "bomb.docx": ("read_document", "documents", docx_bomb),
     "laughs.docx": ("read_document", "documents", lambda: zipped("word/document.xml", LAUGHS.encode())),
     "repeats.xlsx": ("read_document", "documents", repeating_workbook),
+    "sheets.ods": ("read_document", "documents", lambda: sheets(*["a"] * 21_000)),
     "gz.txt": ("read_document", "documents", lambda: gzip.compress(bytes(10**7))),
     "empty.pdf": ("read_document", "documents", lambda: b""),
     "half.mp4": ("analyze_video", "video", lambda: SAMPLES["clip.mp4"][:900]),
@@ -214,6 +220,19 @@ async def test_the_documents_of_a_call_give_no_more_text_together_than_one_may(
     said = "media_too_large: the documents of one call give more than 60 million characters"
     assert text_of(result).startswith(said), text_of(result)[:300]
     assert sim.received == []
+
+
+async def test_the_names_of_sheets_are_shortened_in_a_document_and_in_an_error(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "a.ods").write_bytes(sheets(*(f"{n}{'a' * 500_000}" for n in range(3))))
+    async with connect() as client:
+        read = await call(client, "read_document", 25, documents="a.ods")
+        refused = await call(client, "read_document", 25, documents="a.ods", pages="b")
+    assert "sheet '0aaa" in text_of(read)
+    assert "total_chars" in str(read.meta), read.meta
+    assert (read.meta or {})["glm"]["total_chars"] < 1_000
+    assert len(text_of(refused)) < 2_000
 
 
 async def test_base64_that_grows_or_lies_is_refused(connect: Connect, sim: Simulator) -> None:

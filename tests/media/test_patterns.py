@@ -19,21 +19,25 @@ from support.cases import each
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError, NotFound
+from glm_mcp.glm.error_codes import from_response
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.pages import choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import expand, find_files
+from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.boxes import parse_boxes
 from glm_mcp.tools.structured import first_fence, unfenced
+from glm_mcp.tools.words.chinese import in_chinese
 
 pytestmark = pytest.mark.extreme
 
@@ -110,6 +114,20 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "a table with one long row": (_cells, "a\n" * 20_000 + "," * 20_000 + "x\n"),
     "boxes of digits": (_boxes, "1" * 100_000),
     "boxes of brackets": (_boxes, "[1," * 100_000),
+    "a text that begins as many of ours go on": (
+        in_chinese,
+        "part 1" + " of " * 100 + " (rows " * 60 + "–" * 400 + " of " * 100,
+    ),
+    "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
+    "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
+    "what an engine calls its refusal": (
+        lambda sort: from_response(400, None, "no", sort=sort),
+        "model " * MILLION,
+    ),
+    "two subtitles of many lines": (
+        parse_subtitles,
+        "".join("0:01 --> 0:03\n" + f"{end}\n".join(map(str, range(20_000))) + "\n\n" for end in "ab"),
+    ),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{

@@ -38,11 +38,16 @@ def graphics(env: Mapping[str, str]) -> Graphics | None:
     return None
 
 
-def sequence(data: bytes, protocol: Graphics) -> str:
-    """What shows a picture, made small enough, and ends its line. Raises OSError or ValueError for no picture."""
+def sequence(path: Path, protocol: Graphics) -> str:
+    """What shows a picture, made small enough, and ends its line; "" for no picture by its name. Raises OSError."""
     from PIL import Image
 
-    with Image.open(BytesIO(data)) as picture:
+    from glm_mcp.media.images.convert import FORMATS
+
+    if path.suffix.lower() not in FORMATS:  # a model wrote it, and of some texts Pillow runs what they say
+        return ""
+    kind, _ = FORMATS[path.suffix.lower()]
+    with Image.open(path, formats=[kind]) as picture:
         picture.thumbnail((SIDE, SIDE))
         small = BytesIO()
         picture.convert("RGB").save(small, "PNG")

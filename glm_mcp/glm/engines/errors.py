@@ -88,8 +88,13 @@ class Limits:
     images: int | None = None
 
 
+# Where an engine begins to repeat what a caller wrote, who must set no limit for others; names of fields stand in quotes.
+_REPEATS = re.compile(r"""[{\["]|(?<!\w)(['`])(?!\w+\1)""")
+
+
 def limits_of(error: GLMError) -> Limits:
-    context, prompt, images = (p.search(error.message) for p in (_CONTEXT, _PROMPT, _IMAGES))
+    own = _REPEATS.split(error.message, maxsplit=1)[0]
+    context, prompt, images = (p.search(own) for p in (_CONTEXT, _PROMPT, _IMAGES))
     return Limits(
         int(context[1]) if context and error.kind == "too_long" else None,
         int(next(g for g in prompt.groups() if g)) if prompt else None,

@@ -14,6 +14,7 @@ from glm_mcp.text import plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
+_LABEL, _NOTE, _NOTES = 200, 1_000, 50  # characters of each, and how many; a sheet's name may have millions
 SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
@@ -49,7 +50,8 @@ def choose(
 
 
 def _numbers(piece: str, total: int, name: str, unit: str, names: Sequence[str]) -> range:
-    bare = re.sub(rf"^(?:pages?|p\.?|{unit}s?|第)\s*|\s*[页頁]$", "", piece, flags=re.IGNORECASE)
+    bare = piece.removesuffix("页").removesuffix("頁").rstrip()
+    bare = re.sub(rf"^(?:pages?|p\.?|{unit}s?|第)\s*", "", bare, flags=re.IGNORECASE)
     span = _RANGE.fullmatch(bare)
     if bare.casefold() in ("last", "end"):
         first = last = total
@@ -104,12 +106,22 @@ def result(
 ) -> dict[str, Any]:
     """What a reading job hands back: rows of (number, label, Markdown, as_image)."""
     rows = [
-        (number, clean_text(label), clean_text(text).strip("\n"), why) for number, label, text, why in pages
+        (number, _short(clean_text(label), _LABEL), clean_text(text).strip("\n"), why)
+        for number, label, text, why in pages
     ]
     # That an only page is the first says nothing, but the name of an only sheet does.
     if total == 1 and kind in SHEETS:
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
-    return {"kind": kind, "pages": rows, "total": total, "notes": list(notes)}
+    return {
+        "kind": kind,
+        "pages": rows,
+        "total": total,
+        "notes": [_short(note, _NOTE) for note in notes[:_NOTES]],
+    }
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[str] = ()) -> dict[str, Any]:

@@ -114,7 +114,8 @@ def _kind(source: Source) -> Kind:
 def _refuse_secrets(source: Source, document: Document) -> None:
     """Raises ForbiddenPath. The text as it goes out: within a Word file, a mail or a notebook no look at bytes sees it."""
     said = secret_in(
-        "\n".join((*(page.text for page in document.pages), *document.notes)), allowed=source.named
+        "\n".join((*(f"{page.label}\n{page.text}" for page in document.pages), *document.notes)),
+        allowed=source.named,
     )
     if said:
         raise holds_secret(source.name, said)

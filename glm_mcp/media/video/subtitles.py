@@ -80,13 +80,13 @@ def plain(text: str) -> str:
 def tidy(cues: Iterable[Cue]) -> list[Cue]:
     """In order of time, without empty cues and without lines that were on the screen just before."""
     kept: list[Cue] = []
-    shown: list[str] = []
+    shown: set[str] = set()
     until = -1.0
     for start, end, text in sorted(cues, key=lambda cue: (cue[0], cue[1])):
         lines = text.split("\n")
         fresh = [line for line in lines if not (line in shown and start <= until + 0.1)]
         if text:
-            shown, until = lines, end
+            shown, until = set(lines), end
         if text and fresh:
             kept.append((start, end, "\n".join(fresh)))
         elif text and kept:

@@ -7,14 +7,16 @@ itself, unless the Chinese has it in quotes, “{1}”: a name, or words of some
 
 from __future__ import annotations
 
+import itertools
 import locale
 import os
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from glm_mcp.errors import GLMError
 
@@ -29,6 +31,7 @@ COUNTED = re.compile(r"\{1\} (?:pictures?|calls|tokens|at once|or more|differ)\b
 NUMBERED = re.compile(r"(?:page|slide|chapter|part|mail) \{1\}")
 PLACED = re.compile(rf"{NUMBERED.pattern}$|sheet '\{{1\}}'|line \{{1\}}: ")
 _CHINESE, _LATIN = re.compile("[\u4e00-\u9fff]"), re.compile("[A-Za-z0-9]")
+_NUMBER = re.compile("[0-9,]+")
 # Between the parts that a text is put together from.
 PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
 
@@ -48,14 +51,49 @@ def entries() -> dict[str, str]:
     return dict(tomllib.loads(Path(__file__).with_name("chinese.toml").read_text(encoding="utf-8")))
 
 
-@cache
-def _templates() -> list[tuple[re.Pattern[str], str, str]]:
-    """Those with something put in, the most telling first; and where one is looked for: in a "part" of a text too, in
-    whole texts "before" their parts, or "after".
+class _Template(NamedTuple):
+    """A text with something put in: what stands around that, its Chinese, and where it is looked for: in a "part" of a
+    text too, in whole texts "before" their parts, or "after".
     """
+
+    own: int  # characters of these
+    pieces: list[str]
+    counts: bool  # what is put in first is a number: two words of ours end many a sentence of somebody else
+    chinese: str
+    where: str
+
+    def put_in(self, text: str) -> list[str] | None:
+        """From the left, each piece looked for once: of a pattern a stranger's words could ask for hours."""
+        first, *between, last = self.pieces
+        at, end = len(first), len(text) - len(last)
+        if at > end or not (text.startswith(first) and text.endswith(last)):
+            return None
+        given = []
+        for piece in between:
+            found = text.find(piece, at, end)
+            if found < 0:
+                return None
+            given.append(text[at:found])
+            at = found + len(piece)
+        given.append(text[at:end])
+        return None if self.counts and not _NUMBER.fullmatch(given[0]) else given
+
+
+@cache
+def _templates() -> list[_Template]:
+    """The most telling first."""
     with_holes = [english for english in entries() if "{1}" in english]
     with_holes.sort(key=_own, reverse=True)
-    return [(_pattern(english), entries()[english], _where(english)) for english in with_holes]
+    return [
+        _Template(
+            _own(english),
+            re.split(r"\{\d+\}", english),
+            bool(COUNTED.match(english) or NUMBERED.fullmatch(english)),
+            entries()[english],
+            _where(english),
+        )
+        for english in with_holes
+    ]
 
 
 def _own(english: str) -> int:
@@ -67,13 +105,6 @@ def _where(english: str) -> str:
     if PLACED.match(english) or COUNTED.match(english) or _own(english) >= TELLING:
         return "part"
     return "after" if english.startswith("{1}") else "before"
-
-
-def _pattern(english: str) -> re.Pattern[str]:
-    first, *pieces = re.split(r"\{\d+\}", english)
-    # Two words of ours end many a sentence of somebody else.
-    begins = "([0-9,]+)" if COUNTED.match(english) or NUMBERED.fullmatch(english) else "(.*?)"
-    return re.compile(re.escape(first) + begins + "(.*?)".join(map(re.escape, pieces)), re.DOTALL)
 
 
 def in_chinese(text: str, depth: int = DEPTH) -> str:
@@ -112,10 +143,12 @@ def _by_sentences(bare: str, depth: int) -> str | None:
 
 def _by_template(bare: str, depth: int, places: Sequence[str], *, within_one: bool = False) -> str | None:
     """`within_one`: only where nothing that is put in reaches over several of our texts in a row."""
-    for pattern, chinese, where in _templates():
-        given = pattern.fullmatch(bare) if where in places else None
-        if given and not (within_one and any(PARTS[0][0] in part for part in given.groups())):
-            return _filled(chinese, given.groups(), depth - 1)
+    templates = _templates()
+    fit = bisect_left(templates, -len(bare), key=lambda template: -template.own)
+    for template in itertools.islice(templates, fit, None):
+        given = template.put_in(bare) if template.where in places else None
+        if given and not (within_one and any(PARTS[0][0] in part for part in given)):
+            return _filled(template.chinese, given, depth - 1)
     return None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import anyio.to_thread
 
 from glm_mcp.errors import GLMError, TimedOut
-from glm_mcp.media.types import Source, check_length
+from glm_mcp.media.types import Source, check_pages
 from glm_mcp.media.worker import run_job
 from glm_mcp.media.worker_child import READER
 
@@ -66,7 +66,7 @@ async def _around(
             lost += chosen[slice(*part)] if part[1] - part[0] == 1 else []
         else:
             read.append(facts)
-            check_length(sum(len(row[2]) for facts in read for row in facts["pages"]), params["name"])
+            check_pages([row for facts in read for row in facts["pages"]], params["name"])
     if not read:
         raise gave_way
     notes = list(dict.fromkeys(note for facts in read for note in facts["notes"]))
