@@ -146,12 +146,9 @@ class Document:
 
 def check_pages(pages: Sequence[Sequence[Any]], name: str) -> None:
     """Of rows as a job gives them. Raises MediaTooLarge."""
+    fewer = "Ask read_document for some of its pages (pages=1-20), or send a part of it."
     if len(pages) > PAGES:
-        raise MediaTooLarge(
-            f"{name} has more than {PAGES:,} pages", "Ask for some of its pages, or send a part of it."
-        )
+        raise MediaTooLarge(f"{name} has more than {PAGES:,} pages", fewer)
     if sum(len(text) for _, _, text, _ in pages) > TEXT_CHARS:
-        raise MediaTooLarge(
-            f"{name} gives more than {TEXT_CHARS // 1_000_000} million characters of text",
-            "Ask read_document for some of its pages (pages=1-20), or send a part of it.",
-        )
+        millions = TEXT_CHARS // 1_000_000
+        raise MediaTooLarge(f"{name} gives more than {millions} million characters of text", fewer)
