@@ -148,6 +148,7 @@ def test_the_file_made_of_standard_input_is_gone_after_the_call(env: dict[str, s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a bound on memory that holds")
+@pytest.mark.extreme
 def test_a_little_that_is_piped_in_takes_no_room_for_much(env: dict[str, str], tmp_path: Path) -> None:
     command = shlex.join([*COMMAND, "call", "read_document", "-"])
     done = ran(["sh", "-c", f"ulimit -v 1900000; exec {command}"], env, tmp_path, input="words")

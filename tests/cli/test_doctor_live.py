@@ -121,6 +121,7 @@ async def test_what_is_switched_is_found_and_nothing_else(
 
 
 @each(("width", "found"), [(1, 1), (2, 2), (3, 3)])
+@pytest.mark.extreme
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:
     slow = min(4.0, slowness())  # so that the last of them comes before the first has its answer
     sim.switches = Switches(concurrency={T: width}, chunk_s=0.02 * slow, chunk_chars=4)

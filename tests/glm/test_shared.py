@@ -161,6 +161,7 @@ async def _keys(url: str, pattern: str) -> list[str]:
         return [str(key) for key in await redis.keys(pattern)]
 
 
+@pytest.mark.extreme
 def test_a_killed_replica_costs_a_lease_and_neither_the_cap_nor_the_order(redis_server: RedisServer) -> None:
     found = processes.run(redis_server.url, seed=1)
     assert found.most_at_once <= processes.CAP

@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -185,6 +186,7 @@ def test_a_zip_is_known_by_its_types_or_its_relationships_or_its_folders(
     assert detect(zipped({**{f"media/{n}.png": "x" for n in range(3000)}, **parts})).name == kind
 
 
+@pytest.mark.extreme
 def test_a_zip_of_64_bits_and_one_with_something_before_it_are_read_by_their_directory() -> None:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:

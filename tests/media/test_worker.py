@@ -140,6 +140,7 @@ async def test_an_error_of_the_job_comes_back_as_itself(fork: bool, name: str) -
 
 
 @pytest.mark.parametrize("way", BREAKS)
+@pytest.mark.extreme
 async def test_however_a_reader_breaks_the_error_names_the_file_and_nothing_of_its_inside(
     fork: bool, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_simulator_has_the_weather_of_its_clock() -> None:
         assert [entry.code for entry in sim.received] == ["1305", "", ""]
 
 
+@pytest.mark.extreme
 def test_a_short_bad_day_holds_what_the_weather_said() -> None:
     weather = Weather.preset("bad", seed=11, scale=0.001)
     now = 0.0

@@ -190,6 +190,7 @@ async def test_boxes_of_a_part_are_in_pixels_of_the_whole(
     assert boxes_in(text) == [[100, 50, 200, 150]]
 
 
+@pytest.mark.extreme
 async def test_a_tall_screenshot_is_searched_piece_by_piece(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
@@ -543,6 +544,7 @@ async def test_the_click_point_on_a_wide_screen_is_in_its_own_pixels(
     assert "In pixels of 7680x1080: Click the button: (3839, 540)" in text
 
 
+@pytest.mark.extreme
 async def test_parts_that_are_refused_for_too_many_calls_say_so(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

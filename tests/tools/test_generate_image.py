@@ -488,6 +488,7 @@ def garbled(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("output", ["hill.png", "hill.jpg", ""])
 @pytest.mark.parametrize(("form", "harm"), [("PNG", half), ("PNG", garbled), ("JPEG", half)])
+@pytest.mark.extreme
 async def test_a_drawn_picture_that_came_cut_or_damaged_is_not_saved_and_its_address_is_said(
     connect: Connect,
     app_of: Callable[..., App],

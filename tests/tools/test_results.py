@@ -61,6 +61,7 @@ async def test_a_long_answer_fits_its_host_and_uses_the_room(
 
 
 @each("text", ["english", "chinese", "escapes", "emoji"])
+@pytest.mark.extreme
 async def test_what_was_cut_is_read_on_to_the_last_character_without_a_model(
     connect: Connect, sim: Simulator, text: str
 ) -> None:

@@ -305,6 +305,7 @@ async def test_junk_before_the_header_does_no_harm() -> None:
     assert (await opened(b"X-Mail: junk\r\n\r\n" + pdf([BODY] * 2))).total == 2
 
 
+@pytest.mark.extreme
 def test_pages_of_more_than_one_batch_are_all_read_in_order() -> None:
     data = pdf([text_at(72, 780, f"Chapter {n}", 18) + BODY for n in range(1, 121)])
     facts, _ = pdf_job(io.BytesIO(data), {"name": "long.pdf"})

@@ -323,6 +323,7 @@ async def test_the_pages_of_a_tiff_arrive_in_order_with_their_numbers(
 
 
 @pytest.mark.parametrize("tall", [True, False])
+@pytest.mark.extreme
 async def test_a_long_screenshot_arrives_in_overlapping_parts_at_full_sharpness(
     connect: Connect, sim: Simulator, folders: Folders, *, tall: bool
 ) -> None:

@@ -288,6 +288,7 @@ async def test_pictures_over_the_limits_of_the_card_fit_after_conversion() -> No
 
 
 @pytest.mark.parametrize(("size", "tall"), [((1080, 16000), True), ((16000, 1080), False)])
+@pytest.mark.extreme
 async def test_a_long_screenshot_is_cut_into_parts_that_cover_it_and_overlap(
     size: tuple[int, int], tall: bool
 ) -> None:
@@ -323,6 +324,7 @@ async def test_with_few_parts_allowed_each_shows_more_and_the_scale_is_said() ->
 
 
 @pytest.mark.parametrize("card", [CARD, SMALL])
+@pytest.mark.extreme
 async def test_without_tiles_a_long_screenshot_is_shrunk_and_it_is_said(card: Any) -> None:
     data = save(screenshot(1080, 18000, step=400), "PNG")
     with anyio.fail_after(60):
@@ -462,6 +464,7 @@ async def test_an_open_file_is_read_by_its_handle(tmp_path: Path) -> None:
     assert [seen(shown(p)) for p in pictures] == ["RGBY", "RGBY"]
 
 
+@pytest.mark.extreme
 async def test_the_event_loop_keeps_turning_while_pictures_are_prepared() -> None:
     turns = 0
 

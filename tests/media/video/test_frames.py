@@ -162,6 +162,7 @@ CUT_OFF = {
 
 
 @each("kind", CUT_OFF)
+@pytest.mark.extreme
 def test_a_cut_off_file_is_read_as_far_as_it_goes(kind: str) -> None:
     data = make(CUT_OFF[kind])
     facts, blobs = framed(data[: int(len(data) * 0.6)], max_frames=6)

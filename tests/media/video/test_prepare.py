@@ -133,6 +133,7 @@ async def test_a_turned_video_is_upright_after_re_encoding() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.extreme
 async def test_a_video_over_the_limit_is_made_to_fit() -> None:
     data = make(Film(regular(10), size=(960, 540), gop=1))
     limit = 250_000

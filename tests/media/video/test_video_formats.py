@@ -281,6 +281,7 @@ async def test_a_changing_frame_rate_is_re_encoded_with_its_moments_in_place(
     assert read_mark(frames[len(frames) // 2]) in {5, 6, 7}
 
 
+@pytest.mark.extreme
 async def test_a_video_over_the_limit_is_made_to_fit_or_goes_as_frames_and_says_why(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
