@@ -63,7 +63,8 @@ _SMALLER = (
 )
 _FILTER = "Rephrase the request or leave out the picture or passage that the service objects to."
 
-# Who looks into it, by what is to be done.
+# What of a request is refused, where less of it may pass, and who looks into it: by what is to be done.
+_ABOUT = {_FEWER: "number"}
 _SEE = {
     _KEY: "`glm-mcp doctor` tells which the key is of.",
     _FAULT: "If it stays, `glm-mcp doctor` tests the connection.",
@@ -297,7 +298,7 @@ def from_response(
         request_id=clean(request_id, ID_CHARS) if request_id else None,
         again=again,
         retry_after=retry_after,
-        about="number" if hint is _FEWER else None,
+        about=_ABOUT.get(hint),
     )
 
 

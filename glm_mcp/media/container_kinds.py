@@ -83,9 +83,8 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
         return "epub"
     if "content.xml" in names and "meta-inf/manifest.xml" in names:
         manifest = archive.read("META-INF/manifest.xml").decode("utf-8", "replace")
-        other = (
-            "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
-        )  # XMind's mind maps
+        # XMind's mind maps have a manifest too.
+        other = "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
         return next((kind for mime, kind in _MIMETYPES if f'"{mime}' in manifest), other)
     if any(n in ("index/document.iwa", "index.zip", "index.apxl") for n in names):
         claimed = named(name).name

@@ -112,12 +112,10 @@ def result(
     # That an only page is the first says nothing, but the name of an only sheet does.
     if total == 1 and kind in SHEETS:
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
-    return {
-        "kind": kind,
-        "pages": rows,
-        "total": total,
-        "notes": [_short(note, _NOTE) for note in notes[:_NOTES]],
-    }
+    said = [_short(note, _NOTE) for note in notes[:_NOTES]]
+    if len(notes) > _NOTES:
+        said.append(f"{len(notes) - _NOTES} notes more")
+    return {"kind": kind, "pages": rows, "total": total, "notes": said}
 
 
 def _short(text: str, most: int) -> str:

@@ -67,7 +67,8 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
 
     `max_bytes` counts after decompression; `timeout_s` is for all of it, `silent_s` for a server that says nothing. `own_host`: "host:port" of the configured
     endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
-    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network; `counted` hears of all bytes as they come, and may raise.
+    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network;
+    `counted` hears of all bytes as they come, and may raise.
     Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression), and
     ConfigError for a proxy or certificates of the environment that cannot be used.
     """

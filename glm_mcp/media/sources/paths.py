@@ -25,9 +25,8 @@ _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _LISTED = 20_000  # names of a folder compared with one that is not there
-_COMPARED = (
-    4_000_000  # characters with characters meanwhile, which takes a second where names repeat one letter
-)
+# Characters with characters meanwhile, which takes a second where names repeat one letter.
+_COMPARED = 4_000_000
 _BESIDE = (".", "~$")  # how hidden names begin, and those of what Office keeps beside an open document
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
@@ -84,8 +83,8 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
 def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     """The files that a pattern matches, in natural order: `*`, `?`, `[…]`, `{a,b}`, and `**` for any folders.
 
-    Hidden names are left out, what Office keeps beside an open document, and links out of the folder in which the pattern begins: a link that the caller writes
-    out, in front of the pattern or between braces, is one that was named. Raises InvalidRequest for more than 50 files or
+    Hidden names are left out, what Office keeps beside an open document, and links out of the folder in which the pattern
+    begins: a link that the caller writes out, in front of the pattern or between braces, is one that was named. Raises InvalidRequest for more than 50 files or
     too large a search, ForbiddenPath when the pattern begins outside the readable places.
     """
     matched: dict[Path, None] = {}

@@ -63,11 +63,13 @@ def text_within(data: bytes, name: str, depth: int) -> str:
     """What an office file says that lies so many files deep, shortened; "" for any other file. Raises whatever its reader
     does.
     """
+    if depth > _DEPTH:
+        return ""
     with contextlib.suppress(OSError), compound_file(io.BytesIO(data), name) as container:
         if container.exists(_PACKAGE):
             data = container.openstream(_PACKAGE).read()
     kind = detect(data)
-    if kind.name not in _READ or depth > _DEPTH:
+    if kind.name not in _READ:
         return ""
     facts, _ = load(kind.reader)(io.BytesIO(data), {"name": name, "kind": kind.name, "depth": depth})
     text = "\n\n".join(page[2] for page in facts["pages"] if page[2])

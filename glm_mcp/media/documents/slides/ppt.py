@@ -68,7 +68,7 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         token, edit = struct.unpack_from("<II", current, 12)
         if token == _LOCKED:
             raise encrypted(name)
-        show = _Show(data, edit, name, params.get("depth", 0))
+        show = _Show(data, edit, params.get("depth", 0))
         chosen = choose(spec, len(show.slides), name, unit="slide") if show.slides else []
         rows = [(n, *show.page(n), "") for n in chosen]
     except _DAMAGED:
@@ -82,8 +82,9 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 class _Show:
     """Raises struct.error, KeyError or ValueError for a damaged file."""
 
-    def __init__(self, data: bytes, edit: int, name: str, depth: int) -> None:
-        self._data, self._name, self._depth = data, name, depth
+    def __init__(self, data: bytes, edit: int, depth: int) -> None:
+        self._data, self._depth = data, depth
+        self._slide = ""  # that is read
         self.left_out = LeftOut()
         places, document = self._directory(edit)
         self._places = places
@@ -181,7 +182,7 @@ class _Show:
         if listed.place < 0:
             return f"slide {number}", ""
         slide = self._at(listed.place)
-        self._place = f"slide {number}"
+        self._slide = f"slide {number}"
         blocks = list(self._blocks(slide, listed))
         atom, show = self._find(slide, _ATOM), self._find(slide, _SHOW)
         notes = self._notes.get(struct.unpack_from("<I", self._data, atom.start + 16)[0]) if atom else None
@@ -248,7 +249,7 @@ class _Show:
                     text = text_within(data, program, self._depth + 1)
                     self._files += bool(text)
             except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the slides are whole
-                self.left_out.add("embedded files that cannot be read", self._place)
+                self.left_out.add("embedded files that cannot be read", self._slide)
         yield self._formulas[number] or f"[embedded: {program}]" * bool(program)
         yield text
 
