@@ -82,7 +82,7 @@ async def test_a_login_or_an_address_of_an_inner_network_never_leaves(
     assert not chats(sim)
 
 
-@each("name", ["server_url", "uri", "endpoint"])
+@each("name", ["server_url", "serverUrl", "uri", "endpoint"])
 @each("address", ["localhost:8000/mcp", "10.0.0.8", "ftp://example.com/a", "//127.0.0.1/"])
 async def test_an_address_without_a_scheme_or_with_another_is_none_that_a_service_may_connect_to(
     connect: Connect, sim: Simulator, name: str, address: str
