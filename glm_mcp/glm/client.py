@@ -110,9 +110,9 @@ class GLMClient:
         return made
 
     def counted_apart(self) -> GLMClient:
-        """The same, whose meter counts what goes through this one alone, and the whole too."""
+        """The same for one call: its meter counts what goes through this one alone, and the whole too."""
         made = copy(self)
-        made.meter = Meter(self.meter)
+        made.meter, made.engine = Meter(self.meter), self.engine and self.engine.for_call()
         return made
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
