@@ -397,14 +397,17 @@ async def repeating(scope: Any, receive: Any, send: Any) -> None:
         "capabilities": {"tools": {}},
         "serverInfo": {"name": "a", "version": "1"},
     }
-    answer: dict[str, Any] = {
+    answers: dict[str, dict[str, Any]] = {
         "initialize": {"result": {**about, "instructions": said}},
         "tools/list": {"result": {"tools": [{"name": "chat", "description": said, "inputSchema": {"type": "object"}}]}},
         "tools/call": {"result": {"content": [{"type": "text", "text": said}], "structuredContent": {"message": said}}},
         "prompts/list": {"error": {"code": -32603, "message": said}},
-    }[asked["method"]]  # fmt: skip
+    }  # fmt: skip
     told = {"progressToken": 7, "progress": 1, "message": said}
-    lines = [{"method": "notifications/progress", "params": told}, {"id": asked["id"], **answer}]
+    lines: list[dict[str, Any]] = [
+        {"method": "notifications/progress", "params": told},
+        {"id": asked["id"], **answers[asked["method"]]},
+    ]
     body = "".join(f"data: {json.dumps({'jsonrpc': '2.0', **line})}\n\n" for line in lines).encode()
     kind = [(b"content-type", b"text/event-stream")]
     await send({"type": "http.response.start", "status": 200, "headers": kind})
