@@ -228,7 +228,7 @@ class GLMClient:
         tokens, media = work.weight(chosen)
         budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
         stall = math.inf if work.pauses else max(budget, self._pace.stall_s)
-        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall)
+        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall, tokens=tokens)
 
     def _look_at(self, model: Standing) -> None:
         """What other calls have met at a model meanwhile."""
