@@ -23,6 +23,7 @@ from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
 from glm_mcp.simulator import Fault, Received, Reply, Simulator
+from glm_mcp.simulator.engine.mode import Engine
 
 pytestmark = pytest.mark.anyio
 ERAS = ("legacy", "2026-07-28")
@@ -278,3 +279,22 @@ async def test_however_many_models_a_caller_names_what_is_remembered_is_bounded(
     assert all(len(name) < 1_000 for each in known for name in each)
     assert not app.glm.gone("glm-4.7-flash")
     assert app.glm.meter.models["glm-4.7-flash"].answered == 1
+
+
+async def test_a_caller_reads_nothing_at_the_engine_itself_which_may_tell_what_others_ask(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    sim.engine = Engine()
+    app = app_of(remote=True, GLM_BASE_URL=sim.engine_url, GLM_API_KEY=None)
+    slots = f"{sim.origin}/slots"
+    part = {"type": "file_url", "file_url": {"url": slots}}
+    async with served(app, authenticator=Names()) as url, client_of(url, authorization="Bearer ada") as client:
+        for tool, given in (
+            ("read_document", {"documents": slots}),
+            ("chat", {"prompt": "?", "files": slots}),
+            ("chat", {"prompt": "?", "history": [{"role": "user", "content": [part]}]}),
+            ("describe_image", {"images": slots}),
+        ):
+            no = await client.call_tool(tool, given)
+            assert text_of(no).startswith("forbidden_url: ")
+    assert "/slots" not in [r.path for r in sim.received]
