@@ -288,7 +288,10 @@ async def test_a_caller_reads_nothing_at_the_engine_itself_which_may_tell_what_o
     app = app_of(remote=True, GLM_BASE_URL=sim.engine_url, GLM_API_KEY=None)
     slots = f"{sim.origin}/slots"
     part = {"type": "file_url", "file_url": {"url": slots}}
-    async with served(app, authenticator=Names()) as url, client_of(url, authorization="Bearer ada") as client:
+    async with (
+        served(app, authenticator=Names()) as url,
+        client_of(url, authorization="Bearer ada") as client,
+    ):
         for tool, given in (
             ("read_document", {"documents": slots}),
             ("chat", {"prompt": "?", "files": slots}),

@@ -43,6 +43,7 @@ REDIRECTS = 5
 HELD = 4 << 20  # bytes of a download in memory
 _STEP = 1 << 20  # bytes decompressed in one turn of the event loop
 _MOVED = (301, 302, 303, 307, 308)
+_PUBLIC = (80, 443)  # ports at which a machine may serve everybody
 _HEADERS = {
     "User-Agent": "glm-flash-mcp (+https://pypi.org/project/glm-flash-mcp/)",
     "Accept": "image/*, video/*, application/pdf, text/*;q=0.9, */*;q=0.8",
@@ -179,8 +180,10 @@ async def _proxy_errors(url: PublicURL, proxy: Proxy | None) -> AsyncIterator[No
 
 async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool) -> str:
     """The address to connect to. Every address of the name must be public, so that no order of answers matters."""
-    if url.literal is not None:
-        return url.host  # checked when it was parsed
+    if url.literal is not None:  # checked when it was parsed
+        if not url.own and url.port not in _PUBLIC and leads_here(url.host):
+            raise _closed(url)
+        return url.host
     try:
         # A name server that hangs holds a thread of its own, of its caller's share, and not those that others wait for.
         resolved = await in_thread(resolver, url.host, url.port, among=anyio.CapacityLimiter(1))
@@ -191,13 +194,30 @@ async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool)
     addresses = [address.partition("%")[0] for address in resolved]
     if not addresses and not proxied:
         raise NetworkError(f"the name {url.host} was not found", "Check the address.")
-    if not url.own and not all(address_allowed(address) for address in addresses):
-        raise ForbiddenURL(
-            f"{url.host} leads to a private, local or reserved address",
-            "Give a public http(s) address, or download the file and pass its path.",
-        )
+    here = url.port not in _PUBLIC and any(map(leads_here, addresses))
+    if not url.own and (here or not all(map(address_allowed, addresses))):
+        raise _closed(url)
     # An address of version 4 first: many machines have a name for both and a route for one.
     return min(addresses, key=lambda address: ":" in address) if addresses else url.host
+
+
+def _closed(url: PublicURL) -> ForbiddenURL:
+    return ForbiddenURL(
+        f"{url.host} leads to a private, local or reserved address",
+        "Give a public http(s) address, or download the file and pass its path.",
+    )
+
+
+def leads_here(address: str) -> bool:
+    """Whether an address is this machine's own, public as it may be: a firewall may keep all others from what listens
+    there. Nothing is sent.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            asked.connect((address, 9))
+            return bool(asked.getsockname()[0] == address)
+    except OSError:
+        return False
 
 
 def _resolve(host: str, port: int) -> list[str]:
