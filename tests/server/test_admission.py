@@ -308,7 +308,7 @@ async def test_who_hangs_up_before_the_end_is_charged_for_what_was_written(
     sim.queue(Fault("hang_mid", chunks=5))
     begun = anyio.Event()
 
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the library's names
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         if message and message.startswith("writing"):
             begun.set()
 
