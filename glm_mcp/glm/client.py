@@ -80,9 +80,7 @@ class GLMClient:
         self._names = Names((settings.chat_model, settings.vision_model, settings.image_model))
         self.meter = Meter(names=self._names)
         self.shared, self.findings = _shared(settings), findings
-        self.refused_films = RefusedFilms(self.card, self._names)
         self._pace, self._chance = pace or Pace(), chance
-        self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
         self._learn(self.shared)
 
@@ -92,6 +90,8 @@ class GLMClient:
         self._account = shared.account(secret, self._pace.rest, self._names) if shared else None
         self.health = self._account.health if self._account else Health(self._pace.rest, names=self._names)
         self.limiters: dict[str, Limits] = {}
+        self.refused_films = RefusedFilms(self.card, self._names)
+        self._dialects: dict[str, Dialect] = {}
 
     def apart(self, own: SecretStr | None = None) -> GLMClient:
         """One that learns by itself, as for another key: `own`, of this server; without it, a caller's, which it does not

@@ -301,3 +301,15 @@ async def test_a_caller_reads_nothing_at_the_engine_itself_which_may_tell_what_o
             no = await client.call_tool(tool, given)
             assert text_of(no).startswith("forbidden_url: ")
     assert "/slots" not in [r.path for r in sim.received]
+
+
+async def test_what_a_callers_own_key_is_refused_limits_nobody_else(
+    of_service: Callable[..., App], service: Simulator
+) -> None:
+    given = {"prompt": "hello", "max_tokens": 1_000}
+    service.queue(Fault("error", code="1210", message="max_tokens 参数非法。限制数值范围[1,64]"))
+    async with served(of_service(GLM_CALLER_KEYS="1")) as url:
+        async with client_of(url, X_GLM_API_Key=OTHER) as theirs, client_of(url) as ours:
+            for client in (theirs, theirs, ours):
+                assert not (await client.call_tool("chat", given)).is_error
+    assert [r.body["max_tokens"] for r in chats(service)] == [1_000, 64, 64, 1_000]
