@@ -308,8 +308,11 @@ async def test_what_a_callers_own_key_is_refused_limits_nobody_else(
 ) -> None:
     given = {"prompt": "hello", "max_tokens": 1_000}
     service.queue(Fault("error", code="1210", message="max_tokens 参数非法。限制数值范围[1,64]"))
-    async with served(of_service(GLM_CALLER_KEYS="1")) as url:
-        async with client_of(url, X_GLM_API_Key=OTHER) as theirs, client_of(url) as ours:
-            for client in (theirs, theirs, ours):
-                assert not (await client.call_tool("chat", given)).is_error
+    async with (
+        served(of_service(GLM_CALLER_KEYS="1")) as url,
+        client_of(url, X_GLM_API_Key=OTHER) as theirs,
+        client_of(url) as ours,
+    ):
+        for client in (theirs, theirs, ours):
+            assert not (await client.call_tool("chat", given)).is_error
     assert [r.body["max_tokens"] for r in chats(service)] == [1_000, 64, 64, 1_000]
