@@ -57,13 +57,13 @@ class Drawn:
         if not page.text_items:
             return written
         try:
-            for before, text in self._left_out(page):
-                written = _put(written, before, text)
+            for before, text, after in self._left_out(page):
+                written = _put(written, before, text, after)
         except Exception as error:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
         return written
 
-    def _left_out(self, page: Any) -> list[tuple[str, str]]:
+    def _left_out(self, page: Any) -> list[tuple[str, str, str]]:
         import pypdfium2
 
         if self._document is None:
@@ -75,8 +75,8 @@ class Drawn:
             drawn.close()
 
 
-def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str]]:
-    """Each text that the parser's items have not, and what stands before it."""
+def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
+    """Each text that the parser's items have not, with what stands before and after it."""
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
         return
@@ -90,6 +90,8 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str]]:
     scale = min(_SCALE, _SIDE / max(drawn.get_size()))
     shown: Any = None
     for run in itertools.islice(_runs(letters), _RUNS):
+        if any(c.text < " " for c in run):  # numbers of shapes, which the parser reads by their names
+            continue
         box = (
             min(c.left for c in run),
             min(c.top for c in run),
@@ -106,7 +108,9 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str]]:
             while start and signs[start - 1].isspace():
                 start -= 1
             text = "".join(signs[start:end]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            yield "".join(signs[max(0, start - 3 * _CONTEXT[0]) : start]), _REPEATED.sub(r"\1", text)
+            around = 3 * _CONTEXT[0]
+            before, after = signs[max(0, start - around) : start], signs[end : end + around]
+            yield "".join(before), _REPEATED.sub(r"\1", text), "".join(after)
 
 
 def _solid(text: str) -> str:
@@ -253,28 +257,39 @@ def _is_seen(run: list[_Letter], over: list[Any], shown: Any, scale: float) -> b
     ]
     seen = 0
     for c in free:
-        box = [int(v * scale) for v in (c.left, c.top, c.right, c.bottom)]
-        dark, light = shown.crop((box[0], box[1], box[2] + 1, box[3] + 1)).getextrema()
-        seen += light - dark > _INK
+        left, top = max(0, int(c.left * scale)), max(0, int(c.top * scale))
+        right, bottom = (
+            min(shown.width, int(c.right * scale) + 1),
+            min(shown.height, int(c.bottom * scale) + 1),
+        )
+        if left < right and top < bottom:
+            dark, light = shown.crop((left, top, right, bottom)).getextrema()
+            seen += light - dark > _INK
     return 2 * seen >= len(free)
 
 
-def _put(written: str, before: str, text: str) -> str:
-    """`written` with the text after what stands before it, or at the end where that is not found."""
+def _put(written: str, before: str, text: str, after: str) -> str:
+    """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
+    neither is found.
+    """
     places = [i for i, c in enumerate(written) if c.isalnum()]
     bare = "".join(written[i].casefold()[0] for i in places)
-    known = _bare(before)
-    if not known:
-        return f"{text.strip()}\n\n{written}"
-    for length in _CONTEXT:
+    known, follows = _bare(before), _bare(after)
+    for length in _CONTEXT if known else ():
         found = bare.find(known[-length:])
         if found >= 0:
-            at = places[found + len(known[-length:]) - 1] + 1
-            break
-    else:
-        return f"{written}\n\n{text.strip()}"
-    if text[:1] in "\r\n":
-        while not (written[at : at + 1].isalnum() or written[at : at + 1].isspace() or at == len(written)):
+            return _put_at(written, places[found + len(known[-length:]) - 1] + 1, text)
+    for length in _CONTEXT if follows else ():
+        found = bare.find(follows[:length])
+        if found >= 0:
+            at, gap = places[found], "\n\n" if after[:1] in _BREAKS else " " if after[:1].isspace() else ""
+            return f"{written[:at]}{text.strip()}{gap}{written[at:]}"
+    return f"{written}\n\n{text.strip()}"
+
+
+def _put_at(written: str, at: int, text: str) -> str:
+    if text[:1] in _BREAKS:
+        while at < len(written) and not (written[at].isalnum() or written[at].isspace()):
             at += 1
         if written[at : at + 1] in ("", "\n"):
             return f"{written[:at]}\n\n{text.strip()}{written[at:]}"
