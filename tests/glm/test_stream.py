@@ -28,6 +28,7 @@ from glm_mcp.glm.messages import (
     fold_system,
     write_body,
 )
+from glm_mcp.glm.network.refusals import raise_if_error, read_error
 from glm_mcp.glm.stream import (
     LONGEST_UNIT,
     LOOK_EVERY,
@@ -35,8 +36,6 @@ from glm_mcp.glm.stream import (
     Draft,
     Repetition,
     Usage,
-    raise_if_error,
-    read_error,
     repeated,
     split_thinking,
     strip_boxes,

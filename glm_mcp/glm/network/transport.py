@@ -18,8 +18,8 @@ from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_after
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
+from glm_mcp.glm.network.refusals import decoded, object_in, read_error
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
-from glm_mcp.glm.stream import decoded, object_in, read_error
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
 
@@ -284,9 +284,12 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
     text = _text(body)
     if not text.strip():
         raise UpstreamError("the service sent an empty answer", "Call again.", again=Again.RETRY)
+    told = from_response(200, None, text)
     if is_wall(200, text):
-        raise from_response(200, None, text)
+        raise told
     found = _objects(text)
+    if not found and type(told) is not UpstreamError:  # its words are known ones
+        raise told
     if not found:
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
