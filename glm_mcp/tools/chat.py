@@ -40,6 +40,7 @@ class ChatArgs(AnswerArgs):
             "The question; may be empty after function results",
             also=("message", "question", "query", "text", "input"),
             long=True,
+            unless="history",
         ),
     ]
     system: Annotated[
