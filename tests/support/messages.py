@@ -73,7 +73,7 @@ LABELS = (
     "the name before it",
     "the word Bearer",
     "blanks inside it",
-    "installed",
+    "added",
     "unreadable",
     "yes",
     "no",
