@@ -58,6 +58,7 @@ class Draft:
         self.request_id: str | None = None
         self.model = ""
         self.extras: dict[str, Any] = {}
+        self._ident = ""  # of the last event
         self._index: Any = None  # of the answer, where there are several
         self._looked_at = 0
         self._repeats = False
@@ -73,7 +74,11 @@ class Draft:
         if not isinstance(event, dict):
             raise UpstreamError("the stream held something that is not an answer", code=None)
         raise_if_error(event)
-        self.request_id = text_of(event.get("request_id")) or text_of(event.get("id")) or self.request_id
+        ident = text_of(event.get("id"))
+        if self.finish is not None and event.get("choices") and ident not in {"", self._ident}:
+            return ""  # of another answer, which nobody asked for
+        self._ident = ident or self._ident
+        self.request_id = text_of(event.get("request_id")) or ident or self.request_id
         self.model = text_of(event.get("model")) or self.model
         if event.get("usage"):
             self.usage = Usage.read(event["usage"])

@@ -89,6 +89,21 @@ def test_of_several_answers_the_first_is_read() -> None:
     assert (draft.text, draft.finish) == ("first", "stop")
 
 
+def test_what_comes_after_the_end_under_another_id_is_another_answer() -> None:
+    draft = Draft()
+    for ident, text, reason in (
+        ("a", "first", None),
+        ("b", "!", "stop"),
+        ("c", "second", None),
+        ("c", "", "length"),
+    ):
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+        draft.feed({"id": ident, "model": ident, "choices": [choice]})
+    draft.feed({"id": "d", "choices": [], "usage": {"completion_tokens": 3}})
+    assert (draft.text, draft.finish, draft.request_id, draft.model) == ("first!", "stop", "d", "b")
+    assert draft.usage.completion == 3
+
+
 @each("content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]])
 def test_a_text_is_read_in_every_form(content: Any) -> None:
     assert Draft().feed(chunk({"content": content})) == "a text"
