@@ -30,7 +30,7 @@ _BOX_KEYS = frozenset(
     "position location rect region 坐标 位置 框 边界框".split()
 )
 _POINT_KEYS = frozenset(
-    "point point_2d points center centre click position coordinates coords 点 坐标 中心 中心点".split()
+    "point point_2d points center centre click position coordinate coordinates coords 点 坐标 中心 中心点".split()
 )
 _OTHER_KEYS = frozenset(
     "bbox_3d size shape years year version range values data scores score width height resolution "
@@ -71,9 +71,9 @@ class Box:
 BOXES_MAX = 1_000  # of one answer; nobody can use more, and a model that writes more has lost its way
 
 
-def parse_boxes(text: str) -> list[Box]:
+def parse_boxes(text: str, *, asked: bool = False) -> list[Box]:
     """The boxes and points in an answer, in order, at most `BOXES_MAX`. Never raises; lists that cannot be boxes are
-    left alone.
+    left alone. `asked`: for places, so that its lists are surely some.
     """
     ascii_text = text.translate(_PLAIN)
     code = [
@@ -93,7 +93,7 @@ def parse_boxes(text: str) -> list[Box]:
         # A list right after another one belongs to the same key or word: "dog": [[1,2,3,4],[5,6,7,8]]
         follows = bool(boxes) and ascii_text[boxes[-1].span[1] : start].strip() == ","
         key = key if follows else _key_before(ascii_text, start)
-        trusted = follows or _within(tokens, start) is not None
+        trusted = asked or follows or _within(tokens, start) is not None
         box = _read(ascii_text, match, key.lower(), trusted=trusted, alone=alone)
         if box is None:
             continue
@@ -124,12 +124,18 @@ _RESPELLINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]
         lambda m: f"[{m[1]}]",
     ),
     (
-        re.compile(rf"(?:\(|<\w{{0,9}}box\w{{0,9}}>)\s{{0,9}}({_FOUR})\s{{0,9}}(?:\)|</)"),
-        lambda m: f"[{m[1]}]<",
+        re.compile(rf"(?:\(|<\w{{0,9}}box\w{{0,9}}>)\s{{0,9}}({_FOUR})\s{{0,9}}(?:\)|</\w{{1,20}}>)"),
+        lambda m: f"[{m[1]}]",
     ),
     (
         re.compile(rf"[\[(]?\s{{0,9}}{_PAIR}(?:\s{{0,9}},?\s{{0,9}}{_PAIR}){{1,60}}\s{{0,9}}[\])]?"),
         lambda m: _round(m[0]),
+    ),
+    (
+        re.compile(
+            rf"(?:\(|<point>)\s{{0,9}}({_NUMBER}\s{{0,9}}[,;\s]\s{{0,9}}{_NUMBER})\s{{0,9}}(?:\)|</point>)"
+        ),
+        lambda m: f"[{m[1]}]",
     ),
     (re.compile(r"</?[|\w]{1,20}>?"), lambda _: " "),
 )
@@ -143,8 +149,8 @@ _SIDES = (
 
 
 def located(text: str) -> list[Box]:
-    """The boxes of an answer that is nothing else: where its lists give none, those in any other spelling."""
-    return parse_boxes(text) or parse_boxes(_respelled(text))
+    """The boxes and points of an answer that was asked for them: where its lists give none, those in any other spelling."""
+    return parse_boxes(text) or parse_boxes(_respelled(text), asked=True)
 
 
 def _respelled(text: str) -> str:

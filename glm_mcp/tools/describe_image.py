@@ -93,7 +93,9 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         if task == "ui_to_code":
             return await _code(deps, args, answer, held.sources[0], notes)
         if not args.json:
-            answer.text += await in_pixels(deps, answer.text, pictures, held.sources)
+            answer.text += await in_pixels(
+                deps, answer.text, pictures, held.sources, asked=task in {"ui_action", "inspect"}
+            )
         return result(deps, args, answer, notes)
 
 

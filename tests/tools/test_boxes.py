@@ -87,6 +87,11 @@ CAT = [("cat", 100, 200, 300, 400)]
         ("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(100,200),(300,400)<|box_end|>", CAT),
         ("cat <bbox>100 200 300 400</bbox>", CAT),
         ('{"label": "cat", "x": 100, "y": 200}', [("cat", 100, 200, 100, 200)]),
+        ("<point>100 200</point>", [("", 100, 200, 100, 200)]),
+        (
+            "Press the large cat at the left: [100, 200]",
+            [("Press the large cat at the left", 100, 200, 100, 200)],
+        ),
         ("I see 3 of them.", []),
         ('{"label": "cat", "width": 640, "height": 480}', []),
     ],
