@@ -106,7 +106,7 @@ class Draft:
             self._index = choice["index"]
         # Cleaned first: a key in small letters is one that nothing knows any more.
         finish = clean(text_of(choice.get("finish_reason")), ID_CHARS).lower()
-        if self.finish not in FAILURES | {"sensitive"}:  # what follows mends neither
+        if self.finish not in _LASTING:
             self.finish = finish or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))
         thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
@@ -177,6 +177,7 @@ class Draft:
 
 
 FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})  # as reasons for an end
+_LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
 CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
