@@ -127,8 +127,8 @@ class ChatCall:
             raise blocked(
                 "the service's safety filter stopped the answer; what had come was discarded", ident
             )
-        if draft.told is not None and not draft.chars:
-            raise draft.told
+        if told := draft.told:
+            raise told
         if draft.finish in FAILURES:
             raise UpstreamError(
                 "the model failed while answering",

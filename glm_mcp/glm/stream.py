@@ -42,11 +42,11 @@ class Repetition(Exception):
 
 class Draft:
     """The answer of one attempt while it arrives. `feed` takes one decoded event and returns the text it added. `calls`:
-    whether the model may call functions. `told`: what the service said in an answer's place.
+    whether the model may call functions.
     """
 
     def __init__(self, *, calls: bool = True) -> None:
-        self.told: GLMError | None = None
+        self._beside: dict[str, Any] = {}  # the last event without a word of the model
         self._may_call = calls
         self.raw: list[str] = []
         self.raw_chars = 0
@@ -88,7 +88,7 @@ class Draft:
         added = ""
         choices = event.get("choices")
         if not choices:
-            self.told = told_in(event) or self.told
+            self._beside = event
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 added += self._choice(choice)
@@ -169,6 +169,11 @@ class Draft:
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
         return self.calls.whole() if self._may_call else []
+
+    @property
+    def told(self) -> GLMError | None:
+        """What the service said in the place of an answer."""
+        return None if self.chars else told_in(self._beside)
 
     @property
     def unasked(self) -> bool:

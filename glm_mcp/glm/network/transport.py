@@ -284,13 +284,13 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
     text = _text(body)
     if not text.strip():
         raise UpstreamError("the service sent an empty answer", "Call again.", again=Again.RETRY)
-    told = from_response(200, None, text)
     if is_wall(200, text):
-        raise told
+        raise from_response(200, None, text)
     found = _objects(text)
-    if not found and type(told) is not UpstreamError:  # its words are known ones
-        raise told
     if not found:
+        told = from_response(200, None, text)
+        if type(told) is not UpstreamError:  # its words are known ones
+            raise told
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
             "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",
