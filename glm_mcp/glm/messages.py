@@ -90,6 +90,11 @@ class ChatRequest:
         texts = sum(len(p.text) for m in self.messages for p in m.parts() if isinstance(p, Text))
         return texts > LONG_TEXT or len(self.messages) + len(self.functions) > MANY
 
+    @property
+    def calls(self) -> bool:
+        """Whether the model may call functions: some are offered, or were called before."""
+        return bool(self.functions) or any(m.extra.get("tool_calls") for m in self.messages)
+
     def media(self) -> list[Part]:
         return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
 

@@ -10,7 +10,7 @@ from support.cases import each
 from glm_mcp.errors import Again
 from glm_mcp.glm.engines.engine import read_served
 from glm_mcp.glm.engines.errors import Limits, blames_schema, limits_of, room_for_answer
-from glm_mcp.glm.stream import read_error
+from glm_mcp.glm.network.refusals import read_error
 
 NESTED, FLAT = "nested", "flat"
 

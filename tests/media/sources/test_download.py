@@ -256,6 +256,24 @@ async def test_the_connection_goes_to_the_checked_address_under_the_name(server:
     assert transport.requests[-1].url.host == "2606:4700::1"
 
 
+@each("unreached", [["127.0.0.7"], ["127.0.0.7", "127.0.0.8", "127.0.0.9"], ["127.0.0.7", "::1"]])
+async def test_a_name_is_fetched_of_the_address_that_is_within_reach(
+    server: Server, unreached: list[str]
+) -> None:
+    host = f"files.example.com:{server.port}"
+    known = names(files_example_com=[*unreached[:1], "127.0.0.1", *unreached[1:]])
+    only = names(files_example_com=unreached)
+    with anyio.fail_after(20):
+        data, _, final = await download(
+            f"http://{host}/a.png", max_bytes=1000, timeout_s=9, own_host=host, resolver=known, proxies={}
+        )
+        with pytest.raises(NetworkError, match="could not be downloaded"):
+            await download(
+                f"http://{host}/a.png", max_bytes=1000, timeout_s=9, own_host=host, resolver=only, proxies={}
+            )
+    assert (data, final) == (PNG, f"http://{host}/a.png")
+
+
 @each(
     "addresses",
     [
