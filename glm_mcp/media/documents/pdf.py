@@ -15,12 +15,13 @@ from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import as_meant, with_plain_fonts
-from glm_mcp.media.documents.page.form import form_block
+from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.page.line_breaks import with_line_breaks
+from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.page.right_to_left import reordered
-from glm_mcp.media.documents.page.sideways import upright
+from glm_mcp.media.documents.page.sideways import side_of, upright
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     letters_in,
@@ -29,16 +30,12 @@ from glm_mcp.media.documents.page.text_layer import (
     why_seen,
 )
 from glm_mcp.media.documents.page.vertical import in_columns
-from glm_mcp.media.documents.page.xfa import is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
 LARGE_BATCH = 10  # of a file that is itself too large for the memory: its pages hold large pictures
 SEARCHED = 100_000_000  # bytes of a file that is searched for the names of files in it
-SIDE = 1568  # pixels of the long side, where small print stays legible and a page stays near 250 KB
-TALL = 3.0  # a page longer than this many times its width is cut into tiles
 _MAX_DPI = 400
-_LIGHT = 400_000  # a PNG up to here goes as it is; a heavier one becomes a JPEG
 
 Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 
@@ -57,20 +54,20 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
     failed, xmp, notes, drawn = list[int](), "", list[str](), Drawn(data, password)
-    for parsed in _batches(data, chosen, total, password, name):
+    for parsed, pages, sides in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
         first = is_xfa(parsed) and not rows
         notes += xfa_notes(parsed) if first else []
         filled = xfa_block(parsed) if first and chosen[0] == 1 else ""
-        written = [(page, _markdown(page)) for page in parsed.pages]
+        written = [(page, _markdown(page)) for page in pages]
         silent = [
             page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
         ]
         inked = _inked(data, silent, password)
         for page, raw in written:
             text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
-            text = drawn.with_covered(page, as_meant(text))
+            text = drawn.with_covered(page, as_meant(text), sides.get(page.page_num, 0))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
@@ -177,7 +174,10 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
     return error
 
 
-def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[Any]:
+def _batches(
+    data: Input, chosen: list[int], total: int, password: str | None, name: str
+) -> Iterator[tuple[Any, list[Any], dict[int, int]]]:
+    """What the parser says of some pages; these, all upright; and by how much it turned those that lay on their side."""
     from liteparse import ParseError
 
     xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
@@ -193,10 +193,18 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
     size = LARGE_BATCH if isinstance(data, str) else BATCH
     try:
         if len(chosen) == total:  # the file is opened once
-            yield from (batch.result for batch in _parser(password, **options).parse_batches(data, size))
+            parts = (batch.result for batch in _parser(password, **options).parse_batches(data, size))
         else:
-            for i in range(0, len(chosen), size):
-                yield _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
+            parts = (
+                _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
+                for i in range(0, len(chosen), size)
+            )
+        for parsed in parts:
+            sides = {page.page_num: side for page in parsed.pages if (side := side_of(page))}
+            more = {"target_pages": _list(sides), "page_orientation_corrections": list(sides.items())}
+            again = _parser(password, **more, **options).parse(data).pages if sides else []
+            turned = {page.page_num: page for page in again}
+            yield parsed, [turned.get(page.page_num, page) for page in parsed.pages], sides
     except ParseError as error:
         raise _unreadable(name, data, str(error)) from error
 
@@ -273,7 +281,7 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
     for dpi, numbers in _resolutions(data, wanted, password, side):
         for i in range(0, len(numbers), 8):  # eight bitmaps at once
             for shot in _shots(data, numbers[i : i + 8], password, dpi):
-                rows[shot.page_num] = _pictures(shot, side, params["max_bytes"])
+                rows[shot.page_num] = pictures(shot, side, params["max_bytes"])
     missing = [n for n in wanted if n not in rows]
     if missing:
         raise UnsupportedMedia(f"page {missing[0]} of {name} cannot be drawn", _BROKEN)
@@ -299,32 +307,3 @@ def _resolutions(
         points = long if long / short <= TALL else max(short * 1.5, long * side / 16_000)
         groups.setdefault(round(min(side / points * 72, _MAX_DPI), 1), []).append(page.page_num)
     return list(groups.items())
-
-
-def _pictures(shot: Any, side: int, max_bytes: int) -> list[tuple[list[Any], bytes]]:
-    from PIL import Image
-
-    width, height = shot.width, shot.height
-    if max(width, height) <= side + 2 and len(shot.image_bytes) <= min(_LIGHT, max_bytes):
-        return [([shot.page_num, width, height, width, height, 0, "image/png"], shot.image_bytes)]
-    with Image.open(io.BytesIO(shot.image_bytes)) as picture:
-        whole = picture.convert("RGB")
-    if max(width, height) <= side + 2 or width > height * TALL:
-        tiles = [(0, whole)]
-        if max(whole.size) > side + 2:
-            whole.thumbnail((side, side))
-    else:
-        step = side - 64  # lines at a border appear on both tiles
-        tops = range(0, max(height - 64, 1), step)
-        tiles = [(top, whole.crop((0, top, width, min(top + side, height)))) for top in tops]
-    return [
-        ([shot.page_num, *tile.size, *whole.size, top, "image/jpeg"], _jpeg(tile, max_bytes))
-        for top, tile in tiles
-    ]
-
-
-def _jpeg(picture: Any, max_bytes: int) -> bytes:
-    """At lower quality where it must be, and never smaller."""
-    from glm_mcp.media.raster import jpeg_within
-
-    return jpeg_within(picture, max_bytes, qualities=(85, 70, 50, 30), min_side=2 * SIDE).data

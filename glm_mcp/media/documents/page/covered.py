@@ -52,23 +52,26 @@ class Drawn:
         self._source = data, password
         self._document: Any = None
 
-    def with_covered(self, page: Any, written: str) -> str:
-        """What was `written` of the parser's `page`, with the text that it left out where that belongs."""
+    def with_covered(self, page: Any, written: str, side: int) -> str:
+        """What was `written` of the parser's `page`, with the text that it left out where that belongs. `side`: degrees by
+        which the parser turned the page back.
+        """
         if not page.text_items:
             return written
         try:
-            for before, text, after in self._left_out(page):
+            for before, text, after in self._left_out(page, side):
                 written = _put(written, before, text, after)
         except Exception as error:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
         return written
 
-    def _left_out(self, page: Any) -> list[tuple[str, str, str]]:
+    def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
         import pypdfium2
 
         if self._document is None:
             self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
         drawn = self._document[page.page_num - 1]
+        drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
             return list(_left_out(drawn, page.text_items))
         finally:

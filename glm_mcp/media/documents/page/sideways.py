@@ -1,5 +1,5 @@
 """Text of a PDF page that the parser leaves out: what is not level, of which it writes only the tables, the rest of a line in
-which a letter leans, and lines that a table beside them takes in. Whole sideways pages are read upright.
+which a letter leans, and lines that a table beside them takes in.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,21 +31,22 @@ class _Item:
     height: float
 
 
+def side_of(page: Any) -> int:
+    """By how much nearly all of a page is turned: 90, 180 or 270 degrees clockwise; else 0."""
+    letters: Counter[int] = Counter()
+    for item in page.text_items:
+        letters[round(item.rotation or 0) % 360] += len(item.text)
+    side, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))
+    return side if side in (90, 180, 270) and most >= _WHOLE * letters.total() else 0
+
+
 def upright(page: Any, written: str) -> str:
-    """The page's text, given what the parser wrote of it: the whole page read level, or with what it left out."""
+    """The page's text, given what the parser wrote of it, with what it left out."""
     turned: dict[int, list[Any]] = {}
     for item in page.text_items:
         if item.text.strip():
             turned.setdefault(round(item.rotation or 0) % 360, []).append(item)
     level = turned.pop(0, [])
-    letters = sum(len(item.text) for item in page.text_items)
-    angle, items = max(
-        turned.items(), key=lambda pair: sum(len(item.text) for item in pair[1]), default=(0, [])
-    )
-    if angle in (90, 180, 270) and sum(len(item.text) for item in items) >= _WHOLE * letters:
-        rest = [item for item in page.text_items if all(item is not one for one in items)]
-        others = " ".join(item.text.strip() for item in rest if item.text.strip())
-        return "\n\n".join(filter(None, [*_blocks(_levelled(items, angle)), others]))
     known = _bare(written)
     also = [item for item in level if _unsaid(item.text, known)]
     sideways: list[str] = []
