@@ -144,11 +144,20 @@ def numbers(sheets: Mapping[str, Sequence[int]], objects: Things) -> bytes:
     return iwork({1: (1, message({1: [link(n) for n in named]})), **named, **objects})
 
 
-def keynote(slides: Sequence[Mapping[int, Any]], objects: Things, hidden: Sequence[int] = ()) -> bytes:
-    """`slides`: the fields of each."""
-    nodes = {20 + i: (4, message({2: link(40 + i), 4: int(i in hidden)})) for i in range(len(slides))}
-    tree = message({2: [link(number) for number in nodes]})
-    made = {40 + i: (5, message(slide)) for i, slide in enumerate(slides)}
-    return iwork(
-        {1: (1, message({2: link(3)})), 3: (2, message({3: tree})), **nodes, **made, **objects}, Slide=b""
-    )
+def keynote(
+    slides: Sequence[Mapping[int, Any]], objects: Things, hidden: Sequence[int] = (), *, old: bool = False
+) -> bytes:
+    """`slides`: the fields of each. `old`: each below the one before and the first below itself, as a tree."""
+    numbers = range(20, 20 + len(slides))
+    nodes: dict[int, dict[int, Any]] = {
+        20 + i: {2: link(40 + i), 4: int(i in hidden)} for i in range(len(slides))
+    }
+    if old:
+        nodes = {n: {**node, 1: [link(n + 1 if n + 1 in nodes else 20)]} for n, node in nodes.items()}
+    tree = message({1: link(19)} if old else {2: [link(number) for number in numbers]})
+    made = {
+        19: (4, message({1: [link(20), link(20)]})),
+        **{number: (4, message(node)) for number, node in nodes.items()},
+        **{40 + i: (5, message(slide)) for i, slide in enumerate(slides)},
+    }
+    return iwork({1: (1, message({2: link(3)})), 3: (2, message({3: tree})), **made, **objects}, Slide=b"")

@@ -204,6 +204,11 @@ def test_slides_have_their_title_first_and_their_notes_last() -> None:
     ]
 
 
+def test_slides_that_lie_below_slides_are_read_in_order_and_once() -> None:
+    objects = {60: box(61), 61: story("one"), 62: box(63), 63: story("two")}
+    assert read(keynote([{5: link(60)}, {7: link(62)}], objects, old=True), name="a.key") == ["# one", "two"]
+
+
 def test_a_file_of_before_2013_is_read_from_its_preview() -> None:
     old = zipped({"index.xml": "<x/>", "QuickLook/Preview.pdf": pdf([lines(["Printed words"])])})
     assert "Printed words" in read(old)[0]

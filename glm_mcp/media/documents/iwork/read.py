@@ -14,7 +14,6 @@ from glm_mcp.media.documents.pdf import pdf_job
 from glm_mcp.media.documents.zip_xml import encrypted, member, open_zip
 
 _TEXT, _DOCUMENT, _SLIDE, _PAGE_STYLE, _COMMENT = 10000, 1, 4, 10143, 3056  # kinds of objects
-_DEPTH = 10  # of slides below slides
 _PREVIEW = "QuickLook/Preview.pdf"
 
 
@@ -80,7 +79,7 @@ def _slides(
     document: Message, objects: Objects, stories: Stories, spec: str | None, name: str, notes: list[str]
 ) -> dict[str, Any]:
     tree = objects.get(document.link(2)).one(3)
-    nodes = tree.links(2) or _below(objects, tree.link(1), 0)
+    nodes = tree.links(2) or _below(objects, tree.link(1))
     rows = []
     for number in choose(spec, len(nodes), name, unit="slide"):
         node = objects.get(nodes[number - 1])
@@ -89,10 +88,15 @@ def _slides(
     return result("keynote", rows, len(nodes), notes)
 
 
-def _below(objects: Objects, number: int, depth: int) -> list[int]:
-    """The slides below one, as older versions keep them."""
-    children = objects.get(number).links(1) if depth < _DEPTH else []
-    return [n for child in children for n in (child, *_below(objects, child, depth + 1))]
+def _below(objects: Objects, root: int) -> list[int]:
+    """The slides below the first, in order, as older versions keep them."""
+    found: dict[int, None] = {}
+    waiting = objects.get(root).links(1)[::-1]
+    while waiting:
+        if (number := waiting.pop()) not in found:
+            found[number] = None
+            waiting += objects.get(number).links(1)[::-1]
+    return list(found)
 
 
 def _slide(objects: Objects, stories: Stories, number: int) -> str:
