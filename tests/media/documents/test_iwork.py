@@ -162,7 +162,7 @@ def test_cells_of_files_before_2017_are_read_too() -> None:
     ]
     made = numbers({"A": [100]}, model("", rows, {7: "Tea"}, {4: message({1: 258, 2: 0})}))
     assert read(made, name="a.numbers") == [
-        "[sheet 'A']\n\n| Tea |  |\n| --- | --- |\n| 50% | 2001-01-01 0:00:00 |"
+        "[sheet 'A']\n\n| Tea |  |\n| --- | --- |\n| 50% | 2001-01-01 |"
     ]
 
 

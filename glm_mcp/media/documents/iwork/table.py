@@ -105,7 +105,7 @@ def _shown(kind: int, parts: dict[str, bytes], form: Message) -> str:
     if kind in (_NUMBER, _CURRENCY):
         return _number(_decimal(parts["decimal"]) if "decimal" in parts else float(number), form)
     if kind == _DATE:
-        pattern = re.sub("'[^']*'", "", form.text(14)) or "yHs"
+        pattern = re.sub("'[^']*'", "", form.text(14)) or ("yHs" if seconds % _DAY else "y")
         time = "h:mm:ss" if "s" in pattern else "h:mm"
         codes = (("yyyy-mm-dd", "[yMLdE]"), (time, "[Hhk]"))
         return display(
