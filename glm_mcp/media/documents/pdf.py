@@ -16,7 +16,7 @@ from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.circles import without_circles
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block
-from glm_mcp.media.documents.page.line_breaks import with_line_breaks
+from glm_mcp.media.documents.page.line_breaks import in_rows, with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.right_to_left import reordered
@@ -70,7 +70,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
-            text = accented(as_meant(text), page)
+            text = accented(as_meant(in_rows(page, text)), page)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

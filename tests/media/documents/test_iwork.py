@@ -161,9 +161,7 @@ def test_cells_of_files_before_2017_are_read_too() -> None:
         row(1, [old_cell(2, 0x24, four, struct.pack("<d", 0.5)), old_cell(5, 0x40, bytes(8))], old=True),
     ]
     made = numbers({"A": [100]}, model("", rows, {7: "Tea"}, {4: message({1: 258, 2: 0})}))
-    assert read(made, name="a.numbers") == [
-        "[sheet 'A']\n\n| Tea |  |\n| --- | --- |\n| 50% | 2001-01-01 |"
-    ]
+    assert read(made, name="a.numbers") == ["[sheet 'A']\n\n| Tea |  |\n| --- | --- |\n| 50% | 2001-01-01 |"]
 
 
 def test_what_lies_on_a_sheet_is_read_from_above() -> None:
