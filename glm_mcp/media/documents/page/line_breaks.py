@@ -26,7 +26,7 @@ _INDENT = 3  # characters that the first line of a paragraph stands in, or the o
 _APART = re.compile(r" {2,}")
 _AMOUNT = re.compile(r"[$€£¥(<-]?\s?-?\d[\d.,:]*[%)*]{0,4}")
 _LABEL = re.compile(r"[\w .'’#&/-]+[:：]")  # code has other signs
-_ROWS, _FEW = 4, 2  # rows that make a table; letters and digits that make no row
+_ROWS, _FEW = 3, 2  # rows that make a table; letters and digits that make no row
 _SENTENCE = 4  # blanks
 _PITCH = 2.5  # heights of a line from one to the next at most
 
