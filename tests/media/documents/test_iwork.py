@@ -10,7 +10,7 @@ import pytest
 from support.connect import Connect
 from support.formats import put
 from support.jobs import document_job
-from support.made_documents import lines, pdf, zipped
+from support.made_documents import zipped
 from support.made_iwork import (
     CHART,
     GROUP,
@@ -207,17 +207,39 @@ def test_slides_that_lie_below_slides_are_read_in_order_and_once() -> None:
     assert read(keynote([{5: link(60)}, {7: link(62)}], objects, old=True), name="a.key") == ["# one", "two"]
 
 
-def test_a_file_of_before_2013_is_read_from_its_preview() -> None:
-    old = zipped({"index.xml": "<x/>", "QuickLook/Preview.pdf": pdf([lines(["Printed words"])])})
-    assert "Printed words" in read(old)[0]
+OLD = 'xmlns:key="k" xmlns:sf="s" xmlns:sfa="a"'
+
+
+def test_a_presentation_of_before_2013_is_read_slide_by_slide() -> None:
+    text = "<sf:text-storage><sf:p>{}</sf:p></sf:text-storage>"
+    cells = '<sf:t><sf:ct sfa:s="A|b"/></sf:t><sf:s/><sf:n sf:v="1.5"/><sf:g/>'
+    slide = f"""<key:slide key:hidden="true"><key:title-placeholder>{text.format("The<sf:br/>plan")}</key:title-placeholder>
+<key:notes>{text.format("Say <sf:span>hello</sf:span> now")}</key:notes><key:page><sf:grid sf:numcols="2">
+<sf:datasource>{cells}</sf:datasource></sf:grid></key:page></key:slide>"""
+    master = f"<key:theme-list><key:page>{text.format('Prompt')}</key:page></key:theme-list>"
+    tree = f"<key:presentation {OLD}>{master}<key:slide-list>{slide}</key:slide-list></key:presentation>"
+    facts = job(zipped({"index.apxl": tree}), name="a.key")
+    assert facts["pages"][0][1:3] == (
+        "slide 1 (hidden)",
+        "# The plan\n\n| A\\|b |  |\n| --- | --- |\n| 1.5 |  |\n\nNotes: Say hello now",
+    )
+
+
+def test_a_text_of_before_2013_is_read_without_what_its_template_proposes() -> None:
+    body = "<sf:p>One<sf:tab/>two<sf:br/></sf:p><sf:p/><sf:p>Three</sf:p>"
+    tree = (
+        f"<document {OLD}><sf:section-prototypes><sf:p>Lorem</sf:p></sf:section-prototypes>{body}</document>"
+    )
+    assert read(zipped({"index.xml": tree})) == ["One\ttwo\n\nThree"]
 
 
 def test_a_file_that_cannot_be_read_says_what_to_do() -> None:
     with pytest.raises(InvalidRequest, match="without a password"):
         job(zipped({"Index/Document.iwa": b"x", ".iwph": b"x"}))
-    for data in (zipped({"Index/Document.iwa": b"\0\2\0\0\1"}), zipped({"index.xml": "<x/>"})):
-        with pytest.raises(UnsupportedMedia, match="export it as PDF"):
-            job(data)
+    with pytest.raises(UnsupportedMedia, match="export it as PDF"):
+        job(zipped({"Index/Document.iwa": b"\0\2\0\0\1"}))
+    with pytest.raises(UnsupportedMedia, match="damaged"):
+        job(zipped({"index.xml": "<x"}))
     whole = {1: (10000, message({4: link(2)})), 2: story("Body")}
     facts = job(iwork(whole, Tail=b"\0\xff\0\0\5\1a"))
     assert (facts["pages"][0][2], facts["notes"]) == (

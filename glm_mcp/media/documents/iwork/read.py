@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.iwork.objects import Message, Objects
+from glm_mcp.media.documents.iwork.old import read_old
 from glm_mcp.media.documents.iwork.story import Stories
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.pdf import pdf_job
-from glm_mcp.media.documents.zip_xml import encrypted, member, open_zip
+from glm_mcp.media.documents.zip_xml import encrypted, member, open_zip, parse
 
 _TEXT, _DOCUMENT, _SLIDE, _PAGE_STYLE, _COMMENT = 10000, 1, 4, 10143, 3056  # kinds of objects
-_PREVIEW = "QuickLook/Preview.pdf"
+_OLD = ("index.apxl", "index.xml")
 
 
 def iwork_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -23,8 +23,9 @@ def iwork_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     archive = open_zip(file, name)
     if any(path.endswith(".iwph") for path in archive.namelist()):
         raise encrypted(name)
-    if _PREVIEW in archive.namelist():  # of before 2013, with what was printed
-        return pdf_job(io.BytesIO(member(archive, _PREVIEW, name)), params)
+    for path in _OLD:
+        if (tree := parse(archive, path, name)) is not None:
+            return read_old(tree, spec, name), []
     inner = next((path for path in archive.namelist() if path.endswith("Index.zip")), "")
     if inner:
         archive = open_zip(io.BytesIO(member(archive, inner, name)), name)
