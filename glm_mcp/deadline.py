@@ -23,18 +23,19 @@ def ends_at(
     """Cancels what is in it `grace_s` after the deadline. Where that is seen late there is some time more, until the moment
     that `put_off` is told.
     """
-    since = anyio.current_time()
+    loop = asyncio.get_running_loop()
+    since = loop.time()
     with anyio.CancelScope() as scope:
 
         def seen() -> None:
-            now = anyio.current_time()
+            now = loop.time()  # anyio knows no loop in a callback of a process that it did not start
             overslept = now - max(since, deadline) > OVERSLEPT_S
             ends = now + grace_s + AWAKE_S * overslept
             if overslept:
                 put_off(ends)
             scope.deadline = ends
 
-        timer = asyncio.get_running_loop().call_at(deadline, seen)
+        timer = loop.call_at(deadline, seen)
         try:
             yield
         finally:

@@ -80,7 +80,8 @@ _KEY_FILE = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)(?
 # What editors and people add to the name of a file that they keep a copy of.
 _COPY = re.compile(r"\A#|(?:[#~]|\.~\d+~|\.(?:bak|backup|old|orig|save|swp|tmp)){1,9}\Z")
 
-_OWN_SETTINGS = ("glm-mcp", "env")  # the settings file of this server, which holds the API key
+# The settings file of this server, which holds the API key, and what `install` notes of a client's, which may.
+_OWN = {("glm-mcp", "env"), ("glm-mcp", "installed.json")}
 
 # What people and tools call a file that mostly, not always, holds a secret.
 _GUARDED = re.compile(
@@ -172,7 +173,7 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = (), file: Path | None 
     ends = last.endswith(_ENDINGS) and not (file and last.endswith(".key") and _is_slides(file))
     if last in _NAMES or last.startswith(".env.") or ends or _KEY_FILE.fullmatch(last):
         return True
-    if folded[-2:] == _OWN_SETTINGS:
+    if (*folded[-2:-1], last) in _OWN:
         return True
     at_home = len(home) if home and folded[: len(home)] == tuple(fold(part) for part in home) else None
     return any(

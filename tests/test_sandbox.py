@@ -239,6 +239,8 @@ def test_a_link_does_not_open_a_hidden_file(world: Path) -> None:
         "home/.mozilla/firefox/a.png",
         "home/.password-store/a.png",
         "home/.config/glm-mcp/env",
+        "home/settings/glm-mcp/env.bak",
+        "home/settings/glm-mcp/installed.json",
         "home/Library/Keychains/a.png",
         "home/Library/Safari/a.png",
         "home/AppData/Local/Google/Chrome/User Data/a.png",

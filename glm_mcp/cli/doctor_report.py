@@ -18,6 +18,7 @@ from glm_mcp.cli.terminal.moving import moving
 from glm_mcp.cli.terminal.screen import painted, room
 from glm_mcp.errors import ConfigError
 from glm_mcp.settings import Settings
+from glm_mcp.text import escaped
 
 
 def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: bool) -> bool:
@@ -32,7 +33,7 @@ def report(settings: Callable[[], Settings], env_file: Path | None, *, as_json: 
     bad = any(f.state == "wrong" for f in findings)
     if as_json:
         whole = {"ok": not bad, "findings": [f.as_dict() for f in findings]}
-        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+        click.echo(escaped(json.dumps(whole, ensure_ascii=False, indent=1)))
     else:
         for finding in findings:
             click.echo(_shown(finding), color=True)

@@ -15,6 +15,7 @@ from glm_mcp.clients import CLIENTS
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.install import install as installer
 from glm_mcp.installation import COMMANDS, Machine, clone, is_fleeting, own_command, typed
+from glm_mcp.text import plain
 
 
 def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, *, ask_key: bool) -> None:
@@ -54,7 +55,7 @@ def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, 
 def _list_hosts(machine: Machine, name: str) -> None:
     found = installer.found_here(machine, name)
     for host, state, file in found:
-        click.echo(f"{host:<15} {padded(here(state), 14)} {file}")
+        click.echo(f"{host:<15} {padded(here(state), 14)} {plain(str(file))}")
     if not found:
         say(f"No host was found on this machine. Hosts: {', '.join(CLIENTS)}")
     say(f"\nTo add it to one: {typed('install HOST')}")

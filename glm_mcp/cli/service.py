@@ -14,9 +14,9 @@ from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Message
+from glm_mcp.glm.network.refusals import raise_if_error
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import raise_if_error
 from glm_mcp.registry import Endpoint
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.text import without_secrets

@@ -16,7 +16,7 @@ from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import LARGE, Draft, Repetition, strip_boxes
+from glm_mcp.glm.stream import FAILURES, LARGE, Draft, Repetition, strip_boxes
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
@@ -28,7 +28,6 @@ LARGE_BODY = 100_000  # bytes whose way is worth a word
 REFUSES_FILM = frozenset({400, 413, 415, 422, 500, 501})
 FAILURES_OF_A_FILM = 2  # 5xx in a row at one model, after which the film is blamed
 _CUT = {"length", "model_context_window_exceeded"}
-_FAILURES = {"network_error", "error", "insufficient_system_resource"}
 
 
 @dataclass(slots=True)
@@ -128,7 +127,9 @@ class ChatCall:
             raise blocked(
                 "the service's safety filter stopped the answer; what had come was discarded", ident
             )
-        if draft.finish in _FAILURES:
+        if told := draft.told:
+            raise told
+        if draft.finish in FAILURES:
             raise UpstreamError(
                 "the model failed while answering",
                 "Call again.",
@@ -151,6 +152,8 @@ class ChatCall:
                 again=Again.RETRY,
                 request_id=ident,
             )
+        if draft.unasked:
+            answer.notes.append("it also asked for function calls, which nobody offered")
         if draft.finish is None:
             answer.cut = "service"
             answer.notes.append("the service did not say whether this is the whole answer")
@@ -266,7 +269,7 @@ class _Reader:
 
     def __init__(self, call: ChatCall, card: Card, on_words: Callable[[], None]) -> None:
         self.call, self.card, self.on_words = call, card, on_words
-        self.draft = Draft()
+        self.draft = Draft(calls=call.request.calls)
         self.broken = 0
         self.begun = False
         self.thought = 0

@@ -80,9 +80,7 @@ class GLMClient:
         self._names = Names((settings.chat_model, settings.vision_model, settings.image_model))
         self.meter = Meter(names=self._names)
         self.shared, self.findings = _shared(settings), findings
-        self.refused_films = RefusedFilms(self.card, self._names)
         self._pace, self._chance = pace or Pace(), chance
-        self._dialects: dict[str, Dialect] = {}
         self._counting = anyio.Lock()
         self._learn(self.shared)
 
@@ -92,6 +90,8 @@ class GLMClient:
         self._account = shared.account(secret, self._pace.rest, self._names) if shared else None
         self.health = self._account.health if self._account else Health(self._pace.rest, names=self._names)
         self.limiters: dict[str, Limits] = {}
+        self.refused_films = RefusedFilms(self.card, self._names)
+        self._dialects: dict[str, Dialect] = {}
 
     def apart(self, own: SecretStr | None = None) -> GLMClient:
         """One that learns by itself, as for another key: `own`, of this server; without it, a caller's, which it does not
@@ -110,9 +110,9 @@ class GLMClient:
         return made
 
     def counted_apart(self) -> GLMClient:
-        """The same, whose meter counts what goes through this one alone, and the whole too."""
+        """The same for one call: its meter counts what goes through this one alone, and the whole too."""
         made = copy(self)
-        made.meter = Meter(self.meter)
+        made.meter, made.engine = Meter(self.meter), self.engine and self.engine.for_call()
         return made
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
@@ -228,7 +228,7 @@ class GLMClient:
         tokens, media = work.weight(chosen)
         budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
         stall = math.inf if work.pauses else max(budget, self._pace.stall_s)
-        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall)
+        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall, tokens=tokens)
 
     def _look_at(self, model: Standing) -> None:
         """What other calls have met at a model meanwhile."""

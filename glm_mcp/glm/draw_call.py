@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from glm_mcp.errors import Again, ConfigError, GLMError, TimedOut, UpstreamError
+from glm_mcp.errors import Again, ConfigError, GLMError, Overloaded, TimedOut, UpstreamError
 from glm_mcp.glm.calls import Drawing, Post
 from glm_mcp.glm.error_codes import blocked
-from glm_mcp.glm.stream import raise_if_error
+from glm_mcp.glm.network.refusals import raise_if_error, told_in
 from glm_mcp.registry import SIZES, Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 
@@ -59,7 +59,7 @@ class DrawCall:
         try:
             await self.post(where, "/images/generations", body, on_event)
         except GLMError as error:
-            if error.sent and error.code is None:
+            if error.sent and error.code is None and not isinstance(error, Overloaded):
                 raise error.but(again=Again.NEVER, hint=LOST + error.hint) from error
             raise
         if not drawings:
@@ -132,4 +132,8 @@ def _drawing(event: dict[str, Any], card: Card) -> Drawing:
         return Drawing(url, card.id, ident)
     if event.get("content_filter"):
         raise blocked("the service's safety filter kept the picture back", ident)
-    raise UpstreamError("the answer holds no picture", "Call again.", request_id=ident)
+    told = told_in(event)
+    if told is not None and type(told) is not UpstreamError:  # its words are known ones
+        raise told
+    what = told.message if told else "the answer holds no picture"
+    raise UpstreamError(what, "Call again.", request_id=ident)

@@ -187,8 +187,12 @@ def is_wall(status: int, said: str) -> bool:
 
 # What words mean where the code is none that we know: the service may have new ones tomorrow.
 _UNKNOWN: tuple[tuple[re.Pattern[str], Row], ...] = (
+    (re.compile(r"鉴权失败|身份验证失败|未登录|\bnot authenticated", re.IGNORECASE), _STATUS[401]),
     (
-        re.compile(r"\boverloaded|访问量过大", re.IGNORECASE),
+        re.compile(
+            r"\boverloaded|访问量过大|(?:系统|服务|服务器|模型)繁忙|\b(?:system|server|service|model) (?:is )?(?:too )?busy",
+            re.IGNORECASE,
+        ),
         (Overloaded, Again.RETRY, "the model is overloaded", _FULL),
     ),
     (

@@ -90,6 +90,11 @@ class ChatRequest:
         texts = sum(len(p.text) for m in self.messages for p in m.parts() if isinstance(p, Text))
         return texts > LONG_TEXT or len(self.messages) + len(self.functions) > MANY
 
+    @property
+    def calls(self) -> bool:
+        """Whether the model may call functions: some are offered, or were called before."""
+        return bool(self.functions) or any(m.extra.get("tool_calls") for m in self.messages)
+
     def media(self) -> list[Part]:
         return [p for m in self.messages for p in m.parts() if not isinstance(p, Text)]
 
@@ -127,11 +132,13 @@ class Held:
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(16)  # nobody's text holds it
-        self._media: list[tuple[str, bytes]] = []
+        self._media: list[bytes] = []
 
-    def put(self, prefix: str, data: bytes) -> str:
-        """What stands for the media in the body until `fill`."""
-        self._media.append((prefix, data))
+    def put(self, data: bytes) -> str:
+        """What stands for the media's base64 in the body until `fill`. What stands before it, a caller may have written:
+        it goes through the JSON writer.
+        """
+        self._media.append(data)
         return f"{self._mark}{len(self._media) - 1};"
 
     def fill(self, body: bytes) -> bytes:
@@ -142,8 +149,7 @@ class Held:
         yield first
         for piece in rest:
             number, _, after = piece.partition(b";")
-            prefix, data = self._media[int(number)]
-            yield prefix.encode()
+            data = self._media[int(number)]
             for at in range(0, len(data), _PIECE):
                 yield base64.b64encode(data[at : at + _PIECE])
             yield after
@@ -161,11 +167,11 @@ def write_part(part: Part, form: str, held: Held) -> dict[str, Any]:
             return {"type": "image_url", "image_url": {"url": url}}
         case Image(data=bytes() as data, mime=mime):
             prefix = "" if form == "raw" else f"data:{mime};base64,"
-            return {"type": "image_url", "image_url": {"url": held.put(prefix, data)}}
+            return {"type": "image_url", "image_url": {"url": prefix + held.put(data)}}
         case Video(url=str() as url):
             return {"type": "video_url", "video_url": {"url": url}}
         case Video(data=bytes() as data, mime=mime):
-            return {"type": "video_url", "video_url": {"url": held.put(f"data:{mime};base64,", data)}}
+            return {"type": "video_url", "video_url": {"url": f"data:{mime};base64,{held.put(data)}"}}
         case File(url=url):
             return {"type": "file_url", "file_url": {"url": url}}
         case _:

@@ -55,7 +55,7 @@ class Standing:
     `soonest_s`: the fastest of the last. `rests_until`: it refused or hung a moment ago, and goes behind the others.
     `pauses_until`: it has just refused a call, and nobody asks it. `queue_s`: how long its queue is going to take.
     `ready_at`: it is not asked before. `error`: its last; `out`: that one ends it for this call. `anew`: it hung, and was
-    asked again.
+    asked again. `tokens`: of the request, as we count them; `pieces`: of its answer.
     """
 
     card: Card
@@ -75,6 +75,8 @@ class Standing:
     error: GLMError | None = None
     out: bool = False
     anew: bool = False
+    tokens: int = 0
+    pieces: int = 0
 
     @property
     def late_at(self) -> float:

@@ -98,7 +98,7 @@ class Race(Generic[T]):
         elif model.card.id in self._unheard:
             self._note(model, "silent")
         else:
-            self.meter.count(self._record(model, "cancelled"))
+            self.meter.count(self._record(model, "cancelled"), _guessed(model))
             return
         if now < late_at:
             return
@@ -127,7 +127,7 @@ class Race(Generic[T]):
             return False
         self._say_asked(model, asked, now)
         model.phase, model.since = Phase.SILENT, now
-        model.tries += 1
+        model.tries, model.pieces = model.tries + 1, 0
         self._refusal = ""
         if model.tries > 1:
             self.meter.retried(model.card.id)
@@ -151,6 +151,7 @@ class Race(Generic[T]):
         if model.phase not in {Phase.SILENT, Phase.SPEAKING}:
             return
         model.heard_at = anyio.current_time()
+        model.pieces += 1
         if model.phase is Phase.SILENT:
             model.phase = Phase.SPEAKING
             took = model.heard_at - model.since
@@ -232,7 +233,7 @@ class Race(Generic[T]):
 
     def _note(self, model: Standing, outcome: str, usage: Usage | None = None) -> None:
         self.attempts.append(self._record(model, outcome))
-        self.meter.count(self.attempts[-1], usage)
+        self.meter.count(self.attempts[-1], usage if usage and usage.prompt else _guessed(model))
 
     def error(self) -> GLMError:
         """Why there is no result: which models were asked, how often and for how long."""
@@ -265,3 +266,12 @@ class Race(Generic[T]):
         return error.but(
             message=f"{error.message}; asked for {took:.0f} s: {asked}", attempts=tuple(self.attempts)
         )
+
+
+def _guessed(model: Standing) -> Usage | None:
+    """What an answer has used whose end, with the service's own count, did not come: who hangs up before it would pay
+    nothing. A piece is a token, mostly.
+    """
+    if model.card.draws or model.phase is not Phase.SPEAKING:
+        return None
+    return Usage(model.tokens, model.pieces)

@@ -1,17 +1,15 @@
-"""What the service answers: a stream read event by event, its errors in every shape, and the text of the model without its marks."""
+"""What the service answers: a stream read event by event, and the text of the model without its marks."""
 
 from __future__ import annotations
 
-import codecs
-import json
 import re
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from glm_mcp.errors import GLMError, UpstreamError
-from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.function_calls import Calls
+from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.text import ID_CHARS, clean, plain, whole
 
 
@@ -43,9 +41,13 @@ class Repetition(Exception):
 
 
 class Draft:
-    """The answer of one attempt while it arrives. `feed` takes one decoded event and returns the text it added."""
+    """The answer of one attempt while it arrives. `feed` takes one decoded event and returns the text it added. `calls`:
+    whether the model may call functions.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, calls: bool = True) -> None:
+        self._beside: dict[str, Any] = {}  # the last event without a word of the model
+        self._may_call = calls
         self.raw: list[str] = []
         self.raw_chars = 0
         self.thought: list[str] = []
@@ -56,6 +58,7 @@ class Draft:
         self.request_id: str | None = None
         self.model = ""
         self.extras: dict[str, Any] = {}
+        self._ident = ""  # of the last event
         self._index: Any = None  # of the answer, where there are several
         self._looked_at = 0
         self._repeats = False
@@ -71,8 +74,12 @@ class Draft:
         if not isinstance(event, dict):
             raise UpstreamError("the stream held something that is not an answer", code=None)
         raise_if_error(event)
-        self.request_id = _text(event.get("request_id")) or _text(event.get("id")) or self.request_id
-        self.model = _text(event.get("model")) or self.model
+        ident = text_of(event.get("id"))
+        if self.finish is not None and event.get("choices") and ident not in {"", self._ident}:
+            return ""  # of another answer, which nobody asked for
+        self._ident = ident or self._ident
+        self.request_id = text_of(event.get("request_id")) or ident or self.request_id
+        self.model = text_of(event.get("model")) or self.model
         if event.get("usage"):
             self.usage = Usage.read(event["usage"])
         for name in ("web_search", "content_filter"):
@@ -80,6 +87,8 @@ class Draft:
                 self.extras[name] = event[name]
         added = ""
         choices = event.get("choices")
+        if not choices:
+            self._beside = event
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 added += self._choice(choice)
@@ -96,7 +105,9 @@ class Draft:
                 return ""
             self._index = choice["index"]
         # Cleaned first: a key in small letters is one that nothing knows any more.
-        self.finish = clean(_text(choice.get("finish_reason")), ID_CHARS).lower() or self.finish
+        finish = clean(text_of(choice.get("finish_reason")), ID_CHARS).lower()
+        if self.finish not in _LASTING:
+            self.finish = finish or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))
         thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
         if thought:
@@ -157,9 +168,21 @@ class Draft:
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
-        return self.calls.whole()
+        return self.calls.whole() if self._may_call else []
+
+    @property
+    def told(self) -> GLMError | None:
+        """What the service said in the place of an answer."""
+        return None if self.chars else told_in(self._beside)
+
+    @property
+    def unasked(self) -> bool:
+        """Whether it calls functions that it may not."""
+        return bool(self.calls) and not self._may_call
 
 
+FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})  # as reasons for an end
+_LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
 CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
@@ -186,80 +209,6 @@ def repeated(text: str) -> tuple[int, int] | None:
     while start and text[start - 1] == text[start - 1 + period]:
         start -= 1
     return start, start + period
-
-
-def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float | None = None) -> None:
-    """Raises GLMError when a body is an error in any of the shapes seen: nested, flat, or `success: false`."""
-    inner = event.get("error")
-    if isinstance(inner, list) and inner:
-        inner = inner[0]
-    if inner:
-        found = inner if isinstance(inner, dict) else {"message": inner}
-    elif (
-        event.get("success") is False
-        or (status >= 400 and not event.keys().isdisjoint({"code", "msg", "message", "detail"}))
-        or (
-            "choices" not in event
-            and "data" not in event
-            and event.get("code") not in (None, 0, 200, "0", "200")
-        )
-    ):
-        found = event
-    else:
-        return
-    request_id = _text(event.get("request_id")) or _text(found.get("request_id")) or _text(event.get("id"))
-    said = found.get("message") or found.get("msg") or found.get("detail") or ""
-    packed = object_in(said) if isinstance(said, str) else None
-    if packed and isinstance(packed.get("error"), dict):  # a gateway hands on what it was answered
-        found = packed["error"]
-        said = found.get("message") or ""
-    raise from_response(
-        status,
-        found.get("code"),
-        said,
-        request_id=request_id,
-        retry_after=retry_after,
-        sort=_text(found.get("type")),
-    )
-
-
-def decoded(body: bytes) -> str:
-    """A refusal as text: in UTF-8, or as its mark or its zero bytes say; what is none of these is taken for Chinese. Its
-    last character may be cut.
-    """
-    try:
-        return codecs.getincrementaldecoder(json.detect_encoding(body))().decode(body)
-    except UnicodeDecodeError:
-        return body.decode("gb18030", "replace")
-
-
-def object_in(text: str) -> dict[str, Any] | None:
-    """The object of a JSON text, in the forms it comes in: as the data of an event, packed twice, alone in a list."""
-    if text.startswith("data:"):
-        text = text.removeprefix("data:").partition("\n")[0]
-    try:
-        found = json.loads(text)
-        if isinstance(found, str):
-            found = json.loads(found)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    return found if isinstance(found, dict) else None
-
-
-def read_error(
-    status: int, body: str, *, request_id: str | None = None, retry_after: float | None = None
-) -> GLMError:
-    """The error for a whole refused response; any body: JSON in any of its shapes, HTML, nothing."""
-    event = object_in(body)
-    if event is not None:
-        try:
-            raise_if_error(event, status, retry_after)
-        except GLMError as error:
-            error.request_id = error.request_id or request_id
-            return error
-    return from_response(status, None, body, request_id=request_id, retry_after=retry_after)
 
 
 _THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
@@ -301,13 +250,9 @@ def _int(value: Any) -> int:
     return min(max(int(value), 0), MOST_TOKENS)
 
 
-def _text(value: Any) -> str:
-    return whole(str(value)) if isinstance(value, str | int) else ""
-
-
 def _content(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         return "".join(_content(part) for part in value)
-    return _text(_dict(value).get("text"))
+    return text_of(_dict(value).get("text"))

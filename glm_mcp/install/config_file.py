@@ -41,6 +41,8 @@ def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
     servers = whole.get(client.under, {}) if isinstance(whole, dict) else None
     if not isinstance(servers, dict):
         raise ValueError(f"{client.under} is not a table of servers")  # noqa: TRY004 - what the file says is wrong, as where it cannot be read
+    if client.asks and not isinstance(whole.get("inputs", []), list):
+        raise ValueError("inputs is not a list")
     entry = servers.get(name)
     if entry is None:
         return None
@@ -120,7 +122,7 @@ def chosen_there(
     wanted = {item["id"]: item for item in inputs(client, made)}
     asked = jsonc.load(text).get("inputs") if wanted else None
     for there in asked if isinstance(asked, list) else ():
-        item = wanted.get(there.get("id")) if isinstance(there, dict) else None
+        item = wanted.get(str(there.get("id"))) if isinstance(there, dict) else None
         if item and ("default" in there or any(there.get(k) != item[k] for k in ("type", "password"))):
             found.append(f"the input {item['id']}")
     return found
@@ -134,7 +136,7 @@ def cut_short(client: KnownClient, entry: Mapping[str, Any]) -> str:
     try:
         limit_s = float(entry[field]) / unit
         deadline_s = float(dict(entry.get("env") or {}).get("GLM_DEADLINE_S") or client.deadline_s)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ""
     if limit_s > deadline_s:
         return ""

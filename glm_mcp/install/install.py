@@ -142,7 +142,7 @@ def _state(client: KnownClient, file: Path, name: str) -> str:
     if client.link:
         return "by hand"
     try:
-        return "installed" if present(client, read(file), name) is not None else "not installed"
+        return "added" if present(client, read(file), name) is not None else "not added"
     except (ConfigError, ValueError, RecursionError):
         return "unreadable"
 

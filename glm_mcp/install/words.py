@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glm_mcp import settings_file
 from glm_mcp.clients import CONNECT, KEY, KnownClient
+from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
 from glm_mcp.install.entry import Bearer
 from glm_mcp.installation import COMMANDS, Machine, clone
@@ -28,6 +30,8 @@ def closing(
     if wish.connect:
         where = client.where_key.format(variable=CONNECT, what="the token")
         lines.append(f"Token: {where} The settings file: {file} ({CONNECT}=… or keyring:SERVICE/NAME)")
+    elif wish.scope == "user" and not client.asks and not machine.env.get(KEY) and _has_key():
+        lines.append(f"Key: the one in {file} is used; nothing else is needed.")
     else:
         where = client.where_key.format(variable=KEY, what="the key")
         lines.append(f"Key: {where} The settings file: {file} ({KEY}=…)")
@@ -37,6 +41,14 @@ def closing(
         check,
         say,
     ]
+
+
+def _has_key() -> bool:
+    """Whether the settings file has a key."""
+    try:
+        return KEY in settings_file.read(None)
+    except ConfigError:
+        return False
 
 
 def _shared(machine: Machine) -> str:

@@ -114,8 +114,9 @@ class App:
             output=settings.output_dir,
             own=[folders.data, cache],
             remote=remote,
-            # The one private address that may be fetched from: the configured service's own.
-            own_host=host_of(self.glm.home.url),
+            # The one private address that may be fetched from: the configured service's own. Not by a team's callers: an
+            # engine may tell there what others ask it.
+            own_host=None if remote else host_of(self.glm.home.url),
         )
         self.outputs = Outputs(
             folder=settings.output_dir,

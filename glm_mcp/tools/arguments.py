@@ -28,7 +28,7 @@ class Arg:
     """One argument, declared as `field: Annotated[type, Arg(...)] = default`: how it is read, what a client is told of
     it, its other names, its limits (inclusive). `far`: what it takes from a caller whose files are elsewhere; None where
     the argument is not for them. `name` is the field's; without a default it is `required`. `most`: characters of a text;
-    `long`: one that may be of any length.
+    `long`: one that may be of any length. `unless`: another argument that stands in for it.
     """
 
     kind: KindName
@@ -42,6 +42,7 @@ class Arg:
     required: bool = False
     most: int = TEXT_CHARS
     long: bool = False
+    unless: str = ""
 
     def schema(self, reach: Reach = "here") -> dict[str, Any]:
         enum = {"enum": list(self.choices)} if self.choices else {}
@@ -82,6 +83,24 @@ NAME_CHARS = 60  # of an argument's name; ours have at most 21
 WORD_CHARS = 100  # of a value that is one of a few words
 SHOWN_CHARS = 80
 NOTHING: tuple[object, ...] = ("", [], "null", "None", "undefined")  # as models write what they do not give
+
+# What leads to what callers hope for, by the tool and the first words of the names that they try.
+_INSTEAD = {
+    ("generate_image", "n num count number"): "It draws one picture a call: call again for another.",
+    (
+        "generate_image",
+        "image images input init reference mask source picture photo edit",
+    ): "It draws from words alone and changes no picture: describe_image with task=image_to_prompt puts one into words.",
+    ("generate_image", "width height"): "Give both in size, such as 800x400.",
+    ("generate_image", "style negative"): "Say it in prompt.",
+    (
+        "describe_image",
+        "history messages context",
+    ): "What was said before goes to chat, with history and files.",
+    ("analyze_video", "timestamp timestamps time at"): "A moment is given by start and end.",
+    ("analyze_video", "fps frame"): "How many frames are read is max_frames.",
+    ("read_document", "start end first last from to page"): "Give pages, such as 3-7.",
+}
 
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
 
@@ -143,11 +162,11 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
             values[arg.name] += tuple(item for item in value if item not in values[arg.name])
         elif arg.name not in values or name == arg.name:  # its own name wins over another name
             values[arg.name] = value
-    missing = [a for a in rows if a.required and a.name not in values]
+    missing = [a for a in rows if a.required and a.name not in values and a.unless not in values]
     if missing:
         first = missing[0]
         raise InvalidRequest(f"{tool} needs '{first.name}'", f"Give {first.name}: {first.doc or first.kind}.")
-    return declared(**values)
+    return declared(**dict.fromkeys((a.name for a in rows if a.required), "") | values)
 
 
 def meant(declared: type[ModelArgs], given: Mapping[str, Any] | None) -> list[tuple[str, Arg | None, Any]]:
@@ -172,7 +191,10 @@ def _unknown(tool: str, name: str, names: Mapping[str, Arg]) -> InvalidRequest:
     near = begun or difflib.get_close_matches(meant, list(names), 1, 0.6)
     mean = f"Did you mean '{names[near[0]].name}'? " if near else ""
     takes = ", ".join(dict.fromkeys(a.name for a in names.values()))
-    return InvalidRequest(f"{tool} has no argument '{name[:NAME_CHARS]}'", f"{mean}It takes: {takes}.")
+    what = f"{tool} has no argument '{name[:NAME_CHARS]}'"
+    first = meant.partition("_")[0]
+    way = next((way for (of, words), way in _INSTEAD.items() if of == tool and first in words.split()), "")
+    return InvalidRequest(what, f"{way} It takes: {takes}." if way else f"{mean}It takes: {takes}.")
 
 
 def _snake(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
@@ -30,7 +30,7 @@ _BOX_KEYS = frozenset(
     "position location rect region 坐标 位置 框 边界框".split()
 )
 _POINT_KEYS = frozenset(
-    "point point_2d points center centre click position coordinates coords 点 坐标 中心 中心点".split()
+    "point point_2d points center centre click position coordinate coordinates coords 点 坐标 中心 中心点".split()
 )
 _OTHER_KEYS = frozenset(
     "bbox_3d size shape years year version range values data scores score width height resolution "
@@ -71,9 +71,9 @@ class Box:
 BOXES_MAX = 1_000  # of one answer; nobody can use more, and a model that writes more has lost its way
 
 
-def parse_boxes(text: str) -> list[Box]:
+def parse_boxes(text: str, *, asked: bool = False) -> list[Box]:
     """The boxes and points in an answer, in order, at most `BOXES_MAX`. Never raises; lists that cannot be boxes are
-    left alone.
+    left alone. `asked`: for places, so that its lists are surely some.
     """
     ascii_text = text.translate(_PLAIN)
     code = [
@@ -93,7 +93,7 @@ def parse_boxes(text: str) -> list[Box]:
         # A list right after another one belongs to the same key or word: "dog": [[1,2,3,4],[5,6,7,8]]
         follows = bool(boxes) and ascii_text[boxes[-1].span[1] : start].strip() == ","
         key = key if follows else _key_before(ascii_text, start)
-        trusted = follows or _within(tokens, start) is not None
+        trusted = asked or follows or _within(tokens, start) is not None
         box = _read(ascii_text, match, key.lower(), trusted=trusted, alone=alone)
         if box is None:
             continue
@@ -105,6 +105,82 @@ def parse_boxes(text: str) -> list[Box]:
             label, at = _name(text, ascii_text, start, key, nest, boxes[-1].span[1] if boxes else 0)
         boxes.append(Box(label, *box, span=(start, end), at=at))
     return boxes
+
+
+# How other models, and self-hosted ones, write a box where they were asked for a list of numbers.
+_RESPELLED_CHARS = 100_000
+_PAIR = rf"[\[(]\s{{0,9}}{_NUMBER}\s{{0,9}}[,;]\s{{0,9}}{_NUMBER}\s{{0,9}}[\])]"
+_FOUR = rf"{_NUMBER}(?:\s{{0,9}}[,;\s]\s{{0,9}}{_NUMBER}){{3}}"
+_RESPELLINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(rf"""["']({_NUMBER})\s?(?:px)?["']"""), lambda m: m[1]),
+    (re.compile(rf"({_NUMBER})\s?%"), lambda m: f"{float(m[1]) * 10:g}"),
+    (re.compile(r"\{[^{}]{1,400}\}"), lambda m: _of_names(m[0])),
+    (
+        re.compile(rf"""\[\s{{0,9}}("[^"\n]{{1,80}}")\s{{0,9}},\s{{0,9}}({_FOUR})\s{{0,9}}\]"""),
+        lambda m: f'{{"label": {m[1]}, "bbox": [{m[2]}]}}',
+    ),
+    (
+        re.compile(rf"\[\s{{0,9}}({_FOUR})\s{{0,9}},\s{{0,9}}[01]?\.\d{{1,9}}\s{{0,9}}\]"),
+        lambda m: f"[{m[1]}]",
+    ),
+    (
+        re.compile(rf"(?:\(|<\w{{0,9}}box\w{{0,9}}>)\s{{0,9}}({_FOUR})\s{{0,9}}(?:\)|</\w{{1,20}}>)"),
+        lambda m: f"[{m[1]}]",
+    ),
+    (
+        re.compile(rf"[\[(]?\s{{0,9}}{_PAIR}(?:\s{{0,9}},?\s{{0,9}}{_PAIR}){{1,60}}\s{{0,9}}[\])]?"),
+        lambda m: _round(m[0]),
+    ),
+    (
+        re.compile(
+            rf"(?:\(|<point>)\s{{0,9}}({_NUMBER}\s{{0,9}}[,;\s]\s{{0,9}}{_NUMBER})\s{{0,9}}(?:\)|</point>)"
+        ),
+        lambda m: f"[{m[1]}]",
+    ),
+    (re.compile(r"</?[|\w]{1,20}>?"), lambda _: " "),
+)
+_NAMED = re.compile(rf"""["']?\b([A-Za-z]\w{{0,9}})["']?\s{{0,9}}[:=]\s{{0,9}}({_NUMBER})""")
+_SIDES = (
+    ("x1", "xmin", "left", "x0"),
+    ("y1", "ymin", "top", "y0"),
+    ("x2", "xmax", "right"),
+    ("y2", "ymax", "bottom"),
+)
+
+
+def located(text: str) -> list[Box]:
+    """The boxes and points of an answer that was asked for them: where its lists give none, those in any other spelling."""
+    return parse_boxes(text) or parse_boxes(_respelled(text), asked=True)
+
+
+def _respelled(text: str) -> str:
+    text = text[:_RESPELLED_CHARS].translate(_PLAIN)
+    for spelling, as_list in _RESPELLINGS:
+        text = spelling.sub(as_list, text)
+    return text
+
+
+def _of_names(written: str) -> str:
+    """An object with its sides as a list, where it names all four, or a corner and a size, or a point."""
+    named = {m[1].lower().replace("_", ""): float(m[2]) for m in _NAMED.finditer(written)}
+    sides = [next((named[n] for n in names if n in named), None) for names in _SIDES]
+    x, y = named.get("x", sides[0]), named.get("y", sides[1])
+    size = named.get("width", named.get("w")), named.get("height", named.get("h"))
+    if None in sides and x is not None and y is not None:
+        sides = [x, y, x + size[0], y + size[1]] if size[0] and size[1] else [x, y]
+    if None in sides:
+        return written
+    key = "bbox" if len(sides) == 4 else "point"
+    alone = len(_NAMED.sub("", written).strip("{}, \n\t")) == 0
+    listed = f"[{', '.join(f'{side:g}' for side in sides if side is not None)}]"
+    return listed if alone else f'{{"{key}": {listed}, {written[1:]}'
+
+
+def _round(points: str) -> str:
+    """The box round some points."""
+    numbers = [float(n) for n in re.findall(_NUMBER, points)]
+    xs, ys = numbers[::2], numbers[1::2]
+    return f"[{min(xs):g}, {min(ys):g}, {max(xs):g}, {max(ys):g}]"
 
 
 def unplaced(text: str) -> list[str]:

@@ -40,6 +40,7 @@ class ChatArgs(AnswerArgs):
             "The question; may be empty after function results",
             also=("message", "question", "query", "text", "input"),
             long=True,
+            unless="history",
         ),
     ]
     system: Annotated[
@@ -80,7 +81,7 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
     if not args.prompt.strip() and not (history and history[-1].role in {"tool", "user"}):
         raise InvalidRequest(
             "chat: prompt is empty",
-            "Give the question in prompt; it may be empty only after function results in history.",
+            "Give the question in prompt; it may be empty only where history ends with a question or function results.",
         )
     parts, notes = await _all_attached(deps, args.files)
     messages = [Message("system", args.system)] if args.system else []

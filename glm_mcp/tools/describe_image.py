@@ -17,7 +17,7 @@ from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
-from glm_mcp.tools.boxes import parse_boxes, unplaced
+from glm_mcp.tools.boxes import located, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import each, together
 from glm_mcp.tools.sources import Opened, fetched_all, opened, origin
@@ -93,7 +93,9 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         if task == "ui_to_code":
             return await _code(deps, args, answer, held.sources[0], notes)
         if not args.json:
-            answer.text += await in_pixels(deps, answer.text, pictures, held.sources)
+            answer.text += await in_pixels(
+                deps, answer.text, pictures, held.sources, asked=task in {"ui_action", "inspect"}
+            )
         return result(deps, args, answer, notes)
 
 
@@ -207,7 +209,7 @@ async def _locate(
     unread = False
     for label, picture, answer in zip(_labels(pictures, deps.said), pictures, answers, strict=True):
         name = label or picture.part.name
-        boxes = await in_thread(parse_boxes, answer.text)
+        boxes = await in_thread(located, answer.text)
         notes = notes + await in_thread(unplaced, answer.text)
         if not boxes and re.search(r"\d", answer.text):
             unread = True

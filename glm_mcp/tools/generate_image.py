@@ -29,6 +29,7 @@ from glm_mcp.media.images.prepare import finish_image
 from glm_mcp.media.kept.outputs import SCHEME
 from glm_mcp.media.sources.download import download
 from glm_mcp.media.sources.pasted import new_file
+from glm_mcp.media.sources.urls import host_of
 from glm_mcp.registry import PIXELS_MAX, SIDE_MAX, SIDE_MIN, SIDE_STEP, SIZES
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import Arg, ModelArgs
@@ -266,7 +267,7 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
                 max_bytes=IMAGE_BYTES,
                 timeout_s=left,
                 silent_s=min(DOWNLOAD_SILENT_S, left / DOWNLOAD_TRIES),
-                own_host=deps.sandbox.own_host,
+                own_host=host_of(deps.glm.home.url),
             )
             data = body if isinstance(body, bytes) else await in_thread(body.read)
             if tries == DOWNLOAD_TRIES or detect(data).family == "image":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +14,11 @@ from glm_mcp.media.types import Picture, Source
 from glm_mcp.media.worker import run_job
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
-from glm_mcp.tools.boxes import BOXES_MAX, Box, parse_boxes
+from glm_mcp.tools.boxes import BOXES_MAX, Box, located, parse_boxes
 from glm_mcp.tools.sources import fetch
 
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
+_NUMBERS = re.compile(r"\d\D{1,20}\d")  # two beside each other, as places have them
 _FEW = 50  # boxes; drawing them takes some 10 ms, no more than starting a process
 
 
@@ -134,9 +136,16 @@ async def _drawn(data: bytes, marked: Sequence[tuple[Pixels, str]]) -> bytes:
     return (await run_job("glm_mcp.media.images.annotate:draw_job", made, {"name": "the picture"}))[1][0]
 
 
-async def in_pixels(deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source]) -> str:
-    """Boxes of an answer about one image, in its pixels; empty when there are none."""
-    boxes = await in_thread(parse_boxes, text) if "[" in text else []
+async def in_pixels(
+    deps: Deps, text: str, pictures: Sequence[Picture], sources: Sequence[Source], *, asked: bool = False
+) -> str:
+    """Boxes of an answer about one image, in its pixels; empty when there are none. `asked`: the task is one that asks for
+    places.
+    """
+    boxes = await in_thread(located if asked else parse_boxes, text) if _NUMBERS.search(text) else []
+    if not boxes and asked and _NUMBERS.search(text):
+        said = "(No place could be put into pixels; numbers are in 0-1000 of the picture's width and height.)"
+        return f"\n\n{deps.said(said)}"
     if not boxes:
         return ""
     if len(pictures) > 1:

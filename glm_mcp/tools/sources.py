@@ -36,7 +36,7 @@ REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
-_ADDRESS_NAME = re.compile(r"(?:.*[_-])?(?:url|uri|endpoint)", re.IGNORECASE)
+_ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint)", re.IGNORECASE | re.DOTALL)
 # After the video's own name.
 SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt|ass|ssa)", re.IGNORECASE)
 

@@ -66,6 +66,8 @@ def schema_problem(form: dict[str, Any]) -> str | None:
         return f"json is not a valid JSON Schema: {error.message[:200]}"
     except RecursionError:
         return "json is nested too deeply for a JSON Schema"
+    except (TypeError, AttributeError, ValueError):  # the library looks it up before it looks at it
+        return "json is not a valid JSON Schema: $schema is no address"
     outside = re.search(r'"\$(?:dynamicR|r)ef":\s*"([^"#][^"]*)"', json.dumps(form))
     if outside and outside[1] not in json.dumps(_ids(form)):
         return (

@@ -383,3 +383,58 @@ async def test_a_teams_server_is_reached_through_the_proxy_that_the_environment_
     ):
         await anyio.to_thread.run_sync(spoken, proxy.port)
     assert any("team.example" in asked for asked in proxy.asked)
+
+
+async def repeating(scope: Any, receive: Any, send: Any) -> None:
+    """A server that says, wherever it says something, what it was shown, between what acts on a terminal."""
+    if scope["type"] != "http":
+        return
+    asked = json.loads((await receive())["body"])
+    shown = dict(scope["headers"]).get(b"authorization", b"").decode()
+    said = f"\x1b]0;mine\x07\x1b[2J{shown}\u202e\U000e0041"
+    about = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "a", "version": "1"},
+    }
+    answers: dict[str, dict[str, Any]] = {
+        "initialize": {"result": {**about, "instructions": said}},
+        "tools/list": {"result": {"tools": [{"name": "chat", "description": said, "inputSchema": {"type": "object"}}]}},
+        "tools/call": {"result": {"content": [{"type": "text", "text": said}], "structuredContent": {"message": said}}},
+        "prompts/list": {"error": {"code": -32603, "message": said}},
+    }  # fmt: skip
+    told = {"progressToken": 7, "progress": 1, "message": said}
+    lines: list[dict[str, Any]] = [
+        {"method": "notifications/progress", "params": told},
+        {"id": asked["id"], **answers[asked["method"]]},
+    ]
+    body = "".join(f"data: {json.dumps({'jsonrpc': '2.0', **line})}\n\n" for line in lines).encode()
+    kind = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": kind})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def test_what_a_server_says_acts_on_no_terminal_and_repeats_no_token(tmp_path: Path) -> None:
+    token, home = "a-token-of-enough-characters", tmp_path / "home"
+
+    def spoken(url: str) -> None:
+        env = environment(home, None, GLM_CONNECT_TOKEN=token)
+        with Stdio(env, tmp_path, "connect", url) as client:
+            client.initialize()
+            given = {"name": "chat", "arguments": {"prompt": "hi"}, "_meta": {"progressToken": 7}}
+            asked = {"tools/list": {}, "prompts/list": {}, "tools/call": given}
+            answers = [client.request(method, params) for method, params in asked.items()]
+            listed, refused, called = answers
+            assert listed["result"]["tools"][0]["description"] == "Bearer [key]"
+            assert refused["error"]["message"] == "Bearer [key]"
+            assert called["result"]["content"][0]["text"] == "Bearer [key]"
+            assert "\x1b[2JBearer [key]" in called["result"]["structuredContent"]["message"], "for a program"
+            said = "".join(client.out.seen)
+            assert '"message":"Bearer [key]"' in said, "as progress"
+            assert token not in said
+
+    with serving(repeating, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+    kept = [file.read_text("utf-8") for file in home.rglob("connect/*.json")]
+    assert kept
+    assert token not in "".join(kept)

@@ -49,6 +49,18 @@ def test_a_command_that_an_error_names_can_be_typed_where_the_path_has_none(
     assert Path(named[1]).is_file()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_what_a_stranger_called_a_folder_acts_on_no_terminal(sim: Simulator, tmp_path: Path) -> None:
+    folder = tmp_path / "a\x1b]0;mine\x07\x1b[2J\u202e"
+    (folder / ".cursor").mkdir(parents=True)
+    env = environment(folder, sim)
+    for command in (["doctor"], ["install"], ["install", "cursor", "--scope", "project"], ["call", "chat"]):
+        done = run(env, folder, *command)
+        said = done.stdout + done.stderr
+        assert said
+        assert not {"\x1b", "\x07", "\u202e"} & {*said}, command
+
+
 def test_call_prints_the_answer(env: dict[str, str], sim: Simulator, tmp_path: Path) -> None:
     done = run(env, tmp_path, "call", "chat", "prompt=2 + 2 = ?", "max_tokens=64")
     assert done.returncode == 0

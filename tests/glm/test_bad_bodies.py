@@ -99,6 +99,11 @@ async def test_an_answer_in_one_piece_that_is_said_to_be_a_stream_is_one(sim: Si
         (503, {"error": {"message": "The service may be temporarily overloaded, please try again later"}}),
         (400, {"error": "model overloaded"}),
         (500, {"error": {"message": "该模型当前访问量过大，请您稍后再试"}}),
+        (503, {"msg": "服务器繁忙"}),
+        (200, {"ret": -1, "msg": "系统繁忙，请稍后再试"}),
+        (200, {"status": "error", "message": "该模型当前访问量过大，请您稍后再试"}),
+        (200, {"code": 1, "msg": "The system is busy", "data": None}),
+        (200, {"choices": None, "errcode": 1305, "errmsg": "x"}),
     ],
 )
 async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, said: Any) -> None:
@@ -209,3 +214,53 @@ async def test_a_model_whose_connections_keep_breaking_is_left_for_the_next(sim:
         answer = await ask(client)
     assert answer.model == V6
     assert models_asked(sim).count(T) <= 6
+
+
+@each("kind", ["text/plain", "text/html", EVENTS])
+async def test_words_in_the_place_of_an_answer_mean_what_they_say(sim: Simulator, kind: str) -> None:
+    busy = (
+        f"data: {packed({'msg': '系统繁忙'})}\n\ndata: [DONE]\n\n"
+        if kind == EVENTS
+        else "系统繁忙，请稍后再试"
+    )
+    sim.queue(body(busy, 200, kind, model=T))
+    async with client_of(sim) as client:
+        assert (await ask(client)).model == V6
+        with pytest.raises(Overloaded, match="系统繁忙"):
+            await ask(client, model=T, within=1.5)
+
+
+@each("said", [{"msg": "未登录"}, {"success": False, "message": "鉴权失败"}, {"detail": "Not authenticated"}])
+async def test_a_key_that_is_refused_in_words_alone_is_told_at_once(sim: Simulator, said: Any) -> None:
+    sim.queue(body(packed(said), 200))
+    error = await refused(sim)
+    assert error.kind == "auth"
+    assert len(sim.received) == 1
+
+
+async def test_words_that_nobody_knows_are_shown(sim: Simulator) -> None:
+    sim.queue(body(packed({"errmsg": "the moon is full"}), 200))
+    assert "the moon is full" in (await refused(sim)).message
+
+
+async def test_words_before_an_answer_are_none_of_it(sim: Simulator) -> None:
+    waits = {"message": "in the queue, place 3"}
+    answer = {"choices": [{"index": 0, "finish_reason": "stop", "delta": {"content": "well"}}]}
+    sim.queue(body("".join(f"data: {packed(event)}\n\n" for event in (waits, answer)), 200, EVENTS))
+    async with client_of(sim) as client:
+        assert (await ask(client)).text == "well"
+    assert models_asked(sim) == [T]
+
+
+@each(
+    ("reason", "kind"),
+    [("sensitive", "content_blocked"), ("network_error", "upstream"), ("error", "upstream")],
+)
+async def test_what_stops_an_answer_is_not_undone_by_what_follows(
+    sim: Simulator, reason: str, kind: str
+) -> None:
+    """Some services go on after it, and end with `stop`."""
+    pieces = [("one ", None), ("two ", reason), ("three", "stop")]
+    events = [{"choices": [{"index": 0, "delta": {"content": t}, "finish_reason": r}]} for t, r in pieces]
+    sim.queue(body("".join(f"data: {packed(e)}\n\n" for e in events) + "data: [DONE]\n\n", 200, EVENTS))
+    assert (await refused(sim)).kind == kind

@@ -151,6 +151,17 @@ async def test_a_refusal_inside_a_success_is_repeated_as_its_code_says(sim: Simu
     assert len(sim.received) == 3
 
 
+async def test_a_refusal_in_words_alone_is_repeated_as_they_say_and_shown(sim: Simulator) -> None:
+    sim.queue(Fault("body", status=200, message='{"msg": "系统繁忙"}'))
+    async with client_of(sim) as client:
+        assert (await draw(client)).url
+        assert len(sim.received) == 2
+        sim.queue(Fault("body", status=200, message='{"msg": "the moon is full"}'))
+        with pytest.raises(UpstreamError, match=r"the moon is full.* The picture may have been made"):
+            await draw(client)
+    assert len(sim.received) == 3
+
+
 async def test_a_page_of_the_gateway_is_repeated(sim: Simulator) -> None:
     sim.queue(Fault("html"))
     async with client_of(sim) as client:

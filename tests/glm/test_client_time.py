@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -522,3 +523,14 @@ async def test_a_model_is_not_called_silent_for_the_time_in_which_nobody_listene
         answer = await ask(client, progress=Progress(on_text=stop), within=30)
     assert answer.text == "one two"
     assert asked == [T]
+
+
+def test_a_deadline_holds_in_a_loop_that_another_program_started(sim: Simulator) -> None:
+    sim.queue(Fault("endless_thinking", seconds=0.05, times=0))
+
+    async def call() -> None:
+        async with client_of(sim) as client:
+            await ask(client, model=T, within=short_s())
+
+    with pytest.raises(TimedOut):
+        asyncio.run(call())

@@ -9,8 +9,8 @@ from support.cases import each
 
 from glm_mcp.errors import Again
 from glm_mcp.glm.engines.engine import read_served
-from glm_mcp.glm.engines.errors import Limits, limits_of, room_for_answer
-from glm_mcp.glm.stream import read_error
+from glm_mcp.glm.engines.errors import Limits, blames_schema, limits_of, room_for_answer
+from glm_mcp.glm.network.refusals import read_error
 
 NESTED, FLAT = "nested", "flat"
 
@@ -165,3 +165,9 @@ def test_what_an_engine_repeats_of_a_caller_is_no_limit_of_it() -> None:
         f"Tool `{said}` not found in tools list.",
     ):
         assert limits_of(refusal(message)) == Limits()
+
+
+def test_a_schema_that_an_engine_repeats_speaks_for_no_other() -> None:
+    said = 'JSON schema conversion failed: Unrecognized schema: {"type":"json_schema"}'
+    assert blames_schema(refusal(said))
+    assert not blames_schema(refusal("'response_format' of type json_schema is not supported"))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.calls import T, ask, client_of
+from support.calls import V6, T, ask, client_of
 from support.cases import each
 
+from glm_mcp.errors import UpstreamError
 from glm_mcp.glm.function_calls import Calls, written_as_text
+from glm_mcp.glm.messages import Message
 from glm_mcp.simulator import Reply, Simulator
 
 
@@ -292,3 +295,39 @@ async def test_a_call_that_max_tokens_cut_is_told_as_cut(sim: Simulator) -> None
     async with client_of(sim) as client:
         answer = await ask(client, functions=(FORECAST,))
     assert (answer.cut, len(sim.received)) == ("max_tokens", 1)
+
+
+UNASKED = Reply(tool_calls=({"name": "search", "arguments": "{}"},))
+
+
+@pytest.mark.anyio
+async def test_calls_of_functions_that_nobody_offered_are_no_answer(sim: Simulator) -> None:
+    sim.queue(replace(UNASKED, model=T, times=0))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+        assert (answer.model, answer.tool_calls) == (V6, [])
+        with pytest.raises(UpstreamError, match="which nobody offered, and wrote no answer"):
+            await ask(client, model=T, within=3)
+
+
+@pytest.mark.anyio
+async def test_a_text_beside_calls_that_nobody_offered_is_given_and_that_is_said(sim: Simulator) -> None:
+    sim.queue(replace(UNASKED, text="I would look that up."))
+    async with client_of(sim) as client:
+        answer = await ask(client)
+    assert (answer.text, answer.tool_calls) == ("I would look that up.", [])
+    assert "it also asked for function calls, which nobody offered" in answer.notes
+
+
+@pytest.mark.anyio
+async def test_a_function_may_be_called_again_that_was_called_before(sim: Simulator) -> None:
+    sim.queue(UNASKED)
+    call = {"id": "a", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+    turns = (
+        Message("user", "hi"),
+        Message("assistant", None, {"tool_calls": [call]}),
+        Message("tool", "nothing", {"tool_call_id": "a"}),
+    )
+    async with client_of(sim) as client:
+        answer = await ask(client, messages=turns)
+    assert [c["function"]["name"] for c in answer.tool_calls] == ["search"]

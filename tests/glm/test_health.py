@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.calls import V6, T
 from support.clock import Clock
 
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.learnt.health import (
     GONE_S,
     GROWTH,
@@ -18,6 +19,7 @@ from glm_mcp.glm.learnt.health import (
     SHORTEST_S,
     USUAL_S,
     Health,
+    RefusedFilms,
 )
 from glm_mcp.registry import card
 
@@ -192,3 +194,13 @@ def test_whatever_happens_rests_pauses_and_budgets_stay_within_their_bounds(
         assert rest_s(health, clock) <= REST_S[1]
         assert health.of(T).pauses_until - clock.now <= REST_S[0] * PAUSE
         assert SHORTEST_S <= health.first_byte_s(CARD) <= LONGEST * CARD.first_byte_s
+
+
+def test_a_model_that_refused_films_on_a_bad_day_is_asked_for_them_again(clock: Clock) -> None:
+    films, why = RefusedFilms(card, clock=clock), InvalidRequest("the service refused a parameter")
+    for film in ("one", "another"):
+        films.add(V6, film, why)
+    assert films.takes_none(V6)
+    clock.now += GONE_S + 1
+    assert not films.takes_none(V6)
+    assert films.refusal(V6, "one") is None

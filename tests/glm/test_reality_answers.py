@@ -146,6 +146,20 @@ async def test_one_odd_film_does_not_turn_the_process_to_frames_and_two_differen
         assert await kinds(fourth) == ["image"]
 
 
+async def test_films_with_too_many_words_teach_nothing_of_films(
+    sim: Simulator, connect: Connect, folders: Folders
+) -> None:
+    first, second, third = (film(folders, f"{n}.mp4", cut=n) for n in (2, 4, 6))
+    async with connect() as client:
+        for path in (first, second):
+            sim.queue(refused("Prompt 超长", "1261", media="video"))
+            await say(client, "analyze_video", video=path)
+        for path in (first, third):
+            sim.clear()
+            await say(client, "analyze_video", video=path)
+            assert [sent(r) for r in sim.received] == [["video"]]
+
+
 # Pictures
 
 

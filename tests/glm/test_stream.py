@@ -28,6 +28,7 @@ from glm_mcp.glm.messages import (
     fold_system,
     write_body,
 )
+from glm_mcp.glm.network.refusals import raise_if_error, read_error
 from glm_mcp.glm.stream import (
     LONGEST_UNIT,
     LOOK_EVERY,
@@ -35,8 +36,6 @@ from glm_mcp.glm.stream import (
     Draft,
     Repetition,
     Usage,
-    raise_if_error,
-    read_error,
     repeated,
     split_thinking,
     strip_boxes,
@@ -88,6 +87,21 @@ def test_of_several_answers_the_first_is_read() -> None:
     for index, text in ((0, "fi"), (1, "se"), (0, "rst"), (1, "cond")):
         draft.feed({"choices": [{"index": index, "delta": {"content": text}, "finish_reason": "STOP"}]})
     assert (draft.text, draft.finish) == ("first", "stop")
+
+
+def test_what_comes_after_the_end_under_another_id_is_another_answer() -> None:
+    draft = Draft()
+    for ident, text, reason in (
+        ("a", "first", None),
+        ("b", "!", "stop"),
+        ("c", "second", None),
+        ("c", "", "length"),
+    ):
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+        draft.feed({"id": ident, "model": ident, "choices": [choice]})
+    draft.feed({"id": "d", "choices": [], "usage": {"completion_tokens": 3}})
+    assert (draft.text, draft.finish, draft.request_id, draft.model) == ("first!", "stop", "d", "b")
+    assert draft.usage.completion == 3
 
 
 @each("content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]])

@@ -526,7 +526,23 @@ def test_the_hosts_of_a_machine_are_listed_with_their_state(machine: Machine) ->
     (machine.home / ".codex").mkdir()
     (machine.home / ".codex" / "config.toml").write_text("= broken", encoding="utf-8")
     states = {name: state for name, state, _ in found_here(machine)}
-    assert states == {"cursor": "installed", "codex": "unreadable", "gemini-cli": "not installed"}
+    assert states == {"cursor": "added", "codex": "unreadable", "gemini-cli": "not added"}
+
+
+@each(("host", "told"), [("codex", True), ("cline", True), ("vscode", False)])
+def test_a_key_that_is_kept_already_is_all_that_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, told: bool
+) -> None:
+    """Not where the host asks for it all the same, nor in a project, which others have too."""
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "XDG_CONFIG_HOME": "", "CODEX_HOME": ""}
+    run = CliRunner(env=env).invoke
+    assert "nothing else is needed" not in run(cli, ["install", host]).output
+    run(cli, ["key", "--no-try"], input=f"{'0' * 32}.{'a' * 16}\n")
+    assert ("nothing else is needed" in run(cli, ["install", host]).output) is told
+    if CLIENTS[host].project:
+        (tmp_path / host).mkdir()
+        monkeypatch.chdir(tmp_path / host)
+        assert "nothing else is needed" not in run(cli, ["install", host, "--scope", "project"]).output
 
 
 def test_the_command_lists_installs_and_takes_out(tmp_path: Path) -> None:
@@ -540,8 +556,8 @@ def test_the_command_lists_installs_and_takes_out(tmp_path: Path) -> None:
     ]
     assert [made["command"], *made["args"]] == own_command()
     assert Path(made["command"]).is_absolute()
-    assert "codex           not installed" in run(cli, ["install"]).output
-    assert "installed" in run(cli, ["install", "--name", "eyes"]).output
+    assert "codex           not added" in run(cli, ["install"]).output
+    assert "codex           added" in run(cli, ["install", "--name", "eyes"]).output
     assert "taken out" in run(cli, ["install", "codex", "--remove", "--name", "eyes"]).output
     wrong = run(cli, ["install", "notepad"])
     assert wrong.exit_code == 2

@@ -267,6 +267,7 @@ def test_a_project_does_not_choose_how_the_key_is_asked_for(asks: dict[str, Any]
         ("claude-code", '{"mcpServers":{"glm":{"command":"glm-mcp","args":[],"env":[1]}}}', "env of glm"),
         ("claude-code", '{"mcpServers":{"glm":{"url":"x","headers":"x"}}}', "headers of glm"),
         ("codex", "a = " + "[" * 3_000 + "]" * 3_000, "nested too deeply"),
+        ("vscode", '{"inputs": 5}', "inputs is not a list"),
         ("claude-code", " " * 1_100_000, "more than 1 MB"),
     ],
 )

@@ -198,6 +198,9 @@ def test_a_host_that_gives_up_before_the_server_is_said(machine: Machine) -> Non
     said = "\n".join(install("claude-code", Wish(), machine, COMMAND))
     assert "Claude Code gives up after 60 s (timeout = 60000), this server only after 300 s" in said
     assert "gives up" not in "\n".join(install("cline", Wish(), machine, COMMAND))
+    whole["mcpServers"]["glm"]["timeout"] = 10**400
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    assert "gives up" not in "\n".join(install("claude-code", Wish(), machine, COMMAND))
 
 
 def test_a_host_that_is_not_here_is_named_before_its_file_is_made(tmp_path: Path) -> None:

@@ -128,6 +128,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         parse_subtitles,
         "".join("0:01 --> 0:03\n" + f"{end}\n".join(map(str, range(20_000))) + "\n\n" for end in "ab"),
     ),
+    "a subtitle of megabytes of half drawings": (
+        parse_subtitles,
+        "0:01 --> 0:03\n" + ("{" + r"\p1" * 133) * 25_000,
+    ),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{

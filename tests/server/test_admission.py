@@ -301,6 +301,31 @@ async def test_what_a_call_used_is_charged_though_it_fails_in_the_end(
             assert (await app.admission.standing(ada)).tokens_today > 0
 
 
+async def test_who_hangs_up_before_the_end_is_charged_for_what_was_written(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    app, ada = app_of(remote=True), replace(ADA, tokens_per_day=10**6)
+    sim.queue(Fault("hang_mid", chunks=5))
+    begun = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if message and message.startswith("writing"):
+            begun.set()
+
+    with anyio.fail_after(20):
+        async with served(app, authenticator=Lets(ada)) as url, client_of(url) as client:
+
+            async def ask() -> None:
+                await client.call_tool("chat", {"prompt": "word " * 300}, progress_callback=on_progress)
+
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(ask)
+                await begun.wait()
+                calls.cancel_scope.cancel()
+            while (await app.admission.standing(ada)).tokens_today < 300:  # noqa: ASYNC110 - once the server has heard of it
+                await anyio.sleep(0.01)
+
+
 async def test_a_wrong_argument_and_a_failed_call_leave_no_place_behind(
     app_of: Callable[..., App], sim: Simulator
 ) -> None:

@@ -23,6 +23,7 @@ from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
 from glm_mcp.simulator import Fault, Received, Reply, Simulator
+from glm_mcp.simulator.engine.mode import Engine
 
 pytestmark = pytest.mark.anyio
 ERAS = ("legacy", "2026-07-28")
@@ -278,3 +279,40 @@ async def test_however_many_models_a_caller_names_what_is_remembered_is_bounded(
     assert all(len(name) < 1_000 for each in known for name in each)
     assert not app.glm.gone("glm-4.7-flash")
     assert app.glm.meter.models["glm-4.7-flash"].answered == 1
+
+
+async def test_a_caller_reads_nothing_at_the_engine_itself_which_may_tell_what_others_ask(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    sim.engine = Engine()
+    app = app_of(remote=True, GLM_BASE_URL=sim.engine_url, GLM_API_KEY=None)
+    slots = f"{sim.origin}/slots"
+    part = {"type": "file_url", "file_url": {"url": slots}}
+    async with (
+        served(app, authenticator=Names()) as url,
+        client_of(url, authorization="Bearer ada") as client,
+    ):
+        for tool, given in (
+            ("read_document", {"documents": slots}),
+            ("chat", {"prompt": "?", "files": slots}),
+            ("chat", {"prompt": "?", "history": [{"role": "user", "content": [part]}]}),
+            ("describe_image", {"images": slots}),
+        ):
+            no = await client.call_tool(tool, given)
+            assert text_of(no).startswith("forbidden_url: ")
+    assert "/slots" not in [r.path for r in sim.received]
+
+
+async def test_what_a_callers_own_key_is_refused_limits_nobody_else(
+    of_service: Callable[..., App], service: Simulator
+) -> None:
+    given = {"prompt": "hello", "max_tokens": 1_000}
+    service.queue(Fault("error", code="1210", message="max_tokens 参数非法。限制数值范围[1,64]"))
+    async with (
+        served(of_service(GLM_CALLER_KEYS="1")) as url,
+        client_of(url, X_GLM_API_Key=OTHER) as theirs,
+        client_of(url) as ours,
+    ):
+        for client in (theirs, theirs, ours):
+            assert not (await client.call_tool("chat", given)).is_error
+    assert [r.body["max_tokens"] for r in chats(service)] == [1_000, 64, 64, 1_000]

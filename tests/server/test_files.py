@@ -142,6 +142,12 @@ async def test_another_callers_file_and_output_are_not_there(url: str, app: App)
     refused(get(f"{url}/files/{theirs['id']}"), 404, "not_found")
 
 
+def test_one_range_of_a_file_is_given_and_of_many_the_whole(url: str) -> None:
+    at = f"{url}/files/{uploaded(url, b'hello world', 'a.txt')['id']}"
+    answers = [get(at, {**ADA, "Range": f"bytes={asked}"}) for asked in ("6-", "0-1,3-4,6-7")]
+    assert [(a.status_code, a.text) for a in answers] == [(206, "world"), (200, "hello world")]
+
+
 def test_without_a_token_nothing_is_taken_or_given(url: str, folders: Folders) -> None:
     for method, path in (("POST", "files"), ("GET", "files/" + "0" * 24), ("GET", "outputs/" + "0" * 24)):
         assert get(f"{url}/{path}", {}, method, content=png()).status_code == 401

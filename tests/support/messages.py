@@ -24,7 +24,7 @@ ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubcla
 FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
-WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "RECORD"}
+WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "_INSTEAD", "RECORD"}
 # Functions that give why something cannot be, which an error names.
 REASONS = {"_lacks", "_login_in", "misfit", "parse", "says", "schema_problem", "secret_in", "windows_trouble"}
 CLICK = (  # what the command's library says in its own words
@@ -73,7 +73,7 @@ LABELS = (
     "the name before it",
     "the word Bearer",
     "blanks inside it",
-    "installed",
+    "added",
     "unreadable",
     "yes",
     "no",

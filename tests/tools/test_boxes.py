@@ -17,7 +17,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
 from glm_mcp.media.images import annotate
 from glm_mcp.media.types import Picture
-from glm_mcp.tools.boxes import Box, parse_boxes, unplaced
+from glm_mcp.tools.boxes import Box, located, parse_boxes, unplaced
 from glm_mcp.tools.locate import to_pixels
 
 
@@ -63,6 +63,43 @@ def found(text: str) -> list[tuple[Any, ...]]:
 )
 def test_every_spelling_is_found(text: str, expected: list[tuple[Any, ...]]) -> None:
     assert found(text) == expected
+
+
+CAT = [("cat", 100, 200, 300, 400)]
+
+
+@each(
+    ("text", "expected"),
+    [
+        ('[{"label": "cat", "bbox_2d": ["100", "200", "300px", "400"]}]', CAT),
+        ('[{"label": "cat", "bbox": {"x1": 100, "y1": 200, "x2": 300, "y2": 400}}]', CAT),
+        ('[{"label": "cat", "bbox": {"x": 100, "y": 200, "width": 200, "height": 200}}]', CAT),
+        ('[{"label": "cat", "left": 0.1, "top": 0.2, "right": 0.3, "bottom": 0.4, "score": 0.9}]', CAT),
+        ('{"cat": {"x_min": 100, "y_min": 200, "x_max": 300, "y_max": 400}}', CAT),
+        ('[{"label": "cat", "bbox_2d": [[100, 200], [300, 400]]}]', CAT),
+        ('[{"label": "cat", "polygon": [[100, 300], [200, 200], [300, 300], [200, 400]]}]', CAT),
+        ('[["cat", 100, 200, 300, 400]]', CAT),
+        ("cat: [100, 200, 300, 400, 0.93]", CAT),
+        ("cat: [10%, 20%, 30%, 40%]", CAT),
+        ("The cat is at (100, 200, 300, 400).", CAT),
+        ("- cat: (100, 200), (300, 400)", CAT),
+        ("<ref>cat</ref><box>(100,200),(300,400)</box>", CAT),
+        ("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(100,200),(300,400)<|box_end|>", CAT),
+        ("cat <bbox>100 200 300 400</bbox>", CAT),
+        ('{"label": "cat", "x": 100, "y": 200}', [("cat", 100, 200, 100, 200)]),
+        ("<point>100 200</point>", [("", 100, 200, 100, 200)]),
+        (
+            "Press the large cat at the left: [100, 200]",
+            [("Press the large cat at the left", 100, 200, 100, 200)],
+        ),
+        ("I see 3 of them.", []),
+        ('{"label": "cat", "width": 640, "height": 480}', []),
+    ],
+)
+def test_where_boxes_alone_were_asked_for_any_spelling_is_one(
+    text: str, expected: list[tuple[Any, ...]]
+) -> None:
+    assert [(b.label, b.x1, b.y1, b.x2, b.y2) for b in located(text)] == expected
 
 
 @each(
@@ -136,6 +173,7 @@ def test_nothing_makes_it_fail(text: str) -> None:
         assert 0 <= box.x1 <= box.x2 <= 1000
         assert 0 <= box.y1 <= box.y2 <= 1000
         assert 0 <= box.span[0] < box.span[1] <= len(text)
+    assert all(0 <= box.x1 <= box.x2 <= 1000 for box in located(text))
 
 
 @pytest.mark.timeout(20)
@@ -147,10 +185,14 @@ def test_nothing_makes_it_fail(text: str) -> None:
         "{" * 50_000 + "[1,2,3,4]" * 500,
         "```" * 30_000,
         '{"a":[1,2,3,4],' * 3000,
+        "(1, 2) " * 30_000,
+        "(1 " * 50_000,
+        '{"x": 1, ' * 30_000,
+        "<" * 100_000,
     ],
 )
 def test_a_runaway_answer_does_not_hold_anything_up(text: str) -> None:
-    parse_boxes(text)
+    located(text)
 
 
 def picture(width: int, height: int, original: tuple[int, int], **place: float) -> Picture:

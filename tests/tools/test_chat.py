@@ -76,6 +76,17 @@ async def test_system_and_history_reach_the_model_as_they_are(connect: Connect, 
     ]
 
 
+async def test_a_conversation_that_ends_with_a_question_needs_no_prompt(
+    connect: Connect, sim: Simulator
+) -> None:
+    turns = [{"role": "system", "content": "Count."}, {"role": "user", "content": "Four?"}]
+    async with connect() as client:
+        await say(client, "chat", messages=turns)
+        text = await fail(client, "chat", messages=[{"role": "assistant", "content": "Four."}])
+    assert last(sim).body["messages"] == turns
+    assert "chat: prompt is empty. Give the question in prompt" in text
+
+
 async def test_a_picture_in_the_history_takes_the_call_to_the_vision_model(
     connect: Connect, sim: Simulator
 ) -> None:

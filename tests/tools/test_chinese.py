@@ -45,6 +45,7 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
     ("english", "chinese"),
     [
         ("chat has no argument 'promt'", "chat 没有参数“promt”"),
+        ("Say it in prompt. It takes: prompt, size.", "请写在 prompt 里。它的参数有：prompt, size。"),
         ("Did you mean 'prompt'? It takes: prompt, system.", "是不是“prompt”？它的参数有：prompt, system。"),
         ("It may be a, b. Did you mean b?", "可以是 a, b。是不是 b？"),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),

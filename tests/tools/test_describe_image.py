@@ -153,6 +153,33 @@ async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator
     assert "no box could be read from: I see 3 of them somewhere." in vague
 
 
+@each(
+    "said",
+    ["(500, 250)", '{"x": 500, "y": 250}', "<point>500 250</point>", "the large Send button at [500, 250]"],
+)
+async def test_a_click_is_in_pixels_however_the_point_is_written(
+    connect: Connect, sim: Simulator, folders: Folders, said: str
+) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text=f"Click {said}"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png", task="ui_action", prompt="send it")
+    assert "In pixels of 640x480:" in text
+    assert "(320, 120)" in text
+
+
+async def test_a_click_whose_point_cannot_be_read_is_not_taken_for_pixels(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (640, 480))
+    sim.queue(Reply(text="Click at x 500, y 250."), Reply(text="Wait."))
+    async with connect() as client:
+        vague = await say(client, "describe_image", images="a.png", task="ui_action", prompt="send it")
+        none = await say(client, "describe_image", images="a.png", task="ui_action", prompt="send it")
+    assert "numbers are in 0-1000 of the picture's width and height" in vague
+    assert "0-1000" not in none
+
+
 async def test_locate_needs_a_prompt(connect: Connect, sim: Simulator, folders: Folders) -> None:
     picture(folders.cwd / "a.png")
     async with connect() as client:

@@ -326,6 +326,20 @@ async def test_an_answer_asked_too_long_gets_what_the_window_leaves(
     assert third == 500
 
 
+async def test_a_text_of_rare_letters_takes_nothing_of_the_window_from_other_calls(
+    connect: Connect, sim: Simulator
+) -> None:
+    refused = (
+        "This model's maximum context length is 8000 tokens. However, your request has 90000 input tokens."
+    )
+    body = json.dumps({"error": {"message": refused, "code": 400}})
+    async with connect(**at(sim, context=8_000, says_context=False)) as client:
+        sim.queue(Fault("body", status=400, message=body, content_type="application/json"))
+        await fail(client, "chat", prompt="\u13a0" * 4_000)
+        await say(client, "chat", prompt="word " * 2_000)
+    assert [r.status for r in chats(sim)] == [400, 200]
+
+
 async def test_pictures_that_are_too_many_go_one_by_one(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.calls import V1
 from support.cases import each
 from support.connect import Connect
-from support.toolkit import chats, fail, last, say
+from support.toolkit import call, chats, fail, last, say
 
 from glm_mcp.simulator import Simulator
 
@@ -80,7 +82,7 @@ async def test_a_login_or_an_address_of_an_inner_network_never_leaves(
     assert not chats(sim)
 
 
-@each("name", ["server_url", "uri", "endpoint"])
+@each("name", ["server_url", "serverUrl", "uri", "endpoint"])
 @each("address", ["localhost:8000/mcp", "10.0.0.8", "ftp://example.com/a", "//127.0.0.1/"])
 async def test_an_address_without_a_scheme_or_with_another_is_none_that_a_service_may_connect_to(
     connect: Connect, sim: Simulator, name: str, address: str
@@ -100,3 +102,15 @@ async def test_what_leaves_is_written_so_that_no_other_parser_reads_it_different
         await say(client, "read_document", documents="HTTPS://EXAMPLE.com:443/a b.txt#page=2", mode="native")
         sent = last(sim).body["messages"][0]["content"][0]
     assert sent["file_url"]["url"] == "https://example.com/a%20b.txt"
+
+
+async def test_the_type_that_a_picture_in_history_claims_writes_nothing_of_the_request(
+    connect: Connect, sim: Simulator
+) -> None:
+    another = {"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}}
+    claimed = 'image/png"}},' + json.dumps(another)[:-2]
+    part = {"type": "image_url", "image_url": {"url": f"data:{claimed};base64,AAAA"}}
+    turns = [{"role": "user", "content": [part]}, {"role": "assistant", "content": "Yes."}]
+    async with connect() as client:
+        await call(client, "chat", prompt="And?", history=turns, model=V1)
+    assert chats(sim)[0].body["messages"][0]["content"] == [part]

@@ -121,9 +121,10 @@ async def test_a_schema_may_refer_to_itself() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_schema_that_is_none_is_refused() -> None:
+@each("schema", [{"type": "nothing"}, {"$schema": []}, {"$schema": 5}, {"$schema": "http://["}])
+async def test_a_schema_that_is_none_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="not a valid JSON Schema"):
-        await check_schema({"type": "nothing"})
+        await check_schema(schema)
 
 
 @pytest.mark.anyio

@@ -18,6 +18,7 @@ from glm_mcp.glm.json_shape import too_many_values
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front import lines as front
 from glm_mcp.server.front import patient
+from glm_mcp.text import CERTAIN, plain, without_secrets
 
 Message = dict[str, Any]
 
@@ -110,6 +111,32 @@ def read_json(text: str | bytes) -> Any:
         if not level:
             return found
     raise ValueError("it is nested too deeply")
+
+
+def read_plain(text: str | bytes) -> Any:
+    """`read_json` of what a server says, as data: its texts `plain`, and so without our token, which it may repeat. What a
+    model wrote for a program stays as it was.
+    """
+    return _said(read_json(text), plain)
+
+
+def _said(value: Any, said: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return said(value)
+    if isinstance(value, list):
+        return [_said(inner, said) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: inner
+        if name == "progressToken"  # the client's own
+        else _said(inner, _without_token if name == "structuredContent" else said)
+        for name, inner in value.items()
+    }
+
+
+def _without_token(text: str) -> str:
+    return without_secrets(text, CERTAIN)
 
 
 def _finite(word: str) -> float:

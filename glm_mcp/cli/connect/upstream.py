@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from glm_mcp import __version__
-from glm_mcp.cli.connect.lines import LARGE, Message, packed, read_json
+from glm_mcp.cli.connect.lines import LARGE, Message, packed, read_json, read_plain
 from glm_mcp.errors import (
     AuthError,
     ConfigError,
@@ -119,7 +119,7 @@ class Upstream:
 
     async def _read(self, text: str | bytes) -> Message:
         try:
-            message = await in_thread_if(len(text) > LARGE, read_json, text)
+            message = await in_thread_if(len(text) > LARGE, read_plain, text)
         except ValueError:
             message = None
         if not isinstance(message, dict) or "jsonrpc" not in message:

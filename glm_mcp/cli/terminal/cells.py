@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from glm_mcp.text import plain
+
 _WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
 NEVER_FULL = 1_000_000  # columns where nothing is fitted
 _CLOSING = "。，、；：！？）】》」』”’…"  # begins no line
@@ -81,9 +83,11 @@ def broken(text: str, columns: int) -> list[str]:
 
 
 def paragraphs(text: str, columns: int, indent: str = "") -> str:
-    """Lines fitted one by one; those that go on are indented as what they belong to."""
+    """Lines fitted one by one; those that go on are indented as what they belong to. What a stranger called a folder acts
+    on no terminal.
+    """
     out = []
-    for line in text.splitlines():
+    for line in plain(text).splitlines():
         lead = LEAD.match(line)
         hanging = " " * cells(lead[0] if lead else "")
         room = columns - cells(indent)

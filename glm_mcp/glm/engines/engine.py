@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import anyio
 
@@ -55,22 +56,41 @@ def read_served(listed: dict[str, Any]) -> tuple[Served, ...]:
     return tuple(found)
 
 
+@dataclass(slots=True, eq=False)
+class _List:
+    """Of the models that it serves, and when it is to be asked for."""
+
+    served: tuple[Served, ...] = ()
+    ask_at: float = 0.0
+    asking: anyio.Lock = field(default_factory=anyio.Lock)
+
+
 class Engine:
     """What this process knows of one engine. Never sends it an address: it would fetch it from inside the network."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.served: tuple[Served, ...] = ()
-        self._ask_at = 0.0
-        self._asking = anyio.Lock()
+        self._list = _List()
         self._limits: dict[str, Limits] = {}
+        self._shares: dict[str, float] = {}
+
+    def for_call(self) -> Self:
+        """The same for one call, whose text alone decides how many tokens of a window we count for it."""
+        made = copy(self)
+        made._shares = {}  # noqa: SLF001 - its own class
+        return made
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        return self._list.served
 
     async def meet(self, transport: Transport, key: str | None) -> None:
         """Asks once what it serves. One that does not say is used by the names in the settings."""
-        if self.served or anyio.current_time() < self._ask_at:
+        known = self._list
+        if known.served or anyio.current_time() < known.ask_at:
             return
-        async with self._asking:
-            if self.served or anyio.current_time() < self._ask_at:
+        async with known.asking:
+            if known.served or anyio.current_time() < known.ask_at:
                 return
             answers: list[dict[str, Any]] = []
             try:
@@ -78,8 +98,8 @@ class Engine:
                     await transport.post(f"{self.url}/models", key, None, answers.append)
             except GLMError:
                 answers.clear()
-            self.served = read_served(answers[0]) if answers else ()
-            self._ask_at = anyio.current_time() + ASK_AGAIN_S
+            known.served = read_served(answers[0]) if answers else ()
+            known.ask_at = anyio.current_time() + ASK_AGAIN_S
 
     def models(self, role: str, named: str | None) -> list[Card]:
         """The one model for a role (chat, document, vision, image): the one named, else what it serves.
@@ -104,6 +124,7 @@ class Engine:
         context = own.context or found.context  # the engine knows better than we, either way
         if limits.context is not None:
             context = min(context, limits.context)
+        context = max(1, int(context * self._shares.get(model, 1.0)))
         room = max(1, min(found.default_tokens, context // 4))  # of a small window, for the answer
         images = min(found.images, max(1, (context - room) // found.image_tokens))
         if limits.images is not None:
@@ -114,12 +135,13 @@ class Engine:
 
     def learn(self, model: str, error: GLMError, size: int) -> bool:
         """Keeps what a refusal said that the engine takes; whether anything of it is new. `size`: tokens of the refused
-        request as we count them, which may be fewer than the engine's own.
+        request as we count them, which may be fewer than the engine's own: that share of the window is left to this call.
         """
         said, known = limits_of(error), self._limits.get(model, Limits())
-        context = said.context
-        if context and said.prompt and 0 < size < said.prompt:
-            context = max(1, context * size // said.prompt)
+        context, share = said.context, size / said.prompt if said.context and said.prompt else 1.0
+        fewer = 0 < share < self._shares.get(model, 1.0)
+        if fewer:
+            self._shares[model] = share
         less_context = context is not None and (known.context is None or context < known.context)
         if model not in self._limits and len(self._limits) >= MODELS:
             del self._limits[next(iter(self._limits))]  # a caller may name any
@@ -127,7 +149,7 @@ class Engine:
         self._limits[model] = Limits(
             context if less_context else known.context, None, said.images if less_images else known.images
         )
-        return less_context or less_images
+        return fewer or less_context or less_images
 
     def names(self) -> str:
         """A sentence that names what is served, the first few; empty where nobody knows."""

@@ -92,8 +92,12 @@ class Limits:
 _REPEATS = re.compile(r"""[{\["]|(?<!\w)(['`])(?!\w+\1)""")
 
 
+def _own_words(error: GLMError) -> str:
+    return _REPEATS.split(error.message, maxsplit=1)[0]
+
+
 def limits_of(error: GLMError) -> Limits:
-    own = _REPEATS.split(error.message, maxsplit=1)[0]
+    own = _own_words(error)
     context, prompt, images = (p.search(own) for p in (_CONTEXT, _PROMPT, _IMAGES))
     return Limits(
         int(context[1]) if context and error.kind == "too_long" else None,
@@ -119,9 +123,8 @@ _SHAPE = frozenset({400, 422, 500, 501})  # SGLang answers 500 to a grammar that
 
 def blames_schema(error: GLMError) -> bool:
     """Whether the caller's own schema was refused, and not schemas as such: the next one may pass."""
-    return bool(_SCHEMA.search(error.message)) and not re.search(
-        r"response_format|json_schema", error.message
-    )
+    named = re.search(r"response_format|json_schema", _own_words(error))
+    return bool(_SCHEMA.search(error.message)) and not named
 
 
 def after_refusal(dialect: Dialect, error: GLMError, request: ChatRequest) -> Dialect | None:

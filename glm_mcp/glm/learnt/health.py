@@ -10,14 +10,14 @@ from typing import Any
 
 import anyio
 
-from glm_mcp.errors import GLMError
+from glm_mcp.errors import GLMError, TooLong
 from glm_mcp.glm.learnt.names import Names
 from glm_mcp.registry import Card
 
 # Behind the healthy ones after a refusal or a hang: first, doubled each time, and longest.
 REST_S = (10.0, 300.0)
 PAUSE = 0.2  # of the first rest: how long no call asks a model that has just refused one
-GONE_S = 3_600.0  # a model that is not there is not asked for so long
+GONE_S = 3_600.0  # a model that is not there, or takes no films, is not asked for so long
 FILMS = 100  # refused by one model, whose refusals are remembered
 REMEMBERED = 20  # first bytes and answers
 SHORTEST_S = 3.0  # no model is called late sooner, however fast it has been
@@ -129,24 +129,35 @@ class Health:
 
 
 class RefusedFilms:
-    """Which models take no whole films: by their card, or refused here. One odd film says little: only two different
-    ones speak for all.
+    """Which models take no whole films: by their card, or refused here of late. One odd film says little: only two different
+    ones speak for all; and nothing those that came with too many words, which any caller may write.
     """
 
-    def __init__(self, card: Callable[[str], Card], names: Names | None = None) -> None:
-        self._card, self._names = card, names or Names()
-        self._films: dict[str, dict[str, GLMError]] = {}
+    def __init__(
+        self,
+        card: Callable[[str], Card],
+        names: Names | None = None,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._card, self._names, self._clock = card, names or Names(), clock
+        self._films: dict[str, dict[str, tuple[GLMError, float]]] = {}
 
     def add(self, model: str, digest: str, why: GLMError) -> None:
+        if isinstance(why, TooLong):
+            return
         films = self._films.setdefault(self._names(model), {})
-        films[digest] = why
+        films[digest] = why, self._clock()
         if len(films) > FILMS:
             del films[next(iter(films))]
 
     def refusal(self, model: str, digest: str) -> GLMError | None:
         """Why this very film was refused before."""
-        return self._films.get(self._names(model), {}).get(digest)
+        return self._of_late(self._names(model)).get(digest)
 
     def takes_none(self, model: str) -> bool:
-        films = self._films.get(model, ())  # what several models have together speaks for none
+        films = self._of_late(model)  # what several models have together speaks for none
         return not self._card(model).video_data or len(films) > 1
+
+    def _of_late(self, name: str) -> dict[str, GLMError]:
+        since = self._clock() - GONE_S
+        return {film: why for film, (why, at) in self._films.get(name, {}).items() if at > since}

@@ -18,8 +18,8 @@ from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_after
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
+from glm_mcp.glm.network.refusals import decoded, object_in, read_error
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
-from glm_mcp.glm.stream import decoded, object_in, read_error
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
 
@@ -288,6 +288,9 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
         raise from_response(200, None, text)
     found = _objects(text)
     if not found:
+        told = from_response(200, None, text)
+        if type(told) is not UpstreamError:  # its words are known ones
+            raise told
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
             "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",

@@ -13,12 +13,12 @@ from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
-from glm_mcp.media.documents.page.circles import without_circles
+from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block
 from glm_mcp.media.documents.page.line_breaks import in_rows, with_line_breaks
 from glm_mcp.media.documents.page.properties import properties
-from glm_mcp.media.documents.page.repair import with_directory
+from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.page.text_layer import (
@@ -56,7 +56,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     data, password, total = _open(file, params, name)
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
-    failed, xmp, notes = list[int](), "", list[str]()
+    failed, xmp, notes, drawn = list[int](), "", list[str](), Drawn(data, password)
     for parsed in _batches(data, chosen, total, password, name):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
@@ -70,7 +70,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
-            text = accented(as_meant(in_rows(page, text)), page)
+            text = accented(drawn.with_covered(page, as_meant(in_rows(page, text))), page)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

@@ -13,7 +13,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -28,7 +28,7 @@ from glm_mcp.glm.network.failures import of_proxy
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file
-from glm_mcp.media.sources.urls import PublicURL, address_allowed, parse_public_url, show
+from glm_mcp.media.sources.urls import HINT, PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source
 from glm_mcp.text import clean
@@ -40,9 +40,14 @@ Resolver = Callable[[str, int], Sequence[str]]
 Counted = Callable[[int], None]
 
 REDIRECTS = 5
+ADDRESSES = (
+    4  # of a name that are tried: some may be out of reach, as those of version 4 are in some networks
+)
+CONNECT_S = 5.0  # for each but the last
 HELD = 4 << 20  # bytes of a download in memory
 _STEP = 1 << 20  # bytes decompressed in one turn of the event loop
 _MOVED = (301, 302, 303, 307, 308)
+_PUBLIC = (80, 443)  # ports at which a machine may serve everybody
 _HEADERS = {
     "User-Agent": "glm-flash-mcp (+https://pypi.org/project/glm-flash-mcp/)",
     "Accept": "image/*, video/*, application/pdf, text/*;q=0.9, */*;q=0.8",
@@ -141,22 +146,16 @@ async def _fetch(
     import httpx
 
     proxy = proxy_for(str(url), proxies)
-    address = await _checked_address(url, resolver, proxied=proxy is not None)
+    addresses = await _checked_addresses(url, resolver, proxied=proxy is not None)
     if transport is None:
         from glm_mcp.glm.network.pools import Pools
 
         # Not cached: SSL_CERT_FILE may change, and a download takes longer than the loading of certificates.
         transport = await anyio.to_thread.run_sync(partial(Pools, proxy, secure=url.scheme == "https"))
-    target, extensions = str(url), {}
-    if proxy is None:
-        target = str(replace(url, host=address))
-        extensions = {"sni_hostname": url.host}
-    headers = {**_HEADERS, "Host": url.authority}
-    timeout = httpx.Timeout(silent_s)
     async with (
         _proxy_errors(url, proxy),
-        httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout) as client,
-        client.stream("GET", target, headers=headers, extensions=extensions) as response,
+        httpx.AsyncClient(transport=transport, trust_env=False) as client,
+        aclosing(await _asked(client, url, () if proxy else addresses, silent_s)) as response,
     ):
         if response.status_code in _MOVED and response.headers.get("Location"):
             return str(response.headers["Location"])
@@ -165,6 +164,29 @@ async def _fetch(
         coding = response.headers.get("Content-Encoding", "").strip().lower()
         data = await _read(response.aiter_raw(), coding, max_bytes, url, counted)
         return data, clean(response.headers.get("Content-Type", ""), 200)
+
+
+async def _asked(
+    client: httpx.AsyncClient, url: PublicURL, addresses: Sequence[str], silent_s: float
+) -> httpx.Response:
+    """The answer of the first address that takes a connection; without any the proxy resolves the name."""
+    import httpx
+
+    async def ask(address: str, connect_s: float) -> httpx.Response:
+        request = client.build_request(
+            "GET",
+            str(replace(url, host=address)) if address else str(url),
+            headers={**_HEADERS, "Host": url.authority},
+            timeout=httpx.Timeout(silent_s, connect=connect_s),
+            extensions={"sni_hostname": url.host} if address else {},
+        )
+        return await client.send(request, stream=True)
+
+    *others, last = addresses or [""]
+    for address in others:
+        with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await ask(address, min(silent_s, CONNECT_S))
+    return await ask(last, silent_s)
 
 
 @asynccontextmanager
@@ -177,27 +199,43 @@ async def _proxy_errors(url: PublicURL, proxy: Proxy | None) -> AsyncIterator[No
         raise of_proxy(error, url.host, proxy) from error
 
 
-async def _checked_address(url: PublicURL, resolver: Resolver, *, proxied: bool) -> str:
-    """The address to connect to. Every address of the name must be public, so that no order of answers matters."""
-    if url.literal is not None:
-        return url.host  # checked when it was parsed
+async def _checked_addresses(url: PublicURL, resolver: Resolver, *, proxied: bool) -> Sequence[str]:
+    """The addresses to connect to, in this order. Every address of the name must be public, so that no order of answers
+    matters.
+    """
+    if url.literal is not None:  # checked when it was parsed
+        if not url.own and url.port not in _PUBLIC and leads_here(url.host):
+            raise _closed(url)
+        return [url.host]
     try:
         # A name server that hangs holds a thread of its own, of its caller's share, and not those that others wait for.
         resolved = await in_thread(resolver, url.host, url.port, among=anyio.CapacityLimiter(1))
     except (OSError, UnicodeError) as error:
         if proxied:
-            return url.host
+            return []
         raise NetworkError(f"the name {url.host} was not found", "Check the address.") from error
     addresses = [address.partition("%")[0] for address in resolved]
     if not addresses and not proxied:
         raise NetworkError(f"the name {url.host} was not found", "Check the address.")
-    if not url.own and not all(address_allowed(address) for address in addresses):
-        raise ForbiddenURL(
-            f"{url.host} leads to a private, local or reserved address",
-            "Give a public http(s) address, or download the file and pass its path.",
-        )
+    here = url.port not in _PUBLIC and any(map(leads_here, addresses))
+    if not url.own and (here or not all(map(address_allowed, addresses))):
+        raise _closed(url)
     # An address of version 4 first: many machines have a name for both and a route for one.
-    return min(addresses, key=lambda address: ":" in address) if addresses else url.host
+    return sorted(addresses, key=lambda address: ":" in address)[:ADDRESSES]
+
+
+def _closed(url: PublicURL) -> ForbiddenURL:
+    return ForbiddenURL(f"{url.host} leads to a private, local or reserved address", HINT)
+
+
+def leads_here(address: str) -> bool:
+    """Whether it is this machine's own, public as it may be: a firewall may keep others from what listens. Sends nothing."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            asked.connect((address, 9))
+            return bool(asked.getsockname()[0] == address)
+    except OSError:
+        return False
 
 
 def _resolve(host: str, port: int) -> list[str]:

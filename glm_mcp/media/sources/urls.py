@@ -12,7 +12,7 @@ from glm_mcp.errors import ForbiddenURL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_HINT = "Give a public http(s) address, or download the file and pass its path."
+HINT = "Give a public http(s) address, or download the file and pass its path."
 _URL_MAX = 8192  # longer than any server takes
 
 # Beside what `is_global` knows: shared address space, benchmarks, relays, and public addresses that are metadata services.
@@ -98,23 +98,23 @@ def parse_public_url(url: str, *, own_host: str | None = None) -> PublicURL:
     """
     shown = show(url)
     if len(url) > _URL_MAX:
-        raise ForbiddenURL(f"the address is too long ({len(url)} characters)", _HINT)
+        raise ForbiddenURL(f"the address is too long ({len(url)} characters)", HINT)
     if any(ord(c) <= 0x20 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in url):
         raise ForbiddenURL(f"{shown} holds spaces, control characters or backslashes", "Percent-encode them.")
     try:
         split = urlsplit(url)
         port, raw_host = split.port, split.hostname or ""
     except ValueError as error:
-        raise ForbiddenURL(f"{shown} is not a valid address", _HINT) from error
+        raise ForbiddenURL(f"{shown} is not a valid address", HINT) from error
     scheme = split.scheme.lower()
     if scheme not in ("http", "https"):
-        raise ForbiddenURL(f"{shown} is not an http(s) address", _HINT)
+        raise ForbiddenURL(f"{shown} is not an http(s) address", HINT)
     if "@" in split.netloc:
         raise ForbiddenURL(f"{shown} carries a login", "Download the file yourself and pass its path.")
     host = _host(raw_host, shown)
     port = (443 if scheme == "https" else 80) if port is None else port
     if port == 0:
-        raise ForbiddenURL(f"{shown} names port 0", _HINT)
+        raise ForbiddenURL(f"{shown} names port 0", HINT)
     own = own_host is not None and own_host.lower() in (f"{host}:{port}", f"[{host}]:{port}")
     parsed = PublicURL(scheme, host, port, _target(split.path, split.query), own)
     if not own:
@@ -143,11 +143,11 @@ def _check_host(url: PublicURL, shown: str) -> None:
     ip = url.literal
     if ip is not None:
         if not address_allowed(ip):
-            raise ForbiddenURL(f"{shown} is a private, local or reserved address ({ip})", _HINT)
+            raise ForbiddenURL(f"{shown} is a private, local or reserved address ({ip})", HINT)
         return
     labels = url.host.split(".")
     if len(labels) == 1 or labels[-1] in _LOCAL_ENDINGS:
-        raise ForbiddenURL(f"{shown} is a name of this machine or a local network", _HINT)
+        raise ForbiddenURL(f"{shown} is a name of this machine or a local network", HINT)
 
 
 def _target(path: str, query: str) -> str:
@@ -162,26 +162,26 @@ def _host(raw: str, shown: str) -> str:
         try:
             ip6 = ipaddress.IPv6Address(raw)
         except ValueError as error:
-            raise ForbiddenURL(f"{shown} has a malformed host", _HINT) from error
+            raise ForbiddenURL(f"{shown} has a malformed host", HINT) from error
         if ip6.scope_id:
-            raise ForbiddenURL(f"{shown} names a network interface", _HINT)
+            raise ForbiddenURL(f"{shown} names a network interface", HINT)
         return str(ip6)
     try:
         host = raw.encode("idna").decode("ascii").lower().removesuffix(".")
     except UnicodeError as error:
-        raise ForbiddenURL(f"{shown} has a malformed host", _HINT) from error
+        raise ForbiddenURL(f"{shown} has a malformed host", HINT) from error
     if (
         not host
         or len(host) > 253
         or not all(re.fullmatch(r"[a-z0-9_-]{1,63}", label) for label in host.split("."))
     ):
-        raise ForbiddenURL(f"{shown} has a malformed host", _HINT)
+        raise ForbiddenURL(f"{shown} has a malformed host", HINT)
     if re.fullmatch(r"\d+|0x[0-9a-f]*", host.rsplit(".", 1)[-1]):
         # A last label that is a number makes the whole an IPv4 address, in any of the spellings that inet_aton takes.
         try:
             return str(ipaddress.IPv4Address(socket.inet_aton(host)))
         except OSError:
-            raise ForbiddenURL(f"{shown} has a malformed host", _HINT) from None
+            raise ForbiddenURL(f"{shown} has a malformed host", HINT) from None
     return host
 
 

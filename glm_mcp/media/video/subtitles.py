@@ -67,7 +67,7 @@ def _body(lines: list[str]) -> str:
                 break  # what follows a blank line is the next block: a NOTE, a STYLE, a number
             continue
         kept.append(line)
-    return plain("\n".join(kept))
+    return plain("\n".join(kept)[:MAXIMUM_CHARS])  # no other thread runs while a pattern goes through it
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ _FORMS = 'Give seconds (12, "12.5"), "1:02", "0:01:02.5", "90s" or "1m30s".'
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):([0-5]?\d(?:\.\d*)?)")
 _UNITS = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s(?:ec)?)?")
 _MILLIS = re.compile(r"(\d+(?:\.\d+)?)ms")
+_LONGEST = 100  # characters; of thousands of digits Python makes no number, and takes long to look at them
 
 
 def parse_time(value: object) -> float:
@@ -20,7 +21,7 @@ def parse_time(value: object) -> float:
     """
     seconds = _seconds(value)
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
-        raise InvalidRequest(f"{value!r} is not a time in a video", _FORMS)
+        raise InvalidRequest(f"{value!r:.{_LONGEST}} is not a time in a video", _FORMS)
     return seconds
 
 
@@ -29,7 +30,7 @@ def _seconds(value: object) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     text = "".join(value.split()).lower().removeprefix("npt:").replace(",", ".")
     if re.fullmatch(r"\d+(\.\d*)?|\.\d+", text):

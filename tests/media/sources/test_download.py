@@ -6,8 +6,11 @@ import gc
 import gzip
 import os
 import re
+import shlex
 import shutil
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -253,6 +256,24 @@ async def test_the_connection_goes_to_the_checked_address_under_the_name(server:
     assert transport.requests[-1].url.host == "2606:4700::1"
 
 
+@each("unreached", [["127.0.0.7"], ["127.0.0.7", "127.0.0.8", "127.0.0.9"], ["127.0.0.7", "::1"]])
+async def test_a_name_is_fetched_of_the_address_that_is_within_reach(
+    server: Server, unreached: list[str]
+) -> None:
+    host = f"files.example.com:{server.port}"
+    known = names(files_example_com=[*unreached[:1], "127.0.0.1", *unreached[1:]])
+    only = names(files_example_com=unreached)
+    with anyio.fail_after(20):
+        data, _, final = await download(
+            f"http://{host}/a.png", max_bytes=1000, timeout_s=9, own_host=host, resolver=known, proxies={}
+        )
+        with pytest.raises(NetworkError, match="could not be downloaded"):
+            await download(
+                f"http://{host}/a.png", max_bytes=1000, timeout_s=9, own_host=host, resolver=only, proxies={}
+            )
+    assert (data, final) == (PNG, f"http://{host}/a.png")
+
+
 @each(
     "addresses",
     [
@@ -269,6 +290,47 @@ async def test_a_name_with_any_private_address_is_refused(addresses: list[str]) 
     with pytest.raises(ForbiddenURL, match="private"):
         await fetch("https://evil.example.com/", transport, names(evil_example_com=addresses))
     assert transport.requests == []
+
+
+NAMESPACE = [
+    "unshare",
+    "--map-root-user",
+    "--net",
+    "sh",
+    "-c",
+]  # a network of its own, where any address may be had
+AT_HOME = """
+import anyio
+from glm_mcp.errors import GLMError
+from glm_mcp.media.sources.download import download
+
+async def ask(url):
+    try:
+        await download(url, max_bytes=10, timeout_s=5, resolver=lambda *_: ["93.184.216.34"], proxies={})
+    except GLMError as error:
+        print(error.kind)
+
+for url in ("http://93.184.216.34:8000/", "http://cdn.example.com:8000/", "http://93.184.216.34/"):
+    anyio.run(ask, url)
+"""
+
+
+def namespaces() -> bool:
+    try:
+        return (
+            subprocess.run([*NAMESPACE, "ip link"], capture_output=True, timeout=20, check=False).returncode
+            == 0
+        )
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not namespaces(), reason="no network of one's own here")
+def test_what_this_machine_serves_at_a_public_address_of_its_own_is_refused_but_for_the_web_s_ports() -> None:
+    address = "ip addr add 93.184.216.34/32 dev lo && ip link set lo up && exec "
+    command = [*NAMESPACE, address + shlex.join([sys.executable, "-c", AT_HOME])]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert said.split() == ["forbidden_url", "forbidden_url", "network"]
 
 
 async def test_a_name_that_changes_its_address_is_asked_only_once_a_hop() -> None:

@@ -46,7 +46,8 @@ def _getaddrinfo(host, port, *more, **other):
             for a in answers[min(_asked[host], len(answers)) - 1]]
 class _Socket(socket.socket):
     def connect(self, address):
-        if isinstance(address, tuple) and address[1] != _plan["service"]:
+        # Of a datagram socket nothing goes out by that.
+        if self.type == socket.SOCK_STREAM and isinstance(address, tuple) and address[1] != _plan["service"]:
             _note("connect", address[0])
             if address[0] == _plan["public"]:
                 address = ("127.0.0.1", _plan["outside"])

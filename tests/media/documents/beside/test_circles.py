@@ -6,7 +6,7 @@ import anyio
 import pytest
 from support.made_documents import assemble, lines, source, with_packed
 
-from glm_mcp.media.documents.page.circles import without_circles
+from glm_mcp.media.documents.page.repair import without_circles
 from glm_mcp.media.documents.read import read_document
 
 FONT = "<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"

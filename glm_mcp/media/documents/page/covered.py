@@ -1,0 +1,298 @@
+"""Text that the parser leaves out because other text is drawn over it: it takes two that overlap for copies and keeps one.
+So go a label under the value that was typed onto its line, an amount under a stamp, words above dots of emphasis.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import logging
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_NEAR = 3  # points between what two readers say of one place
+_CELL = 8  # points of the grid in which places are looked up
+_SHARE = 0.1  # of a text that another covers at the least; the parser drops one from some 0.2 on
+_COPY = 0.8  # of three letters each, that a copy has in common with its original
+_INK = 40  # of 255 levels between the darkest and the lightest point of a letter that is seen
+_SCALE = 2.0  # pixels a point
+_SIDE = 4_000  # pixels of a page at most
+_RUNS = 500  # of a page
+_MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
+_BREAKS = ("\r", "\n", "\x02", "\ufffe")  # of lines, and of words at the end of one
+_REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
+_CONTEXT = (24, 16, 10, 6, 4)  # letters before a text by which its place is found
+
+
+@dataclass(slots=True)
+class _Letter:
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    line: int
+    at: int  # in the page's text
+    kept: bool = False
+
+
+_log = logging.getLogger(__name__)
+
+_Box = tuple[float, float, float, float]
+
+
+class Drawn:
+    """A document's pages as they are drawn, opened when the first is asked for."""
+
+    def __init__(self, data: bytes | str, password: str | None) -> None:
+        self._source = data, password
+        self._document: Any = None
+
+    def with_covered(self, page: Any, written: str) -> str:
+        """What was `written` of the parser's `page`, with the text that it left out where that belongs."""
+        if not page.text_items:
+            return written
+        try:
+            for before, text, after in self._left_out(page):
+                written = _put(written, before, text, after)
+        except Exception as error:  # noqa: BLE001 - what was written is the page without it
+            _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
+        return written
+
+    def _left_out(self, page: Any) -> list[tuple[str, str, str]]:
+        import pypdfium2
+
+        if self._document is None:
+            self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
+        drawn = self._document[page.page_num - 1]
+        try:
+            return list(_left_out(drawn, page.text_items))
+        finally:
+            drawn.close()
+
+
+def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
+    """Each text that the parser's items have not, with what stands before and after it."""
+    said = drawn.get_textpage()
+    if not 0 < said.count_chars() < _MOST:
+        return
+    known = _bare("".join(item.text for item in items))
+    if not Counter(_bare(said.get_text_range())) - Counter(known):
+        return
+    signs = _signs(said)
+    letters = _letters(drawn, said, signs, known)
+    if not _mark_kept(letters, items):
+        return
+    scale = min(_SCALE, _SIDE / max(drawn.get_size()))
+    shown: Any = None
+    for run in itertools.islice(_runs(letters), _RUNS):
+        if any(c.text < " " for c in run):  # numbers of shapes, which the parser reads by their names
+            continue
+        box = (
+            min(c.left for c in run),
+            min(c.top for c in run),
+            max(c.right for c in run),
+            max(c.bottom for c in run),
+        )
+        over = [item for item in items if _covers(item, box)]
+        beside = "".join(item.text for item in items if item.y < box[3] and item.y + item.height > box[1])
+        if not over or _is_copy(_bare("".join(c.text for c in run)), _bare(beside)):
+            continue
+        shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
+        if _is_seen(run, over, shown, scale):
+            start, end = run[0].at, run[-1].at + 1
+            while start and signs[start - 1].isspace():
+                start -= 1
+            text = "".join(signs[start:end]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            around = 3 * _CONTEXT[0]
+            before, after = signs[max(0, start - around) : start], signs[end : end + around]
+            yield "".join(before), _REPEATED.sub(r"\1", text), "".join(after)
+
+
+def _solid(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in _solid(text) if c.isalnum())
+
+
+def _signs(said: Any) -> list[str]:
+    """What the page says, by its reader's own numbers; a sign of two halves counts twice."""
+    import pypdfium2.raw as pdfium
+
+    return [chr(pdfium.FPDFText_GetUnicode(said, at)) for at in range(said.count_chars())]
+
+
+def _letters(drawn: Any, said: Any, signs: list[str], known: str) -> list[_Letter]:
+    """Without blanks, and without lines that are `known` as they are; places in points from the top left corner, as the
+    parser gives them.
+    """
+    import pypdfium2.raw as pdfium
+
+    left, bottom, right, top = (ctypes.c_double() for _ in range(4))
+    crop, turned = drawn.get_cropbox(), drawn.get_rotation()
+    letters, start = list[_Letter](), 0
+    for line, end in enumerate(at for at, sign in enumerate([*signs, "\n"]) if sign in _BREAKS):
+        if _bare("".join(signs[start:end])) not in known:
+            for at in range(start, end):
+                if solid := _solid(signs[at]):
+                    pdfium.FPDFText_GetCharBox(said, at, left, right, bottom, top)
+                    box = left.value, bottom.value, right.value, top.value
+                    letters += [_Letter(c, *_as_shown(box, crop, turned), line, at) for c in solid]
+        start = end + 1
+    return letters
+
+
+def _as_shown(box: _Box, crop: _Box, turned: int) -> _Box:
+    """Left, top, right and bottom, from left, bottom, right and top as they are before the page is `turned` (degrees)."""
+    left, bottom, right, top = box[0] - crop[0], box[1] - crop[1], box[2] - crop[0], box[3] - crop[1]
+    width, height = crop[2] - crop[0], crop[3] - crop[1]
+    if turned == 90:
+        return bottom, left, top, right
+    if turned == 180:
+        return width - right, bottom, width - left, top
+    if turned == 270:
+        return height - top, width - right, height - bottom, width - left
+    return left, height - top, right, height - bottom
+
+
+def _mark_kept(letters: list[_Letter], items: list[Any]) -> bool:
+    """Marks the letters that an item has; False where the two readers do not agree on the places of most."""
+    text = "".join(c.text for c in letters)
+    cells: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for at, c in enumerate(letters):
+        cells[int((c.top + c.bottom) / 2 // _CELL)][int(c.left // _CELL)].append(at)
+    others, agree = list[tuple[Any, Counter[str]]](), 0
+    for item in items:
+        solid = _solid(item.text)
+        x, y, down = (int(v // _CELL) for v in (item.x, item.y - _NEAR, item.y + item.height + _NEAR))
+        rows = [cells[row] for row in range(y, min(down, y + 20) + 1) if row in cells]
+        around = (at for row in rows for column in (x - 1, x, x + 1) for at in row.get(column, ()))
+        near = [
+            at for at in around if item.y < (letters[at].top + letters[at].bottom) / 2 < item.y + item.height
+        ]
+        if not solid or not near:  # it stands in lines that are known
+            continue
+        found = next((at for at in near if not letters[at].kept and text.startswith(solid, at)), None)
+        if found is None:
+            others.append((item, Counter(solid)))
+            agree -= len(solid) > _CONTEXT[-1] and solid in text
+            continue
+        agree += 1
+        for c in letters[found : found + len(solid)]:
+            c.kept = True
+    # Those that the parser wrote in its own way, such as formulas, a word at a time.
+    left = [c for c in letters if not c.kept]
+    if agree < 0 or len(left) * len(others) > 50 * _MOST:
+        return False
+    for word in _words(left):
+        wanted = Counter(c.text for c in word if c.text.isalnum())
+        across, middle = (word[0].left + word[-1].right) / 2, (word[0].top + word[0].bottom) / 2
+        for item, has in others:
+            if wanted and _holds(item, across, middle) and wanted <= has:
+                has.subtract(wanted)
+                for c in word:
+                    c.kept = True
+                break
+    return True
+
+
+def _words(letters: list[_Letter]) -> Iterator[list[_Letter]]:
+    """What stands between blanks; of scripts without them each sign."""
+    word = list[_Letter]()
+    for c in letters:
+        if word and (c.at != word[-1].at + 1 or max(c.text, word[-1].text) > "\u2e7f"):
+            yield word
+            word = []
+        word.append(c)
+    if word:
+        yield word
+
+
+def _holds(item: Any, x: float, y: float) -> bool:
+    return bool(
+        item.x - _NEAR <= x <= item.x + item.width + _NEAR
+        and item.y - _NEAR <= y <= item.y + item.height + _NEAR
+    )
+
+
+def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
+    """Letters of one line that were not kept; of marks alone nothing would be missed."""
+    for (_, kept), run in itertools.groupby(letters, lambda c: (c.line, c.kept)):
+        own = list(run)
+        if not kept and any(c.text.isalnum() for c in own):
+            yield own
+
+
+def _covers(item: Any, box: _Box) -> bool:
+    """Whether an item lies on a good part of the box. A formula that the parser wrote as one has its letters as names."""
+    width = min(item.x + item.width, box[2]) - max(item.x, box[0])
+    height = min(item.y + item.height, box[3]) - max(item.y, box[1])
+    area = max((box[2] - box[0]) * (box[3] - box[1]), 1)
+    return width > 0 and height > 0 and width * height > _SHARE * area and "$" not in item.text
+
+
+def _is_copy(own: str, beside: str) -> bool:
+    """Whether all but a little of a text stands in its line already: a bold face drawn twice, two layers of one page."""
+    if own in beside:
+        return True
+    threes = {beside[i : i + 3] for i in range(len(beside) - 2)}
+    pieces = [own[i : i + 3] for i in range(len(own) - 2)]
+    return bool(pieces) and sum(piece in threes for piece in pieces) >= _COPY * len(pieces)
+
+
+def _is_seen(run: list[_Letter], over: list[Any], shown: Any, scale: float) -> bool:
+    """Whether its letters are drawn: not outside a frame, under a bar, white on white. Of those below others that cannot
+    be told.
+    """
+    free = [
+        c
+        for c in run
+        if not any(_holds(item, (c.left + c.right) / 2, (c.top + c.bottom) / 2) for item in over)
+    ]
+    seen = 0
+    for c in free:
+        left, top = max(0, int(c.left * scale)), max(0, int(c.top * scale))
+        right, bottom = (
+            min(shown.width, int(c.right * scale) + 1),
+            min(shown.height, int(c.bottom * scale) + 1),
+        )
+        if left < right and top < bottom:
+            dark, light = shown.crop((left, top, right, bottom)).getextrema()
+            seen += light - dark > _INK
+    return 2 * seen >= len(free)
+
+
+def _put(written: str, before: str, text: str, after: str) -> str:
+    """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
+    neither is found.
+    """
+    places = [i for i, c in enumerate(written) if c.isalnum()]
+    bare = "".join(written[i].casefold()[0] for i in places)
+    known, follows = _bare(before), _bare(after)
+    for length in _CONTEXT if known else ():
+        found = bare.find(known[-length:])
+        if found >= 0:
+            return _put_at(written, places[found + len(known[-length:]) - 1] + 1, text)
+    for length in _CONTEXT if follows else ():
+        found = bare.find(follows[:length])
+        if found >= 0:
+            at, gap = places[found], "\n\n" if after[:1] in _BREAKS else " " if after[:1].isspace() else ""
+            return f"{written[:at]}{text.strip()}{gap}{written[at:]}"
+    return f"{written}\n\n{text.strip()}"
+
+
+def _put_at(written: str, at: int, text: str) -> str:
+    if text[:1] in _BREAKS:
+        while at < len(written) and not (written[at].isalnum() or written[at].isspace()):
+            at += 1
+        if written[at : at + 1] in ("", "\n"):
+            return f"{written[:at]}\n\n{text.strip()}{written[at:]}"
+    gap = " " if text[:1].isspace() else ""
+    rest = " " if text.strip()[-1:].isascii() and written[at : at + 1].isalnum() else ""
+    return f"{written[:at]}{gap}{text.strip()}{rest}{written[at:]}"

@@ -1,0 +1,78 @@
+"""Text that other text is drawn over: a label under a typed value, an amount under a stamp, words with dots of emphasis."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from support.made_documents import lines, pdf, text_at
+
+from glm_mcp.media.documents.pdf import pdf_job
+
+
+def read(data: bytes) -> str:
+    facts, _ = pdf_job(io.BytesIO(data), {"name": "a.pdf"})
+    return str(facts["pages"][0][2])
+
+
+def test_an_amount_under_a_stamp_is_read() -> None:
+    text = read(pdf([text_at(120, 700, "Total amount due 123.45") + text_at(150, 695, "PAID", 30)]))
+    assert "Total amount due 123.45" in text
+    assert "PAID" in text
+
+
+def test_a_label_is_read_whose_line_was_typed_over() -> None:
+    form = lines(["Please fill in:", "Name: ____________________", "Town: ____________________"], step=30)
+    text = read(pdf([form + text_at(120, 711, "John Smith") + text_at(118, 681, "Utrecht")]))
+    places = [text.index(word) for word in ("Please", "Name:", "Town:")]
+    assert places == sorted(places)
+    assert "John Smith" in text
+    assert "Utrecht" in text
+
+
+def test_words_above_dots_of_emphasis_are_read_in_their_place() -> None:
+    drawn = text_at(72, 700, "First comes this", 12) + text_at(72, 680, "then the ", 12)
+    drawn += (
+        text_at(120, 680, "formula", 12) + text_at(121, 675.5, "." * 12, 12) + text_at(166, 680, "here.", 12)
+    )
+    text = read(pdf([drawn + text_at(72, 660, "Last comes that", 12)]))
+    places = [
+        text.index(word) for word in ("First comes this", "then the", "formula", "here.", "Last comes that")
+    ]
+    assert places == sorted(places)
+
+
+def test_a_bold_face_made_by_drawing_twice_is_read_once() -> None:
+    text = read(pdf([text_at(72, 700, "Attention") + text_at(72.4, 700, "Attention")]))
+    assert text.count("Attention") == 1
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    ["q 0 0 10 10 re W n {} Q\n", "q 1 1 1 rg {} Q\n", "{} q 60 690 300 30 re f Q\n"],
+    ids=["outside a frame", "white on white", "under a bar"],
+)
+def test_what_nobody_sees_is_not_read_because_other_text_covers_it(hidden: str) -> None:
+    secret = hidden.format(text_at(72, 700, "nothing for you to see"))
+    assert "nothing for you" not in read(pdf([secret + text_at(100, 696, "a note above", 12)]))
+
+
+def test_a_page_of_the_largest_size_is_read_too() -> None:
+    drawn = text_at(120, 700, "Total amount due 123.45") + text_at(150, 695, "PAID", 30)
+    assert "Total amount due 123.45" in read(pdf([drawn], size=(14_400, 14_400)))
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_an_amount_under_a_stamp_is_read_on_a_turned_page(turned: int) -> None:
+    across = {90: "0 1 -1 0", 180: "-1 0 0 -1", 270: "0 -1 1 0"}[turned]
+    places = {90: [(142, 120), (147, 150)], 180: [(475, 142), (445, 147)], 270: [(453, 722), (448, 692)]}[
+        turned
+    ]
+    said = [("Total amount due 123.45", 11), ("PAID", 30)]
+    drawn = "".join(
+        f"BT /F1 {size} Tf {across} {x} {y} Tm ({text}) Tj ET\n"
+        for (text, size), (x, y) in zip(said, places, strict=True)
+    )
+    data = pdf([drawn]).replace(b"/Type /Page /Parent", b"/Type /Page /Rotate %d /Parent" % turned)
+    assert "Total amount due 123.45" in read(data)
+    assert read(data).count("PAID") == 1
