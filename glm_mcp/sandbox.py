@@ -177,7 +177,7 @@ class Sandbox:
             raise ForbiddenPath(f"{path} changed while it was being opened", "Call again.")
         head = file.read(HEAD)
         if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
-            raise closed(path, now, may_be_named=True)
+            raise closed(path, may_be_named=True)
         if place.hidden and not suited(head):
             raise ForbiddenPath(
                 f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
@@ -235,7 +235,7 @@ class Sandbox:
         if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
             raise self.outside(path, asked)
         if self._secret(asked, resolved):
-            raise closed(path, resolved)
+            raise closed(path)
         # A root that is itself hidden opens what lies in it: it was chosen.
         return _Place(resolved, all(self._hidden(parts, resolved) for parts in below))
 
@@ -258,7 +258,7 @@ class Sandbox:
 
     def _secret(self, asked: Path, resolved: Path) -> bool:
         spelled = Path(os.path.normpath(asked))
-        return any(is_secret(path.parts, self.home.parts) for path in {resolved, spelled})
+        return any(is_secret(path.parts, self.home.parts, resolved) for path in {resolved, spelled})
 
     def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from glm_mcp.atomic_files import NO_LINK, READING
 from glm_mcp.errors import ForbiddenPath, InvalidRequest
 from glm_mcp.text import one_line
 
@@ -69,7 +70,7 @@ _NAMES = frozenset(
         "master.passwd", ".bash_history", ".zsh_history", ".python_history", ".psql_history", ".mysql_history",
     }
 )  # fmt: skip
-# `.key` is also Apple's slide format; no tool here reads it, so a presentation lost is a message and not a harm.
+_SLIDES = b"PK\3\4"  # what the presentations of Keynote begin with, whose files end in .key as well
 _ENDINGS = (
     ".key", ".p12", ".pfx", ".p8", ".kdb", ".kdbx", ".ppk", ".jks", ".keystore", ".keychain", ".keychain-db",
     ".agekey", ".opvault", ".1pux", ".env",
@@ -86,7 +87,8 @@ _OWN = {("glm-mcp", "env"), ("glm-mcp", "installed.json")}
 _GUARDED = re.compile(
     r"kubeconfig(?:\.ya?ml|\.json)?|.*\.kubeconfig|.*\.tfstate(?:\.backup|\.\d+\.backup)?|.*\.tfvars(?:\.json)?"
     r"|credentials(?:\.(?:json|csv|ini|toml|ya?ml))?|(?:.*_)?accesskeys\.csv|rootkey\.csv|client_secrets?.*\.json"
-    r"|netrc|npmrc|pgpass|pypirc|secrets\.(?:ya?ml|json|toml)|wg\d+\.conf|.*\.pem"
+    r"|netrc|npmrc|pgpass|pypirc|secrets\.(?:ya?ml|json|toml)|wg\d+\.conf|.*\.(?:pem|key)",
+    re.DOTALL,
 )
 _CERTIFICATE = re.compile(
     rb"-----BEGIN (?:(?:TRUSTED |X509 )?CERTIFICATE|(?:NEW )?CERTIFICATE REQUEST|X509 CRL|PKCS7|(?:RSA )?PUBLIC KEY"
@@ -148,16 +150,28 @@ def fold(component: str) -> str:
     return unicodedata.normalize("NFKC", plain.casefold()).rstrip(" .") or component
 
 
-def is_secret(parts: Sequence[str], home: Sequence[str] = ()) -> bool:
+def _is_slides(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with os.fdopen(os.open(path, READING | NO_LINK), "rb") as file:
+            return file.read(len(_SLIDES)) == _SLIDES
+    except OSError:
+        return False
+
+
+def is_secret(parts: Sequence[str], home: Sequence[str] = (), file: Path | None = None) -> bool:
     """Whether the path of these components lies in a secret folder or has the name of a secret file.
 
-    `home`: the components of the home folder, below which the secret folders of macOS and Windows lie.
+    `home`: the components of the home folder, below which the secret folders of macOS and Windows lie. `file`: where the
+    path leads, which is looked into where a key and a presentation may have that name.
     """
     folded = tuple(fold(part) for part in parts)
     if not folded:
         return False
     last = _COPY.sub("", folded[-1][-NAME_MAX:])  # of an archive it may be of any length
-    if last in _NAMES or last.startswith(".env.") or last.endswith(_ENDINGS) or _KEY_FILE.fullmatch(last):
+    ends = last.endswith(_ENDINGS) and not (file and last.endswith(".key") and _is_slides(file))
+    if last in _NAMES or last.startswith(".env.") or ends or _KEY_FILE.fullmatch(last):
         return True
     if (*folded[-2:-1], last) in _OWN:
         return True
@@ -180,11 +194,13 @@ def is_secret_within(path: str) -> bool:
 
 def is_guarded(*names: str, head: bytes = b"") -> bool:
     """Whether one of the names of a file is that of one that mostly holds a secret. `head`: its first bytes; a .pem file
-    that begins with something public is none, and what follows in it is `secret_in`'s business.
+    that begins with something public is none, and what follows in it is `secret_in`'s business; nor is a presentation.
     """
     folded = [_COPY.sub("", fold(name)) for name in names]
     if _CERTIFICATE.search(head):
         folded = [name for name in folded if not name.endswith(".pem")]
+    if head.startswith(_SLIDES):
+        folded = [name for name in folded if not name.endswith(".key")]
     return any(_GUARDED.fullmatch(name) for name in folded)
 
 
@@ -287,13 +303,11 @@ def check_new_name(path: Path) -> None:
         )
 
 
-def closed(path: Path, resolved: Path, *, may_be_named: bool = False) -> ForbiddenPath:
+def closed(path: Path, *, may_be_named: bool = False) -> ForbiddenPath:
     """`may_be_named`: whether the settings can allow this very file."""
     hint = "If it is not one, copy it elsewhere under another name."
     if may_be_named:
         hint += " Or add this very file to GLM_ALLOWED_DIRS."
-    if resolved.suffix.lower() == ".key":
-        hint += " Export a Keynote presentation as PowerPoint or PDF."
     return ForbiddenPath(
         f"{path} is in a place, or has a name, that holds secrets, and these are never read", hint
     )

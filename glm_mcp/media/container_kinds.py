@@ -86,8 +86,9 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
         # XMind's mind maps have a manifest too.
         other = "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
         return next((kind for mime, kind in _MIMETYPES if f'"{mime}' in manifest), other)
-    if any(n in ("index/document.iwa", "index.zip", "index.apxl") for n in names):
-        claimed = named(name).name
+    claimed = named(name).name
+    parts = ("index/document.iwa", "index.zip", "index.apxl", *(["index.xml"] if claimed in _IWORK else []))
+    if any(n in parts for n in names):
         slides = any(n.startswith("index/slide") or n == "index.apxl" for n in names)
         return claimed if claimed in _IWORK else "keynote" if slides else "pages"
     return ""

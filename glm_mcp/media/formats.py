@@ -157,6 +157,9 @@ _DOCUMENT_KINDS = (
             ("odp", _ODF + "presentation", "an OpenDocument presentation", (".odp", ".otp", ".fodp"), "opendocument:open_document_job", ""),
             ("odg", _ODF + "graphics", "an OpenDocument drawing", (".odg", ".fodg"), "opendocument:open_document_job", ""),
             ("epub", "application/epub+zip", "an EPUB book", (".epub",), "epub:epub_job", "office"),
+            ("pages", "application/vnd.apple.pages", "a Pages document", (".pages",), "iwork.read:iwork_job", ""),
+            ("numbers", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), "iwork.read:iwork_job", ""),
+            ("keynote", "application/vnd.apple.keynote", "a Keynote presentation", (".key",), "iwork.read:iwork_job", ""),
         )
     ),
     Kind("xls", "document", "application/vnd.ms-excel", "an Excel workbook of the old format", (".xls", ".xlt", ".et", ".ett"), tuple((0, begin) for begin in (b"\x09\0\4\0", b"\x09\2\6\0", b"\x09\4\6\0", b"\x09\x08\x08\0", b"\x09\x08\x10\0")), _DOCUMENTS + "spreadsheet:sheets_job", "office", 100, child=True),  # by magic where its records are the whole file
@@ -169,9 +172,6 @@ _DOCUMENT_KINDS = (
     Kind("tnef", "document", "application/vnd.ms-tnef", "an Outlook message packed into winmail.dat", (".tnef",), ((0, b"\x78\x9f\x3e\x22"),), _DOCUMENTS + "containers.tnef:tnef_job", "office", 100, child=True),
     Kind("zip", "document", "application/zip", "an archive (zip)", (".zip", ".jar", ".apk", ".ipa", ".whl", ".kmz"), reader=_DOCUMENTS + "containers.archive:zip_job", child=True),
     Kind("pst", "document", "application/vnd.ms-outlook-pst", "an Outlook mailbox", (".pst", ".ost"), ((0, b"!BDN"),), fix="Save the messages needed as .eml."),
-    Kind("pages", "document", "application/vnd.apple.pages", "a Pages document", (".pages",), fix="In Pages export it as PDF or Word (File > Export To)."),
-    Kind("numbers", "document", "application/vnd.apple.numbers", "a Numbers spreadsheet", (".numbers",), fix="In Numbers export it as Excel, CSV or PDF (File > Export To)."),
-    Kind("keynote", "document", "application/vnd.apple.keynote", "a Keynote presentation", (".key",), fix="In Keynote export it as PowerPoint or PDF (File > Export To)."),
     Kind("visio", "document", "application/vnd.visio", "a Visio drawing", (".vsdx", ".vsd"), fix="Export it as PDF or SVG."),
     Kind("wordperfect", "document", "application/vnd.wordperfect", "a WordPerfect document", (".wpd", ".wp"), ((0, b"\xffWPC"),), fix="Save it as DOCX or PDF (LibreOffice opens it)."),
     Kind("publisher", "document", "application/x-mspublisher", "a Publisher document", (".pub",), fix=_AS_PDF),

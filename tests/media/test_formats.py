@@ -169,16 +169,6 @@ async def test_a_pointer_of_git_lfs_says_how_to_fetch_the_file(connect: Connect,
     assert all("is a pointer of Git LFS" in text and '"git lfs pull"' in text for text in told)
 
 
-async def test_a_keynote_presentation_is_named_as_secrets_are_and_told_how_to_export_it(
-    connect: Connect, folders: Folders
-) -> None:
-    put(folders.cwd / "talk.key", REFUSED["keynote"][1]())
-    async with connect() as client:
-        text = await fail(client, "read_document", documents="talk.key")
-    assert text.startswith("forbidden_path: ")
-    assert "Export a Keynote presentation as PowerPoint or PDF" in text
-
-
 @each(
     ("name", "want", "said"),
     [

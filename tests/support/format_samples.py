@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from support.made_documents import odt, webarchive, xps, zipped
+from support.made_iwork import box, keynote, link, numbers, pages, story
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
 from support.made_word import plain, word
@@ -55,6 +56,9 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
             ("tga", "a.tga"), ("qoi", "a.qoi"), ("pcx", "a.pcx"), ("svg", "a.svg"),
         )
     },
+    "pages": ("a.pages", lambda: pages(story("Words"), {})),
+    "numbers": ("a.numbers", lambda: numbers({"One": []}, {})),
+    "keynote": ("a.key", lambda: keynote([{5: link(60)}], {60: box(61), 61: story("Words")})),
     "dib": ("a.dib", lambda: save(corners(), "DIB")),
     "cur": ("a.cur", cursor),
     "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0") + save(corners(), "JPEG")),
@@ -130,9 +134,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),
-    "pages": ("a.pages", lambda: zipped({"Index/Document.iwa": "x"})),
-    "numbers": ("a.numbers", lambda: zipped({"Index/Document.iwa": "x"})),
-    "keynote": ("slides", lambda: zipped({"Index/Document.iwa": "x", "Index/Slide-1.iwa": "x"})),
     "visio": ("a.vsdx", lambda: zipped({"visio/document.xml": "x"})),
     "publisher": ("a.pub", lambda: ole([("Quill", ["CONTENTS"])])),
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),

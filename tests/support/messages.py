@@ -99,7 +99,6 @@ LABELS = (
     "the connection broke",
     "If it is not one, copy it elsewhere under another name.",
     "Or add this very file to GLM_ALLOWED_DIRS.",
-    "Export a Keynote presentation as PowerPoint or PDF.",
     "Whoever runs the server sets one there: {1}.",
     "there is only the placeholder '{1}'",
 )

@@ -15,7 +15,7 @@ from glm_mcp.text import plain
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
 _LABEL, _NOTE, _NOTES = 200, 10_000, 50  # characters of each, and how many; a sheet's name may have millions
-SHEETS = ("xlsx", "xlsb", "xls", "ods")  # kinds whose pages have names
+SHEETS = ("xlsx", "xlsb", "xls", "ods", "numbers")  # kinds whose pages have names
 
 _HINT = "Write pages such as '3', '1-5', '2,5-7', '10-', '-3' (the first three) or 'last'."
 _RANGE = re.compile(r"(?P<first>\d*)\s*(?:-|–|—|~|\.\.|to|至|到)\s*(?P<last>\d*|last|end)", re.IGNORECASE)

@@ -14,9 +14,9 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
-from glm_mcp.media.documents.page.fonts import as_meant, with_plain_fonts
+from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
-from glm_mcp.media.documents.page.line_breaks import with_line_breaks
+from glm_mcp.media.documents.page.line_breaks import in_rows, with_line_breaks
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
@@ -67,7 +67,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
-            text = drawn.with_covered(page, as_meant(text), sides.get(page.page_num, 0))
+            side, text = sides.get(page.page_num, 0), as_meant(in_rows(page, text))
+            text = accented(drawn.with_covered(page, text, side), page)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

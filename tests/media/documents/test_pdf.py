@@ -416,3 +416,36 @@ async def test_a_file_for_the_web_under_a_password_and_cut_off_is_not_guessed_at
     first = b"7 0 obj\n<< /Linearized 1 >>\nendobj\ntrailer\n<< /Encrypt 98 0 R /Root 99 0 R >>\n"
     with pytest.raises(GLMError, match=r"a\.pdf is (cut off or damaged|encrypted)"):
         await opened(whole[:9] + first + whole[9 : len(whole) * 2 // 3])
+
+
+def table_page(names: list[str], *columns: list[str]) -> str:
+    drawn = lines(names, x=72, top=700, step=14, size=10)
+    return drawn + "".join(
+        lines(values, x=260 + 60 * i, top=700, step=14, size=10) for i, values in enumerate(columns)
+    )
+
+
+async def test_amounts_stand_beside_their_names_where_the_parser_puts_them_below() -> None:
+    names = [f"Item number {i} of all" for i in range(6)]
+    amounts = [[f"{i + 2},5{j}0" for i in range(6)] for j in range(2)]
+    text = (await opened(pdf([table_page(names, *amounts)]))).pages[0].text
+    assert [" ".join(line.split()) for line in text.strip("`").split("\n")[1:7]] == [
+        f"Item number {i} of all {i + 2},500 {i + 2},510" for i in range(6)
+    ]
+    labels = ["Basic salary:", "Overtime:", "Bonus:", "Paid to:", "Gross pay:", "Net pay:"]
+    said = ["3200.00", "150.00", "200.00", "John Smith", "3550.00", "2700.00"]
+    text = (await opened(pdf([table_page(labels, said)]))).pages[0].text
+    assert all(
+        any(label in line and value in line for line in text.split("\n"))
+        for label, value in zip(labels, said, strict=True)
+    )
+
+
+async def test_a_page_whose_tables_are_whole_or_whose_text_is_in_columns_stays_as_it_is() -> None:
+    whole = grid([["Item", "First", "Second"], *([f"Item {i}", f"{i}.50", f"{i}.75"] for i in range(6))])
+    assert "| Item 3 | 3.50 | 3.75 |" in (await opened(pdf([whole]))).pages[0].text
+    prose = [f"This is what stands in line {i}" for i in range(12)]
+    columns = lines(prose, x=60, top=500) + lines(prose, x=330, top=500)
+    numbers = [[f"{i + 2},5{j}0" for i in range(6)] for j in range(2)]
+    both = table_page([f"Item number {i} of all" for i in range(6)], *numbers) + columns
+    assert "```" not in (await opened(pdf([both]))).pages[0].text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import with_packed
+from support.made_documents import lines, pdf, with_packed
 from support.paths import DATA
 from support.script_pdf import script_pdf
 
@@ -139,3 +139,19 @@ def test_columns_from_right_to_left_are_read_one_after_the_other() -> None:
     assert page(script_pdf(rows, step=11))[2] == "\n".join(columns)
     level = ["床前明月光疑是地上霜", "举头望明月低头思故乡", "春眠不觉晓处处闻啼鸟"]
     assert "".join(page(script_pdf(level, step=11))[2].split()) == "".join(level)
+
+
+def test_accents_that_tex_sets_before_their_letters_are_joined_with_them() -> None:
+    said = [
+        "Modelos din\xb4 amicos y la l\xb4 inea",
+        "La citt`a `e bella, na\xa8ive, rock`n roll, x \xb4q, y\xb4 B",
+    ]
+    plain = pdf([lines(said)]).replace(b"/BaseFont", b"/Encoding /WinAnsiEncoding /BaseFont")
+
+    def read(data: bytes) -> str:
+        return str(document_job(io.BytesIO(data), {"name": "a.pdf"})[0]["pages"][0][2])
+
+    text = read(plain.replace(b"/Helvetica", b"/CMR10"))
+    assert "Modelos dinámicos y la línea" in text
+    assert "La città è bella, naïve, rock`n roll, x ´q, y´ B" in text
+    assert "citt`a" in read(plain)

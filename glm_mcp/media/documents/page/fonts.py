@@ -1,6 +1,6 @@
 """What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that of
 Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the last
-out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥).
+out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥); and accents of TeX, which stand apart from their letters.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from typing import Any
 
 from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
 
@@ -30,6 +31,22 @@ _MAPS = 2_000_000  # and of all that are changed
 _LONG = 256  # letters of a range
 _PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
 _TALL = 2000  # thousandths of a letter's size; most fonts have 1200
+# Fonts of TeX that have no accented letters: an accent is a sign of its own before its letter, often with a gap behind.
+_TEX = re.compile(r"(?:^|\+)CM(?:R|B|TI|SL|SS|CSC|DUNH)")
+_TYPEWRITER = re.compile(r"(?:^|\+)CM\w*TT")
+_ACCENTS = dict(
+    zip(
+        "´`ˆ¨˜¸ˇ˚¯˘˝˙",
+        "\u0301\u0300\u0302\u0308\u0303\u0327\u030c\u030a\u0304\u0306\u030b\u0307",
+        strict=True,
+    )
+)
+_ACCENTED = re.compile(
+    r"([´ˆ¨˜¸ˇ˚¯˘˝˙])([A-Za-zı])"
+    r"|(?:(?<=[^\W\d_])([´¨¸ˇ˚])|(?<=[^\W\d_]{2})([ˆ˜¯˘˝˙])) ([a-zı])"  # a letter alone is a formula's
+    r"|(?<=[^\W\d_])(`)([aeiou])"
+)
+_GRAVE_FIRST = re.compile(r"(?<![\w`])(`)([AEIOUaeiou])(?!`)")
 
 
 def with_plain_fonts(data: bytes) -> bytes:
@@ -69,6 +86,22 @@ def _with_plain_maps(data: bytes) -> bytes:
             pieces += [data[done:start], plain.ljust(size)]
             done = start + size
     return b"".join([*pieces, data[done:]]) if pieces else data
+
+
+def accented(text: str, page: Any) -> str:
+    """The text with the accented letters that TeX has put together out of two signs."""
+    fonts = [item.font_name or "" for item in page.text_items]
+    if not any(map(_TEX.search, fonts)):
+        return text
+    text = _ACCENTED.sub(_composed, text)
+    # Where there is code, a grave may be the mark of it.
+    return text if any(map(_TYPEWRITER.search, fonts)) else _GRAVE_FIRST.sub(_composed, text)
+
+
+def _composed(pair: re.Match[str]) -> str:
+    accent, letter = filter(None, pair.groups())
+    whole = unicodedata.normalize("NFC", letter.replace("ı", "i") + _ACCENTS[accent])
+    return whole if len(whole) == 1 else pair[0]
 
 
 def as_meant(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The files of Pages, Numbers and Keynote since 2013."""
