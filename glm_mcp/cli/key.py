@@ -24,6 +24,9 @@ KEY, BASE = "GLM_API_KEY", "GLM_BASE_URL"
 LONGEST = 4_000  # characters of a pasted key; beyond, somebody piped a file
 SHOWN = 4
 Say = Callable[[str], None]
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Windows has not both
 
 # Keys of other companies and of other kinds, which would go to a stranger: never sent to the two platforms.
 _OTHERS = (
@@ -45,14 +48,15 @@ def ask(prompt: str = "GLM API key (not shown): ") -> str:
         return sys.stdin.read(LONGEST + 1) if sys.stdin else ""
     import getpass
 
-    for name in ("SIGTERM", "SIGHUP"):  # the latter is not on Windows
-        if number := getattr(signal, name, None):
-            signal.signal(number, _leave)
+    for number in _SIGNALS:
+        signal.signal(number, _leave)
     return getpass.getpass(here(prompt), stream=sys.stderr)
 
 
 def _leave(number: int, _: object) -> None:
-    """Leaves by way of whatever gives the terminal its echo back."""
+    """Leaves by way of whatever gives the terminal its echo back; no second one comes between."""
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
