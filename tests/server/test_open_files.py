@@ -39,6 +39,7 @@ def open_no_more(server: Stdio) -> tuple[int, int]:
     return before
 
 
+@pytest.mark.extreme
 @each("call", CALLS)
 def test_a_server_that_may_open_no_more_files_says_so(call: str, sim: Simulator, tmp_path: Path) -> None:
     import resource

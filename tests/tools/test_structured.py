@@ -61,6 +61,7 @@ async def test_patterns_are_checked() -> None:
 TREE = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": True}
 
 
+@pytest.mark.extreme
 @each(
     ("schema", "answer"),
     [

@@ -216,6 +216,7 @@ async def test_pages_are_chosen_by_argument_fragment_and_name(
 # ── Long ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.extreme
 async def test_five_hundred_pages_are_read_in_parts_with_their_numbers_and_it_is_said_how_much(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

@@ -202,6 +202,7 @@ def test_a_record_that_is_not_true_is_found_out_and_made_anew(tmp_path: Path) ->
     assert not marked(asked(env, tmp_path, START))
 
 
+@pytest.mark.extreme
 @each("damage", ["cut", "changed", "empty", "of others", "a link", "nested", "a list", "bare"])
 @posix
 def test_a_damaged_or_strange_record_is_not_used(damage: str, tmp_path: Path) -> None:
