@@ -21,7 +21,7 @@ from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.page.right_to_left import reordered
-from glm_mcp.media.documents.page.sideways import side_of, upright
+from glm_mcp.media.documents.page.sideways import Side, side_of, upright
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     letters_in,
@@ -66,9 +66,10 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         ]
         inked = _inked(data, silent, password)
         for page, raw in written:
-            text = with_line_breaks(page, in_columns(page, cyrillic(reordered(page, upright(page, raw)))))
-            side, text = sides.get(page.page_num, 0), as_meant(in_rows(page, text))
-            text = accented(drawn.with_covered(page, text, side), page)
+            side = sides.get(page.page_num)
+            text = in_columns(page, cyrillic(reordered(page, upright(page, raw, side))))
+            text = as_meant(in_rows(page, with_line_breaks(page, text)))
+            text = accented(drawn.with_covered(page, text, side.turned if side else 0), page)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
@@ -177,8 +178,8 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
 
 def _batches(
     data: Input, chosen: list[int], total: int, password: str | None, name: str
-) -> Iterator[tuple[Any, list[Any], dict[int, int]]]:
-    """What the parser says of some pages; these, all upright; and by how much it turned those that lay on their side."""
+) -> Iterator[tuple[Any, list[Any], dict[int, Side]]]:
+    """What the parser says of some pages; these, all upright; and how those lay that it turned."""
     from liteparse import ParseError
 
     xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
@@ -202,9 +203,13 @@ def _batches(
             )
         for parsed in parts:
             sides = {page.page_num: side for page in parsed.pages if (side := side_of(page))}
-            more = {"target_pages": _list(sides), "page_orientation_corrections": list(sides.items())}
+            more = {
+                "target_pages": _list(sides),
+                "page_orientation_corrections": [(n, s.turned) for n, s in sides.items()],
+            }
             again = _parser(password, **more, **options).parse(data).pages if sides else []
             turned = {page.page_num: page for page in again}
+            sides = {n: sides[n] for n in sides.keys() & turned.keys()}
             yield parsed, [turned.get(page.page_num, page) for page in parsed.pages], sides
     except ParseError as error:
         raise _unreadable(name, data, str(error)) from error

@@ -249,6 +249,14 @@ def test_words_of_a_page_that_lies_on_its_side_stay_whole_and_in_order(side: int
     assert " ".join(page[2].split()) == " ".join(said)
 
 
+def test_an_upright_footer_of_a_page_that_lies_on_its_side_is_read_whole() -> None:
+    content = "".join(upward(60 + 16 * i, 60, f"Line {i} of a page that lies on its side.") for i in range(6))
+    footer = "Strengthening the Core, Powering Energy Transition"
+    (page,) = read_pdf(pdf([content + lines([footer], top=30)]))["pages"]
+    assert "Line 5 of a page" in page[2]
+    assert page[2].endswith(f"\n\n{footer}")
+
+
 def test_a_sideways_line_on_an_upright_page_is_read_too() -> None:
     body = lines([f"An upright line, number {i}, with words enough." for i in range(12)])
     (page,) = read_pdf(pdf([body + upward(40, 200, "In the margin: sierra 5")]))["pages"]

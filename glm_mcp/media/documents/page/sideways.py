@@ -31,22 +31,38 @@ class _Item:
     height: float
 
 
-def side_of(page: Any) -> int:
-    """By how much nearly all of a page is turned: 90, 180 or 270 degrees clockwise; else 0."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How nearly all of a page lies: `turned` by 90, 180 or 270 degrees clockwise. `rest`: the text that does not."""
+
+    turned: int
+    rest: str
+
+
+def side_of(page: Any) -> Side | None:
     letters: Counter[int] = Counter()
     for item in page.text_items:
-        letters[round(item.rotation or 0) % 360] += len(item.text)
-    side, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))
-    return side if side in (90, 180, 270) and most >= _WHOLE * letters.total() else 0
+        letters[_angle(item)] += len(item.text)
+    turned, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))
+    if turned not in (90, 180, 270) or most < _WHOLE * letters.total():
+        return None
+    rest = " ".join(item.text.strip() for item in page.text_items if _angle(item) != turned)
+    return Side(turned, rest.strip())
 
 
-def upright(page: Any, written: str) -> str:
-    """The page's text, given what the parser wrote of it, with what it left out."""
+def _angle(item: Any) -> int:
+    return round(item.rotation or 0) % 360
+
+
+def upright(page: Any, written: str, side: Side | None) -> str:
+    """The page's text, given what the parser wrote of it, with what it left out. `side`: how it lay before it was turned."""
     turned: dict[int, list[Any]] = {}
     for item in page.text_items:
         if item.text.strip():
-            turned.setdefault(round(item.rotation or 0) % 360, []).append(item)
+            turned.setdefault(_angle(item), []).append(item)
     level = turned.pop(0, [])
+    if side:
+        turned.clear()  # as it was before it is whole
     known = _bare(written)
     also = [item for item in level if _unsaid(item.text, known)]
     sideways: list[str] = []
@@ -61,7 +77,7 @@ def upright(page: Any, written: str) -> str:
         *_headed("[also on the page]", _blocks(_levelled(also, 0))),
         *_headed("[sideways text]", sideways),
     ]
-    return "\n\n".join(filter(None, [written, *blocks]))
+    return "\n\n".join(filter(None, [written, *blocks, side.rest if side else ""]))
 
 
 def _headed(head: str, blocks: Iterable[str]) -> list[str]:
