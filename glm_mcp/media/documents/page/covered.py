@@ -8,11 +8,12 @@ import ctypes
 import itertools
 import logging
 import re
+import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -22,10 +23,21 @@ _INK = 40  # of 255 levels between the darkest and the lightest point of a lette
 _SCALE = 2.0  # pixels a point
 _SIDE = 4_000  # pixels of a page at most
 _RUNS = 500  # of a page
+_SECONDS = 10.0  # of work on one document: a drawing may take any time
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
 _BREAKS = ("\r", "\n", "\x02", "\ufffe")  # of lines, and of words at the end of one
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
 _CONTEXT = (24, 16, 10, 6, 4)  # letters before a text by which its place is found
+
+
+class _Item(NamedTuple):
+    """A text of the parser's, whose own are slow to look into."""
+
+    text: str
+    x: float
+    y: float
+    right: float
+    bottom: float
 
 
 @dataclass(slots=True)
@@ -40,6 +52,14 @@ class _Letter:
     kept: bool = False
 
 
+class _Folded(dict[int, str]):
+    # For `translate`: one small letter for each, and nothing for what is no letter or digit.
+    def __missing__(self, code: int) -> str:
+        self[code] = chr(code).casefold()[0] if chr(code).isalnum() else ""
+        return self[code]
+
+
+_FOLDED, _SIGN = _Folded(), re.compile(r"[^\W_]")
 _log = logging.getLogger(__name__)
 
 _Box = tuple[float, float, float, float]
@@ -51,6 +71,8 @@ class Drawn:
     def __init__(self, data: bytes | str, password: str | None) -> None:
         self._source = data, password
         self._document: Any = None
+        self._seconds = _SECONDS
+        self.notes: list[str] = []
 
     def with_covered(self, page: Any, written: str, side: int) -> str:
         """What was `written` of the parser's `page`, with the text that it left out where that belongs. `side`: degrees by
@@ -58,11 +80,17 @@ class Drawn:
         """
         if not page.text_items:
             return written
+        if self._seconds <= 0:
+            said = "on text below other text was not looked for: it took too long"
+            self.notes = self.notes or [f"from page {page.page_num} {said}"]
+            return written
+        started = time.process_time()
         try:
             for before, text, after in self._left_out(page, side):
                 written = _put(written, before, text, after)
         except Exception as error:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
+        self._seconds -= time.process_time() - started
         return written
 
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
@@ -73,12 +101,12 @@ class Drawn:
         drawn = self._document[page.page_num - 1]
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
-            return list(_left_out(drawn, page.text_items))
+            return list(_left_out(drawn, [_item(one) for one in page.text_items]))
         finally:
             drawn.close()
 
 
-def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
+def _left_out(drawn: Any, items: list[_Item]) -> Iterator[tuple[str, str, str]]:
     """Each text that the parser's items have not, with what stands before and after it."""
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
@@ -95,15 +123,12 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
     for run in itertools.islice(_runs(letters), _RUNS):
         if any(c.text < " " for c in run):  # numbers of shapes, which the parser reads by their names
             continue
-        box = (
-            min(c.left for c in run),
-            min(c.top for c in run),
-            max(c.right for c in run),
-            max(c.bottom for c in run),
-        )
-        over = [item for item in items if _covers(item, box)]
-        beside = "".join(item.text for item in items if item.y < box[3] and item.y + item.height > box[1])
-        if not over or _is_copy(_bare("".join(c.text for c in run)), _bare(beside)):
+        left, top = min(c.left for c in run), min(c.top for c in run)
+        box = left, top, max(c.right for c in run), max(c.bottom for c in run)
+        beside = [item for item in items if item.y < box[3] and item.bottom > box[1]]
+        over = [item for item in beside if _covers(item, box)]
+        own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
+        if not over or _is_copy(_bare(own), _bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
         if _is_seen(run, over, shown, scale):
@@ -114,6 +139,10 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
             around = 3 * _CONTEXT[0]
             before, after = signs[max(0, start - around) : start], signs[end : end + around]
             yield "".join(before), _REPEATED.sub(r"\1", text), "".join(after)
+
+
+def _item(one: Any) -> _Item:
+    return _Item(one.text, one.x, one.y, one.x + one.width, one.y + one.height)
 
 
 def _solid(text: str) -> str:
@@ -164,21 +193,19 @@ def _as_shown(box: _Box, crop: _Box, turned: int) -> _Box:
     return left, height - top, right, height - bottom
 
 
-def _mark_kept(letters: list[_Letter], items: list[Any]) -> bool:
+def _mark_kept(letters: list[_Letter], items: list[_Item]) -> bool:
     """Marks the letters that an item has; False where the two readers do not agree on the places of most."""
     text = "".join(c.text for c in letters)
     cells: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for at, c in enumerate(letters):
         cells[int((c.top + c.bottom) / 2 // _CELL)][int(c.left // _CELL)].append(at)
-    others, agree = list[tuple[Any, Counter[str]]](), 0
+    others, agree = list[tuple[_Item, Counter[str]]](), 0
     for item in items:
         solid = _solid(item.text)
-        x, y, down = (int(v // _CELL) for v in (item.x, item.y - _NEAR, item.y + item.height + _NEAR))
+        x, y, down = (int(v // _CELL) for v in (item.x, item.y - _NEAR, item.bottom + _NEAR))
         rows = [cells[row] for row in range(y, min(down, y + 20) + 1) if row in cells]
         around = (at for row in rows for column in (x - 1, x, x + 1) for at in row.get(column, ()))
-        near = [
-            at for at in around if item.y < (letters[at].top + letters[at].bottom) / 2 < item.y + item.height
-        ]
+        near = [at for at in around if item.y < (letters[at].top + letters[at].bottom) / 2 < item.bottom]
         if not solid or not near:  # it stands in lines that are known
             continue
         found = next((at for at in near if not letters[at].kept and text.startswith(solid, at)), None)
@@ -217,11 +244,8 @@ def _words(letters: list[_Letter]) -> Iterator[list[_Letter]]:
         yield word
 
 
-def _holds(item: Any, x: float, y: float) -> bool:
-    return bool(
-        item.x - _NEAR <= x <= item.x + item.width + _NEAR
-        and item.y - _NEAR <= y <= item.y + item.height + _NEAR
-    )
+def _holds(item: _Item, x: float, y: float) -> bool:
+    return item.x - _NEAR <= x <= item.right + _NEAR and item.y - _NEAR <= y <= item.bottom + _NEAR
 
 
 def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
@@ -232,10 +256,10 @@ def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
             yield own
 
 
-def _covers(item: Any, box: _Box) -> bool:
+def _covers(item: _Item, box: _Box) -> bool:
     """Whether an item lies on a good part of the box. A formula that the parser wrote as one has its letters as names."""
-    width = min(item.x + item.width, box[2]) - max(item.x, box[0])
-    height = min(item.y + item.height, box[3]) - max(item.y, box[1])
+    width = min(item.right, box[2]) - max(item.x, box[0])
+    height = min(item.bottom, box[3]) - max(item.y, box[1])
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1)
     return width > 0 and height > 0 and width * height > _SHARE * area and "$" not in item.text
 
@@ -249,7 +273,7 @@ def _is_copy(own: str, beside: str) -> bool:
     return bool(pieces) and sum(piece in threes for piece in pieces) >= _COPY * len(pieces)
 
 
-def _is_seen(run: list[_Letter], over: list[Any], shown: Any, scale: float) -> bool:
+def _is_seen(run: list[_Letter], over: list[_Item], shown: Any, scale: float) -> bool:
     """Whether its letters are drawn: not outside a frame, under a bar, white on white. Of those below others that cannot
     be told.
     """
@@ -275,19 +299,24 @@ def _put(written: str, before: str, text: str, after: str) -> str:
     """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
     neither is found.
     """
-    places = [i for i, c in enumerate(written) if c.isalnum()]
-    bare = "".join(written[i].casefold()[0] for i in places)
+    bare = written.translate(_FOLDED)
     known, follows = _bare(before), _bare(after)
     for length in _CONTEXT if known else ():
         found = bare.find(known[-length:])
         if found >= 0:
-            return _put_at(written, places[found + len(known[-length:]) - 1] + 1, text)
+            return _put_at(written, _place(written, found + len(known[-length:]) - 1) + 1, text)
     for length in _CONTEXT if follows else ():
         found = bare.find(follows[:length])
         if found >= 0:
-            at, gap = places[found], "\n\n" if after[:1] in _BREAKS else " " if after[:1].isspace() else ""
+            at = _place(written, found)
+            gap = "\n\n" if after[:1] in _BREAKS else " " if after[:1].isspace() else ""
             return f"{written[:at]}{text.strip()}{gap}{written[at:]}"
     return f"{written}\n\n{text.strip()}"
+
+
+def _place(written: str, number: int) -> int:
+    """Of a letter or digit, by its number from 0."""
+    return next(itertools.islice(_SIGN.finditer(written), number, None)).start()
 
 
 def _put_at(written: str, at: int, text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import re
 
 import pytest
 from support.made_documents import lines, pdf, text_at
@@ -55,6 +57,19 @@ def test_a_bold_face_made_by_drawing_twice_is_read_once() -> None:
 def test_what_nobody_sees_is_not_read_because_other_text_covers_it(hidden: str) -> None:
     secret = hidden.format(text_at(72, 700, "nothing for you to see"))
     assert "nothing for you" not in read(pdf([secret + text_at(100, 696, "a note above", 12)]))
+
+
+@pytest.mark.extreme
+def test_a_document_of_costly_drawings_is_read_whole_and_says_where_it_was_not_looked_below() -> None:
+    rng = random.Random(1)
+    curve = " ".join(["%d"] * 2 + ["m"] + ["%d"] * 6 + ["c S\n"])
+    drawing = "".join(curve % tuple(rng.randrange(600) for _ in range(8)) for _ in range(20_000))
+    words = text_at(120, 700, "Total amount due 123.45") + text_at(150, 695, "PAID", 30)
+    facts, _ = pdf_job(io.BytesIO(pdf([drawing + words] * 40)), {"name": "a.pdf"})
+    texts = [page[2] for page in facts["pages"]]
+    assert "Total amount due 123.45" in texts[0]
+    assert all("PAID" in text for text in texts)
+    assert re.fullmatch(r"from page \d+ on text below other text was not looked for: .*", facts["notes"][0])
 
 
 def test_a_page_of_the_largest_size_is_read_too() -> None:
