@@ -59,6 +59,31 @@ def test_what_nobody_sees_is_not_read_because_other_text_covers_it(hidden: str) 
     assert "nothing for you" not in read(pdf([secret + text_at(100, 696, "a note above", 12)]))
 
 
+def test_amounts_under_stamps_stand_in_the_row_of_each_where_the_rows_are_alike() -> None:
+    rows = [(700 - 30 * n, f"{n}11.00") for n in range(1, 6)]
+    drawn = "".join(
+        text_at(72, y, "Amount due to the company in this month:")
+        + text_at(300, y, amount)
+        + text_at(310, y - 5, "PAID", 24)
+        for y, amount in rows
+    )
+    said = read(pdf([drawn]))
+    parts = said.split("Amount due")[1:]
+    assert [amount in part for (_, amount), part in zip(rows, parts, strict=True)] == [True] * 5
+
+
+def test_labels_that_are_typed_over_are_all_read_where_a_form_repeats_them() -> None:
+    tops = [740 - 120 * n for n in range(4)]
+    form = "".join(
+        lines(["Applicant", "Name: ____________________", "Town: ____________________"], top=top, step=25)
+        for top in tops
+    )
+    typed = "".join(text_at(118, top - 24, "John Smith") + text_at(118, top - 49, "Utrecht") for top in tops)
+    said = read(pdf([form + typed]))
+    assert [said.count(word) for word in ("Name:", "Town:", "John Smith", "Utrecht")] == [4] * 4
+    assert said.index("Name:") < said.index("Town:") < said.index("John Smith")
+
+
 @pytest.mark.extreme
 def test_a_document_of_costly_drawings_is_read_whole_and_says_where_it_was_not_looked_below() -> None:
     rng = random.Random(1)
