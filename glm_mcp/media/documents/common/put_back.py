@@ -8,7 +8,7 @@ import unicodedata
 
 BREAKS = ("\r", "\n", "\x02", "\ufffe")  # of lines, and of words at the end of one
 _CONTEXT = (24, 16, 10, 6, 4)  # letters before a text by which its place is found
-AROUND = 3 * _CONTEXT[0]  # characters, some of which are none
+_AROUND = 3 * _CONTEXT[0]  # characters, some of which are none
 _REST = re.compile(r"(?:[^\w\n]|_)*(?=\n|\Z)")  # of a line, without a letter
 
 
@@ -32,10 +32,16 @@ def bare(text: str) -> str:
 
 def put(written: str, before: str, text: str, after: str, done: int) -> tuple[str, int]:
     """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
-    neither is found; with where it ends. `done`: where the last one does.
+    neither is found; with where it ends. `done`: where the last one does. `before`, `after`: the page to its ends.
     """
     letters, start = written.translate(_FOLDED), len(written[:done].translate(_FOLDED))
-    known, follows = bare(before), bare(after)
+    known, follows = bare(before[-_AROUND:]), bare(after[:_AROUND])
+    said, rest = before.translate(_FOLDED), after.translate(_FOLDED)
+    for context in (known[-length:] for length in _CONTEXT[:2] if known):
+        number, all_ = said.count(context), letters.count(context)
+        if number and number + rest.count(context) == all_:  # both readers have it as often
+            end = len(context.join(letters.split(context)[:number])) + len(context)
+            return _put_at(written, _place(written, end - 1) + 1, text)
     if found := _found(letters, [known[-length:] for length in _CONTEXT], start):
         return _put_at(written, _place(written, found[1] - 1) + 1, text)
     if found := _found(letters, [follows[:length] for length in _CONTEXT], start):
@@ -61,7 +67,8 @@ def _place(written: str, number: int) -> int:
 
 
 def _put_at(written: str, at: int, text: str) -> tuple[str, int]:
-    own, is_row = text.strip(), written.startswith("|", written.rfind("\n", 0, at) + 1)
+    is_row = written.startswith("|", written.rfind("\n", 0, at) + 1)
+    own = text.strip().replace("|", "\\|" if is_row else "|")
     if text[:1] in BREAKS:
         if (rest := _REST.match(written, at)) and not is_row:
             return f"{written[: rest.end()]}\n\n{own}{written[rest.end() :]}", rest.end() + 2 + len(own)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from glm_mcp.media.documents.common.put_back import AROUND, BREAKS, bare, put, solid
+from glm_mcp.media.documents.common.put_back import BREAKS, bare, put, solid
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -128,8 +128,7 @@ def _left_out(drawn: Any, items: list[_Item]) -> Iterator[tuple[str, str, str]]:
             while start and signs[start - 1].isspace():
                 start -= 1
             text = "".join(signs[start:end]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            before, after = signs[max(0, start - AROUND) : start], signs[end : end + AROUND]
-            yield "".join(before), _REPEATED.sub(r"\1", text), "".join(after)
+            yield "".join(signs[:start]), _REPEATED.sub(r"\1", text), "".join(signs[end:])
 
 
 def _item(one: Any) -> _Item:

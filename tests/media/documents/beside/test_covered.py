@@ -72,6 +72,25 @@ def test_amounts_under_stamps_stand_in_the_row_of_each_where_the_rows_are_alike(
     assert [amount in part for (_, amount), part in zip(rows, parts, strict=True)] == [True] * 5
 
 
+def test_a_covered_text_after_lines_that_are_alike_stands_after_the_last_of_them() -> None:
+    drawn = lines(["The same line again and again"] * 5, step=20) + text_at(72, 600, "Total due")
+    said = read(pdf([drawn + text_at(80, 595, "PAID", 30)]))
+    assert said.index("Total due") > said.rindex("again and again")
+
+
+def test_a_stroke_in_a_covered_text_parts_no_cell_of_a_table() -> None:
+    cells = [
+        ("Item", "Qty", "Price"),
+        ("Apple", "3 | 5", "1.50"),
+        ("Pear", "12", "2.25"),
+        ("Plum", "7", "0.99"),
+    ]
+    places = zip((72, 200, 300), zip(*cells, strict=True), strict=True)
+    drawn = "".join(text_at(x, 700 - 16 * n, word) for x, column in places for n, word in enumerate(column))
+    rows = read(pdf([drawn + text_at(203, 684, "44")])).split("\n")
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+
+
 def test_labels_that_are_typed_over_are_all_read_where_a_form_repeats_them() -> None:
     tops = [740 - 120 * n for n in range(4)]
     form = "".join(
