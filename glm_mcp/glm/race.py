@@ -172,6 +172,7 @@ class Race(Generic[T]):
     def fails(self, model: Standing, error: GLMError) -> None:
         """One try has failed; what follows is decided once it is known whether the request can be changed."""
         self._note(model, error.kind + (f" {error.code}" if error.code else ""))
+        model.phase, model.pieces = Phase.SILENT, 0  # counted; it may be asked again at once
 
     def refuses(self, model: Standing, error: GLMError, *, wait: float, ends: bool, ill: bool) -> None:
         """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`. `ill`: other calls

@@ -100,10 +100,11 @@ class Draft:
         return whole(added)
 
     def _choice(self, choice: dict[str, Any]) -> str:
-        if choice.get("index", self._index) != self._index:
+        index = choice.get("index")
+        if index is not None and index != self._index:
             if self._index is not None:  # another answer, which nobody asked for
                 return ""
-            self._index = choice["index"]
+            self._index = index
         # Cleaned first: a key in small letters is one that nothing knows any more.
         finish = clean(text_of(choice.get("finish_reason")), ID_CHARS).lower()
         if self.finish not in _LASTING:

@@ -110,7 +110,7 @@ def parse_boxes(text: str, *, asked: bool = False) -> list[Box]:
 # How other models, and self-hosted ones, write a box where they were asked for a list of numbers.
 _RESPELLED_CHARS = 100_000
 _PAIR = rf"[\[(]\s{{0,9}}{_NUMBER}\s{{0,9}}[,;]\s{{0,9}}{_NUMBER}\s{{0,9}}[\])]"
-_FOUR = rf"{_NUMBER}(?:\s{{0,9}}[,;\s]\s{{0,9}}{_NUMBER}){{3}}"
+_FOUR = rf"{_NUMBER}(?:[,;\s]{{1,19}}{_NUMBER}){{3}}"  # one way to read it: blanks would be tried in all
 _RESPELLINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(rf"""["']({_NUMBER})\s?(?:px)?["']"""), lambda m: m[1]),
     (re.compile(rf"({_NUMBER})\s?%"), lambda m: f"{float(m[1]) * 10:g}"),

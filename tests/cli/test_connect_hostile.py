@@ -399,8 +399,8 @@ async def repeating(scope: Any, receive: Any, send: Any) -> None:
     }
     answers: dict[str, dict[str, Any]] = {
         "initialize": {"result": {**about, "instructions": said}},
-        "tools/list": {"result": {"tools": [{"name": "chat", "description": said, "inputSchema": {"type": "object"}}]}},
-        "tools/call": {"result": {"content": [{"type": "text", "text": said}], "structuredContent": {"message": said}}},
+        "tools/list": {"result": {"tools": [{"name": "chat", "description": said, "inputSchema": {"type": "object", "properties": {said: {}}}}]}},
+        "tools/call": {"result": {"content": [{"type": "text", "text": said}], "structuredContent": {"message": said, said: 1}, "_meta": {"progressToken": [said]}}},
         "prompts/list": {"error": {"code": -32603, "message": said}},
     }  # fmt: skip
     told = {"progressToken": 7, "progress": 1, "message": said}
@@ -426,6 +426,7 @@ async def test_what_a_server_says_acts_on_no_terminal_and_repeats_no_token(tmp_p
             answers = [client.request(method, params) for method, params in asked.items()]
             listed, refused, called = answers
             assert listed["result"]["tools"][0]["description"] == "Bearer [key]"
+            assert list(listed["result"]["tools"][0]["inputSchema"]["properties"]) == ["Bearer [key]"]
             assert refused["error"]["message"] == "Bearer [key]"
             assert called["result"]["content"][0]["text"] == "Bearer [key]"
             assert "\x1b[2JBearer [key]" in called["result"]["structuredContent"]["message"], "for a program"

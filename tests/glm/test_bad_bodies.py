@@ -238,6 +238,15 @@ async def test_a_key_that_is_refused_in_words_alone_is_told_at_once(sim: Simulat
     assert len(sim.received) == 1
 
 
+@each("words", ["you are not authenticated", "model glm-9 does not exist", "the server is busy"])
+async def test_what_a_model_writes_of_refusals_is_none_where_its_answer_is_cut(
+    sim: Simulator, words: str
+) -> None:
+    whole = packed({"choices": [{"message": {"content": f"It says {words} when"}}]})
+    sim.queue(body(whole[:-4], 200))
+    assert (await refused(sim)).kind == "upstream"
+
+
 async def test_words_that_nobody_knows_are_shown(sim: Simulator) -> None:
     sim.queue(body(packed({"errmsg": "the moon is full"}), 200))
     assert "the moon is full" in (await refused(sim)).message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -361,3 +362,18 @@ async def test_codes_of_any_number_are_counted_together_beyond_some() -> None:
         errors = client.usage()["models"][T]["errors"]
     assert len(errors) == ERRORS + 1
     assert errors["other"] == 60 - ERRORS
+
+
+async def test_what_was_written_before_a_refusal_that_is_mended_is_counted_once() -> None:
+    words: list[object] = [{"choices": [{"index": 0, "delta": {"content": f"word {n} "}}]} for n in range(50)]
+    refusal: object = {"error": {"code": "1210", "message": "max_tokens参数非法：限制数值范围[1,100]"}}
+    end = {"choices": [{"index": 0, "delta": {"content": "well"}, "finish_reason": "stop"}]}
+    answers: Iterator[list[object]] = iter([[*words, refusal], [end]])
+
+    def stream(_: httpx.Request) -> httpx.Response:
+        body = "".join(f"data: {json.dumps(event)}\n\n" for event in next(answers))
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body.encode())
+
+    async with client_of(transport=answering(stream)) as client:
+        assert (await ask(client, model=T)).text == "well"
+        assert client.usage()["models"][T]["tokens"]["out"] == len(words) + 1

@@ -89,6 +89,13 @@ def test_of_several_answers_the_first_is_read() -> None:
     assert (draft.text, draft.finish) == ("first", "stop")
 
 
+def test_a_piece_that_does_not_say_of_which_answer_it_is_belongs_to_the_first() -> None:
+    draft = Draft()
+    for index, piece in ((None, "on"), (0, "e a"), (None, "nd "), (1, "other"), (0, "two")):
+        draft.feed({"choices": [{"index": index, "delta": {"content": piece}}]})
+    assert draft.text == "one and two"
+
+
 def test_what_comes_after_the_end_under_another_id_is_another_answer() -> None:
     draft = Draft()
     for ident, text, reason in (
@@ -563,6 +570,7 @@ def test_an_error_is_found_in_every_shape_it_comes_in(event: dict[str, Any], sta
         {"code": 0, "msg": "ok"},
         {"data": [{"url": "x"}], "code": 7},
         {"error": None, "choices": []},
+        {"error": {"code": 0, "message": ""}, "choices": []},
         {},
     ],
 )

@@ -189,6 +189,7 @@ def test_nothing_makes_it_fail(text: str) -> None:
         "(1 " * 50_000,
         '{"x": 1, ' * 30_000,
         "<" * 100_000,
+        f"[{'1         ' * 4}x" * 2_500,
     ],
 )
 def test_a_runaway_answer_does_not_hold_anything_up(text: str) -> None:

@@ -128,8 +128,8 @@ def _said(value: Any, said: Callable[[str], str]) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: inner
-        if name == "progressToken"  # the client's own
+        said(name): inner
+        if name == "progressToken" and isinstance(inner, str | int)  # the client's own
         else _said(inner, _without_token if name == "structuredContent" else said)
         for name, inner in value.items()
     }

@@ -289,7 +289,8 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
     found = _objects(text)
     if not found:
         told = from_response(200, None, text)
-        if type(told) is not UpstreamError:  # its words are known ones
+        # Its words are known ones, and none of an answer that came in pieces.
+        if type(told) is not UpstreamError and not text.lstrip().startswith(("{", "[")):
             raise told
         raise UpstreamError(
             f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",

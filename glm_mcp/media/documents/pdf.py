@@ -77,6 +77,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
     if failed:
         notes.append(f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted")
+    notes += drawn.notes
     size, whole = file.seek(0, io.SEEK_END), b""
     if size <= SEARCHED:
         file.seek(0)

@@ -52,6 +52,15 @@ def listing(*kinds: int) -> tuple[int, bytes]:
     return 2023, message({11: list(kinds), 15: [0] * len(kinds)})
 
 
+def test_a_list_below_lists_without_end_is_set_in_as_far_as_its_programs_can() -> None:
+    deep, words = 3_000, 30
+    levels = message({1: [message({1: 3 * at, 2: at}) for at in range(words)]})
+    text = story("\n".join(["ab"] * words), f6=levels, f7=steps((0, 13)))
+    said = read(pages(text, {13: listing(*[3] * deep)}))[0]
+    assert max(len(line) - len(line.lstrip()) for line in said.split("\n")) == 16
+    assert said.count("ab") == words
+
+
 def test_a_document_has_its_headings_and_its_lists() -> None:
     words = ["大標題", "第二", "Words.", "one", "below", "two", "anew", "", "end"]
     at = [sum(len(line) + 1 for line in words[:i]) for i in range(len(words))]

@@ -25,6 +25,7 @@ _PICTURES, _FILMS, _GROUP, _CHART, _TABLE, _TABLE_OF_TEXT = (2015, 3005), (3007,
 _SHAPE, _PLACEHOLDERS = 2011, (7, 12)
 _LINK, _DELETED = 2032, 2
 _DEPTH = 20  # of what lies within what
+_LEVELS = 9  # of a list, as many as its programs have
 _PARENTS = 20  # of a style
 
 
@@ -109,13 +110,14 @@ class _Story:
         # Places are counted in halves of UTF-16.
         self._text = "".join(map(chr, struct.unpack(f"<{len(wide) // 2}H", wide)))
         self._styles, self._lists = _places(storage, 5), _places(storage, 7)
-        self._levels = _Steps((e.number(1), e.number(2)) for e in storage.one(6).all(1))
+        levels = ((e.number(1), min(e.number(2), _LEVELS - 1)) for e in storage.one(6).all(1))
+        self._levels = _Steps(levels)
         self._starts = {e.number(1): e.number(2) for e in storage.one(14).all(1)}
         self._things, self._fields = _marks(storage, 9), _places(storage, 11, keeps=False)
         self._feet, self._changes = _marks(storage, 16), _places(storage, 22, keeps=False)
         cuts = {*self._things, *self._feet, *self._fields.at, *self._changes.at}
         self._cuts = sorted({*cuts, *(i + 1 for i in (*self._things, *self._feet))})
-        self._counts: dict[tuple[int, int], int] = {}
+        self._counts: list[dict[int, int]] = []  # by level: how far each list has come
         self._open: list[int] = []  # levels of the list around
 
     def markdown(self) -> str:
@@ -189,11 +191,10 @@ class _Story:
         """The sign of an item, or its number; `start`: where the count begins anew."""
         level, style = self._levels.get(at), self._lists.get(at)
         self._open = [*(one for one in self._open if one < level), level]
-        for deeper in [key for key in self._counts if key[1] > level]:
-            del self._counts[deeper]
+        self._counts = [*self._counts[: level + 1], *({} for _ in range(level + 1 - len(self._counts)))]
         if form == "-":
             return "-"
-        count = self._counts[style, level] = start or self._counts.get((style, level), 0) + 1
+        count = self._counts[level][style] = start or self._counts[level].get(style, 0) + 1
         shape, around = divmod(int(form), 3)
         name = (
             _FORMS[shape]

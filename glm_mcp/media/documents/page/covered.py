@@ -8,11 +8,13 @@ import ctypes
 import itertools
 import logging
 import re
-import unicodedata
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from glm_mcp.media.documents.common.put_back import BREAKS, bare, put, solid
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -21,11 +23,21 @@ _COPY = 0.8  # of three letters each, that a copy has in common with its origina
 _INK = 40  # of 255 levels between the darkest and the lightest point of a letter that is seen
 _SCALE = 2.0  # pixels a point
 _SIDE = 4_000  # pixels of a page at most
+_SHORT = 4  # letters that may stand anywhere
 _RUNS = 500  # of a page
+_SECONDS = 10.0  # of work on one document: a drawing may take any time
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
-_BREAKS = ("\r", "\n", "\x02", "\ufffe")  # of lines, and of words at the end of one
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
-_CONTEXT = (24, 16, 10, 6, 4)  # letters before a text by which its place is found
+
+
+class _Item(NamedTuple):
+    """A text of the parser's, whose own are slow to look into."""
+
+    text: str
+    x: float
+    y: float
+    right: float
+    bottom: float
 
 
 @dataclass(slots=True)
@@ -51,6 +63,8 @@ class Drawn:
     def __init__(self, data: bytes | str, password: str | None) -> None:
         self._source = data, password
         self._document: Any = None
+        self._seconds = _SECONDS
+        self.notes: list[str] = []
 
     def with_covered(self, page: Any, written: str, side: int) -> str:
         """What was `written` of the parser's `page`, with the text that it left out where that belongs. `side`: degrees by
@@ -58,11 +72,17 @@ class Drawn:
         """
         if not page.text_items:
             return written
+        if self._seconds <= 0:
+            said = "on text below other text was not looked for: it took too long"
+            self.notes = self.notes or [f"from page {page.page_num} {said}"]
+            return written
+        started, done = time.process_time(), 0
         try:
             for before, text, after in self._left_out(page, side):
-                written = _put(written, before, text, after)
+                written, done = put(written, before, text, after, done)
         except Exception as error:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
+        self._seconds -= time.process_time() - started
         return written
 
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
@@ -73,18 +93,18 @@ class Drawn:
         drawn = self._document[page.page_num - 1]
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
-            return list(_left_out(drawn, page.text_items))
+            return list(_left_out(drawn, [_item(one) for one in page.text_items]))
         finally:
             drawn.close()
 
 
-def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
+def _left_out(drawn: Any, items: list[_Item]) -> Iterator[tuple[str, str, str]]:
     """Each text that the parser's items have not, with what stands before and after it."""
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
         return
-    known = _bare("".join(item.text for item in items))
-    if not Counter(_bare(said.get_text_range())) - Counter(known):
+    known = bare("".join(item.text for item in items))
+    if not Counter(bare(said.get_text_range())) - Counter(known):
         return
     signs = _signs(said)
     letters = _letters(drawn, said, signs, known)
@@ -95,15 +115,12 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
     for run in itertools.islice(_runs(letters), _RUNS):
         if any(c.text < " " for c in run):  # numbers of shapes, which the parser reads by their names
             continue
-        box = (
-            min(c.left for c in run),
-            min(c.top for c in run),
-            max(c.right for c in run),
-            max(c.bottom for c in run),
-        )
-        over = [item for item in items if _covers(item, box)]
-        beside = "".join(item.text for item in items if item.y < box[3] and item.y + item.height > box[1])
-        if not over or _is_copy(_bare("".join(c.text for c in run)), _bare(beside)):
+        left, top = min(c.left for c in run), min(c.top for c in run)
+        box = left, top, max(c.right for c in run), max(c.bottom for c in run)
+        beside = [item for item in items if item.y < box[3] and item.bottom > box[1]]
+        over = [item for item in beside if _covers(item, box)]
+        own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
+        if not over or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
         if _is_seen(run, over, shown, scale):
@@ -111,17 +128,11 @@ def _left_out(drawn: Any, items: list[Any]) -> Iterator[tuple[str, str, str]]:
             while start and signs[start - 1].isspace():
                 start -= 1
             text = "".join(signs[start:end]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            around = 3 * _CONTEXT[0]
-            before, after = signs[max(0, start - around) : start], signs[end : end + around]
-            yield "".join(before), _REPEATED.sub(r"\1", text), "".join(after)
+            yield "".join(signs[:start]), _REPEATED.sub(r"\1", text), "".join(signs[end:])
 
 
-def _solid(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _bare(text: str) -> str:
-    return "".join(c for c in _solid(text) if c.isalnum())
+def _item(one: Any) -> _Item:
+    return _Item(one.text, one.x, one.y, one.x + one.width, one.y + one.height)
 
 
 def _signs(said: Any) -> list[str]:
@@ -132,22 +143,27 @@ def _signs(said: Any) -> list[str]:
 
 
 def _letters(drawn: Any, said: Any, signs: list[str], known: str) -> list[_Letter]:
-    """Without blanks, and without lines that are `known` as they are; places in points from the top left corner, as the
+    """Without blanks, and without lines that are `known` as often as they are there; places in points from the top left corner, as the
     parser gives them.
     """
     import pypdfium2.raw as pdfium
 
     left, bottom, right, top = (ctypes.c_double() for _ in range(4))
     crop, turned = drawn.get_cropbox(), drawn.get_rotation()
-    letters, start = list[_Letter](), 0
-    for line, end in enumerate(at for at, sign in enumerate([*signs, "\n"]) if sign in _BREAKS):
-        if _bare("".join(signs[start:end])) not in known:
+    letters = list[_Letter]()
+    ends = [at for at, sign in enumerate([*signs, "\n"]) if sign in BREAKS]
+    lines = [
+        (bare("".join(signs[start:end])), start, end)
+        for start, end in zip([0, *(at + 1 for at in ends[:-1])], ends, strict=True)
+    ]
+    often = Counter(own for own, *_ in lines)
+    for line, (own, start, end) in enumerate(lines):
+        if own and known.count(own) < often[own]:
             for at in range(start, end):
-                if solid := _solid(signs[at]):
+                if plain := solid(signs[at]):
                     pdfium.FPDFText_GetCharBox(said, at, left, right, bottom, top)
                     box = left.value, bottom.value, right.value, top.value
-                    letters += [_Letter(c, *_as_shown(box, crop, turned), line, at) for c in solid]
-        start = end + 1
+                    letters += [_Letter(c, *_as_shown(box, crop, turned), line, at) for c in plain]
     return letters
 
 
@@ -164,30 +180,28 @@ def _as_shown(box: _Box, crop: _Box, turned: int) -> _Box:
     return left, height - top, right, height - bottom
 
 
-def _mark_kept(letters: list[_Letter], items: list[Any]) -> bool:
+def _mark_kept(letters: list[_Letter], items: list[_Item]) -> bool:
     """Marks the letters that an item has; False where the two readers do not agree on the places of most."""
     text = "".join(c.text for c in letters)
     cells: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for at, c in enumerate(letters):
         cells[int((c.top + c.bottom) / 2 // _CELL)][int(c.left // _CELL)].append(at)
-    others, agree = list[tuple[Any, Counter[str]]](), 0
+    others, agree = list[tuple[_Item, Counter[str]]](), 0
     for item in items:
-        solid = _solid(item.text)
-        x, y, down = (int(v // _CELL) for v in (item.x, item.y - _NEAR, item.y + item.height + _NEAR))
+        own = solid(item.text)
+        x, y, down = (int(v // _CELL) for v in (item.x, item.y - _NEAR, item.bottom + _NEAR))
         rows = [cells[row] for row in range(y, min(down, y + 20) + 1) if row in cells]
         around = (at for row in rows for column in (x - 1, x, x + 1) for at in row.get(column, ()))
-        near = [
-            at for at in around if item.y < (letters[at].top + letters[at].bottom) / 2 < item.y + item.height
-        ]
-        if not solid or not near:  # it stands in lines that are known
+        near = [at for at in around if item.y < (letters[at].top + letters[at].bottom) / 2 < item.bottom]
+        if not own or not near:  # it stands in lines that are known
             continue
-        found = next((at for at in near if not letters[at].kept and text.startswith(solid, at)), None)
+        found = next((at for at in near if not letters[at].kept and text.startswith(own, at)), None)
         if found is None:
-            others.append((item, Counter(solid)))
-            agree -= len(solid) > _CONTEXT[-1] and solid in text
+            others.append((item, Counter(own)))
+            agree -= len(own) > _SHORT and own in text
             continue
         agree += 1
-        for c in letters[found : found + len(solid)]:
+        for c in letters[found : found + len(own)]:
             c.kept = True
     # Those that the parser wrote in its own way, such as formulas, a word at a time.
     left = [c for c in letters if not c.kept]
@@ -217,11 +231,8 @@ def _words(letters: list[_Letter]) -> Iterator[list[_Letter]]:
         yield word
 
 
-def _holds(item: Any, x: float, y: float) -> bool:
-    return bool(
-        item.x - _NEAR <= x <= item.x + item.width + _NEAR
-        and item.y - _NEAR <= y <= item.y + item.height + _NEAR
-    )
+def _holds(item: _Item, x: float, y: float) -> bool:
+    return item.x - _NEAR <= x <= item.right + _NEAR and item.y - _NEAR <= y <= item.bottom + _NEAR
 
 
 def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
@@ -232,10 +243,10 @@ def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
             yield own
 
 
-def _covers(item: Any, box: _Box) -> bool:
+def _covers(item: _Item, box: _Box) -> bool:
     """Whether an item lies on a good part of the box. A formula that the parser wrote as one has its letters as names."""
-    width = min(item.x + item.width, box[2]) - max(item.x, box[0])
-    height = min(item.y + item.height, box[3]) - max(item.y, box[1])
+    width = min(item.right, box[2]) - max(item.x, box[0])
+    height = min(item.bottom, box[3]) - max(item.y, box[1])
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1)
     return width > 0 and height > 0 and width * height > _SHARE * area and "$" not in item.text
 
@@ -249,7 +260,7 @@ def _is_copy(own: str, beside: str) -> bool:
     return bool(pieces) and sum(piece in threes for piece in pieces) >= _COPY * len(pieces)
 
 
-def _is_seen(run: list[_Letter], over: list[Any], shown: Any, scale: float) -> bool:
+def _is_seen(run: list[_Letter], over: list[_Item], shown: Any, scale: float) -> bool:
     """Whether its letters are drawn: not outside a frame, under a bar, white on white. Of those below others that cannot
     be told.
     """
@@ -269,33 +280,3 @@ def _is_seen(run: list[_Letter], over: list[Any], shown: Any, scale: float) -> b
             dark, light = shown.crop((left, top, right, bottom)).getextrema()
             seen += light - dark > _INK
     return 2 * seen >= len(free)
-
-
-def _put(written: str, before: str, text: str, after: str) -> str:
-    """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
-    neither is found.
-    """
-    places = [i for i, c in enumerate(written) if c.isalnum()]
-    bare = "".join(written[i].casefold()[0] for i in places)
-    known, follows = _bare(before), _bare(after)
-    for length in _CONTEXT if known else ():
-        found = bare.find(known[-length:])
-        if found >= 0:
-            return _put_at(written, places[found + len(known[-length:]) - 1] + 1, text)
-    for length in _CONTEXT if follows else ():
-        found = bare.find(follows[:length])
-        if found >= 0:
-            at, gap = places[found], "\n\n" if after[:1] in _BREAKS else " " if after[:1].isspace() else ""
-            return f"{written[:at]}{text.strip()}{gap}{written[at:]}"
-    return f"{written}\n\n{text.strip()}"
-
-
-def _put_at(written: str, at: int, text: str) -> str:
-    if text[:1] in _BREAKS:
-        while at < len(written) and not (written[at].isalnum() or written[at].isspace()):
-            at += 1
-        if written[at : at + 1] in ("", "\n"):
-            return f"{written[:at]}\n\n{text.strip()}{written[at:]}"
-    gap = " " if text[:1].isspace() else ""
-    rest = " " if text.strip()[-1:].isascii() and written[at : at + 1].isalnum() else ""
-    return f"{written[:at]}{gap}{text.strip()}{rest}{written[at:]}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import re
 
 import pytest
 from support.made_documents import lines, pdf, text_at
@@ -55,6 +57,63 @@ def test_a_bold_face_made_by_drawing_twice_is_read_once() -> None:
 def test_what_nobody_sees_is_not_read_because_other_text_covers_it(hidden: str) -> None:
     secret = hidden.format(text_at(72, 700, "nothing for you to see"))
     assert "nothing for you" not in read(pdf([secret + text_at(100, 696, "a note above", 12)]))
+
+
+def test_amounts_under_stamps_stand_in_the_row_of_each_where_the_rows_are_alike() -> None:
+    rows = [(700 - 30 * n, f"{n}11.00") for n in range(1, 6)]
+    drawn = "".join(
+        text_at(72, y, "Amount due to the company in this month:")
+        + text_at(300, y, amount)
+        + text_at(310, y - 5, "PAID", 24)
+        for y, amount in rows
+    )
+    said = read(pdf([drawn]))
+    parts = said.split("Amount due")[1:]
+    assert [amount in part for (_, amount), part in zip(rows, parts, strict=True)] == [True] * 5
+
+
+def test_a_covered_text_after_lines_that_are_alike_stands_after_the_last_of_them() -> None:
+    drawn = lines(["The same line again and again"] * 5, step=20) + text_at(72, 600, "Total due")
+    said = read(pdf([drawn + text_at(80, 595, "PAID", 30)]))
+    assert said.index("Total due") > said.rindex("again and again")
+
+
+def test_a_stroke_in_a_covered_text_parts_no_cell_of_a_table() -> None:
+    cells = [
+        ("Item", "Qty", "Price"),
+        ("Apple", "3 | 5", "1.50"),
+        ("Pear", "12", "2.25"),
+        ("Plum", "7", "0.99"),
+    ]
+    places = zip((72, 200, 300), zip(*cells, strict=True), strict=True)
+    drawn = "".join(text_at(x, 700 - 16 * n, word) for x, column in places for n, word in enumerate(column))
+    rows = read(pdf([drawn + text_at(203, 684, "44")])).split("\n")
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+
+
+def test_labels_that_are_typed_over_are_all_read_where_a_form_repeats_them() -> None:
+    tops = [740 - 120 * n for n in range(4)]
+    form = "".join(
+        lines(["Applicant", "Name: ____________________", "Town: ____________________"], top=top, step=25)
+        for top in tops
+    )
+    typed = "".join(text_at(118, top - 24, "John Smith") + text_at(118, top - 49, "Utrecht") for top in tops)
+    said = read(pdf([form + typed]))
+    assert [said.count(word) for word in ("Name:", "Town:", "John Smith", "Utrecht")] == [4] * 4
+    assert said.index("Name:") < said.index("Town:") < said.index("John Smith")
+
+
+@pytest.mark.extreme
+def test_a_document_of_costly_drawings_is_read_whole_and_says_where_it_was_not_looked_below() -> None:
+    rng = random.Random(1)
+    curve = " ".join(["%d"] * 2 + ["m"] + ["%d"] * 6 + ["c S\n"])
+    drawing = "".join(curve % tuple(rng.randrange(600) for _ in range(8)) for _ in range(20_000))
+    words = text_at(120, 700, "Total amount due 123.45") + text_at(150, 695, "PAID", 30)
+    facts, _ = pdf_job(io.BytesIO(pdf([drawing + words] * 40)), {"name": "a.pdf"})
+    texts = [page[2] for page in facts["pages"]]
+    assert "Total amount due 123.45" in texts[0]
+    assert all("PAID" in text for text in texts)
+    assert re.fullmatch(r"from page \d+ on text below other text was not looked for: .*", facts["notes"][0])
 
 
 def test_a_page_of_the_largest_size_is_read_too() -> None:
