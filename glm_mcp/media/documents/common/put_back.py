@@ -22,6 +22,11 @@ class _Folded(dict[int, str]):
 _FOLDED, _SIGN = _Folded(), re.compile(r"[^\W_]")
 
 
+def folded(text: str) -> str:
+    """Its letters and digits, small, each as it is."""
+    return text.translate(_FOLDED)
+
+
 def solid(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
@@ -34,9 +39,9 @@ def put(written: str, before: str, text: str, after: str, done: int) -> tuple[st
     """`written` with the text after what stands before it, or else in front of what stands after it; at the end where
     neither is found; with where it ends. `done`: where the last one does. `before`, `after`: the page to its ends.
     """
-    letters, start = written.translate(_FOLDED), len(written[:done].translate(_FOLDED))
+    letters, start = folded(written), len(folded(written[:done]))
     known, follows = bare(before[-_AROUND:]), bare(after[:_AROUND])
-    said, rest = before.translate(_FOLDED), after.translate(_FOLDED)
+    said, rest = folded(before), folded(after)
     for context in (known[-length:] for length in _CONTEXT[:2] if known):
         number, all_ = said.count(context), letters.count(context)
         if number and number + rest.count(context) == all_:  # both readers have it as often

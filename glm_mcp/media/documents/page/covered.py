@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from glm_mcp.media.documents.common.put_back import BREAKS, bare, put, solid
+from glm_mcp.media.documents.common.put_back import BREAKS, bare, folded, put, solid
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -93,19 +93,21 @@ class Drawn:
         drawn = self._document[page.page_num - 1]
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
-            return list(_left_out(drawn, [_item(one) for one in page.text_items]))
+            return list(_left_out(drawn, page.text_items))
         finally:
             drawn.close()
 
 
-def _left_out(drawn: Any, items: list[_Item]) -> Iterator[tuple[str, str, str]]:
-    """Each text that the parser's items have not, with what stands before and after it."""
+def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
+    """Each text that the parser has not in its held `texts`, with what stands before and after it."""
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
         return
-    known = bare("".join(item.text for item in items))
-    if not Counter(bare(said.get_text_range())) - Counter(known):
+    held, whole = "".join(one.text for one in texts), said.get_text_range()
+    # The first look is the quick one: most pages have all.
+    if not Counter(folded(whole)) - Counter(folded(held)) or not Counter(bare(whole)) - Counter(bare(held)):
         return
+    items, known = [_item(one) for one in texts], bare(held)
     signs = _signs(said)
     letters = _letters(drawn, said, signs, known)
     if not _mark_kept(letters, items):
