@@ -99,7 +99,7 @@ class Drawn:
 
 
 def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
-    """Each text that the parser has not in its held `texts`, with what stands before and after it."""
+    """Each text that the parser has not in its own `texts`, with what stands before and after it."""
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
         return
