@@ -27,6 +27,7 @@ _SHORT = 4  # letters that may stand anywhere
 _RUNS = 500  # of a page
 _SECONDS = 10.0  # of work on one document: a drawing may take any time
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
+_FORMULA = re.compile(r"\$[^$]*[\\^_{=][^$]*\$")  # as the parser writes one; an amount in dollars is none
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
 
 
@@ -145,8 +146,8 @@ def _signs(said: Any) -> list[str]:
 
 
 def _letters(drawn: Any, said: Any, signs: list[str], known: str) -> list[_Letter]:
-    """Without blanks, and without lines that are `known` as often as they are there; places in points from the top left corner, as the
-    parser gives them.
+    """Without blanks, and without lines that are `known` as often as they are there; places in points from the top left
+    corner, as the parser gives them.
     """
     import pypdfium2.raw as pdfium
 
@@ -250,7 +251,7 @@ def _covers(item: _Item, box: _Box) -> bool:
     width = min(item.right, box[2]) - max(item.x, box[0])
     height = min(item.bottom, box[3]) - max(item.y, box[1])
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1)
-    return width > 0 and height > 0 and width * height > _SHARE * area and "$" not in item.text
+    return width > 0 and height > 0 and width * height > _SHARE * area and not _FORMULA.search(item.text)
 
 
 def _is_copy(own: str, beside: str) -> bool:

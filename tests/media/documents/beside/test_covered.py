@@ -44,6 +44,12 @@ def test_words_above_dots_of_emphasis_are_read_in_their_place() -> None:
     assert places == sorted(places)
 
 
+def test_a_label_under_an_amount_in_dollars_is_read() -> None:
+    text = read(pdf([lines(["Rent: ______________"]) + text_at(105, 741, "$1,200.00")]))
+    assert "Rent:" in text
+    assert "1,200.00" in text
+
+
 def test_a_bold_face_made_by_drawing_twice_is_read_once() -> None:
     text = read(pdf([text_at(72, 700, "Attention") + text_at(72.4, 700, "Attention")]))
     assert text.count("Attention") == 1
