@@ -8,6 +8,7 @@ local resolver says if it answers, and what the proxy itself can reach is its op
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import ssl
@@ -40,9 +41,8 @@ Resolver = Callable[[str, int], Sequence[str]]
 Counted = Callable[[int], None]
 
 REDIRECTS = 5
-ADDRESSES = (
-    4  # of a name that are tried: some may be out of reach, as those of version 4 are in some networks
-)
+# Of a name, that are tried: some may be out of reach, as all of version 4 are in some networks.
+ADDRESSES = 4
 CONNECT_S = 5.0  # for each but the last
 HELD = 4 << 20  # bytes of a download in memory
 _STEP = 1 << 20  # bytes decompressed in one turn of the event loop
@@ -200,7 +200,7 @@ async def _proxy_errors(url: PublicURL, proxy: Proxy | None) -> AsyncIterator[No
 
 
 async def _checked_addresses(url: PublicURL, resolver: Resolver, *, proxied: bool) -> Sequence[str]:
-    """The addresses to connect to, in this order. Every address of the name must be public, so that no order of answers
+    """The addresses to connect to, in this order, those of both versions in turn. Every address of the name must be public, so that no order of answers
     matters.
     """
     if url.literal is not None:  # checked when it was parsed
@@ -221,7 +221,8 @@ async def _checked_addresses(url: PublicURL, resolver: Resolver, *, proxied: boo
     if not url.own and (here or not all(map(address_allowed, addresses))):
         raise _closed(url)
     # An address of version 4 first: many machines have a name for both and a route for one.
-    return sorted(addresses, key=lambda address: ":" in address)[:ADDRESSES]
+    kinds = [[a for a in addresses if (":" in a) is newer] for newer in (False, True)]
+    return [a for pair in itertools.zip_longest(*kinds) for a in pair if a][:ADDRESSES]
 
 
 def _closed(url: PublicURL) -> ForbiddenURL:

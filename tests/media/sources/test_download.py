@@ -274,6 +274,22 @@ async def test_a_name_is_fetched_of_the_address_that_is_within_reach(
     assert (data, final) == (PNG, f"http://{host}/a.png")
 
 
+class NewerAlone(Recorder):
+    """A network of version 6."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if ":" not in request.url.host:
+            raise httpx.ConnectError("", request=request)
+        return await super().handle_async_request(request)
+
+
+async def test_a_name_of_many_addresses_is_fetched_in_a_network_of_version_6() -> None:
+    many = [f"93.184.216.{n}" for n in range(34, 42)] + ["2606:2800:220:1:248:1893:25c8:1946"]
+    transport = NewerAlone()
+    await fetch("https://cdn.example.com/a.png", transport, names(cdn_example_com=many))
+    assert [request.url.host for request in transport.requests] == many[-1:]
+
+
 @each(
     "addresses",
     [

@@ -27,7 +27,7 @@ _BYTES, _ALL_BYTES = 50 * _MB, 200 * _MB  # unpacked, of one file and of all
 _RATIO, _RATIO_FROM = 200, 20 * _MB  # unpacked to packed
 _AES = 99  # the method of a file that is locked in a way the standard library cannot open
 _NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
-_UNREADABLE = "Unpack it again, or send its files."
+_UNREADABLE = "Save, download or pack it again, or send what is in it."
 
 
 def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

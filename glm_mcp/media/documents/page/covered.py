@@ -81,8 +81,8 @@ class Drawn:
         try:
             for before, text, after in self._left_out(page, side):
                 written, done = put(written, before, text, after, done)
-        except Exception as error:  # noqa: BLE001 - what was written is the page without it
-            _log.debug("page %s was not read again: %s", page.page_num, type(error).__name__)
+        except Exception:  # noqa: BLE001 - what was written is the page without it
+            _log.debug("page %s was not read again: its second reader failed on it", page.page_num)
         self._seconds -= time.process_time() - started
         return written
 
