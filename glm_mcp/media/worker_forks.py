@@ -43,7 +43,7 @@ _PICTURES = (
 _LOADED_LATE = {
     "glm_mcp.media.documents": (
         *("bs4", "chardet", "email.parser", "liteparse", "liteparse.parser", "lxml.etree", "markdownify"),
-        *("PIL.Image", "PIL.ImageChops", "olefile", "pypdfium2"),
+        *("PIL.Image", "PIL.ImageChops", "concurrent.futures.thread", "olefile", "pypdfium2"),
         *("encodings.cp437", "encodings.cp1252", "encodings.gb18030", "encodings.utf_16_le"),
     ),
     "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),

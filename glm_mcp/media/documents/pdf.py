@@ -6,6 +6,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
@@ -38,6 +39,8 @@ SEARCHED = 100_000_000  # bytes of a file that is searched for the names of file
 _MAX_DPI = 400
 
 Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
+# What the parser says of some pages; these, all upright; and how those lay that it turned.
+_Batch = tuple[Any, list[Any], dict[int, Side]]
 
 _LOCKED = "Open it where it can be opened, with its certificate or program, and print it to a new PDF."
 _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
@@ -54,7 +57,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     rows: list[tuple[int, str, str, str]] = []
     failed, xmp, notes, drawn = list[int](), "", list[str](), Drawn(data, password)
-    for parsed, pages, sides in _batches(data, chosen, total, password, name):
+    for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name)):
         failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
         first = is_xfa(parsed) and not rows
@@ -177,10 +180,16 @@ def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
     return error
 
 
-def _batches(
-    data: Input, chosen: list[int], total: int, password: str | None, name: str
-) -> Iterator[tuple[Any, list[Any], dict[int, Side]]]:
-    """What the parser says of some pages; these, all upright; and how those lay that it turned."""
+def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Each while the parser, which holds no lock of Python's, reads the next."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, batches, None)
+        while batch := following.result():
+            following = thread.submit(next, batches, None)
+            yield batch
+
+
+def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[_Batch]:
     from liteparse import ParseError
 
     xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields

@@ -77,13 +77,13 @@ class Drawn:
             said = "on text below other text was not looked for: it took too long"
             self.notes = self.notes or [f"from page {page.page_num} {said}"]
             return written
-        started, done = time.process_time(), 0
+        started, done = time.thread_time(), 0
         try:
             for before, text, after in self._left_out(page, side):
                 written, done = put(written, before, text, after, done)
         except Exception:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: its second reader failed on it", page.page_num)
-        self._seconds -= time.process_time() - started
+        self._seconds -= time.thread_time() - started
         return written
 
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
@@ -105,8 +105,10 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
     if not 0 < said.count_chars() < _MOST:
         return
     held, whole = "".join(one.text for one in texts), said.get_text_range()
-    # The first look is the quick one: most pages have all.
-    if not Counter(folded(whole)) - Counter(folded(held)) or not Counter(bare(whole)) - Counter(bare(held)):
+    # The first looks are the quick ones: most pages have all.
+    if (ours := folded(held)) == (theirs := folded(whole)) or not Counter(theirs) - Counter(ours):
+        return
+    if not Counter(bare(whole)) - Counter(bare(held)):
         return
     items, known = [_item(one) for one in texts], bare(held)
     signs = _signs(said)

@@ -64,7 +64,7 @@ def upright(page: Any, written: str, side: Side | None) -> str:
     if side:
         turned.clear()  # as it was before it is whole
     known = _bare(written)
-    also = [item for item in level if _unsaid(item.text, known)]
+    also = [item for item in level if item.text not in written and _unsaid(item.text, known)]
     sideways: list[str] = []
     for angle, items in sorted(turned.items()):
         missing = [item for item in items if _bare(item.text) not in known]

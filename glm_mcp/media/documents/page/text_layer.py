@@ -124,8 +124,8 @@ def _meaningful(text: str) -> int:
 
 def _stands_for_others(text: str) -> bool:
     """Whether words of Latin letters have the letters of no language, as where each is the one three places on."""
-    letters = Counter(unicodedata.normalize("NFD", "".join(_words(text)).lower()))
-    counts = [letters[letter] for letter in string.ascii_lowercase]
+    letters = unicodedata.normalize("NFD", "".join(_words(text)).lower())
+    counts = [letters.count(letter) for letter in string.ascii_lowercase]
     total = sum(counts)
     if total < _ENOUGH or sum(count * 100 > total for count in counts) < 12:
         return False  # too few, or of few letters: a sequence of bases, keys
