@@ -20,9 +20,11 @@ from support.paths import ROOT
 from support.processes import COMMAND, environment, ran
 from support.toolkit import text_of
 
-from glm_mcp import clients, errors
+from glm_mcp import errors
 from glm_mcp.cli import main
 from glm_mcp.cli.call_line import Stdin, given_arguments
+from glm_mcp.clients.row import UNKNOWN
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.install import install
 from glm_mcp.install.config_file import dump
 from glm_mcp.install.entry import Bearer, document, entry
@@ -319,8 +321,8 @@ def test_the_error_table_has_every_kind_once(lang: int, header: str) -> None:
 def test_the_figures_among_the_limits_are_those_of_the_code(lang: int) -> None:
     small = CARDS["glm-4v-flash"]
     short = {  # in the README too
-        f"{clients.UNKNOWN.budget:,}",
-        f"{clients.CLIENTS['claude-code'].budget:,}",
+        f"{UNKNOWN.budget:,}",
+        f"{CLIENTS['claude-code'].budget:,}",
         f"{formats.largest('image') // uploads.MIB} MB",
         f"{formats.largest('video') // uploads.MIB // 1024} GB",
         f"{sources.DOWNLOAD_BYTES // uploads.MIB} MB",
@@ -334,8 +336,8 @@ def test_the_figures_among_the_limits_are_those_of_the_code(lang: int) -> None:
         f"{formats.KINDS['text'].limit_mb} MB",
     }
     times = {
-        f"{clients.UNKNOWN.deadline_s:.0f}",
-        f"{clients.CLIENTS['claude-code'].deadline_s:.0f}",
+        f"{UNKNOWN.deadline_s:.0f}",
+        f"{CLIENTS['claude-code'].deadline_s:.0f}",
     }
     stay = {f"{cache.MAX_BYTES // 10**6} MB", f"{cache.MAX_AGE_DAYS:.0f}"}
     for name, wanted in (("limits", figures), ("install", times), ("http", times), ("security", stay)):
@@ -380,7 +382,7 @@ def test_the_lines_for_hosts_over_http_write_what_the_table_shows(lang: int, hea
     assert len(lines) == len(rows) == 4
     for words, row in zip(lines, rows, strict=True):
         given = main.cli.commands["install"].make_context("install", words[1:]).params
-        client = clients.CLIENTS[given["host"]]
+        client = CLIENTS[given["host"]]
         assert client.title in row[0]
         made = entry(client, [], url=given["url"], bearer=Bearer(given["token_env"]))
         form = re.search(r"`(.+)`", row[1])

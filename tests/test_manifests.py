@@ -22,7 +22,8 @@ from support.paths import ROOT
 
 from glm_mcp import __version__
 from glm_mcp.cli import main
-from glm_mcp.clients import CLIENTS, client_named
+from glm_mcp.clients.table import ANY, CLIENTS, client_named
+from glm_mcp.install.entry import as_usual
 from glm_mcp.server.app import App
 from glm_mcp.server.http.app import application
 from glm_mcp.settings import KEY_NAMES, TOOLS, Settings, load, variable
@@ -38,6 +39,8 @@ ANNOUNCED = {
     "cline": "Cline",
     "codex": "codex-mcp-client",
     "claude-desktop": "claude-ai",
+    "opencode": "opencode",
+    "qwen-code": "qwen-cli-mcp-client-glm",
 }
 
 
@@ -108,11 +111,12 @@ def whole(name: str) -> dict[str, Any]:
 
 
 def entries(name: str) -> list[dict[str, Any]]:
-    under = CLIENTS[HOSTS[name]].under if HOSTS[name] in CLIENTS else "mcpServers"
+    client = CLIENTS.get(HOSTS[name], ANY)
+    under = client.under
     found = whole(name)
     assert set(found) <= {"inputs", under}
     assert all(re.fullmatch(r"[a-z-]{1,20}", server) for server in found[under])
-    return list(found[under].values())
+    return [as_usual(client, entry) for entry in found[under].values()]
 
 
 def option(command: str, name: str) -> click.Parameter:
@@ -147,7 +151,7 @@ def test_the_environment_holds_settings_with_values_that_are_taken_and_no_key(
             assert variable_name in VARIABLES
             assert isinstance(value, str)
             if variable_name in KEY_NAMES:
-                assert re.fullmatch(r"\$\{[\w:-]+\}|\$GLM_API_KEY", value)
+                assert re.fullmatch(r"\$\{[\w:-]+\}|\$GLM_API_KEY|\{env:GLM_API_KEY\}", value)
             else:
                 monkeypatch.setenv(variable_name, value)
         load(empty)
@@ -159,7 +163,7 @@ def test_every_variable_named_is_a_setting_and_no_secret_stands_there(name: str)
     assert set(re.findall(r"\bGLM_\w+", text)) <= VARIABLES
     assert not re.search(r"[0-9a-zA-Z]{16,}\.[0-9a-zA-Z]{8,}|sk-\w+", text)
     for value in re.findall(r'"Authorization": "(.*)"', text):
-        assert re.fullmatch(r"Bearer \$\{?[\w:-]+\}?", value)
+        assert re.fullmatch(r"Bearer (\$\{?[\w:-]+\}?|\{env:\w+\})", value)
 
 
 @each("name", HOSTS)

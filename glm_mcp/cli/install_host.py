@@ -11,7 +11,7 @@ import click
 from glm_mcp.cli import key as keys
 from glm_mcp.cli.terminal.cells import padded
 from glm_mcp.cli.terminal.group import here, say
-from glm_mcp.clients import CLIENTS
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.install import install as installer
 from glm_mcp.installation import COMMANDS, Machine, clone, is_fleeting, own_command, typed

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from glm_mcp.clients import KnownClient
+from glm_mcp.clients.row import KnownClient
 from glm_mcp.install import jsonc, toml
-from glm_mcp.install.entry import asked_for, inputs
+from glm_mcp.install.entry import as_usual, as_written, asked_for, inputs
 
 EDITORS: dict[str, ModuleType] = {"json": jsonc, "toml": toml}  # each has load, dump, put and drop
 URLS = ("url", "httpUrl", "serverUrl", "baseUrl")
@@ -36,7 +36,7 @@ def dump(client: KnownClient, whole: Mapping[str, Any]) -> str:
 
 
 def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
-    """The entry called `name`; None when there is none. Raises ValueError for a text that cannot be understood."""
+    """The entry called `name`, in the usual form; None when there is none. Raises ValueError for a text that cannot be understood."""
     whole = EDITORS[client.form].load(text)
     servers = whole.get(client.under, {}) if isinstance(whole, dict) else None
     if not isinstance(servers, dict):
@@ -46,7 +46,7 @@ def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
     entry = servers.get(name)
     if entry is None:
         return None
-    entry = entry if isinstance(entry, dict) else {}
+    entry = as_usual(client, entry) if isinstance(entry, dict) else {}
     wrong = [
         field for field in ("env", "headers", "http_headers") if not isinstance(entry.get(field) or {}, dict)
     ]
@@ -157,7 +157,7 @@ def put(client: KnownClient, text: str, name: str, made: dict[str, Any]) -> str:
             new = (
                 jsonc.put(new, ["inputs", len(asked)], item) if asked else jsonc.put(new, ["inputs"], [item])
             )
-    return str(EDITORS[client.form].put(new, [client.under, name], made))
+    return str(EDITORS[client.form].put(new, [client.under, name], as_written(client, made)))
 
 
 def drop(client: KnownClient, text: str, name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glm_mcp.clients import CONNECT, KEY, TOKEN, KnownClient
+from glm_mcp.clients.row import CONNECT, KEY, TOKEN, KnownClient
 
 _ASKED = re.compile(r"\$\{input:([\w-]+)\}")
 
@@ -51,6 +51,24 @@ def entry(
     return made | dict(client.more)
 
 
+def as_written(client: KnownClient, made: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry in the client's own form."""
+    if not client.one_list or "command" not in made:
+        return dict(made)
+    own = {"environment" if field == "env" else field: v for field, v in made.items() if field != "args"}
+    return own | {"command": [made["command"], *made.get("args", [])]}
+
+
+def as_usual(client: KnownClient, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry in the form that most clients have, from the client's own."""
+    made = dict(own)
+    if client.one_list and isinstance(words := made.get("command"), list) and words:
+        made |= {"command": words[0], "args": words[1:]}
+    if client.one_list and "environment" in made:
+        made["env"] = made.pop("environment")
+    return made
+
+
 def asked_for(made: Mapping[str, Any]) -> list[str]:
     """The names of what an entry has its client ask for."""
     return list(dict.fromkeys(_ASKED.findall(json.dumps(made))))
@@ -74,4 +92,6 @@ def inputs(client: KnownClient, made: Mapping[str, Any]) -> list[dict[str, Any]]
 def document(client: KnownClient, servers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A whole file that holds these servers and nothing else."""
     asked = [item for made in servers.values() for item in inputs(client, made)]
-    return ({"inputs": asked} if asked else {}) | {client.under: dict(servers)}
+    return ({"inputs": asked} if asked else {}) | {
+        client.under: {name: as_written(client, made) for name, made in servers.items()}
+    }

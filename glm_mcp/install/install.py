@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from glm_mcp.clients import ANY, CLIENTS, KEY, KnownClient
+from glm_mcp.clients.row import KEY, KnownClient
+from glm_mcp.clients.table import ANY, CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import home_folder
 from glm_mcp.install import record

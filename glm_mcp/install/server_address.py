@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from glm_mcp.clients import ANY, TOKEN, KnownClient
+from glm_mcp.clients.row import TOKEN, KnownClient
+from glm_mcp.clients.table import ANY
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.entry import Bearer
 from glm_mcp.installation import Machine

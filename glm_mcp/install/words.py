@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glm_mcp import settings_file
-from glm_mcp.clients import CONNECT, KEY, KnownClient
+from glm_mcp.clients.row import CONNECT, KEY, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
 from glm_mcp.install.entry import Bearer

@@ -16,7 +16,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp import __version__
-from glm_mcp.clients import McpClient, client_named
+from glm_mcp.clients.row import McpClient
+from glm_mcp.clients.table import client_named
 from glm_mcp.errors import ConfigError, GLMError, InternalError
 from glm_mcp.folders import home_folder, temporary_folder, user_folders, working_folder
 from glm_mcp.glm import findings

@@ -8,7 +8,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
-from glm_mcp.clients import splits_prompts
+from glm_mcp.clients.table import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.server import prompts, resources

@@ -18,7 +18,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from glm_mcp import __version__
 from glm_mcp.atomic_files import list_files, private_folder, replace_file
-from glm_mcp.clients import splitting_names
+from glm_mcp.clients.table import splitting_names
 from glm_mcp.folders import user_folders
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.kept.cache import MAX_AGE_DAYS

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.clients import McpClient
+from glm_mcp.clients.row import McpClient
 from glm_mcp.errors import ConfigError, GLMError, MissingExtra
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient

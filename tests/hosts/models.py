@@ -120,7 +120,7 @@ def messages(model: Model, body: dict[str, Any]) -> Events:
     yield "message_stop", {"type": "message_stop"}
 
 
-# OpenAI chat completions, as Cline speaks it
+# OpenAI chat completions, as Cline, OpenCode and Qwen Code speak it
 
 
 def chat_results(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ def chat(model: Model, body: dict[str, Any]) -> Events:
     if call:
         name, arguments = call
         listed = [t["function"]["name"] for t in body.get("tools", []) if "function" in t]
-        full = next((n for n in listed if n.startswith("glm") and n.endswith(name)), name)
+        full = next((n for n in listed if "glm" in n and n.endswith(name)), name)
         function = {"name": full, "arguments": json.dumps(arguments)}
         delta: dict[str, Any] = {
             "role": "assistant",

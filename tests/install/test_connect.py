@@ -13,9 +13,11 @@ from support.processes import COMMAND as GLM_MCP
 from support.processes import environment, ran
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import CLIENTS, CONNECT, KEY
+from glm_mcp.clients.row import CONNECT, KEY
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
+from glm_mcp.install.entry import as_usual
 from glm_mcp.install.install import Wish, install
 from glm_mcp.installation import Machine
 
@@ -38,7 +40,7 @@ def test_every_host_starts_the_bridge_and_is_given_no_secret(name: str, machine:
     file = client.files(machine)[0]
     text = file.read_text(encoding="utf-8")
     whole = tomllib.loads(text) if client.form == "toml" else jsonc.load(text)
-    entry = whole[client.under]["glm"]
+    entry = as_usual(client, whole[client.under]["glm"])
     assert (entry["command"], entry["args"]) == (COMMAND[0], ["connect", f"{URL}/mcp"])
     assert KEY not in json.dumps(entry)
     assert ("env_vars" in entry or CONNECT in entry["env"]) is bool(client.refer or client.more_stdio)

@@ -14,10 +14,11 @@ from support import canary
 from support.cases import each
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import CLIENTS, KnownClient
+from glm_mcp.clients.row import KnownClient
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
-from glm_mcp.install.entry import entry
+from glm_mcp.install.entry import as_usual, as_written, entry
 from glm_mcp.install.install import Wish, found_here, install
 from glm_mcp.installation import Machine, own_command
 
@@ -78,11 +79,31 @@ def fill(name: str, file: Path) -> str:
 def test_the_first_server_of_a_host_makes_its_file(name: str, machine: Machine) -> None:
     said = "\n".join(install(name, Wish(), machine, COMMAND))
     file, client = file_of(name, machine), CLIENTS[name]
-    assert read(client, file)[client.under] == {"glm": entry(client, COMMAND, file=file)}
+    assert read(client, file)[client.under] == {"glm": as_written(client, entry(client, COMMAND, file=file))}
     assert file.stat().st_mode & 0o777 == 0o600
     assert str(file) in said
     assert "Check: " in said
     assert "Key: " in said
+
+
+def test_opencode_gets_a_command_of_one_list_and_its_environment(machine: Machine) -> None:
+    folder = machine.home / ".config" / "opencode"
+    folder.mkdir(parents=True)
+    (folder / "opencode.jsonc").write_text('{\n  // mine\n  "theme": "dark",\n}\n', encoding="utf-8")
+    install("opencode", Wish(), machine, [*COMMAND, "serve"])
+    assert jsonc.load((folder / "opencode.jsonc").read_text(encoding="utf-8")) == {
+        "theme": "dark",
+        "mcp": {
+            "glm": {
+                "type": "local",
+                "command": [*COMMAND, "serve"],
+                "environment": {"GLM_API_KEY": "{env:GLM_API_KEY}", "GLM_DEADLINE_S": "280"},
+                "timeout": 300_000,
+                "enabled": True,
+            }
+        },
+    }
+    assert not (folder / "opencode.json").exists(), "it reads the one with comments"
 
 
 @each("name", WRITTEN)
@@ -93,7 +114,7 @@ def test_what_else_is_in_the_file_stays_as_it_was(name: str, machine: Machine) -
     before = read(client, file)
     said = install(name, Wish(), machine, COMMAND)
     after = read(client, file)
-    assert after[client.under].pop("glm")["command"] == COMMAND[0]
+    assert as_usual(client, after[client.under].pop("glm"))["command"] == COMMAND[0]
     assert {k: v for k, v in after.items() if k != "inputs"} == before
     lines = [line.rstrip(",") for line in file.read_text(encoding="utf-8").splitlines()]
     assert [line for line in text.splitlines() if line.strip() and line.rstrip(",") not in lines] == []
@@ -483,6 +504,7 @@ def test_a_name_that_a_host_would_not_take_is_refused(name: str, machine: Machin
                 "vscode": "Library/Application Support/Code/User/mcp.json",
                 "zed": ".config/zed/settings.json",
                 "gemini-cli": ".gemini/settings.json",
+                "opencode": ".config/opencode/opencode.json",
             },
         ),
         (

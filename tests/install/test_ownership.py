@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.cases import each
 
-from glm_mcp.clients import CLIENTS
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.install import Wish, found_here, install
 from glm_mcp.installation import Machine

@@ -8,7 +8,7 @@ from support.cases import each
 from support.paths import ROOT
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import ANY, CLIENTS
+from glm_mcp.clients.table import ANY, CLIENTS
 from glm_mcp.install.config_file import dump
 from glm_mcp.install.entry import document, entry
 from glm_mcp.install.install import NAMES

@@ -15,9 +15,10 @@ from support.cases import each
 from support.processes import environment, ran
 
 from glm_mcp.cli.main import cli
-from glm_mcp.clients import CLIENTS
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
+from glm_mcp.install.entry import as_usual
 from glm_mcp.install.install import Wish, install, not_here
 from glm_mcp.installation import Machine
 
@@ -30,6 +31,8 @@ REFERENCES = {
     "claude-code": "Bearer ${TEAM}",
     "cursor": "Bearer ${env:TEAM}",
     "gemini-cli": "Bearer $TEAM",
+    "opencode": "Bearer {env:TEAM}",
+    "qwen-code": "Bearer $TEAM",
     "vscode": "Bearer ${input:team}",
 }
 LITERAL = [n for n in HTTP if n not in REFERENCES and n != "codex"]
@@ -50,7 +53,7 @@ def file_of(name: str, machine: Machine, scope: str = "user") -> Path:
 def made(name: str, machine: Machine, scope: str = "user") -> dict[str, Any]:
     client, text = CLIENTS[name], file_of(name, machine, scope).read_text(encoding="utf-8")
     whole = tomllib.loads(text) if client.form == "toml" else jsonc.load(text)
-    return dict(whole[client.under]["glm"])
+    return as_usual(client, whole[client.under]["glm"])
 
 
 @each("name", HTTP)
@@ -123,6 +126,7 @@ OWN: dict[str, dict[str, Any]] = {
     "claude-code": {"alwaysLoad": False, "timeout": 700_000},
     "gemini-cli": {"trust": True, "includeTools": ["chat"]},
     "cursor": {"envFile": "/my/env"},
+    "opencode": {"enabled": False, "timeout": 500_000},
 }
 
 
@@ -134,7 +138,7 @@ def test_turned_into_an_address_and_back_an_entry_keeps_what_its_user_set(
     install(name, Wish(), machine, COMMAND)
     whole = jsonc.load(file.read_text(encoding="utf-8"))
     whole[client.under]["glm"] |= OWN[name]
-    whole[client.under]["glm"]["env"]["GLM_LANG"] = "zh"
+    whole[client.under]["glm"]["environment" if client.one_list else "env"]["GLM_LANG"] = "zh"
     file.write_text(json.dumps(whole), encoding="utf-8")
     before = made(name, machine)
     install(name, Wish(url=FAR), machine, COMMAND)

@@ -17,7 +17,7 @@ from support.connect import Connect
 from support.films import Film, make, regular
 from support.toolkit import NEXT, call, chats, fail, glm, links, picture, say, text_of
 
-from glm_mcp import clients
+from glm_mcp.clients.table import client_named
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Reply, Simulator
@@ -362,12 +362,12 @@ async def test_links_name_files_of_this_machine_or_kept_ones_over_http(
 async def test_a_host_is_known_by_its_clients_name(
     name: str, budget: int, previews: bool, deadline: float
 ) -> None:
-    host = clients.client_named(name, Settings(_env_file=None), remote=False)
+    host = client_named(name, Settings(_env_file=None), remote=False)
     assert (host.budget, host.previews, host.deadline_s, host.local) == (budget, previews, deadline, True)
 
 
 async def test_the_deadline_of_the_settings_wins_and_http_has_no_paths() -> None:
-    host = clients.client_named("claude-code", Settings(_env_file=None, GLM_DEADLINE_S=7), remote=True)
+    host = client_named("claude-code", Settings(_env_file=None, GLM_DEADLINE_S=7), remote=True)
     assert (host.deadline_s, host.local) == (7, False)
 
 

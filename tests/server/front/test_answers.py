@@ -19,7 +19,7 @@ from support.cases import each
 from support.processes import VERSIONS
 from support.records import MODERN, ODD, lines, session
 
-from glm_mcp.clients import CLIENTS
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.server import recorder
 from glm_mcp.server.app import App, build
 from glm_mcp.server.front import record

@@ -1,4 +1,4 @@
-"""Every MCP client that this project knows, a row each: what it does with results, and how it is configured.
+"""Every MCP client that this project knows, a row each.
 
 The running server looks a caller up by the name that its client gives; `install` and the manifests by the row's name.
 What a client does with results was measured with the real ones. A new client is one row of `CLIENTS`.
@@ -6,106 +6,12 @@ What a client does with results was measured with the real ones. A new client is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
+from glm_mcp.clients.row import KEY, LONG_S, UNKNOWN, KnownClient, McpClient
 from glm_mcp.installation import Machine
 from glm_mcp.settings import Settings
-
-KEY, TOKEN, CONNECT = "GLM_API_KEY", "GLM_HTTP_TOKEN", "GLM_CONNECT_TOKEN"
-USUAL_S = 55  # under the 60 s of a client whose configuration has no time limit
-LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: ours ends before it
-
-
-@dataclass(frozen=True, slots=True)
-class McpClient:
-    """What the client of a call does with results. `budget`: characters of a serialised result. `previews`: it shows
-    images to its model. `local`: it sees this machine's files, so that a path means something to it. `links`: it can read
-    a link to a file. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
-    """
-
-    budget: int = 7_800
-    previews: bool = False
-    local: bool = True
-    deadline_s: float = USUAL_S
-    links: bool = True
-    errors_twice: bool = True
-
-
-# Cline cuts at 8,000 characters, Codex at about 11,000; a client that we do not know may be as strict.
-UNKNOWN = McpClient()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownClient(McpClient):
-    """One MCP client.
-
-    Of a call: `announces`, the starts of the names it gives, lower case. `splits`: it gives a prompt's arguments one word
-    each, and drops what is left.
-
-    Of its configuration: `files` for the user and `project` for a folder, in `form`, the servers in the field `under`.
-    `stdio`, `http`: the `type` of an entry, empty where it has none, None where it cannot be. `url`: the field of an
-    address; `old_url`, (folder, field), what an older version wants below that folder. `token`: the field that takes the
-    name of a token's variable, where a header is not written. `limit`: its time limit for a call, in which unit of a
-    second; `limit_s` what we ask for, `written_s` the deadline of ours that goes with it. `refer`: how an entry refers to
-    a variable, NAME or name; empty where nothing is replaced; `asks`: it asks its user for what is referred to.
-    `more`, `more_stdio`: fields that every entry, or one with a command, has; `said`: what these mean for its user. `commands`: programs that show that it is
-    here; `own_command`: the one that edits the file itself. `link`: the start of a link by which it takes entries into a
-    database of its own, in place of a file.
-    """
-
-    name: str
-    title: str
-    announces: tuple[str, ...] = ()
-    splits: bool = False
-
-    files: Callable[[Machine], list[Path]] = lambda _: []
-    project: str | None = None
-    form: Literal["json", "toml"] = "json"
-    under: str = "mcpServers"
-    stdio: str = ""
-    http: str | None = ""
-    url: str = "url"
-    old_url: tuple[str, str] | None = None
-    token: str = ""
-    limit: tuple[str, int] | None = None
-    limit_s: int = CLIENT_LONG_S
-    written_s: int = USUAL_S
-    refer: str = ""
-    asks: bool = False
-    more: tuple[tuple[str, Any], ...] = ()
-    more_stdio: tuple[tuple[str, Any], ...] = ()
-    said: str = ""
-    commands: tuple[str, ...] = ()
-    own_command: str = ""
-    link: str = ""
-    where_key: str = "The settings file is the one place for {what}: this host hands nothing on."
-    check: str = ""
-
-    def reference(self, variable: str, *, needed: bool = False) -> str:
-        """How an entry names a variable. `needed`: the client is to complain where it is not set."""
-        refer = self.refer.replace(":-", "") if needed else self.refer
-        return refer.replace("NAME", variable).replace("name", variable.lower().replace("_", "-"))
-
-    @property
-    def refers(self) -> bool:
-        """Whether an entry can name a variable that holds a token."""
-        return bool(self.refer or self.token)
-
-    def url_field(self, file: Path | None) -> str:
-        old = self.old_url is not None and file is not None and self.old_url[0] in file.parts
-        return self.old_url[1] if self.old_url and old else self.url
-
-    def is_here(self, machine: Machine) -> bool:
-        """Whether this machine seems to have it."""
-        files = self.files(machine)
-        return (
-            any(f.parent.is_dir() for f in files if f.parent != machine.home)
-            or any(f.is_file() for f in files)
-            or any(machine.which(c) for c in self.commands)
-        )
 
 
 def _cline(machine: Machine) -> list[Path]:
@@ -124,6 +30,12 @@ def _windsurf(machine: Machine) -> list[Path]:
     if old.parent.is_dir():
         return [new, old] if new.parent.is_dir() else [old]
     return [new]
+
+
+def _opencode(machine: Machine) -> list[Path]:
+    folder = machine.folder("XDG_CONFIG_HOME", ".config") / "opencode"
+    commented = folder / "opencode.jsonc"
+    return [commented if commented.is_file() else folder / "opencode.json"]
 
 
 CLIENTS: dict[str, KnownClient] = {
@@ -245,6 +157,47 @@ CLIENTS: dict[str, KnownClient] = {
             refer="$NAME",
             where_key="Gemini CLI puts in {variable} from the environment in which it starts.",
             check="gemini mcp list    shows the server and “Connected” (in a folder that it trusts)",
+        ),
+        KnownClient(
+            name="opencode",
+            title="OpenCode",
+            announces=("opencode",),
+            # It cuts after 51,200 bytes, which are a third as many characters of Chinese, and drops a line beyond them whole.
+            # Of a picture it tells a model that sees none, as most do that it is used with, "ERROR", and to inform the user.
+            budget=16_000,
+            files=_opencode,
+            project="opencode.json",
+            under="mcp",
+            commands=("opencode",),
+            stdio="local",
+            http="remote",
+            one_list=True,
+            # 5 s to start and 60 s for a call without; one that tells its progress may take longer.
+            limit=("timeout", 1000),
+            written_s=LONG_S,
+            refer="{env:NAME}",
+            more=(("enabled", True),),
+            where_key="OpenCode puts in {variable} from the environment in which it starts.",
+            check="opencode mcp list    shows the server and “connected”",
+        ),
+        KnownClient(
+            name="qwen-code",
+            title="Qwen Code",
+            announces=("qwen-cli",),
+            # It cuts at 25,000 characters and shows the first 2,000 of what is longer.
+            budget=20_000,
+            files=lambda m: [m.home / ".qwen" / "settings.json"],
+            project=".qwen/settings.json",
+            commands=("qwen",),
+            url="httpUrl",
+            limit=("timeout", 1000),
+            written_s=LONG_S,
+            refer="$NAME",
+            # Else its model sees names alone, and has to search for a tool before it can call it.
+            more=(("alwaysLoadTools", True),),
+            said="Qwen Code shows its model the tools themselves (alwaysLoadTools), not a search for them.",
+            where_key="Qwen Code puts in {variable} from the environment in which it starts.",
+            check="qwen mcp list    shows the server and “Connected”",
         ),
         KnownClient(
             name="windsurf",

@@ -1,0 +1,1 @@
+"""MCP clients: what each does with results, and how it is configured."""

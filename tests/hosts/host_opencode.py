@@ -1,0 +1,58 @@
+"""OpenCode: its model is given the tools in its first request and the whole of each result, and no picture that it cannot see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hosts.clients import CALLS, MARKS, home, needs, write
+from hosts.models import DONE, Model, chat, chat_results
+
+from glm_mcp.install import jsonc
+
+SETTINGS = """{
+  // mine
+  "autoupdate": false,
+  "model": "mock/mock",
+  "small_model": "mock/mock",
+  "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": "ADDRESS/v1", "apiKey": "dummy"}, "models": {"mock": {}}}},
+  "mcp": {"other": {"type": "local", "command": ["/bin/false"], "enabled": false}},
+}
+"""
+
+
+def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
+    opencode = needs("opencode")
+    here = home(tmp_path)
+    (here.project / "long.md").write_text("一行很长的文字，里面有“引号”。\n" * 6_000, encoding="utf-8")
+    calls = [
+        *CALLS,
+        ("read_document", {"documents": "long.md"}),
+        ("describe_image", {"images": "nowhere.png"}),
+    ]
+    with Model(calls, chat) as model:
+        file = here.path / ".config" / "opencode" / "opencode.jsonc"
+        write(file, SETTINGS.replace("ADDRESS", model.url))
+        here.install("opencode")
+        done = here.run(opencode, "run", "go now please", OPENCODE_DISABLE_MODELS_FETCH="1")
+    assert done.code == 0, done.text
+    assert DONE in done.text, done.text
+    asked = [body for body in model.requests if body.get("tools")]
+    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
+    assert {f"glm_{name}" for name, _ in CALLS} <= listed, "in the first turn"
+    last = max(asked, key=lambda body: len(chat_results(body)))
+    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
+    assert len(results) == len(calls), results
+    for (name, _), text in zip(CALLS, results, strict=False):
+        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
+    assert "there is no file" in results[-1]
+    assert "Go on with read_document" in results[-2]
+    assert "truncated" not in "".join(results)
+    assert "Cannot read image" not in json.dumps(last)
+    assert (here.project / "made.png").is_file()
+
+    here.install("opencode", "--remove")
+    text = file.read_text(encoding="utf-8")
+    assert "// mine" in text
+    assert list(jsonc.load(text)["mcp"]) == ["other"]
+    assert here.left_running() == []

@@ -1,0 +1,57 @@
+"""Qwen Code: its model is given the tools themselves in its first request, and the whole of each result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hosts.clients import CALLS, MARKS, OTHER, home, needs, write
+from hosts.models import DONE, Call, Model, chat, chat_results
+
+CUT = 25_000  # characters of a result, of which it shows the first 2,000 where there are more
+# It holds arguments to their types.
+LISTS: list[Call] = [
+    (name, {k: [v] if k in ("images", "documents") else v for k, v in given.items()}) for name, given in CALLS
+]
+
+
+def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
+    qwen = needs("qwen")
+    here = home(tmp_path)
+    file = here.path / ".qwen" / "settings.json"
+    whole: dict[str, Any] = {
+        "mcpServers": {"other": OTHER},
+        "security": {"auth": {"selectedType": "openai"}},
+        "privacy": {"usageStatisticsEnabled": False},
+    }
+    write(file, json.dumps(whole))
+    here.install("qwen-code")
+    (here.project / "long.md").write_text("A line of a long text, with “quotes”.\n" * 2_000, encoding="utf-8")
+    calls = [
+        *LISTS,
+        ("read_document", {"documents": ["long.md"]}),
+        ("describe_image", {"images": ["nowhere.png"]}),
+    ]
+    with Model(calls, chat) as model:
+        openai = {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_API_KEY": "dummy", "OPENAI_MODEL": "mock"}
+        done = here.run(qwen, "--yolo", "--prompt", "go now please", **openai)
+    assert done.code == 0, done.text
+    assert DONE in done.text, done.text
+    asked = [body for body in model.requests if body.get("tools")]
+    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
+    assert {f"mcp__glm__{name}" for name, _ in CALLS} <= listed, "in the first turn"
+    last = max(asked, key=lambda body: len(chat_results(body)))
+    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
+    assert len(results) == len(calls), results
+    for (name, _), text in zip(CALLS, results, strict=False):
+        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
+    assert "there is no file" in results[-1]
+    assert "Go on with read_document" in results[-2]
+    assert len(results[-2]) <= CUT
+    assert "persisted-output" not in "".join(results)
+    assert (here.project / "made.png").is_file()
+
+    here.install("qwen-code", "--remove")
+    assert json.loads(file.read_text(encoding="utf-8"))["mcpServers"] == {"other": OTHER}
+    assert here.left_running() == []
