@@ -13,6 +13,7 @@ cline@3.0.65 cline
 @google/gemini-cli@0.61.0 gemini
 opencode-ai@1.18.33 opencode
 @qwen-code/qwen-code@0.24.4 qwen
+@github/copilot@1.0.102 copilot
 @modelcontextprotocol/inspector@2.12.0 mcp-inspector
 @anthropic-ai/mcpb@2.1.2 mcpb
 @modelcontextprotocol/conformance@0.2.0-alpha.12 conformance

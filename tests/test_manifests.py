@@ -39,6 +39,7 @@ ANNOUNCED = {
     "cline": "Cline",
     "codex": "codex-mcp-client",
     "claude-desktop": "claude-ai",
+    "copilot-cli": "copilot-cli",
     "opencode": "opencode",
     "qwen-code": "qwen-cli-mcp-client-glm",
 }

@@ -16,16 +16,18 @@ LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: 
 
 @dataclass(frozen=True, slots=True)
 class McpClient:
-    """What the client of a call does with results. `budget`: characters of a serialised result. `previews`: it shows
-    images to its model. `local`: it sees this machine's files, so that a path means something to it. `links`: it can read
-    a link to a file. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
+    """What the client of a call does with results. `budget`: characters of a serialised result, or bytes where it counts
+    these (`in_bytes`). `previews`: it shows images to its model. `local`: it sees this machine's files, so that a path means
+    something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
     """
 
     budget: int = 7_800
+    in_bytes: bool = False
     previews: bool = False
     local: bool = True
     deadline_s: float = USUAL_S
     links: bool = True
+    links_since: str = "2025-06-18"
     errors_twice: bool = True
 
 

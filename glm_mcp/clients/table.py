@@ -162,9 +162,10 @@ CLIENTS: dict[str, KnownClient] = {
             name="opencode",
             title="OpenCode",
             announces=("opencode",),
-            # It cuts after 51,200 bytes, which are a third as many characters of Chinese, and drops a line beyond them whole.
-            # Of a picture it tells a model that sees none, as most do that it is used with, "ERROR", and to inform the user.
-            budget=16_000,
+            # It cuts after 51,200 bytes, and drops a line beyond them whole. Of a picture it tells a model that sees none
+            # "ERROR: Cannot read image", and to inform the user.
+            budget=49_000,
+            in_bytes=True,
             files=_opencode,
             project="opencode.json",
             under="mcp",
@@ -198,6 +199,25 @@ CLIENTS: dict[str, KnownClient] = {
             said="Qwen Code shows its model the tools themselves (alwaysLoadTools), not a search for them.",
             where_key="Qwen Code puts in {variable} from the environment in which it starts.",
             check="qwen mcp list    shows the server and “Connected”",
+        ),
+        KnownClient(
+            name="copilot-cli",
+            title="Copilot CLI",
+            announces=("copilot-cli",),
+            # It cuts after 20,480 bytes and shows the first 500 of what is longer.
+            budget=19_500,
+            in_bytes=True,
+            files=lambda m: [m.folder("COPILOT_HOME", ".copilot") / "mcp-config.json"],
+            project=".github/mcp.json",
+            commands=("copilot",),
+            stdio="local",
+            http="http",
+            limit=("timeout", 1000),
+            written_s=LONG_S,
+            refer="$NAME",
+            more=(("tools", ["*"]),),
+            where_key="Copilot CLI puts in {variable} from the environment in which it starts.",
+            check="copilot mcp list    shows the server",
         ),
         KnownClient(
             name="windsurf",
@@ -245,6 +265,10 @@ ANY = KnownClient(
 # This project's own commands.
 OWN = KnownClient(name="glm-mcp", title="glm-mcp", announces=("glm-mcp",), budget=10_000_000, deadline_s=300)
 
+# What calls itself by the name of the Python SDK. Of those on the SDK's first version LangChain takes the link to a drawing
+# for a picture that its model can fetch, and the model's API refuses the file:// address and the conversation with it.
+PYTHON = McpClient(links_since="2026-07-28")
+
 
 def splitting_names() -> list[str]:
     """How the names begin, in lower case, of clients that give a prompt one word an argument."""
@@ -259,5 +283,6 @@ def splits_prompts(name: str) -> bool:
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     """The client of a call by the name that it gives. `remote`: over HTTP, where this machine's paths mean nothing."""
     folded = name.strip().lower()
-    known = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), UNKNOWN)
+    other = PYTHON if folded == "mcp" else UNKNOWN
+    known = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), other)
     return replace(known, local=not remote, deadline_s=settings.deadline_s or known.deadline_s)

@@ -50,7 +50,6 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
-LINKS_SINCE = "2025-06-18"  # the version of the protocol that brought resource_link
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
@@ -153,7 +152,7 @@ class App:
         name = params.client_info.name if params else session.client if session else ""
         known = client_named(name, self.settings, remote=self.remote)
         # A client of an older version knows no such block, and may refuse the whole result for it.
-        return known if context.protocol_version >= LINKS_SINCE else replace(known, links=False)
+        return known if context.protocol_version >= known.links_since else replace(known, links=False)
 
     def caller_of(self, context: Context) -> Caller:
         """The person or program behind a request over HTTP; LOCAL where none is told apart."""

@@ -179,12 +179,12 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     closing_line = "\n\n" + "\n".join(map(one_line, result.notes)) if result.notes else ""
     head = plain(result.head) + ("\n\n" if result.head and result.text else "")
     links = tuple(result.links)
-    fixed = RESERVE + _length(meta) + _length(head + closing_line)
-    linked = sum(_length([link.uri, link.name, link.mime]) + 80 for link in links)
+    size = _size(deps.client)
+    fixed = RESERVE + size(meta) + size(head + closing_line)
+    linked = sum(size([link.uri, link.name, link.mime]) + 80 for link in links)
     if not deps.client.links or fixed + linked > deps.client.budget // 2:
         links, linked = (), 0  # the head names the same files
     room = max(MINIMUM_CHARS, deps.client.budget - fixed - linked)
-    size: Callable[[str], int] = _length
     if result.max_chars is not None:
         room, size = result.max_chars, len
     shown = result.text
@@ -194,7 +194,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         except ConfigError as error:  # a full disk must not cost what fits
             ident, lost = "", error
         if result.max_chars is None:
-            room -= _length(_go_on(result, deps, ident, len(shown), lost))
+            room -= size(_go_on(result, deps, ident, len(shown), lost))
         end = _cut(shown, max(1, room), size)
         shown = shown[:end] + _go_on(result, deps, ident, end, lost)
     text = head + shown + closing_line
@@ -234,8 +234,9 @@ def failure(error: GLMError, deps: Deps) -> Content:
     elif len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])
     if partial:
-        room = max(MINIMUM_CHARS, deps.client.budget - RESERVE - _length(text) - _length(meta) - 100)
-        end = _cut(partial, room, _length)
+        size = _size(deps.client)
+        room = max(MINIMUM_CHARS, deps.client.budget - RESERVE - size(text) - size(meta) - 100)
+        end = _cut(partial, room, size)
         head = deps.said("What had arrived (not complete):")
         text += f"\n\n{head}\n{partial[:end]}" + ("…" if end < len(partial) else "")
     return Content(text, {"glm": meta}, error=True)
@@ -261,9 +262,15 @@ def _keyless(text: str) -> str:
     return without_secrets(text, CERTAIN)
 
 
-def _length(value: Any) -> int:
-    """Characters in the serialised result; a line break counts as two there."""
-    return len(json.dumps(value, ensure_ascii=False)) - (2 if isinstance(value, str) else 0)
+def _size(client: McpClient) -> Callable[[Any], int]:
+    """How much of the serialised result something takes, in what the client counts; a line break counts as two there."""
+
+    def size(value: Any) -> int:
+        written = json.dumps(value, ensure_ascii=False)
+        counted = len(written.encode(errors="replace")) if client.in_bytes else len(written)
+        return counted - (2 if isinstance(value, str) else 0)
+
+    return size
 
 
 def _cut(text: str, room: int, size: Callable[[str], int]) -> int:

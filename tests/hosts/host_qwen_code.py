@@ -34,8 +34,9 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
         ("describe_image", {"images": ["nowhere.png"]}),
     ]
     with Model(calls, chat) as model:
-        openai = {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_API_KEY": "dummy", "OPENAI_MODEL": "mock"}
-        done = here.run(qwen, "--yolo", "--prompt", "go now please", **openai)
+        api = f"{model.url}/v1"
+        words = ("--yolo", "--prompt", "go now please")
+        done = here.run(qwen, *words, OPENAI_BASE_URL=api, OPENAI_API_KEY="dummy", OPENAI_MODEL="mock")
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
     asked = [body for body in model.requests if body.get("tools")]

@@ -31,6 +31,7 @@ REFERENCES = {
     "claude-code": "Bearer ${TEAM}",
     "cursor": "Bearer ${env:TEAM}",
     "gemini-cli": "Bearer $TEAM",
+    "copilot-cli": "Bearer $TEAM",
     "opencode": "Bearer {env:TEAM}",
     "qwen-code": "Bearer $TEAM",
     "vscode": "Bearer ${input:team}",

@@ -31,6 +31,17 @@ def test_a_link_goes_to_versions_that_know_it(version: str, sim: Simulator, tmp_
     assert said(result).splitlines()[0].startswith(str(tmp_path))
 
 
+@each("version", ["2025-06-18", "2025-11-25"])
+def test_a_program_on_the_first_python_sdk_gets_no_link_that_it_would_show_as_a_picture(
+    version: str, sim: Simulator, tmp_path: Path
+) -> None:
+    with Stdio(environment(tmp_path / "home", sim), tmp_path) as server:
+        server.initialize(version, "mcp")
+        result = server.call("generate_image", DRAW)
+    assert [block["type"] for block in result["content"]] == ["text"]
+    assert said(result).splitlines()[0].startswith(str(tmp_path))
+
+
 @pytest.mark.anyio
 async def test_a_client_that_writes_links_into_its_prompt_gets_none(connect: Connect) -> None:
     with anyio.fail_after(60):

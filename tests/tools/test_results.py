@@ -43,7 +43,11 @@ FORM = re.compile(
 
 def weight(result: types.CallToolResult) -> int:
     """Characters of the result as a host gets it."""
-    return len(result.model_dump_json(by_alias=True, exclude_none=True))
+    return len(written(result))
+
+
+def written(result: types.CallToolResult) -> str:
+    return result.model_dump_json(by_alias=True, exclude_none=True)
 
 
 @each("text", list(TEXTS))
@@ -58,6 +62,16 @@ async def test_a_long_answer_fits_its_host_and_uses_the_room(
     assert budget * 0.7 < weight(result) <= budget
     assert "[glm-4.7-flash · " in text_of(result)
     assert NEXT.search(text_of(result))
+
+
+@each(("host", "most"), [("opencode", 51_200), ("copilot-cli", 20_480)])
+async def test_a_host_that_counts_bytes_gets_no_more_of_chinese_than_of_english(
+    connect: Connect, sim: Simulator, host: str, most: int
+) -> None:
+    sim.queue(Reply(text=TEXTS["chinese"]), Reply(text=TEXTS["english"]))
+    async with connect(client=host) as client:
+        sizes = [len(written(await call(client, "chat", prompt=which)).encode()) for which in ("zh", "en")]
+    assert all(0.7 * most < size < most for size in sizes), sizes
 
 
 @each("text", ["english", "chinese", "escapes", "emoji"])
