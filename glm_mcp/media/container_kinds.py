@@ -86,6 +86,8 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
         # XMind's mind maps have a manifest too.
         other = "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
         return next((kind for mime, kind in _MIMETYPES if f'"{mime}' in manifest), other)
+    if "ofd.xml" in names:
+        return "ofd"
     claimed = named(name).name
     parts = ("index/document.iwa", "index.zip", "index.apxl", *(["index.xml"] if claimed in _IWORK else []))
     if any(n in parts for n in names):

@@ -179,6 +179,7 @@ _DOCUMENT_KINDS = (
     Kind("project", "document", "application/vnd.ms-project", "a plan of Microsoft Project", (".mpp",), fix="Save it as XLSX or PDF."),
     Kind("hwp", "document", "application/x-hwp", "a Hangul document", (".hwp", ".hwpx"), ((0, b"HWP Document File V"),), fix="Save it as DOCX or PDF."),
     Kind("webarchive", "document", "application/x-webarchive", "a web archive of Safari", (".webarchive",), tuple((at, b"_\x10\x0fWebMainResource") for at in (11, 13, 15, 17, 21)), _DOCUMENTS + "web.webarchive:webarchive_job", "office", 50, child=True),
+    Kind("ofd", "document", "application/ofd", "an OFD document", (".ofd",), reader=_DOCUMENTS + "ofd.read:ofd_job", limit_mb=100, child=True),
     Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), reader=_DOCUMENTS + "page.xps:xps_job", limit_mb=100, child=True),
     Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3"), ((60, b"BOOKMOBI"),), fix="Convert it to EPUB (for instance with Calibre)."),
     Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Callable
 
 from PIL import Image
-from support.made_documents import odt, webarchive, xps, zipped
+from support.made_documents import odt, ofd, webarchive, xps, zipped
 from support.made_iwork import box, keynote, link, numbers, pages, story
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
@@ -89,6 +89,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "ofd": ("a.ofd", lambda: ofd(['<ofd:Content><ofd:TextObject Boundary="9 9 90 9" Size="4"><ofd:TextCode X="0" Y="4">Words</ofd:TextCode></ofd:TextObject></ofd:Content>'])),
     "xps": ("a.xps", lambda: xps(['<Glyphs OriginX="9" OriginY="9" FontRenderingEmSize="12" UnicodeString="Words"/>'])),
     "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
     "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
