@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from support.made_documents import odt, ofd, webarchive, xps, zipped
+from support.made_hangul import hwp, hwpx, paragraph, run, t
 from support.made_iwork import box, keynote, link, numbers, pages, story
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
@@ -89,6 +90,8 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
+    "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
     "ofd": ("a.ofd", lambda: ofd(['<ofd:Content><ofd:TextObject Boundary="9 9 90 9" Size="4"><ofd:TextCode X="0" Y="4">Words</ofd:TextCode></ofd:TextObject></ofd:Content>'])),
     "xps": ("a.xps", lambda: xps(['<Glyphs OriginX="9" OriginY="9" FontRenderingEmSize="12" UnicodeString="Words"/>'])),
     "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
@@ -139,7 +142,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "publisher": ("a.pub", lambda: ole([("Quill", ["CONTENTS"])])),
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),
     "project": ("a.mpp", lambda: ole(["Props12"])),
-    "hwp": ("a.hwp", lambda: ole(["FileHeader", ("BodyText", ["Section0"])])),
+    "hwp3": ("a.hwp", lambda: at(0, b"HWP Document File V3.00")),
     "mobi": ("a.mobi", lambda: at(60, b"BOOKMOBI")),
     "djvu": ("a.djvu", lambda: at(0, b"AT&TFORM\0\0\0\0DJVU")),
     "chm": ("a.chm", lambda: at(0, b"ITSF\3\0\0\0")),
