@@ -134,7 +134,7 @@ def _all(records: list[_Record]) -> Iterator[_Record]:
 
 def _section(records: list[_Record]) -> ET.Element:
     section = ET.Element("sec")
-    section.extend(_paragraph(record) for record in records if record.tag == _PARAGRAPH)
+    section.extend([_paragraph(record) for record in records if record.tag == _PARAGRAPH])
     return section
 
 
