@@ -90,6 +90,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
     "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
     "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
     "ofd": ("a.ofd", lambda: ofd(['<ofd:Content><ofd:TextObject Boundary="9 9 90 9" Size="4"><ofd:TextCode X="0" Y="4">Words</ofd:TextCode></ofd:TextObject></ofd:Content>'])),

@@ -24,7 +24,8 @@ from glm_mcp.secret_paths import holds_secret, secret_in
 _MB = 1024 * 1024
 _RENDER = {
     "pdf": "glm_mcp.media.documents.pdf:render_job",
-    "ofd": "glm_mcp.media.documents.ofd.read:render_job",
+    "ofd": "glm_mcp.media.documents.fixed.ofd:render_job",
+    "caj": "glm_mcp.media.documents.fixed.caj:render_job",
 }
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 

@@ -12,7 +12,7 @@ from support.made_documents import ofd, zipped
 from support.pictures import save
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.documents.ofd.read import render_job
+from glm_mcp.media.documents.fixed.ofd import render_job
 
 
 def read(data: bytes, **params: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge
-from glm_mcp.media.documents.ofd.sheet import Matrix, Sheet, Step, em
+from glm_mcp.media.documents.fixed.sheet import Matrix, Sheet, Step, em
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
 

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents import pdf
 from glm_mcp.media.documents.about import Said, dublin_core, with_about
-from glm_mcp.media.documents.ofd.convert import Drawer
-from glm_mcp.media.documents.ofd.sheet import pdf_of
+from glm_mcp.media.documents.fixed.ofd_pages import Drawer
+from glm_mcp.media.documents.fixed.sheet import pdf_of
 from glm_mcp.media.documents.zip_xml import local, open_zip, parse
 
 # "Creator" is the program.
@@ -23,7 +23,13 @@ def ofd_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
     made, notes, said = _made(file, params["name"], read=True)
     facts, _ = pdf.pdf_job(io.BytesIO(made), {**params, "path": None, "password": None})
-    return with_about({**facts, "kind": "ofd", "notes": notes + facts["notes"]}, said), []
+    strange = [str(number) for number, _, _, why in facts["pages"] if why == "garbled"]
+    if strange:
+        notes.append(f"the letters of page {', '.join(strange)} cannot all be told: save the file as PDF")
+    # Text is drawn in a font of this machine, which may have none: only what is a picture can be seen as it is.
+    pages = [(*row[:3], row[3] if row[3] == "scanned" else "") for row in facts["pages"]]
+    facts |= {"kind": "ofd", "pages": pages, "notes": notes + facts["notes"]}
+    return with_about(facts, said), []
 
 
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from glm_mcp.media.documents.ofd.boxes import NARROW, WIDE, font
+from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font
 
 MM = 72 / 25.4  # points in a millimetre
 

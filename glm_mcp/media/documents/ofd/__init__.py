@@ -1,1 +1,0 @@
-"""OFD, the fixed pages of Chinese invoices and official papers, turned into a PDF and read as one."""
