@@ -37,7 +37,7 @@ _OLE_STREAMS = (
     ("Workbook", "xls"),
     ("Book", "xls"),
     ("__properties_version1.0", "msg"),
-    ("VisioDocument", "visio"),
+    ("VisioDocument", "vsd"),
     ("Quill", "publisher"),
     ("BodyText", "hwp"),
     *((f"Props{version}", "project") for version in ("", 9, 12, 14)),

@@ -47,6 +47,17 @@ def _specimen(name: str) -> Callable[[], bytes]:
     return lambda: SPECIMENS[name].data
 
 
+def _visio() -> bytes:
+    link = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" r:id="a"'
+    return zipped(
+        {
+            "visio/pages/pages.xml": f"<Pages><Page><Rel {link}/></Page></Pages>",
+            "visio/pages/_rels/pages.xml.rels": '<Relationships><Relationship Id="a" Target="a.xml"/></Relationships>',
+            "visio/pages/a.xml": '<Page><Shapes><Shape ID="1"><Text>Words</Text></Shape></Shapes></Page>',
+        }
+    )
+
+
 # By the name of the row: the name of the file, and what makes it. What is read is a whole file that its reader opens.
 READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     **{
@@ -90,6 +101,8 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "drawio": ("a.drawio", lambda: b'<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Words" parent="1"/></root></mxGraphModel></diagram></mxfile>'),
+    "visio": ("a.vsdx", _visio),
     "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
     "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
     "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
@@ -139,7 +152,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),
-    "visio": ("a.vsdx", lambda: zipped({"visio/document.xml": "x"})),
+    "vsd": ("a.vsd", lambda: ole(["VisioDocument"])),
     "publisher": ("a.pub", lambda: ole([("Quill", ["CONTENTS"])])),
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),
     "project": ("a.mpp", lambda: ole(["Props12"])),
