@@ -34,11 +34,15 @@ class Arrow:
 class Graph:
     shapes: dict[str, Shape] = field(default_factory=dict)
     arrows: list[Arrow] = field(default_factory=list)
+    _within: dict[str, str] = field(default_factory=dict)  # the first words in a shape
 
     def markdown(self) -> str:
         inside: dict[str, list[str]] = {}
         for name, shape in self.shapes.items():
             inside.setdefault(shape.parent if shape.parent in self.shapes else "", []).append(name)
+        for shape in self.shapes.values():
+            if words := _line(shape.text):
+                self._within.setdefault(shape.parent, words)
         lines = list(self._list(inside, "", 0))
         said = list(dict.fromkeys(filter(None, map(self._arrow, self.arrows))))
         return "\n".join([*lines, *(["", "Arrows:", "", *said] if said else [])])
@@ -63,10 +67,7 @@ class Graph:
     def _named(self, name: str) -> str:
         """The words of a shape, or of the first one in it that has any."""
         shape = self.shapes.get(name)
-        if shape is None:
-            return ""
-        within = (_line(other.text) for other in self.shapes.values() if other.parent == name)
-        return _line(shape.text) or next(filter(None, within), _SILENT)
+        return "" if shape is None else _line(shape.text) or self._within.get(name, _SILENT)
 
 
 def label(number: int, name: str) -> str:
