@@ -10,6 +10,7 @@ from PIL import Image
 from support.made_documents import odt, ofd, webarchive, xps, zipped
 from support.made_hangul import hwp, hwpx, paragraph, run, t
 from support.made_iwork import box, keynote, link, numbers, pages, story
+from support.made_mobi import mobi
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
 from support.made_word import plain, word
@@ -103,6 +104,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
     "drawio": ("a.drawio", lambda: b'<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Words" parent="1"/></root></mxGraphModel></diagram></mxfile>'),
     "visio": ("a.vsdx", _visio),
+    "mobi": ("a.mobi", lambda: mobi(b"<p>Words</p>")),
     "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
     "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
     "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
@@ -157,7 +159,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),
     "project": ("a.mpp", lambda: ole(["Props12"])),
     "hwp3": ("a.hwp", lambda: at(0, b"HWP Document File V3.00")),
-    "mobi": ("a.mobi", lambda: at(60, b"BOOKMOBI")),
     "djvu": ("a.djvu", lambda: at(0, b"AT&TFORM\0\0\0\0DJVU")),
     "chm": ("a.chm", lambda: at(0, b"ITSF\3\0\0\0")),
     "onenote": ("a.one", lambda: at(0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d")),
