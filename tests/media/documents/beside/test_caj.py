@@ -7,10 +7,15 @@ import itertools
 from typing import Any
 
 import pytest
+from support.connect import Connect
+from support.formats import one_picture
 from support.jobs import document_job
-from support.made_documents import lines, pdf
+from support.made_documents import lines, noise, pdf
+from support.toolkit import say
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.server.app import Folders
+from glm_mcp.simulator import Reply, Simulator
 
 
 def read(data: bytes, **params: Any) -> dict[str, Any]:
@@ -31,6 +36,18 @@ def test_pages_of_a_caj_come_in_their_order_wherever_they_lie_in_it() -> None:
     facts = read(b"CAJ\0\1\0\2\0" + bytes(56) + body[body.index(b"1 0 obj") :])
     assert [row[2] for row in facts["pages"]] == [f"This is page number {n}" for n in ("one", "two", "three")]
     assert (facts["kind"], facts["notes"]) == ("caj", [])
+
+
+@pytest.mark.anyio
+async def test_a_scanned_page_of_a_caj_is_seen_by_the_model(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    body = moved(pdf([noise(0, 0, 595, 842)]), b"6")
+    (folders.cwd / "a.caj").write_bytes(b"CAJ\0" + bytes(60) + body[body.index(b"1 0 obj") :])
+    sim.queue(Reply(text="The scanned words."))
+    async with connect() as client:
+        assert "The scanned words." in await say(client, "read_document", documents="a.caj")
+    assert one_picture(sim).image.size[1] > 1000
 
 
 def test_a_kdh_is_read_without_the_word_that_it_is_written_over_with() -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from support.connect import Connect
+from support.formats import one_picture
 from support.jobs import document_job
 from support.made_documents import ofd, zipped
 from support.pictures import save
+from support.toolkit import say
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.documents.fixed.ofd import render_job
+from glm_mcp.server.app import Folders
+from glm_mcp.simulator import Reply, Simulator
 
 
 def read(data: bytes, **params: Any) -> dict[str, Any]:
@@ -79,23 +83,23 @@ def test_drawings_within_drawings_and_remarks_are_read_and_what_is_left_out_is_n
     ]
 
 
-def test_a_scanned_page_is_seen() -> None:
+@pytest.mark.anyio
+async def test_a_scanned_page_is_seen_by_the_model(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
     scan = Image.new("RGB", (420, 280), "white")
     scan.paste("black", (40, 40, 200, 60))
     media = '<ofd:MultiMedia ID="8"><ofd:MediaFile>Res/a.png</ofd:MediaFile></ofd:MultiMedia>'
     parts: dict[str, Any] = {"Res": media, "Res/a.png": save(scan, "PNG")}
-    data = ofd(
-        [page(picture(8))],
-        common="<ofd:DocumentRes>Res.xml</ofd:DocumentRes>",
-        **parts,
-    )
-    assert read(data)["pages"][0][3] == "scanned"
-    params = {"name": "a.ofd", "numbers": [1], "max_bytes": 5_000_000, "max_side": 6000}
-    facts, (shot,) = render_job(io.BytesIO(data), params)
-    assert facts["rows"][0][0] == 1
-    with Image.open(io.BytesIO(shot)) as seen:
-        wide, high = seen.size
-        grey = seen.convert("L").tobytes()
+    data = ofd([page(picture(8))], common="<ofd:DocumentRes>Res.xml</ofd:DocumentRes>", **parts)
+    (folders.cwd / "a.ofd").write_bytes(data)
+    sim.queue(Reply(text="The scanned words."))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="a.ofd")
+    assert "The scanned words." in text
+    shown = one_picture(sim).image.convert("L")
+    wide, high = shown.size
+    grey = shown.tobytes()
     assert grey[high * 50 // 280 * wide + wide * 100 // 420] < 60
     assert grey[high * 200 // 280 * wide + wide * 100 // 420] > 200
 
