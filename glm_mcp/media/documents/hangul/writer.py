@@ -113,7 +113,9 @@ class Writer:
                 yield e.text or ""
                 yield from self._inline(e, hung, depth)
             elif name == "script":
-                yield f"`{e.text}`" if e.text else ""
+                # A backtick is a narrow blank there, and so is a tilde a wide one.
+                script = " ".join(re.sub("[`~]", " ", e.text or "").split())
+                yield f"`{script}`" if script else ""
             elif name == "subText":
                 yield f"({''.join(e.itertext())})"
             elif name == "compose":

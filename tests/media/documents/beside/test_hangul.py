@@ -119,7 +119,7 @@ def test_an_hwp_is_read_as_the_hwpx_of_the_same_text() -> None:
 def test_forms_formulas_and_remarks_are_given_and_pictures_named() -> None:
     memo = f'<hp:ctrl><hp:fieldBegin type="MEMO"><hp:subList>{run(t("확인"))}</hp:subList></hp:fieldBegin></hp:ctrl>'
     section = run(
-        t("값 "), "<hp:equation><hp:script>a over b</hp:script></hp:equation>", memo,
+        t("값 "), "<hp:equation><hp:script>a`over ~b</hp:script></hp:equation>", memo,
         "<hp:dutmal><hp:mainText>漢字</hp:mainText><hp:subText>한자</hp:subText></hp:dutmal>",
         '<hp:comboBox><hp:listItem displayText="서울" value="1"/></hp:comboBox><hp:pic><hp:shapeComment>그림</hp:shapeComment></hp:pic>',
     )  # fmt: skip
