@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -21,7 +22,7 @@ _SAVE = "Open it in its reader and save it as PDF."
 
 def ofd_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
-    made, notes, said = _made(file, params["name"], read=True)
+    made, notes, said = _made(file, params["name"], None)
     facts, _ = pdf.pdf_job(io.BytesIO(made), {**params, "path": None, "password": None})
     strange = [str(number) for number, _, _, why in facts["pages"] if why == "garbled"]
     if strange:
@@ -34,18 +35,18 @@ def ofd_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """As that of a PDF."""
-    made, _, _ = _made(file, params["name"], read=False)
+    made, _, _ = _made(file, params["name"], [int(n) for n in params["numbers"]])
     return pdf.render_job(io.BytesIO(made), {**params, "path": None, "password": None})
 
 
-def _made(file: BinaryIO, name: str, *, read: bool) -> tuple[bytes, list[str], Said]:
+def _made(file: BinaryIO, name: str, seen: Sequence[int] | None) -> tuple[bytes, list[str], Said]:
     """The PDF, what to note, and what the document says of itself."""
     archive = open_zip(file, name)
     parts = archive.namelist()
     tree = parse(archive, next((p for p in parts if p.lower() == "ofd.xml"), ""), name)
     elements = list(tree.iter()) if tree is not None else []
     roots = [e.text.strip().lstrip("/") for e in elements if local(e) == "DocRoot" and e.text]
-    drawers = [Drawer(archive, root, name, read=read) for root in roots]
+    drawers = [Drawer(archive, root, name, seen) for root in roots]
     sheets = [sheet for drawer in drawers for sheet in drawer.sheets]
     if not sheets:
         locked = any(part.lower().endswith("encryptions.xml") for part in parts)
@@ -55,4 +56,4 @@ def _made(file: BinaryIO, name: str, *, read: bool) -> tuple[bytes, list[str], S
     notes = [note for drawer in drawers for note in drawer.notes()]
     if any(part.lower().endswith("signedvalue.dat") for part in parts):
         notes.append("its seals are not shown")
-    return pdf_of(sheets, boxes=read), notes, dublin_core(elements, _WORDS)
+    return pdf_of(sheets, boxes=seen is None), notes, dublin_core(elements, _WORDS)

@@ -7,8 +7,7 @@ import itertools
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge
@@ -16,8 +15,7 @@ from glm_mcp.media.documents.fixed.sheet import Matrix, Sheet, Step, em
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
 
-if TYPE_CHECKING:
-    from PIL import Image
+Made = tuple[bytes, tuple[int, int]]  # a JPEG, and its pixels
 
 _A4 = [0.0, 0.0, 210.0, 297.0]
 _NUMBER = re.compile(r"-?\d{0,9}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
@@ -35,19 +33,25 @@ _STEPS = {
 _DEPTH = 8  # drawings in drawings
 _DRAWN = 100_000_000  # bytes of all pages
 _COMPOSED = 5_000  # drawings that are drawn in others, which may hold one another
+_PAGES = 20_000
 _PIXELS = 50_000_000  # of one picture
+_SIDE = 2_000  # pixels of one that is to be seen; models see less of a page
+_SIGN = 200  # of one that only says that there is a picture
 _PLAIN: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Drawer:
-    """`sheets`: the pages of the document whose root part is `root`. `read`: to be read rather than seen."""
+    """`sheets`: the pages of the document whose root part is `root`. `seen`: the numbers of those that are to be seen, the
+    others stay empty; None: all are to be read.
+    """
 
-    def __init__(self, archive: zipfile.ZipFile, root: str, name: str, *, read: bool) -> None:
-        self._read = read
+    def __init__(self, archive: zipfile.ZipFile, root: str, name: str, seen: Sequence[int] | None) -> None:
+        self._seen = seen
         self._archive, self._name, self._root = archive, name, root
         self._parts = {part.lower(): part for part in archive.namelist()}
         self._units: dict[str, ET.Element] = {}
         self._pictures: dict[str, str] = {}
+        self._made: dict[str, Made | None] = {}
         self._drawn = self._composed = 0
         self.left_out, self.watermarks = LeftOut(), dict[str, None]()
         self.sheets = list(self._sheets())
@@ -85,12 +89,19 @@ class Drawer:
             self._resources(self._root, e.text or "")
         notes = self._annotations(tree)
         box = _box(tree)
+        number = 0
         for page in (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page"):
             path, content = self.tree(self._root, attribute(page, "BaseLoc"))
             if content is None:
                 continue
+            number += 1
+            if number > _PAGES:
+                raise MediaTooLarge(f"{self._name} has more than {_PAGES:,} pages", "Send a part of it.")
             _, _, width, height = _box(content) or box or _A4
             sheet = Sheet(min(max(width, 1), 5000), min(max(height, 1), 5000))
+            if self._seen is not None and number not in self._seen:
+                yield sheet
+                continue
             for e in _all(content, "PageRes"):
                 self._resources(path, e.text or "")
             for e in (e for e in content if local(e) == "Template"):
@@ -135,7 +146,7 @@ class Drawer:
         before = sheet.size
         match local(e):
             case "TextObject":
-                _text(sheet, e, _matrix(e, outer), read=self._read)
+                _text(sheet, e, _matrix(e, outer), read=self._seen is None)
             case "PathObject":
                 _path(sheet, e, _matrix(e, outer))
             case "ImageObject":
@@ -156,29 +167,35 @@ class Drawer:
         if not attribute(e, "CTM"):
             _, _, width, height = _numbers(attribute(e, "Boundary"), 4)
             matrix = _times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
-        paper = _picture(member(self._archive, path, self._name))
-        if paper is None:
-            self.left_out.add("pictures that cannot be read", posixpath.basename(path) or "not in the file")
-            return
-        out = io.BytesIO()
-        paper.save(out, "JPEG", quality=90)
-        sheet.picture(out.getvalue(), paper.size, matrix)
+        if path not in self._made:
+            side = _SIGN if self._seen is None else _SIDE
+            self._made[path] = _picture(member(self._archive, path, self._name), side)
+        made = self._made[path]
+        if made is None:
+            name = posixpath.basename(path) or "not in the file"
+            self.left_out.add("pictures that cannot be read", name)
+        else:
+            sheet.picture(*made, matrix)
 
 
-def _picture(data: bytes) -> Image.Image | None:
-    """On white; None where it is of a kind that is not read."""
+def _picture(data: bytes, side: int) -> Made | None:
+    """As a JPEG on white, with a longer side of at most `side`; None where it is of a kind that is not read."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > _PIXELS:
                 return None
-            clear = image.convert("RGBA")
+            image.draft("RGB", (side, side))
+            clear = (image.convert("RGB") if image.mode == "CMYK" else image).convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+    clear.thumbnail((side, side))
     paper = Image.new("RGB", clear.size, "white")
     paper.paste(clear, mask=clear.getchannel("A"))
-    return paper
+    out = io.BytesIO()
+    paper.save(out, "JPEG", quality=90)
+    return out.getvalue(), paper.size
 
 
 def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:

@@ -11,7 +11,7 @@ from support.connect import Connect
 from support.formats import one_picture
 from support.jobs import document_job
 from support.made_documents import ofd, zipped
-from support.pictures import save
+from support.pictures import grain, save
 from support.toolkit import say
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -104,6 +104,15 @@ async def test_a_scanned_page_is_seen_by_the_model(
     assert grey[high * 200 // 280 * wide + wide * 100 // 420] > 200
 
 
+def test_a_scanned_book_is_read_however_large_its_pictures_are_together() -> None:
+    media = '<ofd:MultiMedia ID="8"><ofd:MediaFile>Res/a.jpg</ofd:MediaFile></ofd:MultiMedia>'
+    scan = save(grain(1200, 1200, 80), "JPEG", quality=95)
+    parts: dict[str, Any] = {"Res": media, "Res/a.jpg": scan}
+    data = ofd([page(picture(8))] * 120, common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts)
+    assert 120 * len(scan) > 100_000_000
+    assert {row[3] for row in read(data)["pages"]} == {"scanned"}
+
+
 def test_what_cannot_be_read_is_refused_with_what_to_do() -> None:
     said = "<x><DocBody><DocRoot>d.xml</DocRoot></DocBody></x>"
     for parts, words in (
@@ -117,7 +126,7 @@ def test_what_cannot_be_read_is_refused_with_what_to_do() -> None:
 
 def test_drawings_that_hold_themselves_many_times_are_refused() -> None:
     again = '<ofd:CompositeObject ResourceID="5" Boundary="0 0 9 9"/>' * 40
-    unit = f'<ofd:CompositeGraphicUnit ID="5"><ofd:Content>{text("Words " * 20, 0, 0)}{again}</ofd:Content></ofd:CompositeGraphicUnit>'
+    unit = f'<ofd:CompositeGraphicUnit ID="5"><ofd:Content>{text("Words", 0, 0)}{again}</ofd:Content></ofd:CompositeGraphicUnit>'
     data = ofd([page(again)], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", Res=unit)
     with pytest.raises(MediaTooLarge, match="draws too much"):
         read(data)
