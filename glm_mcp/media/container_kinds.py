@@ -25,7 +25,7 @@ _MAIN_TARGET = re.compile(
 )
 _MIMETYPES = (
     ("application/epub+zip", "epub"),
-    ("application/hwp+zip", "hwp"),
+    ("application/hwp+zip", "hwpx"),
     ("application/vnd.adobe.indesign-idml-package", "indesign"),
     *((KINDS[name].mime, name) for name in ("ods", "odp", "odg", "odt")),
 )
@@ -37,7 +37,7 @@ _OLE_STREAMS = (
     ("Workbook", "xls"),
     ("Book", "xls"),
     ("__properties_version1.0", "msg"),
-    ("VisioDocument", "visio"),
+    ("VisioDocument", "vsd"),
     ("Quill", "publisher"),
     ("BodyText", "hwp"),
     *((f"Props{version}", "project") for version in ("", 9, 12, 14)),
@@ -86,6 +86,10 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
         # XMind's mind maps have a manifest too.
         other = "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
         return next((kind for mime, kind in _MIMETYPES if f'"{mime}' in manifest), other)
+    if "ofd.xml" in names:
+        return "ofd"
+    if "contents/section0.xml" in names:
+        return "hwpx"
     claimed = named(name).name
     parts = ("index/document.iwa", "index.zip", "index.apxl", *(["index.xml"] if claimed in _IWORK else []))
     if any(n in parts for n in names):

@@ -113,7 +113,13 @@ def _by_root(root: str, text: str) -> str:
         return "xml2003"
     if root == "w:worddocument" or (root == "pkg:package" and "/word/" in text):
         return "docx"
-    return {"svg": "svg", "mpd": "dash", "fictionbook": "html"}.get(root.rpartition(":")[2], "")
+    return {
+        "svg": "svg",
+        "mpd": "dash",
+        "fictionbook": "html",
+        "mxfile": "drawio",
+        "mxgraphmodel": "drawio",
+    }.get(root.rpartition(":")[2], "")
 
 
 def is_undecided(head: bytes) -> bool:

@@ -7,8 +7,10 @@ import tarfile
 from collections.abc import Callable
 
 from PIL import Image
-from support.made_documents import odt, webarchive, xps, zipped
+from support.made_documents import odt, ofd, webarchive, xps, zipped
+from support.made_hangul import hwp, hwpx, paragraph, run, t
 from support.made_iwork import box, keynote, link, numbers, pages, story
+from support.made_mobi import mobi
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
 from support.made_word import plain, word
@@ -44,6 +46,17 @@ def at(offset: int, magic: bytes) -> bytes:
 
 def _specimen(name: str) -> Callable[[], bytes]:
     return lambda: SPECIMENS[name].data
+
+
+def _visio() -> bytes:
+    link = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" r:id="a"'
+    return zipped(
+        {
+            "visio/pages/pages.xml": f"<Pages><Page><Rel {link}/></Page></Pages>",
+            "visio/pages/_rels/pages.xml.rels": '<Relationships><Relationship Id="a" Target="a.xml"/></Relationships>',
+            "visio/pages/a.xml": '<Page><Shapes><Shape ID="1"><Text>Words</Text></Shape></Shapes></Page>',
+        }
+    )
 
 
 # By the name of the row: the name of the file, and what makes it. What is read is a whole file that its reader opens.
@@ -89,6 +102,13 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "mbox": ("a.mbox", lambda: b"From a@b.c Mon Jan  1 00:00:00 2024\nSubject: One\n\nWords\n"),
     "zip": ("a.zip", lambda: zipped({"a.txt": "hello"})),
     "webarchive": ("a.webarchive", lambda: webarchive(b"<p>Words</p>")),
+    "drawio": ("a.drawio", lambda: b'<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Words" parent="1"/></root></mxGraphModel></diagram></mxfile>'),
+    "visio": ("a.vsdx", _visio),
+    "mobi": ("a.mobi", lambda: mobi(b"<p>Words</p>")),
+    "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
+    "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
+    "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
+    "ofd": ("a.ofd", lambda: ofd(['<ofd:Content><ofd:TextObject Boundary="9 9 90 9" Size="4"><ofd:TextCode X="0" Y="4">Words</ofd:TextCode></ofd:TextObject></ofd:Content>'])),
     "xps": ("a.xps", lambda: xps(['<Glyphs OriginX="9" OriginY="9" FontRenderingEmSize="12" UnicodeString="Words"/>'])),
     "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
     "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
@@ -134,12 +154,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),
     "encrypted": ("a.docx", lambda: ole(["EncryptedPackage"])),
     "pst": ("a.pst", lambda: at(0, b"!BDN")),
-    "visio": ("a.vsdx", lambda: zipped({"visio/document.xml": "x"})),
+    "vsd": ("a.vsd", lambda: ole(["VisioDocument"])),
     "publisher": ("a.pub", lambda: ole([("Quill", ["CONTENTS"])])),
     "indesign": ("a.indd", lambda: at(0, b"\x06\x06\xed\xf5\xd8\x1d\x46\xe5")),
     "project": ("a.mpp", lambda: ole(["Props12"])),
-    "hwp": ("a.hwp", lambda: ole(["FileHeader", ("BodyText", ["Section0"])])),
-    "mobi": ("a.mobi", lambda: at(60, b"BOOKMOBI")),
+    "hwp3": ("a.hwp", lambda: at(0, b"HWP Document File V3.00")),
     "djvu": ("a.djvu", lambda: at(0, b"AT&TFORM\0\0\0\0DJVU")),
     "chm": ("a.chm", lambda: at(0, b"ITSF\3\0\0\0")),
     "onenote": ("a.one", lambda: at(0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d")),

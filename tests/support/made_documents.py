@@ -134,6 +134,31 @@ def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
     )
 
 
+_OFD = 'xmlns:ofd="http://www.ofdspec.org/2016"'
+
+
+def ofd(pages: Sequence[str], document: str = "", common: str = "", **parts: str | bytes) -> bytes:
+    """An OFD of pages with these elements. `document`, `common`: more of its main part; `parts`: its others, with what
+    is in their element, or whole where they are bytes.
+    """
+    places = "".join(f'<ofd:Page ID="{n}" BaseLoc="Pages/{n}.xml"/>' for n in range(len(pages)))
+    area = "<ofd:PageArea><ofd:PhysicalBox>0 0 210 140</ofd:PhysicalBox></ofd:PageArea>"
+    whole = f"<ofd:CommonData>{area}{common}</ofd:CommonData><ofd:Pages>{places}</ofd:Pages>{document}"
+    about = "<ofd:DocInfo><ofd:Title>Receipt</ofd:Title></ofd:DocInfo>"
+    inner = {"Document": whole, **{f"Pages/{n}": page for n, page in enumerate(pages)}, **parts}
+    return zipped(
+        {
+            "OFD.xml": f"<ofd:OFD {_OFD}><ofd:DocBody>{about}<ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot></ofd:DocBody></ofd:OFD>",
+            **{
+                f"Doc_0/{name}" if isinstance(says, bytes) else f"Doc_0/{name}.xml": says
+                if isinstance(says, bytes)
+                else f"<ofd:Part {_OFD}>{says}</ofd:Part>"
+                for name, says in inner.items()
+            },
+        }
+    )
+
+
 def webarchive(page: bytes, parts: int = 0, encoding: str = "UTF-8") -> bytes:
     """A web page as Safari saves it, with this many pictures."""
     main = {

@@ -22,7 +22,11 @@ from glm_mcp.registry import Card
 from glm_mcp.secret_paths import holds_secret, secret_in
 
 _MB = 1024 * 1024
-_RENDER = "glm_mcp.media.documents.pdf:render_job"
+_RENDER = {
+    "pdf": "glm_mcp.media.documents.pdf:render_job",
+    "ofd": "glm_mcp.media.documents.fixed.ofd:render_job",
+    "caj": "glm_mcp.media.documents.fixed.caj:render_job",
+}
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 
 
@@ -65,11 +69,12 @@ async def read_document(
 async def render_pages(
     source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
 ) -> list[Picture]:
-    """Pages of a PDF as pictures of about 1568 pixels, in the order of `numbers`; a very long page comes in tiles.
+    """Pages of a PDF or OFD as pictures of about 1568 pixels, in the order of `numbers`; a very long page comes in tiles.
 
     Raises UnsupportedMedia (not a PDF, or damaged), InvalidRequest (page, password), MediaTooLarge, TimedOut.
     """
-    if _kind(source).name != "pdf":
+    job = _RENDER.get(_kind(source).name)
+    if job is None:
         raise UnsupportedMedia(
             f"{source.name} has no pages that can be drawn", "Only PDF pages become pictures; save it as PDF."
         )
@@ -82,7 +87,7 @@ async def render_pages(
     }
     if not numbers:
         return []
-    facts, blobs = await pdf_job(_RENDER, source, params)
+    facts, blobs = await pdf_job(job, source, params)
     rows = facts["rows"]
     pictures: list[Picture] = []
     for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
 
 _PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
+_KIDS = re.compile(rb"/Kids\s*\[([^\]]{0,100000})\]")
+_DEEP = 50  # nodes in nodes
 _STREAM = re.compile(rb">>\s*stream\r?\n")
 _NAME = b"/Outlines"
 _ROOT = re.compile(_NAME + rb"\s*(?:<<|\d)")
@@ -24,13 +26,13 @@ def with_directory(data: bytes) -> bytes:
     if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
         return b""
     end = data.rfind(b"endobj") + len(b"endobj")
-    pages = _PAGE.findall(data, 0, end)
+    pages = _in_order(data, dict(_PAGE.findall(data, 0, end)))
     if not pages:
         return b""
     # What was cut goes: its open string, dictionary or comment would take in what follows. A cut stream can be read.
     if not _STREAM.search(data, end):
         data = data[:end]
-    kids = b" ".join(b"%s %s R" % page for page in pages)
+    kids = b" ".join(b"%s %s R" % page for page in pages.items())
     free = max(int(number) for number in re.findall(rb"(\d{1,9}) \d{1,5} obj\b", data)) + 1
     added = (
         b"\nendstream\nendobj\n"  # of the stream that was cut, if any
@@ -39,6 +41,32 @@ def with_directory(data: bytes) -> bytes:
         b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
     )
     return data + b"".join(added)
+
+
+def _in_order(data: bytes, pages: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Page objects, which lie in a file as they were written, in the order that the nodes above them say, where these are."""
+    kids: dict[bytes, list[bytes]] = {}
+    for said in _KIDS.finditer(data):
+        begins = data.rfind(b"obj", max(0, said.start() - _AROUND), said.start())
+        if node := _NUMBER.search(data, max(0, begins - 30), max(0, begins)):
+            kids[node[1]] = re.findall(rb"(\d+)\s+\d+\s+R", said[1])
+    above = {kid: node for node, said in kids.items() for kid in said}
+    ordered: dict[bytes, bytes] = {}
+
+    def take(node: bytes, depth: int) -> None:
+        if node in pages and node not in ordered:
+            ordered[node] = pages[node]
+        elif node not in pages and depth < _DEEP:
+            for kid in kids.pop(node, ()):
+                take(kid, depth + 1)
+
+    for page in pages:
+        top = page
+        for _ in range(_DEEP):
+            top = above.get(top, top)
+        take(top, 0)
+        take(page, 0)
+    return ordered
 
 
 def without_circles(data: bytes) -> bytes:

@@ -1,0 +1,301 @@
+"""The pages of an OFD, drawn anew as a PDF; and what of it is not on them."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree as ET
+
+from glm_mcp.errors import MediaTooLarge
+from glm_mcp.media.documents.fixed.sheet import Matrix, Sheet, Step, em
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+
+Made = tuple[bytes, tuple[int, int]]  # a JPEG, and its pixels
+
+_A4 = [0.0, 0.0, 210.0, 297.0]
+_NUMBER = re.compile(r"-?\d{0,9}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
+_FAR = 1e9
+# The steps of a path: how many numbers each has, and what draws it in a PDF. Rare curves become straight.
+_STEPS = {
+    "S": (2, "m"),
+    "M": (2, "m"),
+    "L": (2, "l"),
+    "Q": (4, "l"),
+    "B": (6, "c"),
+    "A": (7, "l"),
+    "C": (0, "h"),
+}
+_DEPTH = 8  # drawings in drawings
+_DRAWN = 100_000_000  # bytes of all pages
+_COMPOSED = 5_000  # drawings that are drawn in others, which may hold one another
+_PAGES = 20_000
+_PIXELS = 50_000_000  # of one picture
+_SIDE = 2_000  # pixels of one that is to be seen; models see less of a page
+_SIGN = 200  # of one that only says that there is a picture
+_PLAIN: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+class Drawer:
+    """`sheets`: the pages of the document whose root part is `root`. `seen`: the numbers of those that are to be seen, the
+    others stay empty; None: all are to be read.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, root: str, name: str, seen: Sequence[int] | None) -> None:
+        self._seen = seen
+        self._archive, self._name, self._root = archive, name, root
+        self._parts = {part.lower(): part for part in archive.namelist()}
+        self._units: dict[str, ET.Element] = {}
+        self._pictures: dict[str, str] = {}
+        self._made: dict[str, Made | None] = {}
+        self._drawn = self._composed = 0
+        self.left_out, self.watermarks = LeftOut(), dict[str, None]()
+        self.sheets = list(self._sheets())
+
+    def notes(self) -> list[str]:
+        _, tree = self.tree("", "/" + self._root)
+        for named in _all(tree, "Attachments"):
+            for e in _all(self.tree(self._root, named.text or "")[1], "Attachment"):
+                self.left_out.add("attached files", attribute(e, "Name"))
+        notes = self.left_out.notes()
+        for mark in filter(None, self.watermarks):
+            notes.append(f"watermark: {mark}")
+        return notes
+
+    def tree(self, base: str, place: str) -> tuple[str, ET.Element | None]:
+        """A part that another one names, and what is in it."""
+        path = self._path(base, place)
+        return path, parse(self._archive, path, self._name) if path else None
+
+    def _path(self, base: str, place: str) -> str:
+        place = place.strip().replace("\\", "/")
+        # By the standard they start at the part that names them; some programs start at the document or at the file.
+        starts = (
+            ("",) if place.startswith("/") else (posixpath.dirname(base), posixpath.dirname(self._root), "")
+        )
+        paths = (posixpath.normpath(posixpath.join("/", start, place))[1:] for start in starts)
+        return next((self._parts[path.lower()] for path in paths if path.lower() in self._parts), "")
+
+    def _sheets(self) -> Iterator[Sheet]:
+        _, tree = self.tree("", "/" + self._root)
+        if tree is None:
+            return
+        templates = {attribute(e, "ID"): attribute(e, "BaseLoc") for e in _all(tree, "TemplatePage")}
+        for e in _all(tree, "PublicRes", "DocumentRes"):
+            self._resources(self._root, e.text or "")
+        notes = self._annotations(tree)
+        box = _box(tree)
+        number = 0
+        for page in (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page"):
+            path, content = self.tree(self._root, attribute(page, "BaseLoc"))
+            if content is None:
+                continue
+            number += 1
+            if number > _PAGES:
+                raise MediaTooLarge(f"{self._name} has more than {_PAGES:,} pages", "Send a part of it.")
+            _, _, width, height = _box(content) or box or _A4
+            sheet = Sheet(min(max(width, 1), 5000), min(max(height, 1), 5000))
+            if self._seen is not None and number not in self._seen:
+                yield sheet
+                continue
+            for e in _all(content, "PageRes"):
+                self._resources(path, e.text or "")
+            for e in (e for e in content if local(e) == "Template"):
+                _, below = self.tree(self._root, templates.get(attribute(e, "TemplateID"), ""))
+                self._draw_all(sheet, below)
+            self._draw_all(sheet, content)
+            for note in notes.get(attribute(page, "ID"), []):
+                self._draw(sheet, note, _PLAIN, 0)
+            yield sheet
+
+    def _draw_all(self, sheet: Sheet, page: ET.Element | None) -> None:
+        for e in page if page is not None else ():
+            if local(e) == "Content":
+                self._draw(sheet, e, _PLAIN, 0)
+
+    def _resources(self, base: str, place: str) -> None:
+        path, tree = self.tree(base, place)
+        if tree is None:
+            return
+        folder = posixpath.join(posixpath.dirname(path), attribute(tree, "BaseLoc"), "x")
+        self._units |= {attribute(e, "ID"): e for e in _all(tree, "CompositeGraphicUnit")}
+        for media in _all(tree, "MultiMedia"):
+            for e in _all(media, "MediaFile"):
+                self._pictures[attribute(media, "ID")] = self._path(folder, e.text or "")
+
+    def _annotations(self, document: ET.Element) -> dict[str, list[ET.Element]]:
+        """What is drawn on the pages, by their IDs. Watermarks, which lie across the text, are kept apart."""
+        found: dict[str, list[ET.Element]] = {}
+        for named in _all(document, "Annotations"):
+            base, pages = self.tree(self._root, named.text or "")
+            for page in _all(pages, "Page"):
+                for place in _all(page, "FileLoc"):
+                    _, notes = self.tree(base, place.text or "")
+                    for note in _all(notes, "Annot"):
+                        if attribute(note, "Type") == "Watermark":
+                            self.watermarks |= {(e.text or "").strip(): None for e in _all(note, "TextCode")}
+                        else:
+                            found.setdefault(attribute(page, "PageID"), []).extend(_all(note, "Appearance"))
+        return found
+
+    def _draw(self, sheet: Sheet, e: ET.Element, outer: Matrix, depth: int) -> None:
+        before = sheet.size
+        match local(e):
+            case "TextObject":
+                _text(sheet, e, _matrix(e, outer), read=self._seen is None)
+            case "PathObject":
+                _path(sheet, e, _matrix(e, outer))
+            case "ImageObject":
+                self._picture(sheet, e, _matrix(e, outer))
+            case "CompositeObject" if depth < _DEPTH:
+                self._composed += 1
+                for content in _all(self._units.get(attribute(e, "ResourceID")), "Content"):
+                    self._draw(sheet, content, _matrix(e, outer), depth + 1)
+            case "Content" | "Layer" | "PageBlock" | "Appearance" if depth < _DEPTH:
+                for inner in e:
+                    self._draw(sheet, inner, _matrix(e, outer), depth + 1)
+        self._drawn += sheet.size - before if depth == 0 else 0
+        if max(self._drawn, sheet.size) > _DRAWN or self._composed > _COMPOSED:
+            raise MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
+
+    def _picture(self, sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
+        path = self._pictures.get(attribute(e, "ResourceID"), "")
+        if not attribute(e, "CTM"):
+            _, _, width, height = _numbers(attribute(e, "Boundary"), 4)
+            matrix = _times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
+        if path not in self._made:
+            side = _SIGN if self._seen is None else _SIDE
+            self._made[path] = _picture(member(self._archive, path, self._name), side)
+        made = self._made[path]
+        if made is None:
+            name = posixpath.basename(path) or "not in the file"
+            self.left_out.add("pictures that cannot be read", name)
+        else:
+            sheet.picture(*made, matrix)
+
+
+def _picture(data: bytes, side: int) -> Made | None:
+    """As a JPEG on white, with a longer side of at most `side`; None where it is of a kind that is not read."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > _PIXELS:
+                return None
+            image.draft("RGB", (side, side))
+            clear = (image.convert("RGB") if image.mode == "CMYK" else image).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    clear.thumbnail((side, side))
+    paper = Image.new("RGB", clear.size, "white")
+    paper.paste(clear, mask=clear.getchannel("A"))
+    out = io.BytesIO()
+    paper.save(out, "JPEG", quality=90)
+    return out.getvalue(), paper.size
+
+
+def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:
+    size = _number(attribute(e, "Size"))
+    wide = _number(attribute(e, "HScale")) or 1.0
+    x = y = 0.0
+    for code in (c for c in e if local(c) == "TextCode"):
+        letters = code.text or ""
+        x = _number(attribute(code, "X")) if attribute(code, "X") else x
+        y = _number(attribute(code, "Y")) if attribute(code, "Y") else y
+        right, down = _steps(attribute(code, "DeltaX")), _steps(attribute(code, "DeltaY"))
+        upright = not attribute(code, "DeltaX") and bool(attribute(code, "DeltaY"))
+        places, place = [], (x, y)
+        for letter in letters:
+            places += [place] * (2 if letter > "\uffff" else 1)
+            forth = 0.0 if upright else em(ord(letter)) * size * wide
+            place = place[0] + next(right, forth), place[1] + next(down, 0.0)
+        if upright and len(places) > 1 and read:
+            # One below the other, as beside a table's rows: a word only if they stand in one line.
+            wide, (left, top) = 1 / len(places), places[0]
+            places = [(left + n * size * wide, top) for n in range(len(places))]
+        sheet.text(letters, places, matrix, size, wide)
+
+
+def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
+    data = "".join(c.text or "" for c in e if local(c) == "AbbreviatedData").split()
+    steps: list[Step] = []
+    count, operator = 0, ""
+    numbers: list[float] = []
+    for word in data:
+        if word in _STEPS:
+            count, operator = _STEPS[word]
+            numbers = []
+        else:
+            numbers.append(_number(word))
+        if operator and len(numbers) == count:
+            steps.append((operator, numbers if operator == "c" else numbers[-2:]))
+            numbers, operator = [], operator if count else ""
+    colours = {local(c): attribute(c, "Value") for c in e if local(c) in ("FillColor", "StrokeColor")}
+    # What is filled without a colour of its own may be as light as paper, and would hide text.
+    fill = attribute(e, "Fill") == "true" and _colour(colours.get("FillColor", ""), "g rg k")
+    line = attribute(e, "Stroke") != "false" and (_colour(colours.get("StrokeColor", ""), "G RG K") or "0 G")
+    width = _number(attribute(e, "LineWidth")) or 0.353
+    if fill or line:
+        paint = f"{fill or ''} {line or ''}", "B" if fill and line else "f" if fill else "S"
+        sheet.path(steps, matrix, width, paint)
+
+
+def _colour(value: str, operators: str) -> str:
+    parts = value.split()
+    operator = dict(zip((1, 3, 4), operators.split(), strict=True)).get(len(parts))
+    return (
+        " ".join(f"{min(_number(part) / 255, 1):.3f}" for part in parts) + f" {operator}" if operator else ""
+    )
+
+
+def _steps(said: str) -> Iterator[float]:
+    """From each letter to the next; "g 3 1.5" says 1.5 three times. The last one goes on."""
+    words = iter(said.split())
+    step = None
+    for word in words:
+        many = word == "g"
+        count = int(min(_number(next(words, "")), 100_000)) if many else 1
+        step = _number(next(words, "") if many else word)
+        yield from itertools.repeat(step, count)
+    while step is not None:
+        yield step
+
+
+def _box(tree: ET.Element) -> list[float] | None:
+    area = next((e for e in _all(tree, "Area", "PageArea")), None)
+    numbers = next((_numbers(e.text or "", 4) for e in _all(area, "PhysicalBox")), None)
+    return numbers if numbers and numbers[2] and numbers[3] else None
+
+
+def _matrix(e: ET.Element, outer: Matrix) -> Matrix:
+    """From what an object says of itself to the page."""
+    x, y, _, _ = _numbers(attribute(e, "Boundary"), 4)
+    said = attribute(e, "CTM").split()
+    a, b, c, d, dx, dy = map(_number, said) if len(said) == len(_PLAIN) else _PLAIN
+    return _times((a, b, c, d, dx + x, dy + y), outer)
+
+
+def _times(inner: Matrix, outer: Matrix) -> Matrix:
+    a, b, c, d, e, f = inner
+    g, h, i, j, k, m = outer
+    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
+
+
+def _all(tree: ET.Element | None, *tags: str) -> list[ET.Element]:
+    return [e for e in tree.iter() if local(e) in tags] if tree is not None else []
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    return [*map(_number, text.split()[:count]), *[0.0] * count][:count]
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text) if _NUMBER.fullmatch(text) else 0.0
+    except ValueError:
+        return 0.0
+    return number if abs(number) < _FAR else 0.0

@@ -1,0 +1,158 @@
+"""A PDF of a few pages, written by hand: text whose letters are known though its fonts are not, lines and pictures."""
+
+from __future__ import annotations
+
+import statistics
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font
+
+MM = 72 / 25.4  # points in a millimetre
+
+Matrix = tuple[float, float, float, float, float, float]
+Step = tuple[str, Sequence[float]]  # an operator of PDF that draws (m, l, c, h), and its points
+
+# A code is the letter itself (UTF-16), an em wide where it is of East Asia.
+_UNICODE = (
+    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /U def /CMapType 2 def "
+    "1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
+    + "".join(
+        f"{min(100, 256 - first)} beginbfrange\n"
+        + "".join(f"<{n:02X}00> <{n:02X}FF> <{n:02X}00>\n" for n in range(first, min(first + 100, 256)))
+        + "endbfrange\n"
+        for first in (0, 100, 200)
+    )
+    + "endcmap end end"
+).encode()
+_WIDTHS = (300, 400, 450, 500, 550, 600, 700, 800, 1000)  # of narrow letters, a font each
+_FONT = (
+    b"<</Type/Font/Subtype/Type0/BaseFont/SimSun/Encoding/Identity-H/ToUnicode 3 0 R/DescendantFonts["
+    b"<</Type/Font/Subtype/CIDFontType2/BaseFont/SimSun/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+    b"/DW 1000/W[0 255 %d]/FontDescriptor<</Type/FontDescriptor/FontName/SimSun/Flags 4/FontBBox[0 -141 1000 859]"
+    b"/ItalicAngle 0/Ascent 859/Descent -141/CapHeight 683/StemV 80%s>>%s>>]>>"
+)
+
+
+def em(code: int, narrow: float = 0.5) -> float:
+    return narrow if code < 0x100 else 1.0
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A page, in millimetres from its upper left corner."""
+
+    width: float
+    height: float
+    ops: list[str] = field(default_factory=list)
+    pictures: list[tuple[int, int, bytes]] = field(default_factory=list)
+    size: int = 0  # bytes of what is drawn
+
+    def text(
+        self, letters: str, places: Sequence[tuple[float, float]], matrix: Matrix, size: float, wide: float
+    ) -> None:
+        """Letters at their places, which `matrix` moves and turns; those of one line in one piece. `wide`: how much wider than usual."""
+        a, b, c, d, _, _ = (MM * v for v in matrix)
+        step = size * wide
+        if not letters or not step:
+            return
+        codes = letters.encode("utf-16-be", "surrogatepass")
+        face = _font(letters, places, step)
+        ops = [f"BT /F{face} {size:.3f} Tf {wide * 100:.0f} Tz"]
+        line: float | None = None
+        end = 0.0
+        for (x, y), high, low in zip(places, codes[::2], codes[1::2], strict=False):
+            if line != y or not end - 3 * step < x < end + 6 * step:
+                moved = "{:.3f} {:.3f} Tm".format(*self._at(matrix, x, y))
+                ops.append(f"{'' if line is None else '>] TJ'} {a:.4f} {-b:.4f} {-c:.4f} {d:.4f} {moved} [<")
+            elif abs(x - end) > 0.005 * step:
+                ops.append(f">{(end - x) / step * 1000:.0f}<")
+            ops.append(f"{high:02X}{low:02X}")
+            line, end = y, x + em(high << 8 | low, face / 1000) * step
+        self._add("".join([*ops, ">] TJ ET"]))
+
+    def path(self, steps: Iterable[Step], matrix: Matrix, width: float, paint: tuple[str, str]) -> None:
+        """`paint`: what sets the colours, and the operator that paints."""
+        drawn = [
+            " ".join(
+                "{:.3f} {:.3f}".format(*self._at(matrix, *pair))
+                for pair in zip(points[::2], points[1::2], strict=False)
+            )
+            + f" {step}"
+            for step, points in steps
+        ]
+        if drawn:
+            self._add(" ".join([f"q {MM * width:.3f} w", paint[0], *drawn, paint[1], "Q"]))
+
+    def picture(self, jpeg: bytes, pixels: tuple[int, int], matrix: Matrix) -> None:
+        """In the unit square, which `matrix` moves and turns."""
+        a, b, c, d, _, _ = matrix
+        x, y = self._at(matrix, 0, 1)
+        self._add(
+            f"q {MM * a:.3f} {-MM * b:.3f} {-MM * c:.3f} {MM * d:.3f} {x:.3f} {y:.3f} cm /P{len(self.pictures)} Do Q"
+        )
+        self.pictures.append((*pixels, jpeg))
+        self.size += len(jpeg)
+
+    def _at(self, matrix: Matrix, x: float, y: float) -> tuple[float, float]:
+        a, b, c, d, e, f = matrix
+        return MM * (x * a + y * c + e), MM * (self.height - (x * b + y * d + f))
+
+    def _add(self, op: str) -> None:
+        self.ops.append(op)
+        self.size += len(op)
+
+
+def _font(letters: str, places: Sequence[tuple[float, float]], step: float) -> int:
+    """The width that most narrow letters have, so that they stand in words."""
+    steps = [
+        (after[0] - place[0]) / step * 1000
+        for letter, place, after in zip(letters, places, places[1:], strict=False)
+        if " " < letter < "\x7f" and place[1] == after[1]
+    ]
+    usual = statistics.median(steps) if steps and max(map(ord, letters)) < 1 << 16 else 500
+    return min(_WIDTHS, key=lambda width: abs(width - usual))
+
+
+def pdf_of(sheets: Iterable[Sheet], *, boxes: bool) -> bytes:
+    """`boxes`: with a font of boxes, to be read; without, to be seen in a font of the machine."""
+    bodies: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b"", _stream(b"", _UNICODE)]
+    if boxes:
+        codes = struct.pack(">H", NARROW) * 256 + struct.pack(">H", WIDE) * (0x10000 - 256)
+        bodies += [_stream(b"", font()), _stream(b"", codes)]
+    own = (b"/FontFile2 4 0 R", b"/CIDToGIDMap 5 0 R") if boxes else (b"", b"")
+    fonts = b"".join(b"/F%d %d 0 R" % (width, n) for n, width in enumerate(_WIDTHS, len(bodies) + 1))
+    bodies += [_FONT % (width, *own) for width in _WIDTHS]
+    pages: list[int] = []
+    for sheet in sheets:
+        names = b""
+        for n, (width, height, jpeg) in enumerate(sheet.pictures):
+            says = b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"
+            bodies.append(
+                b"<<%s/Length %d>>stream\n%s\nendstream" % (says % (width, height), len(jpeg), jpeg)
+            )
+            names += b"/P%d %d 0 R" % (n, len(bodies))
+        bodies.append(_stream(b"", "\n".join(sheet.ops).encode()))
+        box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
+        bodies.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<<%s>>/XObject<<%s>>>>>>"
+            % (box, len(bodies), fonts, names)
+        )
+        pages.append(len(bodies))
+    bodies[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), b" ".join(b"%d 0 R" % n for n in pages))
+    out, places = bytearray(b"%PDF-1.7\n"), []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(places) + 1) + b"".join(
+        b"%010d 00000 n \n" % p for p in places
+    )
+    return bytes(out + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(places) + 1, start))
+
+
+def _stream(says: bytes, data: bytes) -> bytes:
+    packed = zlib.compress(data)
+    return b"<<%s/Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (says, len(packed), packed)
