@@ -32,7 +32,7 @@ AT_ONCE_S = 0.01  # of events read one after another, before others have their t
 # of a refusal, whose status has come.
 FINISHED_S = 2.0
 
-OnEvent = Callable[[dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], object]
 OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
