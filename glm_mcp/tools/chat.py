@@ -15,7 +15,7 @@ from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
-from glm_mcp.tools.arguments import AnswerArgs, Arg
+from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.sources import (
@@ -38,13 +38,19 @@ class ChatArgs(AnswerArgs):
         Arg(
             "text",
             "The question; may be empty after function results",
-            also=("message", "question", "query", "text", "input"),
+            also=(*ASKED, "text", "input", "content"),
             long=True,
             unless="history",
         ),
     ]
     system: Annotated[
-        str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"), long=True)
+        str,
+        Arg(
+            "text",
+            "Instructions for the model",
+            also=("system_prompt", "system_message", "instructions"),
+            long=True,
+        ),
     ] = ""
     history: Annotated[
         tuple[dict[str, Any], ...],
