@@ -11,6 +11,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local known = redis.call('HMGET', s, 'limit', 'run', 'epoch', 'pause', 'turns', 'recovers')
 local GAP = 50 -- as GAP_S of limiter.py
+local PAUSE = 60000 -- as LONGEST_PAUSE_S of limiter.py; one that ends later was said before the clock was set back
 local MOST = 1e13 -- written out in digits
 
 -- Whatever a stranger wrote there.
@@ -22,7 +23,8 @@ end
 
 local limit = number(known[1], start, 1, ceiling)
 local run, epoch = number(known[2], 0, 0, MOST), number(known[3], 0, 0, MOST)
-local pause, turns = number(known[4], 0, 0, now + 3600000), number(known[5], 0, 0, MOST)
+local pause, turns = number(known[4], 0, 0, MOST), number(known[5], 0, 0, MOST)
+if pause > now + PAUSE then pause = 0 end
 local recovers = number(known[6], 0, 0, 1)
 
 local function sweep()
