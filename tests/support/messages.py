@@ -90,6 +90,7 @@ LABELS = (
     "starting",
     "{1} is {2}; it may be {3}",
     "Try {1}. {2}",
+    "Try {1}.",
     "It serves {1}. {2}",
     "It serves {1}",
     "a PDF",
