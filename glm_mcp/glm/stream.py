@@ -223,7 +223,9 @@ def split_thinking(text: str) -> tuple[str, str]:
     """(reasoning, answer) of a text that may think aloud: `<think>` closed, cut off, or only its end left. Without the
     marks of the model's own that should not have come out: around an answer, before it and after.
     """
-    reasoning, text = "", _BEGINS.sub("", _BOX.sub("", text))
+    reasoning, text = "", _BOX.sub("", text)
+    if begins := _BEGINS.match(text):
+        text = text[begins.end() :]
     found = _THINK.match(text)
     if found:
         reasoning, text = found[1].strip(), text[found.end() :]
