@@ -141,12 +141,7 @@ def with_key_help(error: GLMError, said: str) -> GLMError:
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, Row] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
-    402: (
-        QuotaError,
-        Again.GONE,
-        "the service asks for payment",
-        _BALANCE,
-    ),  # for this model, as far as is known
+    402: (QuotaError, Again.GONE, "the service asks for payment", _BALANCE),  # for this model
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
     404: (ConfigError, Again.GONE, "no such address or model at the service", _PLACE),

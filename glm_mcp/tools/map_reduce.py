@@ -34,16 +34,14 @@ async def each(
     """The answers to all questions, in order; finished ones are kept, so that the same call goes on where it stopped.
 
     A few parts that the service's filter refuses are left out, where an answer without them is one. `share`: of the time
-    that is left. Raises what may pass, such as an overload, else the first failure; both with what is done so far.
-    The first answer's `seconds` become those of all of them together.
+    that is left. The first answer's `seconds` become those of all of them together. Raises what may pass, such as an
+    overload, else the first failure; both with what is done so far.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
     recalled = sum(a is not None for a in answers)
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
-    late: list[GLMError] = []
-    left_out: dict[int, ContentBlocked] = {}
-    unkept: list[ConfigError] = []
+    late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
     gate = anyio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> None:
@@ -79,8 +77,8 @@ async def each(
         failed, defects = raised.split(GLMError)
         if failed is None or defects:
             raise
-        first = _first(failed)
-        raise (_unfinished([first], answers, kept=not unkept) if any(answers) else first) from None
+        first = [_first(failed)]
+        raise (_unfinished(first, answers, kept=not unkept) if any(answers) else first[0]) from None
     if late:
         raise _unfinished(late, answers, kept=not unkept) from late[-1]
     done = _with_gaps(deps, answers, left_out)
