@@ -14,9 +14,9 @@ from glm_mcp.errors import AuthError, GLMError, NetworkError, QuotaError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Message
-from glm_mcp.glm.network.refusals import raise_if_error
 from glm_mcp.glm.network.transport import Transport
 from glm_mcp.glm.progress import Progress
+from glm_mcp.glm.stream import Draft
 from glm_mcp.registry import Endpoint
 from glm_mcp.settings import KEY_PAGE, Settings
 from glm_mcp.text import without_secrets
@@ -151,16 +151,18 @@ async def _probe(settings: Settings, within_s: float) -> tuple[GLMError | None, 
 
 
 async def _accepts(url: str, key: str | None) -> bool:
-    """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key."""
-    transport = Transport()
+    """Whether an endpoint knows this key, by one request of its own: not served there is also an answer to a known key, as
+    is too busy by the service's own code; what stands before it knows none.
+    """
+    transport, draft = Transport(), Draft()
     body = {"model": PROBE_MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
     try:
         with anyio.fail_after(PROBE_S):
-            await transport.post(f"{url}/chat/completions", key, json.dumps(body).encode(), raise_if_error)
+            await transport.post(f"{url}/chat/completions", key, json.dumps(body).encode(), draft.feed)
     except GLMError as error:
-        return error.code in NOT_SERVED or error.kind in {"overloaded", "rate_limited"}
+        return error.code in NOT_SERVED or bool(error.code and error.kind in {"overloaded", "rate_limited"})
     except TimeoutError:
         return False
     finally:
         await transport.close()
-    return True
+    return bool(draft.chars or draft.finish)

@@ -14,7 +14,7 @@ from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 
 Inline = Callable[[Part], Awaitable[Part]]
-OnEvent = Callable[[dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], object]
 Post = Callable[[Endpoint, str, bytes, OnEvent], Awaitable[str | None]]
 KNOWN_ENDS = {"stop", "tool_calls", "function_call", "length", "model_context_window_exceeded"}
 Cut = Literal["max_tokens", "window", "repetition", "service", "deadline"]

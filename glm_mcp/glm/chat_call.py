@@ -16,7 +16,7 @@ from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, Dialect, Image, Video, write_body
 from glm_mcp.glm.policy import MINIMUM_ANSWER, size_for, text_tokens
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import FAILURES, LARGE, Draft, Repetition, strip_boxes
+from glm_mcp.glm.stream import FAILURES, LARGE, Draft, Repetition, Shown
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
@@ -193,7 +193,7 @@ class ChatCall:
         text, written = written_as_text(draft.text, self.request.functions)
         other = draft.model and draft.model.lower() not in {model.lower(), model.rpartition("/")[2].lower()}
         return Answer(
-            strip_boxes(text),
+            text,
             model,
             draft.reasoning,
             mended(draft.tool_calls, self.request.functions) or written,
@@ -270,6 +270,7 @@ class _Reader:
     def __init__(self, call: ChatCall, card: Card, on_words: Callable[[], None]) -> None:
         self.call, self.card, self.on_words = call, card, on_words
         self.draft = Draft(calls=call.request.calls)
+        self.shown = Shown()
         self.broken = 0
         self.begun = False
         self.thought = 0
@@ -286,7 +287,9 @@ class _Reader:
                 self.begun = True
                 self.call.begins(draft, self.card.id)
         if piece:
-            progress.text(piece)
+            progress.text(self.shown.add(piece))
+            if self.shown.thinks:
+                progress.thinking(draft.raw_chars)
             draft.look_for_repetition()
         elif draft.thought_chars != self.thought:
             self.thought = draft.thought_chars

@@ -141,7 +141,7 @@ def with_key_help(error: GLMError, said: str) -> GLMError:
 # What is left when there is no business code that we know. 434 and 435 are rows of z.ai's HTTP table.
 _STATUS: dict[int, Row] = {
     400: (InvalidRequest, Again.NEVER, "the service refused the request", _REFUSED),
-    402: (QuotaError, Again.NEVER, "the service asks for payment", _BALANCE),
+    402: (QuotaError, Again.GONE, "the service asks for payment", _BALANCE),  # for this model
     401: (AuthError, Again.NEVER, "the API key was not accepted", _KEY),
     403: (AuthError, Again.NEVER, "access was refused", _KEY),
     404: (ConfigError, Again.GONE, "no such address or model at the service", _PLACE),
@@ -168,12 +168,8 @@ _WALL = re.compile(
     re.IGNORECASE,
 )
 _WALLS = {200, 403, 405, 406, 418, 429, 503, 566, 567}  # 418, 566 and 567 are clouds' own for it
-_WALL_ROW: Row = (
-    NetworkError,
-    Again.NEVER,
-    "a firewall in front of the service refused the request",
-    _WALLED,
-)
+_REFUSED_BY_WALL = "a firewall in front of the service refused the request"
+_WALL_ROW: Row = (NetworkError, Again.NEVER, _REFUSED_BY_WALL, _WALLED)
 _LOOKED_AT = 8_000  # characters of a page
 
 
@@ -228,6 +224,11 @@ _UNKNOWN: tuple[tuple[re.Pattern[str], Row], ...] = (
         (QuotaError, Again.NEXT, "the allowance is used up", _RESET),
     ),
 )
+# Of a 400, which blames the request otherwise.
+_ASKS_LATER = re.compile(
+    r"稍[后候][再重]?试|请稍[后候]|排队|维护|\btry again later\b|\bmaintenance\b", re.IGNORECASE
+)
+_LATER_ROW: Row = (Overloaded, Again.RETRY, "the service asks to call again later", _FULL)
 # 1210 and 1214 stand for anything in a request; only their words tell what. Each seen at the real service.
 _WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
     (
@@ -287,12 +288,10 @@ def from_response(
     see = "" if retry_after else _SEE.get(hint, "")
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
-        # "In a few seconds" beside it would say the contrary.
+        after = f"{asked}: call again after that, or name another model."
         hint = (
-            f"{asked}: call again after that, or name another model."
-            if again is Again.RETRY
-            else f"{asked}. {hint}"
-        )
+            after if again is Again.RETRY else f"{asked}. {hint}"
+        )  # "in a few seconds" would say the contrary
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
@@ -314,7 +313,8 @@ def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None
         return None
     if row := engine_errors.by_words(f"{sort} {name} {said}"):
         return row
-    return next((row for words, row in _UNKNOWN if words.search(f"{sort} {name} {said}")), None)
+    found = next((row for words, row in _UNKNOWN if words.search(f"{sort} {name} {said}")), None)
+    return _LATER_ROW if found is None and status == 400 and _ASKS_LATER.search(said) else found
 
 
 def _row(name: str | None, status: int) -> Row:

@@ -16,6 +16,7 @@ _DECODER = json.JSONDecoder()
 _GLUED = 100  # calls whose arguments were written as one
 _BLANK = re.compile(r"\s{1,100}")  # between two of them
 _SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
+_NAME = re.compile(r"[A-Za-z_][\w.:-]{0,63}")
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
 
@@ -138,25 +139,40 @@ def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str
     calls: list[dict[str, Any]] = []
     rest: list[str] = []
     at = 0
-    while schemas and (start := text.find(_OPEN, at)) >= 0:
-        close = text.find(_CLOSE, start)
-        end = close if close >= 0 else len(text)
-        name, arguments = _parsed(text[start + len(_OPEN) : end].strip())
+    for start, end, name, arguments in _calls_in(text) if schemas else ():
         if name in schemas:
-            calls.append(
-                {
-                    "id": f"call_{len(calls)}",
-                    "type": "function",
-                    "function": {"name": name, "arguments": _written(arguments, schemas[name])},
-                }
-            )
+            function = {"name": name, "arguments": _written(arguments, schemas[name])}
+            calls.append({"id": f"call_{len(calls)}", "type": "function", "function": function})
             rest.append(text[at:start])
-            at = end + len(_CLOSE)
-        else:
-            rest.append(text[at:end])
             at = end
     rest.append(text[at:])
     return ("".join(rest).strip() if calls else text), calls
+
+
+def without_calls(text: str) -> str:
+    """The text of a model that was offered no functions without calls written into it. In code, or with a blank after the
+    mark, they are talked about.
+    """
+    rest: list[str] = []
+    at = seen = fences = 0
+    for start, end, name, _ in _calls_in(text):
+        fences += text.count("```", seen, start)
+        seen = start
+        quoted = fences % 2 or text[start - 1 : start] == "`" or text.startswith(f"{_OPEN} ", start)
+        if _NAME.fullmatch(name) and not quoted:
+            rest.append(text[at:start])
+            at = end
+    return "".join((*rest, text[at:])).strip() if rest else text
+
+
+def _calls_in(text: str) -> Iterator[tuple[int, int, str, dict[str, Any]]]:
+    """Each call written into a text: where it begins and ends, its name and arguments."""
+    end = 0
+    while (start := text.find(_OPEN, end)) >= 0:
+        close = text.find(_CLOSE, start)
+        last = close if close >= 0 else len(text)
+        end = min(last + len(_CLOSE), len(text))
+        yield start, end, *_parsed(text[start + len(_OPEN) : last].strip())
 
 
 def _schemas(functions: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,6 @@ from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.chat_call import ChatCall
 from glm_mcp.glm.findings import Findings
 from glm_mcp.glm.race import Race
-from glm_mcp.glm.stream import strip_boxes
 from glm_mcp.registry import CHAINS, Card, Endpoint, place
 from glm_mcp.settings import KEY_PAGE
 
@@ -33,7 +32,7 @@ def found_gone(model: str, findings: Findings) -> InvalidRequest:
 def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
     """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
     error, arrived = race.error(), call.partial()
-    text = strip_boxes(arrived.draft.text) if arrived else None
+    text = arrived.draft.text if arrived else None
     if arrived is None or isinstance(error, ContentBlocked):
         raise _thinking_too_long(error, call)
     if not isinstance(error, TimedOut) or not job.free_text:

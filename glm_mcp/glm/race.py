@@ -11,6 +11,7 @@ import anyio
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
 from glm_mcp.errors import Again, GLMError, TimedOut
 from glm_mcp.glm.learnt.health import Health
+from glm_mcp.glm.network.failures import unreached
 from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import Usage
@@ -199,10 +200,12 @@ class Race(Generic[T]):
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
 
-    def learns_gone(self) -> None:
+    def ends(self, *, unconnected: str) -> None:
         """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
-        network that wants a login, and may be over soon.
+        network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood.
         """
+        if unconnected and not self.over and all(a["outcome"] == "timeout" for a in self.attempts):
+            self.failure = unreached(unconnected, anyio.current_time() - self.started)
         gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
         if len(gone) < len(self.models):
             for model, error in gone:

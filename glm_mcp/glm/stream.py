@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from glm_mcp.errors import GLMError, UpstreamError
-from glm_mcp.glm.function_calls import Calls
+from glm_mcp.glm.function_calls import Calls, without_calls
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.text import ID_CHARS, clean, plain, whole
 
@@ -62,7 +62,8 @@ class Draft:
         self._index: Any = None  # of the answer, where there are several
         self._looked_at = 0
         self._repeats = False
-        self._read: tuple[int, str, str] | None = None  # what `raw` of this many characters says
+        # What `raw` of this many characters says: reasoning, answer, and whether calls were cut out of that.
+        self._read: tuple[int, str, str, bool] | None = None
 
     @property
     def chars(self) -> int:
@@ -152,10 +153,12 @@ class Draft:
         self.raw = ["".join(self.raw)[:end]]
         self._read = None
 
-    def _split(self) -> tuple[str, str]:
-        """(reasoning, answer) of the text so far. Takes a while for a long one."""
+    def _split(self) -> tuple[str, str, bool]:
+        """What the text so far says. Takes a while for a long one."""
         if self._read is None or self._read[0] != self.raw_chars:
-            self._read = self.raw_chars, *split_thinking(plain(whole("".join(self.raw))))
+            reasoning, said = split_thinking(plain(whole("".join(self.raw))))
+            text = said if self._may_call else without_calls(said)
+            self._read = self.raw_chars, reasoning, text, text is not said
         return self._read[1:]
 
     @property
@@ -179,7 +182,7 @@ class Draft:
     @property
     def unasked(self) -> bool:
         """Whether it calls functions that it may not."""
-        return bool(self.calls) and not self._may_call
+        return not self._may_call and (bool(self.calls) or self._split()[2])
 
 
 FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})  # as reasons for an end
@@ -217,8 +220,12 @@ _LEAK = re.compile(r"(?<!`)</think>(?!`)")  # in backticks it is talked about
 
 
 def split_thinking(text: str) -> tuple[str, str]:
-    """(reasoning, answer) of a text that may think aloud: `<think>` closed, cut off, or only its end left."""
-    reasoning = ""
+    """(reasoning, answer) of a text that may think aloud: `<think>` closed, cut off, or only its end left. Without the
+    marks of the model's own that should not have come out: around an answer, before it and after.
+    """
+    reasoning, text = "", _BOX.sub("", text)
+    if begins := _BEGINS.match(text):
+        text = text[begins.end() :]
     found = _THINK.match(text)
     if found:
         reasoning, text = found[1].strip(), text[found.end() :]
@@ -226,16 +233,56 @@ def split_thinking(text: str) -> tuple[str, str]:
         head, tail = text[: end.start()], text[end.end() :]
         # A bare closing tag is a known leak; what stands before it is thought only when an answer follows.
         reasoning, text = (head.strip(), tail) if tail.strip() else ("", head)
-    answer = re.match(r"\s*<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
+    text = _without_end(text.strip())
+    answer = re.match(r"<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
     return reasoning, (answer[1] if answer else text).strip()
 
 
 _BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
+_BEGINS = re.compile(r"\A(?:\s*(?:\[gMASK\]|<sop>|<\|assistant\|>))+")
+_ENDS = ("<|observation|>", "<|user|>", "<|assistant|>", "<|endoftext|>")
 
 
-def strip_boxes(text: str) -> str:
-    """The text without the model's answer-box tokens; what they wrap stays."""
-    return _BOX.sub("", text)
+def _without_end(text: str) -> str:
+    """Without the marks of the end of a turn. After a blank or a quotation mark one is talked about."""
+    for _ in _ENDS:
+        end = next((mark for mark in _ENDS if text.endswith(mark)), "")
+        before = text.removesuffix(end)
+        if not end or before.endswith((" ", "\t", "`", '"', "'")):
+            break
+        text = before.rstrip()
+    return text
+
+
+class Shown:
+    """What of an answer is shown while it comes, as `split_thinking` will have it; what may begin a mark waits for the
+    next piece, and so do calls. `thinks`: what came is a thought.
+    """
+
+    def __init__(self) -> None:
+        self._held, self._begun, self.thinks = "", False, False
+
+    def add(self, piece: str) -> str:
+        text = _BOX.sub("", self._held + piece)
+        if not self._begun:
+            text = _HEAD.sub("", text, count=1)
+            self.thinks = text.startswith("<think>")
+            if self.thinks:  # of which its end is enough to see where it ends
+                text = "<think>" + text[len("<think>") :][-len("</think>") :]
+            if self.thinks or any(mark.startswith(text) for mark in _HEADS):
+                self._held = text
+                return ""
+            self._begun = True
+        waits = _WAITS.search(text, max(0, len(text) - HELD))
+        end = waits.start() if waits else len(text)
+        self._held = text[end:]
+        return text[:end]
+
+
+HELD = 2_000  # characters that wait at most
+_HEADS = ("[gMASK]", "<sop>", "<|assistant|>", "<think>", "<answer>", "<|begin_of_box|>")
+_HEAD = re.compile(rf"\A(?:{_BEGINS.pattern})?\s*(?:<think>.*?</think>)?\s*(?:<answer>)?\s*", re.DOTALL)
+_WAITS = re.compile(r"(?:(?<!`)<tool_call>.*|(?:<(?:\|\w+\||/answer)>\s*)+|<[|/]?\w*\|?)\Z", re.DOTALL)
 
 
 def _dict(value: Any) -> dict[str, Any]:

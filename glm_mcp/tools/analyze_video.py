@@ -19,7 +19,7 @@ from glm_mcp.media.video.prepare import VideoFile
 from glm_mcp.media.video.timecode import parse_time, stamp
 from glm_mcp.registry import Card
 from glm_mcp.tools import saving
-from glm_mcp.tools.arguments import AnswerArgs, Arg
+from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
@@ -41,7 +41,7 @@ class VideoArgs(AnswerArgs):
             also=("video_url", "video_source", "video_path", "path", "url", "file", "source", "videos"),
         ),
     ]
-    prompt: Annotated[str, Arg("text", also=("question", "query", "message", "text"), long=True)] = ""
+    prompt: Annotated[str, Arg("text", also=(*ASKED, "instructions", "text"), long=True)] = ""
     task: Annotated[str | None, Arg("text", choices=tuple(VIDEO))] = None
     start: Annotated[str | None, Arg("time", "Seconds or m:ss", also=("from", "start_time", "start_s"))] = (
         None

@@ -19,6 +19,13 @@ from glm_mcp.tools.values import KINDS, KindName
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
 Reach = Literal["here", "nowhere", "server"]
 
+ASKED = (
+    "question",
+    "query",
+    "message",
+    "instruction",
+    "user_prompt",
+)  # other names of `prompt` at whatever answers
 TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
 MODEL_CHARS = 1_000  # of a model's name, under which much is remembered
 
@@ -84,7 +91,7 @@ WORD_CHARS = 100  # of a value that is one of a few words
 SHOWN_CHARS = 80
 NOTHING: tuple[object, ...] = ("", [], "null", "None", "undefined")  # as models write what they do not give
 
-# What leads to what callers hope for, by the tool and the first words of the names that they try.
+# What leads to what callers hope for, by the tool (any) and the first words of the names that they try.
 _INSTEAD = {
     ("generate_image", "n num count number"): "It draws one picture a call: call again for another.",
     (
@@ -100,6 +107,11 @@ _INSTEAD = {
     ("analyze_video", "timestamp timestamps time at"): "A moment is given by start and end.",
     ("analyze_video", "fps frame"): "How many frames are read is max_frames.",
     ("read_document", "start end first last from to page"): "Give pages, such as 3-7.",
+    ("describe_image", "mode type"): "What is done is task.",
+    ("chat", "context background"): "Put it into prompt, and what was said before into history.",
+    ("", "reasoning enable"): "Thinking is switched by thinking.",
+    ("", "language lang tone detail"): "Say it in prompt.",
+    ("", "stream top seed stop frequency presence"): "Leave it out: nothing here depends on it.",
 }
 
 _WRAPPERS = ("arguments", "args", "kwargs", "params", "parameters")
@@ -187,13 +199,15 @@ def _names(rows: tuple[Arg, ...]) -> dict[str, Arg]:
 
 def _unknown(tool: str, name: str, names: Mapping[str, Arg]) -> InvalidRequest:
     meant = _snake(name[:NAME_CHARS])
-    begun = [n for n in names if len(name) > 2 and n.startswith(meant)]
-    near = begun or difflib.get_close_matches(meant, list(names), 1, 0.6)
+    begun = [n for n in names if len(name) > 2 and (n.startswith(meant) or meant.startswith(f"{n}_"))]
+    near = begun or difflib.get_close_matches(meant, list(names), 1, 0.75)
     mean = f"Did you mean '{names[near[0]].name}'? " if near else ""
     takes = ", ".join(dict.fromkeys(a.name for a in names.values()))
     what = f"{tool} has no argument '{name[:NAME_CHARS]}'"
     first = meant.partition("_")[0]
-    way = next((way for (of, words), way in _INSTEAD.items() if of == tool and first in words.split()), "")
+    way = next(
+        (way for (of, words), way in _INSTEAD.items() if of in {tool, ""} and first in words.split()), ""
+    )
     return InvalidRequest(what, f"{way} It takes: {takes}." if way else f"{mean}It takes: {takes}.")
 
 
@@ -225,7 +239,8 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
     try:
         known = KINDS[arg.kind].read(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
-        raise _wrong(tool, arg, value) from None
+        several = arg.kind == "text" and isinstance(value, list) and len(value) > 1
+        raise _wrong(tool, arg, value, " Give one, not a list." if several else "") from None
     most = WORD_CHARS if arg.choices else arg.most
     if arg.kind in {"text", "size"} and not arg.long and len(known) > most:
         raise _wrong(tool, arg, value, "" if arg.choices else f" At most {most:,} characters are taken.")
@@ -233,7 +248,7 @@ def _value(tool: str, arg: Arg, value: Any) -> Any:
         folded = str(known).strip().lower().replace("-", "_").replace(" ", "_")
         folded = folded if folded in arg.choices else _snake(str(known).strip())
         if folded not in arg.choices:
-            near = difflib.get_close_matches(folded, arg.choices, 1, 0.6)
+            near = difflib.get_close_matches(folded, arg.choices, 1, 0.65)
             raise _wrong(tool, arg, value, f" Did you mean {near[0]}?" if near else "")
         return folded
     if arg.kind in {"integer", "number"}:

@@ -15,7 +15,7 @@ from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.sources.data_url import decoded
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.text import clean, escaped
-from glm_mcp.tools.arguments import AnswerArgs, Arg
+from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.sources import (
@@ -38,13 +38,19 @@ class ChatArgs(AnswerArgs):
         Arg(
             "text",
             "The question; may be empty after function results",
-            also=("message", "question", "query", "text", "input"),
+            also=(*ASKED, "text", "input", "content"),
             long=True,
             unless="history",
         ),
     ]
     system: Annotated[
-        str, Arg("text", "Instructions for the model", also=("system_prompt", "instructions"), long=True)
+        str,
+        Arg(
+            "text",
+            "Instructions for the model",
+            also=("system_prompt", "system_message", "instructions"),
+            long=True,
+        ),
     ] = ""
     history: Annotated[
         tuple[dict[str, Any], ...],
@@ -66,6 +72,9 @@ class ChatArgs(AnswerArgs):
 
 
 ROLES = ("system", "user", "assistant", "tool")
+# What other APIs call them, and what a turn holds.
+_ALSO = {"developer": "system", "human": "user", "model": "assistant", "ai": "assistant", "bot": "assistant"}
+_HOLDS = ("content", "parts", "text")
 _IN_PARTS = (
     "Call read_document with the file in documents and the same prompt: it reads a long one in parts. Or send less: "
     "fewer files or pages, a shorter history."
@@ -199,6 +208,7 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
     Raises InvalidRequest naming the turn, ForbiddenURL.
     """
     role = str(raw.get("role") or "").lower()
+    role = _ALSO.get(role, role)
     if role not in ROLES:
         raise InvalidRequest(
             f"chat: history[{position}] has role {role!r:.80}", f"A role is one of {', '.join(ROLES)}."
@@ -213,7 +223,7 @@ def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:
             f"chat: history[{position}] is a function result without tool_call_id",
             "Give the id of the call that it answers.",
         )
-    content = raw.get("content")
+    content = next((raw[name] for name in _HOLDS if raw.get(name) is not None), None)
     if content is None and role == "assistant" and extra.get("tool_calls"):
         return Message(role, None, extra)
     if isinstance(content, str):
@@ -234,6 +244,8 @@ def _part(deps: Deps, position: int, raw: Any) -> Part:
         case {"type": "text", "text": str() as text}:
             return Text(text)
         case str() as text:
+            return Text(text)
+        case {"text": str() as text} if len(raw) == 1:
             return Text(text)
         case {"type": "image_url", "image_url": {"url": str() as url} | (str() as url)}:
             if is_web_address(url):

@@ -14,7 +14,7 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Fragment, Picture, Source
 from glm_mcp.tools import saving
-from glm_mcp.tools.arguments import AnswerArgs, Arg
+from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import located, unplaced
@@ -35,7 +35,7 @@ class ImageArgs(AnswerArgs):
             far="URLs, data URLs, base64 or glm://files/ID",
             also=(
                 *("image", "image_source", "image_path", "path", "paths", "url", "urls"),
-                *("file", "files", "source", "picture"),
+                *("file", "files", "source", "picture", "screenshot"),
             ),
         ),
     ]
@@ -44,7 +44,7 @@ class ImageArgs(AnswerArgs):
         Arg(
             "text",
             "A question; for locate: what to find",
-            also=("question", "query", "message", "text"),
+            also=(*ASKED, "instructions", "text"),
             long=True,
         ),
     ] = ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 import anyio
 
-from glm_mcp.errors import Again, ConfigError, GLMError, RateLimited, TimedOut
+from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
 from glm_mcp.glm.threads import in_thread
@@ -21,6 +21,9 @@ from glm_mcp.tools.tasks import COMBINE
 from glm_mcp.tools.words.chinese import Lang
 
 MET = 3  # sorts of failures that an error names
+MOST_LEFT_OUT = (
+    3  # parts that the service's filter refuses: who sends on and on what it refuses is locked out
+)
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 COMBINE_SHARE = 0.25  # of the time, kept for combining
 
@@ -30,22 +33,26 @@ async def each(
 ) -> list[Answer]:
     """The answers to all questions, in order; finished ones are kept, so that the same call goes on where it stopped.
 
-    `share`: of the time that is left. Raises what may pass, such as an overload, with what is done so far, else the first
-    failure.
-    The first answer's `seconds` become those of all of them together.
+    A few parts that the service's filter refuses are left out, where an answer without them is one. `share`: of the time
+    that is left. The first answer's `seconds` become those of all of them together. Raises what may pass, such as an
+    overload, else the first failure; both with what is done so far.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
     recalled = sum(a is not None for a in answers)
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
-    late: list[GLMError] = []
-    unkept: list[ConfigError] = []
+    late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
     gate = anyio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> None:
         async with gate:
             try:
                 answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
+            except ContentBlocked as error:
+                if len(left_out) == MOST_LEFT_OUT or args.json or questions[n].exact:
+                    raise
+                left_out[n] = error
+                return
             except GLMError as error:
                 if error.again is not Again.RETRY and not isinstance(error, TimedOut | RateLimited):
                     raise
@@ -70,15 +77,30 @@ async def each(
         failed, defects = raised.split(GLMError)
         if failed is None or defects:
             raise
-        raise _first(failed) from None
-    done = [a for a in answers if a is not None]
+        first = [_first(failed)]
+        raise (_unfinished(first, answers, kept=not unkept) if any(answers) else first[0]) from None
     if late:
-        raise _unfinished(late, done, len(questions), kept=not unkept) from late[-1]
+        raise _unfinished(late, answers, kept=not unkept) from late[-1]
+    done = _with_gaps(deps, answers, left_out)
     if len(done) > 1:
         done[0].seconds = anyio.current_time() - started
     if recalled:
         done[0].notes.append(f"{recalled} of {len(done)} parts kept from an earlier call")
     return done
+
+
+def _with_gaps(
+    deps: Deps, answers: Sequence[Answer | None], left_out: Mapping[int, ContentBlocked]
+) -> list[Answer]:
+    """The answers, with words in the place of those that were refused. Raises the refusal where there is no other."""
+    given = next((a for a in answers if a is not None), None)
+    if given is None:
+        raise next(iter(left_out.values()))
+    said = deps.said("(left out: the service's filter refuses this part)")
+    return [
+        a or Answer(said, given.model, notes=[f"part {n} of {len(answers)} left out: the filter refuses it"])
+        for n, a in enumerate(answers, 1)
+    ]
 
 
 def _recalled(
@@ -95,14 +117,15 @@ def _recalled(
     return keys, answers
 
 
-def _unfinished(errors: Sequence[GLMError], done: Sequence[Answer], total: int, *, kept: bool) -> GLMError:
+def _unfinished(errors: Sequence[GLMError], answers: Sequence[Answer | None], *, kept: bool) -> GLMError:
     """Why there is no whole answer, how far it came, and how to go on."""
-    late = errors[-1]
+    late, done = errors[-1], [a for a in answers if a is not None]
     partial = "\n\n".join(a.text for a in done) or None
-    said = f"{len(done)} of {total} parts"
+    said = f"{len(done)} of {len(answers)} parts"
     if not isinstance(late, TimedOut):
         return late.but(
-            message=f"{late.message}; {said} are done{' and kept' if kept else ''}", partial=partial
+            message=f"{late.message.rstrip('.')}; {said} are done{' and kept' if kept else ''}",
+            partial=partial,
         )
     again = "Call again with the same arguments to go on: finished parts are kept. " if kept else ""
     met = Counter(f"{a['model']} {a['outcome']}" for error in errors for a in error.attempts)

@@ -15,7 +15,7 @@ from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.kept.outputs import is_kept, kept_id
 from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.text import plain
-from glm_mcp.tools.arguments import AnswerArgs, Arg
+from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
 from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
@@ -34,7 +34,7 @@ class ReadArgs(AnswerArgs):
             "texts",
             "Paths, globs, URLs, glm://outputs/ID",
             far="URLs, data URLs, glm://files/ID or glm://outputs/ID",
-            also=("document", "file", "files", "path", "paths", "url", "source", "file_path", "uri"),
+            also=("document", "file", "files", "path", "paths", "url", "source", "uri", "pdf"),
         ),
     ]
     prompt: Annotated[
@@ -42,7 +42,7 @@ class ReadArgs(AnswerArgs):
         Arg(
             "text",
             "A question; none: the document as Markdown",
-            also=("question", "query", "message"),
+            also=(*ASKED, "instructions"),
             long=True,
         ),
     ] = ""

@@ -106,6 +106,21 @@ def test_streamed_text_is_not_mixed_with_progress(sim: Simulator, tmp_path: Path
     assert "writing" not in progress
 
 
+def test_no_mark_or_thought_of_the_model_is_shown_while_it_writes(sim: Simulator, tmp_path: Path) -> None:
+    chunks = (
+        "[gMASK]",
+        "<sop><th",
+        "ink>one? ",
+        "two?</think>\n",
+        "one <|begin_of",
+        "_box|>two<|end_of_box|>",
+        " three<|",
+    )
+    sim.queue(Reply(text="".join((*chunks, "observation|>")), chunks=(*chunks, "observation|>")))
+    text, _ = shown(sim, tmp_path, "chat", "prompt=count")
+    assert text.startswith("one two three\n\n[glm-4.7-flash")
+
+
 def test_an_answer_that_broke_off_is_told_and_the_whole_one_shown_once(
     sim: Simulator, tmp_path: Path
 ) -> None:

@@ -151,6 +151,27 @@ async def test_a_plan_without_the_model_that_is_asked_for_still_knows_the_key(
     assert "GLM_BASE_URL=zhipu-coding" in findings["service"].mend
 
 
+@each(
+    ("status", "body"),
+    [
+        (200, '{"msg": "身份验证失败"}'),
+        (200, '{"msg": "系统繁忙"}'),
+        (200, '{"ok": true}'),
+        (503, "busy"),
+        (429, ""),
+    ],
+)
+async def test_words_that_are_no_answer_say_nothing_good_of_a_key(
+    status: int, body: str, platforms: tuple[dict[str, Endpoint], Simulator]
+) -> None:
+    endpoints, zhipu = platforms
+    zhipu.queue(Fault("body", status=status, message=body, path="/coding/"))
+    findings = await found(settings_of(GLM_API_KEY=PLAN_KEY), endpoints=endpoints)
+    assert any("/coding/" in request.path for request in zhipu.received)
+    assert "belongs to the coding plan" not in findings["service"].said
+    assert "plan" not in findings
+
+
 @pytest.mark.parametrize("code", ["1302", "1305"])
 async def test_a_busy_service_is_no_fault_of_the_set_up(
     code: str, platforms: tuple[dict[str, Endpoint], Simulator]

@@ -104,6 +104,8 @@ async def test_an_answer_in_one_piece_that_is_said_to_be_a_stream_is_one(sim: Si
         (200, {"status": "error", "message": "该模型当前访问量过大，请您稍后再试"}),
         (200, {"code": 1, "msg": "The system is busy", "data": None}),
         (200, {"choices": None, "errcode": 1305, "errmsg": "x"}),
+        (400, {"error": {"code": "1399", "message": "模型正在维护，请稍后"}}),
+        (400, {"error": {"message": "Scheduled maintenance, please try again later."}}),
     ],
 )
 async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, said: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import anyio
 import httpx
@@ -78,6 +79,21 @@ async def test_a_network_that_stays_away_ends_a_call_before_its_time_is_over() -
         with pytest.raises(NetworkError, match=r"was not found; tried \d+ times in \d+ s") as caught:
             await ask(client, within=4)
     assert tries(caught.value) > 3
+
+
+@each("scheme", ["https", "http"])
+async def test_a_call_that_ends_before_a_connection_stood_says_so(scheme: str) -> None:
+    """The system takes the connection, and nobody answers: a greeting of TLS then hangs, a bare request does not."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"{scheme}://127.0.0.1:{mute.getsockname()[1]}/api/paas/v4"
+        async with client_of(GLM_BASE_URL=address) as client:
+            with pytest.raises(GLMError) as caught:
+                await ask(client, within=1)
+    if scheme == "https":
+        assert str(caught.value).startswith("network: no connection to 127.0.0.1 stood within 1 s. Check")
+    else:
+        assert caught.value.kind == "timeout"
+    assert tries(caught.value) > 0
 
 
 async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) -> None:

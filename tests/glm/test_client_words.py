@@ -9,8 +9,9 @@ import pytest
 from support.calls import V6, T, models_asked
 from support.cases import each
 from support.connect import Connect
-from support.toolkit import text_of
+from support.toolkit import picture, text_of
 
+from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,23 @@ async def test_a_failure_is_an_error_result_with_kind_cause_and_mend(
     assert (error["kind"], error.get("code")) == (kind, code)
     assert error["message"]
     assert mend in error["hint"]
+
+
+@pytest.mark.parametrize("tool", ["chat", "describe_image"])
+async def test_marks_and_calls_that_a_model_lets_out_are_not_in_its_answer(
+    tool: str, sim: Simulator, connect: Connect, folders: Folders
+) -> None:
+    call = "<tool_call>search\n<arg_key>q</arg_key><arg_value>boats</arg_value></tool_call><|observation|>"
+    sim.queue(Reply(f"[gMASK]<sop>Boats, three.\n{call}"), Reply(call, model=T), Reply(call, model=V6))
+    given = {"images": str(picture(folders.cwd / "boats.png"))} if tool == "describe_image" else {}
+    with anyio.fail_after(60):
+        async with connect() as client:
+            first = text_of(await client.call_tool(tool, {"prompt": "What is it?", **given}))
+            second = text_of(await client.call_tool(tool, {"prompt": "And that?", **given}))
+    assert first.startswith("Boats, three.\n\n[")
+    assert "it also asked for function calls, which nobody offered" in first
+    assert "<" not in first + second
+    assert len(sim.received) > 2, "a call alone is no answer"
 
 
 async def test_an_answer_of_the_next_model_says_so(sim: Simulator, connect: Connect) -> None:

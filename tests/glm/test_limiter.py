@@ -30,7 +30,7 @@ from support.limits import (
 )
 
 from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant, Level
-from glm_mcp.glm.learnt.limiter import Limiter, Limits
+from glm_mcp.glm.learnt.limiter import GAP_S, Limiter, Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -341,6 +341,33 @@ async def test_a_pause_holds_up_all_and_costs_nobody_its_place(kept: Kept) -> No
             await callers[1].inside.wait()
             assert anyio.current_time() - began > 0.25
     assert order == [c.name for c in callers]
+
+
+async def test_after_a_pause_calls_come_one_after_another_until_one_was_answered(kept: Kept) -> None:
+    limiter = Limiter(8) if isinstance(kept, InMemory) else kept.limiter(8)
+    refused, *callers = (Caller(str(n), []) for n in range(20))
+    began: list[float] = []
+
+    async def call(caller: Caller) -> None:
+        async with limiter.slot(caller.on_position, since=0.0) as grant:
+            began.append(anyio.current_time())
+            await caller.leave.wait()
+            grant.served = True
+
+    refused.pause_s = 0.1
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(refused.run, limiter)
+            await refused.inside.wait()
+            refused.leave.set()
+            await until(lambda: limiter.queue_s() > 0)
+            for caller in callers:
+                tasks.start_soon(call, caller)
+            await until(lambda: len(began) == 4)
+            assert began[3] - began[0] > 2.5 * GAP_S
+            for caller in callers:
+                caller.leave.set()
+    assert len(began) == len(callers)
 
 
 async def test_a_call_that_comes_in_a_pause_waits_for_its_end_behind_those_who_were_there(kept: Kept) -> None:

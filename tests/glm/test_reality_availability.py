@@ -280,11 +280,17 @@ async def test_at_most_one_call_at_a_time_is_with_a_model_that_takes_one(
 # Models that are gone
 
 
-@each("code", [c for c in GONE if c != "1113"])
+@each(
+    "fault",
+    [
+        *(Fault("gone", code=code, model=T, times=0) for code in GONE if code != "1113"),
+        Fault("body", status=402, message='{"detail": "Payment required"}', model=T, times=0),
+    ],
+)
 async def test_a_model_of_our_own_choice_that_is_gone_is_left_for_an_hour_with_a_note(
-    sim: Simulator, connect: Connect, code: str
+    sim: Simulator, connect: Connect, fault: Fault
 ) -> None:
-    sim.queue(Fault("gone", code=code, model=T, times=0))
+    sim.queue(fault)
     async with connect() as client:
         first = await call(client, "chat", prompt="hello")
         second = await say(client, "chat", prompt="and now")
@@ -293,7 +299,7 @@ async def test_a_model_of_our_own_choice_that_is_gone_is_left_for_an_hour_with_a
     assert "not asked for an hour" in text_of(first)
     assert second.startswith(f"[simulated {V6}")
     assert models_asked(sim) == [T, V6, V6]
-    assert [r.fault for r in sim.received] == ["gone", "", ""]
+    assert [r.fault for r in sim.received] == [fault.kind, "", ""]
 
 
 async def test_the_memory_of_a_model_that_is_gone_is_seen_among_the_figures_of_use(
@@ -328,6 +334,17 @@ async def test_a_model_that_was_gone_and_answers_is_asked_first_again(
         assert glm(await call(client, "chat", prompt="hello"))["model"] == V6
         await say(client, "chat", prompt="there?", model=T)
         assert glm(await call(client, "chat", prompt="hello"))["model"] == T
+
+
+async def test_where_every_model_asks_for_payment_it_is_the_account_and_told_as_that(
+    sim: Simulator, connect: Connect
+) -> None:
+    sim.queue(Fault("body", status=402, message='{"detail": "Payment required"}', times=0))
+    async with connect() as client:
+        said = await fail(client, "chat", prompt="hello")
+        assert said.startswith("quota: the service asks for payment: Payment required")
+        sim.clear()
+        assert glm(await call(client, "chat", prompt="hello"))["model"] == T, "it is paid now"
 
 
 async def test_when_all_models_are_gone_the_error_says_what_to_check(

@@ -273,7 +273,7 @@ async def test_a_replica_that_starts_reads_no_more_than_others_would_have_told(r
 
 
 ODD_NUMBERS = ("nan", "inf", "-inf", "1e300", "-1", "0", "x", "1.5")
-LEARNT = ("limit", "run", "epoch", "pause", "turns", "wait:1", "opens:1")
+LEARNT = ("limit", "run", "epoch", "pause", "turns", "recovers", "wait:1", "opens:1")
 
 
 @pytest.mark.parametrize("field", LEARNT)
@@ -287,17 +287,27 @@ async def test_what_a_stranger_writes_where_limits_are_kept_ends_no_server(
         for number in ODD_NUMBERS:
             learnt = str(limiter._keys[3])  # noqa: SLF001 - what a stranger would see
             await stranger.hset(learnt, field, number)
-            if field != "pause":  # which holds calls up, as it may
-                with anyio.fail_after(60):
-                    await serve(limiter)
-                    # Given back, with what it learnt: else that would come after the next number.
-                    while await stranger.exists(str(limiter._keys[2])):  # noqa: ASYNC110, SLF001 - another process
-                        await anyio.sleep(0.002)
+            with anyio.fail_after(60):
+                await serve(limiter)
+                # Given back, with what it learnt: else that would come after the next number.
+                while await stranger.exists(str(limiter._keys[2])):  # noqa: ASYNC110, SLF001 - another process
+                    await anyio.sleep(0.002)
             await stranger.delete(learnt)
         with anyio.fail_after(60):
             await serve(limiter)
         assert 1 <= limiter.limit <= 4, "two of the numbers are a run that lets it grow by one"
         await until(lambda: one.shared.state()["redis"] == "up")
+
+
+async def test_a_pause_of_before_the_clock_was_set_back_is_over(redis_url: str) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as redis:
+        limiter = one.account.limiter(MODEL, 2, None)
+        seconds, _ = await redis.time()
+        await redis.hset(str(limiter._keys[3]), "pause", (seconds + 3_000) * 1_000)  # noqa: SLF001 - as it was written
+        with anyio.fail_after(60):
+            await serve(limiter)
 
 
 @pytest.mark.parametrize("kind", range(5))

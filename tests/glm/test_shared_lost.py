@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+from pathlib import Path
 
 import anyio
 import pytest
@@ -112,6 +114,26 @@ async def test_a_redis_that_hangs_holds_calls_up_for_seconds_and_not_for_ever(
             await until(lambda: one.shared.state()["redis"] == "up")
             await crowd.call(limiter, 0)
     assert (crowd.done, crowd.most) == (52, 2)
+
+
+async def test_after_a_failover_the_new_master_is_found_where_the_old_one_was(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """The old one still answers on the connections that are open; the address leads to another by now."""
+    named, crowd = tmp_path / "redis.sock", Crowd()
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as other, anyio.fail_after(60):
+        named.symlink_to(redis_server.socket)
+        async with replicas(f"unix://{named}", 1) as (one,):
+            limiter = one.account.limiter(MODEL, 2, 2)
+            await crowd.call(limiter, 0)
+            named.unlink()
+            named.symlink_to(other.socket)
+            redis_server.follow()
+            await crowd.call(limiter, 0)
+            await until(lambda: one.shared.state()["redis"] == "lost")
+            await until(lambda: one.shared.state()["redis"] == "up")
+            await crowd.call(limiter, 0)
+    assert (crowd.done, crowd.most) == (3, 1)
 
 
 async def test_a_call_that_comes_in_a_pause_while_redis_is_away_goes_on_at_its_end(

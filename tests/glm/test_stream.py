@@ -35,10 +35,10 @@ from glm_mcp.glm.stream import (
     LOOP,
     Draft,
     Repetition,
+    Shown,
     Usage,
     repeated,
     split_thinking,
-    strip_boxes,
 )
 from glm_mcp.registry import card
 from glm_mcp.text import plain, whole
@@ -384,12 +384,15 @@ def test_any_event_is_taken_or_refused_in_our_own_words(event: Any) -> None:
     assert json.dumps(draft.tool_calls)
 
 
+def cuttings(text: str, data: st.DataObject) -> list[str]:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
 @given(st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"])), st.data())
 def test_a_text_arrives_whole_from_any_cutting(text: str, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     draft, heard = Draft(), ""
-    for piece in pieces:
+    for piece in cuttings(text, data):
         heard += draft.feed(chunk({"content": piece}))
     assert draft.text == plain(text).strip()
     assert heard == text
@@ -459,13 +462,61 @@ def test_thought_and_answer_are_both_kept(thought: str, answer: str) -> None:
     ],
 )
 def test_answer_boxes_lose_their_marks(text: str, bare: str) -> None:
-    assert strip_boxes(text) == bare
+    assert split_thinking(text) == ("", bare)
 
 
 @given(st.lists(st.text("ab<|>", max_size=5)))
 def test_what_stands_in_boxes_stays(contents: list[str]) -> None:
     text = "x".join(f"<|begin_of_box|>{c}<|end_of_box|>" for c in contents)
-    assert strip_boxes(text) == "x".join(contents)
+    assert split_thinking(text)[1] == "x".join(contents)
+
+
+LEAKED = [
+    ("[gMASK]<sop><|assistant|>\nParis.", "Paris."),
+    ("[gMASK]<sop><think>hm</think>\n<answer>Paris.</answer>", "Paris."),
+    ("\n<think>\nhm\n</think>\n\nParis.", "Paris."),
+    ("Paris.<|observation|>", "Paris."),
+    ("Paris.\n<|user|>\n<|endoftext|>", "Paris."),
+    ("It is <|begin_of_box|>42<|end_of_box|>.", "It is 42."),
+    ("<|observation|>", ""),
+    (
+        "I look.\n<tool_call>search\n<arg_key>q</arg_key><arg_value>a</arg_value></tool_call><|observation|>",
+        "I look.",
+    ),
+    ('<tool_call>{"name": "search", "arguments": {}}', ""),
+    ("<tool_call>search</tool_call>\nDone.", "Done."),
+]
+TALKED_ABOUT = [
+    "A turn of GLM ends with <|user|>",
+    "A turn of GLM ends with `<|user|>`",
+    "The marks are [gMASK]<sop>, <|user|> and <|observation|>, in that order.",
+    "Write `<tool_call>search</tool_call>` to call it.",
+    "So:\n```\n<tool_call>search</tool_call>\n```\nThat is all.",
+    "A call stands between <tool_call> and </tool_call>.",
+    "<tool_call> begins a call of a function, which I cannot make.",
+    "if a < b and c <d: print(x<|y",
+]
+
+
+def arrived(text: str) -> Draft:
+    draft = Draft(calls=False)
+    draft.feed({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]})
+    return draft
+
+
+@each(("text", "answer"), [*LEAKED, *((text, text) for text in TALKED_ABOUT)])
+def test_marks_that_a_model_lets_out_are_no_part_of_its_answer(text: str, answer: str) -> None:
+    draft = arrived(text)
+    assert draft.text == answer
+    assert draft.unasked == ("<tool_call>" in text and "<tool_call>" not in answer)
+
+
+@given(st.sampled_from([*(text for text, _ in LEAKED), *TALKED_ABOUT]), st.data())
+def test_what_is_shown_of_an_answer_on_its_way_is_how_it_begins(text: str, data: st.DataObject) -> None:
+    shown, seen = Shown(), ""
+    for piece in cuttings(text, data):
+        seen += shown.add(piece)
+        assert arrived(text).text.startswith(seen.strip())
 
 
 @given(st.text(), st.text())

@@ -39,7 +39,7 @@ def ready(url: str) -> httpx.Response:
 
 @contextmanager
 def stopping(
-    sim: Simulator, folder: Path, drain_s: float, **variables: str
+    sim: Simulator, folder: Path, drain_s: float, number: signal.Signals = TERM, **variables: str
 ) -> Iterator[tuple[str, Process, Future[dict[str, Any]]]]:
     """A server that runs a call and has just been told to stop."""
     env = environment(folder / "home", sim, GLM_DRAIN_S=str(drain_s), **variables)
@@ -47,8 +47,16 @@ def stopping(
         assert ready(url).status_code == 200
         call = pool.submit(asked, url)
         sim.wait_received(1)
-        process.popen.send_signal(TERM)
+        process.popen.send_signal(number)
         yield url, process, call
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a signal of POSIX systems")
+def test_a_terminal_that_is_closed_cuts_no_call_off(sim: Simulator, tmp_path: Path) -> None:
+    sim.queue(Fault("slow_first_byte", seconds=1))
+    with stopping(sim, tmp_path, 30, signal.SIGHUP) as (_, process, call):
+        assert "I received" in said(call.result(LIMIT_S))
+        process.popen.wait(LIMIT_S)
 
 
 def test_a_call_that_runs_comes_to_its_end_while_new_ones_are_told_to_come_again(

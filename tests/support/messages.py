@@ -89,7 +89,9 @@ LABELS = (
     "SIMULATED",
     "starting",
     "{1} is {2}; it may be {3}",
+    "try {1} in {2} s",
     "Try {1}. {2}",
+    "Try {1}.",
     "It serves {1}. {2}",
     "It serves {1}",
     "a PDF",
@@ -127,8 +129,8 @@ def assigned(body: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
             found.setdefault(node.target.id, []).append(node.value)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
-                if isinstance(target, ast.Name):
-                    found.setdefault(target.id, []).append(node.value)
+                if isinstance(target, ast.Name | ast.Attribute):
+                    found.setdefault(ast.unparse(target), []).append(node.value)
                 elif (
                     isinstance(target, ast.Tuple)
                     and isinstance(node.value, ast.Tuple)
@@ -155,9 +157,9 @@ def texts(node: ast.expr, scope: Scope, within: tuple[str, ...] = ()) -> Text:
         return texts(node.func.value, scope, within)
     if isinstance(node, ast.IfExp):
         return [*texts(node.body, scope, within), *texts(node.orelse, scope, within)]
-    if isinstance(node, ast.Name) and node.id not in within:
-        values = scope.values(node.id)
-        found = [t for v in values for t in texts(v, scope, (*within, node.id))]
+    if isinstance(node, ast.Name | ast.Attribute) and (name := ast.unparse(node)) not in within:
+        values = scope.values(name)
+        found = [t for v in values for t in texts(v, scope, (*within, name))]
         return found if found and len(found) <= MOST else [HOLE]
     return [HOLE]
 

@@ -30,16 +30,31 @@ def called(node: ast.AST) -> str:
     return ""
 
 
-def is_noted(target: ast.expr) -> bool:
-    return any(called(node).endswith(NOTED) for node in ast.walk(target))
+def is_noted(target: ast.expr, handed_on: set[str]) -> bool:
+    names = {called(node) for node in ast.walk(target)}
+    return bool(names & handed_on) or any(name.endswith(NOTED) for name in names)
+
+
+def handed_on_as_notes(function: ast.AST) -> set[str]:
+    """Names of lists that a function gives away as its notes: `{"notes": said}`, `notes=said`."""
+    given: list[ast.expr] = []
+    for node in walk(function):
+        match node:
+            case ast.Dict(keys, values):
+                keyed = zip(keys, values, strict=True)
+                given += [v for k, v in keyed if isinstance(k, ast.Constant) and str(k.value).endswith(NOTED)]
+            case ast.keyword(str(name), value) if name.endswith(NOTED):
+                given.append(value)
+    return {part.id for value in given for part in elements(value) if isinstance(part, ast.Name)}
 
 
 def noted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """Each expression of a function that is a note, a page's label, or a kind of what a document goes without."""
     gives = function.name.endswith(NOTED) or function.name in GIVES_NOTES
+    handed_on = handed_on_as_notes(function)
     for node in walk(function):
         match node:
-            case ast.Call(ast.Attribute(of, name), [*_, last]) if name in ADDS and is_noted(of):
+            case ast.Call(ast.Attribute(of, name), [*_, last]) if name in ADDS and is_noted(of, handed_on):
                 yield from elements(last)
             case ast.Call(ast.Attribute(ast.Name("rows"), "append"), [ast.Tuple([_, label, *_])]):
                 yield label
@@ -51,11 +66,11 @@ def noted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr
                 yield what
             case ast.Call(of, given) if called(of) in TAKES_NOTES:
                 yield from elements(ast.Tuple(given))
-            case ast.Assign(targets, value) if any(map(is_noted, targets)):
+            case ast.Assign(targets, value) if any(is_noted(t, handed_on) for t in targets):
                 yield from elements(value)
-            case ast.AugAssign(target, _, value) if is_noted(target):
+            case ast.AugAssign(target, _, value) if is_noted(target, handed_on):
                 yield from elements(value)
-            case ast.AnnAssign(target, _, ast.expr() as value) if is_noted(target):
+            case ast.AnnAssign(target, _, ast.expr() as value) if is_noted(target, handed_on):
                 yield from elements(value)
             case ast.keyword(str(name), value) if name.endswith(NOTED):
                 yield from elements(value)

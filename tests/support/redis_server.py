@@ -59,6 +59,13 @@ class RedisServer:
         self.process.wait(LIMIT_S)
         self.process = None
 
+    def follow(self) -> None:
+        """It takes no writes any more, as the old master after a failover."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.socket))
+            client.sendall(b"REPLICAOF 127.0.0.1 1\r\n")
+            assert client.recv(100).startswith(b"+OK")
+
     def hang(self) -> None:
         """It answers nobody until `wake`."""
         assert self.process is not None

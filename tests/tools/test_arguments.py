@@ -174,11 +174,19 @@ async def test_pages_may_be_a_number_a_text_or_a_list(
     assert not sim.received
 
 
+async def test_two_names_in_one_are_told_to_be_a_list(connect: Connect) -> None:
+    async with connect() as client:
+        text = await fail(client, "describe_image", images="a.png, b.png")
+    assert "Several files are given as a list, each by itself." in text
+
+
 async def test_a_word_that_is_near_none_of_those_there_are_is_not_taken_for_one(connect: Connect) -> None:
     async with connect() as client:
         text = await fail(client, "read_document", documents="a", task="translate")
+        other = await fail(client, "describe_image", images="a", task="caption")
+        name = await fail(client, "generate_image", prompt="a", steam=1)
     assert 'task is "translate". It may be answer, summary, extract, compare.' in text
-    assert "Did you mean" not in text
+    assert "Did you mean" not in text + other + name
 
 
 @each(
@@ -208,6 +216,16 @@ async def test_a_word_that_is_near_none_of_those_there_are_is_not_taken_for_one(
             "Give both in size, such as 800x400. It takes: prompt,",
         ),
         ("generate_image", {"prompt": "a", "negativePrompt": "x"}, "Say it in prompt."),
+        ("chat", {"prompt": "a", "reasoning_effort": "low"}, "Thinking is switched by thinking. It takes:"),
+        ("chat", {"prompt": "a", "stream": True}, "Leave it out: nothing here depends on it. It takes:"),
+        (
+            "chat",
+            {"prompt": "a", "context": "b"},
+            "Put it into prompt, and what was said before into history.",
+        ),
+        ("read_document", {"documents": "a", "language": "en"}, "Say it in prompt."),
+        ("describe_image", {"images": "a.png", "mode": "ocr"}, "What is done is task. It takes:"),
+        ("chat", {"prompt": ["a", "b"]}, "It may be a text. Give one, not a list."),
         ("describe_image", {"images": "a.png", "history": []}, "goes to chat, with history and files."),
         ("analyze_video", {"video": "a.mp4", "timestamp": 3}, "A moment is given by start and end."),
         ("analyze_video", {"video": "a.mp4", "fps": 3}, "How many frames are read is max_frames."),
@@ -234,7 +252,7 @@ async def test_a_word_that_is_near_none_of_those_there_are_is_not_taken_for_one(
         ("analyze_video", {"video": "a", "task": "sumary"}, "Did you mean summary?"),
         ("analyze_video", {"video": "a", "max_frames": 0}, "It may be a whole number from 1 to 800."),
         ("analyze_video", {"video": "a", "max_frames": 2.5}, "max_frames is 2.5. It may be a whole number"),
-        ("analyze_video", {"video": ["a", "b"]}, "It may be a text."),
+        ("analyze_video", {"video": ["a", "b"]}, "It may be a text. Give one, not a list."),
         (
             "analyze_video",
             {"video": "a.mp4", "start": "soon"},

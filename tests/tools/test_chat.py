@@ -76,6 +76,22 @@ async def test_system_and_history_reach_the_model_as_they_are(connect: Connect, 
     ]
 
 
+async def test_turns_as_other_apis_have_them_are_understood(connect: Connect, sim: Simulator) -> None:
+    turns = [
+        {"role": "developer", "content": "Count."},
+        {"role": "human", "text": "One."},
+        {"role": "model", "parts": [{"text": "Two."}]},
+    ]
+    async with connect() as client:
+        await say(client, "chat", prompt="Three?", history=turns)
+    assert last(sim).body["messages"] == [
+        {"role": "system", "content": "Count."},
+        {"role": "user", "content": "One."},
+        {"role": "assistant", "content": "Two."},
+        {"role": "user", "content": "Three?"},
+    ]
+
+
 async def test_a_conversation_that_ends_with_a_question_needs_no_prompt(
     connect: Connect, sim: Simulator
 ) -> None:

@@ -48,6 +48,14 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
         ("Say it in prompt. It takes: prompt, size.", "请写在 prompt 里。它的参数有：prompt, size。"),
         ("Did you mean 'prompt'? It takes: prompt, system.", "是不是“prompt”？它的参数有：prompt, system。"),
         ("It may be a, b. Did you mean b?", "可以是 a, b。是不是 b？"),
+        (
+            "glm-4.7-flash: overloaded; try 2 in 4 s; queued: place 3",
+            "glm-4.7-flash：过载；4 秒后第 2 次尝试；排队中：第 3 位",
+        ),
+        (
+            "Try glm-4.7-flash. Name another model; `glm-mcp models` lists them.",
+            "可用 glm-4.7-flash。请指定另一个模型；`glm-mcp models` 列出全部。",
+        ),
         ("the API key was not accepted: token is old", "API 密钥未被接受：token is old"),
         ("nothing of ours", "nothing of ours"),
         ("send the picture itself", "send the picture itself"),

@@ -367,6 +367,53 @@ async def test_parts_before_an_overload_are_kept_and_told(
     assert len(sim.received) == 1
 
 
+def scanned(folders: Folders, count: int) -> None:
+    pages = [noise(0, 0, 595, 842)] * count
+    (folders.cwd / "scan.pdf").write_bytes(pdf([p + lines([str(n)]) for n, p in enumerate(pages)]))
+
+
+async def test_a_page_that_the_filter_refuses_costs_only_itself(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 4)
+    sim.queue(Fault("error", code="1301", after=1), Reply(text="A page.", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await say(client, "read_document", documents="scan.pdf")
+        assert text.count("A page.") == 3
+        assert "(left out: the service's filter refuses this part)" in text
+        assert re.search(r"part \d of 4 left out: the filter refuses it", text)
+        before = len(sim.received)
+        again = await say(client, "read_document", documents="scan.pdf")
+    assert again.count("A page.") == 4
+    assert len(sim.received) == before + 1, "the refused one alone is asked for again"
+
+
+async def test_where_the_filter_refuses_page_after_page_it_is_not_asked_on_and_on(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 12)
+    sim.queue(Fault("error", code="1301", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "read_document", documents="scan.pdf")
+    assert text.startswith("content_blocked: ")
+    assert len(sim.received) < 12
+
+
+async def test_parts_before_an_allowance_is_used_up_are_kept_and_told(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 4)
+    sim.queue(Fault("error", code="1308", after=2, times=0), Reply(text="A page.", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "read_document", documents="scan.pdf")
+        assert text.startswith("quota: ")
+        assert "; 2 of 4 parts are done and kept (code 1308" in text
+        assert text.count("A page.") == 2
+        sim.clear()
+        await say(client, "read_document", documents="scan.pdf")
+    assert len(sim.received) == 2
+
+
 async def test_an_encrypted_pdf_needs_its_password(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

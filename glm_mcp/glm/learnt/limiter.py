@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 REMEMBERED = 9  # attempts whose time is remembered
+GAP_S = 0.05  # between two places after a pause, until one that was given was answered: else all would come back together
 STUCK = 3.0  # an attempt that takes so many times what it usually does may take for ever
 
 Hear = Callable[[int], None]
@@ -90,6 +91,7 @@ class Limiter:
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._queue: deque[_Waiter] = deque()
         self._opens = -math.inf  # nobody is given a place before
+        self._recovers = False  # it paused, and nothing has been answered since
 
     @property
     def limit(self) -> int:
@@ -121,6 +123,7 @@ class Limiter:
             self._took.append(self._clock() - began)
         finally:
             self._level.learn(grant)
+            self._recovers = self._recovers and not grant.served
             if grant.pause_s > 0:
                 self._pause(grant.pause_s)
             self._end(began)
@@ -173,7 +176,7 @@ class Limiter:
 
     def _pause(self, seconds: float) -> None:
         """Nobody leaves the queue or overtakes in it."""
-        self._opens = max(self._opens, self._clock() + seconds)
+        self._opens, self._recovers = max(self._opens, self._clock() + seconds), True
         for waiter in self._queue:
             waiter.event.set()
             waiter.on_pause()
@@ -181,6 +184,8 @@ class Limiter:
     def _begin(self) -> float:
         now = self._clock()
         self._running.append(now)
+        if self._recovers:
+            self._opens = now + GAP_S
         return now
 
     def _end(self, began: float) -> None:
@@ -195,6 +200,8 @@ class Limiter:
             waiter.event.set()
         if given:
             self._tell(0)
+        for waiter in self._queue if given and self._recovers else ():
+            waiter.event.set()  # they wait for another time now
 
     def _tell(self, start: int) -> None:
         for place, waiter in enumerate(tuple(self._queue)[start:], start=start + 1):

@@ -152,6 +152,12 @@ def _unreached(host: str, error: Exception) -> NetworkError:
     return NetworkError(f"{host} was not reached{why(error)}", _CHECK_ALL, see=CHECK, again=Again.RETRY)
 
 
+def unreached(host: str, within_s: float) -> NetworkError:
+    """Of a call that was over before a connection stood."""
+    said = f"no connection to {host} stood within {within_s:.0f} s"
+    return NetworkError(said, _CHECK_ALL, see=CHECK, again=Again.RETRY)
+
+
 def why(error: Exception) -> str:
     """What the library says, in brackets; nothing where it says nothing."""
     return f" ({str(error).splitlines()[0][:120]})" if str(error).strip() else ""

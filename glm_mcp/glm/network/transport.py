@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,7 +32,8 @@ AT_ONCE_S = 0.01  # of events read one after another, before others have their t
 # of a refusal, whose status has come.
 FINISHED_S = 2.0
 
-OnEvent = Callable[[dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], object]
+OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 
@@ -40,8 +41,7 @@ _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the conne
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
 # Of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
 STREAM_BYTES = 64 * 1024 * 1024
-# Of one event: a server that does not stream sends an answer of `CHARS_MAX` in one
-EVENT_BYTES = 12 * 1024 * 1024
+EVENT_BYTES = 12 * 1024 * 1024  # of one: a server that does not stream sends an answer of `CHARS_MAX` in one
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
 # The request reached the service, which may have worked; its answer came too late
 LOST_BY_GATEWAY = {499, 504, 524}
@@ -53,8 +53,8 @@ AT_WORK_S = 4.0  # [spec] a picture takes 5 to 10 s
 class Transport:
     """Builds and closes the connections to each host. `mount` replaces the network, for tests.
 
-    They are used without a client of httpx above them: nothing is to be redirected, and a cookie of the service, or of what
-    stands before it, would tie one caller's requests to another's.
+    No client of httpx is above them: nothing is to be redirected, and a cookie of the service, or of what stands before it,
+    would tie one caller's requests to another's.
     """
 
     def __init__(self, mount: httpx.AsyncBaseTransport | None = None) -> None:
@@ -62,7 +62,7 @@ class Transport:
         self._built: dict[tuple[bool, Proxy | None], httpx.AsyncBaseTransport] = {}
         self._ways: dict[tuple[str, str], tuple[httpx.AsyncBaseTransport, Proxy | None]] = {}
         self._building = anyio.Lock()
-        self._reached: set[str] = set()
+        self._reached, self._connecting = set[str](), set[str]()
 
     async def _way(self, url: str) -> tuple[httpx.AsyncBaseTransport, Proxy | None]:
         """The connections for this address, and the proxy that it goes through.
@@ -92,11 +92,18 @@ class Transport:
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """
         way, proxy = await self._way(url)
-        answer = _Answer()
+        answer, host = _Answer(), urlsplit(url).netloc
+
+        async def on_step(step: str, info: dict[str, Any]) -> None:
+            if step == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
+                self._connecting.discard(host)
+
         try:
             with mapped(url, proxy) as sent:
-                async with aclosing(await way.handle_async_request(_request(url, key, body))) as response:
-                    self._reached.add(urlsplit(url).netloc)
+                request = _request(url, key, body, on_step)
+                self._connecting.add(host)
+                async with aclosing(await way.handle_async_request(request)) as response:
+                    self._reached.add(host)
                     await answer.read(response, sent, on_event)
         except GLMError as error:
             # A service may repeat the key in its own words.
@@ -108,6 +115,11 @@ class Transport:
     def reached(self, url: str) -> bool:
         """Whether this process has had an answer from this host."""
         return urlsplit(url).netloc in self._reached
+
+    def connecting(self, url: str) -> str:
+        """The host of this address where the last request to it never had a connection, until it was given up."""
+        stuck = self._mount is None and urlsplit(url).netloc in self._connecting
+        return (stuck and urlsplit(url).hostname) or ""
 
     def proxied(self, url: str) -> bool:
         """Whether the way to this host leads through a proxy, whose address somebody has set."""
@@ -126,7 +138,7 @@ class Transport:
         self._ways.clear()
 
 
-def _request(url: str, key: str | None, body: bytes | None) -> httpx.Request:
+def _request(url: str, key: str | None, body: bytes | None, on_step: OnStep) -> httpx.Request:
     import httpx
 
     from glm_mcp.glm.network.connect import CONNECT_S
@@ -140,9 +152,8 @@ def _request(url: str, key: str | None, body: bytes | None) -> httpx.Request:
     }
     headers |= {"Authorization": f"Bearer {key}"} if key else {}
     times = {"connect": CONNECT_S, "read": READ_S, "write": READ_S, "pool": None}
-    return httpx.Request(
-        "GET" if body is None else "POST", url, content=body, headers=headers, extensions={"timeout": times}
-    )
+    method, extensions = "GET" if body is None else "POST", {"timeout": times, "trace": on_step}
+    return httpx.Request(method, url, content=body, headers=headers, extensions=extensions)
 
 
 class _Answer:

@@ -1,6 +1,7 @@
 -- One model's queue, the same for TAKE, KEEP and GIVE. Times in milliseconds of this server's clock; `since` in microseconds.
 -- q: id -> since, those who wait. w: id -> until when its replica has shown that it lives. l: id -> until, the leases.
--- s: limit, run, epoch, wait:N, opens:N as in level.py; pause: until; turns: places given so far.
+-- s: limit, run, epoch, wait:N, opens:N as in level.py; pause: until; recovers: 1 from a pause
+-- until an answer; turns: places given so far.
 local q, w, l, s, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local channel, model, replica = ARGV[1], ARGV[2], ARGV[3]
 local start, ceiling, lease = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -8,7 +9,9 @@ local FIRST = 7 -- of a script's own arguments
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local known = redis.call('HMGET', s, 'limit', 'run', 'epoch', 'pause', 'turns')
+local known = redis.call('HMGET', s, 'limit', 'run', 'epoch', 'pause', 'turns', 'recovers')
+local GAP = 50 -- as GAP_S of limiter.py
+local PAUSE = 60000 -- as LONGEST_PAUSE_S of limiter.py; one that ends later was said before the clock was set back
 local MOST = 1e13 -- written out in digits
 
 -- Whatever a stranger wrote there.
@@ -20,7 +23,9 @@ end
 
 local limit = number(known[1], start, 1, ceiling)
 local run, epoch = number(known[2], 0, 0, MOST), number(known[3], 0, 0, MOST)
-local pause, turns = number(known[4], 0, 0, now + 3600000), number(known[5], 0, 0, MOST)
+local pause, turns = number(known[4], 0, 0, MOST), number(known[5], 0, 0, MOST)
+if pause > now + PAUSE then pause = 0 end
+local recovers = number(known[6], 0, 0, 1)
 
 local function sweep()
   redis.call('ZREMRANGEBYSCORE', l, '-inf', now)
@@ -35,7 +40,7 @@ end
 local function hand_on()
   local free = limit - redis.call('ZCARD', l)
   if free <= 0 or now < pause then return end
-  local given = redis.call('ZRANGE', q, 0, free - 1)
+  local given = redis.call('ZRANGE', q, 0, recovers == 1 and 0 or free - 1)
   if #given == 0 then return end
   for _, id in ipairs(given) do
     redis.call('ZADD', l, redis.call('ZSCORE', w, id) or now + lease, id)
@@ -43,7 +48,8 @@ local function hand_on()
     redis.call('ZREM', w, id)
   end
   turns = turns + #given
-  redis.call('HSET', s, 'turns', turns)
+  if recovers == 1 then pause = now + GAP end
+  redis.call('HSET', s, 'turns', turns, 'pause', pause)
   redis.call('PUBLISH', channel, table.concat({'given', model, limit, epoch, turns, table.concat(given, ' ')}, ' '))
 end
 

@@ -10,7 +10,7 @@ import math
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any, TypedDict, TypeVar
 from urllib.parse import urlsplit
@@ -136,7 +136,7 @@ class Connection:
         except self._errors as error:
             raise ConfigError(
                 f"Redis at {self._where} (GLM_REDIS_URL) cannot be used: {_why(error)}",
-                "Start it, or unset GLM_REDIS_URL where only one process serves.",
+                "Start it, check its address and password, or unset GLM_REDIS_URL where only one process serves.",
             ) from None
         listens = anyio.Event()
         async with anyio.create_task_group() as self._tasks:
@@ -212,6 +212,9 @@ class Connection:
             except self._errors as error:
                 self._lose(error)
             self._listening = None
+            # Those that are open may lead to one that is no master any more, whatever its name means now.
+            with suppress(*self._errors):
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
             await anyio.sleep(RETRY_S)
 
     def _hear(self, message: str) -> None:

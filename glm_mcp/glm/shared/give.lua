@@ -46,9 +46,10 @@ for at = first + notes, #ARGV, 5 do
   if redis.call('ZREM', l, id) == 1 then
     learnt = learnt or ARGV[at + 1] ~= 'none' or tonumber(ARGV[at + 4]) > 0
     learn(ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]))
+    if ARGV[at + 1] == 'served' then recovers = 0 end
     local ends = now + tonumber(ARGV[at + 4])
     if ends > math.max(now, pause) then
-      pause = ends
+      pause, recovers = ends, 1
       redis.call('PUBLISH', channel, 'pause ' .. model .. ' ' .. (pause - now))
     end
   elseif redis.call('ZREM', q, id) == 1 then
@@ -57,7 +58,7 @@ for at = first + notes, #ARGV, 5 do
   end
 end
 if learnt then
-  redis.call('HSET', s, 'limit', limit, 'run', run, 'epoch', epoch, 'pause', pause)
+  redis.call('HSET', s, 'limit', limit, 'run', run, 'epoch', epoch, 'pause', pause, 'recovers', recovers)
   redis.call('PEXPIRE', s, DAY)
 end
 sweep()

@@ -114,7 +114,7 @@ def result(
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
     said = [_short(note, _NOTE) for note in notes[:_NOTES]]
     if len(notes) > _NOTES:
-        said.append(f"{len(notes) - _NOTES} notes more")
+        said.append(f"and {len(notes) - _NOTES} more notes")
     return {"kind": kind, "pages": rows, "total": total, "notes": said}
 
 

@@ -295,6 +295,8 @@ def _missing(text: str, sandbox: Sandbox) -> NotFound:
     close = [names[name] for name in near if _alike(path.stem, names[name])][:3]
     if close:
         hint = f"Did you mean {', '.join(str(path.with_name(name)) for name in close)}?"
+    elif "," in text or "\n" in text:
+        hint = "Several files are given as a list, each by itself."
     elif sandbox.contains(path.parent) and not _exists(path.parent, sandbox):
         hint = "Its folder does not exist either: check the path."
     else:

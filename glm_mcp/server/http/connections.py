@@ -8,7 +8,10 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, cast
 
@@ -209,6 +212,21 @@ class Server(uvicorn.Server):
         self._alone = alone
         self._at_once = False
         self._watching: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A terminal that is closed ends it as gently as any other signal; under nohup that signal stays ignored."""
+        number = getattr(signal, "SIGHUP", None)
+        main = threading.current_thread() is threading.main_thread()
+        heard = number if main and number and signal.getsignal(number) is signal.SIG_DFL else None
+        with super().capture_signals():
+            if heard:
+                signal.signal(heard, self.handle_exit)
+            try:
+                yield
+            finally:
+                if heard:
+                    signal.signal(heard, signal.SIG_DFL)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
