@@ -89,6 +89,9 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "breaks after a drive": (tidy, "C:\t" + "\r" * MILLION),
     "blanks in Markdown": (tidy, "[](" + " " * 4_990),
     "a line of digits": (times_in, "1" * MILLION),
+    "lines of stars": (times_in, f"{'*' * 200}\n" * 20_000),
+    "lines of digits": (times_in, f"{'1' * 200}\n" * 1_000),
+    "lines with a time of their own each": (times_in, "".join(f"{n}s\n" for n in range(100_000))),
     **{
         f"{unit!r} in {name}": (_package, (name, unit * (MILLION // len(unit))))
         for name, unit in (

@@ -50,9 +50,7 @@ class ToolCalls:
         if tool == "generate_image":
             return await self._drawing(params, declared, args)
         field, want = SOURCES[tool]
-        named, left_out = await self._named(
-            getattr(args, field), want, say, getattr(args, "password", None)
-        )
+        named, left_out = await self._named(getattr(args, field), want, say, getattr(args, "password", None))
         value = named[0] if tool == "analyze_video" and named else named
         notes: tuple[str, ...] = ()
         if left_out:
