@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
+from glm_mcp.tools.base import noted
 from glm_mcp.tools.boxes import parse_boxes
 from glm_mcp.tools.structured import first_fence, unfenced
 from glm_mcp.tools.words.chinese import in_chinese
@@ -69,6 +71,11 @@ def _page(text: str) -> Any:
 
 def _boxes(text: str) -> Any:
     return parse_boxes(text)
+
+
+def _closing_line(notes: list[str]) -> Any:
+    said: Any = SimpleNamespace(said=in_chinese)
+    return noted(said, notes)
 
 
 CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
@@ -121,6 +128,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         in_chinese,
         "part 1" + " of " * 100 + " (rows " * 60 + "–" * 400 + " of " * 100,
     ),
+    "notes of many documents": (_closing_line, [f"{n}: part of " * 150 for n in range(200)]),
     "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
     "what an engine calls its refusal": (
