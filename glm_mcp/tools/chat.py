@@ -29,6 +29,7 @@ from glm_mcp.tools.sources import (
     origin,
     with_public_addresses,
 )
+from glm_mcp.tools.structured import characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ _IN_PARTS = (
     "fewer files or pages, a shorter history."
 )
 FUNCTIONS_MAX = 128  # the platform's limit
+BESIDE_CHARS = 2_000_000  # of functions, calls and thoughts in history, whose tokens nobody counts here; no window has as many
 
 
 async def run(deps: Deps, args: ChatArgs) -> ToolResult:
@@ -120,7 +122,14 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
 def _given(deps: Deps, args: ChatArgs) -> tuple[list[Message], tuple[dict[str, Any], ...]]:
     """The history and the functions, as they go to the service. Takes a while for many, and for pictures as base64."""
     history = [_message(deps, n, raw) for n, raw in enumerate(args.history)]
-    return history, _functions(deps, args.functions)
+    functions = _functions(deps, args.functions)
+    beside = characters([*(m.extra for m in history), *functions])
+    if beside > BESIDE_CHARS:
+        raise TooLong(
+            f"chat: functions, and calls and thoughts in history, have {beside:,} characters, at most {BESIDE_CHARS:,} are taken",
+            "Send fewer functions, or earlier turns without reasoning_content.",
+        )
+    return history, functions
 
 
 def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:

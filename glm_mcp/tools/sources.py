@@ -35,8 +35,9 @@ DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
-_ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint)", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,40}://\S*", re.IGNORECASE)
+_LOOKED_AT = 10_000  # characters of what may be one; of a longer one the parser says so
+_ADDRESS_NAMES = ("url", "uri", "endpoint")  # how names end under which one stands
 # After the video's own name.
 SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt|ass|ssa)", re.IGNORECASE)
 
@@ -115,10 +116,14 @@ def with_public_addresses(deps: Deps, value: Any, name: str = "") -> Any:
             return {k: with_public_addresses(deps, v, str(k)) for k, v in value.items()}
         case list():
             return [with_public_addresses(deps, v, name) for v in value]
-        case str() if _ADDRESS.fullmatch(value.strip()) or (value and _ADDRESS_NAME.fullmatch(name)):
+        case str() if _ADDRESS.fullmatch(value.strip()[:_LOOKED_AT]) or (value and _holds_address(name)):
             return leaving(deps, value.strip())
         case _:
             return value
+
+
+def _holds_address(name: str) -> bool:
+    return name[-10:].lower().endswith(_ADDRESS_NAMES)
 
 
 def origin(source: Source) -> list[str]:

@@ -38,6 +38,7 @@ from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.base import noted
 from glm_mcp.tools.boxes import parse_boxes
+from glm_mcp.tools.sources import with_public_addresses
 from glm_mcp.tools.structured import first_fence, unfenced
 from glm_mcp.tools.words.chinese import in_chinese
 
@@ -76,6 +77,11 @@ def _boxes(text: str) -> Any:
 def _closing_line(notes: list[str]) -> Any:
     said: Any = SimpleNamespace(said=in_chinese)
     return noted(said, notes)
+
+
+def _addresses(value: Any) -> Any:
+    deps: Any = None
+    return with_public_addresses(deps, value)
 
 
 CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
@@ -128,6 +134,11 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         in_chinese,
         "part 1" + " of " * 100 + " (rows " * 60 + "–" * 400 + " of " * 100,
     ),
+    "names of fields that are nearly those of an address": (
+        _addresses,
+        [{"url" * 5 * MILLION + "x": "a"}] * 3,
+    ),
+    "what begins as an address does": (_addresses, ["a" * 30 * MILLION] * 5),
     "notes of many documents": (_closing_line, [f"{n}: part of " * 150 for n in range(200)]),
     "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),

@@ -300,6 +300,33 @@ async def test_values_beyond_all_measure_are_refused_before_anything_is_asked(
     assert sim.received == []
 
 
+WORDS = "word " * 500_000
+CALL = {"id": "a", "type": "function", "function": {"name": "look", "arguments": WORDS}}
+
+
+@each(
+    "given_",
+    [
+        {"functions": [{"name": "look", "description": WORDS}]},
+        {"functions": [{"name": "look", "parameters": {WORDS: {}}}]},
+        {"history": [{"role": "assistant", "tool_calls": [CALL]}]},
+        {"history": [{"role": "assistant", "content": "a", "reasoning_content": WORDS}]},
+        {"history": [{"role": "user", "content": "a", "name": WORDS}]},
+    ],
+    ids=["description", "parameters", "call", "thoughts", "name"],
+)
+@pytest.mark.extreme
+async def test_what_stands_beside_the_texts_of_a_chat_is_bounded_before_anything_is_asked(
+    given_: dict[str, Any], connect: Connect, sim: Simulator
+) -> None:
+    async with connect() as client:
+        result = await call(client, "chat", 20, prompt="Hello", **given_)
+    assert text_of(result).startswith(
+        "too_long: chat: functions, and calls and thoughts in history, have 2,500,"
+    )
+    assert sim.received == []
+
+
 @each(
     ("tool", "field", "name"),
     [
