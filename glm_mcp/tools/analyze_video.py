@@ -24,7 +24,7 @@ from glm_mcp.tools.arguments import AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
-from glm_mcp.tools.sources import fetch, opened, origin, subtitles_beside
+from glm_mcp.tools.sources import fetch, opened, origin, pictured, subtitles_beside
 from glm_mcp.tools.tasks import VIDEO, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
@@ -114,6 +114,7 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
         max_frames=args.max_frames,
         dense_head=args.task == "teardown",
     )
+    _hold(deps, clips)
     clip, refusal = clips[0], None
     if clip.video is not None:
         try:
@@ -124,11 +125,18 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
             refusal = error
             deps.progress.say("the service refused the video whole: sending frames")
         clips = await file.prepare(card)
+        _hold(deps, clips)
     answer = await _from_frames(deps, args, words, lang, clips)
     if refusal is not None:
         answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
         answer.notes.append(f"the service refused the video whole ({refusal.code or refusal.kind})")
     return await _finished(deps, args, source, file, clips, answer)
+
+
+def _hold(deps: Deps, clips: list[Clip]) -> None:
+    """What is sent of them, until the end of the call. Raises as `Room.draw`."""
+    pictured(deps, [frame.picture for clip in clips for frame in clip.frames])
+    deps.room.draw(sum(len(clip.video.data or b"") for clip in clips if clip.video))
 
 
 async def _sent_whole(

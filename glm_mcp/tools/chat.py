@@ -27,6 +27,7 @@ from glm_mcp.tools.sources import (
     leaving,
     opened,
     origin,
+    pictured,
     with_public_addresses,
 )
 from glm_mcp.tools.structured import characters
@@ -188,7 +189,7 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
     card = deps.glm.models("vision")[0]
     if source.kind.family == "image":
         share = replace(card, images=max(1, card.images // of))
-        pictures = await prepare_images([source], share, budget=card.body_bytes // of)
+        pictures = pictured(deps, await prepare_images([source], share, budget=card.body_bytes // of))
         labelled: list[Part] = []
         for picture in pictures:
             label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))

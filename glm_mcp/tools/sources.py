@@ -183,16 +183,20 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     pictures = await prepare_image(
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
-    return pictures[0].part
+    return pictured(deps, pictures)[0].part
+
+
+def pictured(deps: Deps, pictures: list[Picture]) -> list[Picture]:
+    """The pictures, which the call holds until its end. Raises as `Room.draw`."""
+    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
+    return pictures
 
 
 async def drawn(
     deps: Deps, source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
 ) -> list[Picture]:
     """Pages as pictures. Raises as `render_pages` and `Room.draw`."""
-    pictures = await render_pages(source, numbers, card, password=password)
-    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
-    return pictures
+    return pictured(deps, await render_pages(source, numbers, card, password=password))
 
 
 async def as_text(document: Document) -> Text:

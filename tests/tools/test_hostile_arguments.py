@@ -10,16 +10,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.cases import each
 from support.connect import Connect
+from support.films import Film, make, regular
 from support.made_documents import lines, pdf
-from support.toolkit import call, png, text_of
+from support.toolkit import call, chats, fail, png, say, text_of
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.threads import within_share
+from glm_mcp.media.sources.room import CALLER_PICTURES_BYTES, PICTURES_BYTES, Room
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools.arguments import arguments_of, read
@@ -315,7 +319,6 @@ CALL = {"id": "a", "type": "function", "function": {"name": "look", "arguments":
     ],
     ids=["description", "parameters", "call", "thoughts", "name"],
 )
-@pytest.mark.extreme
 async def test_what_stands_beside_the_texts_of_a_chat_is_bounded_before_anything_is_asked(
     given_: dict[str, Any], connect: Connect, sim: Simulator
 ) -> None:
@@ -380,3 +383,28 @@ async def test_the_name_of_a_model_has_the_length_of_a_name(connect: Connect, si
         text = text_of(await call(client, "chat", prompt="x", model="m" * 5_000))
     assert text.startswith("invalid_request: chat: model is ")
     assert not sim.received
+
+
+@each(
+    ("tool", "given_"),
+    [
+        ("describe_image", {"images": "a.png"}),
+        ("chat", {"prompt": "?", "files": "a.png"}),
+        ("analyze_video", {"video": "a.mp4"}),
+        ("analyze_video", {"video": "a.mp4", "task": "timeline"}),
+    ],
+)
+async def test_pictures_and_films_of_a_call_are_counted_until_it_ends(
+    connect: Connect, folders: Folders, sim: Simulator, tool: str, given_: dict[str, Any]
+) -> None:
+    (folders.cwd / "a.png").write_bytes(png())
+    (folders.cwd / "a.mp4").write_bytes(make(Film(regular(2))))
+    with within_share(anyio.Semaphore(4)):
+        async with connect() as client:
+            with Room() as another, Room() as more:
+                another.draw(PICTURES_BYTES)
+                more.draw(CALLER_PICTURES_BYTES - PICTURES_BYTES)
+                refused = await fail(client, tool, **given_)
+            assert refused.startswith("overloaded: your calls hold 1,024 MB of pictures and films")
+            assert not chats(sim)
+            await say(client, tool, **given_)
