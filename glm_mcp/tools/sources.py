@@ -130,8 +130,7 @@ def origin(source: Source) -> list[str]:
     """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
         return [f"{source.name} taken from {urlsplit(source.url).hostname}"]
-    # Bytes that have a path are our own cache's.
-    return ["kept from an earlier answer"] if source.path and source.data is not None else []
+    return ["kept from an earlier answer"] if source.kept else []
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:

@@ -23,7 +23,8 @@ from support.toolkit import call, chats, fail, png, say, text_of
 
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.threads import within_share
-from glm_mcp.media.sources.room import CALLER_PICTURES_BYTES, PICTURES_BYTES, Room
+from glm_mcp.media.sources.room import CALLER_CHARS, CALLER_PICTURES_BYTES, PICTURES_BYTES, Room
+from glm_mcp.media.types import TEXT_CHARS
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools.arguments import arguments_of, read
@@ -408,3 +409,18 @@ async def test_pictures_and_films_of_a_call_are_counted_until_it_ends(
             assert refused.startswith("overloaded: your calls hold 1,024 MB of pictures and films")
             assert not chats(sim)
             await say(client, tool, **given_)
+
+
+async def test_a_kept_text_that_is_read_on_is_counted_until_its_call_ends(
+    app_of: Callable[..., Any], connect: Connect
+) -> None:
+    app = app_of()
+    uri = f"glm://outputs/{app.outputs.keep('words', '.md')}"
+    with within_share(anyio.Semaphore(4)):
+        async with connect(app=app) as client:
+            with Room() as another, Room() as more:
+                another.read(TEXT_CHARS)
+                more.read(CALLER_CHARS - TEXT_CHARS)
+                refused = await fail(client, "read_document", documents=uri)
+            assert refused.startswith("overloaded: your calls hold 120 million characters of documents")
+            assert await say(client, "read_document", documents=uri) == "words"
