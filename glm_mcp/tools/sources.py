@@ -209,16 +209,19 @@ async def as_text(document: Document) -> Text:
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
     """The name and text of a subtitle file beside a local video, where it may be read, or of one that came along with an
-    uploaded one. A link counts only when it leads to a file beside the video: nobody named it.
+    uploaded one. A link counts only when it leads to a file beside the video: nobody named it. Raises as `Room.read`.
     """
     found = [str(p) for p in await in_thread(sidecars, source.path)] if source.path else []
     for beside in [source.beside] if source.beside else found:
         try:
             async with opened(deps, [beside], "any") as held:
-                if lies_beside(source, file := held.sources[0]):
-                    return file.name, decode(await in_thread(file.read), file.name).text
+                if not lies_beside(source, file := held.sources[0]):
+                    continue
+                text = await in_thread(lambda: decode(file.read(), file.name).text)
         except GLMError:
             continue
+        deps.room.read(len(text))
+        return file.name, text
     return None
 
 

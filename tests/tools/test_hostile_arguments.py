@@ -411,16 +411,25 @@ async def test_pictures_and_films_of_a_call_are_counted_until_it_ends(
             await say(client, tool, **given_)
 
 
-async def test_a_kept_text_that_is_read_on_is_counted_until_its_call_ends(
-    app_of: Callable[..., Any], connect: Connect
+async def test_a_kept_text_that_is_read_on_and_subtitles_are_counted_until_their_call_ends(
+    app_of: Callable[..., Any], connect: Connect, folders: Folders
 ) -> None:
     app = app_of()
     uri = f"glm://outputs/{app.outputs.keep('words', '.md')}"
+    (folders.cwd / "a.mp4").write_bytes(make(Film(regular(2))))
+    (folders.cwd / "a.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nwords\n", encoding="utf-8")
     with within_share(anyio.Semaphore(4)):
         async with connect(app=app) as client:
             with Room() as another, Room() as more:
                 another.read(TEXT_CHARS)
                 more.read(CALLER_CHARS - TEXT_CHARS)
-                refused = await fail(client, "read_document", documents=uri)
-            assert refused.startswith("overloaded: your calls hold 120 million characters of documents")
+                for tool, given_ in (
+                    ("read_document", {"documents": uri}),
+                    ("analyze_video", {"video": "a.mp4"}),
+                ):
+                    refused = await fail(client, tool, **given_)
+                    assert refused.startswith(
+                        "overloaded: your calls hold 120 million characters of documents"
+                    )
             assert await say(client, "read_document", documents=uri) == "words"
+            assert "subtitles of a.srt" in await say(client, "analyze_video", video="a.mp4")
