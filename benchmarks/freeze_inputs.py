@@ -105,6 +105,7 @@ INPUTS = (
     Input("answer that unpacks to 1 GB", "chat", _chat(), "packed_kilobytes"),
     Input("15,000 boxes, to find", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "many_boxes"),
     Input("15,000 boxes, in a description", "describe_image", lambda f: {"images": _picture(f)}, "many_boxes"),
+    Input("4 million Chinese letters, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "chinese_letters"),
     Input("answer of unseen letters", "chat", _chat(), "unseen_letters"),
     Input("calls as text that never close", "chat", _chat(functions=[FUNCTION]), "calls_as_text"),
     Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),
