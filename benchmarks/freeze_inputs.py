@@ -57,6 +57,11 @@ def _many_files(folder: Path) -> dict[str, Any]:
     return {"prompt": "Hello", "files": [str(folder / f"file{n}.txt") for n in range(400)]}
 
 
+def _many_rows(folder: Path) -> dict[str, Any]:
+    (folder / "rows.txt").write_text("|a|b|\n" * 5 * MB, encoding="utf-8")
+    return {"documents": str(folder / "rows.txt"), "prompt": "Hello"}
+
+
 def _film_with_subtitles(folder: Path) -> dict[str, Any]:
     """In an encoding that has to be guessed."""
     (folder / "film.mp4").write_bytes(files("glm_mcp.samples").joinpath("clip.mp4").read_bytes())
@@ -97,6 +102,7 @@ INPUTS = (
     Input("30,000 names of files", "chat", _chat(files=[f"/no/file{n}" for n in range(30_000)])),
     Input("a list in a list, 150 deep", "chat", _chat(history=_deep(150))),
     Input("text of 40 MB", "read_document", _long_text),
+    Input("a question to 5 million rows", "read_document", _many_rows),
     Input("subtitles of 5 MB beside a film", "analyze_video", _film_with_subtitles),
     Input("one event of 62 MB", "chat", _chat(), "one_event_of_62_mb"),
     Input("one event of 11 MB", "chat", _chat(), "one_event_of_11_mb"),
