@@ -7,6 +7,7 @@ import io
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def _many_files(folder: Path) -> dict[str, Any]:
     return {"prompt": "Hello", "files": [str(folder / f"file{n}.txt") for n in range(400)]}
 
 
+def _many_rows(folder: Path) -> dict[str, Any]:
+    (folder / "rows.txt").write_text("|a|b|\n" * 5 * MB, encoding="utf-8")
+    return {"documents": str(folder / "rows.txt"), "prompt": "Hello"}
+
+
+def _film_with_subtitles(folder: Path) -> dict[str, Any]:
+    """In an encoding that has to be guessed."""
+    (folder / "film.mp4").write_bytes(files("glm_mcp.samples").joinpath("clip.mp4").read_bytes())
+    (folder / "film.srt").write_bytes("1\n0:00 --> 0:01\n你好\n\n".encode("gb18030") * (49 * MB // 10 // 23))
+    return {"video": str(folder / "film.mp4"), "prompt": "Hello"}
+
+
 def _deep(levels: int) -> Any:
     value: Any = "x"
     for _ in range(levels):
@@ -89,6 +102,8 @@ INPUTS = (
     Input("30,000 names of files", "chat", _chat(files=[f"/no/file{n}" for n in range(30_000)])),
     Input("a list in a list, 150 deep", "chat", _chat(history=_deep(150))),
     Input("text of 40 MB", "read_document", _long_text),
+    Input("a question to 5 million rows", "read_document", _many_rows),
+    Input("subtitles of 5 MB beside a film", "analyze_video", _film_with_subtitles),
     Input("one event of 62 MB", "chat", _chat(), "one_event_of_62_mb"),
     Input("one event of 11 MB", "chat", _chat(), "one_event_of_11_mb"),
     Input("answer of 21 MB", "chat", _chat(), "answer_of_21_mb"),
@@ -96,6 +111,7 @@ INPUTS = (
     Input("answer that unpacks to 1 GB", "chat", _chat(), "packed_kilobytes"),
     Input("15,000 boxes, to find", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "many_boxes"),
     Input("15,000 boxes, in a description", "describe_image", lambda f: {"images": _picture(f)}, "many_boxes"),
+    Input("4 million Chinese letters, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "chinese_letters"),
     Input("answer of unseen letters", "chat", _chat(), "unseen_letters"),
     Input("calls as text that never close", "chat", _chat(functions=[FUNCTION]), "calls_as_text"),
     Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),

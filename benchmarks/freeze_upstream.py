@@ -74,6 +74,12 @@ def unseen_letters() -> Pieces:
     yield END
 
 
+def chinese_letters() -> Pieces:
+    for n in range(1_900):
+        yield event("你好" * 1_000 + f"{n} 个")
+    yield END
+
+
 def calls_as_text() -> Pieces:
     for words in ("<tool_call>a", " " * MB, "b", "<arg_key>" * 100_000):
         yield event(words)
@@ -97,7 +103,8 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
     f.__name__: f
     for f in (
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
-        *(packed_kilobytes, many_boxes, unseen_letters, calls_as_text, calls_in_pieces, endless_words),
+        *(packed_kilobytes, many_boxes, unseen_letters, chinese_letters, calls_as_text, calls_in_pieces),
+        endless_words,
     )
 }
 _WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values")

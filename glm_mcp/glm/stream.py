@@ -301,6 +301,7 @@ def _int(value: Any) -> int:
 def _content(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return "".join(_content(part) for part in value)
-    return text_of(_dict(value).get("text"))
+    parts = (
+        value if isinstance(value, list) else [value]
+    )  # a list within it is none of the API's, of any depth
+    return "".join(part if isinstance(part, str) else text_of(_dict(part).get("text")) for part in parts)

@@ -72,7 +72,7 @@ _IMAGE_KINDS = (
     Kind("webp", "image", "image/webp", "a WebP picture", (".webp",), reader=_PICTURE),
     Kind("gif", "image", "image/gif", "a GIF picture", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), _PICTURE),
     Kind("heic", "image", "image/heic", "a HEIC picture", (".heic", ".heif", ".hif"), reader=_PICTURE, extra="heic", child=True),
-    Kind("avif", "image", "image/avif", "an AVIF picture", (".avif",), reader=_PICTURE),
+    Kind("avif", "image", "image/avif", "an AVIF picture", (".avif",), reader=_PICTURE, child=True),  # its pixels may be more than its head says
     Kind("raw", "image", "image/x-dcraw", "a camera's raw picture", _words("cr2 cr3 crw nef arw dng raf orf rw2 pef srw x3f"), ((8, b"CR\2\0"), (0, b"FUJIFILMCCD-RAW"), (0, b"IIRO\x08\0"), (0, b"IIRS\x08\0"), (0, b"IIU\0"), (6, b"HEAPCCDR"), (0, b"FOVb")), _PICTURE, child=True),  # before TIFF, which some of them are as well
     Kind("tiff", "image", "image/tiff", "a TIFF picture", (".tiff", ".tif"), ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")), _PICTURE, child=True),
     Kind("bmp", "image", "image/bmp", "a BMP picture", (".bmp",), reader=_PICTURE, child=True),

@@ -50,6 +50,7 @@ class Source:
     handle: IO[bytes] | None = None
     matched: bool = False  # by a pattern: the call can go on without it
     named: bool = False  # in the settings, as this very file
+    kept: bool = False  # what a tool made before
     beside: str = ""  # the argument of a file that came along with it, such as a film's subtitles
 
     @property

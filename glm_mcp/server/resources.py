@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from dataclasses import asdict
 from typing import Any
@@ -95,10 +96,13 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
         )
-    path, data = outputs.kept(uri)
-    if len(data) > READ_BYTES:
+    path, file = outputs.open(uri)
+    with file:
+        data = file.read(READ_BYTES + 1)
+        size = os.fstat(file.fileno()).st_size
+    if size > READ_BYTES:
         raise TooLong(
-            f"{uri} has {len(data) / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
+            f"{uri} has {size / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
             f'Read a text in pieces: read_document(documents="{uri}", cursor="0"). A picture is where its result said.',
         )
     mime = mime_of(path.name.partition(".")[2])  # kept files are called ID.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -23,11 +24,15 @@ from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
-from glm_mcp.tools.sources import fetch, opened, origin, subtitles_beside
+from glm_mcp.tools.sources import fetch, opened, origin, pictured, subtitles_beside
 from glm_mcp.tools.tasks import VIDEO, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
 _LEAD = 200  # characters of a line in which its time is looked for
+TIMES_MAX = 1_000  # of one answer; a few of them are used
+_AT_START = re.compile(
+    r"[\s\-*•#>\d.)、`\[(（“\"]*?(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d{1,20})?|\d{1,9}(?:\.\d{1,20})?\s*(?:s|秒))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +114,7 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
         max_frames=args.max_frames,
         dense_head=args.task == "teardown",
     )
+    _hold(deps, clips)
     clip, refusal = clips[0], None
     if clip.video is not None:
         try:
@@ -119,11 +125,18 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
             refusal = error
             deps.progress.say("the service refused the video whole: sending frames")
         clips = await file.prepare(card)
+        _hold(deps, clips)
     answer = await _from_frames(deps, args, words, lang, clips)
     if refusal is not None:
         answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
         answer.notes.append(f"the service refused the video whole ({refusal.code or refusal.kind})")
     return await _finished(deps, args, source, file, clips, answer)
+
+
+def _hold(deps: Deps, clips: list[Clip]) -> None:
+    """What is sent of them, until the end of the call. Raises as `Room.draw`."""
+    pictured(deps, [frame.picture for clip in clips for frame in clip.frames])
+    deps.room.draw(sum(len(clip.video.data or b"") for clip in clips if clip.video))
 
 
 async def _sent_whole(
@@ -166,7 +179,7 @@ async def _finished(
     notes += [*(n for c in clips for n in c.notes), *origin(source)]
     moments: list[float] = []
     if task == "keyframes":
-        named = times_in(answer.text)
+        named = await in_thread(times_in, answer.text)
         moments = [t for t in named if first.start - 1 <= t <= last.end + 1]
         if len(moments) < len(named):
             outside = f"{len(named) - len(moments)} of {len(named)} key frames named"
@@ -218,22 +231,17 @@ async def _files(
 
 
 def times_in(text: str) -> list[float]:
-    """The time that each line of an answer starts with, in seconds, in order."""
-    times: list[float] = []
+    """The time that each line of an answer starts with, in seconds, in order, each once, at most `TIMES_MAX`."""
+    times: dict[float, None] = {}
     for line in text.splitlines():
-        mark = re.match(
-            r"[\s\-*•#>\d.)、]*?[`\[(（“\"*]*(\d{1,2}(?::\d{1,2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:s|秒))",
-            line[:_LEAD],
-        )
+        mark = _AT_START.match(line[:_LEAD])
         if not mark:
             continue
-        try:
-            moment = parse_time(mark[1].replace("秒", "s").replace(" ", ""))
-        except InvalidRequest:
-            continue  # the model's slip, such as 1:75
-        if moment not in times:
-            times.append(moment)
-    return times
+        with suppress(InvalidRequest):  # the model's slip, such as 1:75
+            times[parse_time(mark[1].replace("秒", "s").replace(" ", ""))] = None
+        if len(times) == TIMES_MAX:
+            break
+    return list(times)
 
 
 def _whole(video: Video, words: str, task: str | None, *, offset: float = 0.0, lang: Lang = "en") -> Question:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from glm_mcp.clients.row import McpClient
@@ -140,12 +141,12 @@ def closing(deps: Deps, answer: Answer, notes: list[str]) -> str:
 def noted(deps: Deps, notes: list[str], facts: list[str] | None = None) -> str:
     """One closing line of bearable length: facts as they are, then notes, each once."""
     shown: list[str] = []
-    facts = [*(facts or []), *map(deps.said, dict.fromkeys(notes))]
-    for fact in facts:
+    known, notes = facts or [], list(dict.fromkeys(notes))
+    for fact in chain(known, map(deps.said, notes)):  # no more are put into words than are shown
         if sum(map(len, shown)) + len(fact) > NOTES_CHARS:
             break
         shown.append(fact)
-    more = len(facts) - len(shown)
+    more = len(known) + len(notes) - len(shown)
     return "[" + " · ".join(shown + ([deps.said(f"and {more} more notes")] if more else [])) + "]"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 _OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
 _LABEL = 80
+_PIECE = 50_000  # characters
 
 # One character for one, so that places in the text stay what they are.
 _PLAIN = str.maketrans("【】［］〔〕｛｝，、；：．０１２３４５６７８９－−“”", '[][][]{},,,:.0123456789--""')
@@ -48,6 +49,11 @@ _POINT_WORD = re.compile(
 )
 
 
+def _simply(text: str) -> str:
+    """With brackets, commas and digits as they are in ASCII; in pieces, as one look at megabytes lets no other thread run."""
+    return "".join(text[at : at + _PIECE].translate(_PLAIN) for at in range(0, len(text), _PIECE))
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A box in thousandths of width and height; a point has no extent. `span`: where it stands in the text.
@@ -75,7 +81,7 @@ def parse_boxes(text: str, *, asked: bool = False) -> list[Box]:
     """The boxes and points in an answer, in order, at most `BOXES_MAX`. Never raises; lists that cannot be boxes are
     left alone. `asked`: for places, so that its lists are surely some.
     """
-    ascii_text = text.translate(_PLAIN)
+    ascii_text = _simply(text)
     code = [
         (m.start(2), m.end(2))
         for m in _FENCE.finditer(ascii_text)
@@ -185,7 +191,7 @@ def _round(points: str) -> str:
 
 def unplaced(text: str) -> list[str]:
     """Notes on the boxes of an answer that are left out: beyond 1000, so that nobody knows where, or too many."""
-    ascii_text = text.translate(_PLAIN)
+    ascii_text = _simply(text)
     lists = [[float(w) for w in re.split(r"[,;\s]+", m[1].strip())] for m in _LIST.finditer(ascii_text)]
     outside = sum(len(numbers) == 4 and max(numbers) > _OVER and min(numbers) >= 0 for numbers in lists)
     notes = [f"{outside} box{'es' * (outside > 1)} could not be placed: beyond 1000"] if outside else []

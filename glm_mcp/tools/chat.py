@@ -27,8 +27,10 @@ from glm_mcp.tools.sources import (
     leaving,
     opened,
     origin,
+    pictured,
     with_public_addresses,
 )
+from glm_mcp.tools.structured import characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ _IN_PARTS = (
     "fewer files or pages, a shorter history."
 )
 FUNCTIONS_MAX = 128  # the platform's limit
+BESIDE_CHARS = 2_000_000  # of functions, calls and thoughts in history, whose tokens nobody counts here; no window has as many
 
 
 async def run(deps: Deps, args: ChatArgs) -> ToolResult:
@@ -129,7 +132,14 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
 def _given(deps: Deps, args: ChatArgs) -> tuple[list[Message], tuple[dict[str, Any], ...]]:
     """The history and the functions, as they go to the service. Takes a while for many, and for pictures as base64."""
     history = [_message(deps, n, raw) for n, raw in enumerate(args.history)]
-    return history, _functions(deps, args.functions)
+    functions = _functions(deps, args.functions)
+    beside = characters([*(m.extra for m in history), *functions])
+    if beside > BESIDE_CHARS:
+        raise TooLong(
+            f"chat: functions, and calls and thoughts in history, have {beside:,} characters, at most {BESIDE_CHARS:,} are taken",
+            "Send fewer functions, or earlier turns without reasoning_content.",
+        )
+    return history, functions
 
 
 def _content(prompt: str, parts: list[Part]) -> str | tuple[Part, ...]:
@@ -188,7 +198,7 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
     card = deps.glm.models("vision")[0]
     if source.kind.family == "image":
         share = replace(card, images=max(1, card.images // of))
-        pictures = await prepare_images([source], share, budget=card.body_bytes // of)
+        pictures = pictured(deps, await prepare_images([source], share, budget=card.body_bytes // of))
         labelled: list[Part] = []
         for picture in pictures:
             label = ", ".join(filter(None, (source.name if of > 1 else "", picture.label)))

@@ -20,7 +20,7 @@ from glm_mcp.tools.base import Deps, Link, Tool, ToolResult
 from glm_mcp.tools.boxes import located, unplaced
 from glm_mcp.tools.locate import Item, annotated_copy, in_pixels, unseen
 from glm_mcp.tools.map_reduce import each, together
-from glm_mcp.tools.sources import Opened, fetched_all, opened, origin
+from glm_mcp.tools.sources import Opened, fetched_all, opened, origin, pictured
 from glm_mcp.tools.structured import first_fence
 from glm_mcp.tools.tasks import IMAGE, instruction, language
 
@@ -72,7 +72,7 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
     if task == "locate" and not prompt:
         raise InvalidRequest("describe_image: task=locate without a prompt", "Say in prompt what to find.")
     async with opened(deps, args.images, "image") as held:
-        pictures = await _prepared(deps, args, held)
+        pictures = pictured(deps, await _prepared(deps, args, held))
         notes = [*(n for p in pictures for n in p.notes), *held.missed()]
         notes = list(dict.fromkeys(notes + [n for source in held.sources for n in origin(source)]))
         if task == "locate":

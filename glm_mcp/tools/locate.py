@@ -19,6 +19,7 @@ from glm_mcp.tools.sources import fetch
 
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
 _NUMBERS = re.compile(r"\d\D{1,20}\d")  # two beside each other, as places have them
+_WANTED = 80  # characters of what was asked for, where they stand for the name of each thing; as of a label
 _FEW = 50  # boxes; drawing them takes some 10 ms, no more than starting a process
 
 
@@ -51,7 +52,8 @@ class Item:
     def line(self, number: int, wanted: str, centre: str) -> str:
         """`wanted`: its label where it has none; `centre`: the word for that."""
         place = f"{list(self.box)} px, {centre} {self.centre}, 0-1000 {self.thousandths}"
-        return f"{number}. {self.label or wanted}: {place}"
+        asked = wanted if len(wanted) <= _WANTED else f"{wanted[: _WANTED - 1]}…"
+        return f"{number}. {self.label or asked}: {place}"
 
     def data(self, picture: str) -> dict[str, Any]:
         """The same for a program; `picture`: what it is called in the result."""

@@ -120,11 +120,11 @@ async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
 async def _kept(deps: Deps, args: ReadArgs) -> ToolResult | None:
     """The next piece of a long result; None when what is kept under this name is not text."""
     ident = kept_id(args.documents[0])
-    _, data = await in_thread(deps.outputs.kept, ident)
-    try:
-        text = await in_thread(lambda: plain(data.decode("utf-8")))
+    try:  # in one go: calls that wait for their thread with the bytes at hand would hold them all
+        text = await in_thread(lambda: plain(deps.outputs.kept(ident)[1].decode("utf-8")))
     except UnicodeDecodeError:
         return None
+    deps.room.read(len(text))
     at = _cursor(args, len(text))
     return ToolResult(
         text[at:], max_chars=args.max_chars, kept=ident, offset=at, meta={"total_chars": len(text)}

@@ -35,8 +35,9 @@ DOWNLOAD_BYTES = LARGEST  # of a URL; what the platform itself takes for a video
 REASONS, REASON_CHARS = 3, 120  # of files left out, in a closing line
 TIME_SHARE = 0.5  # of the time that is left, for one download
 SIDECAR_BYTES = 5_000_000  # of a subtitle file; a video's has 100 kB
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
-_ADDRESS_NAME = re.compile(r".*(?:url|uri|endpoint)", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,40}://\S*", re.IGNORECASE)
+_LOOKED_AT = 10_000  # characters of what may be one; of a longer one the parser says so
+_ADDRESS_NAMES = ("url", "uri", "endpoint")  # how names end under which one stands
 # After the video's own name.
 SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt|ass|ssa)", re.IGNORECASE)
 
@@ -115,18 +116,21 @@ def with_public_addresses(deps: Deps, value: Any, name: str = "") -> Any:
             return {k: with_public_addresses(deps, v, str(k)) for k, v in value.items()}
         case list():
             return [with_public_addresses(deps, v, name) for v in value]
-        case str() if _ADDRESS.fullmatch(value.strip()) or (value and _ADDRESS_NAME.fullmatch(name)):
+        case str() if _ADDRESS.fullmatch(value.strip()[:_LOOKED_AT]) or (value and _holds_address(name)):
             return leaving(deps, value.strip())
         case _:
             return value
+
+
+def _holds_address(name: str) -> bool:
+    return name[-10:].lower().endswith(_ADDRESS_NAMES)
 
 
 def origin(source: Source) -> list[str]:
     """A note that says where a text or image of somebody else's came from: a download, or what an answer before kept."""
     if source.url:
         return [f"{source.name} taken from {urlsplit(source.url).hostname}"]
-    # Bytes that have a path are our own cache's.
-    return ["kept from an earlier answer"] if source.path and source.data is not None else []
+    return ["kept from an earlier answer"] if source.kept else []
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:
@@ -178,16 +182,20 @@ async def downloaded(deps: Deps, part: Part) -> Part:
     pictures = await prepare_image(
         await fetch(deps, source, "image"), card, max_parts=1, budget=card.body_bytes, tiles=False
     )
-    return pictures[0].part
+    return pictured(deps, pictures)[0].part
+
+
+def pictured(deps: Deps, pictures: list[Picture]) -> list[Picture]:
+    """The pictures, which the call holds until its end. Raises as `Room.draw`."""
+    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
+    return pictures
 
 
 async def drawn(
     deps: Deps, source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
 ) -> list[Picture]:
     """Pages as pictures. Raises as `render_pages` and `Room.draw`."""
-    pictures = await render_pages(source, numbers, card, password=password)
-    deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
-    return pictures
+    return pictured(deps, await render_pages(source, numbers, card, password=password))
 
 
 async def as_text(document: Document) -> Text:
@@ -201,16 +209,19 @@ async def as_text(document: Document) -> Text:
 
 async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None:
     """The name and text of a subtitle file beside a local video, where it may be read, or of one that came along with an
-    uploaded one. A link counts only when it leads to a file beside the video: nobody named it.
+    uploaded one. A link counts only when it leads to a file beside the video: nobody named it. Raises as `Room.read`.
     """
     found = [str(p) for p in await in_thread(sidecars, source.path)] if source.path else []
     for beside in [source.beside] if source.beside else found:
         try:
             async with opened(deps, [beside], "any") as held:
-                if lies_beside(source, file := held.sources[0]):
-                    return file.name, decode(await in_thread(file.read), file.name).text
+                if not lies_beside(source, file := held.sources[0]):
+                    continue
+                text = await in_thread(lambda: decode(file.read(), file.name).text)
         except GLMError:
             continue
+        deps.room.read(len(text))
+        return file.name, text
     return None
 
 

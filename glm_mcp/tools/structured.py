@@ -192,7 +192,9 @@ def misfit(value: Any, schema: dict[str, Any]) -> str | None:
         return "nested too deeply"
     if error is None:
         return None
-    where = "/".join(map(str, error.absolute_path)) or "the value"
+    where = (
+        "/".join(map(str, error.absolute_path))[:200] or "the value"
+    )  # a model may name its fields anything
     return f"{where}: {error.message[:200]}"
 
 

@@ -22,7 +22,7 @@ from support.cases import each
 from support.commands import program
 from support.films import Film, make, regular
 from support.http_server import Names, served
-from support.made_documents import lines, pdf
+from support.made_documents import docx, lines, para, pdf, text_at
 from support.processes import COMMAND, Process, Stdio, environment, over_http, ran, said
 from support.served import client_of
 from support.toolkit import chats, fail, images, links, picture, say, text_of
@@ -214,6 +214,25 @@ async def test_what_the_users_sandbox_closes_does_not_leave(
         assert "there is no file nothing.png" in await fail(client, "describe_image", images="nothing.png")
         assert "describe_image" in await fail(client, "analyze_video", video=_png(bridge.work))
     assert uploads(tmp_path) == []
+    assert chats(sim) == []
+
+
+async def test_a_document_with_a_secret_within_does_not_leave(
+    bridge: Bridge, sim: Simulator, tmp_path: Path
+) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----"
+    (bridge.work / "a.docx").write_bytes(docx(para(key[:20]) + para(key[20:])))
+    (bridge.work / "a.pdf").write_bytes(pdf([text_at(50, 700, "first"), text_at(50, 700, key)]))
+    (bridge.work / "b.docx").write_bytes(docx(para("of no secret")))
+    async with bridge.client() as client:
+        for given in ({"documents": "a.docx"}, {"documents": "a.pdf", "pages": "1"}):
+            shown = await fail(client, "read_document", **given)
+            assert shown.startswith(f"forbidden_path: {given['documents']} holds a private key"), shown
+        assert "a private key" in await fail(client, "chat", prompt="?", files="a.pdf")
+        some = await say(client, "read_document", documents="*.docx")
+    assert "of no secret" in some
+    assert "1 left out: a.docx holds a private key" in some
+    assert uploads(tmp_path) == ["b.docx"]
     assert chats(sim) == []
 
 

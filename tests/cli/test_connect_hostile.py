@@ -159,7 +159,7 @@ WELL = {"content": [{"type": "text", "text": "well"}]}
 
 def odd(seen: list[dict[bytes, bytes]], **ways: Any) -> Any:
     """A server of odd words: `version` and `session` of its start, its `result`, the `file` that it has been sent, and the
-    `name` of the one that it made; a cookie with each. `seen`: the headers of the requests.
+    `name` of what it has `made`; a cookie with each. `seen`: the headers of the requests.
     """
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -172,7 +172,7 @@ def odd(seen: list[dict[bytes, bytes]], **ways: Any) -> Any:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = [(b"content-type", b"application/json"), (b"set-cookie", b"whose=theirs; Path=/")]
         headers += [(b"mcp-session-id", ways["session"])] if "session" in ways else []
-        status, answer = 200, b"x"
+        status, answer = 200, ways.get("made", b"x")
         if scope["path"] == "/files":
             answer = ways["file"]
         elif scope["path"] != "/mcp":
@@ -243,6 +243,28 @@ async def test_files_are_not_looked_for_in_a_text_of_a_size_that_would_hold_ever
     answered = {"content": [{"type": "text", "text": f"{FILE} {'x' * size}"}]}
     with serving(odd([], result=answered), Limits()) as url:
         await anyio.to_thread.run_sync(spoken, url)
+
+
+async def test_the_files_of_one_result_have_a_bound_together(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    idents = [f"{n:024x}" for n in range(3)]
+    made = " ".join(f"glm://outputs/{i} (http://team.example/outputs/{i})" for i in idents)
+    app = odd([], result={"content": [{"type": "text", "text": made}]}, name=b"a.html", made=b"x" * 60 * MIB)
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            asked = {"images": "https://example.com/a.png", "task": "ui_to_code"}
+            said = client.call("describe_image", asked)["content"][0]["text"]
+            assert (
+                f"[glm://outputs/{idents[2]} is not saved here: the server answers with more than 8 MB"
+                in said
+            )
+
+    with serving(app, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
+    assert len([*(work / "glm-output").iterdir()]) == 2
 
 
 @each("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])

@@ -111,6 +111,11 @@ def test_what_comes_after_the_end_under_another_id_is_another_answer() -> None:
     assert draft.usage.completion == 3
 
 
+def test_content_that_is_lists_in_lists_is_no_text_and_no_defect() -> None:
+    nested = json.loads("[" * 900 + '"x"' + "]" * 900)
+    assert Draft().feed(chunk({"content": nested})) == ""
+
+
 @each("content", [["a ", "text"], {"type": "text", "text": "a text"}, [{"text": "a "}, {"text": "text"}]])
 def test_a_text_is_read_in_every_form(content: Any) -> None:
     assert Draft().feed(chunk({"content": content})) == "a text"

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,7 +36,9 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
+from glm_mcp.tools.base import noted
 from glm_mcp.tools.boxes import parse_boxes
+from glm_mcp.tools.sources import with_public_addresses
 from glm_mcp.tools.structured import first_fence, unfenced
 from glm_mcp.tools.words.chinese import in_chinese
 
@@ -71,6 +74,16 @@ def _boxes(text: str) -> Any:
     return parse_boxes(text)
 
 
+def _closing_line(notes: list[str]) -> Any:
+    said: Any = SimpleNamespace(said=in_chinese)
+    return noted(said, notes)
+
+
+def _addresses(value: Any) -> Any:
+    deps: Any = None
+    return with_public_addresses(deps, value)
+
+
 CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "a page's encoding": (declaration, b"<a>" + b"<meta charset=" * 14 + b" " * 8_000 + b"!"),
     "an XML's encoding": (declaration, b"<a>" + b"<?xml encoding" * 14 + b" " * 8_000 + b"!"),
@@ -89,6 +102,9 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "breaks after a drive": (tidy, "C:\t" + "\r" * MILLION),
     "blanks in Markdown": (tidy, "[](" + " " * 4_990),
     "a line of digits": (times_in, "1" * MILLION),
+    "lines of stars": (times_in, f"{'*' * 200}\n" * 20_000),
+    "lines of digits": (times_in, f"{'1' * 200}\n" * 1_000),
+    "lines with a time of their own each": (times_in, "".join(f"{n}s\n" for n in range(100_000))),
     **{
         f"{unit!r} in {name}": (_package, (name, unit * (MILLION // len(unit))))
         for name, unit in (
@@ -118,6 +134,12 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         in_chinese,
         "part 1" + " of " * 100 + " (rows " * 60 + "–" * 400 + " of " * 100,
     ),
+    "names of fields that are nearly those of an address": (
+        _addresses,
+        [{"url" * 5 * MILLION + "x": "a"}] * 3,
+    ),
+    "what begins as an address does": (_addresses, ["a" * 30 * MILLION] * 5),
+    "notes of many documents": (_closing_line, [f"{n}: part of " * 150 for n in range(200)]),
     "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
     "what an engine calls its refusal": (

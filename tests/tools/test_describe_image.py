@@ -180,6 +180,21 @@ async def test_a_click_whose_point_cannot_be_read_is_not_taken_for_pixels(
     assert "0-1000" not in none
 
 
+@pytest.mark.extreme
+async def test_a_long_prompt_is_not_repeated_for_each_thing_that_has_no_name(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(Reply(text=str([[n, n, n + 9, n + 9] for n in range(900)])))
+    prompt = "the round button " * 2_000
+    async with connect(GLM_STRUCTURED="1") as client:
+        result = await call(client, "describe_image", images="a.png", task="locate", prompt=prompt)
+    said = (result.structured_content or {})["text"]
+    assert "1. the round button the" in said
+    assert "900. the round button the" in said
+    assert len(said) < 900 * 250
+
+
 async def test_locate_needs_a_prompt(connect: Connect, sim: Simulator, folders: Folders) -> None:
     picture(folders.cwd / "a.png")
     async with connect() as client:

@@ -10,16 +10,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.cases import each
 from support.connect import Connect
+from support.films import Film, make, regular
 from support.made_documents import lines, pdf
-from support.toolkit import call, png, text_of
+from support.toolkit import call, chats, fail, png, say, text_of
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.glm.threads import within_share
+from glm_mcp.media.sources.room import CALLER_CHARS, CALLER_PICTURES_BYTES, PICTURES_BYTES, Room
+from glm_mcp.media.types import TEXT_CHARS
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
 from glm_mcp.tools.arguments import arguments_of, read
@@ -305,6 +310,32 @@ async def test_values_beyond_all_measure_are_refused_before_anything_is_asked(
     assert sim.received == []
 
 
+WORDS = "word " * 500_000
+CALL = {"id": "a", "type": "function", "function": {"name": "look", "arguments": WORDS}}
+
+
+@each(
+    "given_",
+    [
+        {"functions": [{"name": "look", "description": WORDS}]},
+        {"functions": [{"name": "look", "parameters": {WORDS: {}}}]},
+        {"history": [{"role": "assistant", "tool_calls": [CALL]}]},
+        {"history": [{"role": "assistant", "content": "a", "reasoning_content": WORDS}]},
+        {"history": [{"role": "user", "content": "a", "name": WORDS}]},
+    ],
+    ids=["description", "parameters", "call", "thoughts", "name"],
+)
+async def test_what_stands_beside_the_texts_of_a_chat_is_bounded_before_anything_is_asked(
+    given_: dict[str, Any], connect: Connect, sim: Simulator
+) -> None:
+    async with connect() as client:
+        result = await call(client, "chat", 20, prompt="Hello", **given_)
+    assert text_of(result).startswith(
+        "too_long: chat: functions, and calls and thoughts in history, have 2,500,"
+    )
+    assert sim.received == []
+
+
 @each(
     ("tool", "field", "name"),
     [
@@ -358,3 +389,52 @@ async def test_the_name_of_a_model_has_the_length_of_a_name(connect: Connect, si
         text = text_of(await call(client, "chat", prompt="x", model="m" * 5_000))
     assert text.startswith("invalid_request: chat: model is ")
     assert not sim.received
+
+
+@each(
+    ("tool", "given_"),
+    [
+        ("describe_image", {"images": "a.png"}),
+        ("chat", {"prompt": "?", "files": "a.png"}),
+        ("analyze_video", {"video": "a.mp4"}),
+        ("analyze_video", {"video": "a.mp4", "task": "timeline"}),
+    ],
+)
+async def test_pictures_and_films_of_a_call_are_counted_until_it_ends(
+    connect: Connect, folders: Folders, sim: Simulator, tool: str, given_: dict[str, Any]
+) -> None:
+    (folders.cwd / "a.png").write_bytes(png())
+    (folders.cwd / "a.mp4").write_bytes(make(Film(regular(2))))
+    with within_share(anyio.Semaphore(4)):
+        async with connect() as client:
+            with Room() as another, Room() as more:
+                another.draw(PICTURES_BYTES)
+                more.draw(CALLER_PICTURES_BYTES - PICTURES_BYTES)
+                refused = await fail(client, tool, **given_)
+            assert refused.startswith("overloaded: your calls hold 1,024 MB of pictures and films")
+            assert not chats(sim)
+            await say(client, tool, **given_)
+
+
+async def test_a_kept_text_that_is_read_on_and_subtitles_are_counted_until_their_call_ends(
+    app_of: Callable[..., Any], connect: Connect, folders: Folders
+) -> None:
+    app = app_of()
+    uri = f"glm://outputs/{app.outputs.keep('words', '.md')}"
+    (folders.cwd / "a.mp4").write_bytes(make(Film(regular(2))))
+    (folders.cwd / "a.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nwords\n", encoding="utf-8")
+    with within_share(anyio.Semaphore(4)):
+        async with connect(app=app) as client:
+            with Room() as another, Room() as more:
+                another.read(TEXT_CHARS)
+                more.read(CALLER_CHARS - TEXT_CHARS)
+                for tool, given_ in (
+                    ("read_document", {"documents": uri}),
+                    ("analyze_video", {"video": "a.mp4"}),
+                ):
+                    refused = await fail(client, tool, **given_)
+                    assert refused.startswith(
+                        "overloaded: your calls hold 120 million characters of documents"
+                    )
+            assert await say(client, "read_document", documents=uri) == "words"
+            assert "subtitles of a.srt" in await say(client, "analyze_video", video="a.mp4")

@@ -140,3 +140,9 @@ async def test_an_envelope_that_the_schema_does_not_know_is_taken_off() -> None:
     assert await check('{"city": "Oslo"}', schema) == ({"city": "Oslo"}, None)
     value, problem = await check('{"a": {"city": "Oslo"}, "b": {"city": "Rome"}}', schema)
     assert problem, f"nobody knows which of two is meant: {value}"
+
+
+def test_a_place_of_megabytes_in_an_answer_is_not_repeated() -> None:
+    said = misfit({"a" * 1_000_000: 1}, {"additionalProperties": {"type": "string"}})
+    assert said is not None
+    assert len(said) < 500

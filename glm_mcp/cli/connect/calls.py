@@ -50,7 +50,7 @@ class ToolCalls:
         if tool == "generate_image":
             return await self._drawing(params, declared, args)
         field, want = SOURCES[tool]
-        named, left_out = await self._named(getattr(args, field), want, say)
+        named, left_out = await self._named(getattr(args, field), want, say, getattr(args, "password", None))
         value = named[0] if tool == "analyze_video" and named else named
         notes: tuple[str, ...] = ()
         if left_out:
@@ -60,7 +60,9 @@ class ToolCalls:
         sent = _with(declared, given, field, value)
         return {**params, "arguments": sent}, Order(kept=is_kept(getattr(args, "task", "")), notes=notes)
 
-    async def _named(self, value: Any, want: Want, say: Say) -> tuple[list[str], list[GLMError]]:
+    async def _named(
+        self, value: Any, want: Want, say: Say, password: str | None
+    ) -> tuple[list[str], list[GLMError]]:
         from glm_mcp.cli.connect.sources import Uploader
 
         if self._made is None:
@@ -68,7 +70,7 @@ class ToolCalls:
         named: list[str] = []
         left_out: list[GLMError] = []
         for argument in [value] if isinstance(value, str) else value:
-            more, missed = await self._made.named(argument, want, say)
+            more, missed = await self._made.named(argument, want, say, password)
             named += more
             left_out += missed
         return named, left_out

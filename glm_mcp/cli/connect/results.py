@@ -16,7 +16,7 @@ from glm_mcp.sandbox import Sandbox
 
 # Of the files that tools make for the user: pictures and saved code. What a program reads by its name is none of them.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".html", ".jsx", ".tsx", ".vue", ".js", ".css", ".txt")
-FILES_MAX = 60  # of one result; key frames are the most
+FILES_MAX, FILES_BYTES = 60, 128 << 20  # of one result; key frames are the most
 TEXT_CHARS = 4_000_000  # of a text in which files are looked for: as long as that takes nothing else runs
 _MADE = re.compile(r"glm://outputs/([0-9a-f]{24}) \(https?://[^\s()]+/outputs/\1\)")
 _WHOLE = re.compile(r"The whole is at https?://[^\s()]+/outputs/([0-9a-f]{24}) \.")
@@ -50,9 +50,12 @@ class Receiver:
         notes = list(order.notes)
         made, whole = await in_thread(_named, result)
         paths: dict[str, Path] = {}
+        left = FILES_BYTES
         for ident in [*made, *whole][:FILES_MAX]:
             try:
-                paths[ident] = await self._fetched(ident, order, kept=ident in whole or order.kept)
+                data, name = await self._upstream.download(f"/outputs/{ident}", left)
+                left -= len(data)
+                paths[ident] = await self._put(data, name, order, kept=ident in whole or order.kept)
             except GLMError as error:
                 notes.append(f"[{SCHEME}{ident} is not saved here: {error.message}. {error.hint}]")
 
@@ -60,8 +63,7 @@ class Receiver:
         result = await in_thread(_mapped, result, lambda text: links.get(text) or _said(text, paths))
         return _noted(result, notes) if notes else result
 
-    async def _fetched(self, ident: str, order: Order, *, kept: bool) -> Path:
-        data, name = await self._upstream.download(f"/outputs/{ident}")
+    async def _put(self, data: bytes, name: str, order: Order, *, kept: bool) -> Path:
         if not name.lower().endswith((*SUFFIXES, ".md") if kept else SUFFIXES):
             name = f"{name or 'result'}.txt"
         if order.target is not None:

@@ -1,4 +1,6 @@
-"""Local files of a call: found by the user's own sandbox, uploaded once, and named to the server by `glm://files/ID`."""
+"""Local files of a call: found by the user's own sandbox, looked through for secrets, uploaded once, and named to the server
+by `glm://files/ID`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import anyio
 
 from glm_mcp.cli.connect.upstream import Upstream
-from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, NotFound
+from glm_mcp.errors import ForbiddenPath, GLMError, InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, largest
 from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.kept.uploads import LARGEST, MIB
@@ -22,6 +25,7 @@ from glm_mcp.sandbox import Sandbox
 from glm_mcp.tools.sources import lies_beside, sidecars
 
 PIECE = 256 * 1024
+LOOK_S = 20.0  # for a look through one document; the call has yet to be answered in its host's time
 
 Say = Callable[[str], Awaitable[None]]
 
@@ -34,8 +38,12 @@ class Uploader:
         self._digests: dict[tuple[int, ...], str] = {}
         self._locks: dict[tuple[str, str], anyio.Lock] = {}
 
-    async def named(self, argument: str, want: Want, say: Say) -> tuple[list[str], list[GLMError]]:
-        """The same sources as the server can have them, and what was left out of a pattern. Raises as `resolve_source`."""
+    async def named(
+        self, argument: str, want: Want, say: Say, password: str | None = None
+    ) -> tuple[list[str], list[GLMError]]:
+        """The same sources as the server can have them, and what was left out of a pattern. `password`: of documents.
+        Raises as `resolve_source`.
+        """
         text = tidy(argument)
         if text[:8].lower().startswith(("http://", "https://", "glm://")):
             return [argument], []
@@ -55,8 +63,16 @@ class Uploader:
             named = []
             for source in sources:
                 beside = await self._subtitles(source, say) if want == "video" else ""
-                address = source.url if source.is_remote else await self._sent(source, say)
+                try:
+                    address = source.url if source.is_remote else await self._sent(source, say, password)
+                except ForbiddenPath as error:
+                    if not source.matched:
+                        raise
+                    left_out.append(error)
+                    continue
                 named.append(f"{address}{beside}{written(source.fragment)}")
+            if left_out and not named:
+                raise left_out[0]
         finally:
             for source in sources:
                 source.close()
@@ -78,7 +94,7 @@ class Uploader:
                 file.close()
         return ""
 
-    async def _sent(self, source: Source, say: Say) -> str:
+    async def _sent(self, source: Source, say: Say, password: str | None = None) -> str:
         """Its address at the server, which is asked first whether it has it."""
         name = source.name.replace("/", "-")
         if source.size > LARGEST:
@@ -93,6 +109,7 @@ class Uploader:
             try:
                 return await self._upstream.file("GET", params=asked)
             except NotFound:
+                await _refuse_secrets(source, password)
                 await say(f"uploading {name}")
             headers = {"Content-Length": str(source.size), "Content-Type": "application/octet-stream"}
             return await self._upstream.file(
@@ -108,6 +125,20 @@ class Uploader:
         if key not in self._digests:
             self._digests[key] = await in_thread(_sha256, source)
         return self._digests[key]
+
+
+async def _refuse_secrets(source: Source, password: str | None) -> None:
+    """Raises ForbiddenPath for a document whose text holds a secret, and InvalidRequest for one that wants a password. What
+    cannot be read here, or not in time, is for the server to look through.
+    """
+    if source.kind.reader and source.kind.family in ("document", "text"):
+        try:
+            with anyio.move_on_after(LOOK_S):
+                await read_document(source, pages="all", password=password)
+        except (ForbiddenPath, InvalidRequest):
+            raise
+        except GLMError:
+            return
 
 
 def _sha256(source: Source) -> str:

@@ -139,9 +139,9 @@ class Upstream:
             raise self._no_server()
         return uri
 
-    async def download(self, path: str) -> tuple[bytes, str]:
-        """A file, and its name. Raises GLMError."""
-        async with self._request("GET", path, most=DOWNLOAD_BYTES) as response:
+    async def download(self, path: str, most: int) -> tuple[bytes, str]:
+        """A file of at most so many bytes, and its name. Raises GLMError."""
+        async with self._request("GET", path, most=min(most, DOWNLOAD_BYTES)) as response:
             with self._failing():
                 body = await response.aread()
             return body, _name(response.headers.get("content-disposition", ""))

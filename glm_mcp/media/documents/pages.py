@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -159,12 +160,20 @@ def split_text(text: str, limit: int) -> list[str]:
 
 
 def _short_lines(text: str, limit: int) -> Iterator[str]:
-    for line in text.split("\n"):
+    for line in _lines(text):
         # A table row stays whole whatever its length; any other line longer than a part is cut.
         if len(line) <= limit or _is_row(line):
             yield line
         else:
             yield from (line[i : i + limit] for i in range(0, len(line), limit))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """As `split` has them, but one by one: of millions made in one go no other thread would run."""
+    for line in io.StringIO(text, newline="\n"):
+        yield line.removesuffix("\n")
+    if not text or text.endswith("\n"):
+        yield ""
 
 
 def _follow(line: str, before: list[str], fence: str, head: list[str]) -> tuple[str, list[str]]:

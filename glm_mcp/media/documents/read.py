@@ -60,8 +60,8 @@ async def read_document(
     else:
         facts, _ = await run_here(kind.reader, source, params)
     document = _document(source, facts)
-    # What comes from elsewhere is no secret of this machine.
-    if source.handle is not None and source.url is None:
+    # What comes from elsewhere, or was told before, is no secret of this machine.
+    if source.handle is not None and source.url is None and not source.kept:
         await in_thread_if(document.chars > SHORT, _refuse_secrets, source, document)
     return document
 

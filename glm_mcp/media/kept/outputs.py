@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from glm_mcp.atomic_files import read_file, safe_name, write_here
+from glm_mcp.atomic_files import NO_LINK, READING, read_file, safe_name, write_here
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.media.kept.cache import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
 from glm_mcp.media.kept.uploads import QUOTA, Uploads
@@ -174,9 +174,15 @@ class Outputs:
 
     def kept(self, ident: str) -> tuple[Path, bytes]:
         """Where a kept file lies, and its bytes. Raises NotFound when it is unknown or has expired."""
+        path, file = self.open(ident)
+        with file:
+            return path, file.read()
+
+    def open(self, ident: str) -> tuple[Path, IO[bytes]]:
+        """The same, opened for reading. Raises NotFound."""
         path = self.find(ident)
         try:
-            return path, path.read_bytes()
+            return path, os.fdopen(os.open(path, READING | NO_LINK), "rb")
         except OSError as error:
             raise _gone(ident) from error
 

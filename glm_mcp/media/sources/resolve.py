@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
 from urllib.parse import unquote
 
 from glm_mcp.errors import (
@@ -19,24 +18,24 @@ from glm_mcp.errors import (
     ForbiddenURL,
     GLMError,
     InvalidRequest,
-    MediaTooLarge,
     UnsupportedMedia,
 )
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.detect import detect, detect_file, is_media
-from glm_mcp.media.formats import RECORD, Kind, Want, check_fits, named
+from glm_mcp.media.detect import detect, is_media
+from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.kept.outputs import Outputs, is_kept
 from glm_mcp.media.kept.uploads import SCHEME as UPLOADED
 from glm_mcp.media.kept.uploads import Uploads, is_upload
 from glm_mcp.media.sources.clipboard import read_clipboard
 from glm_mcp.media.sources.data_url import looks_like_base64, read_base64, read_data_url
 from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.letting_in import admitted, check_size, closed_where_refused, fitting
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import check_number, find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.secret_paths import OVERLAP, PATH_MAX, holds_secret, secret_in
+from glm_mcp.secret_paths import PATH_MAX
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
 _SCHEME = re.compile(
@@ -60,7 +59,6 @@ _ITEM = re.compile(r"\A(?:[-*•]|\d+[.)])\s+")  # before a line of a list
 _LINES = 50
 _LINE_CHARS = 2_000
 _PATH_CHARS = 4 * PATH_MAX  # as escapes for an address, or with braces, a path takes more than itself
-_SCAN = 1 << 18  # bytes of a text looked at in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +138,7 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         base, fragment = split_fragment(text)
         return [_of_bytes(read_data_url(base, terms.max_bytes), "", fragment, terms)]
     if is_kept(text):
-        base, fragment = split_fragment(text)
-        path, data = outputs.kept(base.split("#")[0])
-        return [_of_bytes(data, path.name.partition(".")[2], fragment, terms, path)]
+        return [_of_kept(text, terms, outputs)]
     if is_upload(text):
         return [_of_upload(text, terms, outputs.uploads)]
     if re.match(r"https?:", start):
@@ -197,14 +193,24 @@ def _is_file(text: str, sandbox: Sandbox) -> bool:
         return False
 
 
-def _of_bytes(data: bytes, name: str, fragment: Fragment, terms: _Terms, path: Path | None = None) -> Source:
+def _of_kept(text: str, terms: _Terms, outputs: Outputs) -> Source:
+    """A kept result, which may be large and named a hundred times in a call: opened, and not held."""
+    base, fragment = split_fragment(text)
+    path, file = outputs.open(base.split("#")[0])
+    name, size = path.name.partition(".")[2], os.fstat(file.fileno()).st_size
+    with closed_where_refused(file):
+        kind = fitting(file, size, name, terms.want, terms.max_bytes)
+    return Source(name, kind, size, fragment, path=path, handle=file, kept=True)
+
+
+def _of_bytes(data: bytes, name: str, fragment: Fragment, terms: _Terms) -> Source:
     """A source of bytes that came without a file; without a name it is called by what it is."""
     kind = detect(data, name)
     if not PurePosixPath(name).suffix:
         name = (name or "pasted") + (kind.suffixes[0] if kind.suffixes else "")
-    _check_size(len(data), name, terms.max_bytes)
+    check_size(len(data), name, terms.max_bytes)
     check_fits(kind, len(data), name, terms.want)
-    return Source(name, kind, len(data), fragment, data=data, path=path)
+    return Source(name, kind, len(data), fragment, data=data)
 
 
 def _of_upload(text: str, terms: _Terms, uploads: Uploads) -> Source:
@@ -213,11 +219,8 @@ def _of_upload(text: str, terms: _Terms, uploads: Uploads) -> Source:
     ident, _, more = base.split("#")[0].partition("?")
     beside = more.removeprefix("subtitles=")
     file, upload = uploads.open(ident)
-    try:
+    with closed_where_refused(file):
         kind = admitted(file, upload.size, upload.name, terms.want, terms.max_bytes)
-    except BaseException:
-        file.close()
-        raise
     along = UPLOADED + beside if beside != more else ""
     return Source(upload.name, kind, upload.size, fragment, handle=file, beside=along)
 
@@ -277,54 +280,6 @@ def _open(path: Path, name: str, fragment: Fragment, terms: _Terms, *, matched: 
     file, resolved, size = terms.sandbox.open(path, suited=is_media)
     name = "".join(c if c.isprintable() else "?" for c in name)  # it is shown, and sent as JSON
     allowed = terms.sandbox.allows_by_name(resolved)
-    try:
+    with closed_where_refused(file):
         kind = admitted(file, size, name, terms.want, terms.max_bytes, allowed=allowed)
-    except BaseException:
-        file.close()
-        raise
     return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched, named=allowed)
-
-
-def admitted(
-    file: IO[bytes], size: int, name: str, want: Want, max_bytes: int, *, allowed: bool = False
-) -> Kind:
-    """The kind of an opened file that may be read: of a size and kind that are taken where this is wanted, and no text
-    that holds a secret. `allowed`: the settings name this very file. Leaves it at its start. Blocking.
-
-    Raises UnsupportedMedia, MediaTooLarge, ForbiddenPath.
-    """
-    _check_size(size, name, max_bytes)
-    kind = detect_file(file, name)
-    check_fits(kind, size, name, want)
-    if kind.family == "text":
-        _refuse_secrets(file, size, name, allowed=allowed)
-    return kind
-
-
-def _check_size(size: int, name: str, max_bytes: int) -> None:
-    if size == 0:
-        raise UnsupportedMedia(f"{name} is empty (0 bytes)", "Check that it was written completely.")
-    if size > max_bytes:
-        raise MediaTooLarge(
-            f"{name} is {_megabytes(size)}, more than the {_megabytes(max_bytes)} taken",
-            "Send a part of it, or a smaller version.",
-        )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
-
-
-def _refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
-    """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
-    file.seek(0)
-    kept, said, left = b"", "", size  # no more of a log: it may grow faster than it is looked through
-    while not said and left > 0 and (chunk := file.read(min(left, _SCAN))):
-        left -= len(chunk)
-        piece = kept + chunk
-        plain = piece.replace(b"\0", b"")  # UTF-16 of ASCII is ASCII and zeros
-        said = secret_in(plain.decode("latin-1"), allowed=allowed)
-        kept = piece[-OVERLAP:]
-    file.seek(0)
-    if said:
-        raise holds_secret(name, said)

@@ -1,5 +1,5 @@
-"""How much a call holds of what addresses lead to, in memory and in files, of the text of documents and of the pictures of
-their pages; and how much all calls of one caller over HTTP do: a few bytes sent may stand for much of each.
+"""How much a call holds of what addresses lead to, in memory and in files, of the text of documents and of pictures and
+films; and how much all calls of one caller over HTTP do: a few bytes sent may stand for much of each.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.types import TEXT_CHARS
 
 CALL_BYTES = 5 * LARGEST
-PAGES_BYTES = 512 * MIB  # of pictures
-CALLER_BYTES, CALLER_CHARS, CALLER_PAGES_BYTES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * PAGES_BYTES
+PICTURES_BYTES = 512 * MIB  # as they go to a model, pages and frames among them
+CALLER_BYTES, CALLER_CHARS, CALLER_PICTURES_BYTES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * PICTURES_BYTES
 
 _held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
@@ -66,18 +66,18 @@ class Room:
         self._add("chars", chars)
 
     def draw(self, size: int) -> None:
-        """So many bytes of pictures of pages more. Raises MediaTooLarge, Overloaded."""
-        if self._call["pages"] + size > PAGES_BYTES:
+        """So many bytes of pictures and films more. Raises MediaTooLarge, Overloaded."""
+        if self._call["pictures"] + size > PICTURES_BYTES:
             raise MediaTooLarge(
-                f"the pages of one call give more than {PAGES_BYTES // MIB:,} MB of pictures",
-                "Ask for fewer pages at a time.",
+                f"the pictures of one call have more than {PICTURES_BYTES // MIB:,} MB",
+                "Ask for fewer pages or pictures at a time.",
             )
-        if self._caller["pages"] + size > CALLER_PAGES_BYTES:
+        if self._caller["pictures"] + size > CALLER_PICTURES_BYTES:
             raise Overloaded(
-                f"your calls hold {CALLER_PAGES_BYTES // MIB:,} MB of pictures of pages",
+                f"your calls hold {CALLER_PICTURES_BYTES // MIB:,} MB of pictures and films",
                 "Call again when one of them has ended.",
             )
-        self._add("pages", size)
+        self._add("pictures", size)
 
     def _add(self, what: str, amount: int) -> None:
         self._call[what] += amount

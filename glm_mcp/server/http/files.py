@@ -17,7 +17,7 @@ from glm_mcp.errors import GLMError, InvalidRequest, Overloaded
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.kept.uploads import LARGEST, MIB, Incoming, Upload
-from glm_mcp.media.sources.resolve import admitted
+from glm_mcp.media.sources.letting_in import admitted
 from glm_mcp.server.http.bodies import Shares
 from glm_mcp.server.http.forms import FormFile
 from glm_mcp.tools.saving import mime_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import sys
@@ -66,12 +67,29 @@ def png_of_many_pieces() -> bytes:
     return whole[:33] + b"".join(chunk(b"IDAT", bytes([byte])) for byte in data) + chunk(b"IEND", b"")
 
 
+# AVIF that says 64 x 64 pixels in its head, and holds 10,000 x 10,000 of one colour.
+_MORE_PIXELS = (
+    "c-muNU{FXasVqn=%S>Yc0uY^>nP!-qnV9D5Xy^nKdYzkElE?r7iWw<6MNl?FL1uCZ0~+8f$SlbPvlxL`E;A=T8N_h`@fjhajKT~I"
+    "Y(UJQk(rs723IQu<fJk|d5L8PhR*pp`Cz-UG7E|dfV6jJL2^Ej7Rf9wNQK(x0L20YnH8BJ0cH*k4j{#oSZ3(lD9-~D5>C#~DauRE"
+    "sQ{YH%fQwE6cW!Y$c6a{=r9&Wre+qPtE6*N5=(>_xVYuNr}NLTUBo2C%VE^WBYeiaz4h*8Uz0<}4lpnToIj;`e2QZM`?^=pcLaWJ"
+    "Tk&|q=4q2yM87SwSpQ^yz>S~9Z_174H~yJgr0y#F>_qVLe4bVvEx+(%>mpP*W!SDsh)8{(w%g`sf9R(T%kCyB{+beW{*+6!LyiB-"
+    "Un>vruJrtqqgs~GtG~uXz`y=ST-+RXMT3UARTjK_r45^tTo&@5_*Lw)I8f-u>*;;h6DJjPp5dtX{=Y+c!oAy#dknl;mpO?trSG7H"
+    "nc2jdDSTm8so&i%58oXKNqe?`PhH8^DR&EMu02_^LI22BC5sL6(ZAo#%nM$4`1*F{xehb-wn@|leOx;;W&fY;`8sdzzcM>io9uF6"
+    "s07MrK#vAAaRHr8We=DgpR)h#iMh)^JYlo;*nd~|ivA|2rzYp)1o!N1Y8bwj(I?8R!cQ427JISA>Uf*N1pvPCEB^"
+)
+
+
+def avif_of_more_pixels() -> bytes:
+    return zlib.decompress(base64.b85decode(_MORE_PIXELS))
+
+
 CASES: dict[str, Callable[[], bytes]] = {
     "grows.gif": second_frame_of_another_size,
     "scans.jpg": jpeg_of_many_scans,
     "steps.webp": profile_of_many_steps,
     "large.png": png_of_many_bytes,
     "pieces.png": png_of_many_pieces,
+    "more.avif": avif_of_more_pixels,
     "numbers.pgm": lambda: b"P2\n700 700\n255\n" + b"1 " * 490_000,
     "runs.qoi": lambda: (
         b"qoif"

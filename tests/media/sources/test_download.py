@@ -45,8 +45,8 @@ from glm_mcp.media.sources.room import (
     CALL_BYTES,
     CALLER_BYTES,
     CALLER_CHARS,
-    CALLER_PAGES_BYTES,
-    PAGES_BYTES,
+    CALLER_PICTURES_BYTES,
+    PICTURES_BYTES,
     Room,
 )
 from glm_mcp.media.types import TEXT_CHARS, Fragment, Source
@@ -506,12 +506,12 @@ async def test_what_the_calls_of_one_caller_have_read_is_bounded_until_they_end(
 
 async def test_what_the_calls_of_one_caller_have_drawn_is_bounded_until_they_end() -> None:
     with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
-        first.draw(PAGES_BYTES)
-        with pytest.raises(MediaTooLarge, match="the pages of one call give more than 512 MB of pictures"):
+        first.draw(PICTURES_BYTES)
+        with pytest.raises(MediaTooLarge, match="the pictures of one call have more than 512 MB"):
             first.draw(1)
         with Room() as second:
-            second.draw(CALLER_PAGES_BYTES - PAGES_BYTES)
-            with pytest.raises(Overloaded, match="your calls hold 1,024 MB of pictures of pages"):
+            second.draw(CALLER_PICTURES_BYTES - PICTURES_BYTES)
+            with pytest.raises(Overloaded, match="your calls hold 1,024 MB of pictures and films"):
                 last.draw(1)
             with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
                 of_somebody_else.draw(1)

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -29,9 +30,10 @@ from glm_mcp.errors import (
 )
 from glm_mcp.media.formats import KINDS, UNKNOWN, Want
 from glm_mcp.media.kept.outputs import Outputs
+from glm_mcp.media.sources.letting_in import admitted
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import natural
-from glm_mcp.media.sources.resolve import admitted, resolve_source
+from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Fragment, Source
 from glm_mcp.sandbox import Sandbox
 
@@ -632,10 +634,21 @@ async def test_a_page_that_shows_a_video_is_not_a_video(world: World, argument: 
 # Kept results
 
 
+async def test_a_kept_result_that_is_named_again_and_again_is_held_once_at_most(world: World) -> None:
+    ident = world.outputs.keep("words " * 100_000, ".md")
+    tracemalloc.start()
+    try:
+        found = [await world.one(f"glm://outputs/{ident}") for _ in range(50)]
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+    assert {source.size for source in found} == {600_000}
+
+
 async def test_a_kept_result_is_read_by_its_uri(world: World) -> None:
     ident = world.outputs.keep("a long text", ".md", name="Long answer")
     source = await world.one(f"glm://outputs/{ident}#page=2", "document")
-    assert (source.data, source.name, source.kind.name) == (b"a long text", "Long answer.md", "markdown")
+    assert (source.read(), source.name, source.kind.name) == (b"a long text", "Long answer.md", "markdown")
     assert source.fragment.page == "2"
     for wrong in ("glm://outputs/../../etc/passwd", "glm://outputs/" + "0" * 24, "glm://outputs/"):
         with pytest.raises(NotFound, match="call the tool again"):
