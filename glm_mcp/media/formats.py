@@ -256,6 +256,7 @@ _OTHER_KINDS = (
     Kind("lock", "unknown", "application/octet-stream", "what Office keeps beside a document that is open", fix="Pass the document itself."),
     UNKNOWN,
 )
+FAMILIES: dict[Want, tuple[Family, ...]] = {"image": ("image",), "video": ("video",), "document": ("document", "text"), "any": ("image", "video", "document", "text")}
 # fmt: on
 
 KINDS: dict[str, Kind] = {
@@ -270,12 +271,6 @@ EXTRAS = {
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 
-FAMILIES: dict[Want, tuple[Family, ...]] = {
-    "image": ("image",),
-    "video": ("video",),
-    "document": ("document", "text"),
-    "any": ("image", "video", "document", "text"),
-}
 _WANTED = {"image": "a picture", "video": "a video", "document": "a document"}
 _OCR = 'Use describe_image with task "ocr" for the text in it.'
 _TOOLS = {

@@ -297,10 +297,7 @@ def helps(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
 def speaks(path: Path) -> bool:
     """Whether each text of a file is for a person. What `connect` says is read by programs, but for its errors."""
     within = path.relative_to(ROOT).parts
-    return (within[0] in {"cli", "install"} and "connect" not in within) or within[0] in {
-        "clients.py",
-        "registry.py",
-    }
+    return within[0] in {"cli", "clients", "install", "registry.py"} and "connect" not in within
 
 
 def noting(path: Path) -> bool:
