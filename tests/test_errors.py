@@ -71,7 +71,7 @@ def test_the_tree_has_one_class_for_each_kind() -> None:
         (301, ConfigError, Again.NEVER),
         (400, InvalidRequest, Again.NEVER),
         (401, AuthError, Again.NEVER),
-        (402, QuotaError, Again.NEVER),
+        (402, QuotaError, Again.GONE),
         (403, AuthError, Again.NEVER),
         (404, ConfigError, Again.GONE),
         (405, ConfigError, Again.NEVER),

@@ -32,6 +32,8 @@ SCHEME = "glm://outputs/"
 NOBODY = "0" * 16  # where there is one owner alone
 
 _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copied by a model without a slip
+# Waiting for a program that holds it: a file of our own that cannot be opened is gone.
+_OPENING = READING & ~getattr(os, "O_NONBLOCK", 0) | NO_LINK
 _PART_BYTES = 64 << 20
 _NAME_BYTES = 120  # of a kept file's own name
 
@@ -182,7 +184,7 @@ class Outputs:
         """The same, opened for reading. Raises NotFound."""
         path = self.find(ident)
         try:
-            return path, os.fdopen(os.open(path, READING | NO_LINK), "rb")
+            return path, os.fdopen(os.open(path, _OPENING), "rb")
         except OSError as error:
             raise _gone(ident) from error
 
