@@ -18,6 +18,7 @@ from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.page.line_breaks import in_rows, with_line_breaks
+from glm_mcp.media.documents.page.no_font import with_boxes
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
@@ -55,6 +56,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     name, figures = params["name"], bool(params.get("figures"))
     data, password, total = _open(file, params, name)
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
+    data = with_boxes(data) if isinstance(data, bytes) else data
     rows: list[tuple[int, str, str, str]] = []
     failed, xmp, notes, drawn = list[int](), "", list[str](), Drawn(data, password)
     for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name)):

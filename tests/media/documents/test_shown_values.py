@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from typing import Any
 
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import docx, lines, odt, para, pdf, text_at, zipped
+from support.made_documents import assemble, docx, lines, odt, para, pdf, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
@@ -296,6 +297,42 @@ def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:
     )
     (page,) = read_pdf(pdf([body + formula]))["pages"]
     assert "\n5.281, v = 3, probability 0.152" in page[2]
+
+
+def test_a_short_number_beside_such_words_comes_with_them_though_it_stands_elsewhere_too() -> None:
+    body = lines([f"Line 0{i} above, of week 12, with words enough." for i in range(12)])
+    date = slanted(60, 400, "c", "0.947 0 0.324 0.947") + text_at(80, 400, "Issued on the day of: 2022", 9)
+    apart = text_at(260, 400, "05", 9) + text_at(300, 400, "12", 9)
+    (page,) = read_pdf(pdf([body + date + apart]))["pages"]
+    assert "Issued on the day of: 2022 05 12" in " ".join(page[2].split())
+
+
+def test_single_letters_of_a_font_that_is_not_in_the_file_are_read() -> None:
+    places = [
+        (50, 800, "项目名称"),
+        (200, 800, "单位"),
+        (300, 800, "数量"),
+        (50, 780, "餐饮服务"),
+        (200, 780, "次"),
+    ]
+    places += [(300, 780, "4"), (50, 760, "螺丝"), (200, 760, "批"), (300, 760, "1")]
+    places += [(20, 780 - 10 * i, letter) for i, letter in enumerate("购买方")]
+    text = "".join(f"BT /F 10 Tf {x} {y} Td <{t.encode('utf-16-be').hex()}> Tj ET\n" for x, y, t in places)
+    stream = f"<< /Length {len(text)} >>\nstream\n{text}\nendstream"
+    face = "/BaseFont /STSong-Light"
+    system = "/CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 4 >>"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        stream,
+        f"<< /Type /Font /Subtype /Type0 {face} /Encoding /UniGB-UCS2-H /DescendantFonts [6 0 R] >>",
+        f"<< /Type /Font /Subtype /CIDFontType0 {face} /DW 1000 /FontDescriptor 7 0 R {system} >>",
+        "<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /Ascent 880 /Descent -120 >>",
+    ]
+    (page,) = read_pdf(assemble([one.encode() for one in objects]))["pages"]
+    assert set("项目名称单位数量餐饮服务次4螺丝批1购买方") <= set(page[2])
+    assert re.search(r"螺丝\W+批\W+1", page[2]), page[2]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def _place(written: str, number: int) -> int:
 
 
 def _put_at(written: str, at: int, text: str) -> tuple[str, int]:
+    # What stands between the two belongs to both.
+    while text[:1] and text[0] == written[at : at + 1] and not text[0].isspace():
+        text, at = text[1:], at + 1
     is_row = written.startswith("|", written.rfind("\n", 0, at) + 1)
     own = text.strip().replace("|", "\\|" if is_row else "|")
     if text[:1] in BREAKS:

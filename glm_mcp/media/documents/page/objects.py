@@ -51,19 +51,21 @@ def with_objects(data: bytes, changed: dict[int, bytes]) -> bytes:
     before, root = re.match(rb"startxref\s+(\d{1,12})", data[max(start, 0) :]), _ROOT.findall(data)
     if not changed or before is None or not root:
         return data
-    size = max(int(n) for n in _SIZE.findall(data)) + 1
-    places = {}
+    size = max(max(map(int, _SIZE.findall(data)), default=1) - 1, *changed) + 2
+    places, end, written = {}, len(data), [data]
     for number, own in changed.items():
-        places[number] = len(data) + 1
-        data += b"\n%d 0 obj\n%s\nendobj" % (number, own)
-    places[size - 1] = len(data) + 1
+        places[number] = end + 1
+        written.append(b"\n%d 0 obj\n%s\nendobj" % (number, own))
+        end += len(written[-1])
+    places[size - 1] = end + 1
     rows = b"".join(struct.pack(">BIH", 1, place, 0) for place in places.values())
     index = b" ".join(b"%d 1" % number for number in places)
-    return data + (
+    written.append(
         b"\n%d 0 obj\n<< /Type /XRef /Size %d %s /Prev %s /W [1 4 2] /Index [%s] /Length %d >>\nstream\n%s\nendstream\nendobj\n"
         b"startxref\n%d\n%%%%EOF\n"
         % (size - 1, size, root[-1], before[1], index, len(rows), rows, places[size - 1])
     )
+    return b"".join(written)
 
 
 def decoded(literal: bytes | None, digits: bytes) -> str:

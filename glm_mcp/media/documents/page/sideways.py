@@ -16,6 +16,8 @@ from glm_mcp.media.documents.markdown import table
 
 _WHOLE = 0.7  # of a page's letters that stand one way: then the page does
 _GAP = 1.5  # heights of a letter between two cells of a row
+_SHORT = 8  # letters
+_TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]{3,}")
 
@@ -64,7 +66,7 @@ def upright(page: Any, written: str, side: Side | None) -> str:
     if side:
         turned.clear()  # as it was before it is whole
     known = _bare(written)
-    also = [item for item in level if item.text not in written and _unsaid(item.text, known)]
+    also = _left_out(level, written, known)
     sideways: list[str] = []
     for angle, items in sorted(turned.items()):
         missing = [item for item in items if _bare(item.text) not in known]
@@ -78,6 +80,23 @@ def upright(page: Any, written: str, side: Side | None) -> str:
         *_headed("[sideways text]", sideways),
     ]
     return "\n\n".join(filter(None, [written, *blocks, side.rest if side else ""]))
+
+
+def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
+    """Those that are not in the page as `written`; with the short ones beside them, which may stand elsewhere by chance."""
+    unsaid = [item for item in items if item.text not in written and _unsaid(item.text, known)]
+    if not unsaid:
+        return []
+    missing = Counter(token for item in items for token in _TOKEN.findall(item.text))
+    missing.subtract(_TOKEN.findall(written))
+    lines = [(item.y, item.y + item.height) for item in unsaid]
+
+    def is_left_out(item: Any) -> bool:
+        tokens, middle = _TOKEN.findall(item.text), item.y + item.height / 2
+        short = 0 < len(item.text.strip()) <= _SHORT and any(missing[token] > 0 for token in tokens)
+        return short and any(top < middle < bottom for top, bottom in lines)
+
+    return [item for item in items if item in unsaid or is_left_out(item)]
 
 
 def _headed(head: str, blocks: Iterable[str]) -> list[str]:
