@@ -33,7 +33,10 @@ from glm_mcp.simulator import Simulator
 for _name in [
     n
     for n in os.environ
-    if (n.startswith("GLM_") and n != "GLM_TEST_TEAM") or n in KEY_NAMES or n.lower().endswith("_proxy")
+    if (n.startswith("GLM_") and n != "GLM_TEST_TEAM")
+    or n in KEY_NAMES
+    or n == "ANTHROPIC_BASE_URL"
+    or n.lower().endswith("_proxy")
 ]:
     del os.environ[_name]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,8 @@ LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: 
 class McpClient:
     """What the client of a call does with results. `budget`: characters of a serialised result, or bytes where it counts
     these (`in_bytes`). `previews`: it shows images to its model. `local`: it sees this machine's files, so that a path means
-    something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
+    something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `has_eyes`: whether
+    its model sees images at all, by the environment that the client hands on. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
     """
 
     budget: int = 7_800
@@ -28,6 +29,7 @@ class McpClient:
     deadline_s: float = USUAL_S
     links: bool = True
     links_since: str = "2025-06-18"
+    has_eyes: Callable[[Mapping[str, str]], bool] = lambda _: True
     errors_twice: bool = True
 
 

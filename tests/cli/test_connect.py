@@ -287,6 +287,14 @@ async def test_what_is_drawn_is_written_where_the_user_says(bridge: Bridge, tmp_
     assert not (tmp_path / "server/glm-output").exists()
 
 
+async def test_a_drawing_is_not_shown_to_a_model_that_may_have_no_eyes(bridge: Bridge) -> None:
+    elsewhere = "https://open.bigmodel.cn/api/anthropic"
+    async with bridge.client(name="claude-code", ANTHROPIC_BASE_URL=elsewhere) as client:
+        result = await client.call_tool("generate_image", {"prompt": "a hill"})
+    assert text_of(result).splitlines()[0] == str(bridge.work / "glm-output/a-hill.png")
+    assert images(result) == []
+
+
 async def test_saved_code_is_written_here_and_a_marked_copy_and_a_long_text_are_kept_here(
     bridge: Bridge, sim: Simulator
 ) -> None:

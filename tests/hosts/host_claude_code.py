@@ -60,6 +60,9 @@ def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) 
     got = here.run(claude, "mcp", "get", "glm")
     assert COMMAND in got.out, got.text
 
+    # The model of the test stands for Claude, which the server is told as where Claude answers behind a gateway.
+    file["mcpServers"]["glm"]["env"]["ANTHROPIC_BASE_URL"] = "https://api.anthropic.com"
+    write(here.path / ".claude.json", json.dumps(file))
     asked = all_five_reach_the_model(here, claude)
     assert (here.project / "made.png").is_file()
     assert "GLM models as tools" in json.dumps(asked), "the server's instructions"
@@ -76,7 +79,11 @@ def test_a_teams_server_is_used_through_the_bridge_with_files_of_this_machine(tm
     env = environment(tmp_path / "server", GLM_SIMULATE="1", GLM_HTTP_TOKEN=TOKEN)
     with over_http(env, tmp_path / "server") as (url, _):
         here.install("claude-code", "--connect", url)
-        assert TOKEN not in (here.path / ".claude.json").read_text(encoding="utf-8")
+        text = (here.path / ".claude.json").read_text(encoding="utf-8")
+        assert TOKEN not in text
+        file = json.loads(text)
+        file["mcpServers"]["glm"]["env"]["ANTHROPIC_BASE_URL"] = "https://api.anthropic.com"
+        write(here.path / ".claude.json", json.dumps(file))
         listed = here.run(claude, "mcp", "list", GLM_CONNECT_TOKEN=TOKEN)
         assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
         all_five_reach_the_model(here, claude, GLM_CONNECT_TOKEN=TOKEN)

@@ -42,6 +42,30 @@ def test_a_program_on_the_first_python_sdk_gets_no_link_that_it_would_show_as_a_
     assert said(result).splitlines()[0].startswith(str(tmp_path))
 
 
+@each(
+    ("address", "shown"),
+    [
+        (None, True),
+        ("", True),
+        ("https://api.anthropic.com", True),
+        ("https://open.bigmodel.cn/api/anthropic", False),
+        ("https://api.z.ai/api/anthropic", False),
+        ("http://127.0.0.1:3456", False),
+        ("https://anthropic.com.example", False),
+        ("nonsense://[", False),
+    ],
+)
+def test_claude_code_is_shown_a_drawing_where_claude_answers_and_no_other_model(
+    address: str | None, shown: bool, sim: Simulator, tmp_path: Path
+) -> None:
+    env = environment(tmp_path / "home", sim, **({} if address is None else {"ANTHROPIC_BASE_URL": address}))
+    with Stdio(env, tmp_path) as server:
+        server.initialize(name="claude-code")
+        result = server.call("generate_image", DRAW)
+    assert ("image" in {block["type"] for block in result["content"]}) is shown
+    assert not result.get("isError")
+
+
 @pytest.mark.anyio
 async def test_a_client_that_writes_links_into_its_prompt_gets_none(connect: Connect) -> None:
     with anyio.fail_after(60):

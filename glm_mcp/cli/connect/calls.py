@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from glm_mcp.cli.connect.results import Order, Receiver, is_kept
+from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.threads import in_thread
 
@@ -84,6 +86,8 @@ class ToolCalls:
         output = args.output.strip().strip("'\"`")
         target = await in_thread(settled, self._outputs, self._sandbox, output, args.prompt.strip())
         sent = _with(declared, params.get("arguments"), "output", None)
+        if not CLIENTS["claude-code"].has_eyes(os.environ):  # which the server elsewhere cannot know
+            sent = _with(declared, sent, "preview", False)
         return {**params, "arguments": sent}, Order(output, target)
 
 
