@@ -39,7 +39,7 @@ def packed(text: str) -> str:
 
 FLOW = model(
     cell("b", "Pay", 200, 10),
-    cell("a", "&lt;b&gt;Choose&lt;/b&gt;&lt;br&gt;wares &amp;amp; more", 10, 12),
+    cell("a", "&lt;b&gt;Choose&lt;/b&gt;&lt;br&gt;wares &amp;amp; more", 10, 12, 'vertex="1" style="rounded=1;html=1;"'),
     cell("lane", "Store", 0, 100),
     cell("c", "Send", 10, 10, parent="lane"),
     '<UserObject label="Post office" id="d"><mxCell parent="1" vertex="1"><mxGeometry y="300"/></mxCell></UserObject>',
@@ -70,6 +70,24 @@ def test_a_drawio_diagram_is_read_packed_and_unpacked_page_by_page() -> None:
         ]
         assert read(data, "a.xml", pages="2")["pages"][0][2] == "- Alone"
     assert read(FLOW.encode(), "bare.xml")["pages"][0][2] == SAID
+
+
+def test_what_is_no_html_in_drawio_is_said_as_it_stands() -> None:
+    data = model(
+        cell("a", "List&lt;Order&gt; &amp;amp; more"),
+        cell("b", "Map&lt;K&gt;", more='vertex="1" style="html=1"'),
+    )
+    assert read(data.encode(), "a.drawio")["pages"][0][2] == "- List<Order> &amp; more\n- Map"
+
+
+def test_an_arrow_names_a_shape_of_many_words_by_the_first() -> None:
+    data = model(
+        cell("a", "Words " * 500),
+        *(cell(f"e{n}", str(n), more='edge="1" source="a" target="a"') for n in range(200)),
+    )
+    text = read(data.encode(), "a.drawio")["pages"][0][2]
+    assert f"- {'Words ' * 16}Word… → {'Words ' * 16}Word…: 199" in text
+    assert len(text) < 100_000
 
 
 def test_a_page_that_cannot_be_unpacked_is_told() -> None:
