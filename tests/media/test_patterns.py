@@ -28,6 +28,7 @@ from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.pages import choose
+from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.images import metadata
@@ -156,6 +157,13 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "a subtitle of megabytes of half drawings": (
         parse_subtitles,
         "0:01 --> 0:03\n" + ("{" + r"\p1" * 133) * 25_000,
+    ),
+    "texts of a page that the parser left out": (
+        lambda items: upright(SimpleNamespace(text_items=items), "", None),
+        [
+            SimpleNamespace(text=f"word {n}", x=n, y=n, width=9, height=9, rotation=0, font_size=9)
+            for n in range(20_000)
+        ],
     ),
     "nodes of a PDF that do not end": (
         with_directory,
