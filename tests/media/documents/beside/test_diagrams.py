@@ -100,6 +100,7 @@ def test_a_page_that_cannot_be_unpacked_is_told() -> None:
         assert "in draw.io" in str(caught.value)
 
 
+INNER = 'MasterShape="8"'
 SPACE = 'xmlns="http://schemas.microsoft.com/office/visio/2012/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
 
 
@@ -128,7 +129,8 @@ def listed(kind: str, *names: str) -> tuple[str, str]:
 def test_a_visio_drawing_is_read_with_the_words_of_its_masters() -> None:
     arrow, ends = line(9, "yes", 1, 3)
     group = shape(2, "Store", 4, 4, inside=f"<Shapes>{shape(3, 'Send', 1, 1)}</Shapes>")
-    page = shape(4, None, 6, 9, 'Master="0"') + group + shape(1, "Choose", 1, 9) + arrow
+    box = f"<Shapes>{shape(6, None, 1, 1)}{shape(7, None, 2, 1, INNER)}</Shapes>"  # 6 is the user's own
+    page = shape(4, None, 6, 9, 'Master="0"', box) + group + shape(1, "Choose", 1, 9) + arrow
     pages, page_links = listed("Page", "Flow")
     masters, master_links = listed("Master", "Box")
     data = zipped(
@@ -139,11 +141,11 @@ def test_a_visio_drawing_is_read_with_the_words_of_its_masters() -> None:
             "visio/pages/page0.xml": f"<PageContents {SPACE}><Shapes>{page}</Shapes><Connects>{ends}</Connects></PageContents>",
             "visio/masters/masters.xml": masters,
             "visio/masters/_rels/masters.xml.rels": master_links,
-            "visio/masters/master0.xml": f"<MasterContents {SPACE}><Shapes>{shape(5, 'Usual words', 0, 0)}</Shapes></MasterContents>",
+            "visio/masters/master0.xml": f"<MasterContents {SPACE}><Shapes>{shape(5, 'Usual words', 0, 0)}{shape(8, 'Inner', 0, 0)}</Shapes></MasterContents>",
         }
     )
     facts = read(data, "a.vsdx")
-    said = "- Choose\n- Usual words\n- Store\n  - Send\n\nArrows:\n\n- Choose → Send: yes"
+    said = "- Choose\n- Usual words\n  - Inner\n- Store\n  - Send\n\nArrows:\n\n- Choose → Send: yes"
     assert [row[:3] for row in facts["pages"]] == [(1, "page 1: Flow", said)]
 
 
