@@ -150,15 +150,17 @@ def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str
 
 
 def without_calls(text: str) -> str:
-    """The text of a model that was offered no functions without calls written into it. In code, or with a blank after the
-    mark, they are talked about.
+    """The text of a model that was offered no functions without calls written into it. In code, in quotation marks
+    or with a blank after the mark, they are talked about.
     """
     rest: list[str] = []
     at = seen = fences = 0
     for start, end, name, _ in _calls_in(text):
-        fences += text.count("```", seen, start)
+        fences += text.count("```", seen, start) + text.count("~~~", seen, start)
         seen = start
-        quoted = fences % 2 or text[start - 1 : start] == "`" or text.startswith(f"{_OPEN} ", start)
+        quoted = (
+            fences % 2 or text[start - 1 : start] in ("`", '"', "'") or text.startswith(f"{_OPEN} ", start)
+        )
         if _NAME.fullmatch(name) and not quoted:
             rest.append(text[at:start])
             at = end

@@ -204,7 +204,10 @@ class Race(Generic[T]):
         """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
         network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood.
         """
-        if unconnected and not self.over and all(a["outcome"] == "timeout" for a in self.attempts):
+        spoke = any(
+            model.pieces for model in self.models
+        )  # over a connection, whatever has become of others since
+        if unconnected and not (self.over or spoke) and all(a["outcome"] == "timeout" for a in self.attempts):
             self.failure = unreached(unconnected, anyio.current_time() - self.started)
         gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
         if len(gone) < len(self.models):

@@ -282,7 +282,7 @@ class Shown:
 HELD = 2_000  # characters that wait at most
 _HEADS = ("[gMASK]", "<sop>", "<|assistant|>", "<think>", "<answer>", "<|begin_of_box|>")
 _HEAD = re.compile(rf"\A(?:{_BEGINS.pattern})?\s*(?:<think>.*?</think>)?\s*(?:<answer>)?\s*", re.DOTALL)
-_WAITS = re.compile(r"(?:(?<!`)<tool_call>.*|(?:<(?:\|\w+\||/answer)>\s*)+|<[|/]?\w*\|?)\Z", re.DOTALL)
+_WAITS = re.compile(r"(?:(?<!`)<tool_call>.*|(?:<(?:\|\w+\||/answer)>\s*)*(?:<[|/]?\w*\|?)?)\Z", re.DOTALL)
 
 
 def _dict(value: Any) -> dict[str, Any]:

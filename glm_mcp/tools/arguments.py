@@ -164,6 +164,7 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
     """
     rows = arguments_of(declared)
     values: dict[str, Any] = {}
+    called: dict[str, str] = {}
     for name, arg, raw in meant(declared, given):
         if arg is None:
             raise _unknown(tool, name, _names(rows))
@@ -172,7 +173,13 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
         value = _value(tool, arg, raw)
         if arg.name in values and arg.kind == "texts":
             values[arg.name] += tuple(item for item in value if item not in values[arg.name])
-        elif arg.name not in values or name == arg.name:  # its own name wins over another name
+            continue
+        before = called.setdefault(arg.name, _snake(name))
+        differ = arg.long and values.get(arg.name, value) != value
+        if differ and not {before, _snake(name)} <= {arg.name, *ASKED}:  # one may be what is asked about
+            both = f"{tool}: '{before}' and '{name}' both mean {arg.name}"
+            raise InvalidRequest(both, f"Put all of it into {arg.name}.")
+        if arg.name not in values or name == arg.name:  # its own name wins over another name
             values[arg.name] = value
     missing = [a for a in rows if a.required and a.name not in values and a.unless not in values]
     if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 
 import anyio
@@ -94,6 +95,29 @@ async def test_a_call_that_ends_before_a_connection_stood_says_so(scheme: str) -
     else:
         assert caught.value.kind == "timeout"
     assert tries(caught.value) > 0
+
+
+async def test_an_answer_that_has_begun_is_given_though_another_call_finds_no_connection() -> None:
+    begun, word = asyncio.Event(), {"choices": [{"delta": {"content": "Words. "}}]}
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        writer.write(f"data: {json.dumps(word)}\n\n".encode())
+        begun.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/paas/v4"
+    async with client_of(GLM_BASE_URL=address) as client:
+        first = asyncio.create_task(ask(client, within=2))
+        await asyncio.wait_for(begun.wait(), 10)
+        server.close()
+        with pytest.raises(NetworkError):
+            await ask(client, within=1)
+        answered = await asyncio.wait_for(first, 10)
+    assert (answered.text, answered.partial) == ("Words.", True)
 
 
 async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) -> None:

@@ -497,6 +497,8 @@ TALKED_ABOUT = [
     "The marks are [gMASK]<sop>, <|user|> and <|observation|>, in that order.",
     "Write `<tool_call>search</tool_call>` to call it.",
     "So:\n```\n<tool_call>search</tool_call>\n```\nThat is all.",
+    "So:\n~~~\n<tool_call>search</tool_call>\n~~~\nThat is all.",
+    '{"example": "<tool_call>search</tool_call>"}',
     "A call stands between <tool_call> and </tool_call>.",
     "<tool_call> begins a call of a function, which I cannot make.",
     "if a < b and c <d: print(x<|y",
@@ -522,6 +524,13 @@ def test_what_is_shown_of_an_answer_on_its_way_is_how_it_begins(text: str, data:
     for piece in cuttings(text, data):
         seen += shown.add(piece)
         assert arrived(text).text.startswith(seen.strip())
+
+
+def test_of_several_marks_at_an_end_none_is_shown_though_they_come_in_pieces() -> None:
+    for text in ("Paris.\n<|user|>\n<|endoftext|>", "<answer>Paris.</answer><|user|>"):
+        for cut in range(len(text)):
+            shown = Shown()
+            assert "<" not in shown.add(text[:cut]) + shown.add(text[cut:]), cut
 
 
 @given(st.text(), st.text())

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from support.cases import each
+from support.made_mobi import mobi
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError, NotFound
@@ -25,8 +26,11 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.page.repair import with_directory
+from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.pages import choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -153,6 +157,21 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "a subtitle of megabytes of half drawings": (
         parse_subtitles,
         "0:01 --> 0:03\n" + ("{" + r"\p1" * 133) * 25_000,
+    ),
+    "texts of a page that the parser left out": (
+        lambda items: upright(SimpleNamespace(text_items=items), "", None),
+        [
+            SimpleNamespace(text=f"word {n}", x=n, y=n, width=9, height=9, rotation=0, font_size=9)
+            for n in range(20_000)
+        ],
+    ),
+    "nodes of a PDF that do not end": (
+        with_directory,
+        b"%PDF-1.4\n1 0 obj<</Type /Page>>endobj\n" + b"/Kids[ " * 100_000,
+    ),
+    "heads of a Kindle book": (
+        lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
+        mobi(b"<head>" * 170_000),
     ),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),

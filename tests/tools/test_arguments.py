@@ -10,7 +10,7 @@ import pytest
 from support.cases import each
 from support.connect import Connect
 from support.paths import ROOT
-from support.toolkit import chats, fail, last, picture, png, say, words
+from support.toolkit import chats, fail, last, picture, png, say, text_of, words
 
 from glm_mcp.server.app import TOOLS, Folders
 from glm_mcp.simulator import Simulator
@@ -87,6 +87,17 @@ async def test_of_a_text_given_twice_its_own_name_wins(connect: Connect, sim: Si
         await say(client, "chat", question="second", prompt="first")
         await say(client, "chat", prompt="first", question="second")
     assert [words(r) for r in chats(sim)] == ["first", "first"]
+
+
+@each("other", ["content", "text", "input"])
+async def test_a_text_beside_the_question_is_not_dropped(
+    connect: Connect, sim: Simulator, other: str
+) -> None:
+    async with connect() as client:
+        refused = text_of(await client.call_tool("chat", {"prompt": "Sum it up.", other: "An article."}))
+        await say(client, "chat", **{other: "An article.", "prompt": "An article."})
+    assert f"chat: 'prompt' and '{other}' both mean prompt. Put all of it into prompt." in refused
+    assert [words(r) for r in chats(sim)] == ["An article."]
 
 
 @each(

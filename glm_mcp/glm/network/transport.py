@@ -106,6 +106,7 @@ class Transport:
                     self._reached.add(host)
                     await answer.read(response, sent, on_event)
         except GLMError as error:
+            self._connecting.discard(host)
             # A service may repeat the key in its own words.
             said = error.message.replace(key, "[key]") if key else error.message
             named = error.request_id or answer.request_id

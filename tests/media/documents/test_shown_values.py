@@ -307,7 +307,7 @@ def test_a_short_number_beside_such_words_comes_with_them_though_it_stands_elsew
     assert "Issued on the day of: 2022 05 12" in " ".join(page[2].split())
 
 
-def test_single_letters_of_a_font_that_is_not_in_the_file_are_read() -> None:
+def in_no_font() -> bytes:
     places = [
         (50, 800, "项目名称"),
         (200, 800, "单位"),
@@ -330,9 +330,20 @@ def test_single_letters_of_a_font_that_is_not_in_the_file_are_read() -> None:
         f"<< /Type /Font /Subtype /CIDFontType0 {face} /DW 1000 /FontDescriptor 7 0 R {system} >>",
         "<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /Ascent 880 /Descent -120 >>",
     ]
-    (page,) = read_pdf(assemble([one.encode() for one in objects]))["pages"]
+    return assemble([one.encode() for one in objects])
+
+
+def test_single_letters_of_a_font_that_is_not_in_the_file_are_read() -> None:
+    (page,) = read_pdf(in_no_font())["pages"]
     assert set("项目名称单位数量餐饮服务次4螺丝批1购买方") <= set(page[2])
     assert re.search(r"螺丝\W+批\W+1", page[2]), page[2]
+
+
+def test_such_a_file_is_read_by_its_own_directory_where_another_lies_in_it() -> None:
+    data = in_no_font()
+    within = pdf(["x"]).replace(b"/Root 1 0 R", b"/Root 4 0 R")
+    (page,) = read_pdf(data + within + data[data.rindex(b"startxref") :])["pages"]
+    assert "项目名称" in page[2]
 
 
 @pytest.mark.parametrize(

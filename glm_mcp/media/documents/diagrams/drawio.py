@@ -50,7 +50,7 @@ def _graph(page: ET.Element, name: str) -> Graph:
         if own is None or (cell is e and own in places):
             continue
         style = cell.get("style") or ""
-        text = _words(e.get("label") or e.get("value") or "")
+        text = _words(e.get("label") or e.get("value") or "", style)
         box = next((c for c in cell if local(c) == "mxGeometry"), ET.Element("none"))
         x, y = (_number(box.get(key)) for key in ("x", "y"))
         parent = cell.get("parent") or ""
@@ -82,7 +82,9 @@ def _unpacked(text: str, name: str) -> bytes:
     return urllib.parse.unquote_to_bytes(data)
 
 
-def _words(value: str) -> str:
+def _words(value: str, style: str) -> str:
+    if not re.search(r"(?:^|;)html=1(?:;|$)", style):
+        return value  # as it is: a List<Order>
     return html.unescape(_TAGS.sub("", _BREAKS.sub(" ", value)))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 _ROW = 24.0  # points within which shapes stand in one row
 _DEEP = 20  # shapes in shapes
 _SILENT = "(no words)"
+_NAME = 100  # characters by which an arrow names a shape
 
 
 @dataclass(slots=True)
@@ -67,7 +68,8 @@ class Graph:
     def _named(self, name: str) -> str:
         """The words of a shape, or of the first one in it that has any."""
         shape = self.shapes.get(name)
-        return "" if shape is None else _line(shape.text) or self._within.get(name, _SILENT)
+        words = "" if shape is None else _line(shape.text) or self._within.get(name, _SILENT)
+        return words if len(words) <= _NAME else f"{words[:_NAME]}…"
 
 
 def label(number: int, name: str) -> str:

@@ -27,7 +27,7 @@ def visio_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     if not pages:
         raise UnsupportedMedia(f"{name} is damaged: it names no pages", _SAVE)
     masters = {
-        key: parse(archive, part, name)
+        key: _usual(parse(archive, part, name))
         for key, _, part in _listed(archive, "visio/masters/masters.xml", "Master", name)
     }
     names = [title for _, title, _ in pages]
@@ -62,7 +62,7 @@ def _listed(archive: zipfile.ZipFile, part: str, tag: str, name: str) -> list[tu
 
 
 class _Page:
-    def __init__(self, tree: ET.Element, masters: dict[str, ET.Element | None]) -> None:
+    def __init__(self, tree: ET.Element, masters: dict[str, dict[str, str]]) -> None:
         self.graph = Graph()
         self._masters = masters
         self._ends: dict[str, dict[str, str]] = {}
@@ -79,11 +79,10 @@ class _Page:
             for e in shapes:
                 own, kind = attribute(e, "ID"), attribute(e, "Master") or master
                 cells = {attribute(c, "N"): attribute(c, "V") for c in e if local(c) == "Cell"}
-                text = (
-                    _words(e)
-                    if any(local(c) == "Text" for c in e)
-                    else self._usual(kind, attribute(e, "MasterShape"))
-                )
+                after = attribute(e, "MasterShape")
+                text = _words(e)
+                if not any(local(c) == "Text" for c in e) and (after or attribute(e, "Master")):
+                    text = self._masters.get(kind, {}).get(after, "")
                 if "BeginX" in cells or own in self._ends:
                     ends = self._ends.get(own, {})
                     heads = (
@@ -98,13 +97,12 @@ class _Page:
                     corner = left - _number(cells, "LocPinX"), low - _number(cells, "LocPinY")
                     self._take(e, own, kind, *corner, depth + 1)
 
-    def _usual(self, master: str, shape: str) -> str:
-        """The words that a shape has of the one it was made after."""
-        tree = self._masters.get(master)
-        for e in tree.iter() if tree is not None else ():
-            if local(e) == "Shape" and (not shape or attribute(e, "ID") == shape):
-                return _words(e)
-        return ""
+
+def _usual(master: ET.Element | None) -> dict[str, str]:
+    """The words that shapes have of the master they were made after, by its shapes' IDs; "": of the first."""
+    shapes = [e for e in master.iter() if local(e) == "Shape"] if master is not None else []
+    said = {attribute(e, "ID"): _words(e) for e in reversed(shapes)}
+    return said | {"": _words(shapes[0]) if shapes else ""}
 
 
 def _words(shape: ET.Element) -> str:

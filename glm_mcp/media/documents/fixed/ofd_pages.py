@@ -37,6 +37,7 @@ _PAGES = 20_000
 _PIXELS = 50_000_000  # of one picture
 _SIDE = 2_000  # pixels of one that is to be seen; models see less of a page
 _SIGN = 200  # of one that only says that there is a picture
+_READ = ("PNG", "JPEG", "BMP", "TIFF", "GIF")  # for others Pillow may run a program of the system
 _PLAIN: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
@@ -183,7 +184,7 @@ def _picture(data: bytes, side: int) -> Made | None:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_READ) as image:
             if image.width * image.height > _PIXELS:
                 return None
             image.draft("RGB", (side, side))

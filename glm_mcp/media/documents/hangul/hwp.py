@@ -127,9 +127,11 @@ def _levels(data: bytes) -> Iterator[tuple[str, str, int]]:
 
 
 def _all(records: list[_Record]) -> Iterator[_Record]:
+    """But what hangs on paragraphs within them, which is theirs."""
     for record in records:
         yield record
-        yield from _all(record.inner)
+        if record.tag != _PARAGRAPH:
+            yield from _all(record.inner)
 
 
 def _section(records: list[_Record]) -> ET.Element:

@@ -50,7 +50,9 @@ def _shapes(head: ET.Element | None) -> Shapes:
                     (
                         level.text or "",
                         attribute(level, "numFormat"),
-                        int(start) if (start := attribute(level, "start"))[:6].isdecimal() else 1,
+                        int(start)
+                        if (start := attribute(level, "start")).isdecimal() and len(start) < 7
+                        else 1,
                     )
                     for level in e
                     if local(level) == "paraHead"

@@ -12,6 +12,7 @@ _PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n",
 TEXT = rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)"
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
 _ROOT = re.compile(rb"/Root\s+\d{1,9}\s+\d{1,5}\s+R")
+_DIRECTORY = re.compile(rb"\s*(?:xref|\d{1,9}\s+\d{1,5}\s+obj)\b")
 _SIZE = re.compile(rb"/Size\s+(\d{1,9})")
 _UNPACKED = 50_000_000  # bytes of packed objects that are looked through
 _OBJECTS = 100_000  # of one stream
@@ -48,8 +49,8 @@ def packed_places(head: bytes, objects: bytes) -> list[tuple[int, int, int]]:
 def with_objects(data: bytes, changed: dict[int, bytes]) -> bytes:
     """The file with these objects written anew at its end, as a program writes them that changes it."""
     start = data.rfind(b"startxref")
-    before, root = re.match(rb"startxref\s+(\d{1,12})", data[max(start, 0) :]), _ROOT.findall(data)
-    if not changed or before is None or not root:
+    before = re.match(rb"startxref\s+(\d{1,12})", data[max(start, 0) :])
+    if not changed or before is None or not (root := _root(data, int(before[1]))):
         return data
     size = max(max(map(int, _SIZE.findall(data)), default=1) - 1, *changed) + 2
     places, end, written = {}, len(data), [data]
@@ -63,9 +64,15 @@ def with_objects(data: bytes, changed: dict[int, bytes]) -> bytes:
     written.append(
         b"\n%d 0 obj\n<< /Type /XRef /Size %d %s /Prev %s /W [1 4 2] /Index [%s] /Length %d >>\nstream\n%s\nendstream\nendobj\n"
         b"startxref\n%d\n%%%%EOF\n"
-        % (size - 1, size, root[-1], before[1], index, len(rows), rows, places[size - 1])
+        % (size - 1, size, root, before[1], index, len(rows), rows, places[size - 1])
     )
     return b"".join(written)
+
+
+def _root(data: bytes, place: int) -> bytes:
+    """That of the directory there, since a PDF within the file has one too; where none is there, the last in the file."""
+    own = _ROOT.search(data, place) if _DIRECTORY.match(data, place) else None
+    return own[0] if own else next(reversed(_ROOT.findall(data)), b"")
 
 
 def decoded(literal: bytes | None, digits: bytes) -> str:

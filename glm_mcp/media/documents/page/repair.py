@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
 
 _PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
-_KIDS = re.compile(rb"/Kids\s*\[([^\]]{0,100000})\]")
+_KIDS = re.compile(rb"/Kids\s*\[([^\[\]]{0,100000})\]")
 _DEEP = 50  # nodes in nodes
 _STREAM = re.compile(rb">>\s*stream\r?\n")
 _NAME = b"/Outlines"

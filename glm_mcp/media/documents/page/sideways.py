@@ -96,7 +96,8 @@ def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
         short = 0 < len(item.text.strip()) <= _SHORT and any(missing[token] > 0 for token in tokens)
         return short and any(top < middle < bottom for top, bottom in lines)
 
-    return [item for item in items if item in unsaid or is_left_out(item)]
+    surely = set(map(id, unsaid))
+    return [item for item in items if id(item) in surely or is_left_out(item)]
 
 
 def _headed(head: str, blocks: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ _CHAPTER = re.compile(
 _TAG = re.compile(rb"<[^<>]*>|&nbsp;")
 # The pieces of a file stand behind its frame, so that it would end before them.
 _FRAME = re.compile(
-    rb"<head>.{0,20000}?</head>|</?(?:html|body)\b[^<>]{0,2000}>|<\?xml[^<>]{0,200}\?>|<!DOCTYPE[^<>]{0,300}>",
+    rb"<head>(?:(?!<head>).){0,20000}?</head>|</?(?:html|body)\b[^<>]{0,2000}>|<\?xml[^<>]{0,200}\?>|<!DOCTYPE[^<>]{0,300}>",
     re.IGNORECASE | re.DOTALL,
 )
 

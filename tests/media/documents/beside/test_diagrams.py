@@ -39,7 +39,7 @@ def packed(text: str) -> str:
 
 FLOW = model(
     cell("b", "Pay", 200, 10),
-    cell("a", "&lt;b&gt;Choose&lt;/b&gt;&lt;br&gt;wares &amp;amp; more", 10, 12),
+    cell("a", "&lt;b&gt;Choose&lt;/b&gt;&lt;br&gt;wares &amp;amp; more", 10, 12, 'vertex="1" style="rounded=1;html=1;"'),
     cell("lane", "Store", 0, 100),
     cell("c", "Send", 10, 10, parent="lane"),
     '<UserObject label="Post office" id="d"><mxCell parent="1" vertex="1"><mxGeometry y="300"/></mxCell></UserObject>',
@@ -72,6 +72,24 @@ def test_a_drawio_diagram_is_read_packed_and_unpacked_page_by_page() -> None:
     assert read(FLOW.encode(), "bare.xml")["pages"][0][2] == SAID
 
 
+def test_what_is_no_html_in_drawio_is_said_as_it_stands() -> None:
+    data = model(
+        cell("a", "List&lt;Order&gt; &amp;amp; more"),
+        cell("b", "Map&lt;K&gt;", more='vertex="1" style="html=1"'),
+    )
+    assert read(data.encode(), "a.drawio")["pages"][0][2] == "- List<Order> &amp; more\n- Map"
+
+
+def test_an_arrow_names_a_shape_of_many_words_by_the_first() -> None:
+    data = model(
+        cell("a", "Words " * 500),
+        *(cell(f"e{n}", str(n), more='edge="1" source="a" target="a"') for n in range(200)),
+    )
+    text = read(data.encode(), "a.drawio")["pages"][0][2]
+    assert f"- {'Words ' * 16}Word… → {'Words ' * 16}Word…: 199" in text
+    assert len(text) < 100_000
+
+
 def test_a_page_that_cannot_be_unpacked_is_told() -> None:
     for text, error, words in (
         ("7VpLc9owEP4tPXCoxy", UnsupportedMedia, "is damaged"),
@@ -82,6 +100,7 @@ def test_a_page_that_cannot_be_unpacked_is_told() -> None:
         assert "in draw.io" in str(caught.value)
 
 
+INNER = 'MasterShape="8"'
 SPACE = 'xmlns="http://schemas.microsoft.com/office/visio/2012/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
 
 
@@ -110,7 +129,8 @@ def listed(kind: str, *names: str) -> tuple[str, str]:
 def test_a_visio_drawing_is_read_with_the_words_of_its_masters() -> None:
     arrow, ends = line(9, "yes", 1, 3)
     group = shape(2, "Store", 4, 4, inside=f"<Shapes>{shape(3, 'Send', 1, 1)}</Shapes>")
-    page = shape(4, None, 6, 9, 'Master="0"') + group + shape(1, "Choose", 1, 9) + arrow
+    box = f"<Shapes>{shape(6, None, 1, 1)}{shape(7, None, 2, 1, INNER)}</Shapes>"  # 6 is the user's own
+    page = shape(4, None, 6, 9, 'Master="0"', box) + group + shape(1, "Choose", 1, 9) + arrow
     pages, page_links = listed("Page", "Flow")
     masters, master_links = listed("Master", "Box")
     data = zipped(
@@ -121,11 +141,11 @@ def test_a_visio_drawing_is_read_with_the_words_of_its_masters() -> None:
             "visio/pages/page0.xml": f"<PageContents {SPACE}><Shapes>{page}</Shapes><Connects>{ends}</Connects></PageContents>",
             "visio/masters/masters.xml": masters,
             "visio/masters/_rels/masters.xml.rels": master_links,
-            "visio/masters/master0.xml": f"<MasterContents {SPACE}><Shapes>{shape(5, 'Usual words', 0, 0)}</Shapes></MasterContents>",
+            "visio/masters/master0.xml": f"<MasterContents {SPACE}><Shapes>{shape(5, 'Usual words', 0, 0)}{shape(8, 'Inner', 0, 0)}</Shapes></MasterContents>",
         }
     )
     facts = read(data, "a.vsdx")
-    said = "- Choose\n- Usual words\n- Store\n  - Send\n\nArrows:\n\n- Choose → Send: yes"
+    said = "- Choose\n- Usual words\n  - Inner\n- Store\n  - Send\n\nArrows:\n\n- Choose → Send: yes"
     assert [row[:3] for row in facts["pages"]] == [(1, "page 1: Flow", said)]
 
 

@@ -129,6 +129,23 @@ def test_forms_formulas_and_remarks_are_given_and_pictures_named() -> None:
     assert facts["notes"] == ["left out, pictures: in the text"]
 
 
+def test_a_formula_in_a_box_is_said_once() -> None:
+    formula = control(4, b"eqed", record(88, 5, struct.pack("<IH", 0, 5) + "a+b=c".encode("utf-16-le")))
+    inside = words_in(3, paragraph(3, f"상자 {sign(11)}", formula))
+    box = control(1, b"gso ", record(76, 2, bytes(8)) + inside)
+    facts = read(hwp(paragraph(0, f"앞{sign(11)}", box)), "a.hwp")
+    assert facts["pages"][0][2] == "앞\n\n상자 `a+b=c`"
+
+
+@pytest.mark.extreme
+def test_a_numbering_that_begins_at_no_number_begins_at_one() -> None:
+    head = (
+        '<hh:paraPr id="2"><hh:heading type="NUMBER" idRef="1" level="0"/></hh:paraPr>'
+        '<hh:numbering id="1"><hh:paraHead start="123456abc" numFormat="DIGIT">^1.</hh:paraHead></hh:numbering>'
+    )
+    assert read(hwpx(run(t("첫째"), shape=2), head=head))["pages"][0][2] == "1. 첫째"
+
+
 def test_a_document_that_is_locked_damaged_or_too_old_is_refused_with_what_to_do() -> None:
     for data, refusal, words in (
         (hwp(paragraph(0, "x"), flags=3), InvalidRequest, "is encrypted"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +114,21 @@ def test_a_scanned_book_is_read_however_large_its_pictures_are_together() -> Non
     data = ofd([page(picture(8))] * 120, common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts)
     assert 120 * len(scan) > 100_000_000
     assert {row[3] for row in read(data)["pages"]} == {"scanned"}
+
+
+@pytest.mark.extreme
+@pytest.mark.skipif(sys.platform == "win32", reason="a program there is no script")
+def test_no_program_is_run_for_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, ran = tmp_path / "gs", tmp_path / "ran"
+    program.write_text(f"#!/bin/sh\necho > '{ran}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    media = '<ofd:MultiMedia ID="8"><ofd:MediaFile>Res/a.png</ofd:MediaFile></ofd:MultiMedia>'
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    parts: dict[str, Any] = {"Res": media, "Res/a.png": script}
+    facts = read(ofd([page(picture(8))], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts))
+    assert facts["notes"] == ["left out, pictures that cannot be read: a.png"]
+    assert not ran.exists()
 
 
 def test_what_cannot_be_read_is_refused_with_what_to_do() -> None:
