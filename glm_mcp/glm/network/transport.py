@@ -37,7 +37,6 @@ OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
 _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 
-
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
 # Of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
 STREAM_BYTES = 64 * 1024 * 1024
