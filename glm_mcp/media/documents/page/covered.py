@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare, folded, put, solid
-from glm_mcp.media.documents.page.receipt import is_receipt, laid_out
+from glm_mcp.media.documents.fixed.receipt import is_receipt, laid_out
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up

@@ -20,7 +20,16 @@ _LABEL = re.compile(
 )
 _LABELS = 4  # that make it known
 _MOST = 3_000  # letters of a page; a text about invoices may have more
-_BESIDE = ("购买方信息", "销售方信息", "购买方", "销售方", "购货方", "销货方", "密码区", "备注")  # down the margin
+_BESIDE = (
+    "购买方信息",
+    "销售方信息",
+    "购买方",
+    "销售方",
+    "购货方",
+    "销货方",
+    "密码区",
+    "备注",
+)  # down the margin
 _LOST = 0.03  # of the letters that the parser has, some of which it writes in its own way
 _SIDEWAYS = "[sideways text]"
 
@@ -62,7 +71,8 @@ def _words(drawn: Any) -> Iterator[_Word]:
     import pypdfium2.raw as pdfium
 
     said, seen = drawn.get_textpage(), set[tuple[str, int, int]]()
-    word, apart, box = None, True, pdfium.FS_RECTF()
+    word: _Word | None = None
+    apart, box = True, pdfium.FS_RECTF()
     for at in range(said.count_chars()):
         letter = chr(pdfium.FPDFText_GetUnicode(said, at))
         if letter <= " " or letter.isspace():
@@ -106,7 +116,7 @@ def _rows(words: list[_Word]) -> list[list[_Word]]:
     rows = list[list[_Word]]()
     for word in sorted(words, key=lambda word: word.middle):
         row = rows[-1] if rows else []
-        size = min((w.bottom - w.top for w in (word, *row[-1:])))
+        size = min(w.bottom - w.top for w in (word, *row[-1:]))
         near = (1.5 if word.text in _BESIDE else 0.45) * size
         if row and word.middle - statistics.fmean(w.middle for w in row) < near:
             row.append(word)
