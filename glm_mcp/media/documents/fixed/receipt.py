@@ -15,7 +15,7 @@ from glm_mcp.media.documents.page.text_layer import usual_ideographs
 
 _LABEL = re.compile(
     "(发票代码|发票号码|票据代码|票据号码|开票日期|填开日期|校验码|验证码|机器编号|纳税人识别号|统一社会信用代码|开票人"
-    "|收款人|复核人?|交款人|旅客姓名|填开单位|电子客票号码?|金额合计|發票號碼|隨機碼|統一編號|買方|賣方|總計)"
+    "|收款人|复核人?|交款人|旅客姓名|填开单位|汇总单号|开票申请日期|备注|电子客票号码?|金额合计|發票號碼|隨機碼|統一編號|買方|賣方|總計)"
     "(?=[(（/:：])|(价税合计)"
 )
 _LABELS = 4  # that make it known
@@ -29,6 +29,7 @@ _BESIDE = (
     "销货方",
     "密码区",
     "备注",
+    "其他信息",
 )  # down the margin
 _LOST = 0.03  # of the letters that the parser has, some of which it writes in its own way
 _SIDEWAYS = "[sideways text]"
