@@ -4,6 +4,7 @@ stands beside its label; the parser breaks such a form into tables and code, and
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections import Counter
@@ -32,6 +33,7 @@ _BESIDE = (
     "其他信息",
 )  # down the margin
 _LOST = 0.03  # of the letters that the parser has, some of which it writes in its own way
+_WIDEST = 200  # blanks
 _SIDEWAYS = "[sideways text]"
 
 
@@ -59,7 +61,7 @@ def laid_out(drawn: Any, written: str) -> str:
     height = statistics.median([word.bottom - word.top for word in words for _ in word.text] or [1])
     _gather(words)
     left = min((word.left for word in words), default=0)
-    text = usual_ideographs("\n".join(_line(row, height / 2, left) for row in _rows(words)))
+    text = usual_ideographs("\n".join(_line(row, max(height / 2, 1), left) for row in _rows(words)))
     upright, mark, sideways = written.partition(_SIDEWAYS)
     missing = Counter(filter(str.isalnum, upright)) - Counter(filter(str.isalnum, text))
     if missing.total() > _LOST * len(upright):
@@ -74,14 +76,14 @@ def _words(drawn: Any) -> Iterator[_Word]:
     said, seen = drawn.get_textpage(), set[tuple[str, int, int]]()
     word: _Word | None = None
     apart, box = True, pdfium.FS_RECTF()
-    for at in range(said.count_chars()):
+    for at in range(min(said.count_chars(), 2 * _MOST)):
         letter = chr(pdfium.FPDFText_GetUnicode(said, at))
         if letter <= " " or letter.isspace():
             apart = True
             continue
         pdfium.FPDFText_GetLooseCharBox(said, at, box)
         place = letter, round(box.left / 2), round(box.top / 2)
-        if place in seen or pdfium.FPDFText_GetCharAngle(said, at) > 0.01:
+        if place in seen or math.cos(pdfium.FPDFText_GetCharAngle(said, at)) < 0.999:
             continue
         seen.add(place)
         one = _Word(letter, box.left, -box.top, box.right, -box.bottom)
@@ -132,7 +134,7 @@ def _line(row: list[_Word], half: float, left: float) -> str:
     for word in sorted(row, key=lambda word: word.left):
         blanks = round((word.left - left) / half) - wide
         gap = (word.left - end) / half
-        blanks = max(blanks, 2) if gap > 2 else int(abs(gap) > 0.4)
+        blanks = min(max(blanks, 2), _WIDEST) if gap > 2 else int(abs(gap) > 0.4)
         line += " " * (blanks if line or gap > 2 else 0) + word.text
         wide += blanks + sum(1 + (c > "\u2e7f") for c in word.text)
         end = word.right

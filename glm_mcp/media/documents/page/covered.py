@@ -80,10 +80,10 @@ class Drawn:
             return written
         started, done = time.thread_time(), 0
         try:
-            if not side and is_receipt(written) and (rows := laid_out(self._page(page.page_num), written)):
-                return rows
-            for before, text, after in self._left_out(page, side):
+            rows = self._rows(page.page_num, written) if not side and is_receipt(written) else ""
+            for before, text, after in () if rows else self._left_out(page, side):
                 written, done = put(written, before, text, after, done)
+            written = rows or written
         except Exception:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: its second reader failed on it", page.page_num)
         self._seconds -= time.thread_time() - started
@@ -94,6 +94,13 @@ class Drawn:
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
             return list(_left_out(drawn, page.text_items))
+        finally:
+            drawn.close()
+
+    def _rows(self, number: int, written: str) -> str:
+        drawn = self._page(number)
+        try:
+            return laid_out(drawn, written)
         finally:
             drawn.close()
 
