@@ -198,6 +198,7 @@ _TEXT_KINDS = (
         for name, mime, title, suffixes, reader, extra, child in (
             ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht", ".fb2"), "html:html_job", "office", True),
             ("feed", "application/rss+xml", "a feed", (".rss", ".atom"), "web.feed:feed_job", "office", True),
+            ("evernote", "application/enex+xml", "notes of Evernote", (".enex",), "web.evernote:notes_job", "office", True),
             ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),
             ("mbox", "application/mbox", "a mailbox", (".mbox",), "eml:mailbox_job", "office", True),
             ("xml2003", "application/vnd.ms-excel", "an Excel workbook in XML", (), "spreadsheet:sheets_job", "", True),

@@ -117,6 +117,7 @@ def _by_root(root: str, text: str) -> str:
         "svg": "svg",
         "mpd": "dash",
         "fictionbook": "html",
+        "en-export": "evernote",
         "mxfile": "drawio",
         "mxgraphmodel": "drawio",
     }.get(root.rpartition(":")[2], "")

@@ -114,6 +114,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
     "xml2003": ("a.xls", lambda: b'<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet Name="a"/></Workbook>'),
     "feed": ("a.rss", lambda: b"<rss><channel><title>News</title></channel></rss>"),
+    "evernote": ("a.enex", lambda: b"<en-export><note><title>Words</title></note></en-export>"),
     "xml": ("a.xml", lambda: b"<?xml version='1.0'?><note>words</note>"),
     "hls": ("a.m3u8", lambda: b"#EXTM3U\n#EXT-X-VERSION:3\n"),
     "dash": ("a.mpd", lambda: b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'),

@@ -43,6 +43,7 @@ _WORDS = re.compile(r"=\?([\w-]+)\?([BbQq])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*\
 _CHARSET = re.compile(rb"charset=[\"']?(?!us-ascii|utf-8)([\w.:-]{1,40})", re.IGNORECASE)
 _DEPTH = 5  # mails within mails
 _STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
+_CELL, _ROWS = re.compile(rb"<t[dh]\b", re.IGNORECASE), 3  # of a table that is more than a frame
 _PARTS = 2_000  # of one mail
 _TEXT = 200_000  # characters of an attached text
 
@@ -247,10 +248,30 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
     words = len(_text(plain, name, encoding))
     html = next((p for p in rich.walk() if p.get_content_type() == "text/html"), rich)
     is_stub = words < 500 and words < _STUB * len(_text(html, name, encoding))
-    if is_stub:
+    if is_stub or _is_torn(_text(plain, name, encoding), html, name, encoding):
         return [rich, *others]
     # Pictures of the HTML are attachments of the mail, whichever text is read.
     return [plain, *(p for p in rich.walk() if not p.is_multipart() and p is not html), *others]
+
+
+def _is_torn(plain: str, html: Message, name: str, encoding: str | None) -> bool:
+    """Whether tables of the HTML lost their rows in the plain text: a cell a line, or all of them in one word."""
+    if len(_CELL.findall(_payload(html)[:_TEXT])) < 3 * _ROWS:
+        return False
+    rows = [
+        cells
+        for line in _text(html, name, encoding).split("\n")
+        if line.startswith("| ")
+        and len(cells := [c for cell in line.split("|") if (c := cell.partition("<br>")[0].strip())]) > 1
+    ]
+    # A line of dashes is below the head alone.
+    rows = [cells for cells in rows if set(cells[0]) != {"-"} and max(map(len, cells)) < 100]
+    lines = [line for line in plain.split("\n") if line.strip()][:_PARTS]
+    whole = sum(
+        any(all(cell in line for cell in cells) and "".join(cells) not in line for line in lines)
+        for cells in rows[:_PARTS]
+    )
+    return len(rows) >= _ROWS and 2 * whole < len(rows)
 
 
 def _has_html(part: Message) -> bool:

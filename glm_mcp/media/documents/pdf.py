@@ -26,6 +26,7 @@ from glm_mcp.media.documents.page.right_to_left import reordered
 from glm_mcp.media.documents.page.sideways import Side, side_of, upright
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
+    latin,
     letters_in,
     letters_of_signs,
     usual_ideographs,
@@ -74,7 +75,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             side = sides.get(page.page_num)
             text = in_columns(page, cyrillic(reordered(page, upright(page, raw, side))))
             text = as_meant(in_rows(page, with_line_breaks(page, text)))
-            text = accented(drawn.with_covered(page, text, side.turned if side else 0), page)
+            text = latin(accented(drawn.with_covered(page, text, side.turned if side else 0), page))
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

@@ -279,6 +279,16 @@ def test_of_a_mail_of_thousands_of_parts_the_first_are_read_and_the_rest_is_coun
     assert text.endswith("\n- 2000 (1).png (image/png, 1 bytes)\n- … and 3 more parts, not read")
 
 
+@pytest.mark.parametrize(("between", "torn"), [("", True), ("\n", True), ("  ", False)])
+def test_a_plain_text_whose_tables_lost_their_rows_gives_way_to_the_html(between: str, torn: bool) -> None:
+    rows = [["项目", "金额", "状态"], ["机票", "906.00", "已付"], ["酒店", "1,280.50", "未付"]]
+    mail = EmailMessage()
+    mail.set_content("本周费用：\n" + "\n".join(between.join(row) for row in rows) + "\n请确认。" * 20)
+    table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    mail.add_alternative(f"<p>本周费用：</p><table border=1>{table}</table><p>请确认。</p>", subtype="html")
+    assert ("| 酒店 | 1,280.50 | 未付 |" in read(mail)) == torn
+
+
 def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
     mail = EmailMessage()
     mail.set_content("Your program shows no HTML.")

@@ -133,6 +133,24 @@ def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
     assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
 
 
+def test_slanted_latin_letters_that_came_as_ideographs_are_read_as_letters() -> None:
+    text = page(script_pdf(["犃犫狊狋狉犪犮狋：本文研究了一种方法", "其中犡与犢为变量"], width=1000))[2]
+    assert "Abstract：" in text
+    assert "X与Y" in text
+    assert "犇犇商店" in page(script_pdf(["犇犇商店在街角的第一家"], width=1000))[2]
+
+
+def test_signs_between_the_marks_of_chinese_are_garbled() -> None:
+    lines = [
+        "KLM%.¾23@5-23456AB¿d、78ÀÁGH。",
+        "KLMÂ(Ã23@5ÄÅ6Æb-Ç(。",
+        "ÈÉ)*ÊÃK)*69(ËÌe6。ÎËVÏÐ6'()*，ÑVÏÐ6ÒKÂ(ÃK。",
+    ]
+    assert page(script_pdf(lines, width=1000))[3] == "garbled"
+    said = ["if (a != b) { return a % 2; } // 如果不同，返回余数。", "x = [1, 2, 3]; // 列表、数组、集合。"]
+    assert page(script_pdf(said, width=1000))[3] == ""
+
+
 def test_columns_from_right_to_left_are_read_one_after_the_other() -> None:
     columns = ["床前明月光疑是地上霜", "举头望明月低头思故乡", "春眠不觉晓处处闻啼鸟", "夜来风雨声花落知多少"]
     rows = ["  ".join(column[row] for column in reversed(columns)) for row in range(10)]

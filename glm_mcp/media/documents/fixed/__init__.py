@@ -1,1 +1,1 @@
-"""Documents of fixed pages beside PDF: OFD and CAJ, which become a PDF, and XPS."""
+"""Documents of fixed pages beside PDF: OFD and CAJ, which become a PDF, XPS, and receipts as they are laid out."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare, folded, put, solid
+from glm_mcp.media.documents.fixed.receipt import is_receipt, laid_out
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -79,24 +80,36 @@ class Drawn:
             return written
         started, done = time.thread_time(), 0
         try:
-            for before, text, after in self._left_out(page, side):
+            rows = self._rows(page.page_num, written) if not side and is_receipt(written) else ""
+            for before, text, after in () if rows else self._left_out(page, side):
                 written, done = put(written, before, text, after, done)
+            written = rows or written
         except Exception:  # noqa: BLE001 - what was written is the page without it
             _log.debug("page %s was not read again: its second reader failed on it", page.page_num)
         self._seconds -= time.thread_time() - started
         return written
 
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
-        import pypdfium2
-
-        if self._document is None:
-            self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
-        drawn = self._document[page.page_num - 1]
+        drawn = self._page(page.page_num)
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
         try:
             return list(_left_out(drawn, page.text_items))
         finally:
             drawn.close()
+
+    def _rows(self, number: int, written: str) -> str:
+        drawn = self._page(number)
+        try:
+            return laid_out(drawn, written)
+        finally:
+            drawn.close()
+
+    def _page(self, number: int) -> Any:
+        import pypdfium2
+
+        if self._document is None:
+            self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
+        return self._document[number - 1]
 
 
 def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:

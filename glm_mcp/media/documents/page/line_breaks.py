@@ -14,7 +14,8 @@ from typing import Any
 _WIDE = re.compile("[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60]")
 _FENCE = re.compile(r"^(```\w*)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 _BETWEEN_FENCES = re.compile(r"\n```\n\n```\w*\n")
-_HEADING = re.compile(r"^#{1,6} (.*[。；，])$", re.MULTILINE)
+_LONG = r"(?:[^\n\u3001-\u9fff]*[\u3001-\u9fff]){40}.*"  # a title of a thesis has some thirty
+_HEADING = re.compile(rf"^#{{1,6}} (.*[。；，]|{_LONG})$", re.MULTILINE)
 _GAPS = (" ", "\n\n", *(f"\n\n{'#' * level} " for level in range(1, 7)))
 _FULL = 12  # characters; shorter lines may be items of a list
 _CONTEXT = 8

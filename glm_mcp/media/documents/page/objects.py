@@ -84,7 +84,21 @@ def decoded(literal: bytes | None, digits: bytes) -> str:
         raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
     marks = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le", b"\xef\xbb\xbf": "utf-8"}
     mark = next((mark for mark in marks if raw.startswith(mark)), b"")
-    return " ".join(raw[len(mark) :].decode(marks.get(mark, "latin-1"), "replace").replace("\0", "").split())
+    return " ".join(
+        raw[len(mark) :].decode(marks.get(mark) or _unmarked(raw), "replace").replace("\0", "").split()
+    )
+
+
+def _unmarked(raw: bytes) -> str:
+    """The encoding of a text without a mark: Latin letters by the standard, but programs write their system's own."""
+    for encoding, fewest in (("utf-8", 1), ("gb2312", 4)):
+        try:
+            raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if sum(byte > 127 for byte in raw) >= fewest:
+            return encoding
+    return "latin-1"
 
 
 def _character(escape: re.Match[bytes]) -> bytes:

@@ -128,6 +128,12 @@ def test_a_pdf_says_who_wrote_it_and_what_it_is_about(packed: bool) -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb2312"])
+def test_what_a_pdf_says_of_itself_is_read_in_the_encoding_of_the_system_that_wrote_it(encoding: str) -> None:
+    info = b"<< /Title (%s) /Author (%s) >>" % ("利用料请求书".encode(encoding), "Zoë".encode("latin-1"))
+    assert first_page(with_info(info, packed=False)) == "Some words.\n\n[title: 利用料请求书]\n[author: Zoë]"
+
+
 def test_a_pdf_that_says_nothing_of_itself_but_what_a_library_wrote_is_its_text() -> None:
     assert (
         first_page(with_info(b"<< /Title (untitled) /Author (anonymous) >>", packed=False)) == "Some words."

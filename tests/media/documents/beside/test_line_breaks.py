@@ -40,6 +40,14 @@ def test_short_lines_of_one_width_stay_apart() -> None:
     assert read(script_pdf(names, width=1000)).split() == names
 
 
+def test_a_long_line_that_is_set_like_a_title_is_none() -> None:
+    said = "掌握多种编程语言、了解常用开发框架，熟悉常见漏洞的原理及利用方法，能够编写自己的工具"
+    big = script_pdf([said, *CHINESE * 4], width=1000).replace(b"/F1 11 Tf 60 780", b"/F1 13 Tf 30 790")
+    assert f"# {said[:8]}" not in read(big)
+    title = script_pdf([said[:12], *CHINESE * 4], width=1000)
+    assert f"# {said[:12]}" in read(title.replace(b"/F1 11 Tf 60 780", b"/F1 20 Tf 60 790"))
+
+
 def test_code_keeps_its_indentation() -> None:
     code = [
         (0, "def grade(points):"),
