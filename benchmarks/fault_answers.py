@@ -38,9 +38,9 @@ def network() -> Iterator[Row]:
     ):
         asked = RETRIED if tries > 1 else AT_ONE_GO
         yield Row(name, "network", once(tries), says=(says,), asked=asked, named=False, way=way)
-    mute = ("no complete answer",)
+    mute = ("no connection to",)
     name = "TLS that is never answered"
-    yield Row(name, "timeout", once(), says=mute, asked="to the deadline", named=False, way="mute tls")
+    yield Row(name, "network", once(), says=mute, asked="to the deadline", named=False, way="mute tls")
     for kind, name, tries in (
         ("refuse", "reset before headers", 3),  # of a host that never gave an answer
         ("reset", "reset mid-body", 0),

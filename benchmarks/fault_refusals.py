@@ -201,7 +201,6 @@ def statuses() -> Iterator[Row]:
         (302, "config"),
         (400, "invalid_request"),
         (401, "auth"),
-        (402, "quota"),
         (403, "network"),  # the service itself refuses in JSON: a page is a firewall's
         (405, "config"),
         (407, "network"),
@@ -214,8 +213,9 @@ def statuses() -> Iterator[Row]:
         yield Row(
             f"HTTP {status} and no code", want, once(), page, (f"HTTP {status}",), AT_ONE_GO, named=False
         )
-    page, said = Fault("html", status=404, times=0), ("HTTP 404",)
-    yield Row("HTTP 404 and no code", "config", CHAIN, page, said, ALL_ONCE, named=False, waits=0)
+    for status, want in ((402, "quota"), (404, "config")):
+        page, said = Fault("html", status=status, times=0), (f"HTTP {status}",)
+        yield Row(f"HTTP {status} and no code", want, CHAIN, page, said, ALL_ONCE, named=False, waits=0)
     for status in (408, 429, 500, 502, 503, 504, 529):
         page = Fault("html", status=status, times=0)
         kind = {429: "rate_limited", 529: "overloaded"}.get(status, "upstream")

@@ -87,7 +87,7 @@ def rows() -> list[Row]:
 
 def to_deadline(row: Row) -> bool:
     """Whether a row is expected to use up its time."""
-    return row.want in {"timeout", "partial"} or row.asked == ROUNDS
+    return row.want in {"timeout", "partial"} or row.asked in {ROUNDS, "to the deadline"}
 
 
 def judge(row: Row, seen: Seen, waits: tuple[float, float] = WAITS_S) -> list[str]:
