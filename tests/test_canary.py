@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from support.paths import TESTS
 
 LIMIT_S = 50
@@ -124,6 +125,7 @@ def test_environment_of_a_server_is_no_leak():
 """
 
 
+@pytest.mark.extreme
 def test_every_way_out_is_watched_and_the_test_that_let_the_key_out_fails() -> None:
     # Away from this test's own folder, which is watched too; and what it prints is not for the watch here.
     with tempfile.TemporaryDirectory() as folder:

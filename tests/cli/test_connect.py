@@ -381,6 +381,7 @@ async def test_the_local_clients_name_decides_the_deadline(sim: Simulator, tmp_p
                     assert bool(images(drawn)) is shown, (mode, name)
 
 
+@pytest.mark.extreme
 async def test_what_is_wrong_with_the_server_is_said_in_the_result(
     sim: Simulator, closed: int, tmp_path: Path
 ) -> None:
@@ -407,6 +408,7 @@ async def test_what_is_wrong_with_the_server_is_said_in_the_result(
 
 
 @pytest.mark.parametrize("mode", ERAS)
+@pytest.mark.extreme
 async def test_a_server_that_is_away_is_known_from_before_and_found_again(
     mode: str, sim: Simulator, closed: int, tmp_path: Path
 ) -> None:

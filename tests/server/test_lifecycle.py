@@ -200,6 +200,7 @@ def launched(sim: Simulator, tmp_path: Path) -> Iterator[tuple[Stdio, int]]:
 
 
 @linux
+@pytest.mark.extreme
 def test_a_launcher_that_leaves_before_the_first_message_leaves_the_server_alone(
     sim: Simulator, tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_launcher_that_leaves_before_the_first_message_leaves_the_server_alone
 
 
 @linux
+@pytest.mark.extreme
 def test_a_launcher_that_leaves_while_requests_come_leaves_the_server_alone(
     sim: Simulator, tmp_path: Path
 ) -> None:

@@ -446,6 +446,7 @@ async def test_a_download_takes_the_same_ways_as_a_call(server: Server, kind: st
         ("closed", r"cdn\.example\.com was not reached: the proxy does not answer"),
     ],
 )
+@pytest.mark.extreme
 async def test_a_proxy_that_fails_a_download_is_named(kind: str, says: str) -> None:
     with local_proxy(kind) as proxy:
         place = "127.0.0.1:1" if kind == "closed" else proxy.place

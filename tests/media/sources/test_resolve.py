@@ -751,6 +751,7 @@ async def test_a_clipboard_that_cannot_be_read_names_the_mend(world: World) -> N
 
 
 @posix
+@pytest.mark.extreme
 async def test_a_clipboard_that_does_not_answer_is_given_up(world: World) -> None:
     hung = fake(world.top / "bin", "xclip", "import threading; threading.Event().wait(60)")
     with pytest.raises(TimedOut, match="did not answer"):

@@ -90,6 +90,7 @@ def test_an_arrow_names_a_shape_of_many_words_by_the_first() -> None:
     assert len(text) < 100_000
 
 
+@pytest.mark.extreme
 def test_a_page_that_cannot_be_unpacked_is_told() -> None:
     for text, error, words in (
         ("7VpLc9owEP4tPXCoxy", UnsupportedMedia, "is damaged"),

@@ -142,6 +142,7 @@ def test_what_cannot_be_read_is_refused_with_what_to_do() -> None:
         assert "save it as PDF" in str(refusal.value)
 
 
+@pytest.mark.extreme
 def test_drawings_that_hold_themselves_many_times_are_refused() -> None:
     again = '<ofd:CompositeObject ResourceID="5" Boundary="0 0 9 9"/>' * 40
     unit = f'<ofd:CompositeGraphicUnit ID="5"><ofd:Content>{text("Words", 0, 0)}{again}</ofd:Content></ofd:CompositeGraphicUnit>'
