@@ -48,6 +48,10 @@ for _name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
 for _name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
     os.environ.pop(_name, None)
 
+# As in a terminal: what was started with nohup has it ignored, and what it starts too.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 # The same examples each time, however busy the machine is; `--hypothesis-seed` tries others.
 hypothesis.settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -437,7 +437,9 @@ async def test_a_model_that_stops_in_the_middle_of_its_answer_is_not_waited_for_
 
 
 async def test_a_model_that_goes_on_before_another_begins_keeps_its_answer(sim: Simulator) -> None:
-    sim.queue(Fault("trickle", seconds=0.004, model=T), *(Fault("hang", model=m, times=0) for m in (V6, L)))
+    # A byte at a time, so that an event takes twice as long as a model may be silent.
+    slow = Fault("trickle", seconds=0.004 * slowness(), model=T)
+    sim.queue(slow, *(Fault("hang", model=m, times=0) for m in (V6, L)))
     async with client_of(sim, pace=hurried()) as client:
         answer = await ask(client, within=60)
     assert models_asked(sim)[:2] == [T, V6]
