@@ -13,6 +13,14 @@ from support.processes import environment, over_http
 TOKEN = "a-token-of-enough-characters"
 
 
+def answered_by_claude(here: Home) -> None:
+    """Tells the server that the model of the test stands for Claude, as where Claude answers behind a gateway."""
+    place = here.path / ".claude.json"
+    file = json.loads(place.read_text(encoding="utf-8"))
+    file["mcpServers"]["glm"]["env"]["ANTHROPIC_BASE_URL"] = "https://api.anthropic.com"
+    write(place, json.dumps(file))
+
+
 def all_five_reach_the_model(
     here: Home,
     claude: str,
@@ -60,9 +68,7 @@ def test_installed_connected_and_all_five_calls_reach_the_model(tmp_path: Path) 
     got = here.run(claude, "mcp", "get", "glm")
     assert COMMAND in got.out, got.text
 
-    # The model of the test stands for Claude, which the server is told as where Claude answers behind a gateway.
-    file["mcpServers"]["glm"]["env"]["ANTHROPIC_BASE_URL"] = "https://api.anthropic.com"
-    write(here.path / ".claude.json", json.dumps(file))
+    answered_by_claude(here)
     asked = all_five_reach_the_model(here, claude)
     assert (here.project / "made.png").is_file()
     assert "GLM models as tools" in json.dumps(asked), "the server's instructions"
@@ -79,11 +85,8 @@ def test_a_teams_server_is_used_through_the_bridge_with_files_of_this_machine(tm
     env = environment(tmp_path / "server", GLM_SIMULATE="1", GLM_HTTP_TOKEN=TOKEN)
     with over_http(env, tmp_path / "server") as (url, _):
         here.install("claude-code", "--connect", url)
-        text = (here.path / ".claude.json").read_text(encoding="utf-8")
-        assert TOKEN not in text
-        file = json.loads(text)
-        file["mcpServers"]["glm"]["env"]["ANTHROPIC_BASE_URL"] = "https://api.anthropic.com"
-        write(here.path / ".claude.json", json.dumps(file))
+        assert TOKEN not in (here.path / ".claude.json").read_text(encoding="utf-8")
+        answered_by_claude(here)
         listed = here.run(claude, "mcp", "list", GLM_CONNECT_TOKEN=TOKEN)
         assert any("glm:" in line and "Connected" in line for line in listed.text.splitlines()), listed.text
         all_five_reach_the_model(here, claude, GLM_CONNECT_TOKEN=TOKEN)

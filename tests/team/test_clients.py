@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from hosts.clients import MARKS, home, needs
-from hosts.host_claude_code import all_five_reach_the_model
+from hosts.host_claude_code import all_five_reach_the_model, answered_by_claude
 from hosts.models import Call
 from support.team import Team, team
 
@@ -87,6 +87,7 @@ def test_claude_code_through_the_bridge_uses_files_of_its_machine(
     here = home(tmp_path)
     here.install("claude-code", "--connect", shared.url)
     assert ada not in (here.path / ".claude.json").read_text(encoding="utf-8")
+    answered_by_claude(here)
     all_five_reach_the_model(here, claude, marks=REACHED, GLM_CONNECT_TOKEN=ada)
     assert (here.project / "made.png").read_bytes().startswith(b"\x89PNG")
     assert here.left_running() == []
