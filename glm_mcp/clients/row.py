@@ -18,8 +18,9 @@ LONG_S, CLIENT_LONG_S = 280, 300  # where the client's own limit can be raised: 
 class McpClient:
     """What the client of a call does with results. `budget`: characters of a serialised result, or bytes where it counts
     these (`in_bytes`). `previews`: it shows images to its model. `local`: it sees this machine's files, so that a path means
-    something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `has_eyes`: whether
-    its model sees images at all, by the environment that the client hands on. `errors_twice`: an error may stand in `_meta` too, since its model is not shown that.
+    something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `model_sees`:
+    whether its model sees images at all, by the environment that the client hands on. `errors_twice`: an error may stand in
+    `_meta` too, since its model is not shown that.
     """
 
     budget: int = 7_800
@@ -29,7 +30,7 @@ class McpClient:
     deadline_s: float = USUAL_S
     links: bool = True
     links_since: str = "2025-06-18"
-    has_eyes: Callable[[Mapping[str, str]], bool] = lambda _: True
+    model_sees: Callable[[Mapping[str, str]], bool] = lambda _: True
     errors_twice: bool = True
 
 
@@ -50,10 +51,10 @@ class KnownClient(McpClient):
     name of a token's variable, where a header is not written. `limit`: its time limit for a call, in which unit of a
     second; `limit_s` what we ask for, `written_s` the deadline of ours that goes with it. `refer`: how an entry refers to
     a variable, NAME or name; empty where nothing is replaced; `asks`: it asks its user for what is referred to.
-    `more`, `more_stdio`: fields that every entry, or one with a command, has; `said`: what these mean for its user. `commands`: programs that show that it is
-    here; `own_command`: the one that edits the file itself. `link`: the start of a link by which it takes entries into a
-    database of its own, in place of a file. `one_list`: a command stands in one list with its arguments, and what it is
-    given in `environment`.
+    `more`, `more_stdio`: fields that every entry, or one with a command, has; `said`: what these mean for its user.
+    `commands`: programs that show that it is here; `own_command`: the one that edits the file itself. `link`: the start of
+    a link by which it takes entries into a database of its own, in place of a file. `one_list`: a command stands in one
+    list with its arguments, and what it is given in `environment`.
     """
 
     name: str

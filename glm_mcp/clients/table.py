@@ -45,8 +45,8 @@ _ANTHROPIC = re.compile(r"https://([\w-]+\.)*anthropic\.com(?=[:/]|$)")
 
 
 def _is_claude(environment: Mapping[str, str]) -> bool:
-    """Whether Claude answers Claude Code. Many put a model without eyes there, GLM's of the coding plan among them, whose
-    API refuses an image, and the conversation with it from then on.
+    """Whether Claude answers Claude Code. Many put a model without eyes there, GLM's of the coding plan among them: its API
+    may refuse an image, and the conversation with it from then on.
     """
     address = environment.get("ANTHROPIC_BASE_URL", "").strip().lower()
     return not address or _ANTHROPIC.match(address) is not None
@@ -62,7 +62,7 @@ CLIENTS: dict[str, KnownClient] = {
             # It takes 150,000 characters in one result when told, and has no time limit of its own.
             budget=50_000,
             previews=True,
-            has_eyes=_is_claude,
+            model_sees=_is_claude,
             deadline_s=300,
             splits=True,
             files=lambda m: [m.folder("CLAUDE_CONFIG_DIR") / ".claude.json"],
@@ -301,6 +301,6 @@ def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     other = PYTHON if folded == "mcp" else UNKNOWN
     known = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), other)
     # Of a caller elsewhere the environment is not to be had.
-    previews = known.previews and (remote or known.has_eyes(os.environ))
+    previews = known.previews and (remote or known.model_sees(os.environ))
     deadline_s = settings.deadline_s or known.deadline_s
     return replace(known, local=not remote, previews=previews, deadline_s=deadline_s)

@@ -30,6 +30,7 @@ from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.pages import choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
@@ -68,6 +69,11 @@ def _cells(text: str) -> Any:
 
 def _json(text: str) -> Any:
     return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
+
+
+def _notes(text: str) -> Any:
+    notes = f"<en-export><note><title>a</title><content><![CDATA[{text}]]></content></note></en-export>"
+    return notes_job(io.BytesIO(notes.encode()), {"name": "a.enex"})
 
 
 def _page(text: str) -> Any:
@@ -173,6 +179,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
         mobi(b"<head>" * 170_000),
     ),
+    **{
+        f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))
+        for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
+    },
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{

@@ -409,9 +409,13 @@ async def test_parts_before_an_allowance_is_used_up_are_kept_and_told(
         assert text.startswith("quota: ")
         assert "; 2 of 4 parts are done and kept (code 1308" in text
         assert text.count("A page.") == 2
+        done = [request.body for request in sim.received[:2]]
         sim.clear()
         await say(client, "read_document", documents="scan.pdf")
-    assert len(sim.received) == 2
+    # One of the last call may still come, of a part that had its turn when the one before it was refused.
+    asked = [request.body for request in sim.received]
+    assert len(asked) >= 2
+    assert not [body for body in asked if body in done]
 
 
 async def test_an_encrypted_pdf_needs_its_password(

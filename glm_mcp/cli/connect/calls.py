@@ -86,7 +86,7 @@ class ToolCalls:
         output = args.output.strip().strip("'\"`")
         target = await in_thread(settled, self._outputs, self._sandbox, output, args.prompt.strip())
         sent = _with(declared, params.get("arguments"), "output", None)
-        if not CLIENTS["claude-code"].has_eyes(os.environ):  # which the server elsewhere cannot know
+        if not CLIENTS["claude-code"].model_sees(os.environ):  # which the server elsewhere cannot know
             sent = _with(declared, sent, "preview", False)
         return {**params, "arguments": sent}, Order(output, target)
 

@@ -16,10 +16,11 @@ from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.zip_xml import local, xml
 
 _HEAD = re.compile(r"^\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^>]*>)?")
-_TODO = re.compile(r"<en-todo([^>]*?)/?>")
-_ITEM = re.compile(r"<li\b[^>]*--en-checked:\s*(true|false)[^>]*>(\s*<div[^>]*>)?")
-_MEDIA = re.compile(r"<en-media\b([^>]*?)(?:/>|>\s*</en-media>)")
-_LOCKED = re.compile(r"<en-crypt\b.*?(?:</en-crypt>|/>)", re.DOTALL)
+# Of one that does not end no more is looked at than to the next.
+_TODO = re.compile(r"<en-todo\b([^<>]*)>")
+_ITEM = re.compile(r"<li\b[^<>]*--en-checked:\s*(true|false)[^<>]*>(\s*<div[^<>]*>)?")
+_MEDIA = re.compile(r"<en-media\b([^<>]*)>")
+_LOCKED = re.compile(r"<en-crypt\b[^<>]*>(?:[^<]*</en-crypt>)?")
 _CLOSE = re.compile(r"</en-(?:todo|media)>")
 _HASH, _TYPE = re.compile(r'hash="(\w+)"'), re.compile(r'type="([^"]+)"')
 _TEXT = re.compile(r"\.(?:md|markdown|txt|csv|log)\Z", re.IGNORECASE)
