@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hosts.models import Call
+from hosts.models import Call, Model, chat_results
 from support.processes import until
 
 from glm_mcp.samples import FOLDER
@@ -148,3 +149,20 @@ def json_in(text: str) -> dict[str, object]:
     found = json.loads(text[text.index("{") :])
     assert isinstance(found, dict)
     return found
+
+
+def results_of(model: Model, calls: Sequence[Call], prefix: str) -> list[str]:
+    """What a model that speaks as OpenAI's was given for each call, all tools of ours having been there from its first request
+    on, under this prefix: for the five what they are to tell, a long text that says how to read on, and an error.
+    """
+    asked = [body for body in model.requests if body.get("tools")]
+    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
+    assert {prefix + name for name, _ in CALLS} <= listed, "in the first turn"
+    last = max(asked, key=lambda body: len(chat_results(body)))
+    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
+    assert len(results) == len(calls), results
+    for (name, _), text in zip(CALLS, results, strict=False):
+        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
+    assert "Go on with read_document" in results[-2]
+    assert "there is no file" in results[-1]
+    return results

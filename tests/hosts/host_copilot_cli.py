@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hosts.clients import CALLS, MARKS, OTHER, home, needs, write
-from hosts.models import DONE, Model, chat, chat_results
+from hosts.clients import CALLS, OTHER, home, needs, results_of, write
+from hosts.models import DONE, Model, chat
 
 CUT = 20_480  # bytes of a result, of which it shows the first 500 where there are more
 
@@ -37,16 +37,7 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
         )
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
-    asked = [body for body in model.requests if body.get("tools")]
-    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
-    assert {f"glm-{name}" for name, _ in CALLS} <= listed, "in the first turn"
-    last = max(asked, key=lambda body: len(chat_results(body)))
-    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
-    assert len(results) == len(calls), results
-    for (name, _), text in zip(CALLS, results, strict=False):
-        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
-    assert "there is no file" in results[-1]
-    assert "Go on with read_document" in results[-2]
+    results = results_of(model, calls, "glm-")
     assert CUT // 2 < len(results[-2].encode()) <= CUT
     assert "Output too large" not in "".join(results)
     assert (here.project / "made.png").is_file()

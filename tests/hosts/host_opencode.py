@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hosts.clients import CALLS, MARKS, home, needs, write
-from hosts.models import DONE, Model, chat, chat_results
+from hosts.clients import CALLS, home, needs, results_of, write
+from hosts.models import DONE, Model, chat
 
 from glm_mcp.install import jsonc
 
@@ -37,18 +37,9 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
         done = here.run(opencode, "run", "go now please", OPENCODE_DISABLE_MODELS_FETCH="1")
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
-    asked = [body for body in model.requests if body.get("tools")]
-    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
-    assert {f"glm_{name}" for name, _ in CALLS} <= listed, "in the first turn"
-    last = max(asked, key=lambda body: len(chat_results(body)))
-    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
-    assert len(results) == len(calls), results
-    for (name, _), text in zip(CALLS, results, strict=False):
-        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
-    assert "there is no file" in results[-1]
-    assert "Go on with read_document" in results[-2]
+    results = results_of(model, calls, "glm_")
     assert "truncated" not in "".join(results)
-    assert "Cannot read image" not in json.dumps(last)
+    assert "Cannot read image" not in json.dumps(model.requests)
     assert (here.project / "made.png").is_file()
 
     here.install("opencode", "--remove")

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hosts.clients import CALLS, MARKS, OTHER, home, needs, write
-from hosts.models import DONE, Call, Model, chat, chat_results
+from hosts.clients import CALLS, OTHER, home, needs, results_of, write
+from hosts.models import DONE, Call, Model, chat
 
 CUT = 25_000  # characters of a result, of which it shows the first 2,000 where there are more
 # It holds arguments to their types.
@@ -39,16 +39,7 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
         done = here.run(qwen, *words, OPENAI_BASE_URL=api, OPENAI_API_KEY="dummy", OPENAI_MODEL="mock")
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
-    asked = [body for body in model.requests if body.get("tools")]
-    listed = {tool["function"]["name"] for tool in asked[0]["tools"]}
-    assert {f"mcp__glm__{name}" for name, _ in CALLS} <= listed, "in the first turn"
-    last = max(asked, key=lambda body: len(chat_results(body)))
-    results = [json.dumps(r["content"], ensure_ascii=False) for r in chat_results(last)]
-    assert len(results) == len(calls), results
-    for (name, _), text in zip(CALLS, results, strict=False):
-        assert [mark for mark in MARKS[name] if mark not in text] == [], (name, text)
-    assert "there is no file" in results[-1]
-    assert "Go on with read_document" in results[-2]
+    results = results_of(model, calls, "mcp__glm__")
     assert len(results[-2]) <= CUT
     assert "persisted-output" not in "".join(results)
     assert (here.project / "made.png").is_file()
