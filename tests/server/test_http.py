@@ -27,7 +27,8 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import LOCAL
-from glm_mcp.server.http.app import application, listen
+from glm_mcp.server.http.app import application
+from glm_mcp.server.http.listening import listen
 from glm_mcp.settings import TOOLS, Settings
 from glm_mcp.simulator import Fault, Simulator
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
@@ -88,6 +90,52 @@ async def test_a_replica_that_is_told_to_stop_ends_its_calls_while_the_other_tak
             for colleague in colleagues:
                 assert good(await colleague.call("chat", prompt="hello again"))
                 await colleague.http.aclose()
+
+
+async def test_no_call_is_lost_when_a_replica_is_told_to_stop_while_calls_come_without_a_pause() -> None:
+    with team(GLM_DRAIN_S="30") as made:
+        token = made.token("ada")
+        stopping = anyio.Event()
+        answered = {False: 0, True: 0}
+
+        async def calls(colleague: Colleague) -> None:
+            async with colleague.http:
+                while answered[True] < 200:
+                    answer = await colleague.call("chat", prompt="hello")
+                    assert good(answer), answer.text
+                    answered[stopping.is_set()] += 1
+                    if answered[False] == 200 and not stopping.is_set():
+                        made.replicas[0][1].popen.terminate()
+                        stopping.set()
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(12):
+                    tasks.start_soon(calls, Colleague(made, token))
+            assert await anyio.to_thread.run_sync(made.replicas[0][1].popen.wait, 20) in (0, -15, 143)
+
+
+async def test_a_replica_that_is_told_to_stop_answers_who_had_connected_already() -> None:
+    with team(GLM_DRAIN_S="30") as made:
+        address, replica = made.replicas[0]
+        at = urlsplit(address)
+        token = made.token("ada")
+        head = f"GET /health HTTP/1.1\r\nHost: {at.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        with anyio.fail_after(30):
+            async with await anyio.connect_tcp(str(at.hostname), at.port or 0) as connection:
+                replica.popen.terminate()
+                await anyio.to_thread.run_sync(until, partial(refused, str(at.hostname), at.port or 0))
+                await connection.send(head.encode())
+                answer = await connection.receive()
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert await anyio.to_thread.run_sync(replica.popen.wait, 20) in (0, -15, 143)
+
+
+def refused(host: str, port: int) -> bool:
+    """Whether nobody new is taken there."""
+    with socket.socket() as asking:
+        asking.settimeout(0.2)
+        return asking.connect_ex((host, port)) != 0
 
 
 def test_each_replica_has_figures_and_all_have_one_page(shared: Team, ada: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -24,6 +22,7 @@ from glm_mcp.server.http.endpoint import Endpoint
 from glm_mcp.server.http.guard import Authenticates, Guard
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.listening import listen
 from glm_mcp.server.http.metrics import Metrics
 from glm_mcp.server.http.page.routes import Page
 from glm_mcp.server.http.readiness import Readiness, ready
@@ -215,22 +214,3 @@ def _many_files() -> None:
             _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, wanted) if most > 0 else wanted, most))
             return
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, for an event loop. Raises ConfigError where the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's delay (40 ms an answer) off only for a socket that says it is TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if sys.platform != "win32":  # where it would let two servers share a port
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(256)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"{host}:{port} cannot be used ({error.strerror})",
-            "Give another --port, or stop what listens there.",
-        ) from None
-    return listening

@@ -22,6 +22,7 @@ from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from glm_mcp.server.http.limits import Limits
+from glm_mcp.server.http.listening import turn_away
 from glm_mcp.server.http.running import Running
 
 # Whose records are about connections and what comes on them
@@ -42,6 +43,7 @@ class Watch:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.leaving = False  # each connection ends with the answer to what comes on it
         self._seen: dict[Connection, tuple[tuple[str, int], float]] = {}
 
     async def run(self) -> None:
@@ -95,8 +97,15 @@ class Connection(H11Protocol):
         super().__init__(*given, **named)
         self.conn = _Reading(h11.SERVER, HEAD_BYTES)
 
+    def leave(self) -> None:
+        """Ends it: at once between two requests, else with the answer to one that runs, or is still on its way."""
+        if self.place()[0] != "headers":
+            self.shutdown()
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self.watch.leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
         # Each look whether the client has gone reads on, and one that reads no answers could send for ever.
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) > BEHIND_BYTES:
             self.transport.abort()
@@ -258,11 +267,26 @@ class Server(uvicorn.Server):
     async def _drain(self) -> None:
         """Until no request runs, or a second signal comes."""
         if not self._alone:
-            self._stop_listening()
-            for connection in list(self.server_state.connections):
-                connection.shutdown()  # at once where nothing is asked on it, else after the answer
+            await self._leave()
         while self.server_state.tasks and not self._at_once:  # noqa: ASYNC110 - no event tells of either
             await anyio.sleep(LOOK_S)
+
+    async def _leave(self) -> None:
+        """Leaves all that is new to another replica, and loses no request that a balancer has sent to this one."""
+        for listening in [s for server in self.servers for s in server.sockets]:
+            turn_away(listening)
+        for _ in range(2):  # those who wait are taken, and their connections begun
+            await anyio.sleep(LOOK_S)
+        self._stop_listening()
+        self._watch.leaving = True
+        for connection in self._connections():
+            connection.leave()
+        with anyio.move_on_after(GRACE_S):  # for a request that is on its way
+            while any(c.place()[0] == "headers" for c in self._connections()) and not self._at_once:  # noqa: ASYNC110
+                await anyio.sleep(LOOK_S)
+
+    def _connections(self) -> list[Connection]:
+        return [c for c in self.server_state.connections if isinstance(c, Connection)]
 
     def _stop_listening(self) -> None:
         for server in self.servers:
