@@ -384,6 +384,20 @@ def test_a_client_that_sends_on_and_on_and_reads_no_answer_is_let_go(guarded: Ap
         listed(address)
 
 
+def test_a_connection_is_kept_for_longer_than_programs_keep_theirs_so_that_no_call_meets_its_end(
+    guarded: App,
+) -> None:
+    ask = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(application(guarded), Limits()) as address, opened(address, head=ask) as connection:
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.settimeout(6)  # uvicorn ends it after 5 s, when httpx does too
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(60)
+        connection.sendall(ask)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
 def test_where_every_connection_is_at_work_the_next_is_told_so() -> None:
     over = anyio.Event()
 

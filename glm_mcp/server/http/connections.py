@@ -29,6 +29,9 @@ from glm_mcp.server.http.running import Running
 LIBRARIES = ("uvicorn.error", "mcp", "python_multipart")
 GRACE_S = 1  # for what has been ended to say so
 STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
+# Between two requests. Longer than who asks keeps it (httpx 5 s, undici 4, a balancer of AWS 60): who closes a connection
+# while the other sends loses a call, which is sent no second time.
+KEEP_S = 75
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
 HEAD_BYTES = 32_768  # of a request's line and headers; a token and a cookie have 8 KB
 HEAD_LINES = 128  # also behind a body; reading many short ones takes longer than it takes to send them
@@ -300,6 +303,7 @@ def server(asgi: Any, running: Running, limits: Limits, *, alone: bool = True) -
     config = uvicorn.Config(
         asgi,
         http=watched,
+        timeout_keep_alive=KEEP_S,
         ws="none",  # where a library for it is installed, a web socket would leave the watch and hold its place for ever
         log_level=None,  # whoever serves has set it
         timeout_graceful_shutdown=GRACE_S,  # a client may hold its stream open for ever
