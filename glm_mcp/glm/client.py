@@ -172,7 +172,7 @@ class GLMClient:
                         break
                 if any(m.phase is not Phase.IDLE for m in race.models):
                     asked.cancel_scope.cancel()
-        race.ends(unconnected=self.transport.connecting(self.home.url))
+        race.ends(unconnected=self.transport.unconnected(self.home.url))
         return race
 
     async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:

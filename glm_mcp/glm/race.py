@@ -200,15 +200,19 @@ class Race(Generic[T]):
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
 
-    def ends(self, *, unconnected: str) -> None:
+    def ends(self, *, unconnected: tuple[str, float] | None) -> None:
         """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
-        network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood.
+        network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood, and since when.
         """
         spoke = any(
             model.pieces for model in self.models
         )  # over a connection, whatever has become of others since
         if unconnected and not (self.over or spoke) and all(a["outcome"] == "timeout" for a in self.attempts):
-            self.failure = unreached(unconnected, anyio.current_time() - self.started)
+            host, since = unconnected
+            within = self.deadline - self.started
+            # A request that began at the very end had no time for one.
+            if self.deadline - max(since, self.started) >= within / 2:
+                self.failure = unreached(host, within)
         gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
         if len(gone) < len(self.models):
             for model, error in gone:

@@ -14,6 +14,7 @@ from support.calls import T, answering, ask, client_of, models_asked
 from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError
+from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.simulator import Fault, Simulator
@@ -118,6 +119,28 @@ async def test_an_answer_that_has_begun_is_given_though_another_call_finds_no_co
             await ask(client, within=1)
         answered = await asyncio.wait_for(first, 10)
     assert (answered.text, answered.partial) == ("Words.", True)
+
+
+async def test_calls_that_wait_for_one_that_gets_no_connection_are_told_of_the_network_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"https://127.0.0.1:{mute.getsockname()[1]}/api/paas/v4"
+        said: list[str] = []
+
+        async def one(client: GLMClient, within: float) -> None:
+            with pytest.raises(GLMError) as caught:
+                await ask(client, within=within, model=T)
+            said.append(str(caught.value))
+
+        async with (
+            client_of(GLM_BASE_URL=address, GLM_MAX_CONCURRENCY="1") as client,
+            anyio.create_task_group() as calls,
+        ):
+            calls.start_soon(one, client, 1.0)
+            calls.start_soon(one, client, 2.0)
+    assert [text.partition(". ")[0] for text in said] == [
+        "network: no connection to 127.0.0.1 stood within 1 s",
+        "network: no connection to 127.0.0.1 stood within 2 s",
+    ]
 
 
 async def test_a_server_without_tls_is_told_and_not_tried_again(sim: Simulator) -> None:

@@ -119,7 +119,7 @@ async def test_calls_that_wait_while_a_model_is_left_in_peace_after_a_refusal_ke
 async def test_calls_that_a_named_model_cannot_serve_in_time_say_so_at_their_deadline(sim: Simulator) -> None:
     sim.switches = Switches(concurrency=1)
     sim.queue(Reply("fine", delay_s=ANSWER_S, times=0))
-    within = 3.0
+    within, many = 3.0, 120  # more than there is time for, and begun in little of it
     seconds: list[float] = []
     errors: list[GLMError] = []
 
@@ -134,11 +134,11 @@ async def test_calls_that_a_named_model_cannot_serve_in_time_say_so_at_their_dea
     async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client:
         async with anyio.create_task_group() as group:
             began = anyio.current_time()
-            for _ in range(MANY):
+            for _ in range(many):
                 group.start_soon(one, client, began)
         assert client.limiter(T).running == 0
         assert client.limiter(T).queue_s() == 0
-    served = MANY - len(errors)
+    served = many - len(errors)
     assert served <= 1.1 * within / ANSWER_S
     starts = sorted(r.started for r in sim.received)
     longest = max(later - earlier for earlier, later in itertools.pairwise(starts))

@@ -61,7 +61,8 @@ class Transport:
         self._built: dict[tuple[bool, Proxy | None], httpx.AsyncBaseTransport] = {}
         self._ways: dict[tuple[str, str], tuple[httpx.AsyncBaseTransport, Proxy | None]] = {}
         self._building = anyio.Lock()
-        self._reached, self._connecting = set[str](), set[str]()
+        self._reached = set[str]()
+        self._unconnected: dict[str, float] = {}  # since when requests were given up so
 
     async def _way(self, url: str) -> tuple[httpx.AsyncBaseTransport, Proxy | None]:
         """The connections for this address, and the proxy that it goes through.
@@ -92,34 +93,40 @@ class Transport:
         """
         way, proxy = await self._way(url)
         answer, host = _Answer(), urlsplit(url).netloc
+        since: float | None = anyio.current_time()  # without a connection
 
         async def on_step(step: str, info: dict[str, Any]) -> None:
+            nonlocal since
             if step == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-                self._connecting.discard(host)
+                since = None
+                self._unconnected.pop(host, None)
 
         try:
             with mapped(url, proxy) as sent:
                 request = _request(url, key, body, on_step)
-                self._connecting.add(host)
                 async with aclosing(await way.handle_async_request(request)) as response:
                     self._reached.add(host)
                     await answer.read(response, sent, on_event)
         except GLMError as error:
-            self._connecting.discard(host)
             # A service may repeat the key in its own words.
             said = error.message.replace(key, "[key]") if key else error.message
             named = error.request_id or answer.request_id
             raise error.but(sent=sent.out, request_id=named, message=said) from error.__cause__
+        except anyio.get_cancelled_exc_class():
+            if since is not None:
+                self._unconnected.setdefault(host, since)
+            raise
         return answer.request_id
 
     def reached(self, url: str) -> bool:
         """Whether this process has had an answer from this host."""
         return urlsplit(url).netloc in self._reached
 
-    def connecting(self, url: str) -> str:
-        """The host of this address where the last request to it never had a connection, until it was given up."""
-        stuck = self._mount is None and urlsplit(url).netloc in self._connecting
-        return (stuck and urlsplit(url).hostname) or ""
+    def unconnected(self, url: str) -> tuple[str, float] | None:
+        """The host of this address, and since when, where the last requests to it were given up before they had a connection."""
+        parts = urlsplit(url)
+        since = self._unconnected.get(parts.netloc) if self._mount is None else None
+        return None if since is None else (parts.hostname or "", since)
 
     def proxied(self, url: str) -> bool:
         """Whether the way to this host leads through a proxy, whose address somebody has set."""
