@@ -48,10 +48,10 @@ def open_container(file: BinaryIO, name: str) -> InputContainer:
     file.seek(0)
     first = file.read(12)
     file.seek(0)
+    # From PyAV 19 on bytes that are no UTF-8 come as lone surrogates, and nothing can be asked for.
+    odd = {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        opened: InputContainer = av.open(
-            file, mode="r", container_options=dict(_OPTIONS), metadata_errors="replace"
-        )
+        opened: InputContainer = av.open(file, mode="r", container_options=dict(_OPTIONS), **odd)
     except library_errors() as error:
         raise _unopened(file, first, name) from error
     return opened

@@ -30,17 +30,16 @@ _TURNS = {
 def transposition(frame: VideoFrame) -> str:
     """Pillow's name of the transposition that sets the frame upright; "" when it is."""
     try:
-        side_data: Any = frame.side_data
-        matrices = [data for data in side_data if data.type.name == "DISPLAYMATRIX"]
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:
         # The library refuses all side data of a frame that has a kind it does not know, such as EXIF.
         return _by_degrees(frame.rotation)
-    for matrix in matrices:
-        a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
-        largest = max(abs(a), abs(b), abs(c), abs(d), 1)
-        signs = tuple(0 if abs(v) * 2 < largest else (1 if v > 0 else -1) for v in (a, b, c, d))
-        return _TURNS.get(signs, "")  # type: ignore[arg-type]  # always four
-    return ""
+    if matrix is None:
+        return ""
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    largest = max(abs(a), abs(b), abs(c), abs(d), 1)
+    signs = tuple(0 if abs(v) * 2 < largest else (1 if v > 0 else -1) for v in (a, b, c, d))
+    return _TURNS.get(signs, "")  # type: ignore[arg-type]  # always four
 
 
 def _by_degrees(counterclockwise: int) -> str:

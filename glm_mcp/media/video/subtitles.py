@@ -123,7 +123,7 @@ def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue]
         return [], [note] if reader.facts.other_tracks else []
     tracks = [s for s in reader.container.streams.subtitles if codec(s) in TEXT_TRACKS]
     track = min(tracks, key=lambda s: (is_marked(s, "forced"), not is_marked(s, "default")))
-    language = track.language or ""
+    language = (track.language or "").encode("utf-8", "replace").decode()
     cues, late = _read_track(reader, track.index, start, end)
     known = f" ({language})" if language not in {"", "und"} else ""
     notes = [f"subtitles come from the track inside the video{known}"] if cues else []

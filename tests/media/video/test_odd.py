@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import pytest
+from av.sidedata.sidedata import Type
 from PIL import Image
 from support.cases import each
 from support.films import Film, make, read_mark, regular
@@ -302,8 +303,9 @@ def test_a_film_of_jpegs_with_exif_is_read_upright(
 ) -> None:
     data = camera_film(orientation)
     first = next(av.open(io.BytesIO(data), "r").decode(video=0))
-    with pytest.raises(ValueError, match="is not a valid Type"):
-        _ = first.side_data  # what the library makes of a frame with EXIF
+    if "EXIF" not in Type.__members__:  # before PyAV 19
+        with pytest.raises(ValueError, match="is not a valid Type"):
+            _ = first.side_data  # what the library makes of a frame with EXIF
     (shot,) = shots(data, [0.5]).shots
     picture = Image.open(io.BytesIO(shot.jpeg)).convert("L")
     assert picture.size == size

@@ -126,3 +126,13 @@ def test_a_track_inside_the_video_is_read(form: str, codec: str) -> None:
     assert len(blobs) == 2
     facts, _ = framed(make(film), subtitles=True, max_frames=1, start=3, end=5)
     assert facts["subtitles"] == "[0:04–0:06] Second"
+
+
+def test_a_language_that_is_no_text_does_no_harm() -> None:
+    film = Film(regular(4), form="matroska", subtitles=((1.0, 2.0, "Hello"),), subtitle_codec="subrip")
+    data = make(film)
+    named = b"\x22\xb5\x9c\x83und"  # the element of Matroska, and its length
+    assert named in data
+    facts, _ = framed(data.replace(named, named[:4] + b"a\xffb"), subtitles=True, max_frames=1)
+    assert facts["subtitles"] == "[0:01–0:02] Hello"
+    assert "subtitles come from the track inside the video (a?b)" in facts["notes"]
