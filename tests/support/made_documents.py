@@ -118,8 +118,8 @@ def assemble(objects: Sequence[bytes]) -> bytes:
     return out.getvalue()
 
 
-def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
-    """An XPS document of pages with these elements."""
+def xps(pages: Sequence[str], encoding: str = "utf-8", **parts: str | bytes) -> bytes:
+    """An XPS document of pages with these elements, and other parts."""
     space = 'xmlns="http://schemas.microsoft.com/xps/2005/06"'
     places = "".join(f'<PageContent Source="Pages/{n}.fpage"/>' for n in range(len(pages)))
     return zipped(
@@ -130,6 +130,7 @@ def xps(pages: Sequence[str], encoding: str = "utf-8") -> bytes:
                 f"Documents/1/Pages/{n}.fpage": f"<FixedPage {space}>{page}</FixedPage>".encode(encoding)
                 for n, page in enumerate(pages)
             },
+            **parts,
         }
     )
 

@@ -26,6 +26,7 @@ _RENDER = {
     "pdf": "glm_mcp.media.documents.pdf:render_job",
     "ofd": "glm_mcp.media.documents.fixed.ofd:render_job",
     "caj": "glm_mcp.media.documents.fixed.caj:render_job",
+    "xps": "glm_mcp.media.documents.fixed.xps:render_job",
 }
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge
-from glm_mcp.media.documents.fixed.sheet import Matrix, Sheet, Step, em
+from glm_mcp.media.documents.fixed.letters import Letters
+from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
+from glm_mcp.media.documents.fixed.pictures import Made, jpeg
+from glm_mcp.media.documents.fixed.sheet import Sheet, Step, em
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
 
-Made = tuple[bytes, tuple[int, int]]  # a JPEG, and its pixels
-
 _A4 = [0.0, 0.0, 210.0, 297.0]
-_NUMBER = re.compile(r"-?\d{0,9}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,3})?")
-_FAR = 1e9
 # The steps of a path: how many numbers each has, and what draws it in a PDF. Rare curves become straight.
 _STEPS = {
     "S": (2, "m"),
@@ -34,20 +31,17 @@ _DEPTH = 8  # drawings in drawings
 _DRAWN = 100_000_000  # bytes of all pages
 _COMPOSED = 5_000  # drawings that are drawn in others, which may hold one another
 _PAGES = 20_000
-_PIXELS = 50_000_000  # of one picture
-_SIDE = 2_000  # pixels of one that is to be seen; models see less of a page
-_SIGN = 200  # of one that only says that there is a picture
-_READ = ("PNG", "JPEG", "BMP", "TIFF", "GIF")  # for others Pillow may run a program of the system
-_PLAIN: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Drawer:
-    """`sheets`: the pages of the document whose root part is `root`. `seen`: the numbers of those that are to be seen, the
-    others stay empty; None: all are to be read.
+    """`sheets`: the pages of the document whose root part is `root`. `letters`: of the file, where all are to be read; None:
+    those with the numbers `seen` are to be seen, and the others stay empty.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, root: str, name: str, seen: Sequence[int] | None) -> None:
-        self._seen = seen
+    def __init__(
+        self, archive: zipfile.ZipFile, root: str, name: str, letters: Letters | None, seen: Sequence[int]
+    ) -> None:
+        self._letters, self._seen = letters, seen
         self._archive, self._name, self._root = archive, name, root
         self._parts = {part.lower(): part for part in archive.namelist()}
         self._units: dict[str, ET.Element] = {}
@@ -99,8 +93,8 @@ class Drawer:
             if number > _PAGES:
                 raise MediaTooLarge(f"{self._name} has more than {_PAGES:,} pages", "Send a part of it.")
             _, _, width, height = _box(content) or box or _A4
-            sheet = Sheet(min(max(width, 1), 5000), min(max(height, 1), 5000))
-            if self._seen is not None and number not in self._seen:
+            sheet = Sheet(min(max(width, 1), 5000), min(max(height, 1), 5000), self._letters)
+            if not self._letters and number not in self._seen:
                 yield sheet
                 continue
             for e in _all(content, "PageRes"):
@@ -110,13 +104,13 @@ class Drawer:
                 self._draw_all(sheet, below)
             self._draw_all(sheet, content)
             for note in notes.get(attribute(page, "ID"), []):
-                self._draw(sheet, note, _PLAIN, 0)
+                self._draw(sheet, note, PLAIN, 0)
             yield sheet
 
     def _draw_all(self, sheet: Sheet, page: ET.Element | None) -> None:
         for e in page if page is not None else ():
             if local(e) == "Content":
-                self._draw(sheet, e, _PLAIN, 0)
+                self._draw(sheet, e, PLAIN, 0)
 
     def _resources(self, base: str, place: str) -> None:
         path, tree = self.tree(base, place)
@@ -147,7 +141,7 @@ class Drawer:
         before = sheet.size
         match local(e):
             case "TextObject":
-                _text(sheet, e, _matrix(e, outer), read=self._seen is None)
+                _text(sheet, e, _matrix(e, outer), read=bool(self._letters))
             case "PathObject":
                 _path(sheet, e, _matrix(e, outer))
             case "ImageObject":
@@ -166,11 +160,10 @@ class Drawer:
     def _picture(self, sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
         path = self._pictures.get(attribute(e, "ResourceID"), "")
         if not attribute(e, "CTM"):
-            _, _, width, height = _numbers(attribute(e, "Boundary"), 4)
-            matrix = _times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
+            _, _, width, height = numbers(attribute(e, "Boundary"), 4)
+            matrix = times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
         if path not in self._made:
-            side = _SIGN if self._seen is None else _SIDE
-            self._made[path] = _picture(member(self._archive, path, self._name), side)
+            self._made[path] = jpeg(member(self._archive, path, self._name), seen=not self._letters)
         made = self._made[path]
         if made is None:
             name = posixpath.basename(path) or "not in the file"
@@ -179,34 +172,14 @@ class Drawer:
             sheet.picture(*made, matrix)
 
 
-def _picture(data: bytes, side: int) -> Made | None:
-    """As a JPEG on white, with a longer side of at most `side`; None where it is of a kind that is not read."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
-            if image.width * image.height > _PIXELS:
-                return None
-            image.draft("RGB", (side, side))
-            clear = (image.convert("RGB") if image.mode == "CMYK" else image).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    clear.thumbnail((side, side))
-    paper = Image.new("RGB", clear.size, "white")
-    paper.paste(clear, mask=clear.getchannel("A"))
-    out = io.BytesIO()
-    paper.save(out, "JPEG", quality=90)
-    return out.getvalue(), paper.size
-
-
 def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:
-    size = _number(attribute(e, "Size"))
-    wide = _number(attribute(e, "HScale")) or 1.0
+    size = number(attribute(e, "Size"))
+    wide = number(attribute(e, "HScale")) or 1.0
     x = y = 0.0
     for code in (c for c in e if local(c) == "TextCode"):
         letters = code.text or ""
-        x = _number(attribute(code, "X")) if attribute(code, "X") else x
-        y = _number(attribute(code, "Y")) if attribute(code, "Y") else y
+        x = number(attribute(code, "X")) if attribute(code, "X") else x
+        y = number(attribute(code, "Y")) if attribute(code, "Y") else y
         right, down = _steps(attribute(code, "DeltaX")), _steps(attribute(code, "DeltaY"))
         upright = not attribute(code, "DeltaX") and bool(attribute(code, "DeltaY"))
         places, place = [], (x, y)
@@ -231,7 +204,7 @@ def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
             count, operator = _STEPS[word]
             numbers = []
         else:
-            numbers.append(_number(word))
+            numbers.append(number(word))
         if operator and len(numbers) == count:
             steps.append((operator, numbers if operator == "c" else numbers[-2:]))
             numbers, operator = [], operator if count else ""
@@ -239,7 +212,7 @@ def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
     # What is filled without a colour of its own may be as light as paper, and would hide text.
     fill = attribute(e, "Fill") == "true" and _colour(colours.get("FillColor", ""), "g rg k")
     line = attribute(e, "Stroke") != "false" and (_colour(colours.get("StrokeColor", ""), "G RG K") or "0 G")
-    width = _number(attribute(e, "LineWidth")) or 0.353
+    width = number(attribute(e, "LineWidth")) or 0.353
     if fill or line:
         paint = f"{fill or ''} {line or ''}", "B" if fill and line else "f" if fill else "S"
         sheet.path(steps, matrix, width, paint)
@@ -249,7 +222,7 @@ def _colour(value: str, operators: str) -> str:
     parts = value.split()
     operator = dict(zip((1, 3, 4), operators.split(), strict=True)).get(len(parts))
     return (
-        " ".join(f"{min(_number(part) / 255, 1):.3f}" for part in parts) + f" {operator}" if operator else ""
+        " ".join(f"{min(number(part) / 255, 1):.3f}" for part in parts) + f" {operator}" if operator else ""
     )
 
 
@@ -259,8 +232,8 @@ def _steps(said: str) -> Iterator[float]:
     step = None
     for word in words:
         many = word == "g"
-        count = int(min(_number(next(words, "")), 100_000)) if many else 1
-        step = _number(next(words, "") if many else word)
+        count = int(min(number(next(words, "")), 100_000)) if many else 1
+        step = number(next(words, "") if many else word)
         yield from itertools.repeat(step, count)
     while step is not None:
         yield step
@@ -268,35 +241,17 @@ def _steps(said: str) -> Iterator[float]:
 
 def _box(tree: ET.Element) -> list[float] | None:
     area = next((e for e in _all(tree, "Area", "PageArea")), None)
-    numbers = next((_numbers(e.text or "", 4) for e in _all(area, "PhysicalBox")), None)
-    return numbers if numbers and numbers[2] and numbers[3] else None
+    box = next((numbers(e.text or "", 4) for e in _all(area, "PhysicalBox")), None)
+    return box if box and box[2] and box[3] else None
 
 
 def _matrix(e: ET.Element, outer: Matrix) -> Matrix:
     """From what an object says of itself to the page."""
-    x, y, _, _ = _numbers(attribute(e, "Boundary"), 4)
+    x, y, _, _ = numbers(attribute(e, "Boundary"), 4)
     said = attribute(e, "CTM").split()
-    a, b, c, d, dx, dy = map(_number, said) if len(said) == len(_PLAIN) else _PLAIN
-    return _times((a, b, c, d, dx + x, dy + y), outer)
-
-
-def _times(inner: Matrix, outer: Matrix) -> Matrix:
-    a, b, c, d, e, f = inner
-    g, h, i, j, k, m = outer
-    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
+    a, b, c, d, dx, dy = map(number, said) if len(said) == len(PLAIN) else PLAIN
+    return times((a, b, c, d, dx + x, dy + y), outer)
 
 
 def _all(tree: ET.Element | None, *tags: str) -> list[ET.Element]:
     return [e for e in tree.iter() if local(e) in tags] if tree is not None else []
-
-
-def _numbers(text: str, count: int) -> list[float]:
-    return [*map(_number, text.split()[:count]), *[0.0] * count][:count]
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text) if _NUMBER.fullmatch(text) else 0.0
-    except ValueError:
-        return 0.0
-    return number if abs(number) < _FAR else 0.0

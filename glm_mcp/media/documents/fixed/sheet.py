@@ -2,75 +2,85 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font
+from glm_mcp.media.documents.fixed.boxes import font
+from glm_mcp.media.documents.fixed.letters import Letters
+from glm_mcp.media.documents.fixed.numbers import Matrix
 
 MM = 72 / 25.4  # points in a millimetre
 
-Matrix = tuple[float, float, float, float, float, float]
 Step = tuple[str, Sequence[float]]  # an operator of PDF that draws (m, l, c, h), and its points
 
-# A code is the letter itself (UTF-16), an em wide where it is of East Asia.
-_UNICODE = (
+# How codes lead to letters.
+_MAP = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /U def /CMapType 2 def "
-    "1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
-    + "".join(
-        f"{min(100, 256 - first)} beginbfrange\n"
-        + "".join(f"<{n:02X}00> <{n:02X}FF> <{n:02X}00>\n" for n in range(first, min(first + 100, 256)))
-        + "endbfrange\n"
-        for first in (0, 100, 200)
-    )
-    + "endcmap end end"
-).encode()
-_WIDTHS = (300, 400, 450, 500, 550, 600, 700, 800, 1000)  # of narrow letters, a font each
+    "1 begincodespacerange <0000> <FFFF> endcodespacerange\n{}endcmap end end"
+)
+# Where a code is the letter itself (UTF-16).
+_PLAIN = "".join(
+    f"{min(100, 256 - first)} beginbfrange\n"
+    + "".join(f"<{n:02X}00> <{n:02X}FF> <{n:02X}00>\n" for n in range(first, min(first + 100, 256)))
+    + "endbfrange\n"
+    for first in (0, 100, 200)
+)
 _FONT = (
     b"<</Type/Font/Subtype/Type0/BaseFont/SimSun/Encoding/Identity-H/ToUnicode 3 0 R/DescendantFonts["
     b"<</Type/Font/Subtype/CIDFontType2/BaseFont/SimSun/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
-    b"/DW 1000/W[0 255 %d]/FontDescriptor<</Type/FontDescriptor/FontName/SimSun/Flags 4/FontBBox[0 -141 1000 859]"
+    b"/DW 1000/W[%s]/FontDescriptor<</Type/FontDescriptor/FontName/SimSun/Flags 4/FontBBox[0 -141 1000 859]"
     b"/ItalicAngle 0/Ascent 859/Descent -141/CapHeight 683/StemV 80%s>>%s>>]>>"
 )
 
 
-def em(code: int, narrow: float = 0.5) -> float:
-    return narrow if code < 0x100 else 1.0
-
-
 @dataclass(slots=True)
 class Sheet:
-    """A page, in millimetres from its upper left corner."""
+    """A page, in millimetres from its upper left corner. `letters`: of its document, where it is to be read; None: it is to
+    be seen, in a font of the machine.
+    """
 
     width: float
     height: float
+    letters: Letters | None = None
     ops: list[str] = field(default_factory=list)
     pictures: list[tuple[int, int, bytes]] = field(default_factory=list)
     size: int = 0  # bytes of what is drawn
 
     def text(
-        self, letters: str, places: Sequence[tuple[float, float]], matrix: Matrix, size: float, wide: float
+        self,
+        letters: str,
+        places: Sequence[tuple[float, float]],
+        matrix: Matrix,
+        size: float,
+        wide: float = 1.0,
+        widths: Sequence[float] = (),
     ) -> None:
-        """Letters at their places, which `matrix` moves and turns; those of one line in one piece. `wide`: how much wider than usual."""
+        """Letters at their places, which `matrix` moves and turns; those of one line in one piece. `wide`: how much wider
+        than usual. `widths`: of each letter, in its size.
+        """
         a, b, c, d, _, _ = (MM * v for v in matrix)
         step = size * wide
         if not letters or not step:
             return
-        codes = letters.encode("utf-16-be", "surrogatepass")
-        face = _font(letters, places, step)
-        ops = [f"BT /F{face} {size:.3f} Tf {wide * 100:.0f} Tz"]
+        units = memoryview(letters.encode("utf-16-le", "surrogatepass")).cast("H")
+        narrow = _usual(letters, places, step) if self.letters else 0.5
+        ops = [f"BT /F {size:.3f} Tf {wide * 100:.0f} Tz"]
         line: float | None = None
         end = 0.0
-        for (x, y), high, low in zip(places, codes[::2], codes[1::2], strict=False):
+        for unit, (x, y), own in itertools.zip_longest(units, places, widths):
+            code, width = unit, em(unit, narrow) if own is None else own
+            if self.letters:
+                code, width = self.letters.code(unit, width)
             if line != y or not end - 3 * step < x < end + 6 * step:
                 moved = "{:.3f} {:.3f} Tm".format(*self._at(matrix, x, y))
                 ops.append(f"{'' if line is None else '>] TJ'} {a:.4f} {-b:.4f} {-c:.4f} {d:.4f} {moved} [<")
             elif abs(x - end) > 0.005 * step:
                 ops.append(f">{(end - x) / step * 1000:.0f}<")
-            ops.append(f"{high:02X}{low:02X}")
-            line, end = y, x + em(high << 8 | low, face / 1000) * step
+            ops.append(f"{code:04X}")
+            line, end = y, x + width * step
         self._add("".join([*ops, ">] TJ ET"]))
 
     def path(self, steps: Iterable[Step], matrix: Matrix, width: float, paint: tuple[str, str]) -> None:
@@ -105,26 +115,36 @@ class Sheet:
         self.size += len(op)
 
 
-def _font(letters: str, places: Sequence[tuple[float, float]], step: float) -> int:
+def em(code: int, narrow: float = 0.5) -> float:
+    """How wide a letter is, of its size: all of it in East Asia."""
+    return narrow if code < 0x100 else 1.0
+
+
+def _usual(letters: str, places: Sequence[tuple[float, float]], step: float) -> float:
     """The width that most narrow letters have, so that they stand in words."""
     steps = [
-        (after[0] - place[0]) / step * 1000
+        (after[0] - place[0]) / step
         for letter, place, after in zip(letters, places, places[1:], strict=False)
         if " " < letter < "\x7f" and place[1] == after[1]
     ]
-    usual = statistics.median(steps) if steps and max(map(ord, letters)) < 1 << 16 else 500
-    return min(_WIDTHS, key=lambda width: abs(width - usual))
+    usual = statistics.median(steps) if steps and max(map(ord, letters)) < 1 << 16 else 0.5
+    return min(max(usual, 0.3), 1.0)
 
 
-def pdf_of(sheets: Iterable[Sheet], *, boxes: bool) -> bytes:
-    """`boxes`: with a font of boxes, to be read; without, to be seen in a font of the machine."""
-    bodies: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b"", _stream(b"", _UNICODE)]
-    if boxes:
-        codes = struct.pack(">H", NARROW) * 256 + struct.pack(">H", WIDE) * (0x10000 - 256)
-        bodies += [_stream(b"", font()), _stream(b"", codes)]
-    own = (b"/FontFile2 4 0 R", b"/CIDToGIDMap 5 0 R") if boxes else (b"", b"")
-    fonts = b"".join(b"/F%d %d 0 R" % (width, n) for n, width in enumerate(_WIDTHS, len(bodies) + 1))
-    bodies += [_FONT % (width, *own) for width in _WIDTHS]
+def pdf_of(sheets: Sequence[Sheet]) -> bytes:
+    """Of one page or more."""
+    letters = sheets[0].letters
+    bodies: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
+    bodies.append(_stream(b"", _MAP.format(letters.pairs() if letters else _PLAIN).encode()))
+    bodies.append(
+        _FONT
+        % (
+            (letters.widths(), b"/FontFile2 5 0 R", b"/CIDToGIDMap 6 0 R")
+            if letters
+            else (b"0 255 500", b"", b"")
+        )
+    )
+    bodies += [_stream(b"", font()), _stream(b"", letters.glyphs())] if letters else []
     pages: list[int] = []
     for sheet in sheets:
         names = b""
@@ -137,8 +157,8 @@ def pdf_of(sheets: Iterable[Sheet], *, boxes: bool) -> bytes:
         bodies.append(_stream(b"", "\n".join(sheet.ops).encode()))
         box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
         bodies.append(
-            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<<%s>>/XObject<<%s>>>>>>"
-            % (box, len(bodies), fonts, names)
+            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<</F 4 0 R>>/XObject<<%s>>>>>>"
+            % (box, len(bodies), names)
         )
         pages.append(len(bodies))
     bodies[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), b" ".join(b"%d 0 R" % n for n in pages))

@@ -127,7 +127,10 @@ def test_no_program_is_run_for_a_picture(tmp_path: Path, monkeypatch: pytest.Mon
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
     parts: dict[str, Any] = {"Res": media, "Res/a.png": script}
     facts = read(ofd([page(picture(8))], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts))
-    assert facts["notes"] == ["left out, pictures that cannot be read: a.png"]
+    assert facts["notes"] == [
+        "left out, pictures that cannot be read: a.png",
+        "no text on the pages 1: print the file to a PDF to see them",
+    ]
     assert not ran.exists()
 
 
