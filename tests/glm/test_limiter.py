@@ -33,6 +33,7 @@ from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RU
 from glm_mcp.glm.learnt.limiter import GAP_S, Limiter, Limits
 
 pytestmark = pytest.mark.anyio
+PAUSE_S = 1.0  # of a model; a test on a busy machine must come in it
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -326,7 +327,7 @@ async def test_a_call_that_was_refused_comes_before_those_that_began_after_it(ke
 async def test_a_pause_holds_up_all_and_costs_nobody_its_place(kept: Kept) -> None:
     limiter, order = Limiter(1) if isinstance(kept, InMemory) else kept.limiter(1), list[str]()
     callers = [Caller(str(n), order) for n in range(20)]
-    callers[0].pause_s = 0.3
+    callers[0].pause_s = PAUSE_S
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             for caller in callers:
@@ -339,7 +340,7 @@ async def test_a_pause_holds_up_all_and_costs_nobody_its_place(kept: Kept) -> No
             await until(lambda: all(c.pauses for c in callers[1:]))
             assert limiter.queue_s() > 0
             await callers[1].inside.wait()
-            assert anyio.current_time() - began > 0.25
+            assert anyio.current_time() - began > PAUSE_S - 0.05
     assert order == [c.name for c in callers]
 
 
@@ -354,7 +355,7 @@ async def test_after_a_pause_calls_come_one_after_another_until_one_was_answered
             await caller.leave.wait()
             grant.served = True
 
-    refused.pause_s = 0.1
+    refused.pause_s = PAUSE_S
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refused.run, limiter)
@@ -373,7 +374,7 @@ async def test_after_a_pause_calls_come_one_after_another_until_one_was_answered
 async def test_a_call_that_comes_in_a_pause_waits_for_its_end_behind_those_who_were_there(kept: Kept) -> None:
     limiter, order = Limiter(1) if isinstance(kept, InMemory) else kept.limiter(1), list[str]()
     first, waiting, late = (Caller(name, order) for name in "abc")
-    first.pause_s = 0.2
+    first.pause_s = PAUSE_S
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             for caller in (first, waiting):
