@@ -583,7 +583,7 @@ async def test_the_click_point_on_a_wide_screen_is_in_its_own_pixels(
     async with connect() as client:
         text = await say(client, "describe_image", images="screens.png", prompt="save", task="ui_action")
     assert len(last(sim).media) == 1
-    assert "In pixels of 7680x1080: Click the button: (3839, 540)" in text
+    assert "In pixels of 7680x1080: Click the button: (3840, 540)" in text
 
 
 @pytest.mark.extreme

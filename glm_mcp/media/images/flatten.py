@@ -28,8 +28,8 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     if mode.startswith("I") or mode == "F":
         return _scaler(image)
     ground, notes = (_GREY, ["transparent: shown on grey"]) if _light_on_nothing(image) else (_WHITE, [])
-    # Photoshop writes black as one, and Pillow does not know it.
-    if image.format == "PSD" and mode == "1":
+    # Both write black as one, and Pillow does not know it.
+    if image.format in {"PSD", "XBM"} and mode == "1":
         return lambda part: ImageChops.invert(part.convert("L")), []
     on_ground = partial(on_white, ground=ground, laid=_lies_on_white(image))
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):

@@ -103,6 +103,24 @@ def palette_of_bytes(image: Image.Image) -> bytes | None:
     return bytes(value for colour in range(third) for value in values[colour : 3 * third : third])
 
 
+_ORIENTATION, _ACROSS, _DOWN = 274, 282, 283  # dots an inch, or a centimetre
+_SQUARE = 1.1  # a fax in fine resolution has 204 x 196
+
+
+def pixel_height(image: Image.Image) -> float:
+    """How high a pixel of an opened, not yet decoded file is once it is upright, its width being 1: a fax in standard
+    resolution has half as many lines as dots an inch.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    try:
+        height = float(tags[_ACROSS]) / float(tags[_DOWN])
+        height = 1 / height if tags.get(_ORIENTATION, 1) >= 5 else height
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    # What is beyond a ratio of 4 is no resolution that a scanner has.
+    return height if _SQUARE < max(height, 1 / (height or 1)) <= 4 else 1.0
+
+
 # Tags of the form of a picture.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
 _OLD_JPEG, _FIRST_FORM = 513, 6
