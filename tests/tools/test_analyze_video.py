@@ -341,6 +341,23 @@ async def test_a_long_video_is_read_in_parts_and_combined(
     assert [bool(r.media) for r in chats(sim)[before:]] == [False]
 
 
+async def test_what_the_parts_of_a_long_video_say_is_not_lost_where_combining_them_fails(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    film = make(Film(regular(12, 10), size=(160, 96), cuts=tuple(range(10, 120, 10))))
+    (folders.cwd / "long.mp4").write_bytes(film)
+    sim.queue(Reply("A red ball.", times=2), Fault("error", code="1301", model="glm-4.7-flash"))
+    async with connect() as client:
+        text = await fail(client, "analyze_video", video="long.mp4", prompt="Tell all.", max_frames=60)
+        before = len(sim.received)
+        again = await say(client, "analyze_video", video="long.mp4", prompt="Tell all.", max_frames=60)
+    assert text.startswith("content_blocked: ")
+    assert "2 of 2 parts are done and kept" in text
+    assert text.count("A red ball.") == 2
+    assert [bool(r.media) for r in chats(sim)[before:]] == [False]
+    assert "then combined" in again
+
+
 async def test_what_is_no_video_names_the_tool_for_it(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
