@@ -143,12 +143,21 @@ async def test_many_boxes_are_drawn_in_another_process(
 
 async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator, folders: Folders) -> None:
     picture(folders.cwd / "a.png", (640, 480))
-    sim.queue(Reply(text="[]"), Reply(text="I see 3 of them somewhere."))
+    sim.queue(
+        Reply(text="```json\n[ ]\n```"),
+        Reply(text="I see 3 of them somewhere."),
+        Reply(text="In the middle."),
+    )
     async with connect() as client:
-        none = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
-        vague = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
-    assert none.startswith("0 found in 640x480 px")
+        none, vague, words = [
+            await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
+            for _ in range(3)
+        ]
+    assert none.startswith("0 found in 640x480 px\n")
     assert "Drawn" not in none
+    assert "json" not in none
+    assert words.startswith("0 found in 640x480 px: the answer could not be read, see below")
+    assert "no box could be read from: In the middle." in words
     assert vague.startswith("0 found in 640x480 px: the answer could not be read, see below")
     assert "no box could be read from: I see 3 of them somewhere." in vague
 
