@@ -31,6 +31,15 @@ def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) ->
     return _brightened(data, image, notes, page) if deep else image
 
 
+def overflows(data: bytes) -> bool:
+    """Whether a JPEG 2000 has colours, or grey and its transparency, of more than eight bits: Pillow makes their brightest
+    value 0, so that white is black and what covers is seen through.
+    """
+    head = data.find(b"\xff\x4f\xff\x51")  # what begins the pixels, and how large they are
+    bands = int.from_bytes(data[head + 40 : head + 42], "big") if head >= 0 else 0
+    return bands > 1 and any(depth & 0x7F >= 8 for depth in data[head + 42 : head + 42 + 3 * bands : 3])
+
+
 def _is_deep(data: bytes, image: Image.Image) -> bool:
     if image.format == "PNG":
         return data[24:25] == b"\x10"

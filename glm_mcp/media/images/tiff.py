@@ -23,6 +23,7 @@ _HEAD = 16  # bytes that Pillow reads at once to know the file
 for _mark, _order in ((b"II", ""), (b"MM", "B")):
     OPEN_INFO[_mark, 1, (3,), 1, (64,), ()] = "F", f"F;64{_order}F"
     OPEN_INFO[_mark, 1, (1,), 1, (32,), ()] = "F", f"F;32{_order}"
+OPEN_INFO[b"MM", 0, (1,), 1, (16,), ()] = "I;16B", "I;16B"  # as it knows the other order of bytes
 
 
 @dataclass(frozen=True, slots=True)

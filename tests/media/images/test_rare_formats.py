@@ -219,6 +219,19 @@ async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(nam
     assert (picture.original, seen(shown(picture)), picture.notes) == (size, "RGBY", ())
 
 
+@pytest.mark.parametrize("form", ["rgb48le", "rgba64le", "ya16le"])
+async def test_white_of_sixteen_bits_in_a_jpeg_2000_is_white(form: str) -> None:
+    av = pytest.importorskip("av")
+    frame = av.VideoFrame(60, 40, form)
+    for plane in frame.planes:
+        plane.update(b"\xff" * plane.buffer_size)
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, form, Fraction(1, 25)
+    data = b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
+    image = shown(await one(data, "a.jp2")).convert("RGB")
+    assert image.getextrema() == ((255, 255),) * 3
+
+
 async def test_a_portable_map_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
     picture = await one(portable("P7", 1023)[:-600], "a.pam")
     assert (seen(shown(picture)), picture.notes) == (
