@@ -28,7 +28,8 @@ def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) ->
     palette = tiff.palette_of_bytes(image)
     if palette:
         image.putpalette(palette)
-    return _brightened(data, image, notes, page) if deep else image
+    made = tiff.own_colours(image)
+    return _brightened(data, image, notes, page) if deep and made is image else made
 
 
 def overflows(data: bytes) -> bool:

@@ -102,6 +102,55 @@ def test_the_least_is_white_where_a_tiff_says_so(
     assert measured(order, form, sign, 0, values) == [255, pytest.approx(127, abs=1), 0]
 
 
+@each("order", "<>")
+@each(
+    ("colours", "extra", "values", "seen"),
+    [
+        (8, {}, (65535, 0, 0), (255, 255, 255)),
+        (8, {}, (34000, 17000, 65536 - 17000), (184, 67, 240)),  # violet: L 52, a 66, b -66
+        (1, {338: 2}, (20000, 65535), (78, 78, 78)),
+        (1, {338: 2}, (20000, 0), (255, 255, 255)),
+    ],
+)
+def test_lab_and_grey_with_transparency_of_sixteen_bits_are_read(
+    order: str, colours: int, extra: dict[int, int], values: tuple[int, ...], seen: tuple[int, ...]
+) -> None:
+    pixels = struct.pack(f"{order}{len(values)}H", *values) * 4
+    count = len(values)
+    form = [
+        (256, 4, 2),
+        (257, 4, 2),
+        (258, 3, None),
+        (259, 3, 1),
+        (262, 3, colours),
+        (273, 4, 8),
+        (277, 3, count),
+    ]
+    form += [(278, 4, 2), (279, 4, len(pixels)), *((tag, 3, value) for tag, value in extra.items())]
+    bits = 8 + len(pixels)  # where they stand, being too many for a tag
+    rows = b""
+    for tag, kind, value in form:
+        small = (
+            struct.pack(order + "HH", value or 0, 0) if kind == 3 else struct.pack(order + "I", value or 0)
+        )
+        if value is None:
+            small = struct.pack(order + "HH", 16, 16) if count == 2 else struct.pack(order + "I", bits)
+        rows += struct.pack(order + "HHI", tag, kind, count if value is None else 1) + small
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(order + "I", bits + 2 * count)
+    data = (
+        head
+        + pixels
+        + struct.pack(f"{order}{count}H", *[16] * count)
+        + struct.pack(order + "H", len(form))
+        + rows
+        + bytes(4)
+    )
+    (picture,) = make(data, options())
+    got: Any = opened(picture).convert("RGB").getpixel((1, 1))
+    assert got == pytest.approx(seen, abs=3)
+
+
 def test_values_that_are_no_numbers_at_all_are_still_a_picture() -> None:
     assert flat(ramp("F", [float("nan")] * 3)).size == (3, 2)
 
