@@ -227,6 +227,16 @@ async def test_of_very_many_key_frames_the_first_are_saved_and_it_says_so(
     assert "the first 12 of 20 key frames saved" in text_of(result).splitlines()[-1]
 
 
+async def test_key_frames_without_a_time_are_not_saved_and_it_says_so(
+    connect: Connect, sim: Simulator, film: Path
+) -> None:
+    sim.queue(Reply(text="A ball is thrown, and then caught."))
+    async with connect() as client:
+        result = await call(client, "analyze_video", video="film.mp4", task="keyframes")
+    assert "the answer names no time: no key frame was saved" in text_of(result).splitlines()[-1]
+    assert [link.name for link in links(result)] == ["film-sheet.jpg"]
+
+
 async def test_a_timeline_keeps_a_contact_sheet(connect: Connect, sim: Simulator, film: Path) -> None:
     async with connect() as client:
         result = await call(client, "analyze_video", video="film.mp4", task="timeline")
