@@ -200,12 +200,14 @@ def _is_dbase(head: bytes) -> bool:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """A sync byte every 188 bytes (192 with time codes), which a text full of G would not have with its zeros."""
+    """A sync byte every 188 bytes (192 with time codes, 204 with check sums), from the first whole packet on, as a
+    recorder's file may begin within one; a text full of G would not have it with its zeros.
+    """
+    head = head[:2048]
     return any(
-        len(head) > start + 3 * step
-        and all(head[start + i * step] == 0x47 for i in range(4))
-        and b"\0" in head[:step]
-        for start, step in ((0, 188), (4, 192))
+        len(head) > start + 3 * step and set(head[start::step]) == {0x47} and b"\0" in head[:step]
+        for step in (188, 192, 204)
+        for start in range(step)
     )
 
 

@@ -79,7 +79,7 @@ class Picture:
     """A picture ready for the API, and where it lies in the picture it was made from.
 
     `width`, `height`: pixels sent. `original`: upright size of the whole source picture. A point (x, y) in the sent
-    picture is (left + x / scale, top + y / scale) in the original. `notes`: what a careful reader must know.
+    picture is (left + x / scale, top + y / (scale * stretch)) in the original. `notes`: what a careful reader must know.
     """
 
     part: Image
@@ -89,6 +89,9 @@ class Picture:
     left: float = 0.0
     top: float = 0.0
     scale: float = 1.0
+    stretch: float = (
+        1.0  # how much more it was made higher than wider, as where a fax has fewer lines than dots an inch
+    )
     label: str = ""
     notes: tuple[str, ...] = ()
     page: int = 0  # of the document that it was rendered from

@@ -184,6 +184,8 @@ async def _finished(
         if len(moments) < len(named):
             outside = f"{len(named) - len(moments)} of {len(named)} key frames named"
             notes.append(f"{outside} left out: not within {covered}")
+        if not named:
+            notes.append("the answer names no time: no key frame was saved")
         if len(moments) > STILLS_MAX:
             notes.append(f"the first {STILLS_MAX} of {len(moments)} key frames saved")
     finished = result(deps, args, answer, list(dict.fromkeys(notes)))

@@ -194,6 +194,10 @@ async def _one_by_one(
     return result(deps, args, whole, notes)
 
 
+# Words or numbers in the place of boxes, which an empty list is not: the thing may be there, and only its place be missing.
+_SAYS = re.compile(r"\d|\A(?!.*\[\s*\]).*\w", re.DOTALL)
+
+
 async def _locate(
     deps: Deps, args: ImageArgs, words: str, pictures: Sequence[Picture], notes: list[str]
 ) -> ToolResult:
@@ -211,7 +215,7 @@ async def _locate(
         name = label or picture.part.name
         boxes = await in_thread(located, answer.text)
         notes = notes + await in_thread(unplaced, answer.text)
-        if not boxes and re.search(r"\d", answer.text):
+        if not boxes and _SAYS.search(answer.text):
             unread = True
             said = answer.text.strip()[:200]
             lines.append(deps.said(f"({name}: no box could be read from: {said})"))

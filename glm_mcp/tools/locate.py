@@ -89,15 +89,14 @@ def to_pixels(box: Box, picture: Picture) -> Pixels:
     """The box in pixels of the original upright image, whatever part of it, at whatever scale, was sent."""
     width, height = picture.original
 
-    def place(v: float, sent: int, start: float, side: int) -> int:
-        return min(max(round(start + v * sent / 1000 / picture.scale), 0), side)
+    def across(v: float) -> int:
+        return min(max(round(picture.left + v * picture.width / 1000 / picture.scale), 0), width)
 
-    return (
-        place(box.x1, picture.width, picture.left, width),
-        place(box.y1, picture.height, picture.top, height),
-        place(box.x2, picture.width, picture.left, width),
-        place(box.y2, picture.height, picture.top, height),
-    )
+    def down(v: float) -> int:
+        scale = picture.scale * picture.stretch
+        return min(max(round(picture.top + v * picture.height / 1000 / scale), 0), height)
+
+    return across(box.x1), down(box.y1), across(box.x2), down(box.y2)
 
 
 def unseen(picture: Picture, boxes: Sequence[Box], parts: list[Item]) -> list[Item]:
@@ -116,7 +115,9 @@ def unseen(picture: Picture, boxes: Sequence[Box], parts: list[Item]) -> list[It
 async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
     """A copy of the image with the boxes drawn, kept; where it is, and its link."""
     # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
-    sent = replace(picture, left=0.0, top=0.0, scale=1.0, original=(picture.width, picture.height))
+    sent = replace(
+        picture, left=0.0, top=0.0, scale=1.0, stretch=1.0, original=(picture.width, picture.height)
+    )
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
     copy = await _drawn(picture.part.data or b"", marked)
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"

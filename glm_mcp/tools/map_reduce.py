@@ -145,14 +145,21 @@ def _first(group: BaseExceptionGroup[GLMError]) -> GLMError:
 async def combined(
     deps: Deps, args: AnswerArgs, questions: Sequence[Question], wish: str, lang: Lang
 ) -> Answer:
-    """One answer to `wish` from the answers to all parts. Usage and seconds are those of all calls together."""
+    """One answer to `wish` from the answers to all parts. Usage and seconds are those of all calls together.
+
+    Raises as `each`; where only combining them fails, with what the parts say.
+    """
     started = anyio.current_time()
     answers = await each(deps, replace(args, json=None), questions, share=1 - COMBINE_SHARE)
     deps.progress.say("combining the parts")
     words = COMBINE[lang].format(count=len(answers))
     body = "\n\n".join(f"[part {n}]\n{a.text}" for n, a in enumerate(answers, 1))
     message = Message("user", f"{words}\n\n{wish}\n\n{body}")
-    whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
+    try:
+        whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
+    except GLMError as error:
+        kept = not any("could not be kept" in note for answer in answers for note in answer.notes)
+        raise _unfinished([error], answers, kept=kept) from error
     add(whole, answers)
     whole.seconds = anyio.current_time() - started
     whole.notes.append(f"read in {len(answers)} parts by {_models(answers)}, then combined")

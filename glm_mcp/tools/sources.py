@@ -39,7 +39,12 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,40}://\S*", re.IGNORECASE)
 _LOOKED_AT = 10_000  # characters of what may be one; of a longer one the parser says so
 _ADDRESS_NAMES = ("url", "uri", "endpoint")  # how names end under which one stands
 # After the video's own name.
-SIDECAR = re.compile(r"(\.[a-z]{2,3}(?:-[a-z]{2,4})?)?\.(?:srt|vtt|ass|ssa)", re.IGNORECASE)
+SIDECAR = re.compile(
+    r"(?:\.(?:mp4|m4v))?"
+    r"(?:\.(?:[a-z]{2,3}(?:[-_][a-z0-9]{2,4}){0,2}(?:&[a-z]{2,3})?|[\u4e00-\u9fff&]{2,8}))?"  # one language, or two
+    r"(?:\.(?:sdh|cc|hi|forced|default|auto))?\.(?:srt|vtt|ass|ssa)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)

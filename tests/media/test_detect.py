@@ -79,6 +79,8 @@ def test_pictures_are_known(data: bytes, kind: str) -> None:
         (b"RIFF\0\0\0\0AVI LIST", "avi"),
         (b"FLV\x01\x05\0\0\0\x09", "flv"),
         ((b"\x47" + b"\0" * 187) * 5, "ts"),
+        (bytes(range(70, 171)) + (b"\x47" + bytes(191)) * 5, "ts"),  # begins within a packet
+        ((b"\x47" + bytes(203)) * 5, "ts"),
         (b"\0\0\1\xba\x44", "mpg"),
     ],
 )

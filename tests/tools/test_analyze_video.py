@@ -227,6 +227,16 @@ async def test_of_very_many_key_frames_the_first_are_saved_and_it_says_so(
     assert "the first 12 of 20 key frames saved" in text_of(result).splitlines()[-1]
 
 
+async def test_key_frames_without_a_time_are_not_saved_and_it_says_so(
+    connect: Connect, sim: Simulator, film: Path
+) -> None:
+    sim.queue(Reply(text="A ball is thrown, and then caught."))
+    async with connect() as client:
+        result = await call(client, "analyze_video", video="film.mp4", task="keyframes")
+    assert "the answer names no time: no key frame was saved" in text_of(result).splitlines()[-1]
+    assert [link.name for link in links(result)] == ["film-sheet.jpg"]
+
+
 async def test_a_timeline_keeps_a_contact_sheet(connect: Connect, sim: Simulator, film: Path) -> None:
     async with connect() as client:
         result = await call(client, "analyze_video", video="film.mp4", task="timeline")
@@ -339,6 +349,23 @@ async def test_a_long_video_is_read_in_parts_and_combined(
     assert "read in 2 parts by glm-4.6v-flash, then combined" in text
     # The parts are kept: the same call asks only for the combining.
     assert [bool(r.media) for r in chats(sim)[before:]] == [False]
+
+
+async def test_what_the_parts_of_a_long_video_say_is_not_lost_where_combining_them_fails(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    film = make(Film(regular(12, 10), size=(160, 96), cuts=tuple(range(10, 120, 10))))
+    (folders.cwd / "long.mp4").write_bytes(film)
+    sim.queue(Reply("A red ball.", times=2), Fault("error", code="1301", model="glm-4.7-flash"))
+    async with connect() as client:
+        text = await fail(client, "analyze_video", video="long.mp4", prompt="Tell all.", max_frames=60)
+        before = len(sim.received)
+        again = await say(client, "analyze_video", video="long.mp4", prompt="Tell all.", max_frames=60)
+    assert text.startswith("content_blocked: ")
+    assert "2 of 2 parts are done and kept" in text
+    assert text.count("A red ball.") == 2
+    assert [bool(r.media) for r in chats(sim)[before:]] == [False]
+    assert "then combined" in again
 
 
 async def test_what_is_no_video_names_the_tool_for_it(

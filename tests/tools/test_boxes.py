@@ -204,6 +204,7 @@ def test_pixels_are_those_of_the_original_picture() -> None:
     box = Box("", 100, 250, 500, 1000)
     assert to_pixels(box, picture(1000, 400, (1000, 400))) == (100, 100, 500, 400)
     assert to_pixels(box, picture(1000, 400, (4000, 1600), scale=0.25)) == (400, 400, 2000, 1600)
+    assert to_pixels(box, picture(800, 833, (800, 400), stretch=833 / 400)) == (80, 100, 400, 400)
     assert to_pixels(box, picture(1080, 2500, (1080, 24000), top=4800.0)) == (108, 5425, 540, 7300)
     assert to_pixels(box, picture(200, 100, (300, 300), left=50.0, top=60.0, scale=2.0)) == (60, 72, 100, 110)
     assert to_pixels(Box("", 0, 0, 1000, 1000), picture(333, 777, (1000, 2333), scale=0.333)) == (

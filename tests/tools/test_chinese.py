@@ -74,8 +74,8 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
             "第 3 页，工作表“key”没有文字：是扫描页；mode=auto 会转写",
         ),
         (
-            "Send less: fewer pages or files, a shorter history, or a part of the text. Call again. Ask Bo.",
-            "请减少内容：更少的页或文件、更短的历史，或只取文本的一部分。请再调用一次。Ask Bo.",
+            "Send less: fewer pages, a shorter history, or a part of the text. Call again. Ask Bo.",
+            "请减少内容：更少的页、更短的历史，或只取文本的一部分。请再调用一次。Ask Bo.",
         ),
         ("logs is a folder, not a file", "logs 是目录，不是文件"),
         (

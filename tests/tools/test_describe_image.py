@@ -143,12 +143,21 @@ async def test_many_boxes_are_drawn_in_another_process(
 
 async def test_locate_finds_nothing_and_says_so(connect: Connect, sim: Simulator, folders: Folders) -> None:
     picture(folders.cwd / "a.png", (640, 480))
-    sim.queue(Reply(text="[]"), Reply(text="I see 3 of them somewhere."))
+    sim.queue(
+        Reply(text="```json\n[ ]\n```"),
+        Reply(text="I see 3 of them somewhere."),
+        Reply(text="In the middle."),
+    )
     async with connect() as client:
-        none = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
-        vague = await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
-    assert none.startswith("0 found in 640x480 px")
+        none, vague, words = [
+            await say(client, "describe_image", images="a.png", task="locate", prompt="cats")
+            for _ in range(3)
+        ]
+    assert none.startswith("0 found in 640x480 px\n")
     assert "Drawn" not in none
+    assert "json" not in none
+    assert words.startswith("0 found in 640x480 px: the answer could not be read, see below")
+    assert "no box could be read from: In the middle." in words
     assert vague.startswith("0 found in 640x480 px: the answer could not be read, see below")
     assert "no box could be read from: I see 3 of them somewhere." in vague
 
@@ -583,7 +592,7 @@ async def test_the_click_point_on_a_wide_screen_is_in_its_own_pixels(
     async with connect() as client:
         text = await say(client, "describe_image", images="screens.png", prompt="save", task="ui_action")
     assert len(last(sim).media) == 1
-    assert "In pixels of 7680x1080: Click the button: (3839, 540)" in text
+    assert "In pixels of 7680x1080: Click the button: (3840, 540)" in text
 
 
 @pytest.mark.extreme

@@ -21,8 +21,8 @@ _SMALL_TEXT = 0.67  # at a smaller scale it may be lost
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A decoded, upright image. `flatten` makes it, or a part of it, RGB or L. `size`: pixels of the whole original, in
-    which regions are named; `image` may have been decoded smaller.
+    """A decoded, upright image. `flatten` makes it, or a part of it, RGB or L. `size`: square pixels of the whole original,
+    in which regions are named; `image` may have been decoded smaller, and hold pixels that are not square.
     """
 
     image: Image.Image
@@ -87,7 +87,10 @@ def _plan(canvas: Canvas, options: Options) -> list[tuple[Cut, str]]:
     tiles = tiling.tiles(region, side=options.side, max_parts=options.max_parts)
     tall = height >= width
     return [
-        (tile, tiling.label(tile.region, number, len(tiles), canvas.size, tall=tall))
+        (
+            tile,
+            tiling.label(tile.region, number, len(tiles), canvas.size, tall=tall, pixel=options.pixel),
+        )
         for number, tile in enumerate(tiles, 1)
     ]
 
@@ -97,13 +100,15 @@ def _picture(canvas: Canvas, part: Cut, label: str, limit: int, options: Options
         image = _extract(canvas, part)
     made = encode.encode(image, limit=limit, photo=canvas.photo, name=options.name)
     left, top, right, bottom = part.region
+    across, down = made.size[0] / (right - left), made.size[1] / (bottom - top)
     return Picture(
         Part(options.name, data=made.data, mime=made.mime),
         *made.size,
-        original=canvas.size,
+        original=(canvas.size[0], round(canvas.size[1] / options.pixel)),
         left=left / options.units,
-        top=top / options.units,
-        scale=max(made.size[0] / (right - left), made.size[1] / (bottom - top)) * options.units,
+        top=top / options.units / options.pixel,
+        scale=across * options.units,
+        stretch=down / across * options.pixel,
         label=label,
     )
 
@@ -111,8 +116,8 @@ def _picture(canvas: Canvas, part: Cut, label: str, limit: int, options: Options
 def _extract(canvas: Canvas, part: Cut) -> Image.Image:
     """The part at the size it is sent, RGB or L."""
     image = canvas.image
-    factor = image.width / canvas.size[0]
-    left, top, right, bottom = (v * factor for v in part.region)
+    factor, down = image.width / canvas.size[0], image.height / canvas.size[1]
+    left, top, right, bottom = (v * f for v, f in zip(part.region, (factor, down) * 2, strict=True))
     box = (
         math.floor(left),
         math.floor(top),

@@ -28,7 +28,17 @@ def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) ->
     palette = tiff.palette_of_bytes(image)
     if palette:
         image.putpalette(palette)
-    return _brightened(data, image, notes, page) if deep else image
+    made = tiff.own_colours(image)
+    return _brightened(data, image, notes, page) if deep and made is image else made
+
+
+def overflows(data: bytes) -> bool:
+    """Whether a JPEG 2000 has colours, or grey and its transparency, of more than eight bits: Pillow makes their brightest
+    value 0, so that white is black and what covers is seen through.
+    """
+    head = data.find(b"\xff\x4f\xff\x51")  # what begins the pixels, and how large they are
+    bands = int.from_bytes(data[head + 40 : head + 42], "big") if head >= 0 else 0
+    return bands > 1 and any(depth & 0x7F >= 8 for depth in data[head + 42 : head + 42 + 3 * bands : 3])
 
 
 def _is_deep(data: bytes, image: Image.Image) -> bool:

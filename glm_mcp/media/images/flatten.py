@@ -16,7 +16,7 @@ Flatten = Callable[[Image.Image], Image.Image]
 _WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
 _ROUNDED = 4  # of 255, by which a colour laid on white may be off
 _DEPTHS = (8, 10, 12)  # bits that would be nearly black if they were shown as a part of 16
-_BITS_PER_SAMPLE = 258  # of TIFF
+_BITS_PER_SAMPLE, _COLOURS = 258, 262  # of TIFF
 
 
 def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
@@ -28,8 +28,8 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     if mode.startswith("I") or mode == "F":
         return _scaler(image)
     ground, notes = (_GREY, ["transparent: shown on grey"]) if _light_on_nothing(image) else (_WHITE, [])
-    # Photoshop writes black as one, and Pillow does not know it.
-    if image.format == "PSD" and mode == "1":
+    # Both write black as one, and Pillow does not know it.
+    if image.format in {"PSD", "XBM"} and mode == "1":
         return lambda part: ImageChops.invert(part.convert("L")), []
     on_ground = partial(on_white, ground=ground, laid=_lies_on_white(image))
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
@@ -100,6 +100,8 @@ def _scaler(image: Image.Image) -> tuple[Flatten, list[str]]:
     low, high, notes = _span(image)
     scale = 255 / (high - low) if high > low else 1.0
     offset = -low * scale
+    if getattr(image, "tag_v2", {}).get(_COLOURS) == 0:  # the least is white, as in films of X-rays
+        scale, offset = -scale, 255 - offset
 
     def flatten(part: Image.Image) -> Image.Image:
         if part.mode.startswith("I"):

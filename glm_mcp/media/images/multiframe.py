@@ -52,7 +52,8 @@ def animation(image: Image.Image, count: int, options: Options, notes: list[str]
 def _cut(image: Image.Image, options: Options, notes: list[str]) -> list[Picture]:
     """What is said of several is said once."""
     said: list[str] = []
-    pictures = cut(canvas_of(image, image.size, options, said), options, said)
+    size = (image.width, round(image.height * options.pixel))
+    pictures = cut(canvas_of(image, size, options, said), options, said)
     notes += [note for note in said if note not in notes]
     return pictures
 
@@ -125,8 +126,10 @@ def pages(data: bytes, image: Image.Image, options: Options, notes: list[str]) -
             if total > 1:
                 image = Image.open(tiff.Page(data, place), formats=["TIFF"])
                 decode.check_pixels(image, options.name)
+            pixel = tiff.pixel_height(image)
             shown = deep.load(data, image, notes, page=place)
-        made = _cut(shown, share, notes)
+        pixel = max(1, round(shown.height * pixel)) / shown.height
+        made = _cut(shown, replace(share, pixel=pixel), notes)
         if total > 1:
             title = f"page {page} of {total}"
             made = [replace(p, label=f"{title}, {p.label}" if p.label else title) for p in made]

@@ -17,7 +17,8 @@ _WHOLE = Fragment()
 @dataclass(frozen=True, slots=True)
 class Options:
     """`kind`: the name of its row of `formats`; `side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
-    file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units.
+    file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units; `pixel`: how high a pixel of
+    the file is, its width being 1.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Options:
     tiles: bool = True
     fragment: Fragment = _WHOLE
     units: float = 1.0
+    pixel: float = 1.0
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Options:
@@ -38,16 +40,17 @@ class Options:
         return cls(**{**params, "fragment": Fragment(**fragment)})
 
     def region(self, size: tuple[int, int]) -> Region:
-        """The region that the fragment names of an image of `size` pixels. Raises InvalidRequest."""
+        """The region that the fragment names of an image of `size` square pixels. Raises InvalidRequest."""
         asked = self.fragment.xywh
         if asked is None:
             return (0, 0, *size)
         percent = self.fragment.percent
-        x, y, w, h = asked if percent else tuple(v * self.units for v in asked)
+        across, down = self.units, self.units * self.pixel
+        x, y, w, h = asked if percent else (v * f for v, f in zip(asked, (across, down) * 2, strict=True))
         region = crop(size, (x, y, w, h), percent=percent)
         if region is None:
             text = ",".join(f"{v:g}" for v in asked)
-            width, height = (round(v / self.units) for v in size)
+            width, height = round(size[0] / across), round(size[1] / down)
             raise InvalidRequest(
                 f"the part xywh={text}{' percent' if percent else ''} is not inside {self.name}, which is {width} x {height} pixels upright",
                 "Name left, top, width and height in pixels of the upright picture, or as xywh=percent:….",

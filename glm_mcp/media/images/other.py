@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageMath
 
 from glm_mcp.errors import MissingExtra
-from glm_mcp.media.images import tiff
+from glm_mcp.media.images import deep, tiff
 from glm_mcp.media.images.decode import CAP
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         import av
         import av.logging
     except ImportError:
-        if kind in _LINEAR:
+        if kind in _LINEAR or (kind == "jp2" and deep.overflows(data)):
             raise MissingExtra("video", f"reading {name}") from None
         return None
     av.logging.set_level(None)

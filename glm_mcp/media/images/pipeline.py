@@ -39,8 +39,9 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     notes: list[str] = []
     read = file.read()
     data, options = _known(read, Options.of(params), notes)
+    deeper = options.kind == "jp2" and deep.overflows(data)
     try:
-        made = make(data, options)
+        made = (deeper and _by_other(data, options)) or make(data, options)
     except Damaged as first:
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,11 @@ _HEAD = 16  # bytes that Pillow reads at once to know the file
 for _mark, _order in ((b"II", ""), (b"MM", "B")):
     OPEN_INFO[_mark, 1, (3,), 1, (64,), ()] = "F", f"F;64{_order}F"
     OPEN_INFO[_mark, 1, (1,), 1, (32,), ()] = "F", f"F;32{_order}"
+OPEN_INFO[b"MM", 0, (1,), 1, (16,), ()] = "I;16B", "I;16B"  # as it knows the other order of bytes
+# Of 16 bits a value, what Pillow takes for three colours, and for four bytes; `own_colours` has it right.
+for _mark, _order in ((b"II", "L"), (b"MM", "B")):
+    OPEN_INFO[_mark, 8, (1,), 1, (16, 16, 16), ()] = "RGB", f"RGB;16{_order}"
+    OPEN_INFO[_mark, 1, (1,), 1, (16, 16), (2,)] = "RGBA", "RGBA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,46 @@ def palette_of_bytes(image: Image.Image) -> bytes | None:
         return None
     third = len(values) // 3
     return bytes(value for colour in range(third) for value in values[colour : 3 * third : third])
+
+
+_ORIENTATION, _ACROSS, _DOWN = 274, 282, 283  # dots an inch, or a centimetre
+_SQUARE = 1.1  # a fax in fine resolution has 204 x 196
+
+
+def pixel_height(image: Image.Image) -> float:
+    """How high a pixel of an opened, not yet decoded file is once it is upright, its width being 1: a fax in standard
+    resolution has half as many lines as dots an inch.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    try:
+        height = float(tags[_ACROSS]) / float(tags[_DOWN])
+        height = 1 / height if tags.get(_ORIENTATION, 1) >= 5 else height
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    # What is beyond a ratio of 4 is no resolution that a scanner has.
+    return height if _SQUARE < max(height, 1 / (height or 1)) <= 4 else 1.0
+
+
+def own_colours(image: Image.Image) -> Image.Image:
+    """A decoded file of 16 bits as Lab, or as grey and its transparency, where it is that; any other as it is.
+
+    Raises ValueError (its values lie in planes).
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS)
+    if bits == (16, 16):
+        if tags.get(_PLANES) == 2:
+            raise ValueError("grey and transparency of 16 bits in planes")
+        # Only what is not compressed comes in the file's order of bytes.
+        first = tags.prefix == b"MM" if tags.get(_COMPRESSION) == 1 else sys.byteorder == "big"
+        made = Image.merge("LA", image.split()[0 if first else 1 :: 2])
+    elif bits == (16, 16, 16) and tags.get(_COLOURS) == 8:
+        light, *colours = image.split()
+        made = Image.merge("LAB", (light, *(band.point(lambda v: v ^ 128) for band in colours)))
+    else:
+        return image
+    made.info, made.format = image.info, image.format
+    return made
 
 
 # Tags of the form of a picture.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm,mpegvideo"
 _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
+_STILLS = 10  # times as many frames has the film beside them
 TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 
 JOINED = "Join the pieces in their order, the one with the index first (init.mp4, then 1.m4s, 2.m4s …), into one file."
@@ -58,14 +59,21 @@ def open_container(file: BinaryIO, name: str) -> InputContainer:
 
 
 def video_streams(container: InputContainer, name: str) -> list[VideoStream]:
-    """The video proper, not the cover picture of a song, best guess first: the default one, then the largest.
+    """The video proper, not the cover picture of a song, best guess first: the default one, then the largest, but not the
+    few stills in full size that a phone keeps beside the film of a moving picture.
 
     Raises: UnsupportedMedia when there is none that can be decoded.
     """
     films = [s for s in container.streams.video if not is_marked(s, "attached_pic")]
     known = [s for s in films if codec(s)]
     if known:
-        return sorted(known, key=lambda s: (is_marked(s, "default"), s.width * s.height), reverse=True)
+        most = max(s.frames for s in known)  # 0 where the file does not count them
+
+        def likely(stream: VideoStream) -> tuple[bool, bool, int]:
+            moves = stream.frames * _STILLS >= most
+            return is_marked(stream, "default"), moves, stream.width * stream.height
+
+        return sorted(known, key=likely, reverse=True)
     if films:
         raise UnsupportedMedia(f"{name} holds video in a format that is not known here", AGAIN)
     if container.streams.audio:

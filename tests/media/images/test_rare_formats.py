@@ -219,6 +219,19 @@ async def test_what_the_library_of_pictures_refuses_is_read_by_that_of_films(nam
     assert (picture.original, seen(shown(picture)), picture.notes) == (size, "RGBY", ())
 
 
+@pytest.mark.parametrize("form", ["rgb48le", "rgba64le", "ya16le"])
+async def test_white_of_sixteen_bits_in_a_jpeg_2000_is_white(form: str) -> None:
+    av = pytest.importorskip("av")
+    frame = av.VideoFrame(60, 40, form)
+    for plane in frame.planes:
+        plane.update(b"\xff" * plane.buffer_size)
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, form, Fraction(1, 25)
+    data = b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
+    image = shown(await one(data, "a.jp2")).convert("RGB")
+    assert image.getextrema() == ((255, 255),) * 3
+
+
 async def test_a_portable_map_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
     picture = await one(portable("P7", 1023)[:-600], "a.pam")
     assert (seen(shown(picture)), picture.notes) == (
@@ -293,12 +306,12 @@ async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None
 
 
 async def test_a_bitmap_in_source_code_is_read_as_a_picture_and_other_source_code_is_not() -> None:
-    black = Image.new("1", (60, 40), 1)
-    black.paste(0, (0, 0, 30, 40))
-    data = save(black, "XBM")
+    # The left half is set, which is ink.
+    rows = ", ".join(["0xff, 0x00"] * 16)
+    data = f"#define a_width 16\n#define a_height 16\nstatic char a_bits[] = {{\n{rows} }};\n".encode()
     for name in ("a.xbm", "a.h"):
         image = shown(await one(data, name)).convert("L")
-        assert (image.getpixel((5, 5)), image.getpixel((50, 5))) == (0, 255)
+        assert (image.getpixel((3, 5)), image.getpixel((12, 5))) == (0, 255)
     assert detect(b"#define a_width 60\n#define a_height 40\nint main;", "a.h").name == "code"
 
 

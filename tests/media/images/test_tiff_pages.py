@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import struct
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 from support.cases import each
 
-from glm_mcp.errors import NotFound
+from glm_mcp.errors import InvalidRequest, NotFound
 from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.pipeline import make
 from glm_mcp.media.types import Fragment, Picture
+from glm_mcp.tools.boxes import Box
+from glm_mcp.tools.locate import to_pixels
+
+OPTIONS = Options("scan", "tiff", 2000, 10**7, 10**7, 16)
 
 
 def tiff(pages: int, *, order: str = "<", big: bool = False) -> bytes:
@@ -34,11 +39,11 @@ def tiff(pages: int, *, order: str = "<", big: bool = False) -> bytes:
 
 
 def read(data: bytes, page: str | None = None) -> list[Picture]:
-    return make(data, Options("scan", "tiff", 2000, 10**7, 10**7, 16, fragment=Fragment(page=page)))
+    return make(data, replace(OPTIONS, fragment=Fragment(page=page)))
 
 
-def grey(picture: Picture) -> object:
-    return Image.open(io.BytesIO(picture.part.data or b"")).convert("L").getpixel((0, 0))
+def grey(picture: Picture, at: tuple[int, int] = (0, 0)) -> object:
+    return Image.open(io.BytesIO(picture.part.data or b"")).convert("L").getpixel(at)
 
 
 @each(("order", "big"), [("<", False), (">", False), ("<", True)])
@@ -69,3 +74,48 @@ def test_pages_that_lead_back_to_an_earlier_one_end_there() -> None:
     data = bytearray(tiff(3))
     data[-8:-4] = struct.pack("<I", 8)  # the last page's link to the next
     assert [p.label for p in read(bytes(data))] == [f"page {n} of 3" for n in (1, 2, 3)]
+
+
+def fax(size: tuple[int, int], dpi: tuple[int, int], orientation: int = 1) -> bytes:
+    """A sheet of square halves if it is shown as it is printed: its upper one black. `size`: as stored."""
+    sheet = Image.new("1", size, 1)
+    sheet.paste(0, (0, 0, size[0], size[1] // 2))
+    file = io.BytesIO()
+    sheet.save(file, "TIFF", compression="group4", dpi=dpi, tiffinfo={274: orientation})
+    return file.getvalue()
+
+
+@each(
+    ("dpi", "orientation", "sent", "original"),
+    [
+        ((204, 98), 1, (800, 833), (800, 400)),
+        ((204, 391), 1, (800, 209), (800, 400)),
+        ((204, 98), 6, (400, 384), (400, 800)),
+        ((204, 196), 1, (800, 400), (800, 400)),  # nearly square: not touched
+        ((600, 1), 1, (800, 400), (800, 400)),  # no scanner has that
+    ],
+)
+def test_a_fax_of_fewer_lines_than_dots_an_inch_is_shown_as_it_is_printed(
+    dpi: tuple[int, int], orientation: int, sent: tuple[int, int], original: tuple[int, int]
+) -> None:
+    (made,) = read(fax((800, 400), dpi, orientation))
+    assert ((made.width, made.height), made.original) == (sent, original)
+
+
+def test_places_in_a_fax_are_told_in_pixels_of_its_file() -> None:
+    (made,) = read(fax((800, 400), (204, 98)))
+    assert to_pixels(Box("", 250, 0, 500, 500), made) == (200, 0, 400, 200)
+    options = replace(OPTIONS, fragment=Fragment(xywh=(0, 200, 800, 200)))
+    (lower,) = make(fax((800, 400), (204, 98)), options)
+    assert ((lower.width, lower.height), lower.original) == ((800, 417), (800, 400))
+    assert to_pixels(Box("", 0, 500, 1000, 1000), lower) == (0, 300, 800, 400)
+    assert grey(lower, (0, 10)) == 255
+    with pytest.raises(InvalidRequest, match="which is 800 x 400 pixels"):
+        make(fax((800, 400), (204, 98)), replace(OPTIONS, fragment=Fragment(xywh=(0, 600, 800, 200))))
+
+
+def test_the_parts_of_a_roll_of_fax_paper_are_counted_in_pixels_of_its_file() -> None:
+    made = read(fax((800, 4000), (204, 98)))
+    assert made[0].label.startswith("part 1 of ")
+    assert made[-1].label.endswith("–4000 of 4000)")
+    assert to_pixels(Box("", 0, 1000, 1000, 1000), made[-1]) == (0, 4000, 800, 4000)

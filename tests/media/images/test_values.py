@@ -67,13 +67,10 @@ def test_values_are_shown_by_the_range_that_they_have(mode: str, values: list[fl
     assert got[-3:] == [0, pytest.approx(127, abs=1), 255]
 
 
-@each("order", "<>")
-@each(("form", "sign", "values"), [("d", 3, (0.0, 0.5, 1.0)), ("I", 1, (0, 1 << 31, 2**32 - 1))])
-def test_numbers_of_programs_that_compute_are_shown(
-    order: str, form: str, sign: int, values: tuple[float, ...]
-) -> None:
+def measured(order: str, form: str, sign: int, colours: int, values: tuple[float, ...]) -> list[object]:
+    """What is seen of three numbers in a TIFF. `sign`: what kind they are; `colours`: 0 where the least of them is white."""
     pixels = struct.pack(f"{order}3{form}", *values)
-    tags = {256: 3, 257: 1, 258: 8 * len(pixels) // 3, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(pixels), 339: sign}  # fmt: skip
+    tags = {256: 3, 257: 1, 258: 8 * len(pixels) // 3, 259: 1, 262: colours, 273: 8, 277: 1, 278: 1, 279: len(pixels), 339: sign}  # fmt: skip
     rows = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags.items())
     mark = b"II*\0" if order == "<" else b"MM\0*"
     data = (
@@ -86,7 +83,72 @@ def test_numbers_of_programs_that_compute_are_shown(
     )
     (picture,) = make(data, options())
     image = opened(picture).convert("L")
-    assert [image.getpixel((x, 0)) for x in range(3)] == [0, pytest.approx(127, abs=1), 255]
+    return [image.getpixel((x, 0)) for x in range(3)]
+
+
+@each("order", "<>")
+@each(("form", "sign", "values"), [("d", 3, (0.0, 0.5, 1.0)), ("I", 1, (0, 1 << 31, 2**32 - 1))])
+def test_numbers_of_programs_that_compute_are_shown(
+    order: str, form: str, sign: int, values: tuple[float, ...]
+) -> None:
+    assert measured(order, form, sign, 1, values) == [0, pytest.approx(127, abs=1), 255]
+
+
+@each("order", "<>")
+@each(("form", "sign", "values"), [("H", 1, (0, 32767, 65535)), ("f", 3, (0.0, 0.5, 1.0))])
+def test_the_least_is_white_where_a_tiff_says_so(
+    order: str, form: str, sign: int, values: tuple[float, ...]
+) -> None:
+    assert measured(order, form, sign, 0, values) == [255, pytest.approx(127, abs=1), 0]
+
+
+@each("order", "<>")
+@each(
+    ("colours", "extra", "values", "seen"),
+    [
+        (8, {}, (65535, 0, 0), (255, 255, 255)),
+        (8, {}, (34000, 17000, 65536 - 17000), (184, 67, 240)),  # violet: L 52, a 66, b -66
+        (1, {338: 2}, (20000, 65535), (78, 78, 78)),
+        (1, {338: 2}, (20000, 0), (255, 255, 255)),
+    ],
+)
+def test_lab_and_grey_with_transparency_of_sixteen_bits_are_read(
+    order: str, colours: int, extra: dict[int, int], values: tuple[int, ...], seen: tuple[int, ...]
+) -> None:
+    pixels = struct.pack(f"{order}{len(values)}H", *values) * 4
+    count = len(values)
+    form = [
+        (256, 4, 2),
+        (257, 4, 2),
+        (258, 3, None),
+        (259, 3, 1),
+        (262, 3, colours),
+        (273, 4, 8),
+        (277, 3, count),
+    ]
+    form += [(278, 4, 2), (279, 4, len(pixels)), *((tag, 3, value) for tag, value in extra.items())]
+    bits = 8 + len(pixels)  # where they stand, being too many for a tag
+    rows = b""
+    for tag, kind, value in form:
+        small = (
+            struct.pack(order + "HH", value or 0, 0) if kind == 3 else struct.pack(order + "I", value or 0)
+        )
+        if value is None:
+            small = struct.pack(order + "HH", 16, 16) if count == 2 else struct.pack(order + "I", bits)
+        rows += struct.pack(order + "HHI", tag, kind, count if value is None else 1) + small
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(order + "I", bits + 2 * count)
+    data = (
+        head
+        + pixels
+        + struct.pack(f"{order}{count}H", *[16] * count)
+        + struct.pack(order + "H", len(form))
+        + rows
+        + bytes(4)
+    )
+    (picture,) = make(data, options())
+    got: Any = opened(picture).convert("RGB").getpixel((1, 1))
+    assert got == pytest.approx(seen, abs=3)
 
 
 def test_values_that_are_no_numbers_at_all_are_still_a_picture() -> None:

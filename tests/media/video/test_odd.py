@@ -333,6 +333,28 @@ def test_that_a_video_has_more_tracks_than_the_one_that_was_read_is_told() -> No
     assert "one of its 2 video tracks was read" in facts["notes"]
 
 
+def test_the_stills_that_a_phone_keeps_in_a_larger_track_are_not_taken_for_the_film() -> None:
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(make(Film(regular(3)))), "r") as film,
+        av.open(io.BytesIO(make(Film((0.0, 2.5), size=(640, 384)))), "r") as stills,
+        av.open(out, "w", format="mp4") as both,
+    ):
+        kept = [source.streams.video[0] for source in (film, stills)]
+        tracks = [both.add_stream_from_template(stream) for stream in kept]
+        for source, stream, track in zip((film, stills), kept, tracks, strict=True):
+            for packet in source.demux(stream):
+                if packet.dts is None:
+                    continue
+                again = av.Packet(bytes(packet))
+                again.stream, again.time_base = track, packet.time_base
+                again.pts, again.dts, again.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+                both.mux(again)
+    facts, blobs = framed(out.getvalue(), max_frames=3)
+    assert (facts["facts"]["width"], len(blobs)) == (320, 3)
+    assert "one of its 2 video tracks was read" in facts["notes"]
+
+
 def test_a_video_track_that_cannot_be_decoded_gives_way_to_the_next() -> None:
     out = io.BytesIO()
     with (

@@ -22,6 +22,7 @@ from support.video_kinds import KINDS, SIX
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
+from glm_mcp.tools.sources import sidecars
 
 pytestmark = pytest.mark.anyio
 
@@ -376,6 +377,32 @@ async def test_a_subtitle_file_is_found_by_its_usual_names(
         await say(client, "analyze_video", video="talk.mp4", prompt="Who?", max_frames=2)
     assert "大家好" in words(last(sim))
     assert "another film" not in words(last(sim))
+
+
+def test_a_subtitle_file_belongs_to_a_video_by_its_name_and_a_language(tmp_path: Path) -> None:
+    its = [
+        "talk.srt",
+        "talk.mp4.srt",
+        "talk.zh_CN.srt",
+        "talk.简体.ass",
+        "talk.en-orig.vtt",
+        "talk.en.sdh.srt",
+    ]
+    its += ["talk.zh-Hans-CN.srt", "talk.chs&eng.srt", "talk.es-419.vtt", "talk.forced.srt", "talk.中英.srt"]
+    others = [
+        "talk.part2.srt",
+        "talk2.srt",
+        "talk-2.srt",
+        "talk.1.srt",
+        "talk.chapter.srt",
+        "talk.txt",
+        "my talk.srt",
+    ]
+    for name in ["talk.mp4", *its, *others]:
+        put(tmp_path / name, "")
+    found = [path.name for path in sidecars(tmp_path / "talk.mp4")]
+    assert sorted(found) == sorted(its)
+    assert found[0] == "talk.srt"
 
 
 async def test_a_vtt_beside_a_video_that_goes_whole_joins_it(
