@@ -56,9 +56,7 @@ _ABROAD = (
 )
 _RESET = "Call again after the reset, name another model, or change the plan."
 _PLACE = "Check GLM_BASE_URL and the model's name."
-_SHORTER = (
-    "Send less: fewer pages or files, a shorter part of a video, a shorter history, or a part of the text."
-)
+_SHORTER = "Send less: fewer pages or files, a shorter video or history, or a part of the text."
 _FEWER = "Send fewer pictures at once: fewer images or pages, or a smaller max_frames of a video."
 _SMALLER = (
     "Send a smaller one, or a part: #xywh=x,y,width,height of a picture, #t=from,to of a video, fewer pages."

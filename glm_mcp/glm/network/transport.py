@@ -42,8 +42,7 @@ ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its sta
 STREAM_BYTES = 64 * 1024 * 1024
 EVENT_BYTES = 12 * 1024 * 1024  # of one: a server that does not stream sends an answer of `CHARS_MAX` in one
 ANSWER_BYTES = 16 * 1024 * 1024  # of an answer as one object, which may hold a picture of 12 MB as base64
-# The request reached the service, which may have worked; its answer came too late
-LOST_BY_GATEWAY = {499, 504, 524}
+LOST_BY_GATEWAY = {499, 504, 524}  # the service, which may have worked, was reached; its answer came too late
 # Either nobody was behind the gateway, which it knows at once, or who was there hung up in the middle of the work.
 HUNG_UP = {502, 520}
 AT_WORK_S = 4.0  # [spec] a picture takes 5 to 10 s
@@ -62,7 +61,7 @@ class Transport:
         self._ways: dict[tuple[str, str], tuple[httpx.AsyncBaseTransport, Proxy | None]] = {}
         self._building = anyio.Lock()
         self._reached = set[str]()
-        self._unconnected: dict[str, float] = {}  # since when requests were given up so
+        self._unconnected: dict[str, float] = {}  # since when requests to a host wait to be sent
 
     async def _way(self, url: str) -> tuple[httpx.AsyncBaseTransport, Proxy | None]:
         """The connections for this address, and the proxy that it goes through.
@@ -78,8 +77,8 @@ class Transport:
                     secure = parts.scheme == "https"
                     if (secure, proxy) not in self._built:
                         # Reading the certificates takes some 30 ms.
-                        built = await anyio.to_thread.run_sync(self._build, proxy, secure)
-                        self._built[secure, proxy] = built
+                        made = await anyio.to_thread.run_sync(self._build, proxy, secure)
+                        self._built[secure, proxy] = made
                     self._ways[host] = self._built[secure, proxy], proxy
         except ValueError as error:
             raise ConfigError(f"GLM_BASE_URL is no address ({error})", "Check GLM_BASE_URL.") from None
@@ -93,29 +92,24 @@ class Transport:
         """
         way, proxy = await self._way(url)
         answer, host = _Answer(), urlsplit(url).netloc
-        since: float | None = anyio.current_time()  # without a connection
 
         async def on_step(step: str, info: dict[str, Any]) -> None:
-            nonlocal since
             if step == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-                since = None
                 self._unconnected.pop(host, None)
 
         try:
             with mapped(url, proxy) as sent:
                 request = _request(url, key, body, on_step)
+                self._unconnected.setdefault(host, anyio.current_time())
                 async with aclosing(await way.handle_async_request(request)) as response:
                     self._reached.add(host)
                     await answer.read(response, sent, on_event)
         except GLMError as error:
+            self._unconnected.pop(host, None)
             # A service may repeat the key in its own words.
             said = error.message.replace(key, "[key]") if key else error.message
             named = error.request_id or answer.request_id
             raise error.but(sent=sent.out, request_id=named, message=said) from error.__cause__
-        except anyio.get_cancelled_exc_class():
-            if since is not None:
-                self._unconnected.setdefault(host, since)
-            raise
         return answer.request_id
 
     def reached(self, url: str) -> bool:
@@ -123,10 +117,9 @@ class Transport:
         return urlsplit(url).netloc in self._reached
 
     def unconnected(self, url: str) -> tuple[str, float] | None:
-        """The host of this address, and since when, where the last requests to it were given up before they had a connection."""
-        parts = urlsplit(url)
-        since = self._unconnected.get(parts.netloc) if self._mount is None else None
-        return None if since is None else (parts.hostname or "", since)
+        """The host of this address, and since when no request to it had a connection; None where the last one had."""
+        since = None if self._mount else self._unconnected.get(urlsplit(url).netloc)
+        return None if since is None else (urlsplit(url).hostname or "", since)
 
     def proxied(self, url: str) -> bool:
         """Whether the way to this host leads through a proxy, whose address somebody has set."""
