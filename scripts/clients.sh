@@ -7,8 +7,8 @@ missing=""
 # package@version, and the command that it brings. Several clients need node 22; an older one silently gets older clients.
 client_packages="
 node@22.23.3 node
-@anthropic-ai/claude-code@2.1.330 claude
-@openai/codex@0.169.0 codex
+@anthropic-ai/claude-code@2.1.332 claude
+@openai/codex@0.171.0 codex
 cline@3.0.65 cline
 @google/gemini-cli@0.61.0 gemini
 opencode-ai@1.18.33 opencode
