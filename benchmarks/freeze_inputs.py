@@ -109,6 +109,7 @@ INPUTS = (
     Input("answer of 21 MB", "chat", _chat(), "answer_of_21_mb"),
     Input("answer of 5 million values", "chat", _chat(), "answer_of_15_mb_of_values"),
     Input("answer that unpacks to 1 GB", "chat", _chat(), "packed_kilobytes"),
+    Input("60 MB of blank lines, packed", "chat", _chat(), "packed_blank_lines"),
     Input("15,000 boxes, to find", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "many_boxes"),
     Input("15,000 boxes, in a description", "describe_image", lambda f: {"images": _picture(f)}, "many_boxes"),
     Input("4 million Chinese letters, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "chinese_letters"),

@@ -62,6 +62,12 @@ def packed_kilobytes() -> Pieces:
     yield packer.flush()
 
 
+def packed_blank_lines() -> Pieces:
+    """60 MB of lines that say nothing, packed."""
+    packer = zlib.compressobj(wbits=31)
+    yield packer.compress(b"\n" * 60 * MB) + packer.flush()
+
+
 def many_boxes() -> Pieces:
     for n in range(0, 15_000, 100):
         yield event("".join(f'[{(n + k) % 900}, {k}], {{"label": "thing", "bbox_2d": [{k}, 1, {k + 9}, 99]}}, ' for k in range(100)))  # fmt: skip
@@ -103,8 +109,8 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
     f.__name__: f
     for f in (
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
-        *(packed_kilobytes, many_boxes, unseen_letters, chinese_letters, calls_as_text, calls_in_pieces),
-        endless_words,
+        *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
+        *(calls_as_text, calls_in_pieces, endless_words),
     )
 }
 _WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values")
@@ -120,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.split("/")[1]
         self.send_response(200)
         self.send_header("Content-Type", "application/json" if name in _WHOLE else "text/event-stream")
-        if name == "packed_kilobytes":
+        if name.startswith("packed_"):
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         try:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from support.busy import slowness, within
@@ -140,6 +141,29 @@ async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: 
         with pytest.raises(UpstreamError, match="endless"):
             await ask(client, model=T, within=30)
     assert enough <= sum(sent) < enough + (20_000_000 if packed else 4_000_000)
+
+
+@each("line", [b"\n", b": says nothing\n"], ids=["blank lines", "comments"])
+@pytest.mark.extreme
+async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(line: bytes) -> None:
+    end = b'data: {"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    packed, turns = zlib.compress(line * (10_000_000 // len(line)) + b"\n" + end), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream", "content-encoding": "deflate"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed))
+
+    async with client_of(transport=answering(answer)) as client, anyio.create_task_group() as group:
+        group.start_soon(others)
+        assert (await ask(client, model=T, within=30)).text == "hi"
+        group.cancel_scope.cancel()
+    assert turns > 600, "it was read in one go"
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
