@@ -28,7 +28,7 @@ from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.pages import choose
+from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
@@ -74,6 +74,13 @@ def _json(text: str) -> Any:
 def _notes(text: str) -> Any:
     notes = f"<en-export><note><title>a</title><content><![CDATA[{text}]]></content></note></en-export>"
     return notes_job(io.BytesIO(notes.encode()), {"name": "a.enex"})
+
+
+def _left_out(names: list[str]) -> Any:
+    left_out = LeftOut()
+    for name in names:
+        left_out.add("attached files", name)
+    return left_out.notes()
 
 
 def _page(text: str) -> Any:
@@ -183,6 +190,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
+    "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -87,16 +88,14 @@ class LeftOut:
     _SHOWN = 8  # places of one kind
 
     def __init__(self) -> None:
-        self._places: dict[str, list[str]] = {}
+        self._places: dict[str, dict[str, None]] = {}
 
     def add(self, what: str, place: str) -> None:
-        places = self._places.setdefault(what, [])
-        if place not in places:
-            places.append(place)
+        self._places.setdefault(what, {})[place] = None
 
     def notes(self) -> list[str]:
         return [
-            f"left out, {what}: {', '.join(places[: self._SHOWN])}"
+            f"left out, {what}: {', '.join(itertools.islice(places, self._SHOWN))}"
             + (f" and {len(places) - self._SHOWN} more" if len(places) > self._SHOWN else "")
             for what, places in self._places.items()
         ]
