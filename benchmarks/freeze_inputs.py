@@ -115,6 +115,10 @@ INPUTS = (
     Input("4 million Chinese letters, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "chinese_letters"),
     Input("answer of unseen letters", "chat", _chat(), "unseen_letters"),
     Input("calls as text that never close", "chat", _chat(functions=[FUNCTION]), "calls_as_text"),
+    Input("55,000 calls as text", "chat", _chat(functions=[FUNCTION]), "whole_calls_as_text"),
+    Input("names of functions of 10 MB", "chat", _chat(functions=[FUNCTION]), "names_of_calls"),
+    Input("4 million braces, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "nested_braces"),
+    Input("pieces that end in nearly a mark", "chat", _chat(), "nearly_marks"),
     Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),
     Input("words without end", "chat", _chat(), "endless_words"),
 )  # fmt: skip

@@ -92,6 +92,26 @@ def calls_as_text() -> Pieces:
     yield END
 
 
+def whole_calls_as_text() -> Pieces:
+    yield event("<tool_call>look<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>" * 55_000) + END
+
+
+def names_of_calls() -> Pieces:
+    for n in range(900):
+        yield event("", tool_calls=[{"index": n, "function": {"name": "l" * 11_000, "arguments": "{}"}}])
+    yield END
+
+
+def nested_braces() -> Pieces:
+    yield event("{" * 39 * (MB // 10)) + END
+
+
+def nearly_marks() -> Pieces:
+    for _ in range(40):
+        yield b"".join(event("<|aa|>" * 330 + "x") for _ in range(50))
+    yield END
+
+
 def calls_in_pieces() -> Pieces:
     for _ in range(300):
         piece = {"index": 0, "function": {"name": "look", "arguments": '{"a": "}'}}
@@ -110,7 +130,8 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
     for f in (
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
         *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
-        *(calls_as_text, calls_in_pieces, endless_words),
+        *(calls_as_text, whole_calls_as_text, names_of_calls, calls_in_pieces, endless_words),
+        *(nested_braces, nearly_marks),
     )
 }
 _WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values")

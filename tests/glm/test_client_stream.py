@@ -25,10 +25,11 @@ from glm_mcp.errors import (
     TooLong,
     UpstreamError,
 )
+from glm_mcp.glm.function_calls import CALLS_MAX
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import CALLS_MAX, CHARS_MAX
+from glm_mcp.glm.stream import CHARS_MAX
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
         (b'data: {"choices": [{"delta": {"content": "' + UNLIKE + b'"}}]}\n\n', False, CHARS_MAX),
         (b'data: {"choices": [{"delta": {"role": "' + UNLIKE + b'"}}]}\n\n', False, STREAM_BYTES),
         (CALL, False, CALLS_MAX * len(CALL)),
+        (CALL.replace(b'"f"', b'"' + UNLIKE + b'"'), False, CHARS_MAX),
         (b"x" * 1_000_000, False, EVENT_BYTES),
         (b"data: " + b"x" * 1_000_000 + b"\n", False, EVENT_BYTES),
         (b"x" * 1_000_000, True, EVENT_BYTES),
@@ -114,6 +116,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
         "frames",
         "frames without words",
         "function calls",
+        "names of functions",
         "one line",
         "one frame of many lines",
         "one line, packed",

@@ -22,6 +22,7 @@ from support.made_mobi import mobi
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.error_codes import from_response
+from glm_mcp.glm.stream import Shown
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
@@ -89,6 +90,11 @@ def _page(text: str) -> Any:
 
 def _boxes(text: str) -> Any:
     return parse_boxes(text)
+
+
+def _shown(pieces: list[str]) -> Any:
+    shown = Shown()
+    return [shown.add(piece) for piece in pieces]
 
 
 def _closing_line(notes: list[str]) -> Any:
@@ -191,6 +197,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
+    "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{
