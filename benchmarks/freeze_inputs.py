@@ -120,5 +120,6 @@ INPUTS = (
     Input("4 million braces, no box", "describe_image", lambda f: {"images": _picture(f), "task": "locate", "prompt": "things"}, "nested_braces"),
     Input("pieces that end in nearly a mark", "chat", _chat(), "nearly_marks"),
     Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),
+    Input("a drawing that is none, 3 MB", "generate_image", lambda _: {"prompt": "a cat"}, "drawing_of_definitions"),
     Input("words without end", "chat", _chat(), "endless_words"),
 )  # fmt: skip

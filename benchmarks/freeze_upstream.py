@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import time
@@ -16,6 +17,12 @@ Pieces = Iterator[bytes]
 def event(content: str, **more: object) -> bytes:
     choice = {"index": 0, "delta": {"role": "assistant", "content": content, **more}}
     return b"data: " + json.dumps({"choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+
+
+def drawing_of_definitions() -> Pieces:
+    """What is no picture, and begins with a megabyte of definitions."""
+    body = b"<!--" + b"a" * 17_000 + b"-->" + b"<!>" * MB
+    yield json.dumps({"data": [{"b64_json": base64.b64encode(body).decode()}]}).encode()
 
 
 END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
@@ -131,10 +138,10 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
         *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
         *(calls_as_text, whole_calls_as_text, names_of_calls, calls_in_pieces, endless_words),
-        *(nested_braces, nearly_marks),
+        *(nested_braces, nearly_marks, drawing_of_definitions),
     )
 }
-_WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values")
+_WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values", "drawing_of_definitions")
 
 
 class Handler(BaseHTTPRequestHandler):
