@@ -12,7 +12,7 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
 from glm_mcp.media.types import Document, Page
-from glm_mcp.text import plain
+from glm_mcp.text import one_line, plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
@@ -106,7 +106,7 @@ def result(
 ) -> dict[str, Any]:
     """What a reading job hands back: rows of (number, label, Markdown, as_image)."""
     rows = [
-        (number, _short(clean_text(label), _LABEL), clean_text(text).strip("\n"), why)
+        (number, _short(one_line(clean_text(label)), _LABEL), clean_text(text).strip("\n"), why)
         for number, label, text, why in pages
     ]
     # That an only page is the first says nothing, but the name of an only sheet does.
