@@ -234,6 +234,7 @@ def environment(base: str, scenario: str, folder: Path) -> dict[str, str]:
         "GLM_BASE_URL": f"{base}/{scenario}/v4",
         "GLM_DEADLINE_S": str(int(DEADLINE_S)),
         "GLM_LANG": "en",
+        "GLM_IMAGE_MODEL": "cogview-3-flash",
     }
 
 

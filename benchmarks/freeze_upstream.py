@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import time
@@ -16,6 +17,12 @@ Pieces = Iterator[bytes]
 def event(content: str, **more: object) -> bytes:
     choice = {"index": 0, "delta": {"role": "assistant", "content": content, **more}}
     return b"data: " + json.dumps({"choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+
+
+def drawing_of_definitions() -> Pieces:
+    """What is no picture, and begins with a megabyte of definitions."""
+    body = b"<!--" + b"a" * 17_000 + b"-->" + b"<!>" * MB
+    yield json.dumps({"data": [{"b64_json": base64.b64encode(body).decode()}]}).encode()
 
 
 END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
@@ -62,6 +69,12 @@ def packed_kilobytes() -> Pieces:
     yield packer.flush()
 
 
+def packed_blank_lines() -> Pieces:
+    """60 MB of lines that say nothing, packed."""
+    packer = zlib.compressobj(wbits=31)
+    yield packer.compress(b"\n" * 60 * MB) + packer.flush()
+
+
 def many_boxes() -> Pieces:
     for n in range(0, 15_000, 100):
         yield event("".join(f'[{(n + k) % 900}, {k}], {{"label": "thing", "bbox_2d": [{k}, 1, {k + 9}, 99]}}, ' for k in range(100)))  # fmt: skip
@@ -86,6 +99,26 @@ def calls_as_text() -> Pieces:
     yield END
 
 
+def whole_calls_as_text() -> Pieces:
+    yield event("<tool_call>look<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>" * 55_000) + END
+
+
+def names_of_calls() -> Pieces:
+    for n in range(900):
+        yield event("", tool_calls=[{"index": n, "function": {"name": "l" * 11_000, "arguments": "{}"}}])
+    yield END
+
+
+def nested_braces() -> Pieces:
+    yield event("{" * 39 * (MB // 10)) + END
+
+
+def nearly_marks() -> Pieces:
+    for _ in range(40):
+        yield b"".join(event("<|aa|>" * 330 + "x") for _ in range(50))
+    yield END
+
+
 def calls_in_pieces() -> Pieces:
     for _ in range(300):
         piece = {"index": 0, "function": {"name": "look", "arguments": '{"a": "}'}}
@@ -103,11 +136,12 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
     f.__name__: f
     for f in (
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
-        *(packed_kilobytes, many_boxes, unseen_letters, chinese_letters, calls_as_text, calls_in_pieces),
-        endless_words,
+        *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
+        *(calls_as_text, whole_calls_as_text, names_of_calls, calls_in_pieces, endless_words),
+        *(nested_braces, nearly_marks, drawing_of_definitions),
     )
 }
-_WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values")
+_WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values", "drawing_of_definitions")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -120,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.split("/")[1]
         self.send_response(200)
         self.send_header("Content-Type", "application/json" if name in _WHOLE else "text/event-stream")
-        if name == "packed_kilobytes":
+        if name.startswith("packed_"):
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         try:

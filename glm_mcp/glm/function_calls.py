@@ -14,6 +14,7 @@ from glm_mcp.text import whole
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _DECODER = json.JSONDecoder()
 _GLUED = 100  # calls whose arguments were written as one
+CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 _BLANK = re.compile(r"\s{1,100}")  # between two of them
 _SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _NAME = re.compile(r"[A-Za-z_][\w.:-]{0,63}")
@@ -32,7 +33,7 @@ class _Call:
 
 
 class Calls:
-    """The calls of one answer while they arrive. `chars`: of their arguments.
+    """The calls of one answer while they arrive. `chars`: of their arguments and of what they are called.
 
     The API numbers them by `index`; some models give all the same or none. A piece with an id or a name of its own begins
     another call where the last one of that index is named already.
@@ -60,9 +61,11 @@ class Calls:
         if call is None or self._is_another(call, ident, name):
             call = self._last[index] = _Call()
             self._calls.append(call)
+        before = len(call.id) + len(call.type) + len(call.name)  # some repeat them with each piece
         call.id = ident or call.id
         call.type = _word(item.get("type")) or call.type
         call.name = name or call.name
+        self.chars += max(0, len(call.id) + len(call.type) + len(call.name) - before)
         arguments = function.get("arguments")
         if arguments and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
@@ -85,7 +88,9 @@ class Calls:
         for call in self._calls:
             if not call.name and call.type == "function":  # nobody could tell what to call
                 continue
-            for arguments in _parted(whole("".join(call.arguments))):
+            written = whole("".join(call.arguments))
+            parted = _parted(written)
+            for arguments in parted if len(calls) + len(parted) <= CALLS_MAX else [written]:
                 ident = call.id if call.id and call.id not in taken else f"call_{len(calls)}"
                 taken.add(ident)
                 function = {"name": call.name, "arguments": arguments}
@@ -134,13 +139,15 @@ def _parted(arguments: str) -> list[str]:
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """The text without the calls written into it, and these calls; only of functions that were offered."""
+    """The text without the calls written into it, and these calls; only of functions that were offered, and CALLS_MAX at
+    most.
+    """
     schemas = _schemas(functions)
     calls: list[dict[str, Any]] = []
     rest: list[str] = []
     at = 0
     for start, end, name, arguments in _calls_in(text) if schemas else ():
-        if name in schemas:
+        if name in schemas and len(calls) < CALLS_MAX:
             function = {"name": name, "arguments": _written(arguments, schemas[name])}
             calls.append({"id": f"call_{len(calls)}", "type": "function", "function": function})
             rest.append(text[at:start])

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from glm_mcp.errors import GLMError, UpstreamError
-from glm_mcp.glm.function_calls import Calls, without_calls
+from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.text import ID_CHARS, clean, plain, whole
 
@@ -187,7 +187,6 @@ class Draft:
 
 FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})  # as reasons for an end
 _LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
-CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
 MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
@@ -273,16 +272,17 @@ class Shown:
                 self._held = text
                 return ""
             self._begun = True
-        waits = _WAITS.search(text, max(0, len(text) - HELD))
+        waits = _CALL.search(text, max(0, len(text) - HELD)) or _WAITS.search(text, max(0, len(text) - MARKS))
         end = waits.start() if waits else len(text)
         self._held = text[end:]
         return text[:end]
 
 
-HELD = 2_000  # characters that wait at most
+HELD, MARKS = 2_000, 300  # characters of a call, and of marks, that wait at most
 _HEADS = ("[gMASK]", "<sop>", "<|assistant|>", "<think>", "<answer>", "<|begin_of_box|>")
 _HEAD = re.compile(rf"\A(?:{_BEGINS.pattern})?\s*(?:<think>.*?</think>)?\s*(?:<answer>)?\s*", re.DOTALL)
-_WAITS = re.compile(r"(?:(?<!`)<tool_call>.*|(?:<(?:\|\w+\||/answer)>\s*)*(?:<[|/]?\w*\|?)?)\Z", re.DOTALL)
+_CALL = re.compile(r"(?<!`)<tool_call>")
+_WAITS = re.compile(r"(?:<(?:\|\w+\||/answer)>\s*)*(?:<[|/]?\w*\|?)?\Z")
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def as_usual(client: KnownClient, own: Mapping[str, Any]) -> dict[str, Any]:
 
 def asked_for(made: Mapping[str, Any]) -> list[str]:
     """The names of what an entry has its client ask for."""
-    return list(dict.fromkeys(_ASKED.findall(json.dumps(made))))
+    return list(dict.fromkeys(_ASKED.findall(json.dumps(made, default=str))))
 
 
 def inputs(client: KnownClient, made: Mapping[str, Any]) -> list[dict[str, Any]]:

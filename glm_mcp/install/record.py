@@ -51,4 +51,4 @@ def _read(machine: Machine) -> dict[str, Any]:
 def _write(machine: Machine, whole: dict[str, Any]) -> None:
     place = _place(machine)
     private_folder(place.parent)
-    replace_file(place, json.dumps(whole, indent=1).encode(), 0o600)
+    replace_file(place, json.dumps(whole, indent=1, default=str).encode(), 0o600)

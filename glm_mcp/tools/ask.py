@@ -13,9 +13,9 @@ from glm_mcp.glm.messages import ChatRequest, Message, Text
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.text import escaped
 from glm_mcp.tools.arguments import AnswerArgs
-from glm_mcp.tools.base import Deps, ToolResult, closing, meta_of
+from glm_mcp.tools.base import STRUCTURED_CHARS, Deps, ToolResult, closing, meta_of
 from glm_mcp.tools.sources import downloaded
-from glm_mcp.tools.structured import ResponseFormat, check, check_schema
+from glm_mcp.tools.structured import ResponseFormat, characters, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
 INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
@@ -128,7 +128,7 @@ def result(deps: Deps, args: AnswerArgs, answer: Answer, notes: list[str] | None
         "notes": list(dict.fromkeys(answer.notes + (notes or []))),
         "tool_calls": answer.tool_calls,
         "reasoning": reasoning,
-        **answer.extras,
+        **{k: v for k, v in answer.extras.items() if characters(v) <= STRUCTURED_CHARS},
     }
     present = {k: v for k, v in data.items() if v not in (None, [], "")}
     return ToolResult(text, notes=[line], meta=meta_of(answer), data=present)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _OVER = 1010.0  # a little more than 1000 is a slip and clamped; much more is not a coordinate
 _LABEL = 80
 _PIECE = 50_000  # characters
+_LOOKED_AT = 1_000_000  # characters of an answer; the longest that a model writes have some 600,000
 
 # One character for one, so that places in the text stay what they are.
 _PLAIN = str.maketrans("【】［］〔〕｛｝，、；：．０１２３４５６７８９－−“”", '[][][]{},,,:.0123456789--""')
@@ -51,7 +52,8 @@ _POINT_WORD = re.compile(
 
 def _simply(text: str) -> str:
     """With brackets, commas and digits as they are in ASCII; in pieces, as one look at megabytes lets no other thread run."""
-    return "".join(text[at : at + _PIECE].translate(_PLAIN) for at in range(0, len(text), _PIECE))
+    end = min(len(text), _LOOKED_AT)
+    return "".join(text[at : min(at + _PIECE, end)].translate(_PLAIN) for at in range(0, end, _PIECE))
 
 
 @dataclass(frozen=True, slots=True)

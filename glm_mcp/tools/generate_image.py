@@ -216,7 +216,7 @@ async def _finished(
     """
     from glm_mcp.media.images.convert import Wanted
 
-    if detect(data).family != "image":
+    if not await _is_picture(data):
         raise UpstreamError(
             "what the service drew is not a picture", _made(drawing), request_id=drawing.request_id
         )
@@ -270,7 +270,7 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
                 own_host=host_of(deps.glm.home.url),
             )
             data = body if isinstance(body, bytes) else await in_thread(body.read)
-            if tries == DOWNLOAD_TRIES or detect(data).family == "image":
+            if tries == DOWNLOAD_TRIES or await _is_picture(data):
                 return data
         except (NetworkError, NotFound, TimedOut) as error:
             if tries == DOWNLOAD_TRIES or deps.deadline - anyio.current_time() < tries:
@@ -280,6 +280,10 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
         except (ForbiddenURL, UnsupportedMedia) as error:
             raise error.but(hint=_LOST) from error
         await anyio.sleep(DOWNLOAD_PAUSE_S * tries)  # it may not be everywhere at once
+
+
+async def _is_picture(data: bytes) -> bool:
+    return (await in_thread(detect, data)).family == "image"
 
 
 def _made(drawing: Drawing) -> str:

@@ -18,7 +18,7 @@ from glm_mcp.text import plain
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.context_window import Unit, asked_of, joined, labels
+from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels
 from glm_mcp.tools.map_reduce import combined, each, together
 from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
@@ -72,7 +72,6 @@ class ReadArgs(AnswerArgs):
         return bool(self.prompt.strip() or self.task or self.output_format != "markdown")
 
 
-SAMPLE_CHARS = 2_000  # of a document, to see its language
 Read = list[tuple[Source, Document]]
 
 
@@ -216,7 +215,7 @@ async def _transcribed(
     ]
     if not pages:
         return {}, []
-    lang = language("".join(p.text for p in document.pages)[:SAMPLE_CHARS], deps.settings)
+    lang = language(beginning(document.pages), deps.settings)
     try:
         pictures = await _rendered(deps, args, source, [p.number for p in pages])
         words = Text(TRANSCRIBE[lang])
@@ -251,7 +250,7 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     """An answer from the documents: one call when they fit the model's window, else in parts."""
     sample = args.prompt.strip()
     if not sample and not deps.settings.lang:
-        sample = "".join(p.text for _, d in documents for p in d.pages[:3])[:SAMPLE_CHARS]
+        sample = beginning([p for _, d in documents for p in d.pages[:3]])
     lang = language(sample, deps.settings)
     units = await _units(deps, args, documents, lang, notes)
     words = _wish(args, lang)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from support.busy import slowness, within
@@ -24,10 +25,11 @@ from glm_mcp.errors import (
     TooLong,
     UpstreamError,
 )
+from glm_mcp.glm.function_calls import CALLS_MAX
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import CALLS_MAX, CHARS_MAX
+from glm_mcp.glm.stream import CHARS_MAX
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +107,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
         (b'data: {"choices": [{"delta": {"content": "' + UNLIKE + b'"}}]}\n\n', False, CHARS_MAX),
         (b'data: {"choices": [{"delta": {"role": "' + UNLIKE + b'"}}]}\n\n', False, STREAM_BYTES),
         (CALL, False, CALLS_MAX * len(CALL)),
+        (CALL.replace(b'"f"', b'"' + UNLIKE + b'"'), False, CHARS_MAX),
         (b"x" * 1_000_000, False, EVENT_BYTES),
         (b"data: " + b"x" * 1_000_000 + b"\n", False, EVENT_BYTES),
         (b"x" * 1_000_000, True, EVENT_BYTES),
@@ -113,6 +116,7 @@ async def test_a_frame_of_ten_megabytes_arrives_whole(sim: Simulator) -> None:
         "frames",
         "frames without words",
         "function calls",
+        "names of functions",
         "one line",
         "one frame of many lines",
         "one line, packed",
@@ -140,6 +144,29 @@ async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: 
         with pytest.raises(UpstreamError, match="endless"):
             await ask(client, model=T, within=30)
     assert enough <= sum(sent) < enough + (20_000_000 if packed else 4_000_000)
+
+
+@each("line", [b"\n", b": says nothing\n"], ids=["blank lines", "comments"])
+@pytest.mark.extreme
+async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(line: bytes) -> None:
+    end = b'data: {"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    packed, turns = zlib.compress(line * (10_000_000 // len(line)) + b"\n" + end), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream", "content-encoding": "deflate"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed))
+
+    async with client_of(transport=answering(answer)) as client, anyio.create_task_group() as group:
+        group.start_soon(others)
+        assert (await ask(client, model=T, within=30)).text == "hi"
+        group.cancel_scope.cancel()
+    assert turns > 600, "it was read in one go"
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:

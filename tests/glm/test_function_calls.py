@@ -13,7 +13,7 @@ from support.calls import V6, T, ask, client_of
 from support.cases import each
 
 from glm_mcp.errors import UpstreamError
-from glm_mcp.glm.function_calls import Calls, written_as_text
+from glm_mcp.glm.function_calls import CALLS_MAX, Calls, written_as_text
 from glm_mcp.glm.messages import Message
 from glm_mcp.simulator import Reply, Simulator
 
@@ -224,6 +224,17 @@ def test_calls_written_into_the_text_are_taken_out_of_it(
     text: str, rest: str, calls: list[tuple[str, Any]]
 ) -> None:
     assert said(text) == (rest, calls)
+
+
+def test_of_calls_without_end_in_a_text_as_many_are_taken_as_an_answer_may_have() -> None:
+    rest, calls = said("<tool_call>weather</tool_call>" * 3_000)
+    assert len(calls) == CALLS_MAX
+    assert rest.count("<tool_call>") == 3_000 - CALLS_MAX
+
+
+def test_arguments_that_were_written_as_one_make_no_calls_by_the_thousand() -> None:
+    made = read([piece("weather", '{"city":"Rome"}' * 90, index=n, ident=f"c{n}") for n in range(100)])
+    assert len(made) < 2 * CALLS_MAX  # as many of them again may have come
 
 
 def test_without_functions_a_text_stays_as_it_is() -> None:

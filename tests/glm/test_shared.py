@@ -7,8 +7,10 @@ import math
 import secrets
 import sys
 import tracemalloc
+from collections import Counter
 
 import anyio
+import anyio.lowlevel
 import pytest
 from support.busy import within
 from support.calls import T, ask, client_of
@@ -308,6 +310,33 @@ async def test_a_pause_of_before_the_clock_was_set_back_is_over(redis_url: str) 
         await redis.hset(str(limiter._keys[3]), "pause", (seconds + 3_000) * 1_000)  # noqa: SLF001 - as it was written
         with anyio.fail_after(60):
             await serve(limiter)
+
+
+async def test_between_messages_that_a_stranger_publishes_by_the_thousand_others_have_their_turn(
+    redis_url: str,
+) -> None:
+    from redis.asyncio import Redis
+
+    turn, heard = 0, list[int]()
+
+    async def others() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as stranger:
+        one.shared.connection.on("a word", lambda _: heard.append(turn))
+        flood = stranger.pipeline(transaction=False)
+        for n in range(5_000):
+            flood.publish(one.shared.connection.channel, f"a word {n}")
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(others)
+                await flood.execute()
+                await until(lambda: len(heard) == 5_000)
+                tasks.cancel_scope.cancel()
+    assert max(Counter(heard).values()) < 10
 
 
 @pytest.mark.parametrize("kind", range(5))

@@ -190,6 +190,16 @@ def test_a_running_server_is_added_by_its_address(name: str, machine: Machine) -
     assert "Authorization" not in json.dumps(made)
 
 
+def test_an_entry_with_a_date_is_turned_into_an_address_and_back(machine: Machine) -> None:
+    file = file_of("codex", machine)
+    file.parent.mkdir(parents=True)
+    ours = f'[mcp_servers.glm]\ncommand = "{COMMAND[0]}"\n[mcp_servers.glm.env]\nSINCE = 2025-01-01\n'
+    file.write_text(ours, encoding="utf-8")
+    install("codex", Wish(url="http://127.0.0.1:8000/mcp"), machine, COMMAND)
+    install("codex", Wish(), machine, COMMAND)
+    assert read(CLIENTS["codex"], file)["mcp_servers"]["glm"]["env"]["SINCE"] == "2025-01-01"
+
+
 def test_a_server_added_by_its_address_is_taken_out_by_it(machine: Machine) -> None:
     added = Wish(url="http://127.0.0.1:8000/mcp")
     install("cursor", added, machine, COMMAND)

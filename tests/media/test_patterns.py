@@ -22,13 +22,14 @@ from support.made_mobi import mobi
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.error_codes import from_response
+from glm_mcp.glm.stream import Shown
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.page.sideways import upright
-from glm_mcp.media.documents.pages import choose
+from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
@@ -76,12 +77,24 @@ def _notes(text: str) -> Any:
     return notes_job(io.BytesIO(notes.encode()), {"name": "a.enex"})
 
 
+def _left_out(names: list[str]) -> Any:
+    left_out = LeftOut()
+    for name in names:
+        left_out.add("attached files", name)
+    return left_out.notes()
+
+
 def _page(text: str) -> Any:
     return html_markdown(f"<pre>{text}</pre>")
 
 
 def _boxes(text: str) -> Any:
     return parse_boxes(text)
+
+
+def _shown(pieces: list[str]) -> Any:
+    shown = Shown()
+    return [shown.add(piece) for piece in pieces]
 
 
 def _closing_line(notes: list[str]) -> Any:
@@ -183,6 +196,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
+    "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
+    "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
     **{

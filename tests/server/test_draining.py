@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from support.busy import slowness, within
+from support.cases import each
 from support.http_server import called_now
 from support.processes import LIMIT_S, Process, environment, over_http, until
 
@@ -102,6 +105,26 @@ def test_where_nothing_runs_it_waits_for_nothing(sim: Simulator, tmp_path: Path)
     env = environment(tmp_path / "home", sim, GLM_DRAIN_S="600")
     with over_http(env, tmp_path) as (_, process), within(4):
         process.signal(TERM)
+
+
+TRICKLE = {
+    "a sign-in whose body does not end": b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\na",
+    "thousands of requests at once, one after another": b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    * 20_000,
+}
+
+
+@each("what", TRICKLE)
+def test_who_has_no_token_does_not_hold_it(what: str, sim: Simulator, tmp_path: Path) -> None:
+    env = environment(
+        tmp_path / "home", sim, GLM_DRAIN_S="600", GLM_HTTP_TOKEN="a-token-of-enough-characters"
+    )
+    with over_http(env, tmp_path) as (url, process), socket.socket() as stranger:
+        stranger.connect(("127.0.0.1", urlsplit(url).port))
+        stranger.sendall(TRICKLE[what])
+        assert ready(url).status_code == 200, "what was sent before has been read"
+        with within(8):
+            process.signal(TERM)
 
 
 def test_of_several_replicas_one_that_stops_lets_the_balancer_find_another(

@@ -243,3 +243,8 @@ def test_boxes_are_drawn_with_their_numbers() -> None:
 )
 def test_boxes_that_lie_outside_are_told(text: str, notes: list[str]) -> None:
     assert unplaced(text) == notes
+
+
+def test_a_box_beyond_what_any_model_writes_is_not_looked_for() -> None:
+    assert len(parse_boxes("[[1, 2, 30, 40]]" + "." * 999_900)) == 1
+    assert parse_boxes("." * 1_000_000 + "[[1, 2, 30, 40]]") == []

@@ -8,6 +8,8 @@ import random
 import re
 import string
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mcp import types
@@ -18,10 +20,13 @@ from support.films import Film, make, regular
 from support.toolkit import NEXT, call, chats, fail, glm, links, picture, say, text_of
 
 from glm_mcp.clients.table import client_named
+from glm_mcp.glm.calls import Answer
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.text import plain
+from glm_mcp.tools.ask import result as asked
+from glm_mcp.tools.chat import ChatArgs
 
 pytestmark = pytest.mark.anyio
 
@@ -402,3 +407,11 @@ async def test_over_http_saved_code_and_key_frames_are_kept_and_readable(
     assert isinstance(still.contents[0], types.BlobResourceContents)
     assert still.contents[0].mime_type == "image/jpeg"
     assert not (folders.cwd / "glm-output").exists()
+
+
+def test_what_stands_beside_an_answer_goes_to_a_program_up_to_a_bound() -> None:
+    found: dict[str, Any] = {"content_filter": [{"level": 3}], "web_search": [{"title": "t" * 2_000_000}]}
+    deps: Any = SimpleNamespace(settings=SimpleNamespace(thinking="false", simulate=False), said=str)
+    data = asked(deps, ChatArgs(prompt="hi"), Answer("hello", "glm-4.7-flash", extras=found)).data
+    assert data["content_filter"] == [{"level": 3}]
+    assert "web_search" not in data

@@ -6,13 +6,15 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import anyio.lowlevel
+
 from glm_mcp.errors import Again, UpstreamError
 
 if TYPE_CHECKING:
     import httpx
 
 ENCODINGS = "gzip, deflate"  # of an answer, as a request names them
-_STEP = 1 << 16  # bytes unpacked at a time
+_STEP = 1 << 13  # bytes unpacked in one turn of the event loop, a millisecond where they are blank lines
 
 
 def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -46,5 +48,6 @@ async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             rest = decoder.unconsumed_tail
             if piece:
                 yield piece
+                await anyio.lowlevel.checkpoint()
             elif decoder.eof:
                 return

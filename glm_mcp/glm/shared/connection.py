@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from glm_mcp.errors import ConfigError, MissingExtra
 
@@ -209,6 +210,7 @@ class Connection:
                     with anyio.CancelScope() as self._listening:
                         async for message in heard.listen():
                             self._hear(message["data"])
+                            await anyio.lowlevel.checkpoint()  # thousands may have come at once
             except self._errors as error:
                 self._lose(error)
             self._listening = None

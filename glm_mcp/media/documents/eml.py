@@ -23,6 +23,7 @@ from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import choose, one_text, result
 from glm_mcp.secret_paths import is_secret_within
+from glm_mcp.text import one_line
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Reply-To", "Date")
 _BODIES = ("text/plain", "text/html", "text/markdown", "text/enriched")
@@ -150,7 +151,7 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
     mail = Mail([f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))])
     parts = _chosen(message, name, encoding)
     for part in itertools.islice(parts, _PARTS):
-        kind, filename = part.get_content_type(), part.get_filename()
+        kind, filename = part.get_content_type(), one_line(part.get_filename() or "")
         if kind == "message/rfc822":
             _attached_mail(part, mail, name, encoding, depth)
             continue
@@ -160,13 +161,13 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
             mail.bodies += _unsealed(payload, name, encoding, depth)
-        is_packed = kind in _OUTLOOK or (filename or "").lower() == "winmail.dat"
+        is_packed = kind in _OUTLOOK or filename.lower() == "winmail.dat"
         if is_packed and _unpack(payload, mail, name, depth):
             continue
         is_text = kind in _BODIES
         if filename or part.get_content_disposition() == "attachment" or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
-            if is_secret_within(filename or ""):
+            if is_secret_within(filename):
                 mail.within.append(CLOSED.format(filename))
             elif kind.startswith("text/") and kind not in _MACHINES:
                 shown = _text(part, name, encoding)
@@ -218,7 +219,11 @@ def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth
     inner = (
         next((m for m in part.get_payload() if isinstance(m, Message)), None) if part.is_multipart() else None
     )
-    title = part.get_filename() or (_header(inner, "Subject") if inner is not None else "") or "a message"
+    title = (
+        one_line(part.get_filename() or "")
+        or (_header(inner, "Subject") if inner is not None else "")
+        or "a message"
+    )
     mail.attached.append(f"- {title} (message/rfc822)")
     if inner is not None and depth < _DEPTH:
         mail.within.append(

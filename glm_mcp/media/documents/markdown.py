@@ -6,7 +6,7 @@ import csv
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -51,6 +51,17 @@ def _written(rows: Iterable[Sequence[str]], lengths: Counter[int]) -> str:
     while piece := "\n".join(itertools.islice(lines, _JOINED)):
         pieces.append(piece)
     return "\n".join(pieces)
+
+
+def placed(rows: Mapping[int, Mapping[int, str]]) -> list[list[str]]:
+    """The rows of a table whose cells are known by row and column, filled up; each with its own cells alone where most of
+    the table would be what it was filled up with.
+    """
+    ordered = [rows[number] for number in sorted(rows)]
+    columns, held = sorted({column for row in ordered for column in row}), sum(map(len, ordered))
+    if len(ordered) * len(columns) > max(_FILLED, _SPARSE * held):
+        return [[row[column] for column in sorted(row)] for row in ordered]
+    return [[row.get(column, "") for column in columns] for row in ordered]
 
 
 def cell(value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
 from glm_mcp.media.types import Document, Page
-from glm_mcp.text import plain
+from glm_mcp.text import one_line, plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
@@ -87,16 +88,14 @@ class LeftOut:
     _SHOWN = 8  # places of one kind
 
     def __init__(self) -> None:
-        self._places: dict[str, list[str]] = {}
+        self._places: dict[str, dict[str, None]] = {}
 
     def add(self, what: str, place: str) -> None:
-        places = self._places.setdefault(what, [])
-        if place not in places:
-            places.append(place)
+        self._places.setdefault(what, {})[place] = None
 
     def notes(self) -> list[str]:
         return [
-            f"left out, {what}: {', '.join(places[: self._SHOWN])}"
+            f"left out, {what}: {', '.join(itertools.islice(places, self._SHOWN))}"
             + (f" and {len(places) - self._SHOWN} more" if len(places) > self._SHOWN else "")
             for what, places in self._places.items()
         ]
@@ -107,7 +106,7 @@ def result(
 ) -> dict[str, Any]:
     """What a reading job hands back: rows of (number, label, Markdown, as_image)."""
     rows = [
-        (number, _short(clean_text(label), _LABEL), clean_text(text).strip("\n"), why)
+        (number, _short(one_line(clean_text(label)), _LABEL), clean_text(text).strip("\n"), why)
         for number, label, text, why in pages
     ]
     # That an only page is the first says nothing, but the name of an only sheet does.

@@ -59,9 +59,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     data = with_boxes(data) if isinstance(data, bytes) else data
     rows: list[tuple[int, str, str, str]] = []
-    failed, xmp, notes, drawn = list[int](), "", list[str](), Drawn(data, password)
+    xmp, notes, drawn = "", list[str](), Drawn(data, password)
     for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name)):
-        failed += [e.page_num for e in parsed.page_errors]
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
         first = is_xfa(parsed) and not rows
         notes += xfa_notes(parsed) if first else []
@@ -80,6 +79,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
+    failed = sorted({*chosen} - {row[0] for row in rows})
     rows += [(n, f"page {n}", "", "scanned") for n in failed]
     if failed:
         notes.append(f"page{'s' if len(failed) > 1 else ''} {_list(failed)}: the text could not be extracted")
@@ -198,6 +198,7 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
     xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
     options: dict[str, Any] = {
         "output_format": "markdown",
+        "max_pages": total,  # by default the parser leaves out those beyond 1,000, and does not say so
         "include_complexity": True,
         "extract_form_fields": xfa or _may_have(b"/Widget", data),
         "extract_document_metadata": True,

@@ -127,8 +127,9 @@ async def fetched(
     )
     if not body:
         raise UnsupportedMedia(f"{show(source.url)} is empty (0 bytes)", "Check the address.")
-    if isinstance(body, bytes):
-        return replace(source, kind=detect(body, source.name), size=len(body), data=body)
+    if isinstance(body, bytes):  # a kilobyte of them may unpack to a megabyte that is looked at
+        kind = await in_thread(detect, body, source.name)
+        return replace(source, kind=kind, size=len(body), data=body)
     kind = await in_thread(detect_file, body, source.name)
     return replace(source, kind=kind, size=os.fstat(body.fileno()).st_size, handle=body)
 

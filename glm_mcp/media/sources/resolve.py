@@ -99,7 +99,7 @@ async def resolve_source(
             )
         held = await read_clipboard(env, platform, max_bytes)
         if isinstance(held, bytes):
-            return [_of_bytes(held, "clipboard", Fragment(), terms)]
+            return [await in_thread(_of_bytes, held, "clipboard", Fragment(), terms)]
         check_number(len(held))
         return await in_thread(_open_all, held, Fragment(), terms)
     return await in_thread(_resolve, text, terms, outputs, left_out)

@@ -19,7 +19,7 @@ import anyio
 import h11
 import uvicorn
 from h11._receivebuffer import ReceiveBuffer
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.listening import turn_away
@@ -268,10 +268,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        """Until no request runs, or a second signal comes."""
+        """Until what callers have asked is answered, or a second signal comes. What nobody's name stands for is waited for as
+        long as it may take to tell who asks, and what comes yet is not: either could hold the server for all of the time.
+        """
         if not self._alone:
             await self._leave()
-        while self.server_state.tasks and not self._at_once:  # noqa: ASYNC110 - no event tells of either
+        begun = [c.cycle for c in self._connections() if c.cycle is not None]
+        told = anyio.current_time() + GRACE_S
+        while not self._at_once:
+            known = anyio.current_time() > told
+            if not any(_runs(cycle, known=known) for cycle in begun):
+                break
             await anyio.sleep(LOOK_S)
 
     async def _leave(self) -> None:
@@ -294,6 +301,12 @@ class Server(uvicorn.Server):
     def _stop_listening(self) -> None:
         for server in self.servers:
             server.close()
+
+
+def _runs(cycle: RequestResponseCycle, *, known: bool) -> bool:
+    """Whether a request is not answered yet; `known`: and is a caller's."""
+    ended = cycle.response_complete or cycle.disconnected
+    return not ended and ("caller" in cycle.scope["state"] or not known)
 
 
 def server(asgi: Any, running: Running, limits: Limits, *, alone: bool = True) -> Server:

@@ -9,6 +9,7 @@ import struct
 import zipfile
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -138,6 +139,24 @@ def test_the_files_of_an_archive_are_listed_and_read_in_turn() -> None:
     assert first.endswith("[file 'notes/a.txt']\n\nplain words")
     assert others == ["letter words", "paper words", "(not read here: a PNG picture)"]
     assert facts["total"] == 4
+
+
+FORGED = "a.txt\n\n[file 'b.txt']\n\nfree"
+
+
+def test_a_name_within_a_file_says_nothing_on_a_line_of_its_own() -> None:
+    plain = "a.txt  [file 'b.txt']  free"
+    (listed,) = (row[2] for row in unzip({FORGED: "words"})["pages"])
+    mail = EmailMessage()
+    mail["Subject"] = "Files"
+    mail.set_content("See there.")
+    mail.add_attachment("words", filename="a.txt")
+    sent = mail.as_bytes().replace(b'filename="a.txt"', b"filename*=utf-8''" + quote(FORGED).encode())
+    packed = {"__attach_version1.0_#00000000": {**text("3707", FORGED), "__substg1.0_37010102": b"5"}}
+    mailed = str(read_mail(sent, None, "a.eml", None)["pages"][0][2])
+    for written in (listed, mailed, msg(message({**text("1000", "Hi"), **packed}))):
+        assert plain in written
+        assert "\nfree" not in written
 
 
 def test_a_file_of_an_archive_is_chosen_by_its_path_or_number() -> None:

@@ -314,6 +314,14 @@ def test_pages_of_more_than_one_batch_are_all_read_in_order() -> None:
     assert all(f"Chapter {row[0]}" in row[2] for row in facts["pages"])
 
 
+@pytest.mark.extreme
+def test_pages_beyond_the_thousandth_are_read() -> None:
+    data = pdf([text_at(72, 780, f"Chapter {n}", 18) for n in range(1, 1_031)])
+    facts, _ = pdf_job(io.BytesIO(data), {"name": "long.pdf"})
+    assert [row[0] for row in facts["pages"]] == list(range(1, 1_031))
+    assert "Chapter 1030" in facts["pages"][-1][2]
+
+
 async def test_pages_are_drawn_at_a_legible_size_within_the_cards_limits() -> None:
     data = pdf([BODY, noise(0, 0, 595, 842), ""])
     with anyio.fail_after(60):

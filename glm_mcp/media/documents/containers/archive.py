@@ -15,6 +15,7 @@ from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import DAMAGED
 from glm_mcp.media.worker_child import load
 from glm_mcp.secret_paths import is_secret_within
+from glm_mcp.text import one_line
 
 if TYPE_CHECKING:
     from glm_mcp.media.formats import Kind
@@ -87,7 +88,7 @@ def _check_opens(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, pas
 
 
 def _path(info: zipfile.ZipInfo) -> str:
-    return info.filename.replace("\\", "/").lstrip("/")
+    return one_line(info.filename).replace("\\", "/").lstrip("/")
 
 
 def _is_noise(path: str) -> bool:

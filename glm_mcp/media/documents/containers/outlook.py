@@ -15,6 +15,7 @@ from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.rtf import rtf_text
 from glm_mcp.secret_paths import is_secret_within
+from glm_mcp.text import one_line
 
 _DEPTH = 5  # mails within mails
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
@@ -154,7 +155,7 @@ class Message:
 
     def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
         inner = [storage, f"__substg1.0_{_DATA}000D"]
-        name = (
+        name = one_line(
             self._text(_LONG_NAME, storage) or self._text(_SHORT_NAME, storage) or self._text(_TITLE, storage)
         )
         if self._container.exists([*self._path, *inner, "__properties_version1.0"]):

@@ -58,10 +58,11 @@ def hwp_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             shapes = _shapes(_records(_unpacked(container.openstream("DocInfo").read(), name, packed)))
             places = sorted(p for p in container.listdir() if p[0] == "BodyText")
             places.sort(key=lambda place: int("".join(filter(str.isdecimal, place[-1])) or 0))
-            streams = [_unpacked(container.openstream(place).read(), name, packed) for place in places]
+            writer, blocks = Writer(shapes), list[str]()
+            for place in places:  # one after the other: each may unpack to much
+                data = _unpacked(container.openstream(place).read(), name, packed)
+                blocks += writer.section(_section(_records(data)))
             said = of_compound_file(container)
-        writer = Writer(shapes)
-        blocks = [block for data in streams for block in writer.section(_section(_records(data)))]
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
     text = "\n\n".join([*blocks, *writer.end()])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.markdown import flat, table, trim
+from glm_mcp.media.documents.markdown import flat, placed, table, trim
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.word.numbering import written
 from glm_mcp.media.documents.zip_xml import attribute, local
@@ -31,7 +31,8 @@ _FORMS = {
     "LATIN_CAPITAL": "upperLetter", "LATIN_SMALL": "lowerLetter", "HANGUL_SYLLABLE": "ganada", "IDEOGRAPH": "chineseCounting",
 }  # fmt: skip
 _DEPTH = 12  # tables in tables
-_PLACES = 1_000_000  # that the cells of all tables cover together
+_PLACES = 1_000_000  # that the cells of all tables cover together; one counts once more for each
+_REPEATED = 20  # characters in it, which stand in each of its rows
 
 Levels = Sequence[tuple[str, str, int]]  # of a numbering: text such as "^1.", form, start
 
@@ -165,7 +166,6 @@ class Writer:
 
     def _table(self, e: ET.Element, depth: int) -> list[str]:
         rows: dict[int, dict[int, str]] = {}
-        starts = set[int]()
         above = [b for c in e if local(c) == "caption" for s in c for b in self._blocks(s, depth)]
         cells = [c for row in e if local(row) == "tr" for c in row if local(c) == "tc"]
         for c in cells:
@@ -175,12 +175,12 @@ class Writer:
             said = {local(place): place for place in c}
             row, column = (_whole(said.get("cellAddr"), key) for key in ("rowAddr", "colAddr"))
             down = max(1, _whole(said.get("cellSpan"), "rowSpan"))
-            self._covered += down
-            starts.add(column)
+            words = "\n".join(blocks)
+            self._covered += down + down * len(words) // _REPEATED
             # What is merged downwards stands in every row; across, forms merge most of their fine grid.
             for r in range(row, row + (down if self._covered < _PLACES else 1)):
-                rows.setdefault(r, {})[column] = "\n".join(blocks)
-        grid = trim([[rows[r].get(n, "") for n in sorted(starts)] for r in sorted(rows)])
+                rows.setdefault(r, {})[column] = words
+        grid = trim(placed(rows))
         made = flat(grid) if depth > 1 else table(grid)
         return [*above, *([made] if made else [])]
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
-from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import encrypted
@@ -265,14 +265,13 @@ class _Show:
         looks = self._find(shapes[0], _MORE_LOOKS) if shapes else None
         if looks is None or _TABLE not in self._properties(looks):
             return ""
-        cells: dict[tuple[int, int], str] = {}
+        rows: dict[int, dict[int, str]] = {}
         for shape in shapes:
             box, place = self._find(shape, _BOX), self._find(shape, _CHILD_PLACE)
             if box and place:
                 left, top = struct.unpack_from("<ii", self._data, place.start)
-                cells[top, left] = self._box(box, listed)[1]
-        tops, lefts = (sorted({at[i] for at in cells}) for i in (0, 1))
-        return table([[cells.get((top, left), "") for left in lefts] for top in tops])
+                rows.setdefault(top, {})[left] = self._box(box, listed)[1]
+        return table(placed(rows))
 
     def _properties(self, record: Record) -> set[int]:
         count = min(record.instance, (record.end - record.start) // 6)

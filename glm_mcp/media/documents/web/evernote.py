@@ -14,6 +14,8 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.zip_xml import local, xml
+from glm_mcp.secret_paths import is_secret_within
+from glm_mcp.text import one_line
 
 _HEAD = re.compile(r"^\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^>]*>)?")
 # Of one that does not end no more is looked at than to the next.
@@ -68,6 +70,9 @@ def _blocks(note: ET.Element, name: str, left_out: LeftOut) -> list[str]:
         for task in note.iter("task")
     ]
     for title, data in files.values():
+        if is_secret_within(title):
+            left_out.add("files that hold secrets, by their names", title)
+            continue
         try:
             words = decode(data, title).text if _TEXT.search(title) and len(data) < _LONG else ""
         except UnsupportedMedia:
@@ -85,7 +90,7 @@ def _file(resource: ET.Element) -> tuple[str, str, bytes]:
     except (binascii.Error, ValueError):
         data = b""
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return digest, _said(resource, "file-name"), data
+    return digest, one_line(_said(resource, "file-name")), data
 
 
 def _said(element: ET.Element, name: str) -> str:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 
+from support.cases import each
 from support.jobs import document_job
 
 PICTURE, WORDS = b"\x89PNG picture", "# 锁的优化\n\n自旋锁".encode()
@@ -61,3 +62,10 @@ def test_files_of_a_note_are_named_where_they_stand_and_texts_among_them_read() 
 def test_what_is_encrypted_is_said_to_be() -> None:
     text, _ = read('<div>PIN <en-crypt hint="cat">QUFBQQ==</en-crypt></div>')
     assert "PIN [encrypted text]" in text
+
+
+@each("name", ["accessKeys.csv", "Credentials.csv", ".env.txt", "id_rsa.txt"])
+def test_a_file_of_a_note_that_is_called_as_a_secret_is_named_and_not_read(name: str) -> None:
+    text, notes = read("<div>See there.</div>", resource(b"a word of the file", "text/plain", name))
+    assert "a word of the file" not in text
+    assert f"left out, files that hold secrets, by their names: {name}" in notes

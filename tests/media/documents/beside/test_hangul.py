@@ -160,3 +160,20 @@ def test_a_document_that_is_locked_damaged_or_too_old_is_refused_with_what_to_do
     locked = zipped({"Contents/section0.xml": b"\x93", "META-INF/manifest.xml": "<m><encryption-data/></m>"})
     with pytest.raises(InvalidRequest, match="is encrypted"):
         read(locked)
+
+
+def table_of(*cells: str) -> str:
+    rows = "".join(f"<hp:tr>{one}</hp:tr>" for one in cells)
+    return str(read(hwpx(run(f"<hp:tbl>{rows}</hp:tbl>")))["pages"][0][2])
+
+
+def test_a_table_whose_cells_each_have_a_row_and_a_column_of_their_own_is_not_filled_up() -> None:
+    text = table_of(*(cell(n, n, run(t(f"cell {n}"))) for n in range(3_000)))
+    assert "cell 2999" in text
+    assert len(text) < 100_000
+
+
+def test_a_long_text_that_is_merged_over_hundreds_of_thousands_of_rows_stands_once() -> None:
+    text = table_of(cell(0, 0, run(t("long " * 400)), down=900_000), cell(0, 1, run(t("beside"))))
+    assert text.count("long ") == 400
+    assert "beside" in text
