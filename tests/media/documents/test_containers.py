@@ -289,12 +289,33 @@ def test_a_plain_text_whose_tables_lost_their_rows_gives_way_to_the_html(between
     assert ("| 酒店 | 1,280.50 | 未付 |" in read(mail)) == torn
 
 
-def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
+@each(
+    ("plain", "shown"),
+    [
+        ("Your program shows no HTML.", "<p>" + "The offer in full. " * 20 + "</p>"),
+        (f"See it in a browser: https://shop.example/{'a1' * 300}", "<p>The offer in full: 12 chairs.</p>"),
+        (
+            "Thank you for your order.",
+            "<p>Thank you for your order.</p><p>The offer in full: chair, 12.00</p>",
+        ),
+    ],
+)
+def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it(plain: str, shown: str) -> None:
     mail = EmailMessage()
-    mail.set_content("Your program shows no HTML.")
-    mail.add_alternative("<p>" + "The offer in full. " * 20 + "</p>", subtype="html")
-    assert "The offer in full." in read(mail)
-    assert "shows no HTML" not in read(mail)
+    mail.set_content(plain)
+    mail.add_alternative(shown, subtype="html")
+    assert "The offer in full" in read(mail)
+    assert "HTML" not in read(mail)
+    assert "browser" not in read(mail)
+
+
+def test_a_plain_text_that_says_what_the_html_shows_is_read() -> None:
+    mail = EmailMessage()
+    mail.set_content("*The offer* in full: 12 chairs <https://shop.example/chairs>")
+    mail.add_alternative(
+        '<p><b>The offer</b> in full: <a href="https://shop.example/chairs">12 chairs</a></p>', subtype="html"
+    )
+    assert "*The offer* in full: 12 chairs <" in read(mail)
 
 
 def test_an_attached_text_is_read_below_its_name_and_a_style_sheet_is_not() -> None:
@@ -407,6 +428,16 @@ def test_pieces_within_pieces_cost_a_mail_no_more_than_that_text() -> None:
     sealed = der(0x30, _SIGNED + _DATA + deep)
     mail.add_attachment(sealed, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
     assert "The other words." in read(mail)
+
+
+def test_a_mail_that_is_encrypted_with_pgp_says_so() -> None:
+    mail = EmailMessage()
+    mail["Content-Type"] = 'multipart/encrypted; protocol="application/pgp-encrypted"'
+    for kind, data in (("pgp-encrypted", b"Version: 1"), ("octet-stream", b"-----BEGIN PGP MESSAGE-----")):
+        part = EmailMessage()
+        part.set_content(data, maintype="application", subtype=kind, filename=f"{kind}.asc")
+        mail.attach(part)
+    assert "[the text of this mail is encrypted (PGP)]\n\nAttachments:\n\n- octet-stream.asc" in read(mail)
 
 
 @each("data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")])
