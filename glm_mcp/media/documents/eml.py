@@ -202,9 +202,9 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
 
 
 def _lacks(said: str, shown: str) -> bool:
-    """Whether a third and more of the words that the HTML shows are not in the plain text."""
+    """Whether the plain text is the shorter one, and has not a third and more of the words that the HTML shows."""
     words, known = set(_WORD.findall(_ADDRESS.sub("", shown).casefold())), said.casefold()
-    return 3 * sum(word not in known for word in words) > len(words)
+    return len(shown) > len(said) and 3 * sum(word not in known for word in words) > len(words)
 
 
 def _is_torn(plain: str, html: Message, name: str, encoding: str | None) -> bool:

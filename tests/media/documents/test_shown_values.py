@@ -435,6 +435,16 @@ def test_a_page_is_read_as_its_reader_sees_it(page: str, text: str) -> None:
     assert html_markdown(page) == text
 
 
+@each(
+    ("text", "script", "said"),
+    [("", "show()", True), ("Words. " * 40, "show()", False), ("Thanks", "", False)],
+)
+def test_a_page_that_says_little_without_its_scripts_says_so(text: str, script: str, said: bool) -> None:
+    page = f"<title>Chats</title><p>{text}</p>" + (f"<script>var all = 1;{script}</script>" if script else "")
+    facts, _ = document_job(io.BytesIO(page.encode()), {"name": "page.html"})
+    assert ["scripts of the page would show is not read" in note for note in facts["notes"]] == [True] * said
+
+
 def test_a_page_that_only_a_script_would_show_is_read() -> None:
     words = "Everything that this page says, which is enough to be believed. " * 5
     page = f"<body style='display:none'><script>show()</script><p>{words}</p></body>"
