@@ -1,0 +1,99 @@
+"""Tables of a PDF without lines between their rows, as statements, payslips and reports of laboratories have them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from support.made_documents import pdf, text_at
+
+from glm_mcp.media.documents.pdf import pdf_job
+
+_COLUMNS = (40, 100, -380, -460, -550)  # where each begins, or -where it ends
+_HEAD = ("Date", "Description", "Paid out", "Paid in", "Balance")
+
+
+def drawn(rows: Sequence[Sequence[str]], columns: Sequence[int] = _COLUMNS) -> str:
+    """Rows 13 points apart. Numbers end where their column does; those of Helvetica are 0.556 of its size wide."""
+    text = ""
+    for n, row in enumerate(rows):
+        for x, words in zip(columns, row, strict=True):
+            wide = 9 * sum(0.278 if c in ",. " else 0.556 for c in words)
+            text += text_at(x if x > 0 else -x - wide, 740 - 13 * n, words, 9) if words else ""
+    return text
+
+
+def read(*rows: Sequence[str], columns: Sequence[int] = _COLUMNS) -> list[str]:
+    facts, _ = pdf_job(io.BytesIO(pdf([drawn(rows, columns)])), {"name": "a.pdf"})
+    return [line for line in str(facts["pages"][0][2]).split("\n") if line]
+
+
+def test_each_row_of_a_statement_stands_by_itself_with_its_amounts_in_their_columns() -> None:
+    rows = [
+        ("01 Jan", "Balance brought forward", "", "", "1,000.00"),
+        ("01 Jan", "CARD PAYMENT", "56.34", "", "943.66"),
+        ("02 Jan", "TRANSFER TO J SMITH", "104.26", "", ""),
+        ("", "DIRECT DEBIT GAS", "190.48", "", "648.92"),
+        ("04 Jan", "REFUND", "", "40.26", ""),
+        ("05 Jan", "CARD PAYMENT", "174.81", "", "514.37"),
+        ("", "DIRECT DEBIT GAS", "279.25", "", ""),
+        ("07 Jan", "SALARY", "", "237.69", "472.81"),
+    ]
+    assert read(_HEAD, *rows)[2:] == [f"| {' | '.join(row)} |" for row in rows]
+
+
+def test_a_flag_stands_beside_the_value_that_is_too_high() -> None:
+    rows = [
+        ("Haemoglobin", "13.2", "g/dL", "13.0 - 17.0", ""),
+        ("White cells", "11.9", "x10/L", "4.0 - 11.0", "H"),
+        ("Platelets", "150", "x10/L", "150 - 400", ""),
+        ("Sodium", "133", "mmol/L", "135 - 145", "L"),
+        ("Filtration", "90", "mL/min", "60 - 120", ""),
+    ]
+    head = ("Test", "Result", "Unit", "Reference", "Flag")
+    shown = read(head, *rows, columns=(40, -220, 240, 320, 450))
+    assert shown[2:] == [f"| {' | '.join(row)} |" for row in rows]
+
+
+def test_rows_that_could_be_parted_in_two_ways_come_as_they_are_laid_out() -> None:
+    rows = [
+        (f"0{n} Jan", words, *amounts)
+        for n, (words, amounts) in enumerate(
+            [("Shop", ("45.10", "", "")), ("Refund", ("", "45.10", ""))] * 4, 1
+        )
+    ]
+    shown = read(_HEAD, *rows)
+    assert shown[0] == "```text"
+    assert [line.split() for line in shown[2:-1]] == [
+        [word for cell in row for word in cell.split()] for row in rows
+    ]
+    ends = [line.index("45.10") for line in shown[2:-1]]
+    assert ends[0] < ends[1]
+
+
+def test_a_row_whose_words_take_two_lines_stays_one() -> None:
+    rows = [("01 Jan", "Chairs, four of them, in", "56.34"), ("", "oak", ""), ("02 Jan", "A table", "104.26")]
+    shown = read(("Date", "What", "Price"), *rows, ("03 Jan", "A lamp", "9.00"), columns=(40, 100, -380))
+    assert "| 01 Jan | Chairs, four of them, in oak | 56.34 |" in shown
+
+
+def test_what_came_in_and_what_went_out_stay_apart_though_no_row_has_both() -> None:
+    shown = read(
+        _HEAD,
+        ("01 Jan", "Chairs, four of them, in", "56.34", "", "943.66"),
+        ("", "oak", "", "", ""),
+        ("02 Jan", "A table", "104.26", "", "839.40"),
+        ("03 Jan", "Refund", "", "10.00", "849.40"),
+    )
+    out, into = (next(line for line in shown if word in line) for word in ("104.26", "10.00"))
+    assert shown[0] == "```text"
+    assert out.index("104.26") + len("104.26") < into.index("10.00")
+
+
+def test_amounts_below_lines_of_words_stand_in_their_columns() -> None:
+    row = [("01 Jan", "CARD PAYMENT", "56.34", "", "943.66"), ("02 Jan", "SALARY", "", "100.00", "")]
+    rows = [line for one in row * 4 for line in (one, ("", "REF 4711/ABC 2023", "", "", ""))]
+    shown = read(_HEAD, *rows)
+    out, into = (next(line for line in shown if word in line).index(word) for word in ("56.34", "100.00"))
+    assert shown[0] == "```text"
+    assert out + len("56.34") < into
