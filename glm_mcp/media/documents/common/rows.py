@@ -58,7 +58,7 @@ def in_rows(page: Any, written: str) -> str:
     torn = sum(not any(all(cell in line for cell in cells) for line in lines) for cells in rows)
     loose = _loose(laid_out, [one for one, line in zip(lines, parted, strict=False) if line[:1] != "|"])
     turned = sum(bool(item.rotation) for item in page.text_items) > len(page.text_items) / 10
-    whole = torn < max(_ROWS, len(rows) / 2) and loose < _ROWS and merged < max(_ROWS, len(laid_out) / 8)
+    whole = torn < max(_ROWS, len(rows) / 2) and loose < _FEW and merged < max(_ROWS, len(laid_out) / 8)
     whole = whole and not _columns_in_one(parted, laid_out)
     if sum(map(_is_two_texts, laid_out)) > _ROWS:
         return written
@@ -149,7 +149,9 @@ def _letters(text: str) -> str:
 
 
 def _columns_in_one(lines: list[str], laid_out: list[str]) -> bool:
-    """Whether two heads that stand apart are one cell above sums of money, as are those of what came in and went out."""
+    """Whether two heads that stand apart are one cell above sums of money, as are those of what came in and went out; or
+    sums are in one cell with what stands before them.
+    """
     heads = {_solid(line): parts for line in laid_out if len(parts := _APART.split(line.strip())) > 2}
     for at in range(1, len(lines)):
         parts = (
@@ -162,14 +164,21 @@ def _columns_in_one(lines: list[str], laid_out: list[str]) -> bool:
         rows = itertools.takewhile(lambda line: line.startswith("|"), lines[at + 1 :])
         if columns and any(_MONEY.search("  " + row.split("|")[n].strip()) for row in rows for n in columns):
             return True
-    return False
+    sums = [[_solid(part) for part in _APART.split(line.strip())] for line in _sums(laid_out)]
+    cells = "|".join(_solid(cell) for line in lines if line.startswith("|") for cell in line.split("|"))
+    return sum("".join(row[-2:]) in cells for row in sums) >= max(_ROWS, len(sums) / 2)
+
+
+def _sums(laid_out: list[str]) -> list[str]:
+    """The lines that end with a sum of money behind two other things and more."""
+    money = [line for line in laid_out if _MONEY.search(line)]
+    return [line for line in money if len([p for p in _APART.split(line.strip()) if _solid(p)]) > 2][:_MOST]
 
 
 def _loose(laid_out: list[str], prose: list[str]) -> int:
-    """How many rows that end with a sum of money were drawn into lines of words, which say no more in which column it was."""
-    money = [line for line in laid_out if _MONEY.search(line)]
-    rows = [_solid(line) for line in money if len([p for p in _APART.split(line.strip()) if _solid(p)]) > 2]
-    return sum(any(row in line and row != line for line in prose) for row in rows[:_MOST])
+    """How many rows that end with a sum of money are in lines of words, which do not say in which column it stood."""
+    rows = [_solid(line) for line in _sums(laid_out)]
+    return sum(any(row in line for line in prose) for row in rows)
 
 
 def _apart(line: str, rows: list[str]) -> list[str]:
@@ -177,7 +186,8 @@ def _apart(line: str, rows: list[str]) -> list[str]:
     cells = [cell.split() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
     parts = [[part.split() for part in _APART.split(row.strip())] for row in rows]
     forth = _shared(cells, parts, 1)
-    is_head = bool(rows) and _rank(rows[0]) < 2  # whose second line has no name in front
+    # The second line of a head has no sum in it, and often no name in front.
+    is_head = bool(rows) and _rank(rows[0]) < 2 and not _MONEY.search(rows[-1])
     if not forth or (is_head and not all(row[0] for row in forth)) or forth != _shared(cells, parts, -1):
         return []
     return ["| " + " | ".join(" ".join(words) for words in row) + " |" for row in forth]

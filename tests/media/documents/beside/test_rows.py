@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 from support.made_documents import pdf, text_at
 
+from glm_mcp.media.documents.common.rows import in_rows
 from glm_mcp.media.documents.pdf import pdf_job
 
 _COLUMNS = (40, 100, -380, -460, -550)  # where each begins, or -where it ends
@@ -40,6 +42,38 @@ def test_each_row_of_a_statement_stands_by_itself_with_its_amounts_in_their_colu
         ("07 Jan", "SALARY", "", "237.69", "472.81"),
     ]
     assert read(_HEAD, *rows)[2:] == [f"| {' | '.join(row)} |" for row in rows]
+
+
+def test_the_first_entry_does_not_stand_in_the_head() -> None:
+    rows = [
+        ("", "Lidl 22 Ref 9", "", "797.40", ""),
+        ("02 Jan", "TRANSFER TO J SMITH", "31.29", "", "1,866.11"),
+        ("", "DIRECT DEBIT GAS", "367.53", "", ""),
+        ("", "CARD PAYMENT", "552.20", "", "946.38"),
+        ("05 Jan", "CARD PAYMENT", "59.29", "", "887.09"),
+        ("06 Jan", "REFUND", "", "204.41", "1,091.50"),
+    ]
+    shown = read(_HEAD, *rows)
+    assert (shown[0], shown[2:]) == (f"| {' | '.join(_HEAD)} |", [f"| {' | '.join(row)} |" for row in rows])
+
+
+def test_sums_that_the_parser_put_into_one_cell_come_as_they_are_laid_out() -> None:
+    rows = [
+        ("Region", "Rate", "a day"),
+        ("East", "26.19", "57.86"),
+        ("West", "25.37", "8.40"),
+        ("North", "5.25", "4.69"),
+    ]
+    items = [
+        SimpleNamespace(text=text, x=x, y=20.0 * n, width=30.0, height=10.0, rotation=0)
+        for n, row in enumerate(rows)
+        for text, x in zip(row, (10.0, 110.0, 210.0), strict=True)
+    ]
+    page = SimpleNamespace(text="\n".join("   ".join(row) for row in rows), text_items=items)
+    head, *below = [f"| {a} | {b} {c} |" for a, b, c in rows]
+    shown = in_rows(page, "\n".join((head, "|---|---|", *below))).split("\n")[1:-1]
+    assert [line.split() for line in shown] == [" ".join(row).split() for row in rows]
+    assert len({line.index(row[2]) + len(row[2]) for line, row in zip(shown[1:], rows[1:], strict=True)}) == 1
 
 
 def test_a_flag_stands_beside_the_value_that_is_too_high() -> None:
