@@ -6,7 +6,7 @@ import email
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from typing import Any, BinaryIO
@@ -192,13 +192,19 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
     others = [p for p in parts if p is not plain and p is not rich and p.get_content_type() not in _FORMS]
     if plain is None or rich is None:
         return [p for p in (plain or rich, *others) if p is not None] or parts[-1:]
-    said = _ADDRESS.sub("", _text(plain, name, encoding))
     html = next((p for p in rich.walk() if p.get_content_type() == "text/html"), rich)
-    is_stub = len(said) < _STUB and _lacks(said, _text(html, name, encoding))
-    if is_stub or _is_torn(_text(plain, name, encoding), html, name, encoding):
+    if is_poorer(_text(plain, name, encoding), _payload(html), lambda: _text(html, name, encoding)):
         return [rich, *others]
     # Pictures of the HTML are attachments of the mail, whichever text is read.
     return [plain, *(p for p in rich.walk() if not p.is_multipart() and p is not html), *others]
+
+
+def is_poorer(plain: str, html: bytes, shown: Callable[[], str]) -> bool:
+    """Whether the plain text of a mail does not say what its HTML does, whose text is `shown`."""
+    said = _ADDRESS.sub("", plain)
+    if len(said) < _STUB and _lacks(said, shown()):
+        return True
+    return len(_CELL.findall(html[:_TEXT])) >= 3 * _ROWS and _is_torn(plain, shown())
 
 
 def _lacks(said: str, shown: str) -> bool:
@@ -207,13 +213,11 @@ def _lacks(said: str, shown: str) -> bool:
     return len(shown) > len(said) and 3 * sum(word not in known for word in words) > len(words)
 
 
-def _is_torn(plain: str, html: Message, name: str, encoding: str | None) -> bool:
+def _is_torn(plain: str, shown: str) -> bool:
     """Whether tables of the HTML lost their rows in the plain text: a cell a line, or all of them in one word."""
-    if len(_CELL.findall(_payload(html)[:_TEXT])) < 3 * _ROWS:
-        return False
     rows = [
         cells
-        for line in _text(html, name, encoding).split("\n")
+        for line in shown.split("\n")
         if line.startswith("| ")
         and len(cells := [c for cell in line.split("|") if (c := cell.partition("<br>")[0].strip())]) > 1
     ]

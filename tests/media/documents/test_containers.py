@@ -110,6 +110,15 @@ def test_an_outlook_message_in_html_or_in_packed_rtf_is_read_too() -> None:
     assert "Pay by Friday. Pay by Friday." in msg(message({"__substg1.0_10090102": packed}))
 
 
+def test_the_html_of_an_outlook_message_is_read_whose_plain_text_lost_the_rows_of_its_table() -> None:
+    rows = [["Item", "Paid", "State"], ["Flight", "906.00", "paid"], ["Hotel", "1,280.50", "open"]]
+    table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    plain = "\r\n".join(cell for row in rows for cell in row)
+    both = {"__substg1.0_10130102": f"<p>Costs</p><table border=1>{table}</table>".encode()}
+    text = msg(message(both | {"__substg1.0_1000001F": plain.encode("utf-16-le")}))
+    assert "| Hotel | 1,280.50 | open |" in text
+
+
 def test_a_broken_outlook_message_says_what_to_do() -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.msg is damaged.*Save it again from Outlook"):
         msg_job(io.BytesIO(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900)), {"name": "a.msg"})
