@@ -16,6 +16,7 @@ _AMOUNT = re.compile(r"[$€£¥(<-]?\s?-?\d[\d.,:]*[%)*]{0,4}")
 _MONEY = re.compile(r" {2}\S?\S?\d[\d.,'\u2019]*[.,]\d\d\W?\s*(?:CR|DR)?\Z", re.IGNORECASE)
 _LABEL = re.compile(r"[\w .'’#&/-]+[:：]")  # code has other signs
 _ROWS, _FEW = 3, 2  # rows that make a table; letters and digits that make no row
+_DIGIT = re.compile(r"\d")
 _WIDEST = 240  # characters of a line
 _SPAN = 6  # lines that may become one row
 _RULE, _STAR = re.compile(r"\|(?: ?:?-{3,}:? ?\|)+"), re.compile(r"[*\\]")
@@ -59,7 +60,7 @@ def in_rows(page: Any, written: str) -> str:
     loose = _loose(laid_out, [one for one, line in zip(lines, parted, strict=False) if line[:1] != "|"])
     turned = sum(bool(item.rotation) for item in page.text_items) > len(page.text_items) / 10
     whole = torn < max(_ROWS, len(rows) / 2) and loose < _FEW and merged < max(_ROWS, len(laid_out) / 8)
-    whole = whole and not _columns_in_one(parted, laid_out)
+    whole = whole and not _columns_in_one(parted, laid_out) and not _read_down(lines, laid_out)
     if sum(map(_is_two_texts, laid_out)) > _ROWS:
         return written
     if whole or turned or len(_solid(page.text)) < _WHOLE * len(_solid(written)):
@@ -146,6 +147,23 @@ def _spans(laid_out: list[str], wanted: set[str]) -> dict[str, list[str]]:
 
 def _letters(text: str) -> str:
     return "".join(sorted(_solid(text)))
+
+
+def _read_down(lines: list[str], laid_out: list[str]) -> bool:
+    """Whether names were written one after the other, and their values after them: a name has no digits, which two
+    addresses side by side have.
+    """
+    parts = [[p for p in _APART.split(line.strip()) if _solid(p)] for line in laid_out if _solid(line)][
+        :_MOST
+    ]
+    found = list[list[str]]()
+    for one, other in itertools.pairwise(parts):
+        if len(one) == len(other) == 2 and any(_solid(one[0] + other[0]) in line for line in lines):
+            found.append(other)
+    named = sum(not _DIGIT.search(name) for name, _ in found)
+    return len(found) >= _ROWS and named == len(found) <= 2 * sum(
+        bool(_DIGIT.search(value)) for _, value in found
+    )
 
 
 def _columns_in_one(lines: list[str], laid_out: list[str]) -> bool:

@@ -131,3 +131,25 @@ def test_amounts_below_lines_of_words_stand_in_their_columns() -> None:
     out, into = (next(line for line in shown if word in line).index(word) for word in ("56.34", "100.00"))
     assert shown[0] == "```text"
     assert out + len("56.34") < into
+
+
+def test_values_of_a_ticket_stand_beside_their_names() -> None:
+    rows = [
+        ("Order number", "ABC123"),
+        ("Outward", "12.05.2023"),
+        ("from Berlin Hbf", "08:04, platform 5"),
+        ("to Munich Hbf", "12:02, platform 18"),
+        ("Train", "ICE 1001"),
+        ("Coach and seat", "12 / 45"),
+    ]
+    shown = read(*rows, columns=(40, 200))
+    assert all(any(name in line and value in line for line in shown) for name, value in rows)
+
+
+def test_addresses_side_by_side_are_read_one_after_the_other() -> None:
+    rows = [
+        ("Bill to Anna", "Ship to Bert"),
+        ("12 High Street", "7 Low Road"),
+        ("Leeds LS1 4AP", "York YO1 7HH"),
+    ] * 2
+    assert "```" not in "".join(read(*rows, columns=(40, 200)))
