@@ -14,6 +14,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.containers.own_fields import STREAM, own_fields
 from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.pages import EMPTY
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
 Said = list[tuple[str, str]]  # a word for what it is, and the text
@@ -92,7 +93,7 @@ def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
             if one and one not in _UNSAID and solid(one) not in known and one not in lines.get(word, ()):
                 lines.setdefault(word, []).append(one)
     block = "\n".join(f"[{word}: {', '.join(texts)}]" for word, texts in lines.items())
-    whole = "\n\n".join(filter(None, (text, block)))
+    whole = f"{text or EMPTY}\n\n{block}" if block else text
     return {**facts, "pages": [(number, label, whole, why), *rest]}
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import email
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
-from email.policy import EmailPolicy, default
-from functools import lru_cache
-from quopri import decodestring
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.common.cards import card_text
+from glm_mcp.media.documents.containers.headers import Once
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import choose, one_text, result
@@ -40,65 +36,13 @@ _MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved page
 # The line before each mail of a mailbox, and those of a text that would look like it.
 _BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
-_WORDS = re.compile(r"=\?([\w-]+)\?([BbQq])\?[^?\s]*\?=(?:\s+=\?\1\?\2\?[^?\s]*\?=)+")
 _CHARSET = re.compile(rb"charset=[\"']?(?!us-ascii|utf-8)([\w.:-]{1,40})", re.IGNORECASE)
 _DEPTH = 5  # mails within mails
-_STUB = 0.2  # a plain text so much shorter than the HTML only says that there is one
+_STUB = 500  # characters of a plain text that may only say that there is HTML
+_ADDRESS, _WORD = re.compile(r"https?://[^\s)>\]]+"), re.compile(r"[^\W_]+")
 _CELL, _ROWS = re.compile(rb"<t[dh]\b", re.IGNORECASE), 3  # of a table that is more than a frame
 _PARTS = 2_000  # of one mail
 _TEXT = 200_000  # characters of an attached text
-
-
-def _as_one(words: re.Match[str]) -> str:
-    """Words that were encoded one by one, where a letter may begin in one and end in the next."""
-    data = b""
-    for word in re.findall(r"\?[BbQq]\?([^?\s]*)\?=", words[0]):
-        try:
-            data += base64.b64decode(word + "==") if words[2] in "Bb" else decodestring(word, header=True)
-        except ValueError:
-            return words[0]
-    return f"=?{words[1]}?B?{base64.b64encode(data).decode()}?="
-
-
-# The mails of a box have their senders and lists in common; what one mail looks at again is kept by its policy.
-_parse = lru_cache(256)(default.header_fetch_parse)
-
-# A type, a disposition or an encoding that parsing leaves as it is.
-_PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
-# A name or a border that the standard wants in quotes, as many write it: parsing would end it at the first = or blank.
-_BARE = re.compile(r';(\s*(?:(?:file)?name|boundary)\s*=)\s*([^\s";][^";\r\n]*)', re.IGNORECASE)
-
-
-class _Once(EmailPolicy):
-    """Parses a header once a mail. The standard one does so each time that it is looked at, thirty times in a small one.
-
-    `raw`: the encoding of letters that stand in a header as they are, against the rules; UTF-8 is known without it.
-    """
-
-    raw: str
-    seen: dict[tuple[str, str], str]
-
-    def __init__(self, raw: str) -> None:
-        super().__init__(message_factory=EmailMessage)
-        object.__setattr__(self, "raw", raw)  # a policy takes no other way
-        object.__setattr__(self, "seen", {})
-
-    def header_fetch_parse(self, name: str, value: str) -> str:
-        if _PLAIN.fullmatch(value) and name.lower().startswith("content-"):
-            return value
-        if (name, value) not in self.seen:
-            self.seen[name, value] = self._parsed(name, value)
-        return self.seen[name, value]
-
-    def _parsed(self, name: str, value: str) -> str:
-        value = _WORDS.sub(_as_one, value)
-        if name.lower().startswith("content-"):
-            value = _BARE.sub(lambda bare: f';{bare[1]}"{bare[2].rstrip()}"', value)
-        if not value.isascii():
-            with contextlib.suppress(UnsupportedMedia):
-                value = decode(value.encode("utf-8", "surrogateescape"), name, declared=self.raw).text
-        header: str = _parse(name, value)
-        return header
 
 
 def sample() -> bytes:
@@ -143,7 +87,7 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
 def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
     """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
     own = _CHARSET.search(data)
-    policy = _Once(encoding or (own[1].decode() if own else ""))
+    policy = Once(encoding or (own[1].decode() if own else ""))
     return _read(email.message_from_bytes(data, policy=policy), name, encoding, depth).markdown()
 
 
@@ -161,6 +105,9 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
             mail.bodies += _unsealed(payload, name, encoding, depth)
+        if kind == "application/pgp-encrypted":  # which says so of the part after it
+            mail.bodies.append("[the text of this mail is encrypted (PGP)]")
+            continue
         is_packed = kind in _OUTLOOK or filename.lower() == "winmail.dat"
         if is_packed and _unpack(payload, mail, name, depth):
             continue
@@ -250,22 +197,32 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
     others = [p for p in parts if p is not plain and p is not rich and p.get_content_type() not in _FORMS]
     if plain is None or rich is None:
         return [p for p in (plain or rich, *others) if p is not None] or parts[-1:]
-    words = len(_text(plain, name, encoding))
     html = next((p for p in rich.walk() if p.get_content_type() == "text/html"), rich)
-    is_stub = words < 500 and words < _STUB * len(_text(html, name, encoding))
-    if is_stub or _is_torn(_text(plain, name, encoding), html, name, encoding):
+    if is_poorer(_text(plain, name, encoding), _payload(html), lambda: _text(html, name, encoding)):
         return [rich, *others]
     # Pictures of the HTML are attachments of the mail, whichever text is read.
     return [plain, *(p for p in rich.walk() if not p.is_multipart() and p is not html), *others]
 
 
-def _is_torn(plain: str, html: Message, name: str, encoding: str | None) -> bool:
+def is_poorer(plain: str, html: bytes, shown: Callable[[], str]) -> bool:
+    """Whether the plain text of a mail does not say what its HTML does, whose text is `shown`."""
+    said = _ADDRESS.sub("", plain)
+    if len(said) < _STUB and _lacks(said, shown()):
+        return True
+    return len(_CELL.findall(html[:_TEXT])) >= 3 * _ROWS and _is_torn(plain, shown())
+
+
+def _lacks(said: str, shown: str) -> bool:
+    """Whether the plain text is the shorter one, and has not a third and more of the words that the HTML shows."""
+    words, known = set(_WORD.findall(_ADDRESS.sub("", shown).casefold())), said.casefold()
+    return len(shown) > len(said) and 3 * sum(word not in known for word in words) > len(words)
+
+
+def _is_torn(plain: str, shown: str) -> bool:
     """Whether tables of the HTML lost their rows in the plain text: a cell a line, or all of them in one word."""
-    if len(_CELL.findall(_payload(html)[:_TEXT])) < 3 * _ROWS:
-        return False
     rows = [
         cells
-        for line in _text(html, name, encoding).split("\n")
+        for line in shown.split("\n")
         if line.startswith("| ")
         and len(cells := [c for cell in line.split("|") if (c := cell.partition("<br>")[0].strip())]) > 1
     ]

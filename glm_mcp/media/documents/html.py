@@ -39,6 +39,7 @@ _POPPING_UP = ("footnote", "endnote", "rearnote", "note")  # of books, whose rea
 _SPAN = 1000
 _FILE_NAME = re.compile(r"\S+\.x?html?", re.IGNORECASE)  # a title that a program wrote for want of one
 _BARE = 200  # characters; a page that shows fewer is empty until its script runs
+_SCRIPT = re.compile(r"<script(?![^>]{0,200}json)", re.IGNORECASE)  # which runs; others hold data
 # Stand apart, which the converter knows of others only.
 _BLOCKS = ("address", "aside", "audio", "center", "dialog", "fieldset", "footer", "form", "header", "hgroup", "legend", "main", "marquee", "video")  # fmt: skip
 _INLINE = ("b", "strong", "i", "em", "u", "s", "span", "font", "sup", "sub", "code", "a", "small", "mark")
@@ -59,8 +60,12 @@ def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 def html_page(data: bytes, params: dict[str, Any], declared: str | None = None) -> dict[str, Any]:
     """The facts of a reading job. `declared`: the encoding, as the page came with it. Raises as `html_job`."""
     decoded = decode_html(data, params["name"], params.get("encoding"), declared)
-    notes = [decoded.note] if decoded.note else []
-    facts = one_text("html", html_markdown(decoded.text), params.get("pages"), params["name"], notes)
+    notes, text = [decoded.note] if decoded.note else [], html_markdown(decoded.text)
+    if len(text) < _BARE and _SCRIPT.search(decoded.text):
+        notes.append(
+            "what only the scripts of the page would show is not read: save it as PDF from a browser"
+        )
+    facts = one_text("html", text, params.get("pages"), params["name"], notes)
     return with_about(facts, of_page(decoded.text))
 
 

@@ -232,8 +232,8 @@ class Writer:
                     yield from self._list(child, depth + 1, name)
                 elif local(child) in ("p", "h"):
                     text = self.inline.text(child)
-                    if text:
-                        yield f"{'  ' * depth}{mark if first else ' '} {text}"
+                    if text or (first and any(map(str.isalnum, mark))):  # an empty item has its number
+                        yield f"{'  ' * depth}{mark if first else ' '} {text}".rstrip()
                     first = False
                     yield from self.anchored(child)
 

@@ -16,6 +16,7 @@ from glm_mcp.text import one_line, plain
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
+EMPTY = "(empty)"  # in the place of a text that has none
 _LABEL, _NOTE, _NOTES = 200, 10_000, 50  # characters of each, and how many; a sheet's name may have millions
 SHEETS = ("xlsx", "xlsb", "xls", "ods", "numbers")  # kinds whose pages have names
 
@@ -196,9 +197,7 @@ def to_markdown(document: Document, *, marks: bool = True) -> str:
     marked = marks and (document.total > 1 or len(document.pages) > 1)
     blocks: list[str] = []
     for page in document.pages:
-        text = page.text or (
-            "(no text layer: a picture of the page is needed)" if page.as_image else "(empty)"
-        )
+        text = page.text or ("(no text layer: a picture of the page is needed)" if page.as_image else EMPTY)
         blocks.append(f"[{page.label}]\n\n{text}" if marked else text)
     return "\n\n".join(blocks).strip("\n") + "\n"
 

@@ -11,13 +11,14 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import with_about
+from glm_mcp.media.documents.common.rows import in_rows
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
-from glm_mcp.media.documents.page.line_breaks import in_rows, with_line_breaks
+from glm_mcp.media.documents.page.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.no_font import with_boxes
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties

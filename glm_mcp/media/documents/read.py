@@ -130,6 +130,10 @@ def _refuse_secrets(source: Source, document: Document) -> None:
 def _document(source: Source, facts: dict[str, Any]) -> Document:
     rows = tuple(Page(number, label, text, why) for number, label, text, why in facts["pages"])
     document = Document(source.name, facts["kind"], rows, facts["total"], tuple(facts["notes"]))
-    if not any(page.text or page.as_image for page in rows) and not document.notes:
+    if (
+        len(rows) == document.total
+        and not any(page.text or page.as_image for page in rows)
+        and not document.notes
+    ):
         document = replace(document, notes=("the document is empty",))
     return document

@@ -111,6 +111,15 @@ def test_an_outlook_message_in_html_or_in_packed_rtf_is_read_too() -> None:
     assert "Pay by Friday. Pay by Friday." in msg(message({"__substg1.0_10090102": packed}))
 
 
+def test_the_html_of_an_outlook_message_is_read_whose_plain_text_lost_the_rows_of_its_table() -> None:
+    rows = [["Item", "Paid", "State"], ["Flight", "906.00", "paid"], ["Hotel", "1,280.50", "open"]]
+    table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    plain = "\r\n".join(cell for row in rows for cell in row)
+    both = {"__substg1.0_10130102": f"<p>Costs</p><table border=1>{table}</table>".encode()}
+    text = msg(message(both | {"__substg1.0_1000001F": plain.encode("utf-16-le")}))
+    assert "| Hotel | 1,280.50 | open |" in text
+
+
 def test_a_broken_outlook_message_says_what_to_do() -> None:
     with pytest.raises(UnsupportedMedia, match=r"a\.msg is damaged.*Save it again from Outlook"):
         msg_job(io.BytesIO(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900)), {"name": "a.msg"})
@@ -308,12 +317,33 @@ def test_a_plain_text_whose_tables_lost_their_rows_gives_way_to_the_html(between
     assert ("| 酒店 | 1,280.50 | 未付 |" in read(mail)) == torn
 
 
-def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it() -> None:
+@each(
+    ("plain", "shown"),
+    [
+        ("Your program shows no HTML.", "<p>" + "The offer in full. " * 20 + "</p>"),
+        (f"See it in a browser: https://shop.example/{'a1' * 300}", "<p>The offer in full: 12 chairs.</p>"),
+        (
+            "Thank you for your order.",
+            "<p>Thank you for your order.</p><p>The offer in full: chair, 12.00</p>",
+        ),
+    ],
+)
+def test_a_plain_text_that_only_says_there_is_html_gives_way_to_it(plain: str, shown: str) -> None:
     mail = EmailMessage()
-    mail.set_content("Your program shows no HTML.")
-    mail.add_alternative("<p>" + "The offer in full. " * 20 + "</p>", subtype="html")
-    assert "The offer in full." in read(mail)
-    assert "shows no HTML" not in read(mail)
+    mail.set_content(plain)
+    mail.add_alternative(shown, subtype="html")
+    assert "The offer in full" in read(mail)
+    assert "HTML" not in read(mail)
+    assert "browser" not in read(mail)
+
+
+def test_a_plain_text_that_says_what_the_html_shows_is_read() -> None:
+    mail = EmailMessage()
+    mail.set_content("*The offer* in full: 12 chairs <https://shop.example/chairs>")
+    mail.add_alternative(
+        '<p><b>The offer</b> in full: <a href="https://shop.example/chairs">12 chairs</a></p>', subtype="html"
+    )
+    assert "*The offer* in full: 12 chairs <" in read(mail)
 
 
 def test_an_attached_text_is_read_below_its_name_and_a_style_sheet_is_not() -> None:
@@ -426,6 +456,16 @@ def test_pieces_within_pieces_cost_a_mail_no_more_than_that_text() -> None:
     sealed = der(0x30, _SIGNED + _DATA + deep)
     mail.add_attachment(sealed, maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
     assert "The other words." in read(mail)
+
+
+def test_a_mail_that_is_encrypted_with_pgp_says_so() -> None:
+    mail = EmailMessage()
+    mail["Content-Type"] = 'multipart/encrypted; protocol="application/pgp-encrypted"'
+    for kind, data in (("pgp-encrypted", b"Version: 1"), ("octet-stream", b"-----BEGIN PGP MESSAGE-----")):
+        part = EmailMessage()
+        part.set_content(data, maintype="application", subtype=kind, filename=f"{kind}.asc")
+        mail.attach(part)
+    assert "[the text of this mail is encrypted (PGP)]\n\nAttachments:\n\n- octet-stream.asc" in read(mail)
 
 
 @each("data", [b"\x30\x03abc", der(0x30, _SIGNED + _DATA), der(0x30, _SIGNED + _DATA + b"\xa0\x05\x24")])

@@ -126,6 +126,34 @@ def test_numbers_are_written_in_the_scripts_that_word_knows(form: str, numbers: 
             assert written(number, form) == text
 
 
+def test_sections_of_a_contract_have_the_numbers_of_their_articles_as_digits() -> None:
+    numbering = (
+        f'<w:numbering {W}><w:abstractNum w:abstractNumId="7">'
+        '<w:lvl w:ilvl="0"><w:numFmt w:val="upperRoman"/><w:lvlText w:val="Article %1."/></w:lvl>'
+        '<w:lvl w:ilvl="1"><w:numFmt w:val="decimalZero"/><w:isLgl/><w:lvlText w:val="Section %1.%2"/></w:lvl>'
+        '</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num></w:numbering>'
+    )
+    body = para("Terms", number=1) + para("Fees", number=1) + para("Due dates", number=1, level=1)
+    facts, _ = document_job(io.BytesIO(docx(body, {"word/numbering.xml": numbering})), {"name": "a.docx"})
+    assert facts["pages"][0][2] == "Article I. Terms\nArticle II. Fees\n  Section 2.01 Due dates"
+
+
+def test_an_empty_paragraph_has_its_number_as_rows_of_a_form_have_unless_it_is_deleted() -> None:
+    def numbered(text: str = "", look: str = "") -> str:
+        words = f"<w:r><w:t>{text}</w:t></w:r>" if text else ""
+        return f'<w:p><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr>{look}</w:pPr>{words}</w:p>'
+
+    rows = [[f"<w:tc>{numbered()}</w:tc>", name] for name in ("Fire extinguisher", "First aid")]
+    gone = numbered(look="<w:rPr><w:del/></w:rPr>")
+    bullet = '<w:p><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:p>'
+    data = docx(word_table([["No.", "What"], *rows]) + gone + numbered("Smoke alarm") + bullet + para("End"))
+    facts, _ = document_job(io.BytesIO(data), {"name": "a.docx"})
+    assert facts["pages"][0][2].split("\n") == [
+        *("| No. | What |", "| --- | --- |", "| 1. | Fire extinguisher |", "| 2. | First aid |"),
+        *("", "3. Smoke alarm", "", "End"),
+    ]
+
+
 def test_numbering_goes_on_after_prose_over_levels_and_restarts_where_it_is_told_to() -> None:
     def level(n: int, text: str, form: str = "decimal", more: str = "") -> str:
         return f'<w:lvl w:ilvl="{n}"><w:start w:val="1"/><w:numFmt w:val="{form}"/>{more}<w:lvlText w:val="{text}"/></w:lvl>'

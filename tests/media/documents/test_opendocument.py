@@ -84,6 +84,10 @@ def test_lists_and_headings_have_the_numbers_that_their_styles_write() -> None:
     ]
 
 
+def test_an_empty_item_of_a_list_has_its_number_as_rows_of_a_form_have() -> None:
+    assert read(file(listed(item("") + item("eight"))))["pages"][0][2].split("\n") == ["§ 7", "§ 8 eight"]
+
+
 @each(
     ("body", "text"),
     [

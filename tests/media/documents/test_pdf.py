@@ -457,3 +457,9 @@ async def test_a_page_whose_tables_are_whole_or_whose_text_is_in_columns_stays_a
     numbers = [[f"{i + 2},5{j}0" for i in range(6)] for j in range(2)]
     both = table_page([f"Item number {i} of all" for i in range(6)], *numbers) + columns
     assert "```" not in (await opened(pdf([both]))).pages[0].text
+
+
+async def test_a_blank_page_asked_for_alone_does_not_make_the_document_empty() -> None:
+    blank = await opened(pdf([BODY, ""]), pages="2")
+    assert (blank.pages[0].text, blank.notes) == ("", ())
+    assert (await opened(pdf([""]))).notes == ("the document is empty",)

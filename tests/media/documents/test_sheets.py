@@ -94,6 +94,18 @@ def test_a_formula_without_a_result_is_shown_where_it_stands() -> None:
     assert formulas == "sheet 'One': formulas without a stored result, shown as written: 3"
 
 
+def test_a_pivot_table_that_a_program_left_without_cells_is_said_to_be_there() -> None:
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/pivotTable"
+    relation = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="p" Type="{kind}" Target="../pivotTables/pivotTable1.xml"/></Relationships>'
+    )
+    facts = job(plain("", {"xl/worksheets/_rels/sheet1.xml.rels": relation}))
+    assert facts["notes"] == [
+        "sheet 'One': a pivot table without its cells, which Excel fills in: open and save it there"
+    ]
+
+
 def test_a_cell_with_an_error_shows_the_error() -> None:
     cells = (
         '<row r="1"><c r="A1" s="0" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B1"><v>3</v></c>'

@@ -58,6 +58,7 @@ ACCOUNT = '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)'
         (4006381333931, "General", "4006381333931"),
         (1e22, "General", "1e+22"),
         (7, "GENERAL", "7"),
+        (7, "", "7"),
         (2.5, 'general" kg"', "2.5 kg"),
         (44927, "d/m/yyyy", "2023-01-01"),
         (44927.5, "dd/mm/yyyy hh:mm", "2023-01-01 12:00"),
@@ -432,6 +433,16 @@ def test_the_files_that_a_pdf_carries_are_named() -> None:
 )
 def test_a_page_is_read_as_its_reader_sees_it(page: str, text: str) -> None:
     assert html_markdown(page) == text
+
+
+@each(
+    ("text", "script", "said"),
+    [("", "show()", True), ("Words. " * 40, "show()", False), ("Thanks", "", False)],
+)
+def test_a_page_that_says_little_without_its_scripts_says_so(text: str, script: str, said: bool) -> None:
+    page = f"<title>Chats</title><p>{text}</p>" + (f"<script>var all = 1;{script}</script>" if script else "")
+    facts, _ = document_job(io.BytesIO(page.encode()), {"name": "page.html"})
+    assert ["scripts of the page would show is not read" in note for note in facts["notes"]] == [True] * said
 
 
 def test_a_page_that_only_a_script_would_show_is_read() -> None:

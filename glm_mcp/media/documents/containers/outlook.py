@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.containers.outlook_items import fields_of
-from glm_mcp.media.documents.eml import CLOSED, Mail, text_of
+from glm_mcp.media.documents.eml import CLOSED, Mail, is_poorer, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.rtf import rtf_text
@@ -141,17 +141,18 @@ class Message:
         return role, address, self._text(_TITLE, storage).strip("' ")
 
     def _body(self) -> str:
-        plain = self._text(_BODY).strip()
-        if plain:
-            return plain.replace("\r\n", "\n")
+        plain = self._text(_BODY).strip().replace("\r\n", "\n")
         html = self._stream(f"__substg1.0_{_HTML}0102").rstrip(b"\0") or self._text(_HTML).encode()
-        if html:
-            declared = self._code_page(1)
-            return html_markdown(
-                decode_html(html, self._name, None, declared).text, what="reading a mail in HTML"
-            )
+        if html and (not plain or is_poorer(plain, html, lambda: self._shown(html))):
+            return self._shown(html)
+        if plain:
+            return plain
         packed = self._stream(f"__substg1.0_{_RTF}0102")
         return rtf_text(_unpacked(packed)) if packed else ""
+
+    def _shown(self, html: bytes) -> str:
+        text = decode_html(html, self._name, None, self._code_page(1)).text
+        return html_markdown(text, what="reading a mail in HTML")
 
     def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
         inner = [storage, f"__substg1.0_{_DATA}000D"]

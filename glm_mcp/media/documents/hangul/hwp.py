@@ -179,6 +179,10 @@ def _control(record: _Record) -> ET.Element:
         _table(record, made)
     elif sign == b"tdut" and len(record.data) >= 6:
         _read_above(record.data, made)
+    elif sign == b"tcps" and len(record.data) >= 6:  # letters in one place, such as a number in a ring
+        (size,) = struct.unpack_from("<4xH", record.data)
+        text = record.data[6 : 6 + 2 * size].decode("utf-16-le", "replace")
+        ET.SubElement(made, "compose", composeText=text)
     else:
         for inner in _all(record.inner):
             if inner.tag in _DRAWN:

@@ -58,7 +58,7 @@ _EXACT = Context(prec=400)  # any float fits
 def display(number: float, code: str, stored: str = "", *, since_1904: bool = False) -> str:
     """A number as `code` shows it. `stored`: as the file writes it, for formats that change nothing."""
     number = float(number)
-    sections = sections_of(code)
+    sections = sections_of(code or BUILT_IN[0])  # some programs write that as no code at all
     section, signed = _choose(sections, number)
     if section is None:
         return general(number, stored)

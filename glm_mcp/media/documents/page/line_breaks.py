@@ -20,15 +20,7 @@ _GAPS = (" ", "\n\n", *(f"\n\n{'#' * level} " for level in range(1, 7)))
 _FULL = 12  # characters; shorter lines may be items of a list
 _CONTEXT = 8
 _MOST = 500  # lines of a page; a drawing may have more, and each is looked for
-_LINES = 2_000  # of a page with tables
-_OTHER_ORDER = re.compile("[\u0590-\u08ff\ufb1d-\ufdff]")  # from right to left
-_WHOLE = 0.98  # of the letters; the parser leaves some out that were put back
 _INDENT = 3  # characters that the first line of a paragraph stands in, or the others of a list's item
-_APART = re.compile(r" {2,}")
-_AMOUNT = re.compile(r"[$€£¥(<-]?\s?-?\d[\d.,:]*[%)*]{0,4}")
-_LABEL = re.compile(r"[\w .'’#&/-]+[:：]")  # code has other signs
-_ROWS, _FEW = 3, 2  # rows that make a table; letters and digits that make no row
-_SENTENCE = 4  # blanks
 _PITCH = 2.5  # heights of a line from one to the next at most
 
 
@@ -121,40 +113,3 @@ def _indented(row: str, line: _Line | None, left: float) -> str:
 
 def _bare(text: str) -> str:
     return re.sub(r"\s", "", text)
-
-
-def in_rows(page: Any, written: str) -> str:
-    """The page as it is laid out, where most rows of its tables were torn: names first, and their numbers far below. Not
-    where text in columns lies beside or below them, whose lines would mingle, or where the layout has another order.
-    """
-    laid_out = page.text.split("\n")
-    if len(laid_out) > _LINES or "```" in page.text or _OTHER_ORDER.search(page.text):
-        return written
-    rows = [cells for line in laid_out if (cells := _cells(line))][:_MOST]
-    if len(rows) < _ROWS or sum(map(_is_two_texts, laid_out)) > _ROWS:
-        return written
-    lines = [_solid(line) for line in written.split("\n")[:_LINES]]
-    torn = sum(not any(all(cell in line for cell in cells) for line in lines) for cells in rows)
-    turned = sum(bool(item.rotation) for item in page.text_items) > len(page.text_items) / 10
-    if torn < max(_ROWS, len(rows) / 2) or turned or len(_solid(page.text)) < _WHOLE * len(_solid(written)):
-        return written
-    return "```text\n" + re.sub(r"\n{3,}", "\n\n", page.text.strip("\n")) + "\n```"
-
-
-def _is_two_texts(line: str) -> bool:
-    return len([part for part in _APART.split(line) if part.count(" ") >= _SENTENCE]) > 1
-
-
-def _cells(line: str) -> list[str]:
-    """What stands apart in a line that begins with words and has amounts behind them; [] of another."""
-    parts = [part for part in _APART.split(line.strip()) if part]
-    amounts = [part for part in parts[1:] if _AMOUNT.fullmatch(part)]
-    # That of a page or a formula is none.
-    alone = len(amounts) == len(parts) - 1 == 1 and len(_solid(amounts[0])) > _FEW
-    labelled = len(parts) == 2 and _LABEL.fullmatch(parts[0])
-    is_row = (len(amounts) > 1 or alone or labelled) and sum(map(str.isalpha, parts[0])) > _FEW
-    return [solid for part in parts if (solid := _solid(part))] if is_row else []
-
-
-def _solid(text: str) -> str:
-    return re.sub(r"[\W_]", "", text)

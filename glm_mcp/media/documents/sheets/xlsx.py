@@ -133,6 +133,10 @@ class _Book:
             notes.append(
                 f"sheet '{sheet.name}': formulas without a stored result, shown as written: {pending}"
             )
+        if not grid.count and self._package.linked(sheet.at, "pivotTable"):
+            notes.append(
+                f"sheet '{sheet.name}': a pivot table without its cells, which Excel fills in: open and save it there"
+            )
         return text, notes
 
     def _cells(self, data: bytes, title: str) -> tuple[Grid, int]:

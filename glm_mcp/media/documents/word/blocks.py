@@ -93,7 +93,8 @@ class Blocks:
         inline = Inline(self._story, self._part, self.texts)
         inline.read(node)
         text = markdown(inline.pieces, heading=heading > 0)
-        label, level = self._label(properties)
+        gone = not text and is_on(properties, "w:rPr", "w:del")  # with the mark at its end
+        label, level = ("", 0) if gone else self._label(properties)
         if text and heading:
             words = " ".join(filter(None, ("" if label == "-" else label, " ".join(text.split()))))
             yield Block(f"{'#' * min(heading, 6)} {words}")
@@ -101,8 +102,8 @@ class Blocks:
             indent = "  " * level
             lines = text.replace("\n", f"\n{indent}  ")
             yield Block(f"{indent}{label} {lines}", is_item=True)
-        elif text:
-            yield Block(text)
+        elif text or any(map(str.isalnum, label)):  # an empty paragraph has its number: forms count rows so
+            yield Block(text or label)
         yield from map(Block, filter(None, inline.anchored))
 
     def _label(self, properties: ET.Element | None) -> tuple[str, int]:

@@ -51,7 +51,7 @@ class Level:
     text: str | None = None  # such as "%1.%2"
     start: int = 1
     restart: int | None = None  # after which level, from 1; 0 for never
-    legal: bool = False  # all numbers in it as 1, 2, 3
+    legal: bool = False  # all numbers in it as 1, 2, 3, or 01
     style: str = ""  # the paragraph style whose paragraphs stand on this level
 
 
@@ -151,7 +151,8 @@ def _shown(levels: dict[int, Level], here: Level, at: int, counters: list[int | 
 
     def number(place: re.Match[str]) -> str:
         level = int(place[1]) - 1
-        form = "decimal" if here.legal else levels.get(level, Level()).form
+        form = levels.get(level, Level()).form
+        form = "decimal" if here.legal and form != "decimalZero" else form  # Article II, Section 2.01
         return written(counters[level] or 0, form) if level <= at else ""
 
     return re.sub(r"%([1-9])", number, text).strip()

@@ -137,6 +137,13 @@ def test_a_formula_in_a_box_is_said_once() -> None:
     assert facts["pages"][0][2] == "앞\n\n상자 `a+b=c`"
 
 
+def test_letters_in_a_ring_are_read_where_they_stand() -> None:
+    ring = control(1, b"tcps", data=struct.pack("<H", 2) + "21".encode("utf-16-le") + bytes(4))
+    facts = read(hwp(paragraph(0, f"앞 {sign(23)} 뒤", ring)), "a.hwp")
+    assert facts["pages"][0][2] == "앞 21 뒤"
+    assert read(hwpx(run(t("앞 "), '<hp:compose composeText="21"/>', t(" 뒤"))))["pages"][0][2] == "앞 21 뒤"
+
+
 @pytest.mark.extreme
 def test_a_numbering_that_begins_at_no_number_begins_at_one() -> None:
     head = (

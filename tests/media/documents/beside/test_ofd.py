@@ -152,3 +152,8 @@ def test_drawings_that_hold_themselves_many_times_are_refused() -> None:
     data = ofd([page(again)], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", Res=unit)
     with pytest.raises(MediaTooLarge, match="draws too much"):
         read(data)
+
+
+def test_a_page_without_text_is_said_to_be_empty_beside_the_title() -> None:
+    unknown = page(f"<ofd:Strange>{text('words', 6, 20)}</ofd:Strange>")
+    assert [row[2] for row in read(ofd([unknown]))["pages"]] == ["(empty)\n\n[title: Receipt]"]
