@@ -38,7 +38,7 @@ def packed(*members: str, first: str = "") -> bytes:
 
 def saved(form: str, **more: object) -> bytes:
     held = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(held, form, **more)
+    Image.new("RGB", (16, 16), "red").save(held, form, **more)
     return held.getvalue()
 
 
@@ -236,7 +236,7 @@ def test_pictures_without_a_clear_mark_are_told_apart() -> None:
     targa = saved("TGA")
     assert targa[:4] == b"\0\0\2\0", "as a cursor begins"
     assert [detect(data).name for data in (icon, icon[:2] + b"\2" + icon[3:], targa)] == ["ico", "cur", "tga"]
-    footless = targa[: 18 + 8 * 8 * 3]
+    footless = targa[: 18 + 16 * 16 * 3]
     assert [detect(footless).name, detect(footless + b"x", "a.tga").name] == ["tga", "tga"]
     assert detect(footless + b"x").name != "tga"
     assert [detect(saved("PCX")).name, detect(saved("BMP")[14:]).name] == ["pcx", "dib"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+import PIL
 from PIL import ImageColor
 
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -14,6 +15,7 @@ _COMMENT = re.compile(rb'/\*.*?\*/|("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KEYS = ("c", "g", "g4", "m", "s")
 _KEYED = re.compile(r"(?:^|\s)(c|g|g4|m|s)\s+(.+?)(?=\s+(?:c|g|g4|m|s)\s|\s*$)")
 _COLOURS = 100_000
+_NOTHING = b"None" if int(PIL.__version__.partition(".")[0]) >= 13 else b"#FFFFFF"  # Pillow 12 cannot read the word
 
 
 def simple(data: bytes) -> bytes:
@@ -40,7 +42,7 @@ def _colour(text: str) -> bytes:
     by_screen = dict(_KEYED.findall(text))
     value = next((by_screen[key] for key in _KEYS if key in by_screen), "")
     if value.lower() in {"none", "transparent"}:
-        return b"None"
+        return _NOTHING
     if value.startswith("#") and len(value) in {4, 7, 10, 13}:
         digits = (len(value) - 1) // 3
         parts = [value[at : at + digits] for at in range(1, len(value), digits)]
