@@ -15,7 +15,8 @@ _COMMENT = re.compile(rb'/\*.*?\*/|("(?:[^"\\]|\\.)*")', re.DOTALL)
 _KEYS = ("c", "g", "g4", "m", "s")
 _KEYED = re.compile(r"(?:^|\s)(c|g|g4|m|s)\s+(.+?)(?=\s+(?:c|g|g4|m|s)\s|\s*$)")
 _COLOURS = 100_000
-_NOTHING = b"None" if int(PIL.__version__.partition(".")[0]) >= 13 else b"#FFFFFF"  # Pillow 12 cannot read the word
+# A word that Pillow 12 cannot read.
+_NOTHING = b"None" if int(PIL.__version__.partition(".")[0]) >= 13 else b"#FFFFFF"
 
 
 def simple(data: bytes) -> bytes:
