@@ -208,7 +208,18 @@ def _apart(line: str, rows: list[str]) -> list[str]:
     is_head = bool(rows) and _rank(rows[0]) < 2 and not _MONEY.search(rows[-1])
     if not forth or (is_head and not all(row[0] for row in forth)) or forth != _shared(cells, parts, -1):
         return []
+    if any(_goes_on(one, other) for one, other in itertools.pairwise(forth[_rank(rows[0]) < 2 :])):
+        return []
     return ["| " + " | ".join(" ".join(words) for words in row) + " |" for row in forth]
+
+
+def _goes_on(row: list[list[str]], below: list[list[str]]) -> bool:
+    """Whether what is below is the rest of the row's texts: it has no name, and its numbers stand under words, as does the
+    postal code of an address.
+    """
+    numbers = [at for at, words in enumerate(below) if words and _AMOUNT.fullmatch(" ".join(words))]
+    under = [" ".join(row[at]) for at in numbers]
+    return not below[0] and bool(under) and all(words and not _AMOUNT.fullmatch(words) for words in under)
 
 
 def _shared(cells: list[list[str]], rows: list[list[list[str]]], way: int) -> list[list[list[str]]]:

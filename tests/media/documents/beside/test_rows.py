@@ -153,3 +153,20 @@ def test_addresses_side_by_side_are_read_one_after_the_other() -> None:
         ("Leeds LS1 4AP", "York YO1 7HH"),
     ] * 2
     assert "```" not in "".join(read(*rows, columns=(40, 200)))
+
+
+def test_an_address_whose_postal_code_is_on_its_second_line_is_one_row() -> None:
+    laid_out = [
+        "1   Northern Tolls     820-12   Mr. Hill   4 Quay Lane, Perth   20.50",
+        "2   Harbour Lamps      821-11   Mr. Dale   9 Mole Road, Leith -   31.25",
+        "    Private Limited                        110032",
+        "3   Ropes              821-05   Ms. Ford   7 Sail Street, Wick   17.00",
+    ]
+    table = [
+        "| 1 | Northern Tolls | 820-12 | Mr. Hill | 4 Quay Lane, Perth | 20.50 |",
+        "|---|---|---|---|---|---|",
+        "| 2 | Harbour Lamps Private Limited | 821-11 | Mr. Dale | 9 Mole Road, Leith - 110032 | 31.25 |",
+        "| 3 | Ropes | 821-05 | Ms. Ford | 7 Sail Street, Wick | 17.00 |",
+    ]
+    page = SimpleNamespace(text="\n".join(laid_out), text_items=[])
+    assert in_rows(page, "\n".join(table)).split("\n") == table
