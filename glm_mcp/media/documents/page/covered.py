@@ -27,6 +27,9 @@ _SIDE = 4_000  # pixels of a page at most
 _SHORT = 4  # letters that may stand anywhere
 _RUNS = 500  # of a page
 _SECONDS = 10.0  # of work on one document: a drawing may take any time
+_AT_ONCE = (
+    10  # pages of a file that is too large for the memory: it holds the pictures of all that were opened
+)
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
 _FORMULA = re.compile(r"\$[^$]*[\\^_{=][^$]*\$")  # as the parser writes one; an amount in dollars is none
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
@@ -65,6 +68,7 @@ class Drawn:
     def __init__(self, data: bytes | str, password: str | None) -> None:
         self._source = data, password
         self._document: Any = None
+        self._opened = 0  # pages of it
         self._seconds = _SECONDS
         self.notes: list[str] = []
 
@@ -107,8 +111,12 @@ class Drawn:
     def _page(self, number: int) -> Any:
         import pypdfium2
 
+        if self._opened == _AT_ONCE and isinstance(self._source[0], str):
+            self._document.close()
+            self._document, self._opened = None, 0
         if self._document is None:
             self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
+        self._opened += 1
         return self._document[number - 1]
 
 
