@@ -117,6 +117,8 @@ class Draft:
             self.thought_chars += len(thought)
         piece = _content(delta.get("content"))
         self.raw.append(piece)
+        if len(self.raw) > PIECES:
+            self.raw = ["".join(self.raw)]
         self.raw_chars += len(piece)
         self.calls.feed(delta.get("tool_calls"))
         return piece
@@ -189,6 +191,7 @@ FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})
 _LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
+PIECES = 2_000  # of a text, before they are put together: to let half a million go takes a tenth of a second
 MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
 LOOK_EVERY = 2_000  # characters between two looks for a repetition
 LOOP = 4_000  # characters of nothing but repetition that no honest answer has
