@@ -204,9 +204,8 @@ class Race(Generic[T]):
         """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
         network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood, and since when.
         """
-        spoke = any(
-            model.pieces for model in self.models
-        )  # over a connection, whatever has become of others since
+        # What has spoken did so over a connection, whatever has become of others since.
+        spoke = any(model.pieces for model in self.models)
         if unconnected and not (self.over or spoke) and all(a["outcome"] == "timeout" for a in self.attempts):
             host, since = unconnected
             within = self.deadline - self.started

@@ -90,7 +90,7 @@ class Picture:
     top: float = 0.0
     scale: float = 1.0
     stretch: float = (
-        1.0  # how much more it was made higher than wider, as where a fax has fewer lines than dots an inch
+        1.0  # how much more it was made higher than wider: a fax may have fewer lines than dots an inch
     )
     label: str = ""
     notes: tuple[str, ...] = ()

@@ -71,9 +71,9 @@ class Sheet:
         line: float | None = None
         end = 0.0
         for unit, (x, y), own in itertools.zip_longest(units, places, widths):
-            code, width = unit, em(unit, narrow) if own is None else own
+            code, width = unit, em(unit, narrow)
             if self.letters:
-                code, width = self.letters.code(unit, width)
+                code, width = self.letters.code(unit, width if own is None else own)
             if line != y or not end - 3 * step < x < end + 6 * step:
                 moved = "{:.3f} {:.3f} Tm".format(*self._at(matrix, x, y))
                 ops.append(f"{'' if line is None else '>] TJ'} {a:.4f} {-b:.4f} {-c:.4f} {d:.4f} {moved} [<")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -12,6 +11,7 @@ from glm_mcp.media.documents.about import dublin_core
 from glm_mcp.media.documents.fixed.drawn import Drawn, read, render
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.xps_pages import Drawer
+from glm_mcp.media.documents.pages import choose
 from glm_mcp.media.documents.zip_xml import attribute, local, open_zip, parse
 
 _SAVE = "Print it to a PDF."
@@ -19,15 +19,16 @@ _SAVE = "Print it to a PDF."
 
 def xps_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
-    return read("xps", _drawn(file, params["name"], Letters()), params)
+    return read("xps", _drawn(file, params, Letters()), params)
 
 
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """As that of a PDF."""
-    return render(_drawn(file, params["name"], None, [int(n) for n in params["numbers"]]), params)
+    return render(_drawn(file, params, None), params)
 
 
-def _drawn(file: BinaryIO, name: str, letters: Letters | None, seen: Sequence[int] = ()) -> Drawn:
+def _drawn(file: BinaryIO, params: dict[str, Any], letters: Letters | None) -> Drawn:
+    name = params["name"]
     archive = open_zip(file, name)
     parts = archive.namelist()
     pages = [
@@ -39,7 +40,8 @@ def _drawn(file: BinaryIO, name: str, letters: Letters | None, seen: Sequence[in
     ]
     if not pages:
         raise UnsupportedMedia(f"{name} is damaged: it names no pages", _SAVE)
-    drawer = Drawer(archive, name, letters, seen)
+    wanted = params["numbers"] if letters is None else choose(params.get("pages"), len(pages), name)
+    drawer = Drawer(archive, name, letters, [int(n) for n in wanted])
     sheets = [drawer.sheet(number, page) for number, page in enumerate(pages, 1)]
     about = next((part for part in parts if part.lower().endswith(("core.xml", ".psmdcp"))), "")
     tree = parse(archive, about, name)

@@ -30,14 +30,14 @@ _BITMAP = re.compile(r"\{ColorConvertedBitmap\s+([^{}\s]+)[^{}]*\}")
 
 
 class Drawer:
-    """`letters`: of the document, where all is to be read; None: the pages with the numbers `seen` are to be seen, and the
-    others stay empty.
+    """`wanted`: the numbers of the pages that are drawn; the others stay empty. `letters`: of the document, where they are to
+    be read; None: they are to be seen.
     """
 
     def __init__(
-        self, archive: zipfile.ZipFile, name: str, letters: Letters | None, seen: Sequence[int]
+        self, archive: zipfile.ZipFile, name: str, letters: Letters | None, wanted: Sequence[int]
     ) -> None:
-        self._archive, self._name, self._letters, self._seen = archive, name, letters, seen
+        self._archive, self._name, self._letters, self._wanted = archive, name, letters, wanted
         self._parts = {part.lower(): part for part in archive.namelist()}
         self._made: dict[str, Made | None] = {}
         self._drawn = 0
@@ -51,7 +51,7 @@ class Drawer:
         width, height = size if size and all(size) else _PAGE
         width, height = (min(max(side * _MM, 1), 5000) for side in (width, height))
         sheet = Sheet(width, height, self._letters)
-        if tree is not None and (self._letters or page in self._seen):
+        if tree is not None and page in self._wanted:
             drawing = _Page(self, sheet, part, tree)
             drawing.draw(tree, (_MM, 0, 0, _MM, 0, 0), 0)
             self._drawn += sheet.size
@@ -87,7 +87,7 @@ class _Page:
     def __init__(self, drawer: Drawer, sheet: Sheet, part: str, tree: ET.Element) -> None:
         self._drawer, self._sheet, self._part = drawer, sheet, part
         elsewhere = [attribute(e, "Source") for e in tree.iter() if local(e) == "ResourceDictionary"]
-        trees = [tree, *(drawer.tree(part, place) for place in elsewhere if place)]
+        trees = [tree, *(drawer.tree(part, place) for place in dict.fromkeys(elsewhere) if place)]
         self._named = {attribute(e, "Key"): e for t in trees if t is not None for e in t.iter()}
         self.unknown = False
 
@@ -125,13 +125,12 @@ class _Page:
         if isinstance(fill, ET.Element):
             self._picture(fill, matrix)
             fill = ""
-        colours = (
-            f"{fill and fill + ' rg'} {line and f'{line} RG'}" if not isinstance(line, ET.Element) else fill
-        )
+        line = "" if isinstance(line, ET.Element) else line
         if fill or line:
+            colours = f"{fill} rg" * bool(fill) + f" {line} RG" * bool(line)
             paint = "B" if fill and line else "f" if fill else "S"
             width = (number(attribute(e, "StrokeThickness")) or 1) * _MM
-            self._sheet.path(strokes(_geometry(e)), matrix, width, (str(colours), paint))
+            self._sheet.path(strokes(_geometry(e)), matrix, width, (colours, paint))
 
     def _brush(self, e: ET.Element, what: str) -> str | ET.Element:
         """A colour as PDF has it, the brush of a picture, or "" where nothing is painted."""

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from support.jobs import document_job
 from support.made_documents import xps, zipped
 from support.pictures import save
@@ -120,6 +120,16 @@ def test_a_scan_is_a_page_to_be_seen(named: str) -> None:
     shown = Image.open(io.BytesIO(seen)).convert("RGB")
     assert shown.getpixel((shown.width // 4, shown.height // 2)) == (255, 255, 255)
     assert shown.getpixel((shown.width * 3 // 4, shown.height // 2)) == pytest.approx((255, 0, 0), abs=5)
+
+
+def test_letters_are_seen_where_the_file_puts_them() -> None:
+    file = xps([glyphs("ii", 100, 500, ",6000;")])
+    (seen,) = render_job(
+        io.BytesIO(file), {"name": "a", "numbers": [1], "max_side": 1056, "max_bytes": 100_000}
+    )[1]
+    ink = ImageOps.invert(Image.open(io.BytesIO(seen)).convert("L")).getbbox()
+    assert ink
+    assert ink[2] - ink[0] == pytest.approx(600, abs=10)
 
 
 def test_a_file_without_its_pages_is_an_error_with_a_mend() -> None:
