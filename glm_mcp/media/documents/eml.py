@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
@@ -240,6 +241,7 @@ def _has_html(part: Message) -> bool:
     return any(p.get_content_type() == "text/html" for p in part.walk())
 
 
+@lru_cache(maxsize=2)  # the two that are compared are read then
 def _text(part: Message, name: str, encoding: str | None) -> str:
     payload, declared = _payload(part), part.get_content_charset()
     if part.get_content_type() == "text/html":
