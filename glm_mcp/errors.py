@@ -49,8 +49,9 @@ class GLMError(Exception):
     """A failure with its cause and its mend, whole where it is raised. `str()` is the text that a tool result shows,
     without our keys, which a service may repeat.
 
-    `see`: who looks into it, said after the hint to all but that one. `partial`: what had arrived of an answer. `attempts`: what was tried, one dict a try. `about`: what of a request is to
-    blame, where another form of it may pass ("film", "reader", "number" of pictures). `sent`: the request had gone out.
+    `see`: who looks into it, said after the hint to all but that one. `partial`: what had arrived of an answer.
+    `attempts`: what was tried, one dict a try. `about`: what of a request is to blame, where another form of it may
+    pass ("film", "reader", "number" of pictures). `sent`: the request had gone out.
     """
 
     kind: ClassVar[str] = "internal"

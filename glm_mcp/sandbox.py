@@ -61,9 +61,10 @@ class Sandbox:
         own_host: str | None = None,
         platform: str = sys.platform,
     ) -> None:
-        """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders, whose
-        ordinary files may be read though they lie in hidden places. `remote`: callers come over HTTP, and only
-        `allowed` counts. `upload`: the line that uploads a path of theirs. `own_host`: "host:port" of the configured endpoint, which may be a private address.
+        """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders,
+        whose ordinary files may be read though they lie in hidden places. `remote`: callers come over HTTP, and only
+        `allowed` counts. `upload`: the line that uploads a path of theirs. `own_host`: "host:port" of the configured
+        endpoint, which may be a private address.
         """
         self.home = _real(home)
         self.cwd = _real(cwd)

@@ -1,4 +1,6 @@
-"""A value as a person or a client's form gave it: with quotes, blanks and names around it, or with nothing but a placeholder."""
+"""A value as a person or a client's form gave it: with quotes, blanks and names around it, or with nothing but a
+placeholder.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def text_of(path: Path) -> str:
 
 
 def folder_as_pasted(folder: Path) -> Path:
-    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there. Raises ValueError."""
+    """A folder as a shell needs it written, with a backslash before each blank, where that is what is there. Raises
+    ValueError.
+    """
     text = os.fspath(folder)
     whole_path(folder)  # raises for what names no folder
     plain = Path(text.replace("\\ ", " "))

@@ -97,8 +97,8 @@ def given_arguments(
     """The arguments of a call. `rows`: those that the tool has.
 
     The first argument takes the words without a name: all of them joined where it is a text; where it is a file, the
-    files that come first, and `prompt` takes the words after them, or all where it has its files by name. `-`, and what is piped in where the first argument
-    has nothing, is standard input. Raises UsageError, InvalidRequest.
+    files that come first, and `prompt` takes the words after them, or all where it has its files by name. `-`, and
+    what is piped in where the first argument has nothing, is standard input. Raises UsageError, InvalidRequest.
     """
     given = _object(as_json)
     bare: list[str] = []

@@ -241,7 +241,9 @@ class ChatCall:
         return None
 
     def _in_another_form(self, error: GLMError, card: Card) -> bool:
-        """Whether the request was changed after a refusal of a self-hosted engine: fewer tokens for the answer, fewer fields."""
+        """Whether the request was changed after a refusal of a self-hosted engine: fewer tokens for the answer, fewer
+        fields.
+        """
         room = engine_errors.room_for_answer(error)
         if room and self.request.max_tokens and card.id not in self._room:
             self._room[card.id] = room

@@ -1,4 +1,4 @@
-"""What each answer of the service means: the business code in the body first (`CODES`), the HTTP status only where there is none."""
+"""What each answer of the service means: by the code in its body (`CODES`), where there is none by its HTTP status."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ UNASKED = Findings()
 
 
 def load(data: Path, settings: Settings) -> Findings:
-    """What is kept for the endpoint and key of these settings; nothing where it is damaged. `data`: the data folder. Blocks."""
+    """What is kept for the endpoint and key of these settings; nothing where it is damaged. `data`: the data folder.
+    Blocks.
+    """
     try:
         kept = json.loads(read_file(path_of(data, settings), _LARGEST))
         return Findings(_checked(kept["facts"]), str(kept["asked"])[:_LONGEST])

@@ -26,9 +26,9 @@ _DIGITS_AT_END = re.compile(rb"(?<![0-9])[0-9]+\Z")
 
 class Shape:
     """`values`: strings, commas and brackets so far, at least as many as there are values. `too_many`: more than
-    `most`; escapes count too, and so does one number of more than `DIGITS`. `long_name`: a text of more than some `NAME_BYTES` stands in the outermost value or in one
-    directly within it.
-    `closed`: whether something was opened and all of it is closed again.
+    `most`; escapes count too, and so does one number of more than `DIGITS`. `long_name`: a text of more than some
+    `NAME_BYTES` stands in the outermost value or in one directly within it. `closed`: whether something was opened
+    and all of it is closed again.
     """
 
     def __init__(self, most: int = VALUES_MAX) -> None:

@@ -293,7 +293,9 @@ _COUNTED = 1 << 18  # characters in one go: splitting megabytes into words would
 
 
 def count_tokens(text: str) -> int:
-    """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the other characters."""
+    """A careful guess: 1.5 Chinese characters or 0.75 English words a token ([spec]), never below a quarter of the
+    other characters.
+    """
     wide = words = 0
     for at in range(0, len(text), _COUNTED):
         piece = text[at : at + _COUNTED]

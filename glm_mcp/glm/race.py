@@ -176,8 +176,8 @@ class Race(Generic[T]):
         model.phase, model.pieces = Phase.SILENT, 0  # counted; it may be asked again at once
 
     def refuses(self, model: Standing, error: GLMError, *, wait: float, ends: bool, ill: bool) -> None:
-        """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`. `ill`: other calls
-        go past it for a while.
+        """It cannot or will not answer: not before `wait` seconds, or not in this call at all where it `ends`. `ill`:
+        other calls go past it for a while.
         """
         model.phase, model.error = Phase.IDLE, error
         model.refusals += 1
@@ -201,8 +201,9 @@ class Race(Generic[T]):
             self.progress.say(self._refusal)
 
     def ends(self, *, unconnected: tuple[str, float] | None) -> None:
-        """Which models are not to be asked for a while, once the call is over. What all say is said of the account, or by a
-        network that wants a login, and may be over soon. `unconnected`: the host to which no connection stood, and since when.
+        """Which models are not to be asked for a while, once the call is over. What all say is said of the account,
+        or by a network that wants a login, and may be over soon. `unconnected`: the host to which no connection
+        stood, and since when.
         """
         # What has spoken did so over a connection, whatever has become of others since.
         spoke = any(model.pieces for model in self.models)
@@ -231,8 +232,8 @@ class Race(Generic[T]):
             self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
 
     def may_wait(self, wait: float) -> bool:
-        """Whether a host that was never reached is asked after so long, where its address cannot be wrong: a network comes back,
-        but not every one does.
+        """Whether a host that was never reached is asked after so long, where its address cannot be wrong: a network
+        comes back, but not every one does.
         """
         after, whole = anyio.current_time() + wait - self.started, self.deadline - self.started
         return after < min(UNREACHED_S, whole / 2)

@@ -115,9 +115,9 @@ class _Job(Generic[T]):
 
 
 async def in_thread(work: Callable[..., T], *args: object, among: anyio.CapacityLimiter | None = None) -> T:
-    """What `work(*args)` gives. `among`: threads that are kept for such work. A cancelled call or a deadline leaves at once: a file system that does not answer would
-    hold it for ever. The thread then ends on its own, and what it gives is dropped; it counts until it has ended, in its
-    caller's share and among its kind.
+    """What `work(*args)` gives. `among`: threads that are kept for such work. A cancelled call or a deadline leaves
+    at once: a file system that does not answer would hold it for ever. The thread then ends on its own, and what it
+    gives is dropped; it counts until it has ended, in its caller's share and among its kind.
     """
     share, held = _share.get(), list[Callable[[], object]]()
     job = _Job(work, args, _releasing(held) if share or among else None)

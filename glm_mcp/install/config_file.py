@@ -36,7 +36,9 @@ def dump(client: KnownClient, whole: Mapping[str, Any]) -> str:
 
 
 def present(client: KnownClient, text: str, name: str) -> dict[str, Any] | None:
-    """The entry called `name`, in the usual form; None when there is none. Raises ValueError for a text that cannot be understood."""
+    """The entry called `name`, in the usual form; None when there is none. Raises ValueError for a text that cannot
+    be understood.
+    """
     whole = EDITORS[client.form].load(text)
     servers = whole.get(client.under, {}) if isinstance(whole, dict) else None
     if not isinstance(servers, dict):

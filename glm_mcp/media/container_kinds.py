@@ -45,7 +45,9 @@ _OLE_STREAMS = (
 
 
 def zip_kind(archive: Zip, head: bytes, name: str) -> Kind:
-    """What a zip is by its members: office files, e-books and others are zips. One that is cut off, by what its beginning names."""
+    """What a zip is by its members: office files, e-books and others are zips. One that is cut off, by what its
+    beginning names.
+    """
     names = list(archive.members) or [n.decode("latin-1") for n in re.findall(rb"PK\x03\x04.{26}([\w/\\.\[\] -]+)", head, re.DOTALL)]  # fmt: skip
     low = [n.replace("\\", "/").lower() for n in names]
     mimetype = (archive.read("mimetype") or _first_member(head))[:100].decode("ascii", "replace").strip()

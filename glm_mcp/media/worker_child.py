@@ -1,7 +1,8 @@
 """The child's side of `worker.run_job`: reads the job, runs one function under limits, writes one frame.
 
 A job is `def job(file: BinaryIO, params: dict) -> tuple[dict, list[bytes]]` in the module that owns it. `file` is
-seekable and the job's own: another job on the same open file does not move it. What a job prints is dropped. This file imports little, so that a child starts fast.
+seekable and the job's own: another job on the same open file does not move it. What a job prints is dropped. This
+file imports little, so that a child starts fast.
 """
 
 from __future__ import annotations

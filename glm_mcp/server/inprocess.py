@@ -24,8 +24,8 @@ def in_memory(app: App) -> Client:
 
 
 def over_stdio(env: dict[str, str], *, options: Sequence[str] = ()) -> Client:
-    """A client, to be entered, of a server started as a client starts it. `env` is added to this process's environment; `options` are those
-    of `glm-mcp`.
+    """A client, to be entered, of a server started as a client starts it. `env` is added to this process's
+    environment; `options` are those of `glm-mcp`.
     """
     # -P: nothing is imported from the working folder.
     command = StdioServerParameters(

@@ -1,4 +1,6 @@
-"""A line of stdin, or the body of a request, as a message, or as the answer to one that cannot be read, for which its sender would wait."""
+"""A line of stdin, or the body of a request, as a message, or as the answer to one that cannot be read, for which its
+sender would wait.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ class Client:
     """
 
     def __init__(self, started_by: Callable[[], int] = os.getppid) -> None:
-        """`started_by`: our parent when the first message came; asked as that is read, since the parent may go right after."""
+        """`started_by`: our parent when the first message came; asked as that is read, since the parent may go right
+        after.
+        """
         self._started_by = started_by
         self._parent = 0
         self._messages = 0

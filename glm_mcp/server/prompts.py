@@ -1,4 +1,6 @@
-"""What people start by hand: each prompt becomes one request to the agent, which names the tool to call. Slash commands in some clients."""
+"""What people start by hand: each prompt becomes one request to the agent, which names the tool to call. Slash
+commands in some clients.
+"""
 
 from __future__ import annotations
 

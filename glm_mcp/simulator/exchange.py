@@ -78,7 +78,9 @@ class Exchange:
         content_type: str | None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Play an answer; without a content type when that is None. A body that ends as it should is on record before its last bytes go out."""
+        """Play an answer; without a content type when that is None. A body that ends as it should is on record before
+        its last bytes go out.
+        """
         if self.connection.gone.is_set():
             self.finish()
             return

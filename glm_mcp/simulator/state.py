@@ -89,8 +89,8 @@ class State:
         self.ledger.clear()
 
     async def enter(self, model: Model, entry: Received) -> None:
-        """Take one of the places that an account has at a model. Those of clients whose hanging up has arrived are free. Raises Refusal: 1302
-        when there is none.
+        """Take one of the places that an account has at a model. Those of clients whose hanging up has arrived are
+        free. Raises Refusal: 1302 when there is none.
         """
         limit = chosen(self.switches.concurrency, model.id, model.concurrency)
         place, turns = _place(model, entry), _HANGING_UP

@@ -112,7 +112,8 @@ class Tool:
 def lesson(error: GLMError, before: GLMError | None) -> GLMError:
     """The failure of a tool's first try where it taught what a self-hosted engine takes at once: a second try divides by it.
 
-    Raises the failure that ends the call otherwise: of a second try that fails in our own count the first, in the engine's words.
+    Raises the failure that ends the call otherwise: of a second try that fails in our own count the first, in the
+    engine's words.
     """
     if before is None and error.about == "limits":
         return error

@@ -201,7 +201,9 @@ _SAYS = re.compile(r"\d|\A(?!.*\[\s*\]).*\w", re.DOTALL)
 async def _locate(
     deps: Deps, args: ImageArgs, words: str, pictures: Sequence[Picture], notes: list[str]
 ) -> ToolResult:
-    """Boxes in pixels of the original image, and a copy with them drawn. Each image (or part of a tall one) is its own call."""
+    """Boxes in pixels of the original image, and a copy with them drawn. Each image (or part of a tall one) is its
+    own call.
+    """
     free = replace(args, json=None)
     questions = [_question([p], words, "locate", exact=True) for p in pictures]
     answers = await each(deps, free, questions) if len(questions) > 1 else [await ask(deps, free, *questions)]

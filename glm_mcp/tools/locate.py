@@ -126,7 +126,9 @@ async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> 
 
 
 async def _drawn(data: bytes, marked: Sequence[tuple[Pixels, str]]) -> bytes:
-    """In a process of its own where there is much to draw: in a thread each label takes the lock that the event loop needs."""
+    """In a process of its own where there is much to draw: in a thread each label takes the lock that the event loop
+    needs.
+    """
 
     def here() -> bytes:
         from glm_mcp.media.images import annotate  # in a thread too: what it loads takes 40 ms

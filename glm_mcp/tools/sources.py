@@ -139,7 +139,9 @@ def origin(source: Source) -> list[str]:
 
 
 async def fetch(deps: Deps, source: Source, want: Want) -> Source:
-    """A source by URL downloaded. Raises as `fetched` and `Room.download`, and UnsupportedMedia when it is not what is wanted."""
+    """A source by URL downloaded. Raises as `fetched` and `Room.download`, and UnsupportedMedia when it is not what
+    is wanted.
+    """
     left = max(1.0, (deps.deadline - anyio.current_time()) * TIME_SHARE)
     deps.progress.say(f"downloading {source.name}")
     here = await fetched(

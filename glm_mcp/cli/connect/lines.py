@@ -1,4 +1,6 @@
-"""JSON-RPC over stdin and stdout, a message a line, in threads of its own: no reader or writer that waits holds the loop up."""
+"""JSON-RPC over stdin and stdout, a message a line, in threads of its own: no reader or writer that waits holds the
+loop up.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a process remembers of each model: whether it refused or hung a moment ago, is gone, and how soon it begins to answer."""
+"""What a process remembers of each model: whether it refused or hung a moment ago, is gone, and how soon it begins to
+answer.
+"""
 
 from __future__ import annotations
 

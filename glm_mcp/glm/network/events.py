@@ -18,7 +18,9 @@ class Events:
         self._returned = False  # the last piece ended with a CR, to which a LF may belong
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The data of each event that ends in this piece. What else an event may have (its type, its id) nobody here reads."""
+        """The data of each event that ends in this piece. What else an event may have (its type, its id) nobody here
+        reads.
+        """
         if self._returned and piece:
             piece = piece.removeprefix(b"\n")
         self._returned = piece.endswith(b"\r")

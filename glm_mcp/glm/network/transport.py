@@ -85,8 +85,8 @@ class Transport:
         return self._ways[host]
 
     async def post(self, url: str, key: str | None, body: bytes | None, on_event: OnEvent) -> str | None:
-        """One HTTP try, a GET without a body. Each JSON object of the answer, streamed or whole, goes to `on_event`; `{"_broken": True}` for one
-        that is damaged. The request's id, where the answer's head names one.
+        """One HTTP try, a GET without a body. Each JSON object of the answer, streamed or whole, goes to `on_event`;
+        `{"_broken": True}` for one that is damaged. The request's id, where the answer's head names one.
 
         Raises GLMError: the service's refusal, or what the network did. `sent` is set when the request went out.
         """

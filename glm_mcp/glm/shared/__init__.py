@@ -1,1 +1,3 @@
-"""What several replicas share through Redis: the queue in front of each model, what is known of its health, short messages."""
+"""What several replicas share through Redis: the queue in front of each model, what is known of its health, short
+messages.
+"""

@@ -39,7 +39,9 @@ def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 
 
 def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
-    """Each document of the spine is a chapter. Raises UnsupportedMedia, InvalidRequest (pages, copy protection), MissingExtra."""
+    """Each document of the spine is a chapter. Raises UnsupportedMedia, InvalidRequest (pages, copy protection),
+    MissingExtra.
+    """
     container = parse(archive, "META-INF/container.xml", name)
     root = (
         next((attribute(e, "full-path") for e in container.iter() if local(e) == "rootfile"), "")

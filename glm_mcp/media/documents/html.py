@@ -70,7 +70,9 @@ def html_page(data: bytes, params: dict[str, Any], declared: str | None = None) 
 
 
 def html_markdown(html: str, *, what: str = "reading HTML") -> str:
-    """Markdown of a page or a fragment. A page that a script would make visible is shown as if it had. Raises MissingExtra."""
+    """Markdown of a page or a fragment. A page that a script would make visible is shown as if it had. Raises
+    MissingExtra.
+    """
     try:
         import bs4  # noqa: F401 - what is needed below, asked for once
     except ImportError:

@@ -29,8 +29,8 @@ from glm_mcp.media.documents.word.runs import SYMBOL_FONTS, letters_of
 
 @dataclass(slots=True)
 class _Part:
-    """A group whose end means something. `kind`: as in APART, IN_LINE, or "formula". `start`: the pieces of the line before it
-    and the blocks; of a field: the instructions before its own.
+    """A group whose end means something. `kind`: as in APART, IN_LINE, or "formula". `start`: the pieces of the line
+    before it and the blocks; of a field: the instructions before its own.
     """
 
     kind: str

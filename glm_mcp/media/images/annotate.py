@@ -89,7 +89,9 @@ class _Fonts:
         self._system: dict[bool, tuple[str, ImageFont.FreeTypeFont] | None] = {}
 
     def of(self, text: str) -> tuple[AnyFont, str]:
-        """A font and what it can write of the text: Pillow's own for Latin, else one of the system's, else the number alone."""
+        """A font and what it can write of the text: Pillow's own for Latin, else one of the system's, else the number
+        alone.
+        """
         if max(map(ord, text), default=0) < 0x250:
             return self._own, text
         chinese = fonts.is_cjk(text)

@@ -18,8 +18,8 @@ _OTHER = {"16B": "16L", "16L": "16B", "16N": "16L" if sys.byteorder == "big" els
 
 
 def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) -> Image.Image:
-    """Decodes an opened file; `page`: where in a TIFF it begins. Colours of 16 bits that use 12 of them at most (cameras, scanners) are
-    shown by those. Adds to `notes`.
+    """Decodes an opened file; `page`: where in a TIFF it begins. Colours of 16 bits that use 12 of them at most
+    (cameras, scanners) are shown by those. Adds to `notes`.
     """
     deep = image.mode in _BANDS and _is_deep(data, image)
     if deep:

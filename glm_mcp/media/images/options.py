@@ -16,9 +16,9 @@ _WHOLE = Fragment()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`kind`: the name of its row of `formats`; `side`: pixels of the longest side; `limit`: bytes of one picture; `budget`: bytes of all that are made of this
-    file; `max_parts`: their number; `units`: pixels per unit of a drawing, whose places are told in its own units; `pixel`: how high a pixel of
-    the file is, its width being 1.
+    """`kind`: the name of its row of `formats`; `side`: pixels of the longest side; `limit`: bytes of one picture;
+    `budget`: bytes of all that are made of this file; `max_parts`: their number; `units`: pixels per unit of a
+    drawing, whose places are told in its own units; `pixel`: how high a pixel of the file is, its width being 1.
     """
 
     name: str

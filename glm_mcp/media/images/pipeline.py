@@ -76,7 +76,9 @@ def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Opti
 
 
 def _by_other(data: bytes, options: Options) -> list[Picture] | None:
-    """None where the other library refuses it too, or a page or a moment of it is wanted. Raises MediaTooLarge, MissingExtra."""
+    """None where the other library refuses it too, or a page or a moment of it is wanted. Raises MediaTooLarge,
+    MissingExtra.
+    """
     if options.fragment.page or options.fragment.t:
         return None
     notes: list[str] = []

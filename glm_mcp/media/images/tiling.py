@@ -71,7 +71,9 @@ def tiles(region: Region, *, side: int, max_parts: int) -> list[Cut]:
 def label(
     region: Region, number: int, count: int, original: tuple[int, int], *, tall: bool, pixel: float
 ) -> str:
-    """Such as "part 2 of 9 (rows 2400–4900 of 24000)", counted in the whole picture. `pixel`: how high one of its pixels is."""
+    """Such as "part 2 of 9 (rows 2400–4900 of 24000)", counted in the whole picture. `pixel`: how high one of its
+    pixels is.
+    """
     rows = tuple(round(v / pixel) for v in (region[1], region[3], original[1]))
     start, end, total = rows if tall else (region[0], region[2], original[0])
     return f"part {number} of {count} ({'rows' if tall else 'columns'} {start}–{end} of {total})"

@@ -89,7 +89,8 @@ class Outputs:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`folder`: GLM_OUTPUT_DIR. `cwd`: the working folder, None when it does not count. `data`, `cache`: as in
-        `UserFolders`; nothing is made before it is needed. `owner`: as of `project_owner`. `quota`: bytes of an owner's uploaded files.
+        `UserFolders`; nothing is made before it is needed. `owner`: as of `project_owner`. `quota`: bytes of an
+        owner's uploaded files.
         """
         self.folder = folder
         self.cwd = cwd

@@ -67,7 +67,9 @@ class Uploads:
         return theirs
 
     def begin(self, name: str, declared: int = 0) -> Incoming:
-        """A file that is to come in, `declared` bytes long if that is known. Raises MediaTooLarge, QuotaError, ConfigError."""
+        """A file that is to come in, `declared` bytes long if that is known. Raises MediaTooLarge, QuotaError,
+        ConfigError.
+        """
         if declared > LARGEST:
             raise _too_large()
         self.check_room(declared)

@@ -70,12 +70,12 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
 ) -> tuple[bytes | IO[bytes], str, str]:
     """(bytes or, for many, a file; content type as the server claims it; final URL) of a public http(s) address.
 
-    `max_bytes` counts after decompression; `timeout_s` is for all of it, `silent_s` for a server that says nothing. `own_host`: "host:port" of the configured
-    endpoint, which may be private; a redirect from elsewhere may not lead there. `resolver(host, port)` gives
-    addresses; `proxies` as `urllib.request.getproxies()` gives them (the default); `transport` replaces the network;
-    `counted` hears of all bytes as they come, and may raise.
-    Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression), and
-    ConfigError for a proxy or certificates of the environment that cannot be used.
+    `max_bytes` counts after decompression; `timeout_s` is for all of it, `silent_s` for a server that says nothing.
+    `own_host`: "host:port" of the configured endpoint, which may be private; a redirect from elsewhere may not lead
+    there. `resolver(host, port)` gives addresses; `proxies` as `urllib.request.getproxies()` gives them (the
+    default); `transport` replaces the network; `counted` hears of all bytes as they come, and may raise.
+    Raises ForbiddenURL, NotFound, NetworkError, MediaTooLarge, TimedOut, UnsupportedMedia (an unknown compression),
+    and ConfigError for a proxy or certificates of the environment that cannot be used.
     """
     import httpx
 
@@ -201,8 +201,8 @@ async def _proxy_errors(url: PublicURL, proxy: Proxy | None) -> AsyncIterator[No
 
 
 async def _checked_addresses(url: PublicURL, resolver: Resolver, *, proxied: bool) -> Sequence[str]:
-    """The addresses to connect to, in this order, those of both versions in turn. Every address of the name must be public, so that no order of answers
-    matters.
+    """The addresses to connect to, in this order, those of both versions in turn. Every address of the name must be
+    public, so that no order of answers matters.
     """
     if url.literal is not None:  # checked when it was parsed
         if not url.own and url.port not in _PUBLIC and leads_here(url.host):

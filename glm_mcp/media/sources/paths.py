@@ -83,9 +83,10 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
 def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     """The files that a pattern matches, in natural order: `*`, `?`, `[…]`, `{a,b}`, and `**` for any folders.
 
-    Hidden names are left out, what Office keeps beside an open document, and links out of the folder in which the pattern
-    begins: a link that the caller writes out, in front of the pattern or between braces, is one that was named. Raises InvalidRequest for more than 50 files or
-    too large a search, ForbiddenPath when the pattern begins outside the readable places.
+    Hidden names are left out, what Office keeps beside an open document, and links out of the folder in which the
+    pattern begins: a link that the caller writes out, in front of the pattern or between braces, is one that was
+    named. Raises InvalidRequest for more than 50 files or too large a search, ForbiddenPath when the pattern begins
+    outside the readable places.
     """
     matched: dict[Path, None] = {}
     visited = [0]

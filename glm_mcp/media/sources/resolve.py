@@ -83,9 +83,9 @@ async def resolve_source(
 ) -> list[Source]:
     """The sources that an argument names: one, or for a pattern or copied files up to 50, in natural order.
 
-    Each local file is open (`Source.close`), of a known kind, not empty, at most `max_bytes`, and fits `want`; a URL is checked
-    but not fetched. `left_out`: takes what is wrong with single files of a pattern, as long as one is right; without it
-    they are errors. `env`, `platform`: where the clipboard is.
+    Each local file is open (`Source.close`), of a known kind, not empty, at most `max_bytes`, and fits `want`; a URL
+    is checked but not fetched. `left_out`: takes what is wrong with single files of a pattern, as long as one is
+    right; without it they are errors. `env`, `platform`: where the clipboard is.
     Raises NotFound, ForbiddenPath, ForbiddenURL, InvalidRequest, UnsupportedMedia, MediaTooLarge, TimedOut.
     """
     text, terms = tidy(argument), _Terms(want, sandbox, max_bytes)

@@ -66,9 +66,9 @@ class StillsParams:
 def video_job(file: BinaryIO, params: dict[str, Any]) -> Result:
     """`params`: those of VideoParams.
 
-    Result: facts (for the next job); start, end; notes; decoded (frames); whole {mime, untouched, width, height}, or null and why:
-    the `reason` ("" when none was wanted); parts [{start, end, subtitles, notes, frames [{time, width, height}]}].
-    Blobs: the file to send, unless it is untouched; or the JPEGs of all parts' frames.
+    Result: facts (for the next job); start, end; notes; decoded (frames); whole {mime, untouched, width, height}, or
+    null and why: the `reason` ("" when none was wanted); parts [{start, end, subtitles, notes, frames [{time, width,
+    height}]}]. Blobs: the file to send, unless it is untouched; or the JPEGs of all parts' frames.
     Raises: UnsupportedMedia, MediaTooLarge, InvalidRequest (start or end), MissingExtra.
     """
     wanted = VideoParams(**params)

@@ -43,7 +43,9 @@ class _Used:
 
 
 class SharedAdmission:
-    """The limits of callers, over all replicas. `remembered`: callers beyond whom the queues that stand empty are forgotten."""
+    """The limits of callers, over all replicas. `remembered`: callers beyond whom the queues that stand empty are
+    forgotten.
+    """
 
     def __init__(self, connection: Connection, *, remembered: int = REMEMBERED) -> None:
         self._remembered = self._sweep_at = remembered

@@ -99,7 +99,9 @@ def options_of(arguments: list[str]) -> dict[str, str] | None:
 
 
 def own_folders(platform: str, env: dict[str, str]) -> tuple[str, str] | None:
-    """The folders of the settings file and of the cache, as `outputs.user_folders` has them; None where they are not plain."""
+    """The folders of the settings file and of the cache, as `outputs.user_folders` has them; None where they are not
+    plain.
+    """
     if platform == "win32":
         roaming, local = env.get("APPDATA", ""), env.get("LOCALAPPDATA", "")
         if not roaming or not local:

@@ -1,5 +1,5 @@
-"""A descriptor read and written to its end, though somebody who shares it lets nobody wait for it: a launcher that made its own
-pipes so hands them on so.
+"""A descriptor read and written to its end, though somebody who shares it lets nobody wait for it: a launcher that
+made its own pipes so hands them on so.
 """
 
 from __future__ import annotations

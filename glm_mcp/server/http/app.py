@@ -53,7 +53,8 @@ def application(
     readiness: Readiness | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Guard:
-    """The ASGI application. `elsewhere`: as of Endpoint. `readiness` tells what is not ready, by name and why; nothing where all is.
+    """The ASGI application. `elsewhere`: as of Endpoint. `readiness` tells what is not ready, by name and why;
+    nothing where all is.
 
     Raises ConfigError for an address beyond loopback, or folders to read, without a token.
     """

@@ -123,8 +123,8 @@ class Endpoint:
     async def _body(
         self, owner: str, declared: int, receive: Receive, held: AsyncExitStack
     ) -> bytes | Answer | None:
-        """The whole body; what is said where there is no room for it or it holds too much; None where the client has gone. A large one keeps its
-        room until `held` ends.
+        """The whole body; what is said where there is no room for it or it holds too much; None where the client has
+        gone. A large one keeps its room until `held` ends.
         """
         pieces: list[bytes] = []
         shape = Shape(MESSAGE_VALUES)

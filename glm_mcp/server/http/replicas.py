@@ -1,4 +1,6 @@
-"""The other replicas, seen from this one: a cancel reaches the one that runs the call, and `/readyz` says when none is heard."""
+"""The other replicas, seen from this one: a cancel reaches the one that runs the call, and `/readyz` says when none
+is heard.
+"""
 
 from __future__ import annotations
 

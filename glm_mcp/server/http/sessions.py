@@ -21,7 +21,9 @@ _CLAIMS = ["o", "c", "v", "n"]  # the fields of a session, in their order
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`client`: the name that it gave; `version`: of the protocol, as agreed; `nonce`: tells two sessions of one owner apart."""
+    """`client`: the name that it gave; `version`: of the protocol, as agreed; `nonce`: tells two sessions of one
+    owner apart.
+    """
 
     owner: str
     client: str

@@ -1,5 +1,6 @@
-"""Invoices, receipts and tickets of China and Taiwan: a printed form with values typed over it. As the page is laid out a value
-stands beside its label; the parser breaks such a form into tables and code, and leaves out what lies over its blanks.
+"""Invoices, receipts and tickets of China and Taiwan: a printed form with values typed over it. As the page is laid
+out a value stands beside its label; the parser breaks such a form into tables and code, and leaves out what lies over
+its blanks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What iWork files consist of since 2013: numbered objects, each a message of Protocol Buffers, in streams that Snappy packs."""
+"""What iWork files consist of since 2013: numbered objects, each a message of Protocol Buffers, in streams that
+Snappy packs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The texts of iWork files (TSWP) as Markdown, and what stands between them or on a page: shapes, tables, charts, pictures."""
+"""The texts of iWork files (TSWP) as Markdown, and what stands between them or on a page: shapes, tables, charts,
+pictures.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that of
-Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the last
-out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥); and accents of TeX, which stand apart from their letters.
+"""What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that
+of Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the
+last out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥);
+and accents of TeX, which stand apart from their letters.
 """
 
 from __future__ import annotations

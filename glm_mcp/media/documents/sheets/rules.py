@@ -1,4 +1,6 @@
-"""What the rules of cells say to whoever fills them in: a hint, the entries to choose from, and what is said to a wrong one."""
+"""What the rules of cells say to whoever fills them in: a hint, the entries to choose from, and what is said to a
+wrong one.
+"""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def tokens_file(settings: Settings) -> Path:
 class Authenticator:
     """Finds the caller of a request: by GLM_HTTP_TOKEN, a token of the file, or one of an issuer.
 
-    `asks`: one of them is set up; where none is, everybody is LOCAL. `metadata`: the document of RFC 9728 where an issuer is set up, to be
-    served without a token at `metadata_path`.
+    `asks`: one of them is set up; where none is, everybody is LOCAL. `metadata`: the document of RFC 9728 where an
+    issuer is set up, to be served without a token at `metadata_path`.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class Authenticator:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now`: for expiry; `clock`: for how often the file is looked at. Raises ConfigError for a file of tokens, or settings of an issuer, that cannot be used."""
+        """`now`: for expiry; `clock`: for how often the file is looked at. Raises ConfigError for a file of tokens,
+        or settings of an issuer, that cannot be used.
+        """
         self._now = now
         self._shared = settings.http_token
         self._file = TokenFile(tokens_file(settings), clock=clock)

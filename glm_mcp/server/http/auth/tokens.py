@@ -96,7 +96,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """What the file says: the holders by the hash of their token, and by its mark; `oidc`, the limits of those whom an issuer let in."""
+    """What the file says: the holders by the hash of their token, and by its mark; `oidc`, the limits of those whom
+    an issuer let in.
+    """
 
     by_hash: Mapping[str, Holder] = field(default_factory=dict)
     oidc: Caller = EVERYBODY

@@ -1,4 +1,6 @@
-"""`/`: who asks is found by the header that clients send, or by a cookie that the form gives. No script, nothing from elsewhere."""
+"""`/`: who asks is found by the header that clients send, or by a cookie that the form gives. No script, nothing from
+elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one caller is told. `now`: seconds since 1970; `leaves`: they can sign out; `replicas`: there are several servers."""
+    """What one caller is told. `now`: seconds since 1970; `leaves`: they can sign out; `replicas`: there are several
+    servers.
+    """
 
     caller: Caller
     tools: tuple[str, ...]
