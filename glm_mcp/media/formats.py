@@ -89,7 +89,7 @@ _IMAGE_KINDS = (
     Kind("dds", "image", "image/vnd-ms.dds", "a DDS texture", (".dds",), ((0, b"DDS \x7c\0\0\0"),), _PICTURE, child=True),
     Kind("sgi", "image", "image/sgi", "an SGI picture", (".sgi", ".rgba", ".bw"), ((0, b"\1\xda\0\1\0"), (0, b"\1\xda\1\1\0"), (0, b"\1\xda\0\2\0"), (0, b"\1\xda\1\2\0")), _PICTURE, child=True),
     Kind("svg", "image", "image/svg+xml", "an SVG drawing", (".svg", ".svgz"), reader=_IMAGES + "svg.draw:svg_job", extra="svg", child=True),
-    Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), fix=_AS_PICTURE),
+    Kind("jxl", "image", "image/jxl", "a JPEG XL picture", (".jxl",), ((0, b"\0\0\0\x0cJXL \r\n\x87\n"), (0, b"\xff\x0a")), _PICTURE, "jxl", child=True),
     Kind("exr", "image", "image/x-exr", "an OpenEXR picture", (".exr",), ((0, b"\x76\x2f\x31\x01"),), _PICTURE, "video", child=True),
     Kind("hdr", "image", "image/vnd.radiance", "a Radiance picture", (".hdr", ".rgbe"), ((0, b"#?RADIANCE\n"), (0, b"#?RGBE\n")), _PICTURE, "video", child=True),
     Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, child=True),
@@ -268,6 +268,7 @@ EXTRAS = {
     "office": ("olefile", "markdownify", "lxml"),
     "video": ("av",),
     "heic": ("pillow_heif",),
+    "jxl": ("pillow_jxl",),
     "svg": ("resvg_py", "tinycss2"),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}

@@ -46,7 +46,13 @@ _LOADED_LATE = {
         *("PIL.Image", "PIL.ImageChops", "concurrent.futures.thread", "olefile", "pypdfium2"),
         *("encodings.cp437", "encodings.cp1252", "encodings.gb18030", "encodings.utf_16_le"),
     ),
-    "glm_mcp.media.images": (*_PICTURES, "glm_mcp.media.images.svg.css", "pillow_heif", "resvg_py"),
+    "glm_mcp.media.images": (
+        *_PICTURES,
+        "glm_mcp.media.images.svg.css",
+        "pillow_heif",
+        "pillow_jxl",
+        "resvg_py",
+    ),
     "glm_mcp.media.video": (*_PICTURES, "av", "av.logging", "av.subtitles.stream"),
 }
 

@@ -66,7 +66,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
         for row, name in (
             ("png", "a.png"), ("jpeg", "a.jpg"), ("webp", "a.webp"), ("gif", "a.gif"), ("heic", "a.heic"), ("avif", "a.avif"),
             ("tiff", "a.tif"), ("bmp", "a.bmp"), ("ico", "a.ico"), ("icns", "icon.icns"), ("jp2", "a.jp2"), ("pnm", "a.ppm"),
-            ("tga", "a.tga"), ("qoi", "a.qoi"), ("pcx", "a.pcx"), ("svg", "a.svg"),
+            ("tga", "a.tga"), ("qoi", "a.qoi"), ("jxl", "a.jxl"), ("pcx", "a.pcx"), ("svg", "a.svg"),
         )
     },
     "pages": ("a.pages", lambda: pages(story("Words"), {})),
@@ -139,7 +139,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "midi": ("a.mid", lambda: at(0, b"MThd\0\0\0\6")),
     "caf": ("a.caf", lambda: at(0, b"caff\0\1")),
     "aiff": ("a.aiff", lambda: at(0, b"FORM\0\0\0\0AIFF")),
-    "jxl": ("a.jxl", lambda: at(0, b"\xff\x0a")),
     "exr": ("a.exr", lambda: at(0, b"\x76\x2f\x31\x01")),
     "hdr": ("a.hdr", lambda: at(0, b"#?RADIANCE\n")),
     "pam": ("a.pam", lambda: at(0, b"P7\nWIDTH 4\n")),

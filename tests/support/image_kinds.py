@@ -31,6 +31,12 @@ def heif(image: Image.Image, **options: Any) -> bytes:
     return out.getvalue()
 
 
+def jxl(image: Image.Image) -> bytes:
+    import pillow_jxl  # noqa: F401 - teaches Pillow the format
+
+    return save(image, "JXL", lossless=True)
+
+
 def plain(name: str, **options: Any) -> Callable[[], bytes]:
     return lambda: save(corners(120, 80), name, **options)
 
@@ -67,6 +73,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "a.tga": plain("TGA"),
     "rle.tga": plain("TGA", compression="tga_rle"),
     "a.qoi": plain("QOI"),
+    "a.jxl": lambda: jxl(corners(120, 80)),
     "a.svg": SVG.encode,
     "a.svgz": lambda: gzip.compress(SVG.encode()),
 }

@@ -13,10 +13,10 @@ from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
-from glm_mcp.media.images.rare import netpbm
+from glm_mcp.media.images.rare import jxl, netpbm
 from glm_mcp.media.images.tiling import MP
 
-READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
+READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, JPEG XL, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
 # What Pillow may try; its other readers stay closed: EPS and WMF (run programs of the system), FITS, GRIB, HDF5 and
 # BUFR (stubs), FLI and MPEG (films), and what nobody sends.
 FORMATS = (
@@ -102,7 +102,7 @@ def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
         raise unreadable(name, "the file is truncated")
     with decoding(name):
         try:
-            image = _opened(data, kind, readers)
+            image = _opened(data, kind, readers, name)
         except UnidentifiedImageError:
             if kind in _READ:
                 raise  # damaged
@@ -111,12 +111,14 @@ def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
     return image
 
 
-def _opened(data: bytes, kind: str, readers: list[str]) -> Image.Image:
+def _opened(data: bytes, kind: str, readers: list[str], name: str) -> Image.Image:
     """Damage in what says nothing of how it looks costs nothing more than that."""
     if kind == "png":
         return Image.open(io.BytesIO(metadata.sound_png(data)), formats=readers)
     if kind == "heic":
         return Image.open(io.BytesIO(heif.known(data)), formats=readers)
+    if kind == "jxl":
+        return jxl.read(data, name, CAP)
     if kind in {"pnm", "pam"} and (image := netpbm.read(data, CAP)) is not None:
         return image
     try:

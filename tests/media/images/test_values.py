@@ -376,14 +376,14 @@ def test_a_box_may_give_its_length_in_eight_bytes() -> None:
 def test_a_missing_library_names_the_extra_to_install() -> None:
     code = (
         "import io, sys\n"
-        "for name in ('pillow_heif', 'resvg_py', 'av'): sys.modules[name] = None\n"
+        "for name in ('pillow_heif', 'pillow_jxl', 'resvg_py', 'av'): sys.modules[name] = None\n"
         "from glm_mcp.errors import MissingExtra\n"
         "from glm_mcp.media.images import decode\nfrom glm_mcp.media.images.svg import draw\nfrom glm_mcp.media.video import job\n"
         "heic = b'\\0\\0\\0\\x18ftypheic\\0\\0\\0\\0mif1heic'\n"
-        "for read in (lambda: decode.flat(heic, 'a.heic'), lambda: draw.render(b'<svg/>', 'a.svg'),\n"
+        "for read in (lambda: decode.flat(heic, 'a.heic'), lambda: decode.flat(b'\\xff\\x0a', 'a.jxl'), lambda: draw.render(b'<svg/>', 'a.svg'),\n"
         "             lambda: job.video_job(io.BytesIO(b'x'), {'name': 'a.mp4'})):\n"
         "    try: read()\n"
         "    except MissingExtra as error: print(error.extra, 'pip install' in str(error))\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
-    assert ran.stdout.decode().splitlines() == ["heic True", "svg True", "video True"]
+    assert ran.stdout.decode().splitlines() == ["heic True", "jxl True", "svg True", "video True"]
