@@ -81,10 +81,13 @@ def _too_many(name: str, pixels: int, cap: int) -> MediaTooLarge:
 
 
 def unreadable(name: str, why: str = "") -> UnsupportedMedia:
-    return UnsupportedMedia(
-        f"{name} cannot be read as a picture" + (f": {why}" if why else ""),
-        f"Readable: {READABLE}. If it opens elsewhere, save it as PNG or JPEG there.",
-    )
+    """`why`: what is wrong with a file of a kind that is read."""
+    elsewhere = "If it opens elsewhere, save it as PNG or JPEG there"
+    if why:
+        return UnsupportedMedia(
+            f"{name} cannot be read as a picture: {why}", f"{elsewhere}; if not, get the file anew."
+        )
+    return UnsupportedMedia(f"{name} cannot be read as a picture", f"Readable: {READABLE}. {elsewhere}.")
 
 
 def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:

@@ -94,5 +94,6 @@ async def test_one_that_claims_too_many_pixels_is_refused_before_it_is_decoded()
 @each("kept", [2, 5, 30, 200])
 async def test_one_that_is_cut_off_is_refused_by_its_name(kept: int) -> None:
     whole = save(corners(300, 200), "JXL", use_container=True)
-    with pytest.raises(UnsupportedMedia, match=r"a\.jxl"):
+    with pytest.raises(UnsupportedMedia, match=r"a\.jxl") as refused:
         await one(b"\xff\x0a" + whole[-100:] if kept == 2 else whole[:kept])
+    assert "Readable:" not in refused.value.hint
