@@ -41,6 +41,7 @@ ANNOUNCED = {
     "claude-desktop": "claude-ai",
     "copilot-cli": "copilot-cli",
     "opencode": "opencode",
+    "kilo-code": "kilo",
     "qwen-code": "qwen-cli-mcp-client-glm",
 }
 

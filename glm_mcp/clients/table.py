@@ -35,10 +35,10 @@ def _windsurf(machine: Machine) -> list[Path]:
     return [new]
 
 
-def _opencode(machine: Machine) -> list[Path]:
-    folder = machine.folder("XDG_CONFIG_HOME", ".config") / "opencode"
-    commented = folder / "opencode.jsonc"
-    return [commented if commented.is_file() else folder / "opencode.json"]
+def _opencode(machine: Machine, name: str = "opencode") -> list[Path]:
+    folder = machine.folder("XDG_CONFIG_HOME", ".config") / name
+    commented = folder / f"{name}.jsonc"
+    return [commented if commented.is_file() else folder / f"{name}.json"]
 
 
 _ANTHROPIC = re.compile(r"https://([\w-]+\.)*anthropic\.com(?=[:/]|$)")
@@ -195,6 +195,27 @@ CLIENTS: dict[str, KnownClient] = {
             more=(("enabled", True),),
             where_key="OpenCode puts in {variable} from the environment in which it starts.",
             check="opencode mcp list    shows the server and “connected”",
+        ),
+        KnownClient(
+            name="kilo-code",
+            title="Kilo Code",
+            # Made from OpenCode: it cuts as that does.
+            announces=("kilo",),
+            budget=49_000,
+            in_bytes=True,
+            files=lambda m: _opencode(m, "kilo"),
+            project="kilo.json",
+            under="mcp",
+            commands=("kilo",),
+            stdio="local",
+            http="remote",
+            one_list=True,
+            limit=("timeout", 1000),
+            written_s=LONG_S,
+            refer="{env:NAME}",
+            more=(("enabled", True),),
+            where_key="Kilo Code puts in {variable} from the environment in which it starts.",
+            check="kilo mcp list    shows the server and “connected”",
         ),
         KnownClient(
             name="qwen-code",

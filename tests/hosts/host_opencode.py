@@ -1,10 +1,11 @@
-"""OpenCode: its model is given the tools in its first request and the whole of each result, and no picture that it cannot see."""
+"""OpenCode and Kilo Code, which is made from it: their model is given the tools in its first request and the whole of each result, and no picture that it cannot see."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
 from hosts.clients import CALLS, home, needs, results_of, write
 from hosts.models import DONE, Model, chat
 
@@ -21,8 +22,9 @@ SETTINGS = """{
 """
 
 
-def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
-    opencode = needs("opencode")
+@pytest.mark.parametrize(("command", "host"), [("opencode", "opencode"), ("kilo", "kilo-code")])
+def test_all_five_calls_reach_the_model_uncut(command: str, host: str, tmp_path: Path) -> None:
+    program = needs(command)
     here = home(tmp_path)
     (here.project / "long.md").write_text("一行很长的文字，里面有“引号”。\n" * 6_000, encoding="utf-8")
     calls = [
@@ -31,10 +33,10 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
         ("describe_image", {"images": "nowhere.png"}),
     ]
     with Model(calls, chat) as model:
-        file = here.path / ".config" / "opencode" / "opencode.jsonc"
+        file = here.path / ".config" / command / f"{command}.jsonc"
         write(file, SETTINGS.replace("ADDRESS", model.url))
-        here.install("opencode")
-        done = here.run(opencode, "run", "go now please", OPENCODE_DISABLE_MODELS_FETCH="1")
+        here.install(host)
+        done = here.run(program, "run", "go now please", **{f"{command.upper()}_DISABLE_MODELS_FETCH": "1"})
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
     results = results_of(model, calls, "glm_")
@@ -42,7 +44,7 @@ def test_all_five_calls_reach_the_model_uncut(tmp_path: Path) -> None:
     assert "Cannot read image" not in json.dumps(model.requests)
     assert (here.project / "made.png").is_file()
 
-    here.install("opencode", "--remove")
+    here.install(host, "--remove")
     text = file.read_text(encoding="utf-8")
     assert "// mine" in text
     assert list(jsonc.load(text)["mcp"]) == ["other"]

@@ -515,6 +515,7 @@ def test_a_name_that_a_host_would_not_take_is_refused(name: str, machine: Machin
                 "zed": ".config/zed/settings.json",
                 "gemini-cli": ".gemini/settings.json",
                 "opencode": ".config/opencode/opencode.json",
+                "kilo-code": ".config/kilo/kilo.json",
             },
         ),
         (

@@ -33,6 +33,7 @@ REFERENCES = {
     "gemini-cli": "Bearer $TEAM",
     "copilot-cli": "Bearer $TEAM",
     "opencode": "Bearer {env:TEAM}",
+    "kilo-code": "Bearer {env:TEAM}",
     "qwen-code": "Bearer $TEAM",
     "vscode": "Bearer ${input:team}",
 }
