@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hosts.clients import CALLS, home, needs, results_of, write
+from hosts.clients import CALLS, LIMIT_S, home, needs, results_of, write
 from hosts.models import DONE, Model, chat
 
 from glm_mcp.install import jsonc
@@ -36,7 +36,8 @@ def test_all_five_calls_reach_the_model_uncut(command: str, host: str, tmp_path:
         file = here.path / ".config" / command / f"{command}.jsonc"
         write(file, SETTINGS.replace("ADDRESS", model.url))
         here.install(host)
-        done = here.run(program, "run", "go now please", **{f"{command.upper()}_DISABLE_MODELS_FETCH": "1"})
+        quiet = {"OPENCODE_DISABLE_MODELS_FETCH": "1", "KILO_DISABLE_MODELS_FETCH": "1"}
+        done = here.run(program, "run", "go now please", limit_s=LIMIT_S, **quiet)
     assert done.code == 0, done.text
     assert DONE in done.text, done.text
     results = results_of(model, calls, "glm_")
