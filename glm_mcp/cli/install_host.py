@@ -14,11 +14,12 @@ from glm_mcp.cli.terminal.group import here, say
 from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.install import install as installer
+from glm_mcp.install.wish import Wish
 from glm_mcp.installation import COMMANDS, Machine, clone, is_fleeting, own_command, typed
 from glm_mcp.text import plain
 
 
-def install_host(host: str | None, wish: installer.Wish, env_file: Path | None, *, ask_key: bool) -> None:
+def install_host(host: str | None, wish: Wish, env_file: Path | None, *, ask_key: bool) -> None:
     """Raises ConfigError, UsageError."""
     machine = installer.this_machine()
     if host is None:
@@ -61,7 +62,7 @@ def _list_hosts(machine: Machine, name: str) -> None:
     say(f"\nTo add it to one: {typed('install HOST')}")
 
 
-def _command(wish: installer.Wish) -> list[str]:
+def _command(wish: Wish) -> list[str]:
     """The command that a host is to start. Raises ConfigError for one that will be gone some day."""
     command = own_command()
     if wish.url or wish.remove or wish.scope == "project" or not is_fleeting(command):

@@ -227,10 +227,10 @@ def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: boo
     HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
     """
     from glm_mcp.cli.install_host import install_host
-    from glm_mcp.install import install as installer
+    from glm_mcp.install.wish import Wish
 
     collect_again()
-    wish = installer.Wish(scope, **given)
+    wish = Wish(scope, **given)
     install_host(host, wish, ctx.obj["env_file"], ask_key=ask_key)
 
 

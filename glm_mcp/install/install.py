@@ -38,6 +38,7 @@ from glm_mcp.install.config_file import (
 from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.install.files import LARGEST, LARGEST_SHARED, back_up, in_repository, read, take_away, write
 from glm_mcp.install.server_address import address_of, bearer_for
+from glm_mcp.install.wish import Wish
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS, Machine
 from glm_mcp.text import one_line
@@ -46,22 +47,6 @@ NAMES = (*CLIENTS, ANY.name)
 TOOL_S = 60.0  # for a client's own command
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the command line asked for. `token`: of the server at `url`; `token_env`: the variable that holds it. `connect`:
-    the address of a team's server, to which the host's own forwards.
-    """
-
-    scope: str = "user"
-    url: str | None = None
-    name: str = "glm"
-    remove: bool = False
-    show: bool = False
-    token: str = ""
-    token_env: str = ""
-    connect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

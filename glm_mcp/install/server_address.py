@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from glm_mcp.clients.row import TOKEN, KnownClient
 from glm_mcp.clients.table import ANY
 from glm_mcp.errors import ConfigError
 from glm_mcp.install.entry import Bearer
+from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine
-
-if TYPE_CHECKING:
-    from glm_mcp.install.install import Wish
 
 
 def address_of(url: str, option: str) -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from glm_mcp import settings_file
 from glm_mcp.clients.row import CONNECT, KEY, KnownClient
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
 from glm_mcp.install.entry import Bearer
+from glm_mcp.install.wish import Wish
 from glm_mcp.installation import COMMANDS, Machine, clone
-
-if TYPE_CHECKING:
-    from glm_mcp.install.install import Wish
 
 
 def closing(

@@ -42,8 +42,7 @@ class Kind:
 
 
 _DOCUMENTS, _IMAGES = "glm_mcp.media.documents.", "glm_mcp.media.images."
-_TEXT = _DOCUMENTS + "plaintext:text_job"
-_PICTURE = _IMAGES + "pipeline:image_job"
+_TEXT, _PICTURE = _DOCUMENTS + "plaintext:text_job", _IMAGES + "pipeline:image_job"
 _FILM = "glm_mcp.media.video.job:video_job"
 _OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."
 

@@ -28,7 +28,7 @@ from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.server.callers.admission import admission_over
+from glm_mcp.server.callers.admission_redis import admission_over
 from glm_mcp.server.callers.caller import LOCAL, Caller
 from glm_mcp.server.callers.keys import Keys
 from glm_mcp.server.calls import call

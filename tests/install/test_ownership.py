@@ -13,7 +13,8 @@ from support.cases import each
 
 from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
-from glm_mcp.install.install import Wish, found_here, install
+from glm_mcp.install.install import found_here, install
+from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]

@@ -19,7 +19,8 @@ from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
 from glm_mcp.install import jsonc
 from glm_mcp.install.entry import as_usual
-from glm_mcp.install.install import Wish, install, not_here
+from glm_mcp.install.install import install, not_here
+from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]

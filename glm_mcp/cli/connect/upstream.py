@@ -265,7 +265,7 @@ class Upstream:
         if self._made is None:
             import httpx
 
-            from glm_mcp.glm.network.connect import asking
+            from glm_mcp.glm.network.pools import asking
 
             self._made = asking(self.base, timeout=httpx.Timeout(SILENT_S, connect=CONNECT_S))
         return self._made

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import math
 import ssl
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
 import httpx
 from socksio.exceptions import SOCKSError
 
-from glm_mcp.errors import ConfigError
-from glm_mcp.glm.network.failures import why
-from glm_mcp.glm.network.proxy import Proxy, proxy_for
+from glm_mcp.glm.network.proxy import Proxy
 from glm_mcp.glm.network.together import Together
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
@@ -100,24 +97,3 @@ class _Steps:
     def _talk(self, *, on: bool) -> None:
         self.talking = on
         self._scope.deadline = anyio.current_time() + CONNECT_S if on else math.inf
-
-
-def asking(url: str, **given: Any) -> httpx.AsyncClient:
-    """A client for one address that the user has set, through the proxy that the environment names for it: httpx would read
-    that by rules of its own, and repeat a part of a login. It keeps no cookies. Raises ConfigError.
-    """
-    from glm_mcp.glm.network.pools import Pools  # which is made of these connections
-
-    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    way = Pools(proxy_for(url), secure=url.startswith("https:"))
-    return httpx.AsyncClient(transport=way, trust_env=False, cookies=none, **given)
-
-
-def certificates() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:
-        raise ConfigError(
-            f"the certificates of the environment cannot be read{why(error)}",
-            "Check SSL_CERT_FILE and SSL_CERT_DIR.",
-        ) from error

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import anyio
 import httpx
 
-from glm_mcp.glm.network.connect import KEEP_S, Connection, certificates
-from glm_mcp.glm.network.proxy import Proxy
+from glm_mcp.errors import ConfigError
+from glm_mcp.glm.network.connect import KEEP_S, Connection
+from glm_mcp.glm.network.failures import why
+from glm_mcp.glm.network.proxy import Proxy, proxy_for
 
 
 class Pools(httpx.AsyncBaseTransport):
@@ -81,3 +85,22 @@ class _Answer(httpx.AsyncByteStream):
         finally:
             if connection is not None:
                 self._pools.rests(connection)
+
+
+def asking(url: str, **given: Any) -> httpx.AsyncClient:
+    """A client for one address that the user has set, through the proxy that the environment names for it: httpx would read
+    that by rules of its own, and repeat a part of a login. It keeps no cookies. Raises ConfigError.
+    """
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    way = Pools(proxy_for(url), secure=url.startswith("https:"))
+    return httpx.AsyncClient(transport=way, trust_env=False, cookies=none, **given)
+
+
+def certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates of the environment cannot be read{why(error)}",
+            "Check SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error

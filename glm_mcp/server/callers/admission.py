@@ -14,16 +14,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import anyio
 
 from glm_mcp.errors import GLMError, QuotaError, RateLimited
 from glm_mcp.glm.learnt.limiter import Limiter
 from glm_mcp.server.callers.caller import Caller
-
-if TYPE_CHECKING:
-    from glm_mcp.glm.shared.share import Shared
 
 MINUTE_S = 60.0
 DAY_S = 86_400
@@ -177,12 +174,3 @@ class MemoryAdmission:
         now = self._clock()
         if caller.tokens_per_day is not None and used.today(now) >= caller.tokens_per_day:
             raise day_is_used(caller, now, used.today(now))
-
-
-def admission_over(shared: Shared | None) -> Admission:
-    """What admits calls: in this process alone, or over all replicas that share a Redis."""
-    if shared is None:
-        return MemoryAdmission()
-    from glm_mcp.server.callers.admission_redis import SharedAdmission
-
-    return SharedAdmission(shared.connection)

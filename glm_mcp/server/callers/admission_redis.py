@@ -17,6 +17,7 @@ import anyio
 from glm_mcp.server.callers.admission import (
     MINUTE_S,
     REMEMBERED,
+    Admission,
     Charge,
     MemoryAdmission,
     OnPosition,
@@ -30,6 +31,7 @@ from glm_mcp.server.callers.caller import Caller
 if TYPE_CHECKING:
     from glm_mcp.glm.shared.connection import Connection
     from glm_mcp.glm.shared.limiter import SharedLimiter
+    from glm_mcp.glm.shared.share import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +160,8 @@ def _refuse(caller: Caller, used: _Used) -> None:
 
 def _unheard(_: int) -> None:
     """It waits for nothing."""
+
+
+def admission_over(shared: Shared | None) -> Admission:
+    """What admits calls: in this process alone, or over all replicas that share a Redis."""
+    return MemoryAdmission() if shared is None else SharedAdmission(shared.connection)

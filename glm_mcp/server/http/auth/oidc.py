@@ -192,7 +192,7 @@ class Issuer:
 
 def _client(url: str) -> httpx.AsyncClient:
     """Reading the certificates takes some 30 ms."""
-    from glm_mcp.glm.network.connect import asking
+    from glm_mcp.glm.network.pools import asking
 
     return asking(url, timeout=FETCH_S, headers={"User-Agent": "glm-flash-mcp", "Accept-Encoding": ENCODINGS})
 
