@@ -117,6 +117,13 @@ def test_what_is_open_asks_for_the_name_all_the_same(guarded: App) -> None:
         refused(answer, 421, "wrong_host")
 
 
+def test_whether_it_is_well_is_told_to_a_balancer_that_gives_no_name(guarded: App) -> None:
+    for path, status in (("/readyz", b"200"), ("/healthz", b"200"), ("/metrics", b"421"), ("/mcp", b"421")):
+        head = f"GET {path} HTTP/1.0\r\n\r\n".encode()  # as HAProxy asks
+        with served(guarded, Limits()) as address, opened(address, head=head) as connection:
+            assert connection.recv(65_536).split()[1] == status, path
+
+
 @each("name", ["token", "access_token", "ACCESS_TOKEN", "api_key", "Authorization"])
 def test_a_token_in_the_address_is_refused(name: str, guarded: App) -> None:
     answer = asked(guarded, path=f"/mcp?x=1&{name}={TOKEN}", headers=BEARER)

@@ -131,6 +131,28 @@ async def test_a_replica_that_is_told_to_stop_answers_who_had_connected_already(
         assert await anyio.to_thread.run_sync(replica.popen.wait, 20) in (0, -15, 143)
 
 
+async def test_a_replica_that_is_told_to_stop_answers_once_more_on_connections_that_a_balancer_keeps() -> (
+    None
+):
+    with team(GLM_DRAIN_S="30") as made:
+        address, replica = made.replicas[0]
+        at = urlsplit(address)
+        ask = f"GET /health HTTP/1.1\r\nHost: {at.netloc}\r\n\r\n".encode()
+        with anyio.fail_after(30):
+            async with await anyio.connect_tcp(str(at.hostname), at.port or 0) as kept:
+                await kept.send(ask)
+                assert b"connection: close" not in (await kept.receive()).lower()
+                replica.popen.terminate()
+                await anyio.to_thread.run_sync(until, partial(refused, str(at.hostname), at.port or 0))
+                await kept.send(ask)
+                answer = await kept.receive()
+                with pytest.raises(anyio.EndOfStream):
+                    await kept.receive()
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert b"connection: close" in answer.lower(), "else the balancer would send another one on it"
+        assert await anyio.to_thread.run_sync(replica.popen.wait, 20) in (0, -15, 143)
+
+
 def refused(host: str, port: int) -> bool:
     """Whether nobody new is taken there."""
     with socket.socket() as asking:

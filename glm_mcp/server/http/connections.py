@@ -19,8 +19,10 @@ import anyio
 import h11
 import uvicorn
 from h11._receivebuffer import ReceiveBuffer
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from glm_mcp.server.http.joined_writes import JoinedWrites
 from glm_mcp.server.http.limits import Limits
 from glm_mcp.server.http.listening import turn_away
 from glm_mcp.server.http.running import Running
@@ -32,6 +34,9 @@ STOP_S = 3.0  # from a signal to the end, whatever a thread is doing
 # Between two requests. Longer than who asks keeps it (httpx 5 s, undici 4, a balancer of AWS 60): who closes a connection
 # while the other sends loses a call, which is sent no second time.
 KEEP_S = 75
+# That a replica leaves to connections without a request while it stops: a balancer has then used those that it uses, or
+# found that the replica is not ready.
+IDLE_S = 2.0
 LOOK_S = 0.05  # how often it is looked whether the last request has ended
 HEAD_BYTES = 32_768  # of a request's line and headers; a token and a cookie have 8 KB
 HEAD_LINES = 128  # also behind a body; reading many short ones takes longer than it takes to send them
@@ -86,7 +91,7 @@ class Connection(H11Protocol):
     conn: _Reading
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", _Together(transport)))
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
         if not self.watch.add(self):
             self._say(
                 503, "overloaded", "overloaded: too many connections are open. Connect again in a moment."
@@ -101,14 +106,18 @@ class Connection(H11Protocol):
         self.conn = _Reading(h11.SERVER, HEAD_BYTES)
 
     def leave(self) -> None:
-        """Ends it: at once between two requests, else with the answer to one that runs, or is still on its way."""
-        if self.place()[0] != "headers":
-            self.shutdown()
+        """Ends it with the answer to the request that runs, which says so where it has not begun: who asks keeps connections,
+        and would lose what it sends on one that is just being closed.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.keep_alive:
+            cycle.keep_alive = False
+            cycle.scope["headers"] = [*cycle.scope["headers"], CLOSE_HEADER]  # as if it had been asked for
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.watch.leaving and self.cycle is not None:
-            self.cycle.keep_alive = False
+        if self.watch.leaving:
+            self.leave()
         # Each look whether the client has gone reads on, and one that reads no answers could send for ever.
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) > BEHIND_BYTES:
             self.transport.abort()
@@ -175,39 +184,6 @@ class _Lines(ReceiveBuffer):
             self.too_many = True
             raise h11.RemoteProtocolError("too many headers")
         return lines
-
-
-class _Together:
-    """A transport whose writes within one turn of the event loop go out as one: the head of an answer and its body would
-    otherwise cost a system call each, a tenth of what a call costs.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        if data and not self._pieces:
-            self._loop.call_soon(self._flush)
-        if data:
-            self._pieces.append(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size() + sum(map(len, self._pieces))
-
-    def _flush(self) -> None:
-        if self._pieces:
-            data = b"".join(self._pieces)
-            self._pieces.clear()
-            self._transport.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 class Server(uvicorn.Server):
@@ -291,9 +267,15 @@ class Server(uvicorn.Server):
         self._watch.leaving = True
         for connection in self._connections():
             connection.leave()
-        with anyio.move_on_after(GRACE_S):  # for a request that is on its way
-            while any(c.place()[0] == "headers" for c in self._connections()) and not self._at_once:  # noqa: ASYNC110
+        # For a request that is on its way, or comes on a connection that was kept.
+        with anyio.move_on_after(IDLE_S):
+            while self._waiting() and not self._at_once:  # noqa: ASYNC110
                 await anyio.sleep(LOOK_S)
+        for connection in self._waiting():
+            connection.shutdown()
+
+    def _waiting(self) -> list[Connection]:
+        return [c for c in self._connections() if c.place()[0] in ("headers", "between")]
 
     def _connections(self) -> list[Connection]:
         return [c for c in self.server_state.connections if isinstance(c, Connection)]
