@@ -73,7 +73,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             side = sides.get(page.page_num)
-            text = in_columns(page, cyrillic(reordered(page, upright(page, raw, side))))
+            text = in_columns(page, cyrillic(reordered(page, upright(page, raw, side), drawn)))
             text = as_meant(in_rows(page, with_line_breaks(page, text)))
             text = latin(accented(drawn.with_covered(page, text, side.turned if side else 0), page))
             why = why_seen(text, page, page.page_num in inked, figures=figures)

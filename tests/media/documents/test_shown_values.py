@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import assemble, docx, lines, odt, para, pdf, text_at, zipped
+from support.made_documents import assemble, docx, grid, lines, odt, para, pdf, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
@@ -289,6 +289,22 @@ def test_letters_that_lean_stand_on_a_level_line() -> None:
     words = (("Scale", 60), ("one", 110), ("to", 150), ("twenty", 180))
     (page,) = read_pdf(pdf(["".join(slanted(x, 400, word, "1 0 0.364 1") for word, x in words)]))["pages"]
     assert " ".join(page[2].split()).endswith("Scale one to twenty")
+
+
+def test_lines_whose_letters_lean_stand_between_those_around_them() -> None:
+    said = [f"Line {i} of the agreement, with words enough to tell." for i in range(9)]
+    drawn = [text_at(72, 740 - 16 * i, line) for i, line in enumerate(said)]
+    for i in (2, 3, 6):
+        drawn[i] = slanted(72, 740 - 16 * i, said[i], "1 0 0.21 1")
+    rows = [["Item", "Price"], ["Chair", "120.00"], ["Table", "310.50"]]
+    note = slanted(72, 500, "All prices are without tax.", "1 0 0.21 1")
+    last = text_at(72, 470, "The prices hold for one year from today.")
+    (page,) = read_pdf(pdf(["".join(drawn) + grid(rows, top=580) + note + last]))["pages"]
+    table = "| Item | Price |\n|---|---|\n| Chair | 120.00 |\n| Table | 310.50 |"
+    assert page[2].endswith(
+        f"\n\n{table}\n\nAll prices are without tax.\n\n---\n\nThe prices hold for one year from today."
+    )
+    assert " ".join(page[2].split()).startswith(" ".join(said))
 
 
 def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:

@@ -129,6 +129,16 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
     assert english == "Normal English."
 
 
+def test_italics_that_run_from_right_to_left_keep_their_words() -> None:
+    hebrew = [
+        "תקציר המאמר על שימוש ברשתות אלחוטיות",
+        "בספריות של האוניברסיטאות במדינות רבות",
+        "ועל דעתם של הספרנים בעניין זה",
+    ]
+    text = page(script_pdf([line[::-1] for line in hebrew], lean=0.21, width=450))[2]
+    assert " ".join(text.split()) == " ".join(hebrew)
+
+
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
     assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
 

@@ -93,6 +93,19 @@ class Drawn:
         self._seconds -= time.thread_time() - started
         return written
 
+    def text(self, number: int) -> str:
+        """The page's text, a line each; "" where it cannot be read again."""
+        import pypdfium2
+
+        try:
+            drawn = self._page(number)
+            text = drawn.get_textpage().get_text_range()
+            drawn.close()
+        except pypdfium2.PdfiumError:
+            return ""
+        lines = "".join("" if c in BREAKS[2:] else c for c in text).splitlines()
+        return re.sub("\n{3,}", "\n\n", "\n".join(map(str.strip, lines))).strip()
+
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
         drawn = self._page(page.page_num)
         drawn.set_rotation((drawn.get_rotation() - side) % 360)

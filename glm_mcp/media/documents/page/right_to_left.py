@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.media.documents.page.covered import Drawn
+from glm_mcp.media.documents.page.sideways import SIDEWAYS
+
 _SHARE = 0.5  # of a page's letters that run from right to left
 _SAME = 0.6  # of a word's height that lies in a line, so that it belongs to it
 _APART = 0.15  # heights between two pieces of a line that a space parts
@@ -28,13 +31,18 @@ def is_right_to_left(text: str) -> bool:
     return there > _SHARE * sum(letters.values())
 
 
-def reordered(page: Any, written: str) -> str:
+def reordered(page: Any, written: str, drawn: Drawn) -> str:
     """The page's text line by line, given what the parser wrote of it; that itself on other pages and those with tables."""
     if not is_right_to_left(written) or re.search(r"^\|", written, re.MULTILINE):
         return written
-    level = [item for item in page.text_items if item.text.strip() and not round(item.rotation or 0) % 360]
+    items = [item for item in page.text_items if item.text.strip()]
+    level = [item for item in items if not round(item.rotation or 0) % 360]
+    if any(round(item.rotation or 0) % 90 and is_right_to_left(item.text) for item in items):
+        # The parser takes words apart whose letters lean, as italics do.
+        return drawn.text(page.page_num) or written
     if not level:
         return written
+    _, head, sideways = written.partition(SIDEWAYS)
     blocks: list[str] = []
     before: _Line | None = None
     for line in _lines(level):
@@ -45,7 +53,7 @@ def reordered(page: Any, written: str) -> str:
         else:
             blocks.append(text)
         before = line
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, head + sideways]).strip()
 
 
 def _lines(items: Iterable[Any]) -> list[_Line]:
