@@ -106,12 +106,15 @@ async def test_what_xml_says_of_its_encoding_is_believed_unless_the_bytes_contra
         ("iso-8859-8-i", "iso8859_8", "שלום לכולם"),
         ("windows-874", "cp874", "สัญญาฉบับนี้"),
         ("x-cp1251", "cp1251", "Отчёт"),
+        ("hz-gb-2312", "hz", "会议改到星期五下午三点"),
+        ("iso-2022-kr", "iso2022_kr", "회의는 금요일 오후입니다"),
+        ("utf-7", "utf-7", "Grüße aus Köln"),
     ],
 )
 async def test_an_encoding_is_known_by_the_name_that_web_pages_and_mails_have_for_it(
     connect: Connect, folders: Folders, name: str, encoding: str, words: str
 ) -> None:
-    put(folders.cwd / "page.html", f"<meta charset='{name}'><p>{words}</p>".encode(encoding))
+    put(folders.cwd / "page.html", f"<meta charset='{name}'><p>".encode() + words.encode(encoding))
     subject = f"Subject: =?{name}?B?".encode() + base64.b64encode(words.encode(encoding)) + b"?=\n"
     kind = f"Content-Type: text/plain; charset={name}\n\n".encode()
     put(folders.cwd / "note.eml", b"From: a@b.c\n" + subject + kind + words.encode(encoding))
