@@ -163,6 +163,8 @@ def is_binary(sample: bytes) -> bool:
     """
     single = re.sub(rb"\0+", b"\0", sample.rstrip(b"\0") if sample[:1] != b"\0" else sample)
     zeros = single.count(0)
+    if b"\x1b$)C" in single:  # Korean of seven bits, which shifts in and out
+        single = re.sub(rb"[\x0e\x0f\x1b]", b" ", single)
     strange = len(re.findall(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]", single))
     return (
         strange > max(2, len(single) // 50)
