@@ -42,10 +42,14 @@ _ONES = (
     "Eighteen Nineteen"
 ).split()
 _TENS = "Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety".split()
-_ORDINALS = {
-    **{"One": "First", "Two": "Second", "Three": "Third", "Five": "Fifth", "Eight": "Eighth"},
-    **{"Nine": "Ninth", "Twelve": "Twelfth"},
-}
+_ORDINALS = dict(
+    zip(
+        "One Two Three Five Eight Nine Twelve".split(),
+        "First Second Third Fifth Eighth Ninth Twelfth".split(),
+        strict=True,
+    )
+)
+_AROUND = {"decimalEnclosedParen": "({})", "decimalEnclosedFullstop": "{}.", "numberInDash": "- {} -"}
 
 
 def written(number: int, form: str) -> str:
@@ -69,12 +73,6 @@ def written(number: int, form: str) -> str:
             return _in_words(number, ordinal=form == "ordinalText")
         case "decimalEnclosedCircle" | "decimalEnclosedCircleChinese" if 1 <= number <= 20:
             return chr(0x2460 + number - 1)
-        case "decimalEnclosedParen":
-            return f"({number})"
-        case "decimalEnclosedFullstop":
-            return f"{number}."
-        case "numberInDash":
-            return f"- {number} -"
         case "hebrew1" if 0 < number < 1_000:
             return _added(number, _HEBREW).replace("יה", "טו").replace("יו", "טז")
         case "ideographZodiacTraditional" if number > 0:
@@ -88,7 +86,7 @@ def written(number: int, form: str) -> str:
     alphabet = next(
         (letters for name, letters in _ALPHABETS.items() if form.startswith(name) or form.endswith(name)), ""
     )
-    letters = _repeated(number, alphabet) if alphabet else str(number)
+    letters = _repeated(number, alphabet) if alphabet else _AROUND.get(form, "{}").format(number)
     return letters.upper() if "pper" in form else letters
 
 
