@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from typing import Any
 
@@ -129,13 +130,29 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
     assert english == "Normal English."
 
 
+def drawn_from_the_right(line: str) -> str:
+    """As it is drawn from left to right, brackets in the shape that they have there."""
+    turned = line[::-1].translate(str.maketrans("()", ")("))
+    return re.sub(r"[A-Z\d./]+", lambda run: run[0][::-1], turned)
+
+
 def test_italics_that_run_from_right_to_left_keep_their_words() -> None:
     hebrew = [
         "תקציר המאמר על שימוש ברשתות אלחוטיות",
         "בספריות של האוניברסיטאות במדינות רבות",
         "ועל דעתם של הספרנים בעניין זה",
     ]
-    text = page(script_pdf([line[::-1] for line in hebrew], lean=0.21, width=450))[2]
+    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], lean=0.21, width=450))[2]
+    assert " ".join(text.split()) == " ".join(hebrew)
+
+
+def test_marks_brackets_and_numbers_of_lines_from_the_right_stay_where_they_are() -> None:
+    hebrew = [
+        "מזג אויר - אביבי, כדאי (ורצוי) לבדוק לפני היציאה; מטבע מקומי - יין (JPY).",
+        "שער ההמרה, נכון ליום 9/4/2014: כ 25.50 דולר.",
+        "טלפון: 050-0000000 ת.ז. 000000000",
+    ]
+    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], width=450))[2]
     assert " ".join(text.split()) == " ".join(hebrew)
 
 

@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,12 +71,13 @@ class Drawn:
         self._opened = 0  # pages of it
         self._seconds = _SECONDS
         self.notes: list[str] = []
+        self.whole = set[int]()  # pages of which nothing can be left out
 
     def with_covered(self, page: Any, written: str, side: int) -> str:
         """What was `written` of the parser's `page`, with the text that it left out where that belongs. `side`: degrees by
         which the parser turned the page back.
         """
-        if not page.text_items:
+        if not page.text_items or page.page_num in self.whole:
             return written
         if self._seconds <= 0:
             said = "on text below other text was not looked for: it took too long"
@@ -93,18 +94,17 @@ class Drawn:
         self._seconds -= time.thread_time() - started
         return written
 
-    def text(self, number: int) -> str:
-        """The page's text, a line each; "" where it cannot be read again."""
+    def read_again(self, number: int, reader: Callable[[Any], str]) -> str:
+        """What `reader` makes of the page's text; "" where it cannot be read again."""
         import pypdfium2
 
         try:
             drawn = self._page(number)
-            text = drawn.get_textpage().get_text_range()
+            text = reader(drawn.get_textpage())
             drawn.close()
         except pypdfium2.PdfiumError:
             return ""
-        lines = "".join("" if c in BREAKS[2:] else c for c in text).splitlines()
-        return re.sub("\n{3,}", "\n\n", "\n".join(map(str.strip, lines))).strip()
+        return text
 
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
         drawn = self._page(page.page_num)
@@ -145,7 +145,7 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
     if not Counter(bare(whole)) - Counter(bare(held)):
         return
     items, known = [_item(one) for one in texts], bare(held)
-    signs = _signs(said)
+    signs = signs_of(said)
     letters = _letters(drawn, said, signs, known)
     if not _mark_kept(letters, items):
         return
@@ -174,7 +174,7 @@ def _item(one: Any) -> _Item:
     return _Item(one.text, one.x, one.y, one.x + one.width, one.y + one.height)
 
 
-def _signs(said: Any) -> list[str]:
+def signs_of(said: Any) -> list[str]:
     """What the page says, by its reader's own numbers; a sign of two halves counts twice."""
     import pypdfium2.raw as pdfium
 
