@@ -133,7 +133,7 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
 def drawn_from_the_right(line: str) -> str:
     """As it is drawn from left to right, brackets in the shape that they have there."""
     turned = line[::-1].translate(str.maketrans("()", ")("))
-    return re.sub(r"[A-Z\d./]+", lambda run: run[0][::-1], turned)
+    return re.sub(r"[A-Z]+|\d[\d./-]*\d|\d", lambda run: run[0][::-1], turned)
 
 
 def test_italics_that_run_from_right_to_left_keep_their_words() -> None:
