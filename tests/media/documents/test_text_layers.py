@@ -156,6 +156,15 @@ def test_marks_brackets_and_numbers_of_lines_from_the_right_stay_where_they_are(
     assert " ".join(text.split()) == " ".join(hebrew)
 
 
+def test_a_table_of_a_page_from_the_right_has_its_words_in_order() -> None:
+    """The file is LibreOffice 7.4's: an invoice in Hebrew and a line in Arabic, in DejaVu Sans."""
+    text = page((DATA / "right-to-left-table.pdf").read_bytes())[2]
+    assert "חשבונית מס מספר 10234 (מקור)" in text
+    assert 'תאריך: 12/05/2024, לכבוד: מאפיית הכפר בע"מ' in text
+    assert '| 1,000.00 ש"ח | 250.00 | 4 | כיסא משרדי (שחור) |' in text
+    assert "الاتصالات والمعلومات خلال COVID-19" in text
+
+
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
     assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
 

@@ -71,13 +71,12 @@ class Drawn:
         self._opened = 0  # pages of it
         self._seconds = _SECONDS
         self.notes: list[str] = []
-        self.whole = set[int]()  # pages of which nothing can be left out
 
     def with_covered(self, page: Any, written: str, side: int) -> str:
         """What was `written` of the parser's `page`, with the text that it left out where that belongs. `side`: degrees by
         which the parser turned the page back.
         """
-        if not page.text_items or page.page_num in self.whole:
+        if not page.text_items:
             return written
         if self._seconds <= 0:
             said = "on text below other text was not looked for: it took too long"

@@ -5,15 +5,18 @@ lean. A second reader says them in their order.
 from __future__ import annotations
 
 import ctypes
+import functools
+import itertools
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare
 from glm_mcp.media.documents.page.covered import Drawn, signs_of
+from glm_mcp.media.documents.page.sideways import SIDEWAYS
 
 _SHARE = 0.5  # of a page's letters that run from right to left
 _GAP = 0.9  # heights between the lines of two paragraphs
@@ -21,7 +24,10 @@ _FULL = 3  # heights from the left edge at most to where a line ends that goes o
 _TURNED = re.compile(r"(?<!\S)([)\]])(?=\S)|(?<=\S)([(\[])(?![^\s.,;:!?؟،؛)(])")
 _AT_START = re.compile(r"^([.:;,!?]+)(?=[\u0590-\u08ff])(.*)$")  # a line begins with no mark
 _BEFORE_NUMBER = re.compile(r"(?<!\S)([:;,])(\d[\d/.,]*)(?!\S)")  # a mark that stands behind it
+_BEFORE_LATIN = re.compile(r"(?<!\w)-(\d+)([A-Za-z]+)(?!\w)")  # of COVID-19
 _OTHER = str.maketrans("()[]", ")(][")
+_PIECE = re.compile(r"[^\s|](?:[^\n|]*[^\s|])?")  # a cell or a line
+_FROM_THE_RIGHT = re.compile("[\u0590-\u08ff]")
 _MOST = 0.95  # of the parser's letters, so that it can take the place of what that wrote
 
 
@@ -39,16 +45,60 @@ def is_right_to_left(text: str) -> bool:
     return there > _SHARE * sum(letters.values())
 
 
-def reordered(page: Any, written: str, drawn: Drawn) -> str:
-    """The page's text in paragraphs, given what the parser wrote of it; that itself on other pages and those with tables."""
-    if not is_right_to_left(written) or re.search(r"^\|", written, re.MULTILINE):
+def reordered(number: int, written: str, drawn: Drawn) -> str:
+    """The text of a page by its number in paragraphs, given what the parser wrote of it; that itself on other pages. Where
+    it has tables, these and what is around them with their words in order.
+    """
+    if not is_right_to_left(written):
         return written
-    text = drawn.read_again(page.page_num, _paragraphs)
-    ours, theirs = Counter(bare(text)), Counter(bare(written))
+    text = drawn.read_again(number, _paragraphs)
+    ours, theirs = Counter(bare(text)), Counter(bare(written.replace(SIDEWAYS, "")))
     if (ours & theirs).total() < _MOST * theirs.total():
         return written
-    drawn.whole.add(page.page_num)
-    return text
+    return _pieces_in_order(written, text) if re.search(r"^\|", written, re.MULTILINE) else text
+
+
+def _pieces_in_order(written: str, text: str) -> str:
+    """What was written, each cell and line of it as the text has it, which has its letters side by side in their order."""
+    places = [at for at, c in enumerate(text) if bare(c)]
+    letters = "".join(bare(text[at]) for at in places)
+    if len(letters) != len(places):  # a sign that stands for several letters
+        return written
+    sums = [0, *itertools.accumulate(map(_weight, letters))]
+    # Of words; what is letters side by side begins none.
+    begins = [not n or places[n] - places[n - 1] > 1 for n in range(len(places))] + [True]
+    known: dict[int, defaultdict[int, list[int]]] = {}
+    after = 0
+
+    def in_order(piece: re.Match[str]) -> str:
+        nonlocal after
+        own = bare(piece[0])
+        if not _FROM_THE_RIGHT.search(piece[0]):
+            return piece[0]
+        if (count := len(own)) not in known:
+            known[count] = defaultdict(list)
+            for n in range(len(letters) - count + 1):
+                if begins[n] and begins[n + count]:
+                    known[count][sums[n + count] - sums[n]].append(n)
+        found = known[count][sum(map(_weight, own))]
+        if not own or not found:
+            return piece[0]
+        at = next((n for n in found if n >= after), found[0])
+        after = at + count
+        start, end = places[at], places[after - 1] + 1
+        while start and not (text[start - 1].isspace() or text[start - 1].isalnum()):
+            start -= 1
+        while end < len(text) and not (text[end].isspace() or text[end].isalnum()):
+            end += 1
+        return " ".join(text[start:end].split()).replace("|", "\\|")
+
+    return _PIECE.sub(in_order, written)
+
+
+@functools.cache
+def _weight(letter: str) -> int:
+    """So that the sum of some letters tells which they are."""
+    return pow(31, ord(letter), (1 << 61) - 1)
 
 
 def _paragraphs(said: Any) -> str:
@@ -64,6 +114,7 @@ def _paragraphs(said: Any) -> str:
             blocks.append(line.text)
         before = line
     text = _BEFORE_NUMBER.sub(r"\2\1", "\n\n".join(blocks))
+    text = _BEFORE_LATIN.sub(r"\2-\1", text)
     # Brackets have the shape that they have on the page, in files of some programs.
     return _TURNED.sub(lambda bracket: bracket[0].translate(_OTHER), text)
 
@@ -77,13 +128,23 @@ def _lines(said: Any) -> Iterator[_Line]:
     for at, sign in enumerate([*signs, "\n"]):
         if sign not in BREAKS[:2]:
             continue
-        text = "".join(c for c in signs[start:at] if c not in BREAKS).strip()
-        if text:
-            boxes = list[tuple[float, float, float]]()
-            for number in (n for n in range(start, at) if not signs[n].isspace()):
-                pdfium.FPDFText_GetLooseCharBox(said, number, ctypes.byref(box))
-                boxes.append((box.top, box.bottom, box.left))
-            top, bottom, left = max(b[0] for b in boxes), *(min(b[i] for b in boxes) for i in (1, 2))
+        boxes = dict[int, tuple[float, float, float]]()
+        for number in (n for n in range(start, at) if not signs[n].isspace()):
+            pdfium.FPDFText_GetLooseCharBox(said, number, ctypes.byref(box))
+            boxes[number] = box.top, box.bottom, box.left
+            # A lam with an alef is one sign, which the reader turns around.
+            if (
+                signs[number] == "ل"
+                and signs[number - 1] in "اأإآ"
+                and boxes.get(number - 1) == boxes[number]
+            ):
+                signs[number - 1 : number + 1] = signs[number], signs[number - 1]
+        if boxes:
+            text = "".join(c for c in signs[start:at] if c not in BREAKS).strip()
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            top, bottom, left = (
+                max(b[0] for b in boxes.values()),
+                *(min(b[i] for b in boxes.values()) for i in (1, 2)),
+            )
             yield _Line(_AT_START.sub(r"\2\1", whole), top, bottom, left)
         start = at + 1
