@@ -307,6 +307,39 @@ def test_lines_whose_letters_lean_stand_between_those_around_them() -> None:
     assert " ".join(page[2].split()).startswith(" ".join(said))
 
 
+def test_italics_that_go_on_in_the_next_line_are_one_piece() -> None:
+    said = [
+        ("F1", "The tenant pays the rent of each month at its beginning, and"),
+        ("F2", "the landlord keeps the house and the garden around it in good"),
+        ("F2", "order, mends what is broken and paints it every five years."),
+        ("F1", "Both of them may end this lease with three months of notice."),
+    ]
+    drawn = "".join(
+        f"BT /{f} 11 Tf 72 {740 - 14 * i} Td ({line}) Tj ET\n" for i, (f, line) in enumerate(said)
+    )
+    fonts = "<< /F1 5 0 R /F2 6 0 R >>"
+    data = assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font {fonts} >> >>".encode(),
+            f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream".encode(),
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Oblique >>",
+        ]
+    )
+    (page,) = read_pdf(data)["pages"]
+    first, *slanted_lines, last = (line for _, line in said)
+    assert page[2] == f"{first} *{' '.join(slanted_lines)}* {last}"
+
+
+def test_a_number_alone_in_the_middle_of_a_page_is_no_page_number() -> None:
+    said = [f"Line {i} of the agreement, with words enough to tell." for i in range(12)]
+    for number in ("99", "7"):
+        (page,) = read_pdf(pdf([lines(said) + text_at(300, 500, number) + text_at(300, 40, "3")]))["pages"]
+        assert page[2].endswith(f"to tell.\n\n{number}")
+
+
 def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:
     body = lines([f"A line above, number {i}, with words enough." for i in range(12)])
     formula = slanted(60, 400, "c", "0.947 0 0.324 0.947") + text_at(

@@ -23,7 +23,7 @@ _GAP = 0.9  # heights between the lines of two paragraphs
 _FULL = 3  # heights from the left edge at most to where a line ends that goes on in the next
 _TURNED = re.compile(r"(?<!\S)([)\]])(?=\S)|(?<=\S)([(\[])(?![^\s.,;:!?؟،؛)(])")
 _AT_START = re.compile(r"^([.:;,!?]+)(?=[\u0590-\u08ff])(.*)$")  # a line begins with no mark
-_BEFORE_NUMBER = re.compile(r"(?<!\S)([:;,])(\d[\d/.,]*)(?!\S)")  # a mark that stands behind it
+_BEFORE_NUMBER = re.compile(r"(?<!\S)([:;,،؛])(\d[\d/.,]*)(?!\S)")  # a mark that stands behind it
 _BEFORE_LATIN = re.compile(r"(?<!\w)-(\d+)([A-Za-z]+)(?!\w)")  # of COVID-19
 _OTHER = str.maketrans("()[]", ")(][")
 _PIECE = re.compile(r"[^\s|](?:[^\n|]*[^\s|])?")  # a cell or a line
