@@ -28,6 +28,7 @@ _BEFORE_LATIN = re.compile(r"(?<!\w)-(\d+)([A-Za-z]+)(?!\w)")  # of COVID-19
 _OTHER = str.maketrans("()[]", ")(][")
 _PIECE = re.compile(r"[^\s|](?:[^\n|]*[^\s|])?")  # a cell or a line
 _FROM_THE_RIGHT = re.compile("[\u0590-\u08ff]")
+_LENGTHS = 200  # of cells and lines of a page that are looked for; each takes a look at all words
 _MOST = 0.95  # of the parser's letters, so that it can take the place of what that wrote
 
 
@@ -73,9 +74,10 @@ def _pieces_in_order(written: str, text: str) -> str:
     def in_order(piece: re.Match[str]) -> str:
         nonlocal after
         own = bare(piece[0])
-        if not _FROM_THE_RIGHT.search(piece[0]):
+        count = len(own)
+        if not _FROM_THE_RIGHT.search(piece[0]) or (len(known) >= _LENGTHS and count not in known):
             return piece[0]
-        if (count := len(own)) not in known:
+        if count not in known:
             known[count] = defaultdict(list)
             for n in range(len(letters) - count + 1):
                 if begins[n] and begins[n + count]:
