@@ -69,7 +69,7 @@ def _story(package: Package, main: str) -> Story:
         return path, package.tree(path)
 
     numbering, styles = (tree_of(kind, f"word/{kind}.xml")[1] for kind in ("numbering", "styles"))
-    language = value(styles, "w:docDefaults", "w:rPrDefault", "w:rPr", "w:lang") or "en"
+    language = value(styles, "w:docDefaults", "w:rPrDefault", "w:rPr", "w:lang") or ""
     story = Story(
         package,
         Numbering(numbering, language),

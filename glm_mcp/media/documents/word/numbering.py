@@ -11,7 +11,7 @@ from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute
 
 _LEVELS = 9
-_IN_WORDS = ("cardinalText", "ordinalText", "ordinal")  # which are written in English alone
+_IN_WORDS = ("cardinalText", "ordinalText", "ordinal")  # which are written in English alone; 1st where nothing is said
 # By the numbers that the older forms have for them.
 _FORMS = (
     *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
@@ -50,8 +50,8 @@ class _List:
 
 
 class Numbering:
-    def __init__(self, tree: ET.Element | None, language: str = "en") -> None:
-        """`language`: of the document, such as "en-US"."""
+    def __init__(self, tree: ET.Element | None, language: str = "") -> None:
+        """`language`: of the document, such as "en-US"; "" where it is not said."""
         abstract: dict[str, ET.Element] = {}
         self._lists: dict[str, _List] = {}
         self._counters: dict[str, list[int | None]] = {}
@@ -125,7 +125,7 @@ def _level(element: ET.Element, language: str) -> Level:
         newer = ("mc:AlternateContent", "mc:Choice", "w:numFmt")
         first = (value(element, *newer, name="format") or "").partition(",")[0]  # of "001, 002, 003, ..."
         form = first if first[:1] == "0" else value(element, *newer) or "decimal"
-    if form in _IN_WORDS and not language.startswith("en"):
+    if form in _IN_WORDS and not (language or "en" * (form == "ordinal")).startswith("en"):
         form = "decimal"
     picture = child(element, "w:lvlPicBulletId") is not None
     return Level(
