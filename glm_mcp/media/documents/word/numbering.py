@@ -11,7 +11,8 @@ from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute
 
 _LEVELS = 9
-_IN_WORDS = ("cardinalText", "ordinalText", "ordinal")  # which are written in English alone; 1st where nothing is said
+# Which are written in English alone; 1st also where no language is named.
+_IN_WORDS = ("cardinalText", "ordinalText", "ordinal")
 # By the numbers that the older forms have for them.
 _FORMS = (
     *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
