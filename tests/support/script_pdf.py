@@ -44,7 +44,7 @@ def script_pdf(
         f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{mapped}endcmap end end"
     )
     drawn = "".join(
-        f"BT /F1 11 Tf 1 0 {lean} 1 60 {780 - step * i} Tm <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
+        f"BT /F1 11 Tf {f'1 0 {lean} 1 ' if lean else ''}60 {780 - step * i} {'Tm' if lean else 'Td'} <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
         for i, line in enumerate(lines)
     )
     return assemble(
