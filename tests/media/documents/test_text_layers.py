@@ -151,6 +151,7 @@ def test_marks_brackets_and_numbers_of_lines_from_the_right_stay_where_they_are(
         "מזג אויר - אביבי, כדאי (ורצוי) לבדוק לפני היציאה; מטבע מקומי - יין (JPY).",
         "שער ההמרה, נכון ליום 9/4/2014: כ 25.50 דולר.",
         "טלפון: 050-0000000 ת.ז. 000000000",
+        "לפי סעיף 15(ב)(4) לחוק זה",
     ]
     text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], width=450))[2]
     assert " ".join(text.split()) == " ".join(hebrew)

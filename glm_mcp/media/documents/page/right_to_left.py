@@ -115,10 +115,21 @@ def _paragraphs(said: Any) -> str:
         else:
             blocks.append(line.text)
         before = line
-    text = _BEFORE_NUMBER.sub(r"\2\1", "\n\n".join(blocks))
-    text = _BEFORE_LATIN.sub(r"\2-\1", text)
-    # Brackets have the shape that they have on the page, in files of some programs.
-    return _TURNED.sub(lambda bracket: bracket[0].translate(_OTHER), text)
+    text = _BEFORE_NUMBER.sub(r"\2\1", "\n\n".join(map(_with_brackets, blocks)))
+    return _BEFORE_LATIN.sub(r"\2-\1", text)
+
+
+def _with_brackets(block: str) -> str:
+    """Files of some programs have them in the shape that they have on the page: all, or some of them."""
+    turned = block.translate(_OTHER)
+    if not _is_closed(block) and _is_closed(turned):
+        return turned
+    return _TURNED.sub(lambda bracket: bracket[0].translate(_OTHER), block)
+
+
+def _is_closed(text: str) -> bool:
+    open_ = list(itertools.accumulate((c in "([") - (c in ")]") for c in text))
+    return min(open_, default=0) >= 0 and open_[-1:] in ([], [0])
 
 
 def _lines(said: Any) -> Iterator[_Line]:
