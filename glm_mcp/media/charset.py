@@ -30,6 +30,7 @@ _EASTERN = {
     "euc_kr": "cp949",
 }
 _WIDER = {**_EASTERN, "iso8859-1": "cp1252", "ascii": "cp1252"}
+_OF_SEVEN_BITS = ("utf-7", "hz", "iso2022_kr")  # whose bytes are ASCII too
 # What web pages and mails call encodings that Python knows by other names; hyphens are written as underscores here.
 _MEANT = {
     **dict.fromkeys(("x_sjis", "windows_31j", "cswindows31j"), "cp932"),
@@ -80,12 +81,14 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
     for mark, marked in MARKS:
         if data.startswith(mark):
             return _loose(data[len(mark) :], marked, "")
+    own = _known(declared)
+    if own in _OF_SEVEN_BITS and valid(data, own):
+        return Decoded(data.decode(own), own)
     if b"\x1b$" in data[:_SAMPLE] and valid(data, "iso2022_jp_2"):
         return Decoded(data.decode("iso2022_jp_2"), "iso-2022-jp", _guess_note("iso-2022-jp"))
     if b"\0" not in data and valid(data, "utf-8"):
         _refuse_binary(data, name)
         return Decoded(data.decode("utf-8"), "utf-8")
-    own = _known(declared)
     if own and own not in ("utf-8", "utf-16") and valid(data, own):
         return Decoded(data.decode(own), own)
     wide = utf16(data[:_SAMPLE])
@@ -160,6 +163,8 @@ def is_binary(sample: bytes) -> bool:
     """
     single = re.sub(rb"\0+", b"\0", sample.rstrip(b"\0") if sample[:1] != b"\0" else sample)
     zeros = single.count(0)
+    if b"\x1b$)C" in single:  # Korean of seven bits, which shifts in and out
+        single = re.sub(rb"[\x0e\x0f\x1b]", b" ", single)
     strange = len(re.findall(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]", single))
     return (
         strange > max(2, len(single) // 50)

@@ -106,12 +106,14 @@ async def test_what_xml_says_of_its_encoding_is_believed_unless_the_bytes_contra
         ("iso-8859-8-i", "iso8859_8", "שלום לכולם"),
         ("windows-874", "cp874", "สัญญาฉบับนี้"),
         ("x-cp1251", "cp1251", "Отчёт"),
+        ("hz-gb-2312", "hz", "会议改到星期五下午三点"),
+        ("utf-7", "utf-7", "Grüße aus Köln"),
     ],
 )
 async def test_an_encoding_is_known_by_the_name_that_web_pages_and_mails_have_for_it(
     connect: Connect, folders: Folders, name: str, encoding: str, words: str
 ) -> None:
-    put(folders.cwd / "page.html", f"<meta charset='{name}'><p>{words}</p>".encode(encoding))
+    put(folders.cwd / "page.html", f"<meta charset='{name}'><p>".encode() + words.encode(encoding))
     subject = f"Subject: =?{name}?B?".encode() + base64.b64encode(words.encode(encoding)) + b"?=\n"
     kind = f"Content-Type: text/plain; charset={name}\n\n".encode()
     put(folders.cwd / "note.eml", b"From: a@b.c\n" + subject + kind + words.encode(encoding))
@@ -119,6 +121,14 @@ async def test_an_encoding_is_known_by_the_name_that_web_pages_and_mails_have_fo
         page = await say(client, "read_document", documents="page.html")
         note = await say(client, "read_document", documents="note.eml")
     assert (words in page, note.count(words), "guessed" in page + note) == (True, 2, False), page + note
+
+
+async def test_a_korean_mail_of_seven_bits_is_read(connect: Connect, folders: Folders) -> None:
+    words = "회의는 금요일 오후입니다"
+    kind = b"From: a@b.c\nContent-Type: text/plain; charset=iso-2022-kr\n\n"
+    put(folders.cwd / "note.eml", kind + words.encode("iso2022_kr"))
+    async with connect() as client:
+        assert words in await say(client, "read_document", documents="note.eml")
 
 
 async def test_only_what_begins_as_markup_declares_an_encoding() -> None:

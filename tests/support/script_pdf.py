@@ -16,10 +16,11 @@ def script_pdf(
     box: tuple[int, int, int, int] = (0, -200, 1000, 800),
     width: int = 600,
     packed: bool = False,
+    lean: float = 0,
 ) -> bytes:
     """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line.
     `box` and `width`: what the font says of its letters' size. `packed`: the map is, and gives
-    ranges.
+    ranges. `lean`: of the letters, as a program makes italics of a font without any.
     """
     said = shown_as or lines
     letters = dict.fromkeys("".join(lines))
@@ -43,7 +44,7 @@ def script_pdf(
         f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{mapped}endcmap end end"
     )
     drawn = "".join(
-        f"BT /F1 11 Tf 60 {780 - step * i} Td <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
+        f"BT /F1 11 Tf {f'1 0 {lean} 1 ' if lean else ''}60 {780 - step * i} {'Tm' if lean else 'Td'} <{''.join(f'{numbers[c]:04X}' for c in line)}> Tj ET\n"
         for i, line in enumerate(lines)
     )
     return assemble(

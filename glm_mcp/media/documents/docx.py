@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.common.sources import of_word, source_lines
-from glm_mcp.media.documents.ooxml.package import Package, descendants
+from glm_mcp.media.documents.ooxml.package import Package, descendants, value
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
 from glm_mcp.media.documents.word.flat import flat_package
@@ -68,10 +68,12 @@ def _story(package: Package, main: str) -> Story:
         path = next((p for p in package.linked(main, kind) if package.has(p)), usual)
         return path, package.tree(path)
 
+    numbering, styles = (tree_of(kind, f"word/{kind}.xml")[1] for kind in ("numbering", "styles"))
+    language = value(styles, "w:docDefaults", "w:rPrDefault", "w:rPr", "w:lang") or ""
     story = Story(
         package,
-        Numbering(tree_of("numbering", "word/numbering.xml")[1]),
-        Styles(tree_of("styles", "word/styles.xml")[1]),
+        Numbering(numbering, language),
+        Styles(styles),
         footnotes={},
         comments={},
     )

@@ -73,9 +73,9 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         inked = _inked(data, silent, password)
         for page, raw in written:
             side = sides.get(page.page_num)
-            text = in_columns(page, cyrillic(reordered(page, upright(page, raw, side))))
-            text = as_meant(in_rows(page, with_line_breaks(page, text)))
-            text = latin(accented(drawn.with_covered(page, text, side.turned if side else 0), page))
+            text = with_line_breaks(page, in_columns(page, cyrillic(upright(page, raw, side))))
+            text = drawn.with_covered(page, as_meant(in_rows(page, text)), side.turned if side else 0)
+            text = reordered(page.page_num, latin(accented(text, page)), drawn)
             why = why_seen(text, page, page.page_num in inked, figures=figures)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

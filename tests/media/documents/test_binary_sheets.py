@@ -179,7 +179,17 @@ def test_a_chart_of_an_old_workbook_gives_the_data_that_it_keeps() -> None:
 def test_an_old_workbook_that_breaks_off_is_read_as_far_as_it_goes() -> None:
     facts = job(xls(b"", number_cell(0, 0, 5) + record(0x203, b"\1\0")))
     assert "| 5 |" in facts["pages"][0][2]
-    assert facts["notes"] == ["left out, the rest of sheets that are damaged: 'Data'"]
+    assert facts["notes"] == ["left out, parts of sheets that are damaged: 'Data'"]
+
+
+def test_a_cell_that_is_damaged_or_empty_costs_none_of_those_after_it() -> None:
+    label = struct.pack("<HHH", 0, 1, 0)
+    facts = job(xls(b"", number_cell(0, 0, 5) + record(0x204, label + b"\4\0") + number_cell(1, 0, 7)))
+    assert below_its_name(facts) == "| 5 |\n| --- |\n| 7 |"
+    assert facts["notes"] == ["left out, parts of sheets that are damaged: 'Data'"]
+    facts = job(xls(b"", number_cell(0, 0, 5) + record(0x204, label + b"\0\0") + number_cell(1, 0, 7)))
+    assert below_its_name(facts) == "| 5 |\n| --- |\n| 7 |"
+    assert facts["notes"] == []
 
 
 def test_a_workbook_before_excel_97_shows_what_its_program_shows() -> None:

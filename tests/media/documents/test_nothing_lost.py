@@ -14,7 +14,7 @@ from support.jobs import document_job
 from support.made_documents import W, docx, para, presentation, word_table, workbook
 from support.paths import DATA
 
-from glm_mcp.media.documents.word.numbering import written
+from glm_mcp.media.documents.word.written_numbers import written
 
 # The parts that a reader of the file sees.
 PARTS = re.compile(
@@ -117,6 +117,17 @@ def test_every_text_of_an_office_file_is_read_or_said_to_be_left_out(name: str) 
         ("chineseCounting", ["一", "二", "二十七", "三千九百九十九"]),
         ("decimalEnclosedCircle", ["①", "②", "27", "3999"]),
         ("russianLower", ["а", "б", None, None]),
+        ("russianUpper", ["А", "Б", None, None]),
+        ("cardinalText", ["One", "Two", "Twenty-seven", "3999"]),
+        ("ordinalText", ["First", "Second", "Twenty-seventh", "3999"]),
+        ("001", ["001", "002", "027", "3999"]),
+        ("ideographTraditional", ["甲", "乙", None, None]),
+        ("ideographZodiacTraditional", ["甲子", "乙丑", "庚寅", None]),
+        ("chineseLegalSimplified", ["壹", "贰", "贰拾柒", "叁仟玖佰玖拾玖"]),
+        ("japaneseCounting", ["一", "二", "二十七", "三千九百九十九"]),
+        ("koreanCounting", ["일", "이", "이십칠", "삼천구백구십구"]),
+        ("thaiNumbers", ["๑", "๒", "๒๗", "๓๙๙๙"]),
+        ("hebrew1", ["א", "ב", "כז", None]),
         ("unheardOf", ["1", "2", "27", "3999"]),
     ],
 )
@@ -124,6 +135,25 @@ def test_numbers_are_written_in_the_scripts_that_word_knows(form: str, numbers: 
     for number, text in zip((1, 2, 27, 3999), numbers, strict=True):
         if text is not None:
             assert written(number, form) == text
+
+
+def test_numbers_of_a_word_list_are_words_in_an_english_document_alone() -> None:
+    newer = '<w:numFmt w:val="custom" w:format="001, 002, 003, ..."/>'
+    numbering = (
+        f'<w:numbering {W} xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">'
+        '<w:abstractNum w:abstractNumId="7">'
+        '<w:lvl w:ilvl="0"><w:numFmt w:val="cardinalText"/><w:lvlText w:val="ARTICLE %1."/></w:lvl>'
+        f'<w:lvl w:ilvl="1"><mc:AlternateContent><mc:Choice Requires="w14">{newer}</mc:Choice>'
+        '<mc:Fallback><w:numFmt w:val="decimal"/></mc:Fallback></mc:AlternateContent><w:lvlText w:val="%2"/></w:lvl>'
+        '</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num></w:numbering>'
+    )
+    body = para("Terms", number=1) + para("Fees", number=1) + para("Due dates", number=1, level=1)
+    for language, second in (("en-US", "Two"), ("fr-FR", "2")):
+        run = f'<w:rPr><w:lang w:val="{language}"/></w:rPr>'
+        styles = f"<w:styles {W}><w:docDefaults><w:rPrDefault>{run}</w:rPrDefault></w:docDefaults></w:styles>"
+        parts = {"word/numbering.xml": numbering, "word/styles.xml": styles}
+        facts, _ = document_job(io.BytesIO(docx(body, parts)), {"name": "a.docx"})
+        assert facts["pages"][0][2].endswith(f"ARTICLE {second}. Fees\n  001 Due dates")
 
 
 def test_sections_of_a_contract_have_the_numbers_of_their_articles_as_digits() -> None:

@@ -116,6 +116,12 @@ def test_a_cell_with_an_error_shows_the_error() -> None:
     assert facts["notes"] == []
 
 
+def test_letters_that_stand_as_codes_in_a_cell_are_read_those_of_two_halves_too() -> None:
+    words = "a_x0009_b _xD83D__xDE00_ 5_xD83D_"
+    facts = job(plain(f'<row r="1"><c r="A1" t="inlineStr"><is><t>{words}</t></is></c></row>'))
+    assert facts["pages"][0][2] == "[sheet 'One']\n\n| a\tb 😀 5\ufffd |\n| --- |"
+
+
 @each("piece", ["<c ", '<c t="e" ', '<c r="A1" ', '<c r="A1" t="e"><f', '<c r="A1" t="e"><f>', "&#32;", " "])
 @pytest.mark.extreme
 def test_a_sheet_of_broken_cells_is_searched_in_one_go(piece: str) -> None:

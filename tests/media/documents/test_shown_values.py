@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import assemble, docx, lines, odt, para, pdf, text_at, zipped
+from support.made_documents import assemble, docx, grid, lines, odt, para, pdf, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
@@ -289,6 +289,55 @@ def test_letters_that_lean_stand_on_a_level_line() -> None:
     words = (("Scale", 60), ("one", 110), ("to", 150), ("twenty", 180))
     (page,) = read_pdf(pdf(["".join(slanted(x, 400, word, "1 0 0.364 1") for word, x in words)]))["pages"]
     assert " ".join(page[2].split()).endswith("Scale one to twenty")
+
+
+def test_lines_whose_letters_lean_stand_between_those_around_them() -> None:
+    said = [f"Line {i} of the agreement, with words enough to tell." for i in range(9)]
+    drawn = [text_at(72, 740 - 16 * i, line) for i, line in enumerate(said)]
+    for i in (2, 3, 6):
+        drawn[i] = slanted(72, 740 - 16 * i, said[i], "1 0 0.21 1")
+    rows = [["Item", "Price"], ["Chair", "120.00"], ["Table", "310.50"]]
+    note = slanted(72, 500, "All prices are without tax.", "1 0 0.21 1")
+    last = text_at(72, 470, "The prices hold for one year from today.")
+    (page,) = read_pdf(pdf(["".join(drawn) + grid(rows, top=580) + note + last]))["pages"]
+    table = "| Item | Price |\n|---|---|\n| Chair | 120.00 |\n| Table | 310.50 |"
+    assert page[2].endswith(
+        f"\n\n{table}\n\nAll prices are without tax.\n\n---\n\nThe prices hold for one year from today."
+    )
+    assert " ".join(page[2].split()).startswith(" ".join(said))
+
+
+def test_italics_that_go_on_in_the_next_line_are_one_piece() -> None:
+    said = [
+        ("F1", "The tenant pays the rent of each month at its beginning, and"),
+        ("F2", "the landlord keeps the house and the garden around it in good"),
+        ("F2", "order, mends what is broken and paints it every five years."),
+        ("F1", "Both of them may end this lease with three months of notice."),
+    ]
+    drawn = "".join(
+        f"BT /{f} 11 Tf 72 {740 - 14 * i} Td ({line}) Tj ET\n" for i, (f, line) in enumerate(said)
+    )
+    fonts = "<< /F1 5 0 R /F2 6 0 R >>"
+    data = assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font {fonts} >> >>".encode(),
+            f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream".encode(),
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Oblique >>",
+        ]
+    )
+    (page,) = read_pdf(data)["pages"]
+    first, *slanted_lines, last = (line for _, line in said)
+    assert page[2] == f"{first} *{' '.join(slanted_lines)}* {last}"
+
+
+def test_a_number_alone_in_the_middle_of_a_page_is_no_page_number() -> None:
+    said = [f"Line {i} of the agreement, with words enough to tell." for i in range(12)]
+    for number in ("99", "7"):
+        (page,) = read_pdf(pdf([lines(said) + text_at(300, 500, number) + text_at(300, 40, "3")]))["pages"]
+        assert page[2].endswith(f"to tell.\n\n{number}")
 
 
 def test_a_line_with_a_letter_that_leans_keeps_its_other_words() -> None:

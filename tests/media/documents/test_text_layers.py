@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from typing import Any
 
@@ -127,6 +128,42 @@ def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> No
         "يدخل هذا العقد حيز التنفيذ في يوم توقيعه من قبل الطرفين في 12 مايو 2024 ويبقى ساري المفعول حتى الوفاء بجميع"
     )
     assert english == "Normal English."
+
+
+def drawn_from_the_right(line: str) -> str:
+    """As it is drawn from left to right, brackets in the shape that they have there."""
+    turned = line[::-1].translate(str.maketrans("()", ")("))
+    return re.sub(r"[A-Z]+|\d[\d./-]*\d|\d", lambda run: run[0][::-1], turned)
+
+
+def test_italics_that_run_from_right_to_left_keep_their_words() -> None:
+    hebrew = [
+        "תקציר המאמר על שימוש ברשתות אלחוטיות",
+        "בספריות של האוניברסיטאות במדינות רבות",
+        "ועל דעתם של הספרנים בעניין זה",
+    ]
+    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], lean=0.21, width=450))[2]
+    assert " ".join(text.split()) == " ".join(hebrew)
+
+
+def test_marks_brackets_and_numbers_of_lines_from_the_right_stay_where_they_are() -> None:
+    hebrew = [
+        "מזג אויר - אביבי, כדאי (ורצוי) לבדוק לפני היציאה; מטבע מקומי - יין (JPY).",
+        "שער ההמרה, נכון ליום 9/4/2014: כ 25.50 דולר.",
+        "טלפון: 050-0000000 ת.ז. 000000000",
+        "לפי סעיף 15(ב)(4) לחוק זה",
+    ]
+    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], width=450))[2]
+    assert " ".join(text.split()) == " ".join(hebrew)
+
+
+def test_a_table_of_a_page_from_the_right_has_its_words_in_order() -> None:
+    """The file is LibreOffice 7.4's: an invoice in Hebrew and a line in Arabic, in DejaVu Sans."""
+    text = page((DATA / "right-to-left-table.pdf").read_bytes())[2]
+    assert "חשבונית מס מספר 10234 (מקור)" in text
+    assert 'תאריך: 12/05/2024, לכבוד: מאפיית הכפר בע"מ' in text
+    assert '| 1,000.00 ש"ח | 250.00 | 4 | כיסא משרדי (שחור) |' in text
+    assert "الاتصالات والمعلومات خلال COVID-19" in text
 
 
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:

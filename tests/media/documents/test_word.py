@@ -188,6 +188,16 @@ def test_a_text_box_of_the_first_form_of_drawings_is_read() -> None:
     assert text(docx(drawn(box))) == "in the box"
 
 
+def test_a_comment_on_a_part_of_a_word_stands_behind_the_word() -> None:
+    comments = f'<w:comments {W}><w:comment w:id="1" w:author="Ann">{para("why?")}</w:comment></w:comments>'
+    mark = '<w:r><w:commentReference w:id="1"/></w:r>'
+    body = f"<w:p><w:r><w:t>It is her</w:t></w:r>{mark}<w:r><w:t>e and now</w:t></w:r></w:p>"
+    body += f"<w:p><w:r><w:t>本合同</w:t></w:r>{mark}<w:r><w:t>自签字之日起生效</w:t></w:r></w:p>"
+    assert text(docx(body, {"word/comments.xml": comments})) == (
+        "It is here [comment, Ann: why?] and now\n\n本合同 [comment, Ann: why?]自签字之日起生效"
+    )
+
+
 def test_a_comment_on_what_was_deleted_is_read_at_the_end() -> None:
     comments = "".join(
         f'<w:comment w:id="{n}" w:author="Ann">{para(words)}</w:comment>'

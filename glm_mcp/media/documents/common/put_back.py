@@ -46,9 +46,9 @@ def put(written: str, before: str, text: str, after: str, done: int) -> tuple[st
         number, all_ = said.count(context), letters.count(context)
         if number and number + rest.count(context) == all_:  # both readers have it as often
             end = len(context.join(letters.split(context)[:number])) + len(context)
-            return _put_at(written, _place(written, end - 1) + 1, text)
+            return _put_at(written, _behind(written, end, before), text)
     if found := _found(letters, [known[-length:] for length in _CONTEXT], start):
-        return _put_at(written, _place(written, found[1] - 1) + 1, text)
+        return _put_at(written, _behind(written, found[1], before), text)
     if found := _found(letters, [follows[:length] for length in _CONTEXT], start):
         at = _place(written, found[0])
         gap = "\n\n" if after[:1] in BREAKS else " " if after[:1].isspace() else ""
@@ -69,6 +69,17 @@ def _found(letters: str, contexts: list[str], start: int) -> tuple[int, int] | N
 def _place(written: str, number: int) -> int:
     """Of a letter or digit, by its number from 0."""
     return next(itertools.islice(_SIGN.finditer(written), number, None)).start()
+
+
+def _behind(written: str, number: int, before: str) -> int:
+    """The place after so many letters and digits, with the vowel signs and marks that end `before`, which stands there."""
+    at = _place(written, number - 1) + 1
+    while unicodedata.category(written[at : at + 1] or " ").startswith("M"):
+        at += 1
+    marks = before.rstrip()
+    for mark in marks[len(marks.rstrip(":;,.)")) :]:
+        at += written[at : at + 1] == mark
+    return at
 
 
 def _put_at(written: str, at: int, text: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.markdown import flat, placed, table, trim
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.word.numbering import written
+from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _SILENT = (

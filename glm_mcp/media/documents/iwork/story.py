@@ -14,7 +14,7 @@ from glm_mcp.media.documents.iwork.objects import Message, Objects
 from glm_mcp.media.documents.iwork.table import table_text
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.number_format import general
-from glm_mcp.media.documents.word.numbering import written
+from glm_mcp.media.documents.word.written_numbers import written
 
 # The style as Apple's templates name it in every language; its level stands in the name that people see.
 _HEADING = re.compile(r"(?:^|paragraphstyle-)(Title|Heading|Subheading)(?: \d+)?$")

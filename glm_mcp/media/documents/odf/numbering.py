@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import whole
-from glm_mcp.media.documents.word.numbering import written
+from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}

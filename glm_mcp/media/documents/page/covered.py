@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ _AT_ONCE = (
 )
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
 _FORMULA = re.compile(r"\$[^$]*[\\^_{=][^$]*\$")  # as the parser writes one; an amount in dollars is none
+_MARGIN = 0.08  # of a page's height, where its own number stands; elsewhere the parser takes others for one
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
 
 
@@ -93,6 +94,18 @@ class Drawn:
         self._seconds -= time.thread_time() - started
         return written
 
+    def read_again(self, number: int, reader: Callable[[Any], str]) -> str:
+        """What `reader` makes of the page's text; "" where it cannot be read again."""
+        import pypdfium2
+
+        try:
+            drawn = self._page(number)
+            text = reader(drawn.get_textpage())
+            drawn.close()
+        except pypdfium2.PdfiumError:
+            return ""
+        return text
+
     def _left_out(self, page: Any, side: int) -> list[tuple[str, str, str]]:
         drawn = self._page(page.page_num)
         drawn.set_rotation((drawn.get_rotation() - side) % 360)
@@ -125,15 +138,15 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
     said = drawn.get_textpage()
     if not 0 < said.count_chars() < _MOST:
         return
-    held, whole = "".join(one.text for one in texts), said.get_text_range()
+    held, whole = " ".join(one.text for one in texts), said.get_text_range()
     # The first looks are the quick ones: most pages have all.
     if (ours := folded(held)) == (theirs := folded(whole)) or not Counter(theirs) - Counter(ours):
         return
     if not Counter(bare(whole)) - Counter(bare(held)):
         return
     items, known = [_item(one) for one in texts], bare(held)
-    signs = _signs(said)
-    letters = _letters(drawn, said, signs, known)
+    signs = signs_of(said)
+    letters = _letters(drawn, said, signs, known, Counter(whole.split()) - Counter(held.split()))
     if not _mark_kept(letters, items):
         return
     scale = min(_SCALE, _SIDE / max(drawn.get_size()))
@@ -146,7 +159,11 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         beside = [item for item in items if item.y < box[3] and item.bottom > box[1]]
         over = [item for item in beside if _covers(item, box)]
         own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
-        if not over or _is_copy(bare(own), bare(line)):
+        # One that stands alone: a prime of a formula is a nought too.
+        alone = "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own
+        inside = _MARGIN < top / drawn.get_height() < 1 - _MARGIN
+        lost = not over and own.isdigit() and alone and inside
+        if not (over or lost) or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
         if _is_seen(run, over, shown, scale):
@@ -161,16 +178,16 @@ def _item(one: Any) -> _Item:
     return _Item(one.text, one.x, one.y, one.x + one.width, one.y + one.height)
 
 
-def _signs(said: Any) -> list[str]:
+def signs_of(said: Any) -> list[str]:
     """What the page says, by its reader's own numbers; a sign of two halves counts twice."""
     import pypdfium2.raw as pdfium
 
     return [chr(pdfium.FPDFText_GetUnicode(said, at)) for at in range(said.count_chars())]
 
 
-def _letters(drawn: Any, said: Any, signs: list[str], known: str) -> list[_Letter]:
-    """Without blanks, and without lines that are `known` as often as they are there; places in points from the top left
-    corner, as the parser gives them.
+def _letters(drawn: Any, said: Any, signs: list[str], known: str, missing: Counter[str]) -> list[_Letter]:
+    """Without blanks, and without lines that are `known` as often as they are there, or numbers that are not `missing`;
+    places in points from the top left corner, as the parser gives them.
     """
     import pypdfium2.raw as pdfium
 
@@ -184,7 +201,7 @@ def _letters(drawn: Any, said: Any, signs: list[str], known: str) -> list[_Lette
     ]
     often = Counter(own for own, *_ in lines)
     for line, (own, start, end) in enumerate(lines):
-        if own and known.count(own) < often[own]:
+        if own and (missing[own] if own.isdigit() else known.count(own) < often[own]):
             for at in range(start, end):
                 if plain := solid(signs[at]):
                     pdfium.FPDFText_GetCharBox(said, at, left, right, bottom, top)

@@ -16,6 +16,7 @@ _FENCE = re.compile(r"^(```\w*)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 _BETWEEN_FENCES = re.compile(r"\n```\n\n```\w*\n")
 _LONG = r"(?:[^\n\u3001-\u9fff]*[\u3001-\u9fff]){40}.*"  # a title of a thesis has some thirty
 _HEADING = re.compile(rf"^#{{1,6}} (.*[。；，]|{_LONG})$", re.MULTILINE)
+_LOOK_GOES_ON = re.compile(r"(?<=[^\s*|])(\*\*|\*) \1(?=[^\s*|])")  # bold or italic from one line to the next
 _GAPS = (" ", "\n\n", *(f"\n\n{'#' * level} " for level in range(1, 7)))
 _FULL = 12  # characters; shorter lines may be items of a list
 _CONTEXT = 8
@@ -36,6 +37,7 @@ class _Line:
 def with_line_breaks(page: Any, written: str) -> str:
     """The page's text, given what the parser wrote of it."""
     code = "```" in written
+    written = written if code else _LOOK_GOES_ON.sub(" ", written)
     if not code and not _WIDE.search(written):
         return written
     lines = list(_lines(page.text_items))

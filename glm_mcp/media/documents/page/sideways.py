@@ -4,6 +4,7 @@ which a letter leans, and lines that a table beside them takes in.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
@@ -12,14 +13,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from glm_mcp.media.documents.common.put_back import put
 from glm_mcp.media.documents.markdown import table
 
+SIDEWAYS = "[sideways text]"
 _WHOLE = 0.7  # of a page's letters that stand one way: then the page does
 _GAP = 1.5  # heights of a letter between two cells of a row
 _SHORT = 8  # letters
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]{3,}")
+_HERE = "\x01"  # no text has it
+_ROWS_FROM = re.compile(r"(?:\|.*\n?)+")
+_LEANS = 30  # degrees at most; italics have some 12 to 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,57 @@ def upright(page: Any, written: str, side: Side | None) -> str:
     known = _bare(written)
     also = _left_out(level, written, known)
     sideways: list[str] = []
+    leaning: list[Any] = []
     for angle, items in sorted(turned.items()):
         missing = [item for item in items if _bare(item.text) not in known]
-        leaning = angle % 90 and _lean(missing, angle)
-        if leaning and also:
-            also += missing
+        if angle % 90 and _lean(missing, angle):
+            leaning += missing
         else:
-            sideways += _blocks(_levelled(missing, 0 if leaning else angle))
+            sideways += _blocks(_levelled(missing, angle))
+    if also:
+        also += leaning
+    else:
+        written = _with_leaning(written, level, leaning)
     blocks = [
         *_headed("[also on the page]", _blocks(_levelled(also, 0))),
-        *_headed("[sideways text]", sideways),
+        *_headed(SIDEWAYS, sideways),
     ]
     return "\n\n".join(filter(None, [written, *blocks, side.rest if side else ""]))
+
+
+def _with_leaning(written: str, level: list[Any], leaning: list[Any]) -> str:
+    """What was written of the `level` text, with the lines whose letters lean, as italics of a font without any, in place."""
+    own, done = set(map(id, leaning)), 0
+    every = sorted([*level, *leaning], key=lambda one: (one.y, one.x))
+    for leans, group in itertools.groupby(range(len(every)), lambda at: id(every[at]) in own):
+        if leans:
+            numbers = list(group)
+            before = [item.text for item in _column(every[: numbers[0]], every[numbers[0]])]
+            rest = [item for item in every[numbers[-1] + 1 :] if id(item) not in own]
+            after = [item.text for item in _column(rest[::-1], every[numbers[-1]])[::-1]]
+            text = "\n\n".join(_blocks(_levelled([every[at] for at in numbers], 0)))
+            written, _ = put(written, "\n".join(before), f"\n{_HERE}", "\n".join(["", *after]), done)
+            written, done = _beside_tables(written, text)
+    return written.strip()
+
+
+def _beside_tables(written: str, text: str) -> tuple[str, int]:
+    """Written with the text in the place that is marked, or after the table which that is in; and where the text ends."""
+    at = written.index(_HERE)
+    if rows := _ROWS_FROM.match(written, written.rfind("\n", 0, at) + 1):
+        above = re.sub(f" ?{_HERE}", "", written[: rows.end()]).rstrip("\n")
+        written = "\n\n".join([above, _HERE, written[rows.end() :].lstrip("\n")])
+    start = written.index(_HERE)
+    return written.replace(_HERE, text), start + len(text)
+
+
+def _column(items: list[Any], beside: Any) -> list[Any]:
+    """The items with those last that stand in its column, if any do."""
+
+    def is_in_it(item: Any) -> bool:
+        return bool(item.x < beside.x + beside.width and beside.x < item.x + item.width)
+
+    return sorted(items, key=is_in_it)
 
 
 def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
@@ -121,6 +166,8 @@ def _lean(items: list[Any], angle: int) -> bool:
     """Whether it is the letters that are turned, as those of drawings lean, and their lines are level: what the boxes
     around turned lines would make of their height is then less than a letter's width.
     """
+    if min(angle, 360 - angle) > _LEANS:
+        return False
     turn = math.radians(min(angle, 360 - angle))
     along, across = math.cos(turn), math.sin(turn)
     tall = sum(item.height * along - item.width * across for item in items)

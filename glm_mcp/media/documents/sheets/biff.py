@@ -81,6 +81,8 @@ class Texts:
         """A text with its flags before it, and its length (two bytes) unless `count` gives it."""
         if count is None:
             (count,) = struct.unpack("<H", self.take(2))
+        if not count and not self._more():
+            return ""  # some programs leave the flags out then
         (flags,) = self.take(1)
         runs = struct.unpack("<H", self.take(2))[0] if flags & 8 else 0
         extra = struct.unpack("<I", self.take(4))[0] if flags & 4 else 0

@@ -111,8 +111,9 @@ def rich_text(element: ET.Element) -> str:
     text = "".join(out)
     if "_x" not in text:
         return text
-    # Characters that XML cannot hold stand as _x000D_.
-    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda code: chr(int(code[1], 16)).replace("\r", ""), text)
+    # Characters that XML cannot hold stand as _x000D_; some programs write those beyond the first plane so, in halves.
+    text = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda code: chr(int(code[1], 16)).replace("\r", ""), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 @functools.lru_cache(maxsize=50_000)

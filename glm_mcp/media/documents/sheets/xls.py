@@ -45,6 +45,7 @@ class _Found:
     empty: dict[tuple[int, int], str] = field(default_factory=dict)
     awaiting: dict[tuple[int, int], str] = field(default_factory=dict)
     pending: tuple[int, int, int] | None = None  # the cell whose text comes next
+    damaged: bool = False
 
 
 def is_new(stream: bytes) -> bool:
@@ -74,7 +75,9 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
                 _read(stream, sheet.at, values, found)
             done.add(sheet.at)
         except (struct.error, IndexError, ValueError):
-            left_out.add("the rest of sheets that are damaged", f"'{sheet.name}'")
+            found.damaged = True
+        if found.damaged:
+            left_out.add("parts of sheets that are damaged", f"'{sheet.name}'")
         return _text(found, sheet.name)
 
     return read_sheets("xls", sheets, spec, name, left_out, read)
@@ -155,7 +158,10 @@ def _read(stream: bytes, at: int, values: Values, found: _Found) -> None:
         elif number == Number.WORDS:
             found.words[thing[1]] = _box(record)
         else:
-            _cells(record, values, found)
+            try:
+                _cells(record, values, found)
+            except (struct.error, IndexError, ValueError):
+                found.damaged = True
 
 
 def _box(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
@@ -24,6 +25,8 @@ _TRANSPARENT = frozenset(
         *("hyperlink", "r", "rubyBase"),
     )
 )
+# Of scripts whose words stand between blanks.
+_REST_OF_WORD = re.compile("[^\\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffdc]{0,30}")
 _GONE = frozenset(("w:moveFrom", "w:rPr", "w:pPr", "w:sdtPr", "w:sdtEndPr", "w:delText"))
 _SIGNS = {
     "w:tab": "\t",
@@ -82,6 +85,7 @@ class Inline:
         self._blocks_of = blocks_of
         self._fields: list[_Field] = []
         self._font = ""  # of the run that is read
+        self._remarks = 0  # comments that the pieces end with
 
     def read(self, element: ET.Element, look: Look | None = None) -> None:
         look = look or Look()
@@ -92,6 +96,13 @@ class Inline:
         for field_ in self._fields:
             url = address(field_.code) if field_.in_result else ""
             look = replace(look, url=url) if url else look
+        if self._remarks and text:  # one on a part of a word stands behind the word
+            at = len(self.pieces) - self._remarks
+            rest = _REST_OF_WORD.match(text) if at and self.pieces[at - 1][0][-1:].isalnum() else None
+            if rest and rest[0]:
+                self.pieces.insert(at, (rest[0], look))
+                text = text[rest.end() :]
+            self._remarks = 0 if text else self._remarks
         self.pieces.append((text, look))
 
     def _node(self, node: ET.Element, name: str, look: Look) -> None:
@@ -203,6 +214,7 @@ class Inline:
             self._story.leave_out("comments that the file does not hold")
             return
         self.pieces.append((f" {self._story.remark(number)}", Look()))
+        self._remarks += 1
 
     # ── Drawings ────────────────────────────────────────────────────────────────────────────────────────────────
 

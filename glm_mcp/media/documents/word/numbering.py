@@ -7,26 +7,12 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import child, is_on, tag, value, whole
+from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute
 
 _LEVELS = 9
-_ROMAN = (
-    *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL")),
-    *((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
-)
-_CHINESE = "〇一二三四五六七八九"
-_ALPHABETS = {
-    "Letter": "abcdefghijklmnopqrstuvwxyz",
-    "russian": "абвгдежзиклмнопрстуфхцчшщэюя",
-    "ganada": "가나다라마바사아자차카타파하",
-    "aiueo": "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン",
-    "heavenlyStem": "甲乙丙丁戊己庚辛壬癸",
-    "earthlyBranch": "子丑寅卯辰巳午未申酉戌亥",
-    "hebrew2": "אבגדהוזחטיכלמנסעפצקרשת",
-    "arabicAlpha": "أبتثجحخدذرزسشصضطظعغفقكلمنهوي",
-}
-
-
+# Which are written in English alone; 1st also where no language is named.
+_IN_WORDS = ("cardinalText", "ordinalText", "ordinal")
 # By the numbers that the older forms have for them.
 _FORMS = (
     *("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "ordinal", "cardinalText", "ordinalText"),
@@ -65,7 +51,8 @@ class _List:
 
 
 class Numbering:
-    def __init__(self, tree: ET.Element | None) -> None:
+    def __init__(self, tree: ET.Element | None, language: str = "") -> None:
+        """`language`: of the document, such as "en-US"; "" where it is not said."""
         abstract: dict[str, ET.Element] = {}
         self._lists: dict[str, _List] = {}
         self._counters: dict[str, list[int | None]] = {}
@@ -83,7 +70,7 @@ class Numbering:
                 if link and link in by_style:
                     base = by_style[link]
                     shared = attribute(base, "abstractNumId")
-                self._lists[attribute(element, "numId")] = _list(element, base, shared)
+                self._lists[attribute(element, "numId")] = _list(element, base, shared, language)
 
     def level_of_style(self, number: str, style: str) -> int:
         """The level that a numbering gives to paragraphs of a style."""
@@ -110,29 +97,37 @@ class Numbering:
         return _shown(known.levels, here, level, counters)
 
 
-def _list(element: ET.Element, base: ET.Element | None, shared: str) -> _List:
-    levels = {} if base is None else _levels(base)
+def _list(element: ET.Element, base: ET.Element | None, shared: str, language: str) -> _List:
+    levels = {} if base is None else _levels(base, language)
     starts: dict[int, int] = {}
     for change in element:
         if tag(change) != "w:lvlOverride":
             continue
         at = whole(attribute(change, "ilvl"))
-        levels |= dict.fromkeys((at,), level) if (level := next(iter(_levels(change).values()), None)) else {}
+        levels |= (
+            dict.fromkeys((at,), level)
+            if (level := next(iter(_levels(change, language).values()), None))
+            else {}
+        )
         start = value(change, "w:startOverride")
         if start is not None:
             starts[at] = whole(start, 1)
     return _List(shared, levels, starts)
 
 
-def _levels(element: ET.Element) -> dict[int, Level]:
-    return {whole(attribute(e, "ilvl")): _level(e) for e in element if tag(e) == "w:lvl"}
+def _levels(element: ET.Element, language: str) -> dict[int, Level]:
+    return {whole(attribute(e, "ilvl")): _level(e, language) for e in element if tag(e) == "w:lvl"}
 
 
-def _level(element: ET.Element) -> Level:
+def _level(element: ET.Element, language: str) -> Level:
     restart = value(element, "w:lvlRestart")
     form = value(element, "w:numFmt")
     if form is None:  # in a newer form, with the older one beside it
-        form = value(element, "mc:AlternateContent", "mc:Choice", "w:numFmt") or "decimal"
+        newer = ("mc:AlternateContent", "mc:Choice", "w:numFmt")
+        first = (value(element, *newer, name="format") or "").partition(",")[0]  # of "001, 002, 003, ..."
+        form = first if first[:1] == "0" else value(element, *newer) or "decimal"
+    if form in _IN_WORDS and not (language or "en" * (form == "ordinal")).startswith("en"):
+        form = "decimal"
     picture = child(element, "w:lvlPicBulletId") is not None
     return Level(
         form="bullet" if picture else form,
@@ -156,65 +151,3 @@ def _shown(levels: dict[int, Level], here: Level, at: int, counters: list[int | 
         return written(counters[level] or 0, form) if level <= at else ""
 
     return re.sub(r"%([1-9])", number, text).strip()
-
-
-def written(number: int, form: str) -> str:
-    """A number in one of the forms of the standard; as 1, 2, 3 in those that are not known here."""
-    match form:
-        case "none" | "bullet":
-            return ""
-        case "decimalZero":
-            return f"{number:02}"
-        case "upperRoman" | "lowerRoman":
-            roman = _roman(number)
-            return roman if form == "upperRoman" else roman.lower()
-        case "upperLetter" | "lowerLetter":
-            letters = _repeated(number, _ALPHABETS["Letter"])
-            return letters.upper() if form == "upperLetter" else letters
-        case "ordinal":
-            end = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-            return f"{number}{end}"
-        case "decimalEnclosedCircle" | "decimalEnclosedCircleChinese" if 1 <= number <= 20:
-            return chr(0x2460 + number - 1)
-        case "decimalEnclosedParen":
-            return f"({number})"
-        case "decimalEnclosedFullstop":
-            return f"{number}."
-        case "ideographDigital" | "japaneseDigitalTenThousand" | "taiwaneseDigital":
-            return "".join(_CHINESE[int(digit)] for digit in str(max(number, 0)))
-    if form.startswith(("chinese", "japaneseCounting", "taiwaneseCounting", "ideographTraditional")):
-        return _chinese(number)
-    alphabet = next((letters for name, letters in _ALPHABETS.items() if form.startswith(name)), "")
-    return _repeated(number, alphabet) if alphabet else str(number)
-
-
-def _repeated(number: int, letters: str) -> str:
-    """A … z, aa, bb, as Word counts."""
-    if number < 1:
-        return str(number)
-    times, at = divmod(number - 1, len(letters))
-    return letters[at] * min(times + 1, 20)
-
-
-def _roman(number: int) -> str:
-    if not 0 < number < 4_000:
-        return str(number)
-    out = ""
-    for size, letters in _ROMAN:
-        out += letters * (number // size)
-        number %= size
-    return out
-
-
-def _chinese(number: int) -> str:
-    if not 0 < number < 10_000:
-        return str(number)
-    out, zero = "", False
-    for unit, sign in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-        digit, number = divmod(number, unit)
-        if digit:
-            out += ("〇" if zero and out else "") + _CHINESE[digit] + sign
-            zero = False
-        else:
-            zero = True
-    return out.removeprefix("一") if out.startswith("一十") else out
