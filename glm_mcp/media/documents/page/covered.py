@@ -27,12 +27,10 @@ _SIDE = 4_000  # pixels of a page at most
 _SHORT = 4  # letters that may stand anywhere
 _RUNS = 500  # of a page
 _SECONDS = 10.0  # of work on one document: a drawing may take any time
-_AT_ONCE = (
-    10  # pages of a file that is too large for the memory: it holds the pictures of all that were opened
-)
+_AT_ONCE = 10  # pages of a file too large for the memory: it holds the pictures of all that were opened
 _MOST = 20_000  # characters of a page; a drawing may have more, and takes a second then
 _FORMULA = re.compile(r"\$[^$]*[\\^_{=][^$]*\$")  # as the parser writes one; an amount in dollars is none
-_MARGIN = 0.08  # of a page's height, where its own number stands; elsewhere the parser takes others for one
+_EDGE, _FAR = 0.08, 0.2  # of a page's height
 _REPEATED = re.compile(r"(\S.{2,99}?)(?:\s+\1){2,}")  # as one hides what it translated
 
 
@@ -161,8 +159,7 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
         # One that stands alone: a prime of a formula is a nought too.
         alone = "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own
-        inside = _MARGIN < top / drawn.get_height() < 1 - _MARGIN
-        lost = not over and own.isdigit() and alone and inside
+        lost = not over and own.isdigit() and alone and _is_within(items, box, drawn.get_height())
         if not (over or lost) or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
@@ -172,6 +169,13 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
                 start -= 1
             text = "".join(signs[start:end]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             yield "".join(signs[:start]), _REPEATED.sub(r"\1", text), "".join(signs[end:])
+
+
+def _is_within(items: list[_Item], box: tuple[float, float, float, float], height: float) -> bool:
+    """Whether a line is nowhere where a page has its number: far from the edges, or nearer with others above and below."""
+    edge = min(box[1], height - box[3]) / height
+    between = any(item.bottom <= box[1] for item in items) and any(item.y >= box[3] for item in items)
+    return edge > (_EDGE if between else _FAR)
 
 
 def _item(one: Any) -> _Item:
