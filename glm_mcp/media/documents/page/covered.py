@@ -157,9 +157,11 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         beside = [item for item in items if item.y < box[3] and item.bottom > box[1]]
         over = [item for item in beside if _covers(item, box)]
         own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
-        # One that stands alone: a prime of a formula is a nought too.
+        # One that stands alone; a nought may be the prime of a formula.
         alone = "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own
-        lost = not over and own.isdigit() and alone and _is_within(items, box, drawn.get_height())
+        lost = (
+            not over and own.isdigit() and own != "0" and alone and _is_within(items, box, drawn.get_height())
+        )
         if not (over or lost) or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
