@@ -141,9 +141,9 @@ class ChatCall:
             raise not_whole(draft, broken)
         if self.engine is not None and draft.finish == "stop" and not self.request.thinking:
             draft.take_thought_for_text()
-        if not draft.text and not draft.tool_calls:
-            raise empty(draft, card, tokens)
         answer = self.answer(draft, card.id)
+        if not answer.text and not answer.tool_calls:
+            raise empty(draft, card, tokens)
         if draft.finish not in _CUT and damaged(answer.tool_calls):
             raise UpstreamError(
                 f"{card.id} asked for a function call with arguments that are not JSON",
@@ -191,6 +191,8 @@ class ChatCall:
 
     def answer(self, draft: Draft, model: str) -> Answer:
         text, written = written_as_text(draft.text, self.request.functions)
+        if not (text or written or draft.tool_calls) and draft.finish in KNOWN_ENDS - _CUT:
+            written = written_as_text(draft.reasoning, self.request.functions)[1]  # where it ended by them
         other = draft.model and draft.model.lower() not in {model.lower(), model.rpartition("/")[2].lower()}
         return Answer(
             text,

@@ -161,7 +161,8 @@ _STATUS: dict[int, Row] = {
 
 # What stands in front of the service answers with a page, which the service itself never does.
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head)", re.IGNORECASE)
-_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|拦截|阻断", re.IGNORECASE)
+# Alibaba's page, which stands before both platforms, names itself in its addresses alone.
+_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|_waf_|errors\.aliyun\.com|拦截|阻断", re.IGNORECASE)
 _WALL = re.compile(
     _NAMES_WALL.pattern
     + r"|\bblocked|challenge|just a moment|attention required|verif(?:y|ying) you|安全验证|acw_sc__",

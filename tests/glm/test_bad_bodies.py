@@ -18,6 +18,12 @@ pytestmark = pytest.mark.anyio
 
 EMPTY = {"error": {"code": "1113", "message": "余额不足"}}
 EVENTS = "text/event-stream"
+# Alibaba's, as it stood before z.ai: its words are put in by its script.
+ALIBABA = (
+    '<!doctypehtml><html lang="zh-cn"><meta charset="utf-8"><title>405</title><style>.header .message{background:'
+    'url(https://errors.aliyun.com/images/TB1.png)}</style><body data-spm="7663354"><div id="block_message"></div>'
+    '<textarea id="renderData">{"_waf_bd8ce2ce37":"x"}</textarea></html>'
+)
 PAGE = "<!doctype html><html><head><title>{}</title></head><body>{}</body></html>"
 
 
@@ -126,6 +132,8 @@ async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, sa
         (403, PAGE.format("Access Denied", "")),
         (405, PAGE.format("405", "Sorry, your request has been blocked as it may cause potential threats.")),
         (503, PAGE.format("Attention Required!", "")),
+        (405, ALIBABA),
+        (200, ALIBABA),
         (200, PAGE.format("安全验证", "请完成验证")),
         (200, PAGE.format("", "<script>document.cookie='acw_sc__v2=1'</script>")),
         (418, PAGE.format("", "您的访问被拦截")),
@@ -156,6 +164,13 @@ async def test_a_login_page_is_shown_by_its_words(sim: Simulator) -> None:
     sim.queue(body(PAGE.format("Sign in to this network", ""), 200, "text/html"))
     error = await refused(sim)
     assert "Sign in to this network" in error.message
+    assert "a network that wants a login" in error.hint
+
+
+async def test_a_page_without_a_word_leaves_no_gap_in_the_sentence(sim: Simulator) -> None:
+    sim.queue(body("<script>top.location='http://10.0.0.1/login'</script>", 200, "text/html"))
+    error = await refused(sim)
+    assert "text/html that is no answer: …" in error.message
     assert "a network that wants a login" in error.hint
 
 

@@ -304,7 +304,7 @@ def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
         if type(told) is not UpstreamError and not text.lstrip().startswith(("{", "[")):
             raise told
         raise UpstreamError(
-            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
+            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120) or '…'}",
             "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",
             again=Again.RETRY,
         )
