@@ -229,13 +229,13 @@ _FENCES = ("```", "~~~")
 _ENDS = ("<|observation|>", "<|user|>", "<|assistant|>", "<|endoftext|>")
 
 
-def _other_turn(text: str, before: str = "", fences: int = 0) -> int | None:
-    """Where a text ceases to be the model's own. `before`: what stands before it; `fences`: of code, how many."""
-    seen = 0
-    for mark in _TURN.finditer(text):
+def _other_turn(text: str, start: int = 0, fences: int = 0) -> int | None:
+    """Where a text ceases to be the model's own. `fences`: of code, how many there were before `start`."""
+    seen = start
+    for mark in _TURN.finditer(text, start):
         fences += _fences(text[seen : mark.start()])
         seen = mark.start()
-        said = text[:seen] or before
+        said = text[max(0, seen - 3) : seen]
         if fences % 2 == 0 and said and (said.endswith(_FENCES) or not said.endswith(_TALKS)):
             return seen
     return None
@@ -280,12 +280,13 @@ class Shown:
             self._begun = True
         waits = _CALL.search(text, max(0, len(text) - HELD)) or _WAITS.search(text, max(0, len(text) - MARKS))
         end = waits.start() if waits else len(text)
-        other = _other_turn(text, self._before, self._fences)
+        before, start = self._before, max(0, len(self._before) - 2)  # of which a fence may go on
+        other = _other_turn(before + text, start, self._fences)
         if other is not None:
-            self._over, end = True, min(end, other)
-        self._held = text[end:]
-        self._fences += _fences(self._before[-2:] + text[:end])
-        self._before = (self._before + text[:end])[-3:]
+            self._over, end = True, min(end, other - len(before))
+        self._held, told = text[end:], before + text[:end]
+        self._fences += _fences(told[start:])
+        self._before = told[-3:]
         return text[:end]
 
 

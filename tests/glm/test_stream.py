@@ -533,6 +533,14 @@ def test_what_is_shown_of_an_answer_on_its_way_is_how_it_begins(text: str, data:
         assert arrived(text).text.startswith(seen.strip())
 
 
+@each("text", [*(text for text, _ in LEAKED), *TALKED_ABOUT])
+def test_it_is_so_wherever_a_piece_ends(text: str) -> None:
+    whole = arrived(text).text
+    for cut in range(len(text)):
+        shown = Shown()
+        assert whole.startswith((shown.add(text[:cut]) + shown.add(text[cut:])).strip()), cut
+
+
 def test_of_several_marks_at_an_end_none_is_shown_though_they_come_in_pieces() -> None:
     for text in ("Paris.\n<|user|>\n<|endoftext|>", "<answer>Paris.</answer><|user|>"):
         for cut in range(len(text)):
