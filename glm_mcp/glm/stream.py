@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from glm_mcp.errors import GLMError, UpstreamError
+from glm_mcp.errors import ContentBlocked, GLMError, UpstreamError
 from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.glm.usage import Usage
@@ -54,7 +54,13 @@ class Draft:
         """Raises GLMError for an error that came inside a success."""
         if not isinstance(event, dict):
             raise UpstreamError("the stream held something that is not an answer", code=None)
-        raise_if_error(event)
+        try:
+            raise_if_error(event)
+        except GLMError as error:
+            # Behind a whole answer only the filter's word counts: what failed then is not the answer.
+            if self.finish is None or self.finish in _LASTING or isinstance(error, ContentBlocked):
+                raise
+            return ""
         ident = text_of(event.get("id"))
         if self.finish is not None and event.get("choices") and ident not in {"", self._ident}:
             return ""  # of another answer, which nobody asked for

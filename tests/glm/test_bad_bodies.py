@@ -126,6 +126,60 @@ async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, sa
 
 
 @each(
+    ("status", "said"),
+    [
+        (
+            403,
+            {
+                "error": {
+                    "message": "用户额度不足, 剩余额度: ¥0.000000",
+                    "type": "new_api_error",
+                    "code": "insufficient_user_quota",
+                }
+            },
+        ),
+        (403, {"error": {"message": "用户额度不足", "type": "one_api_error"}}),
+        (429, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}),
+        (402, {"error": {"message": "Insufficient balance"}}),
+    ],
+)
+async def test_a_gateway_whose_account_is_empty_blames_no_key(sim: Simulator, status: int, said: Any) -> None:
+    sim.queue(body(packed(said), status))
+    error = await refused(sim)
+    assert isinstance(error, QuotaError)
+    assert "nothing left to spend" in error.message
+    assert "not interchangeable" not in str(error)
+    assert len(sim.received) == 1
+
+
+@each(
+    ("said", "kind", "code", "tries"),
+    [
+        ("[1113][余额不足或无可用资源包,请充值。][20260622]", "quota", "1113", 1),
+        ("[1210][max_tokens参数非法：限制数值范围[1,512]][20260622]", "invalid_request", "1210", 2),
+        ("[1000][身份验证失败。][20260622]", "auth", "1000", 1),
+    ],
+)
+async def test_a_code_that_stands_in_the_words_is_read_there(
+    sim: Simulator, said: str, kind: str, code: str, tries: int
+) -> None:
+    sim.queue(body(packed({"type": "error", "error": {"type": "api_error", "message": said}}), 429))
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, within=2, max_tokens=600)
+    error = caught.value
+    assert (error.kind, error.code, len(sim.received)) == (kind, code, tries)
+    assert "[1" not in error.message.partition("[1,")[0]
+    assert error.request_id == "20260622"
+
+
+async def test_a_window_that_a_gateway_says_is_too_short_is_too_short(sim: Simulator) -> None:
+    words = "litellm.ContextWindowExceededError: OpenAIException - Prompt exceeds max length"
+    sim.queue(body(packed({"error": {"message": words, "code": "400"}}), 400))
+    assert (await refused(sim)).kind == "too_long"
+
+
+@each(
     ("status", "page"),
     [
         (403, PAGE.format("Just a moment...", "Verifying you are human.")),

@@ -437,6 +437,19 @@ async def test_a_damage_between_thoughts_and_answer_may_have_been_of_the_answer(
             await ask(client, model=T, thinking=True)
 
 
+@each(("code", "given"), [("1234", True), ("1305", True), ("1301", False)])
+async def test_an_error_behind_a_whole_answer_is_none_of_it_unless_the_filter_speaks(
+    code: str, given: bool
+) -> None:
+    late = f'data: {{"error": {{"code": "{code}", "message": "x"}}}}\n\n'.encode()
+    async with client_of(transport=streaming(event("one"), event("", "stop"), late)) as client:
+        if given:
+            assert (await ask(client, model=T)).text == "one"
+        else:
+            with pytest.raises(ContentBlocked):
+                await ask(client, model=T)
+
+
 async def test_events_that_stand_in_one_line_are_read_one_by_one() -> None:
     one, two, three = (event(text).rstrip() for text in ("one ", "two data: {} ", "three"))
     transport = streaming(one + two + three + event("", "stop").rstrip() + b"data: [DONE]\n\n")
