@@ -160,7 +160,7 @@ def odd_answers() -> Iterator[Row]:
         yield Row(f"finish_reason {reason}", "ok", once(), end, (WHOLE, f"cut by the service ({reason})"))
     both = {"prompt": "weather and clock", "functions": FUNCTIONS}
     calls = ('"tool_calls"', '"name": "weather"', '"name": "clock"')
-    for kind in ("text_calls", "one_index", "no_index"):
+    for kind in ("text_calls", "one_index", "no_index", "thought_calls", "doubled_calls", "packed_calls"):
         yield Row(kind.replace("_", " "), "ok", once(), Fault(kind), calls, given=both)
     envelope = Fault("envelope")
     yield Row("JSON in an envelope", "ok", once(), envelope, ('"simulated": true',), given={"json": True})

@@ -43,7 +43,8 @@ FAULTS: tuple[Any, ...] = (
         "envelope",
         "far_boxes",
     ),
-    *("text_calls", "one_index", "no_index", "image_b64", "image_cut", "image_garbled"),
+    *("text_calls", "one_index", "no_index", "thought_calls", "doubled_calls", "packed_calls"),
+    *("image_b64", "image_cut", "image_garbled"),
 )
 SLOW: tuple[Any, ...] = (
     *("hang", "hang_mid", "slow_first_byte", "trickle"),

@@ -4,6 +4,7 @@ placeholder.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -72,3 +73,17 @@ def bare_key(value: str) -> tuple[str, list[str]]:
 def has_key_form(key: str) -> bool:
     """Whether it looks like a key of the platforms: id.secret."""
     return _KEY_FORM.fullmatch(key) is not None
+
+
+# Where the next of several folders begins, which people part as they part other lists.
+_NEXT_FOLDER = re.compile(r"\s*[,;]\s*(?=[/~\"']|[A-Za-z]:[\\/])")
+
+
+def parted_folders(value: str) -> list[str]:
+    """The folders of a list: parted as the system parts them, and by commas or semicolons where no folder has such a name."""
+    parts: list[str] = []
+    for part in value.split(os.pathsep):
+        several = _NEXT_FOLDER.split(part)
+        one = len(several) == 1 or os.path.exists(os.path.expanduser(unquoted(part)))  # noqa: PTH110, PTH111 - these do not raise
+        parts += [part] if one else several
+    return parts

@@ -25,7 +25,7 @@ from pydantic import (
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
-from glm_mcp.setting_values import bare_key, is_placeholder, unquoted, whole_path
+from glm_mcp.setting_values import bare_key, is_placeholder, parted_folders, unquoted, whole_path
 from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.settings_team import Folded, TeamSettings, Token
 from glm_mcp.settings_team import setting as _setting
@@ -174,7 +174,7 @@ class _OwnSettings(BaseModel):
     def _split_dirs(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        parts = (unquoted(part) for part in unquoted(value).split(os.pathsep))
+        parts = (unquoted(part) for part in parted_folders(unquoted(value)))
         return tuple(os.fspath(folder_as_pasted(Path(part))) for part in parts if part)
 
     @field_validator("tools", mode="before")

@@ -374,6 +374,23 @@ def test_a_folder_is_read_as_it_was_pasted(home: Path, monkeypatch: pytest.Monke
     assert load().allowed_dirs == (str(folder), str(folder))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
+@each("between", [",", ", ", ";", " ; "])
+def test_folders_may_be_parted_as_other_lists_are(
+    between: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, odd = (str(tmp_path / name) for name in ("one", "two three", "a,/b"))
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", between.join([one, two, "~/four"]))
+    assert load().allowed_dirs == (one, two, "~/four")
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", f"{one}:{two}{between}{one}")
+    assert load().allowed_dirs == (one, two, one)
+    Path(odd).mkdir(parents=True)
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", odd)
+    assert load().allowed_dirs == (odd,)
+    monkeypatch.setenv("GLM_ALLOWED_DIRS", f"{one},two")  # a name may have a comma
+    assert load().allowed_dirs == (f"{one},two",)
+
+
 def test_settings_do_not_change_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Settings(), "lang", "zh")  # noqa: B010 - what a type checker would not let pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +27,13 @@ def install_host(host: str | None, wish: Wish, env_file: Path | None, *, ask_key
         _list_hosts(machine, wish.name)
         return
     if host not in installer.NAMES:
-        raise click.UsageError(f"no host is called {host!r}; there are {', '.join(installer.NAMES)}")
+        near = difflib.get_close_matches(host.lower(), installer.NAMES, 1)
+        names = ", ".join(installer.NAMES)
+        raise click.UsageError(
+            f"no host is called {host!r}: did you mean {near[0]}? There are {names}"
+            if near
+            else f"no host is called {host!r}; there are {names}"
+        )
     if (wish.token or wish.token_env) and not wish.url:
         raise click.UsageError("--token and --token-env go with --http URL")
     if wish.url and wish.connect:

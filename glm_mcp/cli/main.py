@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from glm_mcp import __version__
 from glm_mcp.cli.start import FORMAT, LEVEL, collect_again, serve_stdio, settings_of
@@ -70,6 +71,9 @@ _format = click.option(
 def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
     """Serve over stdio, or over HTTP with --http."""
     if not over_http:
+        for name in ("host", "port"):
+            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"--{name} goes with --http: over stdio nobody connects")
         serve_stdio(ctx)
     from glm_mcp.server.app import App
     from glm_mcp.server.http.app import serve as serve_http

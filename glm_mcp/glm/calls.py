@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol, TypeVar
 from glm_mcp.errors import Again, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.messages import Part
-from glm_mcp.glm.stream import Draft, Usage
+from glm_mcp.glm.stream import Draft
+from glm_mcp.glm.usage import Usage
 from glm_mcp.registry import Card, Endpoint
 from glm_mcp.text import ID_CHARS, clean
 

@@ -90,7 +90,7 @@ class ChatCall:
             ident = await self.post(where, "/chat/completions", body, reader.on_event)
         except Repetition as loop:
             return await in_thread(self._cut_loop, reader.draft, card, loop)
-        draft, broken = reader.draft, reader.broken
+        draft, broken = reader.draft, reader.broken + reader.lost
         draft.request_id = draft.request_id or ident
         answer = await in_thread_if(draft.chars > LARGE, self._judge, draft, card, broken, tokens)
         if card.id not in self.known and len(self.known) >= MODELS:
@@ -141,9 +141,9 @@ class ChatCall:
             raise not_whole(draft, broken)
         if self.engine is not None and draft.finish == "stop" and not self.request.thinking:
             draft.take_thought_for_text()
-        if not draft.text and not draft.tool_calls:
-            raise empty(draft, card, tokens)
         answer = self.answer(draft, card.id)
+        if not answer.text and not answer.tool_calls:
+            raise empty(draft, card, tokens)
         if draft.finish not in _CUT and damaged(answer.tool_calls):
             raise UpstreamError(
                 f"{card.id} asked for a function call with arguments that are not JSON",
@@ -191,6 +191,8 @@ class ChatCall:
 
     def answer(self, draft: Draft, model: str) -> Answer:
         text, written = written_as_text(draft.text, self.request.functions)
+        if not (text or written or draft.tool_calls) and draft.finish in KNOWN_ENDS - _CUT:
+            written = written_as_text(draft.reasoning, self.request.functions)[1]  # where it ended by them
         other = draft.model and draft.model.lower() not in {model.lower(), model.rpartition("/")[2].lower()}
         return Answer(
             text,
@@ -273,16 +275,22 @@ class _Reader:
         self.call, self.card, self.on_words = call, card, on_words
         self.draft = Draft(calls=call.request.calls)
         self.shown = Shown()
-        self.broken = 0
+        self.broken = 0  # pieces of the answer that came damaged
+        self.lost = 0  # such pieces in the middle of the thoughts: of these, if more thoughts follow
         self.begun = False
         self.thought = 0
 
     def on_event(self, event: dict[str, object]) -> None:
-        if "_broken" in event:
-            self.broken += self.draft.finish is None  # what comes after the end is none of it
-            return
         draft, progress = self.draft, self.call.progress
+        thinks = bool(draft.thought_chars) and not draft.raw_chars and not draft.calls
+        if "_broken" in event:
+            if draft.finish is None:  # what comes after the end is none of it
+                self.lost += thinks
+                self.broken += not thinks
+            return
         piece = draft.feed(event)
+        if thinks and draft.thought_chars != self.thought and not draft.calls and not piece:
+            self.lost = 0
         if piece or draft.thought_chars or draft.calls:
             self.on_words()
             if not self.begun:

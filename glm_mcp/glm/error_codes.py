@@ -20,6 +20,7 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.engines import errors as engine_errors
+from glm_mcp.glm.engines import gateways
 from glm_mcp.glm.engines.errors import Row
 from glm_mcp.text import ID_CHARS, clean
 
@@ -54,7 +55,6 @@ _ABROAD = (
     "It goes by this machine's address, not by the key: come from another network or through another proxy, or use the "
     "platform of your region (GLM_BASE_URL=zhipu or zai, each with a key of its own)."
 )
-_RESET = "Call again after the reset, name another model, or change the plan."
 _PLACE = "Check GLM_BASE_URL and the model's name."
 _SHORTER = "Send less: fewer pages or files, a shorter video or history, or a part of the text."
 _FEWER = "Send fewer pictures at once: fewer images or pages, or a smaller max_frames of a video."
@@ -161,7 +161,8 @@ _STATUS: dict[int, Row] = {
 
 # What stands in front of the service answers with a page, which the service itself never does.
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head)", re.IGNORECASE)
-_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|拦截|阻断", re.IGNORECASE)
+# Alibaba's page names itself in its addresses alone.
+_NAMES_WALL = re.compile(r"captcha|firewall|\bWAF\b|_waf_|errors\.aliyun\.com|拦截|阻断", re.IGNORECASE)
 _WALL = re.compile(
     _NAMES_WALL.pattern
     + r"|\bblocked|challenge|just a moment|attention required|verif(?:y|ying) you|安全验证|acw_sc__",
@@ -214,14 +215,6 @@ _UNKNOWN: tuple[tuple[re.Pattern[str], Row], ...] = (
             re.IGNORECASE,
         ),
         (InvalidRequest, Again.GONE, "the model is no longer offered", _MODEL),
-    ),
-    (
-        re.compile(
-            r"\b(?:daily|weekly|monthly)\b.{0,40}\b(?:quota|limit|allowance)|\bquota\b.{0,60}\bresets?\b"
-            r"|(?:今日|当日|每日|本周|本月).{0,12}(?:额度|次数|配额|上限)",
-            re.IGNORECASE,
-        ),
-        (QuotaError, Again.NEXT, "the allowance is used up", _RESET),
     ),
 )
 # Of a 400, which blames the request otherwise.
@@ -311,9 +304,10 @@ def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None
         return by_words(said)
     if name in CODES and name != str(status):
         return None
-    if row := engine_errors.by_words(f"{sort} {name} {said}"):
+    whole = f"{sort} {name} {said}"
+    if row := engine_errors.by_words(whole):
         return row
-    found = next((row for words, row in _UNKNOWN if words.search(f"{sort} {name} {said}")), None)
+    found = next((row for words, row in _UNKNOWN if words.search(whole)), gateways.by_words(whole))
     return _LATER_ROW if found is None and status == 400 and _ASKS_LATER.search(said) else found
 
 

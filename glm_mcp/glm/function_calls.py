@@ -18,6 +18,7 @@ CALLS_MAX = 1_000  # of functions in one answer; models write some ten
 _BLANK = re.compile(r"\s{1,100}")  # between two of them
 _SEAM = re.compile(r"\}\s*\{")  # where the arguments of one call may end and those of the next begin
 _NAME = re.compile(r"[A-Za-z_][\w.:-]{0,63}")
+_CUT_NAME = re.compile(r'\{\s*"name"\s*:\s*"([^"]{1,64})"\s*,\s*"arguments"\s*:\s*')  # of a call as JSON
 _KEY, _KEY_END, _VALUE, _VALUE_END = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 
 
@@ -88,7 +89,7 @@ class Calls:
         for call in self._calls:
             if not call.name and call.type == "function":  # nobody could tell what to call
                 continue
-            written = whole("".join(call.arguments))
+            written = _unpacked(whole("".join(call.arguments)))
             parted = _parted(written)
             for arguments in parted if len(calls) + len(parted) <= CALLS_MAX else [written]:
                 ident = call.id if call.id and call.id not in taken else f"call_{len(calls)}"
@@ -123,19 +124,37 @@ def damaged(calls: Sequence[dict[str, Any]]) -> bool:
     return False
 
 
-def _parted(arguments: str) -> list[str]:
-    """The arguments of each call where a model has written those of several one after another; as they are otherwise."""
-    found: list[str] = []
-    at = len(arguments) - len(arguments.lstrip()) if _SEAM.search(arguments) else len(arguments)
+def _unpacked(arguments: str) -> str:
+    """Arguments as an object where a model or an engine packed them twice, as the text of a text."""
+    if not arguments.lstrip().startswith('"'):
+        return arguments
     try:
-        while at < len(arguments) and len(found) <= _GLUED:
-            end = _DECODER.raw_decode(arguments, at)[1]
-            found.append(arguments[at:end])
+        inside = json.loads(arguments)
+        return inside if isinstance(json.loads(inside), dict) else arguments
+    except (ValueError, TypeError, RecursionError):
+        return arguments
+
+
+def _parted(arguments: str) -> list[str]:
+    """The arguments of each call where a model has written those of several one after another; as they are otherwise.
+
+    The same ones again are one call sent twice, and an empty object before others is how some gateways begin one.
+    """
+    found: dict[str, str] = {}  # as they are compared → as written
+    at = len(arguments) - len(arguments.lstrip()) if _SEAM.search(arguments) else len(arguments)
+    seen = 0
+    try:
+        while at < len(arguments) and seen <= _GLUED:
+            seen += 1
+            value, end = _DECODER.raw_decode(arguments, at)
+            found.setdefault(json.dumps(value, sort_keys=True), arguments[at:end])
             blank = _BLANK.match(arguments, end)
             at = blank.end() if blank else end
     except (ValueError, RecursionError):
         return [arguments]
-    return found if 0 < len(found) <= _GLUED else [arguments]
+    if len(found) > 1:
+        found.pop("{}", None)
+    return list(found.values()) if 0 < seen <= _GLUED else [arguments]
 
 
 def written_as_text(text: str, functions: Sequence[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
@@ -174,8 +193,8 @@ def without_calls(text: str) -> str:
     return "".join((*rest, text[at:])).strip() if rest else text
 
 
-def _calls_in(text: str) -> Iterator[tuple[int, int, str, dict[str, Any]]]:
-    """Each call written into a text: where it begins and ends, its name and arguments."""
+def _calls_in(text: str) -> Iterator[tuple[int, int, str, dict[str, Any] | str]]:
+    """Each call written into a text: where it begins and ends, its name and arguments; these as written where they are cut."""
     end = 0
     while (start := text.find(_OPEN, end)) >= 0:
         close = text.find(_CLOSE, start)
@@ -188,8 +207,10 @@ def _schemas(functions: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {f["function"]["name"]: f["function"] for f in functions if _is_function(f)}
 
 
-def _written(arguments: dict[str, Any], function: dict[str, Any]) -> str:
-    """Arguments that stood in a text, as the API has them."""
+def _written(arguments: dict[str, Any] | str, function: dict[str, Any]) -> str:
+    """Arguments that stood in a text, as the API has them; cut ones stay as they are, which is no JSON."""
+    if isinstance(arguments, str):
+        return arguments
     properties = (function.get("parameters") or {}).get("properties") or {}
     typed = {k: _typed(v, properties.get(k)) for k, v in arguments.items()}
     return json.dumps(typed, ensure_ascii=False)
@@ -200,25 +221,35 @@ def _is_function(entry: dict[str, Any]) -> bool:
     return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
-def _parsed(body: str) -> tuple[str, dict[str, Any]]:
-    """Name and arguments of one call: `name<arg_key>k</arg_key><arg_value>v</arg_value>`, or an object of JSON."""
+def _parsed(body: str) -> tuple[str, dict[str, Any] | str]:
+    """Name and arguments of one call: `name<arg_key>k</arg_key><arg_value>v</arg_value>`, or an object of JSON. Of a call
+    that is cut, the arguments as they are written.
+    """
     if body.startswith("{"):
         try:
             said = json.loads(body)
         except (ValueError, RecursionError):
-            return "", {}
+            cut = _CUT_NAME.match(body)
+            return (cut[1], body[cut.end() :]) if cut else ("", {})
         arguments = said.get("arguments") if isinstance(said, dict) else None
         return (str(said.get("name")), arguments) if isinstance(arguments, dict) else ("", {})
-    return body.partition("<")[0].strip(), dict(_pairs(body))
+    name, _, rest = body.partition("<")
+    pairs = list(_pairs(body))
+    return _bare(name), (f"<{rest}" if None in pairs else dict(pair for pair in pairs if pair))
 
 
-def _pairs(body: str) -> Iterator[tuple[str, str]]:
+def _pairs(body: str) -> Iterator[tuple[str, str] | None]:
+    """Each argument; None for one that is cut."""
     for piece in body.split(_KEY)[1:]:
         key, _, after = piece.partition(_KEY_END)
-        _, began, value = after.partition(_VALUE)
+        between, began, value = after.partition(_VALUE)
         value, ended, _ = value.partition(_VALUE_END)
-        if began and ended and not after.partition(_VALUE)[0].strip():
-            yield key.strip(), value
+        yield (key.strip(), value) if began and ended and not _bare(between) else None
+
+
+def _bare(text: str) -> str:
+    """What stands between two marks without white space; engines leave line breaks there as they were escaped."""
+    return text.replace("\\n", "\n").strip()
 
 
 def _typed(value: Any, schema: Any) -> Any:
@@ -226,10 +257,13 @@ def _typed(value: Any, schema: Any) -> Any:
     kind = schema.get("type") if isinstance(schema, dict) else None
     if not isinstance(value, str) or kind == "string":
         return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
+    for written in (value, f'"{value}"'):  # its quotation marks may be escaped
+        try:
+            found = json.loads(written)
+            return found if written is value else json.loads(found)
+        except (ValueError, RecursionError):
+            continue
+    return value
 
 
 def _word(value: Any) -> str:

@@ -14,8 +14,7 @@ from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
 from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.stream import Usage
-from glm_mcp.glm.usage import Meter
+from glm_mcp.glm.usage import Meter, Usage
 
 T = TypeVar("T")
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds

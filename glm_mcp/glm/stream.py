@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from glm_mcp.errors import GLMError, UpstreamError
+from glm_mcp.errors import ContentBlocked, GLMError, UpstreamError
 from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
+from glm_mcp.glm.usage import Usage
 from glm_mcp.text import ID_CHARS, clean, plain, whole
-
-
-@dataclass(slots=True)
-class Usage:
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
-    reasoning: int = 0
-
-    @classmethod
-    def read(cls, raw: Any) -> Usage:
-        if not isinstance(raw, dict):
-            return cls()
-        return cls(
-            _int(raw.get("prompt_tokens")),
-            _int(raw.get("completion_tokens")),
-            _int(_dict(raw.get("prompt_tokens_details")).get("cached_tokens")),
-            _int(_dict(raw.get("completion_tokens_details")).get("reasoning_tokens")),
-        )
 
 
 class Repetition(Exception):
@@ -74,7 +54,13 @@ class Draft:
         """Raises GLMError for an error that came inside a success."""
         if not isinstance(event, dict):
             raise UpstreamError("the stream held something that is not an answer", code=None)
-        raise_if_error(event)
+        try:
+            raise_if_error(event)
+        except GLMError as error:
+            # Behind a whole answer only the filter's word counts: what failed then is not the answer.
+            if self.finish is None or self.finish in _LASTING or isinstance(error, ContentBlocked):
+                raise
+            return ""
         ident = text_of(event.get("id"))
         if self.finish is not None and event.get("choices") and ident not in {"", self._ident}:
             return ""  # of another answer, which nobody asked for
@@ -192,7 +178,6 @@ _LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
 PIECES = 2_000  # of a text, before they are put together: to let half a million go takes a tenth of a second
-MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
 LOOK_EVERY = 2_000  # characters between two looks for a repetition
 LOOP = 4_000  # characters of nothing but repetition that no honest answer has
 LONGEST_UNIT = 1_000  # characters that are repeated
@@ -235,14 +220,35 @@ def split_thinking(text: str) -> tuple[str, str]:
         head, tail = text[: end.start()], text[end.end() :]
         # A bare closing tag is a known leak; what stands before it is thought only when an answer follows.
         reasoning, text = (head.strip(), tail) if tail.strip() else ("", head)
-    text = _without_end(text.strip())
+    text = text.strip()
+    text = _without_end(text[: _other_turn(text)])
     answer = re.match(r"<answer>(.*?)(?:</answer>\s*\Z|\Z)", text, re.DOTALL)
     return reasoning, (answer[1] if answer else text).strip()
 
 
 _BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
 _BEGINS = re.compile(r"\A(?:\s*(?:\[gMASK\]|<sop>|<\|assistant\|>))+")
+# Of a turn that is not the model's own, as its template writes it: behind one, models go on as their users.
+_TURN = re.compile(r"<\|(?:user|observation|system|endoftext)\|>(?=\n|<\||\Z)")
+_TALKS = (" ", "\t", "`", '"', "'", "“", "‘", "「", "『")  # before a mark that is talked about
+_FENCES = ("```", "~~~")
 _ENDS = ("<|observation|>", "<|user|>", "<|assistant|>", "<|endoftext|>")
+
+
+def _other_turn(text: str, start: int = 0, fences: int = 0) -> int | None:
+    """Where a text ceases to be the model's own. `fences`: of code, how many there were before `start`."""
+    seen = start
+    for mark in _TURN.finditer(text, start):
+        fences += _fences(text[seen : mark.start()])
+        seen = mark.start()
+        said = text[max(0, seen - 3) : seen]
+        if fences % 2 == 0 and said and (said.endswith(_FENCES) or not said.endswith(_TALKS)):
+            return seen
+    return None
+
+
+def _fences(text: str) -> int:
+    return sum(text.count(fence) for fence in _FENCES)
 
 
 def _without_end(text: str) -> str:
@@ -250,7 +256,7 @@ def _without_end(text: str) -> str:
     for _ in _ENDS:
         end = next((mark for mark in _ENDS if text.endswith(mark)), "")
         before = text.removesuffix(end)
-        if not end or before.endswith((" ", "\t", "`", '"', "'")):
+        if not end or before.endswith(_TALKS):
             break
         text = before.rstrip()
     return text
@@ -263,8 +269,11 @@ class Shown:
 
     def __init__(self) -> None:
         self._held, self._begun, self.thinks = "", False, False
+        self._before, self._fences, self._over = "", 0, False  # the end of what is shown, and what is in it
 
     def add(self, piece: str) -> str:
+        if self._over:
+            return ""
         text = _BOX.sub("", self._held + piece)
         if not self._begun:
             text = _HEAD.sub("", text, count=1)
@@ -277,7 +286,13 @@ class Shown:
             self._begun = True
         waits = _CALL.search(text, max(0, len(text) - HELD)) or _WAITS.search(text, max(0, len(text) - MARKS))
         end = waits.start() if waits else len(text)
-        self._held = text[end:]
+        before, start = self._before, max(0, len(self._before) - 2)  # of which a fence may go on
+        other = _other_turn(before + text, start, self._fences)
+        if other is not None:
+            self._over, end = True, min(end, other - len(before))
+        self._held, told = text[end:], before + text[:end]
+        self._fences += _fences(told[start:])
+        self._before = told[-3:]
         return text[:end]
 
 
@@ -290,15 +305,6 @@ _WAITS = re.compile(r"(?:<(?:\|\w+\||/answer)>\s*)*(?:<[|/]?\w*\|?)?\Z")
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _int(value: Any) -> int:
-    """A count of tokens. JSON as Python reads it may hold NaN and Infinity, and a service anything."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return 0
-    if isinstance(value, float) and not isfinite(value):
-        return 0
-    return min(max(int(value), 0), MOST_TOKENS)
 
 
 def _content(value: Any) -> str:

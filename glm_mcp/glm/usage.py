@@ -6,13 +6,48 @@ import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from glm_mcp.glm.learnt.names import OTHER, Names
-from glm_mcp.glm.stream import Usage
 
 ERRORS = 40  # kinds of one model's errors that are told apart: a service may send any code
 BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+
+
+MOST_TOKENS = 100_000_000  # of one answer; the largest window has a hundredth of it
+
+
+@dataclass(slots=True)
+class Usage:
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    @classmethod
+    def read(cls, raw: Any) -> Usage:
+        if not isinstance(raw, dict):
+            return cls()
+        return cls(
+            _int(raw.get("prompt_tokens")),
+            _int(raw.get("completion_tokens")),
+            _int(_dict(raw.get("prompt_tokens_details")).get("cached_tokens")),
+            _int(_dict(raw.get("completion_tokens_details")).get("reasoning_tokens")),
+        )
+
+
+def _int(value: Any) -> int:
+    """A count of tokens. JSON as Python reads it may hold NaN and Infinity, and a service anything."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0
+    if isinstance(value, float) and not isfinite(value):
+        return 0
+    return min(max(int(value), 0), MOST_TOKENS)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(slots=True)

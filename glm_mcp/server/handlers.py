@@ -9,7 +9,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from glm_mcp.clients.table import splits_prompts
-from glm_mcp.errors import GLMError, NotFound
+from glm_mcp.errors import ForbiddenPath, GLMError, NotFound
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.server import prompts, resources
 from glm_mcp.text import one_line
@@ -50,10 +50,11 @@ class Handlers:
     ) -> types.ReadResourceResult:
         uri, outputs = str(params.uri), self._app.outputs_for(context)
         usage = self._app.usage_for(context)  # on the event loop, whose clock it reads
+        sandbox = None if self._app.remote else self._app.sandbox
         try:
-            contents = await in_thread(resources.read, uri, outputs, usage, self._app.glm)
+            contents = await in_thread(resources.read, uri, outputs, usage, self._app.glm, sandbox)
             return types.ReadResourceResult(contents=[contents])
-        except NotFound as error:
+        except (NotFound, ForbiddenPath) as error:
             # 2026-07-28 says invalid params; every older version has a code of its own for it.
             modern = context.protocol_version >= "2026-07-28"
             code = types.INVALID_PARAMS if modern else RESOURCE_NOT_FOUND

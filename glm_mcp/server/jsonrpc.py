@@ -9,11 +9,13 @@ from typing import Any
 
 from mcp.shared.message import SessionMessage
 from mcp.types import (
+    INVALID_PARAMS,
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
     JSONRPCError,
     JSONRPCNotification,
+    JSONRPCRequest,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
@@ -37,7 +39,23 @@ def read(line: bytes | bytearray) -> SessionMessage | JSONRPCError | None:
         return _refused(INVALID_REQUEST, "not a JSON-RPC 2.0 message (batches are not taken)", whole)
     if isinstance(message, JSONRPCNotification) and "id" in whole:
         return _refused(INVALID_REQUEST, "an id is a whole number or a text; give the request one", whole)
+    if isinstance(message, JSONRPCRequest) and message.method == "tools/call" and message.params is not None:
+        given = message.params.get("arguments")
+        arguments = _object(given) if isinstance(given, str) else given
+        if not isinstance(arguments, dict | None):
+            said = 'arguments is an object, such as {"prompt": "hello"}'
+            return _refused(INVALID_PARAMS, said, whole)
+        if arguments is not given:
+            message.params["arguments"] = arguments
     return SessionMessage(message)
+
+
+def _object(text: str) -> Any:
+    """What some clients send as the text of an object, as their model wrote it."""
+    try:
+        return from_json(text) if text.strip() else {}
+    except ValueError:
+        return text
 
 
 def _values(line: bytes | bytearray) -> Any:

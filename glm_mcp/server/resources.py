@@ -3,6 +3,7 @@
 glm://models        every model card, as corrected by what the service did     glm://models/ID     one
 glm://usage         requests, tokens, errors and time by model, and how each fares at the moment
 glm://outputs       what is kept         glm://outputs/ID    a long result, a picture, drawn boxes
+file:///…           on this machine: a file to which a result had a link
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import json
 import os
 import time
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote
 
 from mcp import types
 
 from glm_mcp.errors import NotFound, TooLong
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.media.kept.outputs import Kept, Outputs, is_kept
+from glm_mcp.media.sources.paths import file_url_path
 from glm_mcp.registry import CARDS, CHAINS, Card, place
+from glm_mcp.sandbox import Sandbox
 from glm_mcp.text import plain
 from glm_mcp.tools.saving import mime_of
 
@@ -79,8 +84,12 @@ def listed(outputs: Outputs) -> list[types.Resource]:
     return [*FIXED, *kept]
 
 
-def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> Contents:
-    """Raises NotFound for what is unknown or has expired, TooLong for what is read in pieces. Blocks."""
+def read(
+    uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient, sandbox: Sandbox | None
+) -> Contents:
+    """`sandbox`: None for a caller of another machine, to whom no file has a link. Raises NotFound for what is unknown or has
+    expired, TooLong for what is read in pieces. Blocks.
+    """
     if uri == MODELS:
         return _json(uri, {"models": [_card(c, glm) for c in CARDS.values()], "chains": CHAINS})
     if uri.startswith(MODELS + "/"):
@@ -92,11 +101,35 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
         return _json(uri, usage)
     if uri == OUTPUTS:
         return _json(uri, {"outputs": [_kept(k) for k in outputs.list()[:LISTED]]})
-    if not is_kept(uri):
+    if is_kept(uri):
+        path, file = outputs.open(uri)
+    elif sandbox is not None and is_file(uri):
+        return linked(uri, outputs, sandbox)
+    else:
         raise NotFound(
             f"no resource {uri[:100]}", "Resources are glm://models, glm://usage and glm://outputs/ID."
         )
-    path, file = outputs.open(uri)
+    return _contents(uri, path, file)
+
+
+def is_file(uri: str) -> bool:
+    return uri[:5].lower() == "file:"
+
+
+def linked(uri: str, outputs: Outputs, sandbox: Sandbox) -> Contents:
+    """The file of this machine that the link of a result leads to. Raises NotFound, ForbiddenPath, TooLong. Blocks."""
+    path, file = outputs.open_link(Path(unquote(file_url_path(uri))), sandbox=sandbox)
+    return _contents(uri, path, file)
+
+
+def read_linked(uri: str, outputs: Outputs, sandbox: Sandbox) -> dict[str, Any]:
+    """`linked` as the result of a request, as JSON."""
+    found = types.ReadResourceResult(contents=[linked(uri, outputs, sandbox)])
+    return found.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _contents(uri: str, path: Path, file: IO[bytes]) -> Contents:
+    """What a file holds, as text or as bytes; closes it. Raises TooLong. Blocks."""
     with file:
         data = file.read(READ_BYTES + 1)
         size = os.fstat(file.fileno()).st_size
@@ -105,7 +138,9 @@ def read(uri: str, outputs: Outputs, usage: dict[str, Any], glm: GLMClient) -> C
             f"{uri} has {size / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
             f'Read a text in pieces: read_document(documents="{uri}", cursor="0"). A picture is where its result said.',
         )
-    mime = mime_of(path.name.partition(".")[2])  # kept files are called ID.name
+    mime = mime_of(
+        path.name.partition(".")[2] if is_kept(uri) else path.name
+    )  # kept files are called ID.name
     if mime.startswith("text/") or mime == JSON:
         text = plain(data.decode("utf-8", "replace"))
         return types.TextResourceContents(uri=uri, mime_type=mime, text=text)

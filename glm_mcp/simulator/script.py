@@ -53,6 +53,9 @@ FaultKind = Literal[
     "text_calls",  # tool calls as <tool_call> text with finish_reason stop
     "one_index",  # every tool call of a stream with index 0
     "no_index",  # tool calls of a stream without an index
+    "thought_calls",  # tool calls as <tool_call> text at the end of the reasoning, with finish_reason stop
+    "doubled_calls",  # the arguments of every tool call twice, one after another
+    "packed_calls",  # the arguments of every tool call as the JSON of a text
     "envelope",  # what was asked for, wrapped in an object with the one key `message`, else answer
     "far_boxes",  # boxes that reach beyond 1000
     # generated images; a refused size or hd is a switch
@@ -67,7 +70,9 @@ FaultKind = Literal[
 KINDS: tuple[str, ...] = get_args(FaultKind)
 # How a model can be gone, closed or paid: business codes, and the gateway's page.
 GONE = ("1211", "1214", "1220", "1221", "1222", "1311", "1113", "404")
-Calls = Literal["native", "text_calls", "one_index", "no_index"]
+Calls = Literal[
+    "native", "text_calls", "one_index", "no_index", "thought_calls", "doubled_calls", "packed_calls"
+]
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,10 @@ async def _in_child(
 
 
 def parse(text: str) -> tuple[Any, str | None]:
-    """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not)."""
+    """The JSON of a text: alone, in a code fence, or the first value inside a sentence; else (None, why not).
+
+    Line breaks within its texts, comments and a last comma, which models write, are taken.
+    """
     if too_many_values(text):
         return None, f"it has more than {VALUES_MAX:,} values"
     problem = "empty"
@@ -126,16 +129,24 @@ def parse(text: str) -> tuple[Any, str | None]:
     for candidate in (text.strip(), fence.body.strip() if fence else ""):
         if candidate:
             try:
-                return json.loads(candidate, parse_constant=_no_constant), None
+                return _DECODER.decode(candidate), None
             except (ValueError, RecursionError) as error:
                 problem = str(error)
     starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
-    if starts:
+    inside = text[min(starts) :] if starts else ""
+    for candidate in (inside, _strict(inside)):
         try:
-            return json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, min(starts))[0], None
+            return _DECODER.raw_decode(candidate)[0], None
         except (ValueError, RecursionError):
             pass  # the first problem says it better
     return None, f"not JSON ({problem})"
+
+
+def _strict(text: str) -> str:
+    """A text without comments and without commas before a bracket that closes, as models write them for people."""
+    for _ in range(2):  # a comment may stand between the comma and the bracket
+        text = _LOOSE.sub(lambda found: found[1] or "", text)
+    return text
 
 
 class Fence(NamedTuple):
@@ -174,6 +185,13 @@ def unfenced(text: str) -> str:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, strict=False)
+# What is never closed reaches to the end, so that none is looked for twice.
+_LOOSE = re.compile(
+    r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)|(?<=[^\s,\[{:]),(?=\s*[}\]])', re.DOTALL
+)
 
 
 def misfit(value: Any, schema: dict[str, Any]) -> str | None:

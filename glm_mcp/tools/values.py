@@ -79,9 +79,13 @@ def _word(value: Any) -> str:
     return word.strip().lower()
 
 
+# Where a part of a message, a block of a result or a link, as other APIs and the protocol have them, holds its source.
+_SOURCES = ("image_url", "video_url", "file_url", "url", "path", "source", "resource", "data", "blob", "uri")
+
+
 def _named(item: Any) -> str:
-    """One item of a list: a text, or what a part of a message as other APIs have it holds."""
-    for name in ("image_url", "video_url", "file_url", "url", "path"):
+    """One item of a list: a text, or what an object of _SOURCES holds."""
+    for name in _SOURCES:
         if isinstance(item, dict) and item.get(name):
             return _named(item[name])
     return _text(item)

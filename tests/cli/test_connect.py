@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters, types
+from mcp.shared.exceptions import MCPError
 from support.busy import within
 from support.canary import Watched
 from support.cases import each
@@ -285,6 +287,18 @@ async def test_what_is_drawn_is_written_where_the_user_says(bridge: Bridge, tmp_
             shown = await fail(client, "generate_image", prompt="a hill", output=wrong)
             assert shown.startswith(("forbidden_path: ", "invalid_request: ")), shown
     assert not (tmp_path / "server/glm-output").exists()
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_the_link_of_what_was_drawn_is_read_here(mode: str, bridge: Bridge) -> None:
+    async with bridge.client(mode) as client:
+        drawn = await client.call_tool("generate_image", {"prompt": "a hill"})
+        (link,) = links(drawn)
+        (read,) = (await client.read_resource(link.uri)).contents
+        assert isinstance(read, types.BlobResourceContents)
+        assert base64.b64decode(read.blob) == (bridge.work / "glm-output/a-hill.png").read_bytes()
+        with pytest.raises(MCPError, match="not_found: no call of this server made /etc/passwd"):
+            await client.read_resource("file:///etc/passwd")
 
 
 async def test_a_drawing_is_not_shown_to_a_model_that_may_have_no_eyes(bridge: Bridge) -> None:

@@ -105,6 +105,10 @@ def test_call_raw_prints_the_result_as_a_host_gets_it(env: dict[str, str], tmp_p
         (("call", "describe_image", "images=none.png"), 1, "not_found"),
         (("--env-file", "none.env", "call", "chat", "prompt=hi"), 1, "none.env does not exist"),
         (("paint",), 2, "No such command"),
+        (("serve", "--port", "8123"), 2, "--port goes with --http"),
+        (("serve", "--host", "0.0.0.0"), 2, "--host goes with --http"),
+        (("install", "claude-cod"), 2, "did you mean claude-code?"),
+        (("install", "nothing"), 2, "there are claude-code,"),
     ],
 )
 def test_what_cannot_be_called_is_one_clear_message_and_an_exit_status(

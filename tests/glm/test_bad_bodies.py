@@ -18,6 +18,12 @@ pytestmark = pytest.mark.anyio
 
 EMPTY = {"error": {"code": "1113", "message": "余额不足"}}
 EVENTS = "text/event-stream"
+# Alibaba's, as it stood before z.ai: its words are put in by its script.
+ALIBABA = (
+    '<!doctypehtml><html lang="zh-cn"><meta charset="utf-8"><title>405</title><style>.header .message{background:'
+    'url(https://errors.aliyun.com/images/TB1.png)}</style><body data-spm="7663354"><div id="block_message"></div>'
+    '<textarea id="renderData">{"_waf_bd8ce2ce37":"x"}</textarea></html>'
+)
 PAGE = "<!doctype html><html><head><title>{}</title></head><body>{}</body></html>"
 
 
@@ -120,12 +126,68 @@ async def test_an_overload_without_a_code_is_one(sim: Simulator, status: int, sa
 
 
 @each(
+    ("status", "said"),
+    [
+        (
+            403,
+            {
+                "error": {
+                    "message": "用户额度不足, 剩余额度: ¥0.000000",
+                    "type": "new_api_error",
+                    "code": "insufficient_user_quota",
+                }
+            },
+        ),
+        (403, {"error": {"message": "用户额度不足", "type": "one_api_error"}}),
+        (429, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}),
+        (402, {"error": {"message": "Insufficient balance"}}),
+    ],
+)
+async def test_a_gateway_whose_account_is_empty_blames_no_key(sim: Simulator, status: int, said: Any) -> None:
+    sim.queue(body(packed(said), status))
+    error = await refused(sim)
+    assert isinstance(error, QuotaError)
+    assert "nothing left to spend" in error.message
+    assert "not interchangeable" not in str(error)
+    assert len(sim.received) == 1
+
+
+@each(
+    ("said", "kind", "code", "tries"),
+    [
+        ("[1113][余额不足或无可用资源包,请充值。][20260622]", "quota", "1113", 1),
+        ("[1210][max_tokens参数非法：限制数值范围[1,512]][20260622]", "invalid_request", "1210", 2),
+        ("[1000][身份验证失败。][20260622]", "auth", "1000", 1),
+    ],
+)
+async def test_a_code_that_stands_in_the_words_is_read_there(
+    sim: Simulator, said: str, kind: str, code: str, tries: int
+) -> None:
+    sim.queue(body(packed({"type": "error", "error": {"type": "api_error", "message": said}}), 429))
+    async with client_of(sim) as client:
+        with pytest.raises(GLMError) as caught:
+            await ask(client, within=2, max_tokens=600)
+    error = caught.value
+    assert (error.kind, error.code, len(sim.received)) == (kind, code, tries)
+    assert "[1" not in error.message.partition("[1,")[0]
+    assert error.request_id == "20260622"
+
+
+async def test_a_window_that_a_gateway_says_is_too_short_is_too_short(sim: Simulator) -> None:
+    words = "litellm.ContextWindowExceededError: OpenAIException - Prompt exceeds max length"
+    sim.queue(body(packed({"error": {"message": words, "code": "400"}}), 400))
+    assert (await refused(sim)).kind == "too_long"
+
+
+@each(
     ("status", "page"),
     [
         (403, PAGE.format("Just a moment...", "Verifying you are human.")),
         (403, PAGE.format("Access Denied", "")),
         (405, PAGE.format("405", "Sorry, your request has been blocked as it may cause potential threats.")),
         (503, PAGE.format("Attention Required!", "")),
+        (405, ALIBABA),
+        (200, ALIBABA),
         (200, PAGE.format("安全验证", "请完成验证")),
         (200, PAGE.format("", "<script>document.cookie='acw_sc__v2=1'</script>")),
         (418, PAGE.format("", "您的访问被拦截")),
@@ -156,6 +218,13 @@ async def test_a_login_page_is_shown_by_its_words(sim: Simulator) -> None:
     sim.queue(body(PAGE.format("Sign in to this network", ""), 200, "text/html"))
     error = await refused(sim)
     assert "Sign in to this network" in error.message
+    assert "a network that wants a login" in error.hint
+
+
+async def test_a_page_without_a_word_leaves_no_gap_in_the_sentence(sim: Simulator) -> None:
+    sim.queue(body("<script>top.location='http://10.0.0.1/login'</script>", 200, "text/html"))
+    error = await refused(sim)
+    assert "text/html that is no answer: …" in error.message
     assert "a network that wants a login" in error.hint
 
 

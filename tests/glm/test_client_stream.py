@@ -347,6 +347,9 @@ async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) ->
     assert caught.value.partial == "one"
 
 
+CUT_FRAMES = {"glued_frames", "truncated_frame"}  # which hit the thoughts, where there are any
+
+
 @each(
     "kind",
     [
@@ -364,7 +367,7 @@ async def test_an_error_in_a_stream_names_the_request(end: bytes | Exception) ->
 async def test_a_damaged_answer_is_asked_for_again(sim: Simulator, kind: str) -> None:
     sim.queue(Fault(kind))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
-        answer = await ask(client, thinking=True)
+        answer = await ask(client, thinking=kind not in CUT_FRAMES)
     assert answer.text.startswith("[simulated")
     assert answer.text.count("[simulated") == 1
     assert models_asked(sim) == [T, V6]
@@ -408,9 +411,55 @@ async def test_a_damage_that_stays_is_an_error_that_says_what(sim: Simulator, ki
     sim.queue(Fault(kind, times=0))  # type: ignore[arg-type]  # a plain str is fine at run time
     async with client_of(sim) as client:
         with pytest.raises(UpstreamError, match=words) as caught:
-            await ask(client, model=T, thinking=True)
+            await ask(client, model=T, thinking=kind not in CUT_FRAMES)
     assert len(sim.received) == 3
     assert caught.value.hint
+
+
+@each("kind", sorted(CUT_FRAMES))
+async def test_a_damage_within_the_thoughts_costs_no_answer(sim: Simulator, kind: str) -> None:
+    sim.queue(Fault(kind))  # type: ignore[arg-type]  # a plain str is fine at run time
+    async with client_of(sim) as client:
+        answer = await ask(client, thinking=True)
+    assert answer.text.startswith("[simulated")
+    assert said("hello") in answer.text
+    assert models_asked(sim) == [T]
+
+
+def thought(text: str) -> bytes:
+    return b'data: {"choices": [{"delta": {"reasoning_content": "%s"}}]}\n\n' % text.encode()
+
+
+async def test_a_damage_between_thoughts_and_answer_may_have_been_of_the_answer() -> None:
+    transport = streaming(thought("hm"), b'data: {"choices": [{"del\n\n', event("two", "stop"), DONE)
+    async with client_of(transport=transport) as client:
+        with pytest.raises(UpstreamError, match="1 piece of the answer arrived damaged"):
+            await ask(client, model=T, thinking=True)
+
+
+@each(("code", "given"), [("1234", True), ("1305", True), ("1301", False)])
+async def test_an_error_behind_a_whole_answer_is_none_of_it_unless_the_filter_speaks(
+    code: str, given: bool
+) -> None:
+    late = f'data: {{"error": {{"code": "{code}", "message": "x"}}}}\n\n'.encode()
+    async with client_of(transport=streaming(event("one"), event("", "stop"), late)) as client:
+        if given:
+            assert (await ask(client, model=T)).text == "one"
+        else:
+            with pytest.raises(ContentBlocked):
+                await ask(client, model=T)
+
+
+async def test_events_that_stand_in_one_line_are_read_one_by_one() -> None:
+    one, two, three = (event(text).rstrip() for text in ("one ", "two data: {} ", "three"))
+    transport = streaming(one + two + three + event("", "stop").rstrip() + b"data: [DONE]\n\n")
+    async with client_of(transport=transport) as client:
+        assert (await ask(client, model=T)).text == "one two data: {} three"
+    cut = b'data: {"id":' + event("two ").rstrip() + three + b"\n\n"
+    async with client_of(transport=streaming(event("one "), cut, event("", "stop"), DONE)) as client:
+        with pytest.raises(UpstreamError, match="1 piece of the answer arrived damaged") as caught:
+            await ask(client, model=T)
+    assert caught.value.partial == "one two three"
 
 
 @pytest.mark.parametrize("kind", ["no_finish", "no_end"])

@@ -13,7 +13,7 @@ from support.calls import V6, T, ask, client_of
 from support.cases import each
 
 from glm_mcp.errors import UpstreamError
-from glm_mcp.glm.function_calls import CALLS_MAX, Calls, written_as_text
+from glm_mcp.glm.function_calls import CALLS_MAX, Calls, damaged, written_as_text
 from glm_mcp.glm.messages import Message
 from glm_mcp.simulator import Reply, Simulator
 
@@ -103,6 +103,11 @@ PARIS, ROME = ("a", "weather", '{"city":"Paris"}'), ("b", "weather", '{"city":"R
         # arguments that hold what looks like the seam of two
         ([[piece("say", '{"text":"{}{}"}', index=0, ident="a")]], [("a", "say", '{"text":"{}{}"}')]),
         ([[piece("say", '{"a":1}{"b"', index=0, ident="a")]], [("a", "say", '{"a":1}{"b"')]),
+        # the same arguments twice, an empty object before them, and packed as the text of a text
+        ([[piece("weather", '{"city":"Paris"}{"city": "Paris"}', index=0, ident="a")]], [PARIS]),
+        ([[piece("weather", "{}", index=0, ident="a")], [piece(None, PARIS[2], index=0)]], [PARIS]),
+        ([[piece("weather", json.dumps(PARIS[2]), index=0, ident="a")]], [PARIS]),
+        ([[piece("say", '"{not packed"', index=0, ident="a")]], [("a", "say", '"{not packed"')]),
         # id and name with every piece
         (
             [
@@ -212,6 +217,8 @@ def pairs(**values: str) -> str:
         ("<tool_call>weather</tool_call>", "", [("weather", {})]),
         # the end of the answer ends a call
         (f"<tool_call>weather{pairs(city='Paris')}", "", [("weather", {"city": "Paris"})]),
+        # line breaks and quotation marks as an engine escapes them
+        (r'<tool_call>weather\n<arg_key>units</arg_key>\n<arg_value>[\"C\"]</arg_value>\n</tool_call>', "", [("weather", {"units": ["C"]})]),
         # nothing that was not offered is called
         ("<tool_call>rm</tool_call>", "<tool_call>rm</tool_call>", []),
         ("Write <tool_call> to call a tool.", "Write <tool_call> to call a tool.", []),
@@ -224,6 +231,22 @@ def test_calls_written_into_the_text_are_taken_out_of_it(
     text: str, rest: str, calls: list[tuple[str, Any]]
 ) -> None:
     assert said(text) == (rest, calls)
+
+
+@each(
+    "text",
+    [
+        "<tool_call>weather<arg_key>city</arg_key><arg_value>Par",
+        "<tool_call>weather<arg_key>city</arg_key>",
+        "<tool_call>weather<arg_key>city</arg_key><arg_value>Paris</tool_call>",
+        f"<tool_call>weather{pairs(city='Paris')}<arg_key>da",
+        '<tool_call>{"name": "weather", "arguments": {"city": "Par',
+    ],
+)
+def test_a_call_that_is_cut_within_its_arguments_is_not_taken_for_a_whole_one(text: str) -> None:
+    rest, calls = written_as_text(text, (WEATHER,))
+    assert (rest, [c["function"]["name"] for c in calls]) == ("", ["weather"])
+    assert damaged(calls)
 
 
 def test_of_calls_without_end_in_a_text_as_many_are_taken_as_an_answer_may_have() -> None:
@@ -250,7 +273,7 @@ def test_any_text_gives_a_text_and_calls_that_can_be_sent(text: str) -> None:
     assert len(rest) <= len(text)
     for call in calls:
         assert call["function"]["name"] == "weather"
-        assert isinstance(json.loads(call["function"]["arguments"]), dict)
+        assert damaged([call]) or isinstance(json.loads(call["function"]["arguments"]), dict)
 
 
 def test_a_call_without_a_name_is_none() -> None:

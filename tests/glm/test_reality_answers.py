@@ -283,7 +283,7 @@ async def test_endless_thinking_is_a_timeout_that_says_what_helps(sim: Simulator
 # Functions
 
 
-@each("form", ["text_calls", "one_index", "no_index", "native"])
+@each("form", ["text_calls", "one_index", "no_index", "native", "doubled_calls", "packed_calls"])
 async def test_function_calls_come_as_calls_however_the_model_writes_them(
     sim: Simulator, connect: Connect, form: Any
 ) -> None:
@@ -296,6 +296,20 @@ async def test_function_calls_come_as_calls_however_the_model_writes_them(
     assert calls == [("weather", {"city": "Paris", "days": 2}), ("weather", {"city": "Rome"})]
     assert len({c["id"] for c in turn["tool_calls"]}) == 2
     assert "<tool_call>" not in said
+
+
+async def test_calls_at_the_end_of_the_thoughts_are_calls_where_nothing_else_came(
+    sim: Simulator, connect: Connect
+) -> None:
+    sim.queue(Reply(reasoning="I should look. ", tool_calls=CITIES, calls="thought_calls"))
+    asked = {"prompt": "How is the weather?", "functions": [WEATHER], "thinking": True}
+    async with connect() as client:
+        said = await say(client, "chat", **asked)
+        assert said.count('"name": "weather"') == 2
+        assert len(sim.received) == 1
+        # A thought that was cut was no decision yet.
+        sim.queue(Reply(reasoning="Maybe <tool_call>weather</tool_call>? No,", finish_reason="length"))
+        assert "used all" in await fail(client, "chat", **asked, model=T)
 
 
 async def test_results_of_functions_are_words_at_once_for_the_model_that_refuses_their_role(

@@ -36,10 +36,10 @@ from glm_mcp.glm.stream import (
     Draft,
     Repetition,
     Shown,
-    Usage,
     repeated,
     split_thinking,
 )
+from glm_mcp.glm.usage import Usage
 from glm_mcp.registry import card
 from glm_mcp.text import plain, whole
 
@@ -484,6 +484,10 @@ LEAKED = [
     ("Paris.\n<|user|>\n<|endoftext|>", "Paris."),
     ("It is <|begin_of_box|>42<|end_of_box|>.", "It is 42."),
     ("<|observation|>", ""),
+    ("Paris.<|user|>\nAnd of Italy?<|assistant|>\nRome.", "Paris."),
+    ("Paris.\n<|user|>\nAnd of Italy?", "Paris."),
+    ("Paris.<|endoftext|><|user|>\nHello", "Paris."),
+    ("So:\n```\nparis\n```<|user|>\nAnd of Italy?", "So:\n```\nparis\n```"),
     (
         "I look.\n<tool_call>search\n<arg_key>q</arg_key><arg_value>a</arg_value></tool_call><|observation|>",
         "I look.",
@@ -494,6 +498,9 @@ LEAKED = [
 TALKED_ABOUT = [
     "A turn of GLM ends with <|user|>",
     "A turn of GLM ends with `<|user|>`",
+    "A turn of the user begins with <|user|> and a line break, 在中文里写作<|user|>标记。",
+    "So:\n```\n<|user|>\nHello\n<|assistant|>\n```\nThat is all.",
+    "So:\n~~~\nHello<|user|>\n~~~\nThat is all.",
     "The marks are [gMASK]<sop>, <|user|> and <|observation|>, in that order.",
     "Write `<tool_call>search</tool_call>` to call it.",
     "So:\n```\n<tool_call>search</tool_call>\n```\nThat is all.",
@@ -524,6 +531,14 @@ def test_what_is_shown_of_an_answer_on_its_way_is_how_it_begins(text: str, data:
     for piece in cuttings(text, data):
         seen += shown.add(piece)
         assert arrived(text).text.startswith(seen.strip())
+
+
+@each("text", [*(text for text, _ in LEAKED), *TALKED_ABOUT])
+def test_it_is_so_wherever_a_piece_ends(text: str) -> None:
+    whole = arrived(text).text
+    for cut in range(len(text)):
+        shown = Shown()
+        assert whole.startswith((shown.add(text[:cut]) + shown.add(text[cut:])).strip()), cut
 
 
 def test_of_several_marks_at_an_end_none_is_shown_though_they_come_in_pieces() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.types import JSONRPCError
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCError, JSONRPCRequest
 from support.cases import each
 from support.processes import Process, Stdio, environment
 
 from glm_mcp.server.jsonrpc import read
 
-PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS = -32700, -32600, -32602
 CALL = '{"jsonrpc": "2.0", "id": %s, "method": "tools/call", "params": {"name": "chat", "arguments": {"prompt": %s}}}'
 
 
@@ -87,3 +88,20 @@ def test_any_other_line_is_answered_unless_it_is_empty(line: str) -> None:
     found = answered(line)
     assert (found is None) == (not line.strip())
     assert found is None or found["id"] is None
+
+
+@each("text", ['{"prompt": "hi"}', ' {"prompt":"hi"}\n'])
+def test_arguments_that_come_as_the_text_of_an_object_are_one(text: str) -> None:
+    line = CALL.replace('{"prompt": %s}', "%s") % (1, json.dumps(text))
+    found = read(line.encode())
+    assert isinstance(found, SessionMessage)
+    assert isinstance(found.message, JSONRPCRequest)
+    assert found.message.params == {"name": "chat", "arguments": {"prompt": "hi"}}
+
+
+@each("given", ['"hi"', '"[1]"', "[]", "5", "true", r'"{\"prompt\""'])
+def test_arguments_that_are_no_object_are_refused_in_words(given: str) -> None:
+    error = answered(CALL.replace('{"prompt": %s}', "%s") % (1, given))
+    assert error is not None
+    assert (error["id"], error["error"]["code"]) == (1, INVALID_PARAMS)
+    assert error["error"]["message"].startswith("arguments is an object")

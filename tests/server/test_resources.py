@@ -7,7 +7,9 @@ import json
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import pytest
@@ -16,12 +18,13 @@ from mcp.shared.exceptions import MCPError
 from pydantic import SecretStr
 from support.cases import each
 from support.connect import Connect
-from support.toolkit import fail, say
+from support.toolkit import call, fail, say
 
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.findings import Findings, Value
 from glm_mcp.registry import CARDS
+from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Simulator
@@ -160,6 +163,57 @@ async def test_what_was_kept_is_listed_and_read_as_text_or_bytes(
     assert isinstance(read[1], types.BlobResourceContents)
     assert base64.b64decode(read[1].blob) == b"\x89PNG"
     assert text.removeprefix("glm://outputs/") in known
+
+
+def link_of(result: types.CallToolResult) -> str:
+    (link,) = [block for block in result.content if isinstance(block, types.ResourceLink)]
+    return str(link.uri)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.parametrize("mode", list(ERAS))
+async def test_the_links_of_results_can_be_read_back(mode: str, connect: Connect, folders: Folders) -> None:
+    boxes = {"images": str(FOLDER / "photo.jpg"), "task": "locate", "prompt": "a boat"}
+    settings = {"GLM_ALLOWED_DIRS": str(FOLDER)}
+    async with connect(mode=mode, **settings) as client:
+        links = [
+            link_of(await call(client, "describe_image", **boxes)),
+            link_of(await call(client, "generate_image", prompt="a cat at sea")),
+            link_of(await call(client, "generate_image", prompt="a cat", output="my pictures/own.png")),
+        ]
+        read = [(await client.read_resource(uri)).contents[0] for uri in links]
+    kinds = ["image/jpeg", "image/png", "image/png"]
+    for uri, found, kind in zip(links, read, kinds, strict=True):
+        assert isinstance(found, types.BlobResourceContents)
+        assert (found.uri, found.mime_type) == (uri, kind)
+        assert base64.b64decode(found.blob) == Path(unquote(uri.removeprefix("file://"))).read_bytes()
+    assert "%20" in links[2]
+    beside = folders.cwd / "notes.txt"
+    beside.write_text("mine", "utf-8")
+    (folders.cwd / "glm-output" / "link.txt").symlink_to("/etc/passwd")
+    async with connect(mode=mode, **settings) as client:  # a server that was started anew
+        for uri in links[:2]:
+            assert (await client.read_resource(uri)).contents
+        outside = folders.cwd / "glm-output" / "link.txt"
+        for path in (
+            beside,
+            outside,
+            folders.cwd / "glm-output" / ".." / "notes.txt",
+            folders.cwd / "no.png",
+        ):
+            with pytest.raises(MCPError, match=r"not_found|forbidden_path"):
+                await client.read_resource(f"file://{path}")
+
+
+async def test_a_caller_of_another_machine_reads_no_file_by_its_path(
+    connect: Connect, folders: Folders
+) -> None:
+    folder = folders.cwd / "glm-output"
+    folder.mkdir()
+    (folder / "a.txt").write_text("mine", "utf-8")
+    async with connect(remote=True) as client:
+        with pytest.raises(MCPError, match="no resource"):
+            await client.read_resource((folder / "a.txt").as_uri())
 
 
 async def test_of_thousands_of_kept_results_the_newest_are_listed(connect: Connect, app_of: Any) -> None:

@@ -143,6 +143,16 @@ def test_calls_may_come_as_text(sim: Simulator) -> None:
     )
 
 
+def test_calls_may_come_at_the_end_of_the_thoughts_or_with_odd_arguments(sim: Simulator) -> None:
+    sim.queue(*(Fault(kind) for kind in ("thought_calls", "doubled_calls", "packed_calls")))
+    thought, doubled, packed = (ask(sim, text="weather", tools=FUNCTIONS) for _ in range(3))
+    assert thought["message"]["reasoning_content"].endswith("</arg_value></tool_call>")
+    assert (thought["finish_reason"], thought["message"].get("tool_calls")) == ("stop", None)
+    (twice,), (text,) = (told["message"]["tool_calls"] for told in (doubled, packed))
+    assert twice["function"]["arguments"].count("}{") == 1
+    assert isinstance(json.loads(json.loads(text["function"]["arguments"])), dict)
+
+
 @each(("form", "index"), [("native", [0, 1]), ("one_index", [0, 0]), ("no_index", [None] * 2)])
 def test_streamed_calls_may_share_an_index_or_have_none(sim: Simulator, form: Any, index: list[Any]) -> None:
     sim.queue(Reply(tool_calls=CALLS, calls=form), *([] if form == "native" else [Fault(form)]))

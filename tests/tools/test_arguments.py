@@ -57,6 +57,10 @@ async def test_a_picture_may_be_given_under_any_obvious_name(
             {"type": "image_url", "image_url": {"url": "a.png", "detail": "high"}},
             {"type": "image_url", "image_url": "b.png"},
         ],
+        [
+            {"type": "resource_link", "uri": "a.png", "name": "a.png"},
+            {"type": "resource", "resource": {"uri": "b.png", "mimeType": "image/png"}},
+        ],
         ["*.png"],
         "*.png",
         [" @a.png ", '"b.png"'],
@@ -70,6 +74,25 @@ async def test_a_list_may_be_one_text_a_pattern_or_json(
     async with connect() as client:
         await say(client, "describe_image", images=given, prompt="Both?")
     assert [m.width for m in last(sim).media] == [50, 60]
+
+
+@each(
+    "block",
+    [
+        {"type": "image", "data": "{}", "mimeType": "image/png"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "{}"}},
+        {"type": "resource", "resource": {"uri": "shot://1", "mimeType": "image/png", "blob": "{}"}},
+    ],
+)
+async def test_a_picture_may_be_a_block_of_a_message_or_a_result(
+    connect: Connect, sim: Simulator, folders: Folders, block: dict[str, Any]
+) -> None:
+    path = picture(folders.cwd / "a.png", (50, 40))
+    packed = base64.b64encode(path.read_bytes()).decode()
+    given = json.loads(json.dumps(block).replace("{}", packed))
+    async with connect() as client:
+        await say(client, "describe_image", images=[given], prompt="What?")
+    assert [m.width for m in last(sim).media] == [50]
 
 
 async def test_lists_given_under_two_names_are_joined_and_nothing_is_dropped(

@@ -346,7 +346,7 @@ async def test_kept_results_are_listed_and_readable_as_resources(connect: Connec
     assert isinstance(content, types.TextResourceContents)
     assert content.text == TEXTS["chinese"]
     assert gone.value.error.code == -32002
-    assert "no resource file:///etc/passwd" in other.value.error.message
+    assert "no call of this server made /etc/passwd" in other.value.error.message
 
 
 async def test_links_name_files_of_this_machine_or_kept_ones_over_http(

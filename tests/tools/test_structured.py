@@ -26,13 +26,35 @@ POINT = {"type": "object", "properties": {"x": {"type": "integer"}}, "required":
         ("[1]", [1]),
         ('Here:\n```json\n{"x": 1}\n```\nDone.', {"x": 1}),
         ("```\n3\n```", 3),
+        ('{"x": "one\ntwo\t3"}', {"x": "one\ntwo\t3"}),
+        ('So: {"x": "one\ntwo"} there', {"x": "one\ntwo"}),
+        ('{"x": [1, 2,],\n}', {"x": [1, 2]}),
+        (
+            'Here:\n```json\n{"x": "a,]", // the first\n "y": "http://b/*c*/", /* all */}\n```',
+            {"x": "a,]", "y": "http://b/*c*/"},
+        ),
     ],
 )
 def test_json_is_found_alone_or_in_a_fence(text: str, value: object) -> None:
     assert parse(text) == (value, None)
 
 
-@each("text", ["", "no", "{'x': 1}", '{"x": 1', "[" * 100_000, '{"x": NaN}', "[Infinity]"])
+@each(
+    "text",
+    [
+        "",
+        "no",
+        "{'x': 1}",
+        "[,]",
+        "[1,,2]",
+        "{" + "/* " * 300_000,
+        "{" + '"\\' * 300_000,
+        '{"x": 1',
+        "[" * 100_000,
+        '{"x": NaN}',
+        "[Infinity]",
+    ],
+)
 def test_what_is_no_json_is_named(text: str) -> None:
     value, problem = parse(text)
     assert value is None

@@ -14,14 +14,14 @@ from glm_mcp.cli.connect.calls import ToolCalls
 from glm_mcp.cli.connect.lines import INVALID_REQUEST, Lines, Message, error_of, result_of
 from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
 from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream
-from glm_mcp.errors import GLMError, InternalError, NetworkError, Overloaded
+from glm_mcp.errors import ForbiddenPath, GLMError, InternalError, NetworkError, NotFound, Overloaded
 from glm_mcp.glm.threads import in_thread
 
 AT_ONCE = 256  # requests that run; and what their lines hold:
 HELD_BYTES = 256 << 20
 START_S = 2.0  # for what a client asks first; later than that many have given the server up
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # with a handshake, the newest first
-INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
+INVALID_PARAMS, INTERNAL_ERROR, RESOURCE_NOT_FOUND = -32602, -32603, -32002
 SESSION = "Mcp-Session-Id"
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,8 @@ class Bridge:
             return result_of(message["id"], {})
         if method == "tools/call":
             return await self._called(message)
+        if method == "resources/read" and (uri := _file_of(message)):
+            return await self._read_here(message, uri)
         if method not in METHODS:
             return await self._forwarded(message)
         try:
@@ -141,6 +143,15 @@ class Bridge:
         if isinstance(answer.get("result"), dict):
             answer = {**answer, "result": await self._calls.receiver.local(answer["result"], told)}
         return answer
+
+    async def _read_here(self, message: Message, uri: str) -> Message:
+        """A file to which a result has a link: it was written on this machine."""
+        try:
+            read = await in_thread(self._calls.receiver.linked, uri)
+        except (NotFound, ForbiddenPath) as error:
+            code = INVALID_PARAMS if version_of(message) else RESOURCE_NOT_FOUND
+            return error_of(message["id"], code, str(error))
+        return result_of(message["id"], read)
 
     async def _forwarded(self, message: Message) -> Message:
         """The server's answer. What it tells before goes on to the client."""
@@ -198,6 +209,12 @@ class Bridge:
             async with self._upstream.asked(handshake, {}) as (response, messages):
                 await self._last(messages, "connect")
                 self._session = response.headers.get(SESSION, "")
+
+
+def _file_of(message: Message) -> str:
+    """The address of the file of this machine that a client wants to read; empty for any other."""
+    uri = (message.get("params") or {}).get("uri")
+    return uri if isinstance(uri, str) and uri[:5].lower() == "file:" else ""
 
 
 def _first_words(message: Message) -> dict[str, Any] | None:

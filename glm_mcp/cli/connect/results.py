@@ -63,6 +63,12 @@ class Receiver:
         result = await in_thread(_mapped, result, lambda text: links.get(text) or _said(text, paths))
         return _noted(result, notes) if notes else result
 
+    def linked(self, uri: str) -> dict[str, Any]:
+        """What the link of a result leads to, as the result of a request. Raises NotFound, ForbiddenPath, TooLong. Blocks."""
+        from glm_mcp.server.resources import read_linked
+
+        return read_linked(uri, self._outputs, self._sandbox)
+
     async def _put(self, data: bytes, name: str, order: Order, *, kept: bool) -> Path:
         if not name.lower().endswith((*SUFFIXES, ".md") if kept else SUFFIXES):
             name = f"{name or 'result'}.txt"

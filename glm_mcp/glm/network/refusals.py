@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from glm_mcp.errors import GLMError
+from glm_mcp.glm.engines.gateways import unpacked
 from glm_mcp.glm.error_codes import from_response
 from glm_mcp.text import whole
 
@@ -36,9 +37,12 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
     if packed and isinstance(packed.get("error"), dict):  # a gateway hands on what it was answered
         found = packed["error"]
         said = found.get("message") or ""
+    code = found.get("code")
+    if isinstance(said, str) and (parts := unpacked(said)):
+        code, said, request_id = parts[0], parts[1], request_id or parts[2]
     raise from_response(
         status,
-        found.get("code"),
+        code,
         said,
         request_id=request_id,
         retry_after=retry_after,

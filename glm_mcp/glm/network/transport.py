@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
@@ -17,8 +16,9 @@ from glm_mcp.glm.error_codes import from_response, is_wall
 from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
 from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_after
+from glm_mcp.glm.network.frames import frames, objects_in, text_in
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
-from glm_mcp.glm.network.refusals import decoded, object_in, read_error
+from glm_mcp.glm.network.refusals import decoded, read_error
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
@@ -35,7 +35,6 @@ FINISHED_S = 2.0
 OnEvent = Callable[[dict[str, Any]], object]
 OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
 _EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
-_NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
 # Of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
@@ -218,7 +217,7 @@ async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnE
                 with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
                     await anext(events, None)
                 return
-            for frame in await in_thread_if(len(data) > SMALL, _frames, data):
+            for frame in await in_thread_if(len(data) > SMALL, frames, data):
                 on_event(frame)
                 finished = finished or _finishes(frame)
                 since = await _turn(since)
@@ -262,49 +261,22 @@ def _finishes(frame: dict[str, Any]) -> bool:
     return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
-def _text(data: bytes) -> str:
-    try:
-        return data.decode(json.detect_encoding(data))
-    except UnicodeDecodeError as error:
-        raise UpstreamError(
-            "the answer holds bytes that are no text", "Call again.", again=Again.RETRY
-        ) from error
-
-
-def _frames(data: bytes) -> list[dict[str, Any]]:
-    text = _text(data)
-    if text in _NOTHING:
-        return []
-    return ([] if too_many_values(text) else _objects(text)) or [{"_broken": True}]
-
-
-def _objects(text: str) -> list[dict[str, Any]]:
-    """What a text holds: one object, or one a line, as some servers write a stream; empty where it is neither."""
-    found = object_in(text)
-    if found is not None:
-        return [found]
-    if not 0 < text.count("\n") < VALUES_MAX:
-        return []
-    lines = [object_in(line) for line in text.split("\n") if line.strip() not in {"", "[DONE]"}]
-    return [] if None in lines else [line for line in lines if line is not None]
-
-
 def _decode(body: bytes, kind: str) -> list[dict[str, Any]]:
     if too_many_values(body):
         raise _endless(f"over {VALUES_MAX:,} values")
-    text = _text(body)
+    text = text_in(body)
     if not text.strip():
         raise UpstreamError("the service sent an empty answer", "Call again.", again=Again.RETRY)
     if is_wall(200, text):
         raise from_response(200, None, text)
-    found = _objects(text)
+    found = objects_in(text)
     if not found:
         told = from_response(200, None, text)
         # Its words are known ones, and none of an answer that came in pieces.
         if type(told) is not UpstreamError and not text.lstrip().startswith(("{", "[")):
             raise told
         raise UpstreamError(
-            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120)}",
+            f"the service answered {kind.split(';', maxsplit=1)[0] or 'something'} that is no answer: {clean(text, 120) or '…'}",
             "Check GLM_BASE_URL, and what stands between: a proxy, a network that wants a login. Call again.",
             again=Again.RETRY,
         )

@@ -35,6 +35,7 @@ _ID = re.compile(r"[0-9a-f]{24}")  # 96 random bits: not to be guessed, and copi
 # Waiting for a program that holds it: a file of our own that cannot be opened is gone.
 _OPENING = READING & ~getattr(os, "O_NONBLOCK", 0) | NO_LINK
 _PART_BYTES = 64 << 20
+_REMEMBERED = 1_000  # files whose links are read back
 _NAME_BYTES = 120  # of a kept file's own name
 
 
@@ -97,6 +98,7 @@ class Outputs:
         self._own = Path(os.path.realpath(data))
         self._cache = Cache(cache, max_bytes=max_bytes, max_age_days=max_age_days, clock=clock)
         self._owner = owner
+        self._written: dict[Path, None] = {}  # the last files that were written for the user
         self.uploads = Uploads(self._cache, self._owner, quota)
 
     def for_owner(self, owner: str) -> Self:
@@ -147,9 +149,13 @@ class Outputs:
 
         try:
             checked().parent.mkdir(parents=True, exist_ok=True)
-            return write_here(checked(), data)
+            written = write_here(checked(), data)
         except OSError as error:
             raise _unwritable(path, error) from error
+        self._written[written] = None
+        if len(self._written) > _REMEMBERED:
+            self._written.pop(next(iter(self._written)), None)
+        return written
 
     def _default(self, name: str, sandbox: Sandbox) -> Path:
         if self.folder is not None:
@@ -188,6 +194,21 @@ class Outputs:
             return path, os.fdopen(os.open(path, _OPENING), "rb")
         except OSError as error:
             raise _gone(ident) from error
+
+    def open_link(self, path: Path, *, sandbox: Sandbox) -> tuple[Path, IO[bytes]]:
+        """A file that a result's link leads to, opened for reading: one that is kept, one that this process wrote, or one in
+        the folder where results go. Raises NotFound for any other.
+        """
+        if path.parent == self.place:
+            found, file = self.open(path.name.partition(".")[0])
+            if found == path:
+                return found, file
+            file.close()
+        with contextlib.suppress(ForbiddenPath, InvalidRequest):
+            if path in self._written or path.parent == self._default(path.name, sandbox).parent:
+                file, found, _ = sandbox.open(path, suited=lambda _: True)
+                return found, file
+        raise NotFound(f"no call of this server made {path}", "Pass its path to a tool, which reads it.")
 
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""

@@ -24,6 +24,7 @@ SOURCES_MAX = 200  # of one call: each holds a file open, of which a process has
 _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
+_TWINS = 16  # folders and the file, whose names are looked for in another form
 _LISTED = 20_000  # names of a folder compared with one that is not there
 # Characters with characters meanwhile, which takes a second where names repeat one letter.
 _COMPARED = 4_000_000
@@ -255,13 +256,24 @@ def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
 
 
 def _twin(path: Path, sandbox: Sandbox) -> Path | None:
-    """The one file whose name differs only as names do that were read off a screen: composed or not, odd spaces.
+    """The one file whose name, or whose folders' names, differ only as names do that were read off a screen: composed or
+    not, odd spaces.
 
     macOS puts a narrow no-break space into the names of screenshots, and stores letters apart from their accents.
     """
-    wanted = _loosely(path.name)
-    same = [name for name in _names(path, sandbox) if _loosely(name) == wanted]
-    return path.with_name(same[0]) if len(same) == 1 else None
+    known, missing = path.parent, [path.name]
+    while not _exists(known, sandbox) and known != known.parent and len(missing) < _TWINS:
+        missing.append(known.name)
+        known = known.parent
+    for name in reversed(missing):
+        found = [name]
+        if not _exists(known / name, sandbox):
+            wanted = _loosely(name)
+            found = [n for n in _names(known / name, sandbox) if _loosely(n) == wanted]
+        if len(found) != 1:
+            return None
+        known /= found[0]
+    return known
 
 
 def _loosely(name: str) -> str:

@@ -53,7 +53,9 @@ _VIDEO_PAGES = (
 )
 # What a chat window shows in the place of what was pasted: it leads nowhere.
 _MARK = re.compile(
-    r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]", re.IGNORECASE
+    r"\[(?:pasted )?(?:image|picture|screenshot|photo|file|video|document|pdf)(?: ?#? ?\d+)?\]"
+    r"|(?:image|picture|screenshot|photo)(?: ?#? ?\d+)?",
+    re.IGNORECASE,
 )
 _ITEM = re.compile(r"\A(?:[-*•]|\d+[.)])\s+")  # before a line of a list
 _LINES = 50

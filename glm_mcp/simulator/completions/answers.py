@@ -142,10 +142,21 @@ def scripted(reply: Reply, question: Question) -> Answer:
 
 def with_calls(answer: Answer, form: Calls) -> Answer:
     """The answer with its tool calls in another form than the one that is documented."""
-    if form != "text_calls":
+    if form in ("doubled_calls", "packed_calls"):
+        return replace(answer, tool_calls=tuple(_rewritten(call, form) for call in answer.tool_calls))
+    if form not in ("text_calls", "thought_calls"):
         return replace(answer, calls=form)
     text = "".join(_call_text(call["function"]) for call in answer.tool_calls)
-    return replace(answer, content=answer.content + text, tool_calls=(), finish_reason="stop")
+    said = replace(answer, tool_calls=(), finish_reason="stop")
+    if form == "thought_calls":
+        return replace(said, reasoning=answer.reasoning + text)
+    return replace(said, content=answer.content + text)
+
+
+def _rewritten(call: Mapping[str, Any], form: Calls) -> dict[str, Any]:
+    arguments = call["function"]["arguments"]
+    written = arguments * 2 if form == "doubled_calls" else json.dumps(arguments, ensure_ascii=False)
+    return {**call, "function": {**call["function"], "arguments": written}}
 
 
 def _call_text(function: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def other_answer(fault: Fault, answer: Answer, question: Question, chunk_chars: 
             return replace(answer, content="█" * (fault.size // 3), chunk_chars=fault.size)
         case "finish_reason":
             return replace(answer, finish_reason=fault.message or "content_filter")
-        case "text_calls" | "one_index" | "no_index":
+        case "text_calls" | "one_index" | "no_index" | "thought_calls" | "doubled_calls" | "packed_calls":
             return with_calls(answer, fault.kind)
         case "envelope":
             return replace(answer, content=_envelope(answer.content, fault.message or "answer"))

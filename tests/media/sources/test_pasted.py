@@ -104,7 +104,8 @@ async def test_a_file_of_that_very_name_goes_before_every_reading(connect: Conne
 
 
 @pytest.mark.parametrize(
-    "mark", ["[Image #1]", "[image]", "[Image 2]", "[Pasted image #3]", "[Screenshot #1]"]
+    "mark",
+    ["[Image #1]", "[image]", "[Image 2]", "[Pasted image #3]", "[Screenshot #1]", "Image 1", "picture"],
 )
 @pytest.mark.parametrize("remote", [False, True])
 async def test_what_a_chat_shows_for_a_pasted_picture_is_told_from_a_file(

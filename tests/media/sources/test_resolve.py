@@ -184,6 +184,14 @@ async def test_a_name_read_off_a_screen_finds_its_file(world: World) -> None:
     world.put("cafe\u0301.png")
     assert (await world.one("Screenshot 2026-01-02 at 1.23.45 PM.png")).read() == PNG
     assert (await world.one("caf\u00e9.png")).read() == PNG
+    world.put("Mu\u0308ll/sub/cafe\u0301 1/re\u0301sume\u0301.png")
+    world.put("Mu\u0308ll/plain.png")
+    assert (await world.one("M\u00fcll/sub/caf\u00e9\u00a01/r\u00e9sum\u00e9.png")).read() == PNG
+    assert (await world.one(f"{world.work}/M\u00fcll/plain.png")).read() == PNG
+    world.put("M\u00fcll/plain.png", b"another")  # both are there: the one that is written
+    assert (await world.one("M\u00fcll/plain.png", "any")).path == world.work / "M\u00fcll/plain.png"
+    with pytest.raises(NotFound):
+        await world.one("\u00fc/" * 500 + "a.png")
 
 
 async def test_a_missing_file_names_the_working_folder_and_close_names(world: World) -> None:
