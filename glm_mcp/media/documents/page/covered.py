@@ -158,10 +158,8 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         over = [item for item in beside if _covers(item, box)]
         own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
         # One that stands alone; a nought may be the prime of a formula.
-        alone = "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own
-        lost = (
-            not over and own.isdigit() and own != "0" and alone and _is_within(items, box, drawn.get_height())
-        )
+        alone = own.isdigit() and "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own != "0"
+        lost = not over and alone and _is_within(items, box, drawn.get_height())
         if not (over or lost) or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
