@@ -146,11 +146,18 @@ async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: 
     assert enough <= sum(sent) < enough + (20_000_000 if packed else 4_000_000)
 
 
-@each("line", [b"\n", b": says nothing\n"], ids=["blank lines", "comments"])
+@each(
+    ("line", "packed"),
+    [(b"\n", True), (b": says nothing\n", True), (b"\n", False)],
+    ids=["blank lines", "comments", "not packed"],
+)
 @pytest.mark.extreme
-async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(line: bytes) -> None:
+async def test_lines_that_say_nothing_are_read_while_others_have_their_turn(
+    line: bytes, packed: bool
+) -> None:
     end = b'data: {"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-    packed, turns = zlib.compress(line * (10_000_000 // len(line)) + b"\n" + end), 0
+    body, turns = line * (10_000_000 // len(line)) + b"\n" + end, 0
+    sent = zlib.compress(body) if packed else body
 
     async def others() -> None:
         nonlocal turns
@@ -159,14 +166,32 @@ async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(
             await anyio.lowlevel.checkpoint()
 
     def answer(_: httpx.Request) -> httpx.Response:
-        headers = {"content-type": "text/event-stream", "content-encoding": "deflate"}
-        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed))
+        headers = {"content-type": "text/event-stream"} | ({"content-encoding": "deflate"} if packed else {})
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent))
 
     async with client_of(transport=answering(answer)) as client, anyio.create_task_group() as group:
         group.start_soon(others)
         assert (await ask(client, model=T, within=30)).text == "hi"
         group.cancel_scope.cancel()
     assert turns > 600, "it was read in one go"
+
+
+@each("field", ["web_search", "tool_calls"])
+async def test_values_in_values_without_end_are_no_answer(field: str) -> None:
+    nested = '{"a":' * 500 + "1" + "}" * 500
+    event = {
+        "web_search": '{"choices": [], "web_search": [%s]}',
+        "tool_calls": '{"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": %s}}]}}]}',
+    }[field]
+    stream = f'data: {event % nested}\n\ndata: {{"choices": [{{"delta": {{"content": "hi"}}, "finish_reason": "stop"}}]}}\n\n'
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(stream.encode()))
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match="damaged"):
+            await ask(client, model=T, within=5)
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
