@@ -192,7 +192,9 @@ class Race(Generic[T]):
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
-        elif error.again is Again.RETRY and ill:
+        elif (
+            error.again is Again.RETRY and ill and error.about != "answer"
+        ):  # which its caller may have asked for
             self.health.refused(model.card.id, wait)
         if not self.over:
             never = ends or model.ready_at >= self.deadline

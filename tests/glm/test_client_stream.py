@@ -194,6 +194,33 @@ async def test_values_in_values_without_end_are_no_answer(field: str) -> None:
             await ask(client, model=T, within=5)
 
 
+@each(
+    "deltas",
+    [
+        [{"content": "again and again " * 1_000}] * 2,
+        [{"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}],
+        [{"content": "<think>well</think>"}],
+        [{"content": ""}],
+    ],
+    ids=["words without end", "a call", "a thought", "nothing"],
+)
+async def test_what_a_caller_makes_a_model_write_makes_nobody_else_wait_for_it(
+    deltas: list[dict[str, Any]],
+) -> None:
+    choices = [{"index": 0, "delta": delta} for delta in (*deltas, {})]
+    choices[-1]["finish_reason"] = "stop"
+    stream = "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(stream.encode()))
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError):
+            await ask(client, model=T, within=5)
+        assert client.health.of(T).rests == 0
+
+
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
     asked: list[httpx.Request] = []
 
