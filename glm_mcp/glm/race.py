@@ -18,6 +18,11 @@ from glm_mcp.glm.stream import Usage
 from glm_mcp.glm.usage import Meter
 
 T = TypeVar("T")
+_BROKEN = {
+    500,
+    501,
+    "500",
+}  # statuses and a code; engines answer so to a grammar or a picture that they cannot take
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
 
 
@@ -195,7 +200,9 @@ class Race(Generic[T]):
         elif (
             error.again is Again.RETRY and ill and error.about != "answer"
         ):  # which its caller may have asked for
-            self.health.refused(model.card.id, wait)
+            # What breaks it may be this very request, for which nobody else has to wait.
+            broken = error.status in _BROKEN or error.code in _BROKEN
+            self.health.refused(model.card.id, 0.0 if broken else wait)
         if not self.over:
             never = ends or model.ready_at >= self.deadline
             after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"

@@ -6,6 +6,7 @@ import json
 import random
 import zlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import anyio
@@ -28,6 +29,7 @@ from glm_mcp.errors import (
 from glm_mcp.glm.function_calls import CALLS_MAX
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import CHARS_MAX
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -219,6 +221,27 @@ async def test_what_a_caller_makes_a_model_write_makes_nobody_else_wait_for_it(
         with pytest.raises(UpstreamError):
             await ask(client, model=T, within=5)
         assert client.health.of(T).rests == 0
+
+
+async def test_nobody_waits_for_a_model_that_another_request_breaks() -> None:
+    whole = {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"breaks" in request.content:
+            return httpx.Response(500, json={"object": "error", "message": "Internal error", "code": 500})
+        return httpx.Response(200, json=whole)
+
+    pace = Pace(waits=(30, 30), rest=(10, 10))
+    async with (
+        client_of(transport=answering(answer), pace=pace, chance=lambda: 1.0) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(partial(ask, client, "breaks", model=T, within=60))
+        with anyio.fail_after(5):
+            while not client.health.of(T).rests:
+                await anyio.lowlevel.checkpoint()
+        assert (await ask(client, model=T, within=1)).text == "hi"
+        group.cancel_scope.cancel()
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:
