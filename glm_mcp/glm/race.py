@@ -18,11 +18,8 @@ from glm_mcp.glm.stream import Usage
 from glm_mcp.glm.usage import Meter
 
 T = TypeVar("T")
-_BROKEN = {
-    500,
-    501,
-    "500",
-}  # statuses and a code; engines answer so to a grammar or a picture that they cannot take
+# Statuses, and a code; engines answer so to a grammar or a picture that they cannot take.
+_BROKEN = {500, 501, "500"}
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
 
 
@@ -197,9 +194,7 @@ class Race(Generic[T]):
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
-        elif (
-            error.again is Again.RETRY and ill and error.about != "answer"
-        ):  # which its caller may have asked for
+        elif error.again is Again.RETRY and ill and error.about != "answer":
             # What breaks it may be this very request, for which nobody else has to wait.
             broken = error.status in _BROKEN or error.code in _BROKEN
             self.health.refused(model.card.id, 0.0 if broken else wait)
