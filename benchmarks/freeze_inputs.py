@@ -121,5 +121,7 @@ INPUTS = (
     Input("pieces that end in nearly a mark", "chat", _chat(), "nearly_marks"),
     Input("a call in 90,000 pieces", "chat", _chat(functions=[FUNCTION]), "calls_in_pieces"),
     Input("a drawing that is none, 3 MB", "generate_image", lambda _: {"prompt": "a cat"}, "drawing_of_definitions"),
+    Input("a thought in a million pieces", "chat", _chat(), "thoughts_in_pieces"),
+    Input("an event of 2 million empty lines", "chat", _chat(), "event_of_empty_lines"),
     Input("words without end", "chat", _chat(), "endless_words"),
 )  # fmt: skip

@@ -126,6 +126,18 @@ def calls_in_pieces() -> Pieces:
     yield END
 
 
+def thoughts_in_pieces() -> Pieces:
+    for _ in range(1_000):
+        yield b'data:{"choices":[{"delta":{"reasoning_content":"ab"}}]}\n\n' * 1_000
+    yield event("Hello.") + END
+
+
+def event_of_empty_lines() -> Pieces:
+    for _ in range(19):
+        yield b"data:\n" * 100_000
+    yield b"\n" + END
+
+
 def endless_words() -> Pieces:
     for n in range(30_000):
         yield b"".join(event(f" word{n}x{k}") for k in range(40))
@@ -138,7 +150,7 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
         *(hello, slow, one_event_of_62_mb, one_event_of_11_mb, answer_of_21_mb, answer_of_15_mb_of_values),
         *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
         *(calls_as_text, whole_calls_as_text, names_of_calls, calls_in_pieces, endless_words),
-        *(nested_braces, nearly_marks, drawing_of_definitions),
+        *(thoughts_in_pieces, event_of_empty_lines, nested_braces, nearly_marks, drawing_of_definitions),
     )
 }
 _WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values", "drawing_of_definitions")

@@ -51,7 +51,8 @@ class GLMError(Exception):
 
     `see`: who looks into it, said after the hint to all but that one. `partial`: what had arrived of an answer.
     `attempts`: what was tried, one dict a try. `about`: what of a request is to blame, where another form of it may
-    pass ("film", "reader", "number" of pictures). `sent`: the request had gone out.
+    pass ("film", "reader", "number" of pictures), or "answer", where it is what a model wrote, which says nothing of its
+    health. `sent`: the request had gone out.
     """
 
     kind: ClassVar[str] = "internal"

@@ -265,3 +265,13 @@ def whole(text: str) -> str:
     if text.isascii() or not _HALF.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_LONG_CODE = re.compile(r"&(?=#[0-9]{9})")
+
+
+def unescaped(text: str) -> str:
+    """Without the entities of HTML. A code of nine digits and more is no letter's, and Python reads none of thousands."""
+    import html
+
+    return html.unescape(_LONG_CODE.sub("&amp;", text))

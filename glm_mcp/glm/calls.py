@@ -135,4 +135,6 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
     what = "the model thought but wrote no answer" if thought else "the service sent an empty answer"
     if draft.unasked:
         what = f"{card.id} asked for function calls, which nobody offered, and wrote no answer"
-    return UpstreamError(what, "Call again.", again=Again.RETRY, request_id=ident, partial=thought or None)
+    return UpstreamError(
+        what, "Call again.", again=Again.RETRY, request_id=ident, partial=thought or None, about="answer"
+    )

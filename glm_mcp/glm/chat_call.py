@@ -151,6 +151,7 @@ class ChatCall:
                 code="arguments",
                 again=Again.RETRY,
                 request_id=ident,
+                about="answer",
             )
         if draft.unasked:
             answer.notes.append("it also asked for function calls, which nobody offered")
@@ -182,6 +183,7 @@ class ChatCall:
                 code="repetition",
                 again=Again.RETRY,
                 request_id=draft.request_id,
+                about="answer",
             )
         draft.cut_text(loop.end)
         answer = self.answer(draft, card.id)

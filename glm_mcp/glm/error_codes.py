@@ -304,11 +304,11 @@ def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None
         return by_words(said)
     if name in CODES and name != str(status):
         return None
-    whole = f"{sort} {name} {said}"
-    if row := engine_errors.by_words(whole):
-        return row
-    found = next((row for words, row in _UNKNOWN if words.search(whole)), gateways.by_words(whole))
-    return _LATER_ROW if found is None and status == 400 and _ASKS_LATER.search(said) else found
+    own = f"{sort} {name} {engine_errors.unquoted(said)}"
+    found = engine_errors.by_words(f"{sort} {name}", said, missing=status == 404)
+    found = found or next((row for words, row in _UNKNOWN if words.search(own)), None)
+    found = found or gateways.by_words(own)
+    return _LATER_ROW if found is None and status == 400 and _ASKS_LATER.search(own) else found
 
 
 def _row(name: str | None, status: int) -> Row:

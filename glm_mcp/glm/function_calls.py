@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.glm.json_shape import Shape
+from glm_mcp.glm.network.pieces import Pieces
 from glm_mcp.text import whole
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
@@ -29,7 +30,7 @@ class _Call:
     id: str = ""
     type: str = "function"
     name: str = ""
-    arguments: list[str] = field(default_factory=list)
+    arguments: Pieces = field(default_factory=Pieces)
     shape: Shape = field(default_factory=Shape)
 
 
@@ -71,7 +72,7 @@ class Calls:
         if arguments and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         if arguments:
-            call.arguments.append(arguments)
+            call.arguments.add(arguments)
             call.shape.feed(arguments.encode("utf-8", "replace"))
             self.chars += len(arguments)
 
@@ -89,7 +90,7 @@ class Calls:
         for call in self._calls:
             if not call.name and call.type == "function":  # nobody could tell what to call
                 continue
-            written = _unpacked(whole("".join(call.arguments)))
+            written = _unpacked(whole(call.arguments.whole()))
             parted = _parted(written)
             for arguments in parted if len(calls) + len(parted) <= CALLS_MAX else [written]:
                 ident = call.id if call.id and call.id not in taken else f"call_{len(calls)}"

@@ -7,6 +7,7 @@ seconds. So whoever reads a text of somebody else's bounds the number of its val
 from __future__ import annotations
 
 import re
+from typing import Any
 
 VALUES_MAX = 100_000  # of a text that is read into plain objects, in some 30 ms
 # Of a message, which is validated too, in some 50 ms; a history of 5,000 turns has 35,000.
@@ -15,6 +16,7 @@ MESSAGE_VALUES = 40_000
 NAME_BYTES = 1_000
 SMALL = 100_000  # bytes or characters whose values cannot be too many to be read at once
 _NAMED = 2  # levels: the id and the method, the name of a tool
+DEEPEST = 100  # values in values: Python's own limit depends on where it reads and where it writes
 # Of a number. The time for one grows with the square of its digits, and 32 MB in numbers of 4,000 took a second.
 DIGITS = 350
 _ESCAPES_A_VALUE = 20  # as many take half the time of one value; the SDK reads a body over HTTP a second time
@@ -101,3 +103,18 @@ def too_many_values(text: str | bytes, most: int = VALUES_MAX) -> bool:
         if shape.too_many:
             return True
     return False
+
+
+def too_deep(value: Any) -> bool:
+    """Whether what was read has more values in values than can surely be written again."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True

@@ -17,6 +17,8 @@ from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.usage import Meter, Usage
 
 T = TypeVar("T")
+# Statuses, and a code; engines answer so to a grammar or a picture that they cannot take.
+_BROKEN = {500, 501, "500"}
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
 
 
@@ -191,8 +193,10 @@ class Race(Generic[T]):
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"
             )
-        elif error.again is Again.RETRY and ill:
-            self.health.refused(model.card.id, wait)
+        elif error.again is Again.RETRY and ill and error.about != "answer":
+            # What breaks it may be this very request, for which nobody else has to wait.
+            broken = error.status in _BROKEN or error.code in _BROKEN
+            self.health.refused(model.card.id, 0.0 if broken else wait)
         if not self.over:
             never = ends or model.ready_at >= self.deadline
             after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"

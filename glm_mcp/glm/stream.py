@@ -7,6 +7,7 @@ from typing import Any
 
 from glm_mcp.errors import ContentBlocked, GLMError, UpstreamError
 from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
+from glm_mcp.glm.network.pieces import Pieces
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.glm.usage import Usage
 from glm_mcp.text import ID_CHARS, clean, plain, whole
@@ -28,10 +29,7 @@ class Draft:
     def __init__(self, *, calls: bool = True) -> None:
         self._beside: dict[str, Any] = {}  # the last event without a word of the model
         self._may_call = calls
-        self.raw: list[str] = []
-        self.raw_chars = 0
-        self.thought: list[str] = []
-        self.thought_chars = 0
+        self.raw, self.thought = Pieces(), Pieces()
         self.calls = Calls()
         self.finish: str | None = None
         self.usage = Usage()
@@ -44,6 +42,14 @@ class Draft:
         self._repeats = False
         # What `raw` of this many characters says: reasoning, answer, and whether calls were cut out of that.
         self._read: tuple[int, str, str, bool] | None = None
+
+    @property
+    def raw_chars(self) -> int:
+        return self.raw.chars
+
+    @property
+    def thought_chars(self) -> int:
+        return self.thought.chars
 
     @property
     def chars(self) -> int:
@@ -97,15 +103,9 @@ class Draft:
         if self.finish not in _LASTING:
             self.finish = finish or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))
-        thought = _content(delta.get("reasoning_content") or delta.get("reasoning"))
-        if thought:
-            self.thought.append(thought)
-            self.thought_chars += len(thought)
+        self.thought.add(_content(delta.get("reasoning_content") or delta.get("reasoning")))
         piece = _content(delta.get("content"))
-        self.raw.append(piece)
-        if len(self.raw) > PIECES:
-            self.raw = ["".join(self.raw)]
-        self.raw_chars += len(piece)
+        self.raw.add(piece)
         self.calls.feed(delta.get("tool_calls"))
         return piece
 
@@ -116,35 +116,26 @@ class Draft:
         if self.raw_chars - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = self.raw_chars
-        unit, seen = (repeated("".join(self.raw)) if repeated(self._tail()) else None), self._repeats
+        # Its end is looked at first.
+        repeats = repeated(self.raw.end(LOOP + LONGEST_UNIT))
+        unit, seen = repeated(self.raw.whole()) if repeats else None, self._repeats
         if unit and seen:
             raise Repetition(*unit)
         self._repeats = unit is not None
 
-    def _tail(self) -> str:
-        """The end of the text, of at least the length in which `repeated` looks."""
-        pieces, size = [], 0
-        for piece in reversed(self.raw):
-            pieces.append(piece)
-            size += len(piece)
-            if size >= LOOP + LONGEST_UNIT:
-                break
-        return "".join(reversed(pieces))
-
     def take_thought_for_text(self) -> None:
         """Where nothing else came: engines told not to think may call the whole answer a thought."""
         if not self.raw_chars and not self.calls:
-            self.raw, self.raw_chars = self.thought, self.thought_chars
-            self.thought, self.thought_chars = [], 0
+            self.raw, self.thought = self.thought, Pieces()
 
     def cut_text(self, end: int) -> None:
-        self.raw = ["".join(self.raw)[:end]]
+        self.raw = Pieces(self.raw.whole()[:end])
         self._read = None
 
     def _split(self) -> tuple[str, str, bool]:
         """What the text so far says. Takes a while for a long one."""
         if self._read is None or self._read[0] != self.raw_chars:
-            reasoning, said = split_thinking(plain(whole("".join(self.raw))))
+            reasoning, said = split_thinking(plain(whole(self.raw.whole())))
             text = said if self._may_call else without_calls(said)
             self._read = self.raw_chars, reasoning, text, text is not said
         return self._read[1:]
@@ -156,7 +147,7 @@ class Draft:
     @property
     def reasoning(self) -> str:
         inline = self._split()[0]
-        return "\n".join(t for t in (plain(whole("".join(self.thought))).strip(), inline) if t)
+        return "\n".join(t for t in (plain(whole(self.thought.whole())).strip(), inline) if t)
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
@@ -177,7 +168,6 @@ FAILURES = frozenset({"network_error", "error", "insufficient_system_resource"})
 _LASTING = FAILURES | {"sensitive"}  # nothing that follows mends them
 CHARS_MAX = 4_000_000  # of one answer, thoughts among them; 131,072 tokens, the most that any model writes, are a sixth
 LARGE = 50_000  # characters from which on an answer is read in a thread
-PIECES = 2_000  # of a text, before they are put together: to let half a million go takes a tenth of a second
 LOOK_EVERY = 2_000  # characters between two looks for a repetition
 LOOP = 4_000  # characters of nothing but repetition that no honest answer has
 LONGEST_UNIT = 1_000  # characters that are repeated

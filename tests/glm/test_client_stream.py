@@ -6,6 +6,7 @@ import json
 import random
 import zlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import anyio
@@ -28,6 +29,7 @@ from glm_mcp.errors import (
 from glm_mcp.glm.function_calls import CALLS_MAX
 from glm_mcp.glm.network.pools import Pools
 from glm_mcp.glm.network.transport import EVENT_BYTES, STREAM_BYTES, Transport
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import CHARS_MAX
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
@@ -146,11 +148,18 @@ async def test_an_endless_answer_is_stopped(piece: bytes, packed: bool, enough: 
     assert enough <= sum(sent) < enough + (20_000_000 if packed else 4_000_000)
 
 
-@each("line", [b"\n", b": says nothing\n"], ids=["blank lines", "comments"])
+@each(
+    ("line", "packed"),
+    [(b"\n", True), (b": says nothing\n", True), (b"\n", False)],
+    ids=["blank lines", "comments", "not packed"],
+)
 @pytest.mark.extreme
-async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(line: bytes) -> None:
+async def test_lines_that_say_nothing_are_read_while_others_have_their_turn(
+    line: bytes, packed: bool
+) -> None:
     end = b'data: {"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-    packed, turns = zlib.compress(line * (10_000_000 // len(line)) + b"\n" + end), 0
+    body, turns = line * (10_000_000 // len(line)) + b"\n" + end, 0
+    sent = zlib.compress(body) if packed else body
 
     async def others() -> None:
         nonlocal turns
@@ -159,14 +168,80 @@ async def test_lines_that_say_nothing_are_unpacked_while_others_have_their_turn(
             await anyio.lowlevel.checkpoint()
 
     def answer(_: httpx.Request) -> httpx.Response:
-        headers = {"content-type": "text/event-stream", "content-encoding": "deflate"}
-        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed))
+        headers = {"content-type": "text/event-stream"} | ({"content-encoding": "deflate"} if packed else {})
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent))
 
     async with client_of(transport=answering(answer)) as client, anyio.create_task_group() as group:
         group.start_soon(others)
         assert (await ask(client, model=T, within=30)).text == "hi"
         group.cancel_scope.cancel()
     assert turns > 600, "it was read in one go"
+
+
+@each("field", ["web_search", "tool_calls"])
+async def test_values_in_values_without_end_are_no_answer(field: str) -> None:
+    nested = '{"a":' * 500 + "1" + "}" * 500
+    event = {
+        "web_search": '{"choices": [], "web_search": [%s]}',
+        "tool_calls": '{"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": %s}}]}}]}',
+    }[field]
+    stream = f'data: {event % nested}\n\ndata: {{"choices": [{{"delta": {{"content": "hi"}}, "finish_reason": "stop"}}]}}\n\n'
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(stream.encode()))
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match="damaged"):
+            await ask(client, model=T, within=5)
+
+
+@each(
+    "deltas",
+    [
+        [{"content": "again and again " * 1_000}] * 2,
+        [{"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}],
+        [{"content": "<think>well</think>"}],
+        [{"content": ""}],
+    ],
+    ids=["words without end", "a call", "a thought", "nothing"],
+)
+async def test_what_a_caller_makes_a_model_write_makes_nobody_else_wait_for_it(
+    deltas: list[dict[str, Any]],
+) -> None:
+    choices = [{"index": 0, "delta": delta} for delta in (*deltas, {})]
+    choices[-1]["finish_reason"] = "stop"
+    stream = "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(stream.encode()))
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError):
+            await ask(client, model=T, within=5)
+        assert client.health.of(T).rests == 0
+
+
+async def test_nobody_waits_for_a_model_that_another_request_breaks() -> None:
+    whole = {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"breaks" in request.content:
+            return httpx.Response(500, json={"object": "error", "message": "Internal error", "code": 500})
+        return httpx.Response(200, json=whole)
+
+    pace = Pace(waits=(30, 30), rest=(10, 10))
+    async with (
+        client_of(transport=answering(answer), pace=pace, chance=lambda: 1.0) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(partial(ask, client, "breaks", model=T, within=60))
+        with anyio.fail_after(5):
+            while not client.health.of(T).rests:
+                await anyio.lowlevel.checkpoint()
+        assert (await ask(client, model=T, within=1)).text == "hi"
+        group.cancel_scope.cancel()
 
 
 async def test_an_endless_body_that_is_no_stream_is_stopped() -> None:

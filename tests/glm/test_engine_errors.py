@@ -167,6 +167,34 @@ def test_what_an_engine_repeats_of_a_caller_is_no_limit_of_it() -> None:
         assert limits_of(refusal(message)) == Limits()
 
 
+@each(
+    "words",
+    [
+        "the server is busy",
+        "the model is overloaded",
+        "please try again later",
+        "系统繁忙",
+        "the model foo does not exist",
+        "the model is no longer offered",
+    ],
+)
+@each(
+    "said",
+    [
+        "1 validation error: [{{'type': 'string_type', 'loc': ('body', 'messages'), 'input': '{}'}}]",
+        'Invalid value: "{}".',
+        "Unexpected role `{}`",
+        "Invalid name 'a' {}'",
+    ],
+)
+def test_what_an_engine_repeats_of_a_caller_makes_no_model_busy_or_gone(said: str, words: str) -> None:
+    error = refusal(said.format(words))
+    assert (error.kind, error.again) == ("invalid_request", Again.NEVER)
+    assert refusal(words[0].upper() + words[1:]).again in {Again.RETRY, Again.GONE}, (
+        "in the engine's own words"
+    )
+
+
 def test_a_schema_that_an_engine_repeats_speaks_for_no_other() -> None:
     said = 'JSON schema conversion failed: Unrecognized schema: {"type":"json_schema"}'
     assert blames_schema(refusal(said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from glm_mcp.glm.messages import (
     fold_system,
     write_body,
 )
+from glm_mcp.glm.network.events import Events
 from glm_mcp.glm.network.refusals import raise_if_error, read_error
 from glm_mcp.glm.stream import (
     LONGEST_UNIT,
@@ -109,6 +111,26 @@ def test_what_comes_after_the_end_under_another_id_is_another_answer() -> None:
     draft.feed({"id": "d", "choices": [], "usage": {"completion_tokens": 3}})
     assert (draft.text, draft.finish, draft.request_id, draft.model) == ("first!", "stop", "d", "b")
     assert draft.usage.completion == 3
+
+
+@each("where", ["content", "reasoning_content", "arguments", "lines"])
+def test_of_what_comes_in_tens_of_thousands_of_pieces_no_piece_is_kept(where: str) -> None:
+    draft, events = Draft(), Events()
+    held = {"index": 0, "function": {"name": "f", "arguments": ""}}
+
+    def feed(piece: str) -> None:
+        if where == "lines":
+            assert not list(events.feed(f"data:{piece}\n".encode()))
+            return
+        held["function"] = {"arguments": piece}
+        draft.feed(chunk({"tool_calls": [held]} if where == "arguments" else {where: piece}))
+
+    tracemalloc.start()
+    for n in range(30_000):
+        feed(f"{n % 90 + 10}")
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 700_000, "each piece is an object of some 50 bytes"
 
 
 def test_content_that_is_lists_in_lists_is_no_text_and_no_defect() -> None:

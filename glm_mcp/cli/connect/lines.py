@@ -16,7 +16,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from glm_mcp.glm.json_shape import too_many_values
+from glm_mcp.glm.json_shape import too_deep, too_many_values
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front import lines as front
 from glm_mcp.server.front import patient
@@ -27,7 +27,6 @@ Message = dict[str, Any]
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 LARGE = 256 * 1024  # bytes of a line that is read in a thread
 VALUES = 1_000_000  # of a message of the server; a list of 20,000 kept files has some 400,000
-DEEPEST = 100  # values in values; Python's own limit depends on where it reads and where it writes
 _CHUNK = 1 << 16
 
 
@@ -102,17 +101,9 @@ def read_json(text: str | bytes) -> Any:
         found = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    level = [found]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for value in level
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return found
-    raise ValueError("it is nested too deeply")
+    if too_deep(found):
+        raise ValueError("it is nested too deeply")
+    return found
 
 
 def read_plain(text: str | bytes) -> Any:

@@ -61,9 +61,26 @@ _ROWS: tuple[tuple[str, Row], ...] = (
 _COMPILED = [(re.compile(words, re.IGNORECASE | re.DOTALL), row) for words, row in _ROWS]
 
 
-def by_words(said: str) -> Row | None:
-    """What an engine's refusal means; None where its status has to do."""
-    return next((row for words, row in _COMPILED if words.search(said)), None)
+# Where a refusal may begin to repeat what a caller wrote: that makes no model busy, or gone, for others.
+_QUOTATION = re.compile(r"""[{\["`]|(?<!\w)'""")
+
+
+def unquoted(said: str) -> str:
+    """The words of a refusal before the first that may be a caller's."""
+    return _QUOTATION.split(said, maxsplit=1)[0]
+
+
+def by_words(kind: str, said: str, *, missing: bool) -> Row | None:
+    """What an engine's refusal means, by what it calls it and its words; None where its status has to do. `missing`: that
+    says already that something is not there.
+    """
+    row, own = _row(f"{kind} {said}"), _row(f"{kind} {unquoted(said)}")
+    # What holds for the one call alone may stand behind the name of a field.
+    return row if row and (row[1] is Again.NEXT or missing or row is own) else own
+
+
+def _row(words: str) -> Row | None:
+    return next((row for pattern, row in _COMPILED if pattern.search(words)), None)
 
 
 # Figures in the refusals. Each pattern seen in the engines' own text.

@@ -12,7 +12,7 @@ class Events:
 
     def __init__(self) -> None:
         self.pending = 0
-        self._data: list[bytearray] = []  # of this event, by line
+        self._data = bytearray()  # of this event, a line break before each line; there may be millions
         self._line = bytearray()  # as far as it has come
         self._before = _MARK  # what may stand before the next line
         self._returned = False  # the last piece ended with a CR, to which a LF may belong
@@ -35,9 +35,9 @@ class Events:
             if line:
                 name, _, value = line.partition(b":")
                 if name == b"data":
-                    self._data.append(value.removeprefix(b" "))
+                    self._data += b"\n" + value.removeprefix(b" ")
                 continue
-            data = b"\n".join(self._data)
+            data = bytes(self._data[1:])
             self._data.clear()
             self.pending = 0
             if data:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from glm_mcp.errors import Again, UpstreamError
-from glm_mcp.glm.json_shape import VALUES_MAX, too_many_values
+from glm_mcp.glm.json_shape import VALUES_MAX, too_deep, too_many_values
 from glm_mcp.glm.network.refusals import object_in
 
 BROKEN: dict[str, Any] = {"_broken": True}  # in the place of an object that is damaged
@@ -56,7 +56,7 @@ def _parted(text: str) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             found, end = BROKEN, text.find(_MARK)
         rest = text[end:].strip() if end >= 0 else ""
-        if not isinstance(found, dict) or (rest and not rest.startswith(_MARK)):
+        if not isinstance(found, dict) or too_deep(found) or (rest and not rest.startswith(_MARK)):
             found = BROKEN
         yield found
         text = rest.removeprefix(_MARK).strip()

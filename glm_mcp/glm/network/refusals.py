@@ -9,6 +9,7 @@ from typing import Any
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.engines.gateways import unpacked
 from glm_mcp.glm.error_codes import from_response
+from glm_mcp.glm.json_shape import DEEPEST, too_deep
 from glm_mcp.text import whole
 
 
@@ -87,6 +88,8 @@ def object_in(text: str) -> dict[str, Any] | None:
         if isinstance(found, str):
             found = json.loads(found)
     except (ValueError, RecursionError):
+        return None
+    if text.count("[") + text.count("{") > DEEPEST and too_deep(found):
         return None
     if isinstance(found, list) and len(found) == 1:
         found = found[0]

@@ -14,20 +14,28 @@ if TYPE_CHECKING:
     import httpx
 
 ENCODINGS = "gzip, deflate"  # of an answer, as a request names them
-_STEP = 1 << 13  # bytes unpacked in one turn of the event loop, a millisecond where they are blank lines
+_STEP = 1 << 13  # bytes taken in one turn of the event loop, a millisecond where they are blank lines
 
 
 def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body in pieces. Raises UpstreamError for another compression, and, while it is read, for a body that is damaged."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding in {"", "identity"}:
-        return response.aiter_raw()
+        return _in_steps(response.aiter_raw())
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise UpstreamError(
             f"the answer comes in the compression '{coding[:20]}', which was not asked for",
             "Check GLM_BASE_URL, and what stands between.",
         )
     return _inflated(response.aiter_raw())
+
+
+async def _in_steps(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        for at in range(0, len(piece), _STEP):
+            if at:
+                await anyio.lowlevel.checkpoint()
+            yield piece[at : at + _STEP]
 
 
 async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 import zipfile
@@ -16,6 +15,7 @@ from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import EMPTY
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
+from glm_mcp.text import unescaped
 
 Said = list[tuple[str, str]]  # a word for what it is, and the text
 
@@ -144,13 +144,13 @@ def of_page(page: str) -> Said:
         tag = _META.match(head, start.start(), start.start() + _TAG)
         found = _GIVEN.findall(tag[1]) if tag else ()
         given = {name.lower(): double or single for name, double, single in found}
-        name, text = given.get("name", ""), html.unescape(given.get("content", "")).strip()
+        name, text = given.get("name", ""), unescaped(given.get("content", "")).strip()
         word = WORDS.get(re.sub(r"\A(?:dc|dcterms|og)[.:]", "", (name or given.get("property", "")).lower()))
         by_office = by_office or (name.lower() == "generator" and _BY_OFFICE.match(text) is not None)
         if word and text:
             said.append((word, text))
         elif text and name.lower() not in _OF_EXPORT:
-            own.append((html.unescape(name), text))
+            own.append((unescaped(name), text))
     return [*said, *_own(own)] if by_office else said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.pages import clean_text, one_text
+from glm_mcp.text import unescaped
 
 _HTML = 200_000  # characters of an output in HTML
 _OUTPUT = 20_000  # characters of one output; a log printed by a cell is not the notebook
@@ -88,7 +88,7 @@ def _words(page: str) -> str:
     page = re.sub(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", "", page[:_HTML], flags=re.DOTALL | re.IGNORECASE)
     page = re.sub(r"</t[dh]>\s*(?=<t[dh]\b)", " | ", page, flags=re.IGNORECASE)
     lines = re.sub(r"<(?:br|/?(?:p|div|tr|li|h\d|table|pre))\b[^>]{0,1000}>", "\n", page, flags=re.IGNORECASE)
-    plain = html.unescape(re.sub(r"<!--.*?(?:-->|\Z)|<[!/a-zA-Z][^<>]{0,5000}>", "", lines, flags=re.DOTALL))
+    plain = unescaped(re.sub(r"<!--.*?(?:-->|\Z)|<[!/a-zA-Z][^<>]{0,5000}>", "", lines, flags=re.DOTALL))
     return "\n".join(filter(None, (" ".join(line.split()) for line in plain.split("\n"))))
 
 

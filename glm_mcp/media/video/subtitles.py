@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import re
 import time
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any
 from glm_mcp.media.video.container import TEXT_TRACKS, codec, is_marked, library_errors
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.timecode import clock_seconds, stamp
+from glm_mcp.text import unescaped
 
 Cue = tuple[float, float, str]  # from, to (seconds), text
 
@@ -72,7 +72,7 @@ def _body(lines: list[str]) -> str:
 
 def plain(text: str) -> str:
     """Without tags, override codes, drawings, entities and doubled spaces; lines stay."""
-    text = html.unescape(_MARKUP.sub("", _DRAWING.sub("", text))).replace("\\N", "\n").replace("\\h", " ")
+    text = unescaped(_MARKUP.sub("", _DRAWING.sub("", text))).replace("\\N", "\n").replace("\\h", " ")
     lines = (re.sub(r"\s+", " ", line).strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 

@@ -72,6 +72,8 @@ fontname: a.ttf
             "00:00:05.5 --> 00:00:04.0\nB\n\n00:00:01.25 --> 00:00:02.0\nA\n\n00:00:08.0 --> 00:00:09.0\n\n",
             [(1.25, 2, "A"), (5.5, 5.5, "B")],
         ),
+        # a number that is no letter's, and longer than any that Python reads
+        (f"00:00:01,0 --> 00:00:02,0\nA&#66; &#{'9' * 5000};\n", [(1, 2, f"AB &#{'9' * 5000};")]),
         # an arrow and a formula that are text
         ("00:00:01,0 --> 00:00:02,0\na --> b, 1 < 2 > 0\n", [(1, 2, "a --> b, 1 < 2 > 0")]),
     ],

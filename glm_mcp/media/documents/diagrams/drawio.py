@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 import urllib.parse
 import zlib
@@ -14,6 +13,7 @@ from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.diagrams.graph import Arrow, Graph, Shape, label
 from glm_mcp.media.documents.pages import choose, result
 from glm_mcp.media.documents.zip_xml import local, mended, xml
+from glm_mcp.text import unescaped
 
 _UNPACKED = 50 * 1024 * 1024  # bytes of a page
 _SAVE = "Export it as PNG, SVG or PDF in draw.io."
@@ -85,7 +85,7 @@ def _unpacked(text: str, name: str) -> bytes:
 def _words(value: str, style: str) -> str:
     if not re.search(r"(?:^|;)html=1(?:;|$)", style):
         return value  # as it is: a List<Order>
-    return html.unescape(_TAGS.sub("", _BREAKS.sub(" ", value)))
+    return unescaped(_TAGS.sub("", _BREAKS.sub(" ", value)))
 
 
 def _has_head(style: str, key: str, usual: str) -> bool:

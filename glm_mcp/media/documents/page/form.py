@@ -4,13 +4,13 @@ draw: what was filled in, out of their data.
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from glm_mcp.media.documents.common.choices import others
+from glm_mcp.text import unescaped
 
 _DRAWN_ELSEWHERE = 2  # the parser's number for a form whose pages in the file merely say so
 _DATA = re.compile(r"<xfa:data(?:\s[^<>]{0,2000})?>")
@@ -63,6 +63,6 @@ def _values(data: str) -> Iterator[tuple[str, str]]:
     start = _DATA.search(data)
     held = data[start.end() :].partition("</xfa:data>")[0] if start else ""
     for name, text in _LEAF.findall(held):
-        value = " ".join(html.unescape(text).split())
+        value = " ".join(unescaped(text).split())
         if value:
             yield name, value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
@@ -13,6 +12,7 @@ from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.zip_xml import attribute, local
+from glm_mcp.text import unescaped
 
 _PRINTED = re.compile(rb"<(?:\w{1,20}:)?(?:odd|even|first)(Header|Footer)[^>]{0,100}>([^<]{1,2000})</")
 # Of a printed line: what a program fills in, and how it looks.
@@ -25,7 +25,7 @@ def printed_on(data: bytes) -> Iterator[str]:
     """The words that are printed at the head and the foot of each page of a sheet, each once."""
     lines: dict[str, None] = {}
     for kind, written in _PRINTED.findall(data):
-        said = html.unescape(written.decode("utf-8", "replace"))
+        said = unescaped(written.decode("utf-8", "replace"))
         lines |= dict.fromkeys(printed_line(kind.decode().lower(), said))
     yield from lines
 

@@ -6,7 +6,6 @@ The expression takes a third of the time, and programs write nearly all large sh
 from __future__ import annotations
 
 import functools
-import html
 import io
 import re
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.word.runs import standing
+from glm_mcp.text import unescaped
 
 ROWS, COLUMNS = 1_048_576, 16_384
 SHARED = "(shared formula)"  # written out in another cell
@@ -64,7 +64,7 @@ def _by_expression(usual: list[tuple[bytes, ...]]) -> Iterator[Cell]:
 
 def _decoded(text: bytes) -> str:
     plain = text.decode("utf-8", "replace")
-    return html.unescape(plain) if "&" in plain else plain
+    return unescaped(plain) if "&" in plain else plain
 
 
 def _by_parser(data: bytes) -> Iterator[Cell]:

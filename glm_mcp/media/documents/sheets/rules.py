@@ -4,7 +4,6 @@ wrong one.
 
 from __future__ import annotations
 
-import html
 import re
 import struct
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from glm_mcp.media.documents.sheets.beside import comment_line
 from glm_mcp.media.documents.sheets.biff import Record, Texts
 from glm_mcp.media.documents.sheets.grid import range_name
 from glm_mcp.media.documents.zip_xml import attribute, local
+from glm_mcp.text import unescaped
 
 _RULE = re.compile(rb"<(?:\w{1,20}:)?dataValidation\s([^>]{1,5000})>")
 _ATTRIBUTE = re.compile(rb"\b(\w{1,30})=[\"']([^\"']*)[\"']")
@@ -47,11 +47,11 @@ def rules_on(data: bytes) -> Iterator[str]:
         )
         place_of = _PLACE.search(inner)
         title, words, wrong, error = (
-            html.unescape(given.get(n, b"").decode("utf-8", "replace"))
+            unescaped(given.get(n, b"").decode("utf-8", "replace"))
             for n in (b"promptTitle", b"prompt", b"errorTitle", b"error")
         )
         listed = _LISTED.match(inner, max(inner.find(b"formula1>"), 0))
-        choices = html.unescape(listed[1].decode("utf-8", "replace")).split(",") if listed else []
+        choices = unescaped(listed[1].decode("utf-8", "replace")).split(",") if listed else []
         at = given.get(b"sqref", place_of[1] if place_of else b"").decode("ascii", "replace")
         yield from rule_said(at, (title, words), choices, (wrong, error))
 

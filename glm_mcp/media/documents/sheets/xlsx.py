@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
 import io
 import re
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.rules import rules_on
 from glm_mcp.media.documents.sheets.values import Values
 from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
+from glm_mcp.text import unescaped
 
 _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s+ref=["\']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})["\']')
 _LINK = re.compile(rb"<(?:\w{1,20}:)?hyperlink\s([^>]{1,5000})>")
@@ -170,7 +170,7 @@ class _Book:
                     self._package, sheet.at, to[1].decode(), text, f"sheet '{sheet.name}'"
                 )
                 if tip := _TIP.search(attributes):
-                    cells[left] += f" ({html.unescape(tip[1].decode('utf-8', 'replace'))})"
+                    cells[left] += f" ({unescaped(tip[1].decode('utf-8', 'replace'))})"
 
 
 def _range(reference: str) -> Range:
