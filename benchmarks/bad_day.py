@@ -113,6 +113,10 @@ async def live(day: Day, seed: int, folder: Path) -> Day:
             sim.weather = Weather.preset("bad" if day.weather == "bad" else "calm", seed)
             async with anyio.create_task_group() as group:
                 for number in range(day.calls):
+                    if day.weather == DEAD and not number:
+                        # That a model is gone holds once a call is over in which another one answered.
+                        await _call(day, ask, number)
+                        continue
                     group.start_soon(_call, day, ask, number)
                     await anyio.sleep(EVERY_S)
         await asyncio.to_thread(_settle, day, sim)
