@@ -19,6 +19,7 @@ from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_afte
 from glm_mcp.glm.network.frames import frames, objects_in, text_in
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.refusals import decoded, read_error
+from glm_mcp.glm.network.turns import Turns
 from glm_mcp.glm.network.unpack import ENCODINGS, unpacked
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.text import ID_CHARS, clean
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import httpx
 
 END_S = 0.25  # for the end of the body after [DONE], so that the connection can be used again
-AT_ONCE_S = 0.01  # of events read one after another, before others have their turn
 # Of silence after a finish_reason: the usage may still come, and [DONE], which some servers leave out. And for the body
 # of a refusal, whose status has come.
 FINISHED_S = 2.0
@@ -198,16 +198,16 @@ class _Answer:
             if broke:
                 raise broke from None
             raise
-        since = time.monotonic()
+        turns = Turns()
         for frame in frames:
             on_event(frame)
-            since = await _turn(since)
+            await turns.let_others()
 
 
 async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
     import httpx
 
-    finished, since = False, time.monotonic()
+    finished = False
     async with aclosing(_events(first, pieces)) as events:
         while True:
             data = await (_soon(events) if finished else anext(events, None))
@@ -220,15 +220,6 @@ async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnE
             for frame in await in_thread_if(len(data) > SMALL, frames, data):
                 on_event(frame)
                 finished = finished or _finishes(frame)
-                since = await _turn(since)
-
-
-async def _turn(since: float) -> float:
-    """Gives others theirs where events have been read for long: hundreds may have come in one piece."""
-    if time.monotonic() - since <= AT_ONCE_S:
-        return since
-    await anyio.lowlevel.checkpoint()
-    return time.monotonic()
 
 
 async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

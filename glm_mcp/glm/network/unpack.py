@@ -6,15 +6,14 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-import anyio.lowlevel
-
 from glm_mcp.errors import Again, UpstreamError
+from glm_mcp.glm.network.turns import Turns
 
 if TYPE_CHECKING:
     import httpx
 
 ENCODINGS = "gzip, deflate"  # of an answer, as a request names them
-_STEP = 1 << 13  # bytes taken in one turn of the event loop, a millisecond where they are blank lines
+_STEP = 1 << 13  # bytes taken at once, a millisecond where they are blank lines
 
 
 def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -31,14 +30,15 @@ def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 async def _in_steps(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    turns = Turns()
     async for piece in pieces:
         for at in range(0, len(piece), _STEP):
-            if at:
-                await anyio.lowlevel.checkpoint()
             yield piece[at : at + _STEP]
+            await turns.let_others()
 
 
 async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    turns = Turns()
     decoder, begun = zlib.decompressobj(zlib.MAX_WBITS | 32), False  # either header
     async for packed in pieces:
         rest = packed
@@ -56,6 +56,6 @@ async def _inflated(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             rest = decoder.unconsumed_tail
             if piece:
                 yield piece
-                await anyio.lowlevel.checkpoint()
+                await turns.let_others()
             elif decoder.eof:
                 return

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
-import anyio.lowlevel
 
 from glm_mcp.errors import ConfigError, MissingExtra
+from glm_mcp.glm.network.turns import Turns
 
 T = TypeVar("T")
 
@@ -207,10 +207,11 @@ class Connection:
                     await heard.subscribe(self.channel)
                     await self._came()
                     listens.set()
+                    turns = Turns()
                     with anyio.CancelScope() as self._listening:
                         async for message in heard.listen():
                             self._hear(message["data"])
-                            await anyio.lowlevel.checkpoint()  # thousands may have come at once
+                            await turns.let_others()  # thousands may have come at once
             except self._errors as error:
                 self._lose(error)
             self._listening = None
