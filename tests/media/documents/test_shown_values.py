@@ -87,6 +87,14 @@ def test_dates_of_a_sheet_that_counts_from_1904_are_right() -> None:
     assert display(0, "yyyy-mm-dd", since_1904=True) == "1904-01-01"
 
 
+@pytest.mark.parametrize("number", [12.5, 1e300, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "code", ["0" + "%" * 300, "0." + "0" * 500, "0E+" + "0" * 300, "?/" + "?" * 300, "0" * 300]
+)
+def test_a_format_or_number_beyond_all_measure_costs_nothing_but_its_form(number: float, code: str) -> None:
+    assert display(number, code, "as written")
+
+
 def test_text_is_shown_with_what_its_format_adds() -> None:
     assert display_text("x", '0;0;0;"<"@">"') == "<x>"
     assert display_text("x", ";;;") == "x"

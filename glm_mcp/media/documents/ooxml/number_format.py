@@ -56,8 +56,16 @@ _EXACT = Context(prec=400)  # any float fits
 
 
 def display(number: float, code: str, stored: str = "", *, since_1904: bool = False) -> str:
-    """A number as `code` shows it. `stored`: as the file writes it, for formats that change nothing."""
-    number = float(number)
+    """A number as `code` shows it, as it is where no number bears that. `stored`: as the file writes it, for formats that
+    change nothing.
+    """
+    try:
+        return _displayed(float(number), code, stored, since_1904=since_1904)
+    except (ArithmeticError, ValueError):  # a hundred hundredfold, a thousand digits, a number without end
+        return stored or repr(number)
+
+
+def _displayed(number: float, code: str, stored: str, *, since_1904: bool) -> str:
     sections = sections_of(code or BUILT_IN[0])  # some programs write that as no code at all
     section, signed = _choose(sections, number)
     if section is None:
