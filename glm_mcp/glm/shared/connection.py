@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.glm.network.turns import Turns
@@ -211,7 +212,8 @@ class Connection:
                     with anyio.CancelScope() as self._listening:
                         async for message in heard.listen():
                             self._hear(message["data"])
-                            await turns.let_others()  # thousands may have come at once
+                            await anyio.lowlevel.checkpoint()  # thousands may have come at once
+                            await turns.let_others()
             except self._errors as error:
                 self._lose(error)
             self._listening = None
