@@ -444,7 +444,8 @@ async def test_a_model_that_goes_on_before_another_begins_keeps_its_answer(sim: 
         answer = await ask(client, within=60)
     assert models_asked(sim)[:2] == [T, V6]
     assert (answer.model, answer.partial) == (T, False)
-    await until(sim, lambda seen: all(r.disconnected for r in seen[1:]))
+    # Where others keep the machine busy the model itself may seem to have stopped, and be asked anew.
+    await until(sim, lambda seen: all(r.disconnected for r in seen if r.model != T))
 
 
 async def test_a_named_model_that_stops_in_the_middle_of_its_answer_is_asked_again(sim: Simulator) -> None:
