@@ -52,6 +52,29 @@ def _is_claude(environment: Mapping[str, str]) -> bool:
     return not address or _ANTHROPIC.match(address) is not None
 
 
+_OPENCODE = KnownClient(
+    name="opencode",
+    title="OpenCode",
+    announces=("opencode",),
+    # It cuts after 51,200 bytes, and drops a line beyond them whole. Of a picture it tells a model that sees none
+    # "ERROR: Cannot read image", and to inform the user.
+    budget=49_000,
+    in_bytes=True,
+    files=_opencode,
+    project="opencode.json",
+    under="mcp",
+    commands=("opencode",),
+    stdio="local",
+    http="remote",
+    one_list=True,
+    # 5 s to start and 60 s for a call without; one that tells its progress may take longer.
+    limit=("timeout", 1000),
+    written_s=LONG_S,
+    refer="{env:NAME}",
+    more=(("enabled", True),),
+    where_key="OpenCode puts in {variable} from the environment in which it starts.",
+    check="opencode mcp list    shows the server and “connected”",
+)
 CLIENTS: dict[str, KnownClient] = {
     client.name: client
     for client in (
@@ -173,47 +196,15 @@ CLIENTS: dict[str, KnownClient] = {
             where_key="Gemini CLI puts in {variable} from the environment in which it starts.",
             check="gemini mcp list    shows the server and “Connected” (in a folder that it trusts)",
         ),
-        KnownClient(
-            name="opencode",
-            title="OpenCode",
-            announces=("opencode",),
-            # It cuts after 51,200 bytes, and drops a line beyond them whole. Of a picture it tells a model that sees none
-            # "ERROR: Cannot read image", and to inform the user.
-            budget=49_000,
-            in_bytes=True,
-            files=_opencode,
-            project="opencode.json",
-            under="mcp",
-            commands=("opencode",),
-            stdio="local",
-            http="remote",
-            one_list=True,
-            # 5 s to start and 60 s for a call without; one that tells its progress may take longer.
-            limit=("timeout", 1000),
-            written_s=LONG_S,
-            refer="{env:NAME}",
-            more=(("enabled", True),),
-            where_key="OpenCode puts in {variable} from the environment in which it starts.",
-            check="opencode mcp list    shows the server and “connected”",
-        ),
-        KnownClient(
+        _OPENCODE,
+        replace(  # which is made from it, and cuts as it does
+            _OPENCODE,
             name="kilo-code",
             title="Kilo Code",
-            # Made from OpenCode: it cuts as that does.
             announces=("kilo",),
-            budget=49_000,
-            in_bytes=True,
             files=lambda m: _opencode(m, "kilo"),
             project="kilo.json",
-            under="mcp",
             commands=("kilo",),
-            stdio="local",
-            http="remote",
-            one_list=True,
-            limit=("timeout", 1000),
-            written_s=LONG_S,
-            refer="{env:NAME}",
-            more=(("enabled", True),),
             where_key="Kilo Code puts in {variable} from the environment in which it starts.",
             check="kilo mcp list    shows the server and “connected”",
         ),
