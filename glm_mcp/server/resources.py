@@ -138,9 +138,8 @@ def _contents(uri: str, path: Path, file: IO[bytes]) -> Contents:
             f"{uri} has {size / 1e6:.0f} MB, and at most {READ_BYTES >> 20} MB are sent at once",
             f'Read a text in pieces: read_document(documents="{uri}", cursor="0"). A picture is where its result said.',
         )
-    mime = mime_of(
-        path.name.partition(".")[2] if is_kept(uri) else path.name
-    )  # kept files are called ID.name
+    # Kept files are called ID.name.
+    mime = mime_of(path.name.partition(".")[2] if is_kept(uri) else path.name)
     if mime.startswith("text/") or mime == JSON:
         text = plain(data.decode("utf-8", "replace"))
         return types.TextResourceContents(uri=uri, mime_type=mime, text=text)
