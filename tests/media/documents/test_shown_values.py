@@ -315,6 +315,17 @@ def test_lines_whose_letters_lean_stand_between_those_around_them() -> None:
     assert " ".join(page[2].split()).startswith(" ".join(said))
 
 
+def test_no_word_is_lost_of_a_page_with_a_hundred_lines_that_lean_and_more() -> None:
+    said = [f"{number:03} {'leans' if number % 2 else 'stands'} among the others" for number in range(285)]
+    drawn = "".join(
+        slanted(20 + 190 * (i % 3), 800 - 8 * (i // 3), line, "1 0 0.21 1" if i % 2 else "1 0 0 1")
+        for i, line in enumerate(said)
+    )
+    (page,) = read_pdf(pdf([drawn]))["pages"]
+    shown = " ".join(page[2].replace("|", " ").split())
+    assert [line for line in said if line not in shown] == []
+
+
 def test_italics_that_go_on_in_the_next_line_are_one_piece() -> None:
     said = [
         ("F1", "The tenant pays the rent of each month at its beginning, and"),

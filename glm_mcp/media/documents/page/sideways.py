@@ -23,7 +23,8 @@ _SHORT = 8  # letters
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]{3,}")
-_HERE = "\x01"  # no text has it
+_HERE = "\x01"  # of which a text is freed before
+_IN_PLACE = 100  # texts that lean, of a page; for each all others are looked through
 _ROWS_FROM = re.compile(r"(?:\|.*\n?)+")
 _LEANS = 30  # degrees at most; italics have some 12 to 20
 
@@ -93,19 +94,26 @@ def upright(page: Any, written: str, side: Side | None) -> str:
 
 
 def _with_leaning(written: str, level: list[Any], leaning: list[Any]) -> str:
-    """What was written of the `level` text, with the lines whose letters lean, as italics of a font without any, in place."""
-    own, done = set(map(id, leaning)), 0
+    """What was written of the `level` text, with the lines whose letters lean, as italics of a font without any, in place;
+    beyond so many at its end.
+    """
+    own, done, placed, more = set(map(id, leaning)), 0, 0, list[str]()
+    written = written.replace(_HERE, "")
     every = sorted([*level, *leaning], key=lambda one: (one.y, one.x))
     for leans, group in itertools.groupby(range(len(every)), lambda at: id(every[at]) in own):
         if leans:
             numbers = list(group)
+            text = "\n\n".join(_blocks(_levelled([every[at] for at in numbers], 0)))
+            placed += 1
+            if placed > _IN_PLACE:
+                more.append(text)
+                continue
             before = [item.text for item in _column(every[: numbers[0]], every[numbers[0]])]
             rest = [item for item in every[numbers[-1] + 1 :] if id(item) not in own]
             after = [item.text for item in _column(rest[::-1], every[numbers[-1]])[::-1]]
-            text = "\n\n".join(_blocks(_levelled([every[at] for at in numbers], 0)))
             written, _ = put(written, "\n".join(before), f"\n{_HERE}", "\n".join(["", *after]), done)
             written, done = _beside_tables(written, text)
-    return written.strip()
+    return "\n\n".join([written.strip(), *more])
 
 
 def _beside_tables(written: str, text: str) -> tuple[str, int]:
