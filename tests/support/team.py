@@ -79,13 +79,13 @@ def team(*changes: tuple[str, str], **variables: str) -> Iterator[Team]:
 
 
 class Colleague:
-    """Somebody with a token, who speaks any version of the protocol to the address that everybody has."""
+    """Somebody with a token, who speaks any version of the protocol to the address that everybody has, or to `url`."""
 
-    def __init__(self, team: Team, token: str, version: str = MODERN) -> None:
+    def __init__(self, team: Team, token: str, version: str = MODERN, url: str = "") -> None:
         self.version = version
         # A connection each, so that every request may go to another replica.
         self.http = httpx.AsyncClient(
-            base_url=team.url,
+            base_url=url or team.url,
             trust_env=False,
             timeout=60,
             headers={**ACCEPT, "Authorization": f"Bearer {token}"},

@@ -1,4 +1,4 @@
-"""Programs that a team's server works with, and that ./scripts/test does without: nginx, Redis, a browser."""
+"""Programs that a team's server works with, and that ./scripts/test does without: nginx, HAProxy, Redis, a browser."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 PROGRAMS = {
     "nginx": ["nginx"],
+    "haproxy": ["haproxy"],
     "redis": ["redis-server", "valkey-server"],
     "chromium": ["chromium", "chromium-browser", "google-chrome"],
 }

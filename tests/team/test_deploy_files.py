@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from support import haproxy
 from support.nginx import adapted
 from support.paths import ROOT
 from support.processes import environment, over_http, ran
@@ -51,6 +52,21 @@ def test_nginx_takes_the_configuration_with_tls_too(tmp_path: Path) -> None:
         done = ran([nginx, "-t", "-p", str(tmp_path), "-c", str(file), "-e", str(tmp_path / "errors")])
         assert done.returncode == 0, done.stderr
         assert "warn" not in done.stderr, done.stderr
+
+
+def test_haproxy_takes_the_configuration_with_tls_too(tmp_path: Path) -> None:
+    program = needed("haproxy")
+    both = tmp_path / "glm.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=glm.test"]
+    made = ran(["openssl", *words, "-keyout", str(both), "-out", str(tmp_path / "cert.pem")], limit_s=30)
+    assert made.returncode == 0, made.stderr
+    both.write_bytes(both.read_bytes() + (tmp_path / "cert.pem").read_bytes())
+    tls = [("# bind :8443", "bind :8443"), ("/etc/haproxy/tls/glm.pem", str(both))]
+    names = [(f"glm-{n}:8000", f"127.0.0.1:800{n}") for n in (1, 2)]
+    for changes in (names, [*tls, *names]):
+        done = ran([program, "-c", "-f", str(haproxy.adapted(tmp_path, changes))])
+        assert done.returncode == 0, done.stderr
+        assert "warn" not in done.stderr.lower(), done.stderr
 
 
 def test_compose_takes_the_services(tmp_path: Path) -> None:
