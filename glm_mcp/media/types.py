@@ -124,13 +124,19 @@ class Clip:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, sheet, slide or chapter. `text` is Markdown. `as_image` says why a picture of it must go along:
-    "scanned", "garbled", "thin" (text is not the page) or "figure" (text and picture); empty for text alone.
+    "scanned", "garbled", "thin" (text is not the page), "figure", "formula" (text and picture) or "layer" (text
+    that lies over a picture of the page); empty for text alone.
     """
 
     number: int
     label: str
     text: str
     as_image: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the text is not the page."""
+        return self.as_image in {"scanned", "garbled", "thin"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from glm_mcp.text import clean, escaped
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
+from glm_mcp.tools.context_window import unseen
 from glm_mcp.tools.sources import (
     Opened,
     as_text,
@@ -205,11 +206,12 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
     document = held.counted(await read_document(source))
-    pages = [p.number for p in document.pages if p.as_image]
+    pages = [p.number for p in document.pages if p.is_picture]
     attached: list[Part] = [await as_text(document)]
     for picture in await drawn(deps, source, pages, card) if pages else ():
         attached += [Text(f"[{picture.label}]"), picture.part]
-    return attached, [*document.notes, *origin(source)]
+    rest = unseen([p for p in document.pages if p.number not in pages])
+    return attached, [*document.notes, *rest, *origin(source)]
 
 
 def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:

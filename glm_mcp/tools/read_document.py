@@ -18,7 +18,7 @@ from glm_mcp.text import plain
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
-from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels
+from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels, unseen
 from glm_mcp.tools.map_reduce import combined, each, together
 from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
@@ -106,7 +106,6 @@ async def _read(deps: Deps, args: ReadArgs, held: Opened) -> Read:
                 pages=args.pages,
                 password=args.password,
                 encoding=args.encoding,
-                figures=args.asks and args.mode == "auto",
             )
             documents.append((local, held.counted(document)))
     if held.left_out and not documents:
@@ -172,6 +171,7 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
+    notes += unseen([p for _, d, written in parts for p in d.pages if p.number not in written])
     chars = sum(d.chars + sum(map(len, written.values())) for _, d, written in parts)
     texts = (t + joined(d, written, deps.said) for t, d, written in parts)
     text = await in_thread_if(chars > SHORT, lambda: plain("\n\n".join(texts)))
@@ -208,11 +208,7 @@ async def _transcribed(
     deps: Deps, args: ReadArgs, source: Source, document: Document, notes: list[str]
 ) -> tuple[dict[int, str], list[Answer]]:
     """The text of the pages that a model has to read, by number, and its answers."""
-    pages = [
-        p
-        for p in document.pages
-        if args.mode == "vision" or (args.mode == "auto" and p.as_image and p.as_image != "figure")
-    ]
+    pages = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.is_picture)]
     if not pages:
         return {}, []
     lang = language(beginning(document.pages), deps.settings)
@@ -228,7 +224,8 @@ async def _transcribed(
             raise
         notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
         said = deps.said(f"(scanned, not transcribed: {error.kind})")
-        return {p.number: said for p in pages}, []
+        kept = {p.number: p.text if p.as_image != "garbled" else "" for p in pages}
+        return {number: f"{text}\n\n{said}".strip() for number, text in kept.items()}, []
     return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
 
 
@@ -272,15 +269,17 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
     """The pages as they go to the model. Raises NotFound without any, UnsupportedMedia when none has text to send."""
     units: list[Unit] = []
     missing: list[Page] = []
+    alone: list[Page] = []
     for source, document in documents:
         shown = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.as_image)]
         pictures = await _rendered(deps, args, source, [p.number for p in shown])
         for page in document.pages:
             own = tuple(pictures.get(page.number, ()))
-            text = page.text if not own or page.as_image == "figure" else ""
+            text = "" if own and (page.is_picture or args.mode == "vision") else page.text
             if not own and page.as_image and not text.strip():
                 text = UNSEEN[lang]
                 missing.append(page)
+            alone += [page] * (not own)
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
             units.append(Unit(label, text, own))
         notes += _of_document(source, document)
@@ -292,6 +291,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
         )
     if missing:
         notes.append(f"no text on {labels(missing)}: scanned; mode=auto sends such pages as pictures")
+    notes += unseen(alone)
     return units
 
 

@@ -20,6 +20,7 @@ from glm_mcp.glm.progress import Progress
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
+NO_NAME = socket.gaierror(-3, "Temporary failure in name resolution")
 
 
 async def failure(base: str) -> GLMError:
@@ -56,7 +57,7 @@ async def test_a_network_that_comes_back_answers_the_first_call_to_a_platform() 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request)
         if len(asked) <= 5:
-            raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+            raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution") from NO_NAME
         return httpx.Response(
             200, json={"choices": [{"message": {"content": "well"}, "finish_reason": "stop"}]}
         )
@@ -75,7 +76,7 @@ async def test_a_network_that_comes_back_answers_the_first_call_to_a_platform() 
 
 async def test_a_network_that_stays_away_ends_a_call_before_its_time_is_over() -> None:
     def fail(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+        raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution") from NO_NAME
 
     async with client_of(transport=answering(fail), GLM_BASE_URL="zhipu") as client:
         with pytest.raises(NetworkError, match=r"was not found; tried \d+ times in \d+ s") as caught:

@@ -75,7 +75,7 @@ def words(kind: str, name: str) -> dict[str, Any]:
         return asdict(Options(name, kind, side=6_000, limit=5_000_000, budget=8_000_000, max_parts=8))
     if KINDS[kind].family == "video":
         return {"name": name, "max_frames": 3, "subtitles": True, "frames_time": 10}
-    return {"name": name, "kind": kind, "pages": None, "password": None, "figures": True, "encoding": None}
+    return {"name": name, "kind": kind, "pages": None, "password": None, "encoding": None}
 
 
 @each("kind", ["docx", "pptx", "xlsx", "epub", "mail", "html", "pdf", "msg", "heic", "svg", "mp4"])

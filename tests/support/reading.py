@@ -146,7 +146,6 @@ def _document(kind: Any, name: str, data: bytes, tell: Callable[[str], None]) ->
         "kind": kind.name,
         "pages": None,
         "password": None,
-        "figures": True,
         "encoding": None,
     }
     facts, _ = load_job(kind.reader)(io.BytesIO(data), params)

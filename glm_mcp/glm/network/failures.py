@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -144,12 +145,19 @@ def _unreached(host: str, error: Exception) -> NetworkError:
         )
     if "ssl" in text or "tls" in text:
         return NetworkError(f"no secure connection to {host}{why(error)}", _CUT, see=CHECK, again=Again.RETRY)
-    if "name or service" in text or "getaddrinfo" in text or "nodename" in text or "resolution" in text:
+    if _has_no_address(error):
         said = f"the name {host} was not found"
         return NetworkError(said, "Check the network and GLM_BASE_URL.", see=CHECK, again=Again.RETRY)
     if isinstance(error, httpx.ConnectError) and not str(error):
         return NetworkError(f"{host} hung up before the connection stood", _CUT, see=CHECK, again=Again.RETRY)
     return NetworkError(f"{host} was not reached{why(error)}", _CHECK_ALL, see=CHECK, again=Again.RETRY)
+
+
+def _has_no_address(error: BaseException | None) -> bool:
+    """Whether the name was not found; each system has words of its own for it, and several."""
+    while error is not None and not isinstance(error, socket.gaierror):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def unreached(host: str, within_s: float) -> NetworkError:

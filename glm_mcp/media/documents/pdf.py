@@ -19,6 +19,7 @@ from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.page.line_breaks import with_line_breaks
+from glm_mcp.media.documents.page.list_marks import with_list_marks
 from glm_mcp.media.documents.page.no_font import with_boxes
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
@@ -50,12 +51,11 @@ _BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pa
 
 
 def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` (a specification or None); of these `part`, from and to, where one is given. `figures`:
-    also mark pages that hold figures or formulas.
+    """Reads `params["pages"]` (a specification or None); of these `part`, from and to, where one is given.
 
     Raises InvalidRequest (password, pages), UnsupportedMedia.
     """
-    name, figures = params["name"], bool(params.get("figures"))
+    name = params["name"]
     data, password, total = _open(file, params, name)
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
     data = with_boxes(data) if isinstance(data, bytes) else data
@@ -68,15 +68,19 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         filled = xfa_block(parsed) if first and chosen[0] == 1 else ""
         written = [(page, _markdown(page)) for page in pages]
         silent = [
-            page.page_num for page, text in written if not letters_in(text) and _no_picture(page.complexity)
+            page.page_num
+            for page, text in written
+            if not letters_in(text)
+            and not ((facts := page.complexity) and (facts.full_page_image or facts.image_block_count))
         ]
         inked = _inked(data, silent, password)
         for page, raw in written:
             side = sides.get(page.page_num)
-            text = with_line_breaks(page, in_columns(page, cyrillic(upright(page, raw, side))))
+            text = in_columns(page, cyrillic(upright(page, raw, side)))
+            text = with_list_marks(page, with_line_breaks(page, text))
             text = drawn.with_covered(page, as_meant(in_rows(page, text)), side.turned if side else 0)
             text = reordered(page.page_num, latin(accented(text, page)), drawn)
-            why = why_seen(text, page, page.page_num in inked, figures=figures)
+            why = why_seen(text, page, page.page_num in inked)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""
             rows.append((page.page_num, f"page {page.page_num}", "\n\n".join(filter(None, blocks)), why))
@@ -243,10 +247,6 @@ def _markdown(page: Any) -> str:
     # A page without text comes as an empty code block.
     text = letters_of_signs(usual_ideographs(clean_text(page.markdown)).strip(), page)
     return "" if re.fullmatch(r"```\w*\s*```", text) else text
-
-
-def _no_picture(facts: Any) -> bool:
-    return not facts or not (facts.full_page_image or facts.image_block_count)
 
 
 def _inked(data: Input, numbers: list[int], password: str | None) -> set[int]:

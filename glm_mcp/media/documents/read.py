@@ -37,12 +37,11 @@ async def read_document(
     pages: str | None = None,
     password: str | None = None,
     encoding: str | None = None,
-    figures: bool = False,
 ) -> Document:
     """The document's chosen pages as Markdown, read on this machine.
 
     `pages`: "3", "1-5", "2,5-7", "10-", "-3", "last", a sheet's name; None: what the source's fragment says, else
-    all. `figures`: also mark PDF pages that hold figures or formulas.
+    all.
     Raises InvalidRequest (pages, password, encoding), UnsupportedMedia, MediaTooLarge, MissingExtra, TimedOut, and
     ForbiddenPath for a local file whose text holds a secret.
     """
@@ -55,7 +54,7 @@ async def read_document(
         "password": password,
     }
     if kind.name == "pdf":
-        facts = await read_pdf(kind.reader, source, {**params, "figures": figures})
+        facts = await read_pdf(kind.reader, source, params)
     elif kind.child or source.size > _LIGHT:
         facts, _ = await run_job(kind.reader, source, params, timeout_s=SECONDS, memory_mb=memory_mb(source))
     else:

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.anyio
 
 async def opened(name: str, data: bytes, **more: str | None) -> Document:
     with anyio.fail_after(60):
-        return await read_document(source(name, data), **more)  # type: ignore[arg-type]
+        return await read_document(source(name, data), **more)
 
 
 def merged(text: str, properties: str) -> str:

@@ -26,9 +26,9 @@ CARD = CARDS["glm-4.6v-flash"]
 BODY = lines([f"Line {i} says that the quick brown fox jumps over the lazy dog." for i in range(30)])
 
 
-async def opened(data: bytes, name: str = "a.pdf", *, figures: bool = False, **more: str | None) -> Document:
+async def opened(data: bytes, name: str = "a.pdf", **more: str | None) -> Document:
     with anyio.fail_after(60):
-        return await read_document(source(name, data), figures=figures, **more)
+        return await read_document(source(name, data), **more)
 
 
 async def test_each_page_keeps_its_number_its_words_and_its_table_rows() -> None:
@@ -127,17 +127,17 @@ async def test_pages_are_marked_by_what_is_on_them() -> None:
         "scanned",
         "scanned",
         "thin",
-        "",
+        "layer",
         "",
         "",
         "",
         "scanned",
-        "",
+        "figure",
     ]
     assert [p.number for p in document.pages if not p.text and not p.as_image] == [7, 8]  # truly blank
 
 
-async def test_figures_and_formulas_are_marked_only_when_asked_for() -> None:
+async def test_figures_are_marked_beside_their_text() -> None:
     chart = "".join(f"0.{i} 0.2 0.5 rg {100 + 50 * i} 100 40 {60 + 30 * i} re f\n" for i in range(6))
     data = pdf(
         [
@@ -146,17 +146,31 @@ async def test_figures_and_formulas_are_marked_only_when_asked_for() -> None:
             lines(["Words of text"] * 9) + "0 g\n" + chart,
         ]
     )
-    plain = await opened(data)
-    seen = await opened(data, figures=True)
-    assert [p.as_image for p in plain.pages] == ["", "", ""]
+    seen = await opened(data)
     assert [p.as_image for p in seen.pages] == ["", "figure", "figure"]
-    assert seen.pages[1].text == plain.pages[1].text
+    assert "Words" in seen.pages[1].text
+
+
+@pytest.mark.parametrize(
+    ("share", "words", "why"),
+    [
+        (0.2, ["4"], "thin"),
+        (0.2, ["Fig. 4: what is said of it"] * 3, "figure"),
+        (0.4, ["Answers to the questions of the second week", "14"], "thin"),
+        (0.4, ["Answers to the questions of the second week"] * 5, "figure"),
+        (0.1, ["4"], "figure"),
+    ],
+)
+async def test_a_page_that_says_little_beside_its_pictures_is_what_they_show(
+    share: float, words: list[str], why: str
+) -> None:
+    height = round(share * 595 * 842 / 400)
+    document = await opened(pdf([lines(words) + noise(100, 100, 400, height)]))
+    assert document.pages[0].as_image == why
 
 
 async def test_a_table_page_is_not_taken_for_a_figure() -> None:
-    document = await opened(
-        pdf([grid([["Item", "Qty"], *([f"Thing {i}", str(i)] for i in range(12))])]), figures=True
-    )
+    document = await opened(pdf([grid([["Item", "Qty"], *([f"Thing {i}", str(i)] for i in range(12))])]))
     assert document.pages[0].as_image == ""
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 async def opened(name: str, data: bytes, **more: str | None) -> Document:
     with anyio.fail_after(60):
-        return await read_document(source(name, data), **more)  # type: ignore[arg-type]
+        return await read_document(source(name, data), **more)
 
 
 async def text_of(name: str, data: bytes, **more: str | None) -> str:

@@ -42,6 +42,8 @@ _CHINESE_MARK = re.compile("[，。、；]")
 _NO_WORD = re.compile(r"[!\"#$%&'()*+/<=>?@\[\\\]^{}~\u00a1-\u00ff]")
 _MARKS = 4
 _ENOUGH = 150  # letters of words that tell
+_WHOLE = 0.7  # of a page whose text lies over a picture of it: a scan that was read, a slide's background
+_PICTURE = 0.15  # of a page that pictures cover; beyond it they are what the page says, unless there is more to read beside them
 
 
 def letters_in(text: str) -> int:
@@ -91,8 +93,10 @@ def _cp1251(text: str) -> str:
     return text.encode("latin-1").decode("cp1251")
 
 
-def why_seen(text: str, page: Any, inked: bool, *, figures: bool) -> str:
-    """Why a picture of the page must go along: "scanned", "garbled", "thin", "figure" or ""."""
+def why_seen(text: str, page: Any, inked: bool) -> str:
+    """Why a picture of the page must go along: "scanned", "garbled", "thin", "layer", "figure",
+    "formula" or "".
+    """
     facts = page.complexity
     covered = 0.0 if facts is None else 1.0 if facts.full_page_image else facts.image_coverage
     letters = letters_in(text)
@@ -100,14 +104,16 @@ def why_seen(text: str, page: Any, inked: bool, *, figures: bool) -> str:
         return "garbled"
     if not letters:
         return "scanned" if inked or covered > 0.02 else ""
-    if covered >= 0.6 and letters < 150:
+    if covered >= _PICTURE and letters < min(150, 250 * covered):
         return "thin"
-    if figures and facts is not None:
+    if covered >= _WHOLE:
+        return "layer"
+    if facts is not None:
         drawn = facts.layout.figure_coverage if facts.layout else 0.0
         dense = facts.layout is not None and "dense-graphics" in facts.layout.reasons
-        if covered >= 0.05 or drawn >= 0.05 or dense or _has_formulas(text, page):
+        if covered >= 0.05 or drawn >= 0.05 or dense:
             return "figure"
-    return ""
+    return "formula" if _has_formulas(text, page) else ""
 
 
 def is_garbled(text: str) -> bool:
