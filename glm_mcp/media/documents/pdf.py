@@ -31,7 +31,7 @@ from glm_mcp.media.documents.page.text_layer import (
     latin,
     letters_in,
     letters_of_signs,
-    usual_ideographs,
+    usual_letters,
     why_seen,
 )
 from glm_mcp.media.documents.page.vertical import in_columns
@@ -79,6 +79,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             text = in_columns(page, cyrillic(upright(page, raw, side)))
             text = with_list_marks(page, with_line_breaks(page, text))
             text = drawn.with_covered(page, as_meant(in_rows(page, text)), side.turned if side else 0)
+            text = letters_of_signs(usual_letters(text), page)
             text = reordered(page.page_num, latin(accented(text, page)), drawn)
             why = why_seen(text, page, page.page_num in inked)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
@@ -244,9 +245,8 @@ def _list(numbers: Iterable[int]) -> str:
 
 
 def _markdown(page: Any) -> str:
-    # A page without text comes as an empty code block.
-    text = letters_of_signs(usual_ideographs(clean_text(page.markdown)).strip(), page)
-    return "" if re.fullmatch(r"```\w*\s*```", text) else text
+    text = clean_text(page.markdown).strip()
+    return "" if re.fullmatch(r"```\w*\s*```", text) else text  # the parser's word for no text
 
 
 def _inked(data: Input, numbers: list[int], password: str | None) -> set[int]:

@@ -14,7 +14,7 @@ from support.made_documents import lines, pdf, with_packed
 from support.paths import DATA
 from support.script_pdf import script_pdf
 
-from glm_mcp.media.documents.page.text_layer import usual_ideographs
+from glm_mcp.media.documents.page.text_layer import usual_letters
 
 ENGLISH = [
     "The committee met in the spring and agreed on the rules for the coming year, which are",
@@ -92,6 +92,27 @@ def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
     assert text.startswith("• α ≥ β") or "α ≥ β" in text
 
 
+@each("font", ["TimesNewRoman,Italic", "SimSun", "ABCDEF+Calibri"])
+def test_a_sign_of_symbol_within_a_line_of_text_is_read_as_what_it_shows(font: str) -> None:
+    lines = ["the loss \uf061 \uf0a3 12 and f \uf0ce A \uf0c7 B for all of them"] * 3
+    text = page(script_pdf(lines, font=font))[2]
+    assert "the loss α ≤ 12 and f ∈ A ∩ B for all of them" in text
+
+
+def test_a_sign_of_a_font_of_icons_is_no_letter_of_symbol() -> None:
+    text = page(script_pdf(["\uf0e0 write to the address below, or call"] * 3, font="FontAwesome"))[2]
+    assert "◊" not in text
+    assert "write to the address below" in text
+
+
+def test_private_places_of_adobes_fonts_are_read_as_what_they_show() -> None:
+    lines = [
+        "C\uf768\uf761\uf770\uf774\uf765\uf772 \uf731\uf739\uf738\uf734 and \uf8ebx\uf8f6 of all the letters"
+    ] * 3
+    text = page(script_pdf(lines, font="Minion"))[2]
+    assert "CHAPTER 1984 and ⎛x⎞ of all the letters" in text
+
+
 def test_letters_of_formulas_are_read_as_plain_ones() -> None:
     lines = [
         "for all 𝑥 and 𝑦 the area is 𝐴 = 𝜋𝑟 and 𝑎𝑏𝑐 = 𝟏𝟐",
@@ -167,7 +188,7 @@ def test_a_table_of_a_page_from_the_right_has_its_words_in_order() -> None:
 
 
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
-    assert usual_ideographs("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
+    assert usual_letters("2026\uf98e\u2f00\uf967 \uf97e, \uac00 \ufb01") == "2026年一不 量, 가 ﬁ"
 
 
 def test_slanted_latin_letters_that_came_as_ideographs_are_read_as_letters() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from glm_mcp.media.documents.page.text_layer import usual_ideographs
+from glm_mcp.media.documents.page.text_layer import usual_letters
 
 _LABEL = re.compile(
     "(发票代码|发票号码|票据代码|票据号码|开票日期|填开日期|校验码|验证码|机器编号|纳税人识别号|统一社会信用代码|开票人"
@@ -62,7 +62,7 @@ def laid_out(drawn: Any, written: str) -> str:
     height = statistics.median([word.bottom - word.top for word in words for _ in word.text] or [1])
     _gather(words)
     left = min((word.left for word in words), default=0)
-    text = usual_ideographs("\n".join(_line(row, max(height / 2, 1), left) for row in _rows(words)))
+    text = usual_letters("\n".join(_line(row, max(height / 2, 1), left) for row in _rows(words)))
     upright, mark, sideways = written.partition(_SIDEWAYS)
     missing = Counter(filter(str.isalnum, upright)) - Counter(filter(str.isalnum, text))
     if missing.total() > _LOST * len(upright):

@@ -19,10 +19,23 @@ _MATH_FONT = re.compile(
 _VOWEL = re.compile("[aeiouyäöüæøåàâéèêëîïôûùáíóúąęěůőű]", re.IGNORECASE)
 _STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
 _SIGN = re.compile("[\uf020-\uf0ff]")
+_TEXT_FONT = re.compile(
+    "times|song|simsun|simhei|kaiti|fang|yahei|dengxian|ming|arial|helvetica|calibri|cambria|garamond|courier|[^\0-\x7f]"
+)
 _MOJIBAKE = re.compile("(?:Ã[\u0080-\u00bf]|â[\u0080-\u009f€]|[\u00c0-\u00ff]{4,}|锟斤拷|烫烫烫)")
 # A word between spaces or marks; code, numbers and what is longer is none.
 _WORD = re.compile(r"(?<![^\s(\"'“‘*#|>\[])([^\W\d_]{2,14})(?=[\s.,;:!?)\"'”’*|\]]|$)")
 _VARIANT = re.compile("[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]")
+# Of Adobe's list of glyphs, where Unicode has no such place, or had none.
+_ADOBE = {
+    **dict(enumerate("©®™", 0xF6D9)),
+    **{0xF700 + code: chr(code) for code in range(0x30, 0x3A)},
+    **{
+        0xF700 + code: chr(code).upper()
+        for code in (*range(0x61, 0x7B), *range(0xE0, 0xF7), *range(0xF8, 0xFF))
+    },
+    **dict(enumerate("‾⏐⎯®©™⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪⎮⎞⎟⎠⎤⎥⎦⎫⎬⎭", 0xF8E5)),
+}
 # The row of GBK in which Founder's programs, which set most journals and standards of China, put slanted Latin letters.
 _FOUNDER = {
     ord(bytes([0xA0, code | 0x80]).decode("gbk")): chr(code) for code in string.ascii_letters.encode()
@@ -51,11 +64,12 @@ def letters_in(text: str) -> int:
     return sum(count * (2 if c > "\u2e7f" else 1) for c, count in Counter(text).items() if c.isalnum())
 
 
-def usual_ideographs(text: str) -> str:
+def usual_letters(text: str) -> str:
     """The text with ideographs where it has their radicals or compatibility forms, which look the same and are not found:
-    a font maps one shape to several characters, and which of them is read back depends on the machine's fonts.
+    a font maps one shape to several characters, and which of them is read back depends on the machine's fonts. Small
+    capitals, old figures and parts of brackets, which Adobe's fonts put at private places, are what they show.
     """
-    return _VARIANT.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
+    return _VARIANT.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text).translate(_ADOBE)
 
 
 def latin(text: str) -> str:
@@ -64,15 +78,22 @@ def latin(text: str) -> str:
 
 
 def letters_of_signs(text: str, page: Any) -> str:
-    """The text with the signs of symbol fonts, which put them at private places, as the letters that they show."""
+    """The text with the signs of symbol fonts, which put them at private places, as the letters that they show. A piece of
+    text has one font for the parser, that of its first letter: a sign behind it is one of Symbol's, as Word writes them,
+    where no other piece says what it is.
+    """
     if not _SIGN.search(text):
         return text
     shown: dict[str, set[str]] = {}
+    behind: dict[str, set[str]] = {}
     for item in page.text_items:
         font = re.sub(r"^[A-Z]{6}\+", "", item.font_name or "").lower()
         name = next((known for known in ("Symbol", "Wingdings") if font.startswith(known.lower())), "")
-        for sign in _SIGN.findall(item.text) if name else ():
-            shown.setdefault(sign, set()).add(symbol(name, f"{ord(sign):X}"))
+        text_font = not name and _TEXT_FONT.search(font)
+        for sign in _SIGN.findall(item.text) if name or text_font else ():
+            signs = shown if name else behind
+            signs.setdefault(sign, set()).add(symbol(name or "Symbol", f"{ord(sign):X}"))
+    shown = behind | shown
     known = {sign: letters.pop() for sign, letters in shown.items() if len(letters) == 1}  # else of two fonts
     return _SIGN.sub(lambda sign: known.get(sign[0]) or sign[0], text)
 
@@ -176,7 +197,7 @@ def reads_well(text: str) -> bool:
     strange = sum(len(m) for m in _STRANGE.findall(text))
     if len(letters) < 40 or strange > 0.01 * len(text):
         return False
-    if sum(c > "\u024f" for c in letters) > 0.5 * len(letters):
+    if sum(c > "\u024f" for c in letters) > 0.4 * len(letters):
         return True  # a script of its own: a broken map would give Latin letters, or none
     words = [w for w in re.findall(r"[A-Za-z\u00c0-\u024f]{3,}", text) if not _MASK.fullmatch(w)]
     voiced = sum(bool(_VOWEL.search(word)) for word in words)
