@@ -197,6 +197,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
+    "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),
     "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),
