@@ -20,6 +20,7 @@ from support.cases import each
 from support.made_mobi import mobi
 
 from glm_mcp.cli.terminal.table import fitted
+from glm_mcp.clients.table import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.stream import Shown
@@ -164,6 +165,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "what begins as an address does": (_addresses, ["a" * 30 * MILLION] * 5),
     "notes of many documents": (_closing_line, [f"{n}: part of " * 150 for n in range(200)]),
     "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
+    "what clients call themselves": (
+        lambda name: [splits_prompts(name) for _ in range(10)],
+        "İ" * 14 * MILLION,
+    ),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
     "what an engine calls its refusal": (
         lambda sort: from_response(400, None, "no", sort=sort),
