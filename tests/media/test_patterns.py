@@ -34,6 +34,7 @@ from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
+from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -41,6 +42,7 @@ from glm_mcp.media.sources.paths import expand, find_files
 from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
+from glm_mcp.setting_values import parted_folders
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.base import noted
@@ -169,6 +171,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda name: [splits_prompts(name) for _ in range(10)],
         "İ" * 14 * MILLION,
     ),
+    "blanks in a list of folders": (parted_folders, "a" + " " * 100_000 + "b"),
+    "blanks in a file of XML": (lambda data: mended(data, "a.xml", None), b"\n" * 100_000 + b"x"),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
     "what an engine calls its refusal": (
         lambda sort: from_response(400, None, "no", sort=sort),
