@@ -123,5 +123,10 @@ INPUTS = (
     Input("a drawing that is none, 3 MB", "generate_image", lambda _: {"prompt": "a cat"}, "drawing_of_definitions"),
     Input("a thought in a million pieces", "chat", _chat(), "thoughts_in_pieces"),
     Input("an event of 2 million empty lines", "chat", _chat(), "event_of_empty_lines"),
+    Input("an event of 9 MB packed twice", "chat", _chat(), "twice_packed"),
+    Input("a refusal of 9 MB", "chat", _chat(), "refusal_of_9_mb"),
+    Input("arguments of 1.3 million values, packed", "chat", _chat(functions=[FUNCTION]), "arguments_of_values"),
+    Input("an answer of 4 million that is cut", "chat", _chat(), "long_and_cut"),
+    Input("390,000 marks of turns", "chat", _chat(), "marks_of_turns"),
     Input("words without end", "chat", _chat(), "endless_words"),
 )  # fmt: skip

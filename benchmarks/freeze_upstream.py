@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import random
 import sys
 import time
 import zlib
@@ -144,6 +146,37 @@ def endless_words() -> Pieces:
     yield END
 
 
+_R = random.Random(1)
+_asked = itertools.count()
+
+
+def long_and_cut() -> Pieces:
+    """Millions of letters that nobody sees, cut off; another try is answered."""
+    if next(_asked) % 2:
+        time.sleep(0.5)
+        yield event("Hello.") + END
+        return
+    for _ in range(39):
+        yield event("".join(f"{_R.randrange(9_999)}\u200b\u200ea\u0628" for _ in range(12_000)))
+
+
+def twice_packed() -> Pieces:
+    yield b"data: " + json.dumps("[" + "[]," * 3 * MB + "0]").encode() + b"\n\n" + END
+
+
+def refusal_of_9_mb() -> Pieces:
+    yield b"data: " + json.dumps({"error": {"message": "[" + "[]," * 3 * MB + "0]"}}).encode() + b"\n\n" + END
+
+
+def marks_of_turns() -> Pieces:
+    yield event("`<|user|>\n" * 390_000) + END
+
+
+def arguments_of_values() -> Pieces:
+    given = json.dumps('{"a":[' + "[]," * 13 * (MB // 10) + "0]}")
+    yield event("", tool_calls=[{"index": 0, "function": {"name": "look", "arguments": given}}]) + END
+
+
 ANSWERS: dict[str, Callable[[], Pieces]] = {
     f.__name__: f
     for f in (
@@ -151,6 +184,7 @@ ANSWERS: dict[str, Callable[[], Pieces]] = {
         *(packed_kilobytes, packed_blank_lines, many_boxes, unseen_letters, chinese_letters),
         *(calls_as_text, whole_calls_as_text, names_of_calls, calls_in_pieces, endless_words),
         *(thoughts_in_pieces, event_of_empty_lines, nested_braces, nearly_marks, drawing_of_definitions),
+        *(long_and_cut, twice_packed, refusal_of_9_mb, marks_of_turns, arguments_of_values),
     )
 }
 _WHOLE = ("answer_of_21_mb", "answer_of_15_mb_of_values", "drawing_of_definitions")

@@ -76,7 +76,7 @@ def has_key_form(key: str) -> bool:
 
 
 # Where the next of several folders begins, which people part as they part other lists.
-_NEXT_FOLDER = re.compile(r"\s*[,;]\s*(?=[/~\"']|[A-Za-z]:[\\/])")
+_NEXT_FOLDER = re.compile(r"(?<!\s)\s*+[,;]\s*+(?=[/~\"']|[A-Za-z]:[\\/])")
 
 
 def parted_folders(value: str) -> list[str]:

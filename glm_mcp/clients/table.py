@@ -297,6 +297,9 @@ OWN = KnownClient(name="glm-mcp", title="glm-mcp", announces=("glm-mcp",), budge
 PYTHON = McpClient(links_since="2026-07-28")
 
 
+_LOOKED_AT = 1_000  # characters of a name
+
+
 def splitting_names() -> list[str]:
     """How the names begin, in lower case, of clients that give a prompt one word an argument."""
     return [start for row in CLIENTS.values() if row.splits for start in row.announces]
@@ -304,12 +307,17 @@ def splitting_names() -> list[str]:
 
 def splits_prompts(name: str) -> bool:
     """Whether the client of this name gives a prompt one word an argument."""
-    return name.strip().lower().startswith(tuple(splitting_names()))
+    return _folded(name).startswith(tuple(splitting_names()))
+
+
+def _folded(name: str) -> str:
+    """A client may give any: some 30 MB in small letters take half a second."""
+    return name[:_LOOKED_AT].strip().lower()
 
 
 def client_named(name: str, settings: Settings, *, remote: bool) -> McpClient:
     """The client of a call by the name that it gives. `remote`: over HTTP, where this machine's paths mean nothing."""
-    folded = name.strip().lower()
+    folded = _folded(name)
     other = PYTHON if folded == "mcp" else UNKNOWN
     known = next((c for c in (*CLIENTS.values(), OWN) if folded.startswith(c.announces)), other)
     # Of a caller elsewhere the environment is not to be had.

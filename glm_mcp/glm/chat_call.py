@@ -72,6 +72,14 @@ class ChatCall:
         return size_for(card, self.request), media
 
     async def attempt(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> Answer:
+        try:
+            return await self._try(card, where, on_words)
+        except GLMError:
+            if self.arrived:  # what it says is remembered, for the next: cleaning a long text takes a while
+                await in_thread_if(self.arrived.draft.chars > LARGE, self.partial)
+            raise
+
+    async def _try(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> Answer:
         dialect = self.dialects.setdefault(card.id, Dialect.of(card))
         tokens = self._tokens(card, dialect)
 

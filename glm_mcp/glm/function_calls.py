@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glm_mcp.glm.json_shape import Shape
+from glm_mcp.glm.json_shape import Shape, too_many_values
 from glm_mcp.glm.network.pieces import Pieces
 from glm_mcp.text import whole
 
@@ -35,7 +35,8 @@ class _Call:
 
 
 class Calls:
-    """The calls of one answer while they arrive. `chars`: of their arguments and of what they are called.
+    """The calls of one answer while they arrive. `chars`: of their arguments and of what they are called. `too_many`: the
+    arguments of one have more values than are read.
 
     The API numbers them by `index`; some models give all the same or none. A piece with an id or a name of its own begins
     another call where the last one of that index is named already.
@@ -43,6 +44,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.chars = 0
+        self.too_many = False
         self._calls: list[_Call] = []
         self._last: dict[int, _Call] = {}  # index → the call that its next piece belongs to
 
@@ -74,6 +76,7 @@ class Calls:
         if arguments:
             call.arguments.add(arguments)
             call.shape.feed(arguments.encode("utf-8", "replace"))
+            self.too_many = self.too_many or call.shape.too_many
             self.chars += len(arguments)
 
     @staticmethod
@@ -131,7 +134,7 @@ def _unpacked(arguments: str) -> str:
         return arguments
     try:
         inside = json.loads(arguments)
-        return inside if isinstance(json.loads(inside), dict) else arguments
+        return inside if isinstance(_read(inside), dict) else arguments
     except (ValueError, TypeError, RecursionError):
         return arguments
 
@@ -228,7 +231,7 @@ def _parsed(body: str) -> tuple[str, dict[str, Any] | str]:
     """
     if body.startswith("{"):
         try:
-            said = json.loads(body)
+            said = _read(body)
         except (ValueError, RecursionError):
             cut = _CUT_NAME.match(body)
             return (cut[1], body[cut.end() :]) if cut else ("", {})
@@ -260,11 +263,18 @@ def _typed(value: Any, schema: Any) -> Any:
         return value
     for written in (value, f'"{value}"'):  # its quotation marks may be escaped
         try:
-            found = json.loads(written)
-            return found if written is value else json.loads(found)
+            found = _read(written)
+            return found if written is value else _read(found)
         except (ValueError, RecursionError):
             continue
     return value
+
+
+def _read(text: str) -> Any:
+    """Raises ValueError for what is no JSON or has more values than are read, RecursionError."""
+    if too_many_values(text):
+        raise ValueError
+    return json.loads(text)
 
 
 def _word(value: Any) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 from glm_mcp.errors import ContentBlocked, GLMError, UpstreamError
 from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
+from glm_mcp.glm.json_shape import VALUES_MAX
 from glm_mcp.glm.network.pieces import Pieces
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.glm.usage import Usage
@@ -88,6 +90,8 @@ class Draft:
         endless = f"the answer is endless (over {CHARS_MAX:,} characters)" if self.chars > CHARS_MAX else ""
         if len(self.calls) > CALLS_MAX:
             endless = f"the answer is endless (over {CALLS_MAX:,} function calls)"
+        if self.calls.too_many:
+            endless = f"the answer is endless (a function call of over {VALUES_MAX:,} values)"
         if endless:
             raise UpstreamError(endless, "Ask for less, or name another model.", request_id=self.request_id)
         return whole(added)
@@ -217,18 +221,19 @@ def split_thinking(text: str) -> tuple[str, str]:
 
 
 _BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
-_BEGINS = re.compile(r"\A(?:\s*(?:\[gMASK\]|<sop>|<\|assistant\|>))+")
+_BEGINS = re.compile(r"\A(?:\s*(?:\[gMASK\]|<sop>|<\|assistant\|>)){1,10}")
 # Of a turn that is not the model's own, as its template writes it: behind one, models go on as their users.
 _TURN = re.compile(r"<\|(?:user|observation|system|endoftext)\|>(?=\n|<\||\Z)")
 _TALKS = (" ", "\t", "`", '"', "'", "“", "‘", "「", "『")  # before a mark that is talked about
 _FENCES = ("```", "~~~")
+_TURNS = 1_000  # marks that are looked at: no text talks about as many
 _ENDS = ("<|observation|>", "<|user|>", "<|assistant|>", "<|endoftext|>")
 
 
 def _other_turn(text: str, start: int = 0, fences: int = 0) -> int | None:
     """Where a text ceases to be the model's own. `fences`: of code, how many there were before `start`."""
     seen = start
-    for mark in _TURN.finditer(text, start):
+    for mark in islice(_TURN.finditer(text, start), _TURNS):
         fences += _fences(text[seen : mark.start()])
         seen = mark.start()
         said = text[max(0, seen - 3) : seen]

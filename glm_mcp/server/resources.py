@@ -21,7 +21,9 @@ from mcp import types
 
 from glm_mcp.errors import NotFound, TooLong
 from glm_mcp.glm.client import GLMClient
-from glm_mcp.media.kept.outputs import Kept, Outputs, is_kept
+from glm_mcp.media.detect import detect_file
+from glm_mcp.media.kept.outputs import Kept, Outputs, is_kept, not_made
+from glm_mcp.media.sources.letting_in import closed_where_refused, refuse_secrets
 from glm_mcp.media.sources.paths import file_url_path
 from glm_mcp.registry import CARDS, CHAINS, Card, place
 from glm_mcp.sandbox import Sandbox
@@ -31,6 +33,7 @@ from glm_mcp.tools.saving import mime_of
 MODELS, USAGE, OUTPUTS = "glm://models", "glm://usage", "glm://outputs"
 JSON = "application/json"
 READ_BYTES = 4 * 1024 * 1024  # of one resource; more in one message would hold the server up
+_MADE = frozenset({"image", "text"})  # families of what tools make
 LISTED = 1_000  # kept results, the newest; a longer list would too
 
 
@@ -117,8 +120,15 @@ def is_file(uri: str) -> bool:
 
 
 def linked(uri: str, outputs: Outputs, sandbox: Sandbox) -> Contents:
-    """The file of this machine that the link of a result leads to. Raises NotFound, ForbiddenPath, TooLong. Blocks."""
+    """The file of this machine that the link of a result leads to: a picture or code. In the folder of results may lie what
+    no call made. Raises NotFound, ForbiddenPath, TooLong. Blocks.
+    """
     path, file = outputs.open_link(Path(unquote(file_url_path(uri))), sandbox=sandbox)
+    with closed_where_refused(file):
+        if detect_file(file, path.name).family not in _MADE:
+            raise not_made(path)
+        size = min(os.fstat(file.fileno()).st_size, READ_BYTES)
+        refuse_secrets(file, size, path.name, allowed=sandbox.allows_by_name(path))
     return _contents(uri, path, file)
 
 

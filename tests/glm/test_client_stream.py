@@ -223,6 +223,48 @@ async def test_what_a_caller_makes_a_model_write_makes_nobody_else_wait_for_it(
         assert client.health.of(T).rests == 0
 
 
+MANY = [0] * 200_000
+
+
+@each(
+    ("body", "said"),
+    [
+        (
+            json.dumps({"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}], "x": MANY}),
+            "broke off",
+        ),
+        (
+            {
+                "error": {
+                    "message": json.dumps({"error": {"code": "1113", "message": "no balance"}, "x": MANY})
+                }
+            },
+            "the service failed",
+        ),
+        (
+            {
+                "choices": [
+                    {"delta": {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": text}}]}}
+                    for text in ('{"a":', json.dumps(MANY), "}")
+                ]
+            },
+            "endless",
+        ),
+    ],
+    ids=["an event packed twice", "a refusal in another", "arguments in pieces"],
+)
+async def test_json_within_json_has_no_more_values_than_json_has(body: Any, said: str) -> None:
+    stream = f"data: {json.dumps(body)}\n\ndata: [DONE]\n\n".encode()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(stream))
+
+    async with client_of(transport=answering(answer)) as client:
+        with pytest.raises(UpstreamError, match=said):
+            await ask(client, model=T, within=5)
+
+
 async def test_nobody_waits_for_a_model_that_another_request_breaks() -> None:
     whole = {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
 

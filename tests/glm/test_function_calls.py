@@ -255,6 +255,16 @@ def test_of_calls_without_end_in_a_text_as_many_are_taken_as_an_answer_may_have(
     assert rest.count("<tool_call>") == 3_000 - CALLS_MAX
 
 
+def test_of_arguments_packed_within_others_no_more_values_are_read_than_an_answer_may_have() -> None:
+    many = json.dumps({"city": [0] * 200_000})
+    packed = json.dumps(many)
+    assert read([piece("weather", packed, ident="a")]) == [("a", "weather", packed)]
+    cut = written_as_text(f'<tool_call>{{"name":"weather","arguments":{many}}}</tool_call>', (WEATHER,))[1]
+    assert damaged(cut)
+    value = json.dumps([0] * 200_000)
+    assert said(f"<tool_call>weather{pairs(days=value)}</tool_call>")[1] == [("weather", {"days": value})]
+
+
 def test_arguments_that_were_written_as_one_make_no_calls_by_the_thousand() -> None:
     made = read([piece("weather", '{"city":"Rome"}' * 90, index=n, ident=f"c{n}") for n in range(100)])
     assert len(made) < 2 * CALLS_MAX  # as many of them again may have come

@@ -31,6 +31,7 @@ from support.limits import (
 
 from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant, Level
 from glm_mcp.glm.learnt.limiter import GAP_S, Limiter, Limits
+from glm_mcp.glm.threads import within_share
 
 pytestmark = pytest.mark.anyio
 PAUSE_S = 1.0  # of a model; a test on a busy machine must come in it
@@ -322,6 +323,23 @@ async def test_a_call_that_was_refused_comes_before_those_that_began_after_it(ke
             for caller in (inside, second, third, fifth):
                 caller.leave.set()
     assert order == ["first", "second", "third", "fifth"]
+
+
+async def test_callers_over_http_are_given_places_in_turn(kept: Kept) -> None:
+    limiter, order = Limiter(1) if isinstance(kept, InMemory) else kept.limiter(1), list[str]()
+    many = [Caller(f"many {n}", order) for n in range(20)]
+    few = [Caller(f"few {n}", order) for n in range(2)]
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for callers in (many, few):
+                with within_share(anyio.Semaphore(9)):
+                    for caller in callers:
+                        tasks.start_soon(caller.run, limiter, anyio.current_time())
+                        await until(lambda c=caller: c.places or c.inside.is_set())  # type: ignore[misc]
+            for caller in (*many, *few):
+                caller.leave.set()
+    assert max(order.index(caller.name) for caller in few) < 8
+    assert [name for name in order if name.startswith("many")] == [caller.name for caller in many]
 
 
 async def test_a_pause_holds_up_all_and_costs_nobody_its_place(kept: Kept) -> None:

@@ -20,6 +20,7 @@ from support.cases import each
 from support.made_mobi import mobi
 
 from glm_mcp.cli.terminal.table import fitted
+from glm_mcp.clients.table import splits_prompts
 from glm_mcp.errors import GLMError, NotFound
 from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.stream import Shown
@@ -33,6 +34,7 @@ from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
+from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -40,6 +42,7 @@ from glm_mcp.media.sources.paths import expand, find_files
 from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_paths import secret_in
+from glm_mcp.setting_values import parted_folders
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.base import noted
@@ -164,6 +167,12 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "what begins as an address does": (_addresses, ["a" * 30 * MILLION] * 5),
     "notes of many documents": (_closing_line, [f"{n}: part of " * 150 for n in range(200)]),
     "a text of many parts": (in_chinese, "part ab: part cd; part ef, " * 74),
+    "what clients call themselves": (
+        lambda name: [splits_prompts(name) for _ in range(10)],
+        "İ" * 14 * MILLION,
+    ),
+    "blanks in a list of folders": (parted_folders, "a" + " " * 100_000 + "b"),
+    "blanks in a file of XML": (lambda data: mended(data, "a.xml", None), b"\n" * 100_000 + b"x"),
     "blanks in a list of pages": (lambda text: choose(text, 5, "a.csv"), "1" + " " * 100_000 + "1"),
     "what an engine calls its refusal": (
         lambda sort: from_response(400, None, "no", sort=sort),
@@ -197,6 +206,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
+    "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),
     "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),
     "fences": (first_fence, "```" * 100_000),
     "open fences": (unfenced, "```\n" * 100_000),

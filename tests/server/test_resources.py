@@ -31,6 +31,14 @@ from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
 ERAS = {"legacy": -32002, "2026-07-28": -32602}
+# What no call makes.
+OTHERS = {
+    "key.txt": b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n-----END OPENSSH PRIVATE KEY-----\n",
+    "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><!-- -----BEGIN RSA PRIVATE KEY----- --></svg>",
+    "login.md": b"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1",
+    "paper.pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n",
+    "state.bin": bytes(range(256)) * 4,
+}
 FIXED = ["glm://models", "glm://usage", "glm://outputs"]
 
 
@@ -203,6 +211,17 @@ async def test_the_links_of_results_can_be_read_back(mode: str, connect: Connect
         ):
             with pytest.raises(MCPError, match=r"not_found|forbidden_path"):
                 await client.read_resource(f"file://{path}")
+
+
+@each("name", OTHERS)
+async def test_what_no_call_made_is_not_given_out_of_the_folder_of_results(
+    name: str, connect: Connect, folders: Folders
+) -> None:
+    path = folders.cwd / name
+    path.write_bytes(OTHERS[name])
+    async with connect(GLM_OUTPUT_DIR=str(folders.cwd)) as client:
+        with pytest.raises(MCPError, match=r"not_found|forbidden_path"):
+            await client.read_resource(path.as_uri())
 
 
 async def test_a_caller_of_another_machine_reads_no_file_by_its_path(

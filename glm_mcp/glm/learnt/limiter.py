@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
+from operator import is_
 from statistics import median_low
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
 
 import anyio
 
 from glm_mcp.glm.learnt.level import Grant, Level
+from glm_mcp.glm.threads import share_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +53,8 @@ class Limits(Protocol):
     def slot(
         self, on_position: Hear, *, since: float, on_pause: Callable[[], None] = unheard
     ) -> AbstractAsyncContextManager[Grant]:
-        """Holds one place, given in the order in which calls began (`since`), whoever asks first.
+        """Holds one place, given in the order in which calls began (`since`), whoever asks first; in one process to callers
+        over HTTP in turn.
 
         `on_position(place)` is called with the place in the queue, from 1, and at each change; `on_pause()` when all who
         wait are held up. The holder writes into the grant what became of its attempt.
@@ -75,6 +80,7 @@ class _Waiter:
     on_position: Hear
     on_pause: Callable[[], None]
     since: float
+    caller: anyio.Semaphore | None = field(default_factory=share_of_caller)
     event: anyio.Event = field(default_factory=anyio.Event)
     began: float | None = None  # when its place was given to it
 
@@ -90,6 +96,10 @@ class Limiter:
         self._running: list[float] = []  # when each began
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._queue: deque[_Waiter] = deque()
+        self._given = 0
+        self._last: WeakKeyDictionary[anyio.Semaphore, int] = (
+            WeakKeyDictionary()
+        )  # of `_given`, to each caller
         self._opens = -math.inf  # nobody is given a place before
         self._recovers = False  # it paused, and nothing has been answered since
 
@@ -116,7 +126,7 @@ class Limiter:
         if self._queue or not self._free():
             began = await self._wait(_Waiter(on_position, on_pause, since))
         else:
-            began = self._begin()
+            began = self._begin(share_of_caller())
         grant = self._level.grant()
         try:
             yield grant
@@ -145,11 +155,7 @@ class Limiter:
 
     async def _wait(self, waiter: _Waiter) -> float:
         """When its place was given to it."""
-        at = len(self._queue)
-        while at and self._queue[at - 1].since > waiter.since:
-            at -= 1
-        self._queue.insert(at, waiter)
-        self._tell(at)
+        self._line_up([*self._queue, waiter])
         try:
             while waiter.began is None:
                 with anyio.move_on_after(self._pause_s()):
@@ -159,9 +165,7 @@ class Limiter:
                     self._hand_on()
         except BaseException:
             if waiter.began is None:
-                at = self._queue.index(waiter)
-                self._queue.remove(waiter)
-                self._tell(at)
+                self._line_up([other for other in self._queue if other is not waiter])
             else:
                 self._end(waiter.began)
             raise
@@ -181,8 +185,11 @@ class Limiter:
             waiter.event.set()
             waiter.on_pause()
 
-    def _begin(self) -> float:
+    def _begin(self, caller: anyio.Semaphore | None) -> float:
         now = self._clock()
+        if caller is not None:
+            self._given += 1
+            self._last[caller] = self._given
         self._running.append(now)
         if self._recovers:
             self._opens = now + GAP_S
@@ -196,12 +203,33 @@ class Limiter:
         given = False
         while self._queue and self._free():
             waiter, given = self._queue.popleft(), True
-            waiter.began = self._begin()
+            waiter.began = self._begin(waiter.caller)
             waiter.event.set()
+            self._queue = deque(self._in_turn(self._queue))
         if given:
             self._tell(0)
         for waiter in self._queue if given and self._recovers else ():
             waiter.event.set()  # they wait for another time now
+
+    def _line_up(self, waiting: Sequence[_Waiter]) -> None:
+        """A queue of these, who hear their places as far as these change."""
+        before, self._queue = self._queue, deque(self._in_turn(waiting))
+        self._tell(sum(1 for _ in takewhile(bool, map(is_, before, self._queue))))
+
+    def _in_turn(self, waiting: Sequence[_Waiter]) -> list[_Waiter]:
+        """In the order in which they began. Of several callers each has one in turn, whoever was given a place last behind
+        the others: hundreds of calls of one would take all the time of another's.
+        """
+        turns = Counter[anyio.Semaphore | None]()
+        ranks: list[tuple[int, int, float]] = []
+        ordered = sorted(waiting, key=lambda waiter: waiter.since)
+        for waiter in ordered:
+            last = 0 if waiter.caller is None else self._last.get(waiter.caller, 0)
+            ranks.append((turns[waiter.caller], last, waiter.since))
+            turns[waiter.caller] += 1
+        if len(turns) < 2:
+            return ordered
+        return [ordered[n] for n in sorted(range(len(ordered)), key=ranks.__getitem__)]
 
     def _tell(self, start: int) -> None:
         for place, waiter in enumerate(tuple(self._queue)[start:], start=start + 1):

@@ -9,7 +9,7 @@ from typing import Any
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.engines.gateways import unpacked
 from glm_mcp.glm.error_codes import from_response
-from glm_mcp.glm.json_shape import DEEPEST, too_deep
+from glm_mcp.glm.json_shape import DEEPEST, SMALL, too_deep, too_many_values
 from glm_mcp.text import whole
 
 
@@ -34,6 +34,7 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
         text_of(event.get("request_id")) or text_of(found.get("request_id")) or text_of(event.get("id"))
     )
     said = _said(found)
+    said = said[:SMALL] if isinstance(said, str) else said  # a refusal in another is short
     packed = object_in(said) if isinstance(said, str) else None
     if packed and isinstance(packed.get("error"), dict):  # a gateway hands on what it was answered
         found = packed["error"]
@@ -80,13 +81,15 @@ def decoded(body: bytes) -> str:
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The object of a JSON text, in the forms it comes in: as the data of an event, packed twice, alone in a list."""
+    """The object of a JSON text, in the forms it comes in: as the data of an event, packed twice, alone in a list. `text` has
+    no more values than are read; what is packed in it is looked at here.
+    """
     if text.startswith("data:"):
         text = text.removeprefix("data:").partition("\n")[0]
     try:
         found = json.loads(text)
         if isinstance(found, str):
-            found = json.loads(found)
+            found = None if too_many_values(found) else json.loads(found)
     except (ValueError, RecursionError):
         return None
     if text.count("[") + text.count("{") > DEEPEST and too_deep(found):

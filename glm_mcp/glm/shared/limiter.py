@@ -10,30 +10,19 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from statistics import median_low
 
 import anyio
 
 from glm_mcp.glm.learnt.level import CEILING, FIRST_PROBE_S, LONGEST_PROBE_S, RUN, Grant
 from glm_mcp.glm.learnt.limiter import REMEMBERED, Hear, unheard, wait_s
 from glm_mcp.glm.shared.connection import Connection, Lost, figures_of
+from glm_mcp.glm.shared.order import Call, due_of
 
 STALE_S = 2.0  # what was last heard of the others says nothing after so long
 LONGEST_PAUSE_S = 60.0  # that another replica can ask for
 ALONE = -1  # the epoch of a place that no other replica knows of
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    id: str
-    since: float
-    on_position: Hear
-    on_pause: Callable[[], None]
-    event: anyio.Event = field(default_factory=anyio.Event)
-    grant: Grant | None = None
-    began: float = 0.0
-    ticket: int | None = None  # its place and the turns before it: the place is what is left of it
-    told: int = 0
 
 
 @dataclass(slots=True)
@@ -61,10 +50,10 @@ class SharedLimiter:
         self._keys = [f"{prefix}:{tag}:{part}" for part in "qwls"] + [f"{prefix}:health"]
         self._others = _Others(start)
         self._share = start
-        self._waiting: dict[str, _Call] = {}
-        self._held: dict[str, _Call] = {}
-        self._new: list[_Call] = []
-        self._given: list[_Call] = []
+        self._waiting: dict[str, Call] = {}
+        self._held: dict[str, Call] = {}
+        self._new: list[Call] = []
+        self._given: list[Call] = []
         self._notes: list[str] = []
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._opens = -math.inf
@@ -114,7 +103,7 @@ class SharedLimiter:
         self, on_position: Hear, *, since: float, on_pause: Callable[[], None] = unheard
     ) -> AsyncIterator[Grant]:
         self._count += 1
-        call = _Call(f"{self._shared.replica}:{self._count:012}", since, on_position, on_pause)
+        call = Call(f"{self._shared.replica}:{self._count:012}", since, on_position, on_pause)
         self._waiting[call.id] = call
         self._new.append(call)
         self._changed.set()
@@ -147,7 +136,7 @@ class SharedLimiter:
 
     # What the calls do
 
-    def _end(self, call: _Call) -> None:
+    def _end(self, call: Call) -> None:
         """It gives its place back, held or waited for."""
         self._held.pop(call.id, None)
         self._waiting.pop(call.id, None)
@@ -161,7 +150,7 @@ class SharedLimiter:
             self._learn_alone(call.grant)
             self._alone()
 
-    def _begin(self, call: _Call, grant: Grant) -> None:
+    def _begin(self, call: Call, grant: Grant) -> None:
         del self._waiting[call.id]
         self._held[call.id] = call
         call.grant, call.began = grant, anyio.current_time()
@@ -208,6 +197,11 @@ class SharedLimiter:
         if self._due() <= anyio.current_time():
             await self._keep()
 
+    def _due_of_callers(self) -> Callable[[Call], float]:
+        usual = median_low(self._took) if self._took else 1.0
+        turn_s = usual / max(1, self.limit) * self._shared.replicas
+        return due_of([*self._held.values(), *self._waiting.values()], turn_s)
+
     async def leave(self) -> None:
         """Gives everything back."""
         self._given += [*self._held.values(), *self._waiting.values()]
@@ -215,8 +209,8 @@ class SharedLimiter:
 
     async def _take(self) -> None:
         calls, self._new = self._new, []
-        ahead_s = self._shared.ahead_s
-        args = [word for c in calls for word in (c.id, round((c.since + ahead_s) * 1e6))]
+        ahead_s, due = self._shared.ahead_s, self._due_of_callers()
+        args = [word for c in calls for word in (c.id, round((due(c) + ahead_s) * 1e6))]
         self._heard(calls, await self._ask("take", args))
 
     async def _keep(self) -> None:
@@ -242,7 +236,7 @@ class SharedLimiter:
         limits = [self._others.limit, self.ceiling, round(self._shared.lease_s * 1e3)]
         return await self._shared.run(script, self._keys, [*mine, *limits, *args], figures_of)
 
-    def _heard(self, calls: list[_Call], answer: tuple[list[int], list[int]]) -> None:
+    def _heard(self, calls: list[Call], answer: tuple[list[int], list[int]]) -> None:
         (limit, epoch, running, waiting, turns, pause, soon), places = answer
         now = anyio.current_time()
         self._others = _Others(limit, epoch, running, waiting, max(turns, self._others.turns), now)
@@ -311,7 +305,7 @@ class SharedLimiter:
 
     def _alone(self) -> None:
         """Gives the places of this replica's own share, in the order in which its calls began."""
-        queue = sorted(self._waiting.values(), key=lambda c: c.since)
+        queue = sorted(self._waiting.values(), key=self._due_of_callers())
         while queue and len(self._held) < self._share and anyio.current_time() >= self._opens:
             call = queue.pop(0)
             if call in self._new:

@@ -208,7 +208,7 @@ class Outputs:
             if path in self._written or path.parent == self._default(path.name, sandbox).parent:
                 file, found, _ = sandbox.open(path, suited=lambda _: True)
                 return found, file
-        raise NotFound(f"no call of this server made {path}", "Pass its path to a tool, which reads it.")
+        raise not_made(path)
 
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
@@ -266,6 +266,10 @@ def _unwritable(path: Path, error: OSError) -> ConfigError | InvalidRequest:
         f"{path.name} cannot be written to {path.parent} ({why})",
         "Set GLM_OUTPUT_DIR in the server's environment to a folder that can be written.",
     )
+
+
+def not_made(path: Path) -> NotFound:
+    return NotFound(f"no call of this server made {path}", "Pass its path to a tool, which reads it.")
 
 
 def _gone(ident: str) -> NotFound:

@@ -24,7 +24,7 @@ def admitted(
     """
     kind = fitting(file, size, name, want, max_bytes)
     if kind.family == "text":
-        _refuse_secrets(file, size, name, allowed=allowed)
+        refuse_secrets(file, size, name, allowed=allowed)
     return kind
 
 
@@ -59,7 +59,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
 
 
-def _refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
+def refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
     """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
     file.seek(0)
     kept, said, left = b"", "", size  # no more of a log: it may grow faster than it is looked through

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import itertools
 import os
 import re
 import sys
@@ -92,7 +93,8 @@ def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
     matched: dict[Path, None] = {}
     visited = [0]
     for single in _braces(pattern):
-        parts = sandbox.absolute(Path(single)).parts
+        asked = sandbox.absolute(Path(single)).parts
+        parts = [p for p, after in itertools.pairwise((*asked, "")) if (p, after) != ("**", "**")]
         magic = [i for i, part in enumerate(parts) if _MAGIC.search(part)]
         fixed = magic[0] if magic else len(parts) - 1
         base = sandbox.check(Path(*parts[:fixed]))

@@ -83,12 +83,30 @@ async def test_of_an_animation_the_last_picture_is_shown_and_that_is_said() -> N
     assert blue - red > 150
 
 
-async def test_one_that_claims_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+def boxed(*parts: bytes) -> bytes:
+    """A stream in a container, in parts."""
+    boxes = [(b"JXL ", b"\r\n\x87\n"), (b"ftyp", b"jxl \0\0\0\0jxl ")]
+    last = len(parts) - 1
+    for number, part in enumerate(parts):
+        boxes.append((b"jxlp", (number | (number == last) << 31).to_bytes(4, "big") + part))
+    return b"".join((8 + len(body)).to_bytes(4, "big") + kind + body for kind, body in boxes)
+
+
+@each("cut", [0, 1, 2, 3, 5])
+async def test_one_that_claims_too_many_pixels_is_refused_before_it_is_decoded(cut: int) -> None:
     bits = (
         0 | 3 << 1 | (1 << 30) - 1 << 3 | 1 << 33
     )  # no small one; a height of 30 bits; as wide as it is high
+    stream = b"\xff\x0a" + bits.to_bytes(40, "little")
     with pytest.raises(MediaTooLarge, match="million pixels"):
-        await one(b"\xff\x0a" + bits.to_bytes(40, "little"))
+        await one(boxed(stream[:cut], stream[cut:]) if cut else stream)
+
+
+@each("cut", [1, 3, 40])
+async def test_one_in_parts_is_read(cut: int) -> None:
+    whole = save(corners(160, 96), "JXL", use_container=False)
+    assert whole[:2] == b"\xff\x0a"
+    assert (await one(boxed(whole[:cut], whole[cut:]))).original == (160, 96)
 
 
 @each("kept", [2, 5, 30, 200])

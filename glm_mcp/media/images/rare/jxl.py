@@ -51,7 +51,10 @@ def read(data: bytes, name: str, pixels: int) -> Image.Image:
     Raises DecompressionBombError (more than `pixels`), RuntimeError (damaged), MissingExtra, and UnsupportedMedia
     (colours of print, of which the library leaves out black).
     """
-    width, height = _Bits(_head(data)).size()
+    head = _head(data)
+    width, height = _Bits(head).size()
+    if not head:  # the library may find what was not found here
+        raise RuntimeError("no size")
     if width * height > pixels:
         raise Image.DecompressionBombError(f"{width * height} pixels")
     try:
@@ -92,20 +95,28 @@ def _mode(raw: str) -> str:
 
 
 def _head(data: bytes) -> bytes:
-    """The beginning of the stream, in a container too; nothing where there is none."""
-    if data[:2] == _STREAM:
-        return data[2:_HEAD]
-    return next((part[2:_HEAD] for part in _streams(data) if part[:2] == _STREAM), b"")
+    """The beginning of the stream behind its mark, in a container too, where it may stand in several parts; nothing where
+    there is none.
+    """
+    whole = data[:_HEAD] if data[:2] == _STREAM else b""
+    for part in () if whole else _parts(data):
+        whole += part
+        if len(whole) >= _HEAD:
+            break
+    return whole[2:_HEAD] if whole[:2] == _STREAM else b""
 
 
-def _streams(data: bytes) -> Iterator[bytes]:
+def _parts(data: bytes) -> Iterator[bytes]:
+    """The beginning of each part of the stream in a container."""
     at = 0
     for _ in range(_BOXES):
-        if at + 16 > len(data):
+        if at + 8 > len(data):
             return
-        size, kind, long = struct.unpack_from(">I4sQ", data, at)
-        start, length = (16, long) if size == 1 else (8, size or len(data) - at)
+        size, kind = struct.unpack_from(">I4s", data, at)
+        start = 16 if size == 1 else 8
+        length = int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size or len(data) - at
+        end = at + max(length, start)
         if kind in (b"jxlc", b"jxlp"):
             start += 4 if kind == b"jxlp" else 0  # the number of the part
-            yield data[at + start : at + start + _HEAD]
-        at += max(length, start)
+            yield data[at + start : min(end, at + start + _HEAD)]
+        at = end
