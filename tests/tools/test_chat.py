@@ -360,7 +360,10 @@ async def test_a_video_among_the_files_is_refused_with_the_tool_that_takes_it(
     async with connect() as client:
         local = await fail(client, "chat", prompt="What?", files="clip.mp4")
         remote = await fail(client, "chat", prompt="What?", files="https://example.com/a/clip.mp4")
-    assert local.startswith("invalid_request: clip.mp4 is video. Use analyze_video for a video")
+    assert (
+        local
+        == "unsupported_media: clip.mp4 is an MP4 video, which chat does not take. Use analyze_video for it."
+    )
     assert remote == local
     assert not sim.received
 
