@@ -146,6 +146,9 @@ async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
         raise InvalidRequest(
             "read_document: mode=native takes public URLs only", "Leave mode out for local files."
         )
+    if args.pages or any("#page=" in a for a in addresses):
+        whole = "read_document: mode=native reads whole files, not pages"
+        raise InvalidRequest(whole, "Leave out mode, or pages and #page.")
     prompt = args.prompt.strip()
     lang = language(prompt, deps.settings)
     if args.output_format == "markdown" and not args.task:

@@ -543,6 +543,19 @@ async def test_page_pictures_are_packed_within_the_body_that_the_service_takes()
     assert [u for p in packs for u in p] == heavy
 
 
+async def test_native_reading_of_some_pages_is_refused_and_not_made_one_of_the_whole(
+    connect: Connect, sim: Simulator
+) -> None:
+    url = "https://example.com/report.pdf"
+    async with connect() as client:
+        for given in ({"documents": url, "pages": "2"}, {"documents": f"{url}#page=2"}):
+            text = await fail(client, "read_document", mode="native", prompt="What?", **given)
+            assert text.startswith(
+                "invalid_request: read_document: mode=native reads whole files, not pages."
+            )
+    assert not sim.received
+
+
 async def test_native_reading_knows_tasks_and_layouts_too(connect: Connect, sim: Simulator) -> None:
     url = "https://example.com/a.txt"
     sim.web[url] = (b"hello", "text/plain")
