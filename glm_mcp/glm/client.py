@@ -134,7 +134,8 @@ class GLMClient:
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        answer.fallback = instead_of(first, answer, self._why_unasked(first))
+        able = self.gone(first) or any(c.id == first for c in chain)
+        answer.fallback = instead_of(first, answer, self._why_unasked(first) if able else "unfit for this")
         if answer.fallback:
             self.meter.stood_in(answer.model)
         return answer

@@ -703,3 +703,13 @@ async def test_a_picture_over_a_limit_that_is_new_is_sent_to_each_model_once_and
     assert "#xywh=" in text
     asked = [r.model for r in sim.received]
     assert len(set(asked)) == len(asked)
+
+
+async def test_a_model_of_the_users_choice_that_cannot_do_this_is_not_said_to_be_busy(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(folders.cwd / name, (100, 100))
+    async with connect(GLM_VISION_MODEL="glm-4v-flash") as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], prompt="Which is brighter?")
+    assert "instead of glm-4v-flash (unfit for this)" in text
