@@ -23,7 +23,7 @@ from support.toolkit import text_of
 from glm_mcp import errors
 from glm_mcp.cli import main
 from glm_mcp.cli.call_line import Stdin, given_arguments
-from glm_mcp.clients.row import UNKNOWN
+from glm_mcp.clients.row import LONG_S, UNKNOWN
 from glm_mcp.clients.table import CLIENTS
 from glm_mcp.install import install
 from glm_mcp.install.config_file import dump
@@ -372,6 +372,22 @@ def test_the_table_of_files_that_are_not_read_says_what_their_refusal_says(lang:
     assert shown.keys() == said.keys()
     if lang == 0:
         assert shown == said
+
+
+@each("page", ["docs/install.md", "docs/zh/install.md"])
+def test_the_hosts_whose_time_limit_is_raised_are_those_of_the_code(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    said = next(line for line in text.splitlines() if line.startswith("`glm-mcp install` ") and "280" in line)
+    raised = {c.title for c in CLIENTS.values() if c.written_s == LONG_S}
+    assert {c.title for c in CLIENTS.values() if c.title in said.partition("280")[0]} == raised | {
+        "Claude Code"
+    }
+
+
+def test_the_help_of_install_names_every_host() -> None:
+    text = main.cli.commands["install"].help or ""
+    named = text.rpartition("HOST: ")[2].split(".")[0].replace(" or ", " ").replace("\n", " ")
+    assert [name.strip() for name in named.split(",")] == [*CLIENTS, "print"]
 
 
 @pytest.mark.parametrize(("lang", "header"), tuple(enumerate(("Host", "宿主"))))

@@ -35,9 +35,7 @@ from glm_mcp.server.log import FORMATS, LEVELS, configure
     "--env-file", type=click.Path(path_type=Path), help="Read settings from this file (lines NAME=value)."
 )
 @click.option(
-    "--log-level",
-    type=click.Choice(LEVELS),
-    help="What goes to stderr; else GLM_LOG_LEVEL, or warning.",
+    "--log-level", type=click.Choice(LEVELS), help="What goes to stderr; else GLM_LOG_LEVEL, or warning."
 )
 @click.option("--log-format", type=click.Choice(FORMATS), help="Else GLM_LOG_FORMAT, or text.")
 @click.pass_context
@@ -228,7 +226,8 @@ def doctor(ctx: click.Context, *, live: bool, yes: bool, forget: bool, format: s
 def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: bool, **given: Any) -> None:
     """Add this server to HOST's own file and keep everything else in it; without HOST: list the hosts found here.
 
-    HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, windsurf, zed, cherry-studio, or print.
+    HOST: claude-code, claude-desktop, cline, codex, cursor, vscode, gemini-cli, opencode, kilo-code, qwen-code, copilot-cli,
+    windsurf, zed, cherry-studio, or print.
     """
     from glm_mcp.cli.install_host import install_host
     from glm_mcp.install.wish import Wish

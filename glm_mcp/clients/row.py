@@ -19,7 +19,7 @@ class McpClient:
     """What the client of a call does with results. `budget`: characters of a serialised result, or bytes where it counts
     these (`in_bytes`). `previews`: it shows images to its model. `local`: it sees this machine's files, so that a path means
     something to it. `links`: it can read a link to a file, in versions of the protocol from `links_since` on. `model_sees`:
-    whether its model sees images at all, by the environment that the client hands on. `errors_twice`: an error may stand in
+    whether its model sees images at all, by the environment that the client hands on. `twice`: an error or a note may stand in
     `_meta` too, since its model is not shown that.
     """
 
@@ -31,7 +31,7 @@ class McpClient:
     links: bool = True
     links_since: str = "2025-06-18"
     model_sees: Callable[[Mapping[str, str]], bool] = lambda _: True
-    errors_twice: bool = True
+    twice: bool = True
 
 
 # Cline cuts at 8,000 characters, Codex at about 11,000; a client that we do not know may be as strict.

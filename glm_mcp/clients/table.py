@@ -122,7 +122,7 @@ CLIENTS: dict[str, KnownClient] = {
             # It writes the whole result into the prompt as JSON: never a picture, no link, nothing twice.
             announces=("cline", "@cline/"),
             links=False,
-            errors_twice=False,
+            twice=False,
             files=_cline,
             commands=("cline",),
             stdio="stdio",

@@ -120,9 +120,13 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
         used = draft.usage.completion or min(tokens or card.default_tokens, card.max_tokens)
         advice = "Call again with a larger max_tokens (at least 1024)"
         switch = card.thinking == "switch"
+        thinks = bool(draft.thought_chars or draft.raw_chars or draft.usage.reasoning)
+        tokens_used = f"{used} token{'s' * (used != 1)}"
         return InvalidRequest(
-            f"{card.id} used all {used} tokens for thinking and wrote no answer",
-            f"{advice} or thinking=false." if switch else f"{advice}.",
+            f"{card.id} used all {tokens_used} for thinking and wrote no answer"
+            if thinks
+            else f"{card.id} wrote no answer with {tokens_used}",
+            f"{advice} or thinking=false." if switch and thinks else f"{advice}.",
             again=Again.NEVER if switch else Again.NEXT,
             request_id=ident,
         )

@@ -30,7 +30,7 @@ from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.network.transport import Transport
-from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, partial
+from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, no_model, partial
 from glm_mcp.glm.policy import (
     Ask,
     Pace,
@@ -42,7 +42,6 @@ from glm_mcp.glm.policy import (
     ends_call,
     ends_model,
     first_byte_s,
-    no_model,
     of_host,
     unable,
     unable_to_draw,
@@ -135,7 +134,8 @@ class GLMClient:
         answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        answer.fallback = instead_of(first, answer, self._why_unasked(first))
+        able = self.gone(first) or any(c.id == first for c in chain)
+        answer.fallback = instead_of(first, answer, self._why_unasked(first) if able else "unfit for this")
         if answer.fallback:
             self.meter.stood_in(answer.model)
         return answer

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from glm_mcp.errors import ConfigError, ContentBlocked, GLMError, InvalidRequest, TimedOut
+from glm_mcp.errors import ConfigError, ContentBlocked, GLMError, InvalidRequest, TimedOut, TooLong
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.chat_call import ChatCall
 from glm_mcp.glm.findings import Findings
+from glm_mcp.glm.policy import Unable
 from glm_mcp.glm.race import Race
-from glm_mcp.registry import CHAINS, Card, Endpoint, place
+from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, place
 from glm_mcp.settings import KEY_PAGE
 
 
@@ -19,6 +20,21 @@ def no_key(placeholder: str | None, key_help: str) -> ConfigError:
     return ConfigError(
         f"no API key is set{held}",
         f"Get a free key at {KEY_PAGE}. To try without one: GLM_SIMULATE=1. {key_help}".rstrip(),
+    )
+
+
+def no_model(first: Card, reasons: Sequence[Unable]) -> GLMError:
+    """Why no model of the chain can do a job."""
+    said = "; ".join(r.reason for r in reasons)
+    if all(r.kind == "place" for r in reasons):
+        homes = [e.name for e in ENDPOINTS.values() if e.models and first.id in e.models]
+        return ConfigError(
+            said, f"GLM_BASE_URL={' or '.join(homes)} offers {first.id}; it needs a key of that platform."
+        )
+    if any(r.kind == "window" for r in reasons):
+        return TooLong(said, "Send less: fewer pages or pictures, a shorter history, or a part of the text.")
+    return InvalidRequest(
+        said, "Change the request or name another model; `glm-mcp models` lists what each can do."
     )
 
 

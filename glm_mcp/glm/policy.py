@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, NetworkError, TooLong
+from glm_mcp.errors import Again, GLMError, NetworkError
 from glm_mcp.glm.learnt.health import REST_S, USUAL_S
 from glm_mcp.glm.messages import ChatRequest, File, Image, Text, Video, count_tokens
-from glm_mcp.registry import ENDPOINTS, Card, Endpoint, place
+from glm_mcp.registry import Card, Endpoint, place
 
 MINIMUM_ANSWER = 1_024  # tokens that a window must leave for the answer when the caller names no number
 # Tries of a host that this process never reached: its address is more likely wrong than the host is ill.
@@ -21,6 +21,7 @@ BROKEN_TRIES = 4
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
+SPARE_S = 0.1  # between the last moment at which a model is asked again and the time that its answer takes
 LONGEST_HANG_S = 80.0  # [user, live] those that ended did so after 24 to 77 s
 
 
@@ -192,12 +193,23 @@ def _not_to_be_had(model: Standing, now: float) -> bool:
     return model.out or model.refusals > 0 or model.rests_until > now or busy
 
 
-def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
-    """Whether its answer may still come: a usual one, before the first try also a fast one, and any in the first half of a
-    call: a few long answers do not say how long this one is going to be.
+def needs_s(model: Standing, started: float, deadline: float) -> float:
+    """Seconds that must be left for its answer: those of a usual one, before the first try of a fast one, and never more
+    than half of a call: a few long answers do not say how long this one is going to be.
     """
-    left, half = deadline - max(now, model.ready_at), (deadline - started) / 2
-    return left > (min(model.usual_s, max(half, USUAL_S)) if model.tries else min(model.soonest_s, half))
+    half = (deadline - started) / 2
+    return min(model.usual_s, max(half, USUAL_S)) if model.tries else min(model.soonest_s, half)
+
+
+def in_time(model: Standing, started: float, now: float, deadline: float) -> bool:
+    """Whether its answer may still come."""
+    return deadline - max(now, model.ready_at) > needs_s(model, started, deadline)
+
+
+def last_wait(wait: float, model: Standing, *, started: float, now: float, deadline: float) -> float:
+    """The wait before a model is asked again; a shorter one where the whole one would leave no time for its answer."""
+    latest = deadline - needs_s(model, started, deadline) - SPARE_S - now
+    return latest if SPARE_S < latest < wait else wait
 
 
 def delay(
@@ -313,18 +325,3 @@ def unable_to_draw(card: Card, home: Endpoint) -> Unable | None:
     if place(card.id, home) is None:
         return Unable("place", f"{card.id} is not offered at {home.name}")
     return None if card.draws else Unable("ability", f"{card.id} does not draw")
-
-
-def no_model(first: Card, reasons: Sequence[Unable]) -> GLMError:
-    """Why no model of the chain can do a job."""
-    said = "; ".join(r.reason for r in reasons)
-    if all(r.kind == "place" for r in reasons):
-        homes = [e.name for e in ENDPOINTS.values() if e.models and first.id in e.models]
-        return ConfigError(
-            said, f"GLM_BASE_URL={' or '.join(homes)} offers {first.id}; it needs a key of that platform."
-        )
-    if any(r.kind == "window" for r in reasons):
-        return TooLong(said, "Send less: fewer pages or pictures, a shorter history, or a part of the text.")
-    return InvalidRequest(
-        said, "Change the request or name another model; `glm-mcp models` lists what each can do."
-    )

@@ -12,7 +12,7 @@ from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
 from glm_mcp.errors import Again, GLMError, TimedOut
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
-from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, next_step
+from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, last_wait, next_step
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.usage import Meter, Usage
 
@@ -182,6 +182,8 @@ class Race(Generic[T]):
         """
         model.phase, model.error = Phase.IDLE, error
         model.refusals += 1
+        if error.retry_after is None:  # else it is the service's own wish
+            wait = self._last_wait(model, wait)
         model.ready_at = anyio.current_time() + wait
         model.out = ends
         if error.kind == "too_long":  # a longer window alone helps
@@ -225,6 +227,7 @@ class Race(Generic[T]):
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""
         self.unreached += 1
         model.phase, model.error = Phase.IDLE, error
+        wait = self._last_wait(model, wait)
         for other in self.models:
             other.ready_at = max(other.ready_at, anyio.current_time() + wait)
         if ends:
@@ -233,6 +236,10 @@ class Race(Generic[T]):
             self.failure = error.but(message=f"{error.message}{times}")
         else:
             self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
+
+    def _last_wait(self, model: Standing, wait: float) -> float:
+        now = anyio.current_time()
+        return last_wait(wait, model, started=self.started, now=now, deadline=self.deadline)
 
     def may_wait(self, wait: float) -> bool:
         """Whether a host that was never reached is asked after so long, where its address cannot be wrong: a network

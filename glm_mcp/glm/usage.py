@@ -25,6 +25,13 @@ class Usage:
     cached: int = 0
     reasoning: int = 0
 
+    def add(self, other: Usage) -> None:
+        """What another call for the same result used."""
+        self.prompt += other.prompt
+        self.completion += other.completion
+        self.cached += other.cached
+        self.reasoning += other.reasoning
+
     @classmethod
     def read(cls, raw: Any) -> Usage:
         if not isinstance(raw, dict):

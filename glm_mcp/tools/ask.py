@@ -75,10 +75,11 @@ async def _as_json(
         again = Message("user", f"That is not valid: {problem}. Answer again with the corrected JSON alone.")
         history = (*request.messages, Message("assistant", answer.text), again)
         first = answer
-        answer = await deps.glm.chat(
-            replace(request, messages=history), replace(job, model=first.model), deps.progress
-        )
+        # Of any model that can: the one that wrote it may be overloaded by now.
+        answer = await deps.glm.chat(replace(request, messages=history), job, deps.progress)
         answer.notes.append("JSON repaired")
+        answer.attempts = [*first.attempts, *answer.attempts]
+        answer.usage.add(first.usage)
         answer.seconds += first.seconds
         value, problem = await check(answer.text, form)
     if problem:

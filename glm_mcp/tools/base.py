@@ -24,6 +24,7 @@ from glm_mcp.tools.words.chinese import chosen, error_said, said
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
+META_NOTES_CHARS = 600  # of the same notes in `_meta`: structuredContent has all of them
 ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
 STRUCTURED_CHARS = 1_000_000  # of a result for a program; a message of many more holds the server up
 MINIMUM_CHARS = 400  # a result shorter than this helps nobody
@@ -171,12 +172,27 @@ def meta_of(answer: Answer) -> dict[str, Any]:
         "partial": answer.partial,
         "attempts": answer.attempts[-6:] if len(answer.attempts) > 1 else None,
     }
-    return {k: v for k, v in whole.items() if v}
+    return {k: v for k, v in whole.items() if v or k == "s"}
+
+
+def _for_a_program(result: ToolResult, deps: Deps) -> dict[str, Any]:
+    """`_meta` of a result: with the notes of its closing line, and whether it is simulated."""
+    meta = dict(result.meta)
+    if deps.settings.simulate and "model" in meta:
+        meta["simulated"] = result.data["simulated"] = True
+    notes, room = list[str](), META_NOTES_CHARS
+    for note in result.data.get("notes", ()) if deps.client.twice else ():
+        room -= len(note)
+        if room < 0:
+            break
+        notes.append(note)
+    return meta | ({"notes": notes} if notes else {})
 
 
 def fit(result: ToolResult, deps: Deps) -> Content:
     """The result within the client's budget. What does not fit is kept whole, and the text says how to read on."""
-    meta = {"glm": _cleaned(result.meta)} if result.meta else {}
+    told = _for_a_program(result, deps)
+    meta = {"glm": _cleaned(told)} if told else {}
     result.text = plain(result.text)
     closing_line = "\n\n" + "\n".join(map(one_line, result.notes)) if result.notes else ""
     head = plain(result.head) + ("\n\n" if result.head and result.text else "")
@@ -231,7 +247,7 @@ def failure(error: GLMError, deps: Deps) -> Content:
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
-    if not deps.client.errors_twice:
+    if not deps.client.twice:
         meta = {"error": {"kind": error.kind}}
     elif len(error.attempts) > 1:
         meta["attempts"] = list(error.attempts[-6:])

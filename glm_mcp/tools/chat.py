@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from glm_mcp.errors import InvalidRequest, TooLong
+from glm_mcp.errors import InvalidRequest, TooLong, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Part, Text, Video
 from glm_mcp.glm.threads import in_thread
@@ -185,9 +185,9 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
     """One of a call's files as parts of the user's turn, and what a careful reader must know."""
     of = len(held.sources)
     if source.kind.family in {"video", "audio"}:
-        raise InvalidRequest(
-            f"{source.name} is {source.kind.family}",
-            "Use analyze_video for a video; sound is not heard by these models.",
+        raise UnsupportedMedia(
+            f"{source.name} is {source.kind.title}, which chat does not take",
+            source.kind.fix or "Use analyze_video for it.",
         )
     if source.is_remote:
         if source.kind.family == "image" and source.fragment == Fragment() and deps.glm.fetches:

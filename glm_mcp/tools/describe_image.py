@@ -53,6 +53,7 @@ class ImageArgs(AnswerArgs):
 
 IMAGES_MAX = 50  # the platform's limit for one call
 EXACT = {"locate", "ui_action"}
+_OWN_FORM = {"locate", "ui_to_code"}  # boxes, or a file of code, whatever form is asked for
 _TOGETHER = {"compare", "ui_to_code", "ui_action"}  # what needs all pictures in one call
 CODE = {  # the language of a code block → the suffix of its file
     "jsx": ".jsx",
@@ -75,6 +76,9 @@ async def run(deps: Deps, args: ImageArgs) -> ToolResult:
         pictures = pictured(deps, await _prepared(deps, args, held))
         notes = [*(n for p in pictures for n in p.notes), *held.missed()]
         notes = list(dict.fromkeys(notes + [n for source in held.sources for n in origin(source)]))
+        if args.json and task in _OWN_FORM:
+            args = replace(args, json=None)
+            notes.append(f"json was not used: task={task} has a form of its own")
         if task == "locate":
             return await _locate(deps, args, words, pictures, notes)
         card = deps.glm.models("vision", args.model)[0]
@@ -204,9 +208,8 @@ async def _locate(
     """Boxes in pixels of the original image, and a copy with them drawn. Each image (or part of a tall one) is its
     own call.
     """
-    free = replace(args, json=None)
     questions = [_question([p], words, "locate", exact=True) for p in pictures]
-    answers = await each(deps, free, questions) if len(questions) > 1 else [await ask(deps, free, *questions)]
+    answers = await each(deps, args, questions) if len(questions) > 1 else [await ask(deps, args, *questions)]
     lines: list[str] = []
     links: list[Link] = []
     items: list[Item] = []

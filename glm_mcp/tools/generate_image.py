@@ -165,41 +165,44 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
         said, link = await in_thread(_save, deps, output, target, finished)
     except (ConfigError, ForbiddenPath, InvalidRequest) as error:
         raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
-    meta = {
+    meta: dict[str, Any] = {
         "model": drawing.model,
         "request_id": drawing.request_id,
         "s": round(drawing.seconds, 2),
         "size": f"{finished.size[0]}x{finished.size[1]}",
     }
+    notes = _notes(deps, args, drawing, finished, size)
     facts = {"path": said, "url": drawing.url, "mime_type": link.mime, "attempts": drawing.attempts, **meta}
+    facts["notes"] = notes
     return ToolResult(
         "",
         head=said,
-        notes=[noted(deps, _notes(deps, args, drawing, finished, size))],
-        meta=meta,
+        notes=[noted(deps, notes, _facts(deps, drawing, finished))],
+        meta=meta | ({"attempts": drawing.attempts[-6:]} if len(drawing.attempts) > 1 else {}),
         data={k: v for k, v in facts.items() if v is not None},
         links=[link],
         previews=[(finished.preview, "image/jpeg")] if previewed else [],
     )
 
 
-def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, finished: Finished, size: Size) -> list[str]:
-    """What the closing line says."""
+def _facts(deps: Deps, drawing: Drawing, finished: Finished) -> list[str]:
+    """What the closing line begins with."""
     width, height = finished.size
-    notes = [
-        drawing.model,
-        f"{width}x{height}",
-        f"{len(finished.data) / 1024:,.0f} KB",
-        f"{drawing.seconds:.1f} s",
-    ]
+    kilobytes = f"{len(finished.data) / 1024:,.0f} KB"
+    facts = [drawing.model, f"{width}x{height}", kilobytes, f"{drawing.seconds:.1f} s"]
+    return facts + [deps.said("SIMULATED")] * deps.settings.simulate
+
+
+def _notes(deps: Deps, args: DrawArgs, drawing: Drawing, finished: Finished, size: Size) -> list[str]:
+    """What a careful reader must know of the picture."""
+    width, height = finished.size
+    notes: list[str] = []
     asked = f"{size.api[0]}x{size.api[1]}"
     if finished.size != (size.final or size.api):
         notes.append(f"the service drew {width}x{height} instead of {asked}")
     elif size.final:
         notes.append(f"drawn at {asked}, then scaled and cropped")
     notes += [*drawing.notes, "the service puts an 'AI generated' mark on it"]
-    if deps.settings.simulate:
-        notes.append("SIMULATED")
     if args.preview and not deps.client.previews:
         # A client that does not show images writes them into the prompt as text, and cuts the result.
         notes.append("no preview: this host is not known to show pictures")

@@ -184,9 +184,7 @@ def _models(answers: Sequence[Answer]) -> str:
 def add(answer: Answer, others: Sequence[Answer]) -> None:
     """What other calls for the same result used, and what a careful reader must know of them."""
     for other in others:
-        answer.usage.prompt += other.usage.prompt
-        answer.usage.completion += other.usage.completion
-        answer.usage.cached += other.usage.cached
+        answer.usage.add(other.usage)
         answer.seconds = max(answer.seconds, other.seconds)
         answer.notes += [note for note in other.notes if note not in answer.notes]
 

@@ -17,7 +17,7 @@ from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
-from glm_mcp.tools.base import Deps, Tool, ToolResult, closing, noted
+from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
 from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels, unseen
 from glm_mcp.tools.map_reduce import combined, each, together
 from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
@@ -145,6 +145,9 @@ async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
         raise InvalidRequest(
             "read_document: mode=native takes public URLs only", "Leave mode out for local files."
         )
+    if args.pages or any("#page=" in a for a in addresses):
+        whole = "read_document: mode=native reads whole files, not pages"
+        raise InvalidRequest(whole, "Leave out mode, or pages and #page.")
     prompt = args.prompt.strip()
     lang = language(prompt, deps.settings)
     if args.output_format == "markdown" and not args.task:
@@ -177,23 +180,22 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     text = await in_thread_if(chars > SHORT, lambda: plain("\n\n".join(texts)))
     at = _cursor(args, len(text))
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
+    if args.json:
+        notes.append("json was not used: it goes with a prompt, a task or an output_format")
     if answers:
         total = together(answers)
         count, sort = len(answers), "page" if args.mode == "vision" else "scanned page"
         total.notes.insert(0, f"{count} {sort}{'s' * (count > 1)} transcribed by the model")
-        line = closing(deps, total, notes)
+        finished = result(deps, replace(args, thinking="false"), total, notes)
     else:
         line = noted(deps, ["read on this machine, no model asked", *notes])
+        finished = ToolResult("", notes=[line], data={"notes": notes})
     rows = [{"name": d.name, "kind": d.kind, "pages": len(d.pages), "total": d.total} for _, d in documents]
-    return ToolResult(
-        text[at:],
-        max_chars=args.max_chars,
-        kept=ident,
-        offset=at,
-        notes=[line],
-        meta=({"model": answers[0].model} if answers else {}) | {"total_chars": len(text)},
-        data={"documents": rows, "notes": notes},
-    )
+    finished.text, finished.offset, finished.kept = text[at:], at, ident
+    finished.max_chars = args.max_chars
+    finished.meta["total_chars"] = len(text)
+    finished.data["documents"] = rows
+    return finished
 
 
 def _of_document(source: Source, document: Document) -> list[str]:

@@ -734,6 +734,15 @@ async def test_an_answer_used_up_by_thinking_is_explained(sim: Simulator, model:
     assert len(sim.received) == 1
 
 
+async def test_an_answer_cut_before_its_first_word_is_not_blamed_on_thinking_that_was_off(
+    sim: Simulator,
+) -> None:
+    async with client_of(sim) as client:
+        with pytest.raises(InvalidRequest, match="wrote no answer with 1 token") as caught:
+            await ask(client, model=T, max_tokens=1)
+    assert "thinking" not in str(caught.value)
+
+
 async def test_a_call_of_a_function_needs_no_text(sim: Simulator) -> None:
     sim.queue(Reply(tool_calls=({"name": "weather", "arguments": {"city": "Oslo"}},)))
     function = {

@@ -172,11 +172,21 @@ async def test_tries_and_waits_together_stay_within_the_deadline(sim: Simulator)
     assert 2 <= len(sim.received) <= 5
 
 
-async def test_no_wait_is_begun_that_the_deadline_would_cut(sim: Simulator) -> None:
+async def test_a_wait_that_would_leave_no_time_for_an_answer_is_cut_short_and_the_model_asked_once_more(
+    sim: Simulator,
+) -> None:
     sim.queue(Fault("error", code="1302", times=0))
     async with client_of(sim, pace=Pace(waits=(30, 30)), chance=lambda: 1.0) as client:
-        with anyio.fail_after(3 * slowness()), pytest.raises(RateLimited):
-            await ask(client, model=T)
+        with anyio.fail_after(10 * slowness()), pytest.raises(RateLimited):
+            await ask(client, model=T, within=3 * slowness())
+    assert len(sim.received) == 2
+
+
+async def test_a_wait_that_the_service_asks_for_is_not_cut_short(sim: Simulator) -> None:
+    sim.queue(Fault("error", code="1302", retry_after="30", times=0))
+    async with client_of(sim) as client:
+        with anyio.fail_after(10 * slowness()), pytest.raises(RateLimited):
+            await ask(client, model=T, within=3 * slowness())
     assert len(sim.received) == 1
 
 

@@ -315,6 +315,20 @@ async def test_a_local_path_is_refused_with_the_line_that_uploads_it(url: str, t
         assert "for f in shots/*.png; do curl" in await fail(client, "describe_image", images="shots/*.png")
 
 
+@pytest.mark.anyio
+async def test_nobody_over_http_is_told_to_pass_a_path(url: str) -> None:
+    refused_sources = {
+        "http://127.0.0.1/a.png": "forbidden_url",
+        "https://ada:word@example.com/a.png": "forbidden_url",
+        "A" * 40_000: "unsupported_media",
+    }
+    async with client_of(url, **ADA) as client:
+        for source, kind in refused_sources.items():
+            said = await fail(client, "describe_image", images=source)
+            assert said.startswith(f"{kind}: ")
+            assert "path" not in said
+
+
 @each("path", ["~/a b.png", "a'b.png", 'a"b\\c.png', "-x.png", "$(id).png", "a;b,c.png"])
 def test_the_line_names_that_very_file(path: str, tmp_path: Path) -> None:
     line = curl_line("http://127.0.0.1:1", token=False)(path)

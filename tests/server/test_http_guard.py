@@ -155,6 +155,16 @@ def test_the_protocol_takes_post_and_delete_at_either_address_and_redirects_nowh
     assert asked(guarded, path=path, headers=BEARER).status_code == 200
 
 
+@each("given", [{}, {"Content-Type": "text/plain"}, {"Content-Type": "multipart/form-data; boundary=x"}])
+@each("version", ["", "2025-06-18", MODERN])
+def test_a_message_that_is_not_sent_as_json_is_refused_in_json(
+    version: str, given: dict[str, str], guarded: App
+) -> None:
+    headers = {**BEARER, **ACCEPT, **given} | ({"MCP-Protocol-Version": version} if version else {})
+    answer = asked(guarded, method="POST", headers=headers, content=json.dumps(LIST))
+    assert "Content-Type: application/json" in refused(answer, 415, "unsupported_media_type")
+
+
 def test_a_client_that_looks_for_oauth_is_told_how_to_add_the_server(app_of: Any) -> None:
     app = app_of(remote=True, GLM_HTTP_TOKEN=TOKEN, GLM_PUBLIC_URL="https://glm.example.org")
     said = refused(asked(app, path="/register", method="POST", json={}), 400, "invalid_client_metadata")

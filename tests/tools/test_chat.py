@@ -360,7 +360,10 @@ async def test_a_video_among_the_files_is_refused_with_the_tool_that_takes_it(
     async with connect() as client:
         local = await fail(client, "chat", prompt="What?", files="clip.mp4")
         remote = await fail(client, "chat", prompt="What?", files="https://example.com/a/clip.mp4")
-    assert local.startswith("invalid_request: clip.mp4 is video. Use analyze_video for a video")
+    assert (
+        local
+        == "unsupported_media: clip.mp4 is an MP4 video, which chat does not take. Use analyze_video for it."
+    )
     assert remote == local
     assert not sim.received
 
@@ -409,6 +412,42 @@ async def test_wrong_json_is_repaired_once(connect: Connect, sim: Simulator) -> 
     assert "JSON repaired" in text
     assert [m["role"] for m in last(sim).body["messages"]] == ["user", "assistant", "user"]
     assert "'age' is a required property" in words(last(sim))
+
+
+async def test_what_wrong_json_cost_is_counted_with_its_repair(connect: Connect, sim: Simulator) -> None:
+    used = {
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "completion_tokens_details": {"reasoning_tokens": 8},
+    }
+    sim.queue(Reply(text="Ada.", usage=used), Reply(text='{"name": "Ada", "age": 36}', usage=used))
+    async with connect() as client:
+        result = await call(client, "chat", prompt="Who?", json=PERSON)
+    assert glm(result)["tokens"] == {"in": 200, "out": 40, "reasoning": 16}
+    assert [a["outcome"] for a in glm(result)["attempts"]] == ["ok", "ok"]
+
+
+async def test_a_model_that_is_overloaded_by_then_does_not_keep_another_from_the_repair(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(
+        Reply(text="Ada is 36.", model="glm-4.7-flash"),
+        Fault("error", code="1305", model="glm-4.7-flash", times=0),
+    )
+    sim.queue(Reply(text='{"name": "Ada", "age": 36}'))
+    async with connect() as client:
+        text = await say(client, "chat", prompt="Who?", json=PERSON)
+    assert "instead of glm-4.7-flash (overloaded 1305) · JSON repaired" in text
+
+
+async def test_a_repaired_answer_says_which_model_should_have_given_it(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Fault("error", code="1305", model="glm-4.7-flash", times=0))
+    sim.queue(Reply(text="Ada is 36."), Reply(text='{"name": "Ada", "age": 36}'))
+    async with connect() as client:
+        text = await say(client, "chat", prompt="Who?", json=PERSON)
+    assert "instead of glm-4.7-flash (" in text
 
 
 async def test_json_that_stays_wrong_is_an_error_that_carries_the_text(

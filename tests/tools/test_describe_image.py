@@ -703,3 +703,28 @@ async def test_a_picture_over_a_limit_that_is_new_is_sent_to_each_model_once_and
     assert "#xywh=" in text
     asked = [r.model for r in sim.received]
     assert len(set(asked)) == len(asked)
+
+
+async def test_a_model_of_the_users_choice_that_cannot_do_this_is_not_said_to_be_busy(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(folders.cwd / name, (100, 100))
+    async with connect(GLM_VISION_MODEL="glm-4v-flash") as client:
+        text = await say(client, "describe_image", images=["a.png", "b.png"], prompt="Which is brighter?")
+    assert "instead of glm-4v-flash (unfit for this)" in text
+
+
+async def test_json_is_not_passed_over_in_silence_where_a_task_has_a_form_of_its_own(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png", (100, 100))
+    sim.queue(
+        Reply(text='[{"label": "x", "bbox_2d": [0, 0, 500, 500]}]'), Reply(text="```html\n<p>hi</p>\n```")
+    )
+    async with connect() as client:
+        for task in ("locate", "ui_to_code"):
+            text = await say(client, "describe_image", images="a.png", task=task, prompt="x", json=True)
+            assert f"json was not used: task={task} has a form of its own" in text
+            assert "JSON value alone" not in words(last(sim))
+    assert (folders.cwd / "glm-output" / "a.html").read_text(encoding="utf-8").strip() == "<p>hi</p>"

@@ -99,7 +99,7 @@ async def test_what_leaves_is_written_so_that_no_other_parser_reads_it_different
 ) -> None:
     sim.web["https://example.com/a%20b.txt"] = (b"hello", "text/plain")
     async with connect() as client:
-        await say(client, "read_document", documents="HTTPS://EXAMPLE.com:443/a b.txt#page=2", mode="native")
+        await say(client, "read_document", documents="HTTPS://EXAMPLE.com:443/a b.txt#top", mode="native")
         sent = last(sim).body["messages"][0]["content"][0]
     assert sent["file_url"]["url"] == "https://example.com/a%20b.txt"
 

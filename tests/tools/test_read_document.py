@@ -166,6 +166,35 @@ async def test_mode_native_sends_addresses_and_nothing_else(
     assert local.startswith("invalid_request: read_document: mode=native takes public URLs only.")
 
 
+async def test_a_program_is_told_who_transcribed_scanned_pages_and_at_what_cost(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 2)
+    used = {"prompt_tokens": 100, "completion_tokens": 20}
+    sim.queue(Reply(text="The words.", usage=used, times=2))
+    async with connect(GLM_STRUCTURED="1") as client:
+        result = await call(client, "read_document", documents="scan.pdf")
+    assert glm(result)["tokens"] == {"in": 200, "out": 40}
+    assert glm(result)["notes"] == ["2 scanned pages transcribed by the model"]
+    data = result.structured_content or {}
+    assert data["model"] == "glm-4.6v-flash"
+    assert data["usage"]["prompt_tokens"] == 200
+    assert data["notes"] == ["2 scanned pages transcribed by the model"]
+    assert data["documents"][0]["pages"] == 2
+
+
+async def test_json_without_a_question_is_not_passed_over_in_silence(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "a.txt").write_text("hello", encoding="utf-8")
+    async with connect() as client:
+        text = await say(client, "read_document", documents="a.txt", json=True)
+        plain = await say(client, "read_document", documents="a.txt", json=False)
+    assert "json was not used: it goes with a prompt, a task or an output_format" in text
+    assert "json" not in plain
+    assert not sim.received
+
+
 async def test_a_prompt_sends_pages_as_text_and_scanned_ones_as_pictures(
     connect: Connect, sim: Simulator, report: Path
 ) -> None:
@@ -512,6 +541,19 @@ async def test_page_pictures_are_packed_within_the_body_that_the_service_takes()
     packs = pack(heavy, card, "", None)
     assert [len(p) for p in packs] == [2, 2, 1]
     assert [u for p in packs for u in p] == heavy
+
+
+async def test_native_reading_of_some_pages_is_refused_and_not_made_one_of_the_whole(
+    connect: Connect, sim: Simulator
+) -> None:
+    url = "https://example.com/report.pdf"
+    async with connect() as client:
+        for given in ({"documents": url, "pages": "2"}, {"documents": f"{url}#page=2"}):
+            text = await fail(client, "read_document", mode="native", prompt="What?", **given)
+            assert text.startswith(
+                "invalid_request: read_document: mode=native reads whole files, not pages."
+            )
+    assert not sim.received
 
 
 async def test_native_reading_knows_tasks_and_layouts_too(connect: Connect, sim: Simulator) -> None:

@@ -179,6 +179,55 @@ async def test_meta_is_small_and_says_what_a_program_wants(connect: Connect, sim
     assert len(json.dumps(meta)) < 600
 
 
+async def test_meta_has_the_notes_of_the_closing_line_but_for_a_host_that_shows_both(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for size in ((100, 100), (50, 50)):
+        picture(folders.cwd / f"{size[0]}.png", size)
+    for host, notes in (("a-client", ["2 pictures sent"]), ("Cline", None)):
+        async with connect(client=host) as client:
+            result = await call(client, "describe_image", images=["100.png", "50.png"], prompt="Which?")
+        assert "2 pictures sent" in text_of(result)
+        assert glm(result).get("notes") == notes
+
+
+async def test_meta_holds_no_more_notes_than_are_small(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for n in range(49):
+        (folders.cwd / f"{n}.png").write_bytes(b"no picture")
+    picture(folders.cwd / "a.png", (100, 100))
+    async with connect() as client:
+        result = await call(client, "describe_image", images=["*.png"], prompt="Which?")
+    assert 0 < sum(map(len, glm(result)["notes"])) <= 600
+    assert weight(result) <= 7_800
+
+
+async def test_a_simulated_answer_says_so_to_a_program_too(connect: Connect, folders: Folders) -> None:
+    (folders.cwd / "a.txt").write_text("hello", encoding="utf-8")
+    number = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    async with connect(GLM_SIMULATE="1", GLM_STRUCTURED="1") as client:
+        answered = [
+            await call(client, "chat", prompt="How many?", json=number),
+            await call(client, "generate_image", prompt="a hill"),
+        ]
+        read = await call(client, "read_document", documents="a.txt")
+    for result in answered:
+        assert (result.structured_content or {})["simulated"] is True
+        assert glm(result)["simulated"] is True
+    assert "simulated" not in {**(read.structured_content or {}), **glm(read)}
+
+
+async def test_structured_content_says_how_a_picture_was_drawn(connect: Connect, sim: Simulator) -> None:
+    async with connect(GLM_STRUCTURED="1") as client:
+        result = await call(client, "generate_image", prompt="a hill", size="500x500")
+    notes = (result.structured_content or {})["notes"]
+    assert notes == [
+        "drawn at 512x512, then scaled and cropped",
+        "the service puts an 'AI generated' mark on it",
+    ]
+
+
 async def test_a_fallback_is_told_in_the_text_and_in_meta(connect: Connect, sim: Simulator) -> None:
     sim.queue(Fault("error", code="1305", model="glm-4.7-flash", times=0))
     async with connect() as client:

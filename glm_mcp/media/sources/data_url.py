@@ -127,5 +127,5 @@ def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise MediaTooLarge(
             f"the data in the argument is {size / 1e6:.1f} MB, more than the {max_bytes / 1e6:.0f} MB taken",
-            "Save it to a file and pass the path, or send a smaller one.",
+            "Save it to a file and pass that, or send a smaller one.",
         )

@@ -53,7 +53,7 @@ _HEADERS = {
     "Accept": "image/*, video/*, application/pdf, text/*;q=0.9, */*;q=0.8",
     "Accept-Encoding": "gzip",  # what we can decode with a cap on every step
 }
-_ELSE = "Download the file another way and pass its path."
+_ELSE = "Download the file another way and pass that."
 
 
 async def download(  # noqa: PLR0913 - bounds, and what stands in for the network

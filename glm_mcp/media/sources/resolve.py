@@ -153,7 +153,7 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
     if looks_like_base64(coded):
         raise UnsupportedMedia(
             f"the argument of {len(text)} characters is base64 of no picture, video or document, or is cut short",
-            "Send it whole, as a data: URL that names its type, or save it to a file and pass the path.",
+            "Send it whole, as a data: URL that names its type, or save it to a file and pass that.",
         )
     if len(text) > _PATH_CHARS:
         raise InvalidRequest(f"a path of {len(text)} characters is too long", "Check the path.")
@@ -238,7 +238,7 @@ def _of_url(text: str, terms: _Terms) -> Source:
     if terms.want == "video" and f".{url.host}".endswith(_VIDEO_PAGES):
         raise UnsupportedMedia(
             f"{url.host} shows videos on web pages, and a page is not a video file",
-            "Download the video first (for instance with yt-dlp) and pass its path.",
+            "Download the video first (for instance with yt-dlp) and pass that file.",
         )
     return Source("".join(c for c in name if c.isprintable()), kind, 0, fragment, url=str(url))
 

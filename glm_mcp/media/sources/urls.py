@@ -12,7 +12,7 @@ from glm_mcp.errors import ForbiddenURL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-HINT = "Give a public http(s) address, or download the file and pass its path."
+HINT = "Give a public http(s) address, or download the file and pass that."
 _URL_MAX = 8192  # longer than any server takes
 
 # Beside what `is_global` knows: shared address space, benchmarks, relays, and public addresses that are metadata services.
@@ -110,7 +110,7 @@ def parse_public_url(url: str, *, own_host: str | None = None) -> PublicURL:
     if scheme not in ("http", "https"):
         raise ForbiddenURL(f"{shown} is not an http(s) address", HINT)
     if "@" in split.netloc:
-        raise ForbiddenURL(f"{shown} carries a login", "Download the file yourself and pass its path.")
+        raise ForbiddenURL(f"{shown} carries a login", "Download the file yourself and pass that.")
     host = _host(raw_host, shown)
     port = (443 if scheme == "https" else 80) if port is None else port
     if port == 0:

@@ -83,6 +83,9 @@ class Endpoint:
                 self._sessions.end(session)
             await Answer(200, {}).send(send)
             return
+        if not headers.get(b"content-type", b"").lower().startswith(b"application/json"):
+            await _not_json().send(send)  # the SDK's refusal is no JSON
+            return
         if session and not version:
             scope["headers"] = [*scope["headers"], (_VERSION, session.version.encode())]
         async with AsyncExitStack() as held:
@@ -180,6 +183,11 @@ class Endpoint:
 def _unknown_session() -> Answer:
     said = "This session id is not one of this server for this caller. Begin a new one with initialize."
     return refusal(404, "unknown_session", said)
+
+
+def _not_json() -> Answer:
+    said = "A message is sent with the header Content-Type: application/json."
+    return refusal(415, "unsupported_media_type", said)
 
 
 def _unread(why: str) -> Answer:
