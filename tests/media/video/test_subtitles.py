@@ -74,6 +74,24 @@ fontname: a.ttf
         ),
         # a number that is no letter's, and longer than any that Python reads
         (f"00:00:01,0 --> 00:00:02,0\nA&#66; &#{'9' * 5000};\n", [(1, 2, f"AB &#{'9' * 5000};")]),
+        # each end of a line written twice over; a blank line after each line
+        (
+            "1\r\r\n00:00:01,0 --> 00:00:02,0\r\r\nA\r\r\nB\r\r\n\r\r\n2\r\r\n00:00:03,0 --> 00:00:04,0\r\r\nC",
+            [(1, 2, "A\nB"), (3, 4, "C")],
+        ),
+        (
+            "1\n\n00:00:01,0 --> 00:00:02,0\n\nA\n\n42\n\n\n2\n\n00:00:03,0 --> 00:00:04,0\n\nC\n",
+            [(1, 2, "A\n42"), (3, 4, "C")],
+        ),
+        # a number that is said, and no numbers of cues
+        ("00:00:01,0 --> 00:00:02,0\n42\n\n00:00:03,0 --> 00:00:04,0\nB\n", [(1, 2, "42"), (3, 4, "B")]),
+        # a beginning before the film's, and a time that is none
+        (
+            "-00:00:01,0 --> 00:00:02,0\nA\n\n2\nsoon --> 00:00:03,0\nX\n\n3\n00:00:05,0 --> 00:00:06,0\nB\n",
+            [(0, 2, "A"), (5, 6, "B")],
+        ),
+        # lines of an ASS file that are set in
+        (ASS.replace("\n", "\n "), [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two, with a comma\nlines")]),
         # an arrow and a formula that are text
         ("00:00:01,0 --> 00:00:02,0\na --> b, 1 < 2 > 0\n", [(1, 2, "a --> b, 1 < 2 > 0")]),
     ],
@@ -89,6 +107,14 @@ def test_rolling_captions_are_given_once() -> None:
         "00:05.000 --> 00:07.000\nsecond line\n\n00:20.000 --> 00:22.000\nfirst line\n"
     )
     assert [cue[2] for cue in parse_subtitles(text)] == ["first line", "second line", "first line"]
+
+
+def test_words_that_are_said_again_among_others_are_kept() -> None:
+    text = (
+        "1\n00:00:01,0 --> 00:00:02,9\nI know.\n\n2\n00:00:03,0 --> 00:00:04,0\nNo, no,\nI know.\n\n"
+        "3\n00:00:04,0 --> 00:00:05,0\nNo, no,\n"
+    )
+    assert [cue[2] for cue in parse_subtitles(text)] == ["I know.", "No, no,\nI know.", "No, no,"]
 
 
 def test_lines_carry_their_times_and_only_the_part_asked_for() -> None:
