@@ -19,7 +19,7 @@ from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, raw
+from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
@@ -59,6 +59,8 @@ def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Opti
         return photoshop.simple(data), options
     if options.kind == "xpm":
         return pixmap.simple(data), options
+    if options.kind == "qoi":
+        return qoi.simple(data), options
     if options.kind == "cur":
         return cursor.as_icon(data), replace(options, kind="ico")
     if options.kind == "jxl" and jxl.is_animated(data):

@@ -134,18 +134,6 @@ def of_floats() -> bytes:
     )
 
 
-def bitmap_of_four_bits() -> bytes:
-    """A BMP of sixteen bits a pixel, four each for transparency, red, green and blue."""
-    masks = struct.pack("<4I", 0xF00, 0xF0, 0xF, 0xF000)
-    head = struct.pack("<IiiHHIIiiII", 56, 60, -40, 1, 16, 3, 4800, 0, 0, 0, 0) + masks
-    raw = corners().tobytes()
-    pixels = (
-        0xF000 | r >> 4 << 8 | g >> 4 << 4 | b >> 4
-        for r, g, b in zip(raw[::3], raw[1::3], raw[2::3], strict=True)
-    )
-    return b"BM" + struct.pack("<I4xI", 4870, 70) + head + struct.pack("<2400H", *pixels)
-
-
 def radiance() -> bytes:
     raw = bytes(min(255, round(256 * value)) for value in light(corners()))
     pixels = b"".join(raw[at : at + 3] + b"\x80" for at in range(0, len(raw), 3))
@@ -198,7 +186,6 @@ def avif_as_first_written() -> bytes:
 
 OTHERS: dict[str, Callable[[], bytes]] = {
     "floats.tif": of_floats,
-    "four bits.bmp": bitmap_of_four_bits,
     "light.hdr": radiance,
     "light.exr": open_exr,
     "old.avif": avif_as_first_written,
