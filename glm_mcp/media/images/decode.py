@@ -13,7 +13,7 @@ from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
-from glm_mcp.media.images.rare import bitmap, jxl, netpbm
+from glm_mcp.media.images.rare import bitmap, jxl, netpbm, packed
 from glm_mcp.media.images.tiling import MP
 
 READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, JPEG XL, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
@@ -127,9 +127,11 @@ def _opened(data: bytes, kind: str, readers: list[str], name: str) -> Image.Imag
     if kind in {"pnm", "pam"} and (image := netpbm.read(data, CAP)) is not None:
         return image
     try:
-        return Image.open(io.BytesIO(data), formats=readers)
+        return (
+            tiff.opened(io.BytesIO(data)) if kind == "tiff" else Image.open(io.BytesIO(data), formats=readers)
+        )
     except Exception:
-        if kind == "tiff" and (image := tiff.twelve_bits(data, CAP)) is not None:
+        if kind == "tiff" and (image := packed.read(data, CAP)) is not None:
             return image
         plain = metadata.plain(data) if kind == "jpeg" else None
         if plain is None or plain.data is data:

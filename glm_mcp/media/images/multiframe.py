@@ -124,7 +124,7 @@ def pages(data: bytes, image: Image.Image, options: Options, notes: list[str]) -
         place = places[page - 1]
         with decode.decoding(options.name):
             if total > 1:
-                image = Image.open(tiff.Page(data, place), formats=["TIFF"])
+                image = tiff.opened(tiff.Page(data, place))
                 decode.check_pixels(image, options.name)
             pixel = tiff.pixel_height(image)
             shown = deep.load(data, image, notes, page=place)
