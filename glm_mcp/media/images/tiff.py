@@ -153,9 +153,11 @@ def pixel_height(image: Image.Image) -> float:
 
 
 def print_is_clear(image: Image.Image) -> bool:
-    """Whether an opened file has the colours of print, and how far they cover beside them, which Pillow leaves out."""
+    """Whether an opened file has the colours of print, and how far they cover beside them, which Pillow leaves out. Where
+    the colours are weighed by it there is none where nothing covers.
+    """
     tags: Any = getattr(image, "tag_v2", {})
-    return bool(tags.get(_COLOURS) == _PRINT and tags.get(_EXTRA) == (2,))  # weighed by it (1) they are none there
+    return bool(tags.get(_COLOURS) == _PRINT and tags.get(_EXTRA) == (2,))
 
 
 def own_colours(image: Image.Image) -> Image.Image:

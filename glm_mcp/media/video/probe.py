@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.video.container import AGAIN, JOINED, TEXT_TRACKS, codec, encrypted, video_streams
+from glm_mcp.media.video.container import (
+    AGAIN,
+    JOINED,
+    TEXT_TRACKS,
+    codec,
+    encrypted,
+    library_errors,
+    video_streams,
+)
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
 if TYPE_CHECKING:
@@ -128,15 +137,44 @@ def _length(reader: VideoReader) -> tuple[float, float, bool, bool]:
 def _end(reader: VideoReader, claims: float, late: float) -> tuple[float, float]:
     """Where the video's packets end, and where any packets end; seconds. Reads packets, decodes nothing."""
     if claims <= 0:
-        return reader.packet_ends(0, late)
-    video, any_ = reader.packet_ends(max(0, claims - 0.5), late)
+        return _packet_ends(reader, 0, late)
+    video, any_ = _packet_ends(reader, max(0, claims - 0.5), late)
     if video > 0:
         return video, any_
     low, high = 0.0, claims
     for _ in range(14):
         middle = (low + high) / 2
-        if reader.packet_ends(middle, late, maximum=1)[0] > 0:
+        if _packet_ends(reader, middle, late, maximum=1)[0] > 0:
             low = middle
         else:
             high = middle
-    return reader.packet_ends(low, late)
+    return _packet_ends(reader, low, late)
+
+
+def _packet_ends(
+    reader: VideoReader, start: float, late: float, maximum: int | None = None
+) -> tuple[float, float]:
+    """The latest end of video packets, and of all packets, from the key frame before `start` (0 for none).
+
+    Stops at `late` (monotonic), or after `maximum` packets of the video.
+    """
+    video = any_ = 0.0
+    count = 0
+    if not reader.seek(start) and start > 0:
+        return 0.0, 0.0
+    with contextlib.suppress(*library_errors()):
+        for packet in reader.container.demux():
+            if time.monotonic() > late:
+                break
+            if packet.size == 0 or packet.pts is None or packet.time_base is None:
+                continue
+            until = float((packet.pts + (packet.duration or 0)) * packet.time_base) - reader.origin
+            if packet.is_corrupt:
+                continue
+            any_ = max(any_, until)
+            if packet.stream.index == reader.stream.index:
+                video = max(video, until)
+                count += 1
+                if maximum is not None and count >= maximum:
+                    break
+    return video, any_
