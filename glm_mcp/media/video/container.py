@@ -90,6 +90,13 @@ def codec(stream: Any) -> str:
     return str(context.name) if context is not None else ""
 
 
+def is_text(stream: Any) -> bool:
+    """Whether a track of subtitles holds words. WebVTT as Matroska has it is unknown to the library: words as they are."""
+    return (
+        codec(stream) or ("subrip" if stream.container.format.name.startswith("matroska") else "")
+    ) in TEXT_TRACKS
+
+
 def is_marked(stream: Any, disposition: str) -> bool:
     """Whether the file gives the stream this disposition: default, forced, attached_pic …"""
     from av.stream import Disposition

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.video import captions
 from glm_mcp.media.video.container import (
     AGAIN,
     JOINED,
-    TEXT_TRACKS,
     codec,
     encrypted,
+    is_text,
     library_errors,
     video_streams,
 )
@@ -51,6 +52,7 @@ class Facts:
     has_sound: bool
     text_tracks: int
     other_tracks: int  # subtitles that are pictures, or of an unknown kind
+    captioned: bool  # its frames have room for closed captions
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +73,7 @@ def probe(reader: VideoReader) -> Facts:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
         notes.append(f"the file does not say how long it is: read up to {duration:.1f} s")
-    texts = [s for s in container.streams.subtitles if codec(s) in TEXT_TRACKS]
+    texts = [s for s in container.streams.subtitles if is_text(s)]
     rate = stream.average_rate or stream.guessed_rate
     return Facts(
         container=container.format.name,
@@ -89,6 +91,7 @@ def probe(reader: VideoReader) -> Facts:
         has_sound=bool(container.streams.audio),
         text_tracks=len(texts),
         other_tracks=len(container.streams.subtitles) - len(texts),
+        captioned=captions.carried(frame),
         notes=tuple(notes),
     )
 

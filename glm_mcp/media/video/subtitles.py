@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from glm_mcp.media.video.container import TEXT_TRACKS, codec, is_marked, library_errors
+from glm_mcp.media.video import captions
+from glm_mcp.media.video.container import codec, is_marked, is_text, library_errors
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.timecode import clock_seconds, stamp
 from glm_mcp.text import unescaped
@@ -18,6 +19,7 @@ Cue = tuple[float, float, str]  # from, to (seconds), text
 MAXIMUM_CHARS = 20_000  # some 7,000 tokens: an hour of dense speech is about 60,000 characters
 SECONDS = 6.0  # time to read a track; it lies scattered over the whole file
 _MAXIMUM_CUES = 50_000
+_UNREAD = "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
 
 _ROLLED = 4  # lines that captions have on the screen at once
 
@@ -142,18 +144,35 @@ def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue]
     note on it. Leaves the reader at another place: frames are read before.
     """
     if not reader.facts.text_tracks:
-        note = "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
-        return [], [note] if reader.facts.other_tracks else []
-    tracks = [s for s in reader.container.streams.subtitles if codec(s) in TEXT_TRACKS]
-    track = min(tracks, key=lambda s: (is_marked(s, "forced"), not is_marked(s, "default")))
+        return _without_track(reader, start, end)
+    tracks = [s for s in reader.container.streams.subtitles if is_text(s)]
+    track = min(tracks, key=lambda s: (not codec(s), is_marked(s, "forced"), not is_marked(s, "default")))
     language = (track.language or "").encode("utf-8", "replace").decode()
     cues, late = _read_track(reader, track.index, start, end)
     known = f" ({language})" if language not in {"", "und"} else ""
-    notes = [f"subtitles come from the track inside the video{known}"] if cues else []
-    if late:
-        reached = stamp(cues[-1][1] if cues else start)
-        notes.append(f"for want of time, subtitles were read only up to {reached}")
-    return cues, notes
+    others = f", one of {len(tracks)}" if len(tracks) > 1 else ""
+    notes = [f"subtitles come from the track inside the video{known}{others}"] if cues else []
+    if not cues and not codec(track):
+        notes.append(_UNREAD)
+    return cues, notes + _lateness(cues, start, late=late)
+
+
+def _without_track(reader: VideoReader, start: float, end: float) -> tuple[list[Cue], list[str]]:
+    """`track_cues` of a video without a track of text: its closed captions, or a word on what it has instead."""
+    notes = [_UNREAD] if reader.facts.other_tracks else []
+    if not reader.facts.captioned:
+        return [], notes
+    found, late = captions.shown(reader, start, end, time.monotonic() + SECONDS)
+    cues = [
+        cue for cue in tidy((begin, until, _said([said])) for begin, until, said in found) if cue[1] >= start
+    ]
+    notes += ["subtitles come from its closed captions"] if cues else []
+    return cues, notes + _lateness(cues, start, late=late)
+
+
+def _lateness(cues: list[Cue], start: float, *, late: bool) -> list[str]:
+    reached = stamp(cues[-1][1] if cues else start)
+    return [f"for want of time, subtitles were read only up to {reached}"] if late else []
 
 
 def _read_track(reader: VideoReader, index: int, start: float, end: float) -> tuple[list[Cue], bool]:
@@ -186,9 +205,14 @@ def _read_track(reader: VideoReader, index: int, start: float, end: float) -> tu
 def _text(packet: Any) -> str:
     """The words of one subtitle packet."""
     try:
-        decoded = packet.decode()
+        if not codec(packet.stream):
+            return plain(bytes(packet).decode().partition("\0")[0])
+        return _said(packet.decode())
     except library_errors():
         return ""
+
+
+def _said(decoded: Iterable[Any]) -> str:
     words = []
     for piece in decoded:
         for rect in piece if hasattr(piece, "rects") else (piece,):

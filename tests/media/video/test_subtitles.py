@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import av
 from support.cases import each
 from support.films import Film, make, regular
 from support.video_jobs import framed
@@ -154,6 +156,63 @@ def test_a_track_inside_the_video_is_read(form: str, codec: str) -> None:
     assert len(blobs) == 2
     facts, _ = framed(make(film), subtitles=True, max_frames=1, start=3, end=5)
     assert facts["subtitles"] == "[0:04–0:06] Second"
+
+
+def test_a_track_of_words_that_the_library_does_not_know_is_read_in_matroska() -> None:
+    words = ((1.0, 2.0, "Grüße"), (2.0, 3.0, "Zwei"))
+    data = make(Film(regular(4), form="matroska", subtitles=words, subtitle_codec="subrip"))
+    unknown = data.replace(b"S_TEXT/UTF8", b"S_TEXT/WEBX")
+    facts, _ = framed(unknown, subtitles=True, max_frames=1)
+    assert facts["subtitles"] == "[0:01–0:02] Grüße\n[0:02–0:03] Zwei"
+    # No letters, but pictures of them.
+    pictures = unknown.replace("Grüße".encode(), b"\xff\xd8\xff\xe0123").replace(b"Zwei", b"\xff123")
+    facts, _ = framed(pictures, subtitles=True, max_frames=1)
+    assert facts["subtitles"] == ""
+    assert any("its subtitles are pictures" in note for note in facts["notes"])
+
+
+def captioned(film: Film, pairs: list[tuple[int, int]]) -> bytes:
+    """The film, in MPEG-2, with two bytes of captions in each frame, whose highest bits make their ones odd."""
+    said = [bytes(v | 0x80 * (v.bit_count() % 2 == 0) for v in pair) for pair in pairs]
+    said += [b"\x80\x80"] * len(film.times)  # nothing
+    first, *frames = make(film).split(b"\0\0\1\1")  # before the uppermost slice
+    beside = (b"\0\0\1\xb2GA94\3\x41\xff\xfc" + two + b"\xff" for two in said)
+    return first + b"".join(words + b"\0\0\1\1" + frame for words, frame in zip(beside, frames, strict=False))
+
+
+def test_closed_captions_are_read_from_the_pictures() -> None:
+    letters = [(ord(a), ord(b)) for a, b in ("He", "ll", "o!")]
+    film = Film(regular(4), codec="mpeg2video", form="mpeg2video")
+    # Loaded, put into the lowest line, shown with the frame at 1.0 s, taken off with the one at 2.0 s.
+    pairs = [(0x14, 0x20), (0x14, 0x70), *letters, *[(0, 0)] * 20, (0x14, 0x2F), *[(0, 0)] * 24, (0x14, 0x2C)]
+    data = captioned(film, pairs)
+    facts, _ = framed(data, subtitles=True, max_frames=2)
+    assert facts["subtitles"] == "[0:01–0:02] Hello!"
+    assert "subtitles come from its closed captions" in facts["notes"]
+    facts, _ = framed(data, subtitles=True, max_frames=2, start=1.5, end=1.8)
+    assert facts["subtitles"] == "[0:01–0:01] Hello!"
+    facts, _ = framed(captioned(film, []), subtitles=True, max_frames=2)
+    assert (facts["subtitles"], facts["notes"]) == ("", [])
+
+
+def test_one_of_several_tracks_is_said_to_be_that() -> None:
+    data = make(Film(regular(4), form="matroska", subtitles=((1.0, 2.0, "Hello"),), subtitle_codec="subrip"))
+    with (
+        av.open(io.BytesIO(data), "r") as film,
+        av.open(out := io.BytesIO(), "w", format="matroska") as twice,
+    ):
+        words = film.streams.subtitles[0]
+        copies = [twice.add_stream_from_template(s) for s in (film.streams.video[0], words, words)]
+        for packet in film.demux():
+            for copy in copies[:1] if packet.stream.type == "video" else copies[1:]:
+                again = av.Packet(bytes(packet))
+                again.pts, again.dts, again.duration = packet.pts, packet.dts, packet.duration
+                again.time_base, again.stream = packet.time_base, copy
+                if packet.size:
+                    twice.mux(again)
+    facts, _ = framed(out.getvalue(), subtitles=True, max_frames=1)
+    assert facts["subtitles"] == "[0:01–0:02] Hello"
+    assert "subtitles come from the track inside the video, one of 2" in facts["notes"]
 
 
 def test_a_language_that_is_no_text_does_no_harm() -> None:
