@@ -49,6 +49,8 @@ def shown(
 
 
 def _beside(frame: VideoFrame) -> bytes:
-    data: Any = frame.side_data
-    beside = data.get(_KIND)
-    return b"" if beside is None else bytes(beside)
+    with contextlib.suppress(*library_errors()):  # beside something that has no name there
+        data: Any = frame.side_data
+        beside = data.get(_KIND)
+        return b"" if beside is None else bytes(beside)
+    return b""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm,mpegvideo"
 _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
+_HEAD = 1 << 20  # bytes, among which a file names its tracks
 _STILLS = 10  # times as many frames has the film beside them
 TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 
@@ -90,11 +91,13 @@ def codec(stream: Any) -> str:
     return str(context.name) if context is not None else ""
 
 
-def is_text(stream: Any) -> bool:
-    """Whether a track of subtitles holds words. WebVTT as Matroska has it is unknown to the library: words as they are."""
-    return (
-        codec(stream) or ("subrip" if stream.container.format.name.startswith("matroska") else "")
-    ) in TEXT_TRACKS
+def text_tracks(container: InputContainer, file: BinaryIO) -> list[Any]:
+    """The tracks of subtitles that hold words. WebVTT as Matroska has it is unknown to the library: words as they are."""
+    at = file.tell()
+    file.seek(0)
+    words = TEXT_TRACKS | {""} if b"S_TEXT/WEBVTT" in file.read(_HEAD) else TEXT_TRACKS
+    file.seek(at)
+    return [s for s in container.streams.subtitles if codec(s) in words]
 
 
 def is_marked(stream: Any, disposition: str) -> bool:
@@ -110,7 +113,7 @@ def is_marked(stream: Any, disposition: str) -> bool:
 def says_encrypted(file: BinaryIO) -> bool:
     """Whether the index of an MP4, where it is at its start, names a track that needs a key."""
     file.seek(0)
-    return b"encv" in file.read(1 << 20)
+    return b"encv" in file.read(_HEAD)
 
 
 def encrypted(name: str) -> UnsupportedMedia:

@@ -14,7 +14,6 @@ from glm_mcp.media.video.container import (
     JOINED,
     codec,
     encrypted,
-    is_text,
     library_errors,
     video_streams,
 )
@@ -73,7 +72,7 @@ def probe(reader: VideoReader) -> Facts:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
         notes.append(f"the file does not say how long it is: read up to {duration:.1f} s")
-    texts = [s for s in container.streams.subtitles if is_text(s)]
+    texts = reader.text_tracks()
     rate = stream.average_rate or stream.guessed_rate
     return Facts(
         container=container.format.name,

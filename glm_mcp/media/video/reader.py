@@ -15,6 +15,7 @@ from glm_mcp.media.video.container import (
     library_errors,
     open_container,
     says_encrypted,
+    text_tracks,
     video_streams,
 )
 from glm_mcp.media.video.probe import Facts, probe
@@ -114,6 +115,9 @@ class VideoReader:
         if not self.stream.codec_context.is_open:
             self.stream.codec_context.thread_count = THREADS
             self.stream.codec_context.thread_type = "AUTO"
+
+    def text_tracks(self) -> list[Any]:
+        return text_tracks(self.container, self._file)
 
     # Its length
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from glm_mcp.media.video import captions
-from glm_mcp.media.video.container import codec, is_marked, is_text, library_errors
+from glm_mcp.media.video.container import codec, is_marked, library_errors
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.timecode import clock_seconds, stamp
 from glm_mcp.text import unescaped
@@ -145,7 +145,7 @@ def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue]
     """
     if not reader.facts.text_tracks:
         return _without_track(reader, start, end)
-    tracks = [s for s in reader.container.streams.subtitles if is_text(s)]
+    tracks = reader.text_tracks()
     track = min(tracks, key=lambda s: (not codec(s), is_marked(s, "forced"), not is_marked(s, "default")))
     language = (track.language or "").encode("utf-8", "replace").decode()
     cues, late = _read_track(reader, track.index, start, end)
