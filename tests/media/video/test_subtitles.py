@@ -169,7 +169,7 @@ def test_webvtt_in_matroska_is_read() -> None:
     data = data[:language] + between + b"\xec\x83\0\0\0" + named + data[at + 13 :]
     facts, _ = framed(data, subtitles=True, max_frames=1)
     assert facts["subtitles"] == "[0:01–0:02] Grüße\n[0:02–0:03] Zwei"
-    assert "subtitles come from the track inside the video" in facts["notes"]
+    assert "subtitles come from the track inside the video (eng)" in facts["notes"]
 
 
 def captioned(film: Film, pairs: list[tuple[int, int]]) -> bytes:
