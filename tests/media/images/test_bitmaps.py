@@ -1,12 +1,15 @@
-"""Bitmaps of Windows whose pixels are laid out in a way of their own, and QOI pictures that begin with black."""
+"""Bitmaps of Windows whose pixels are laid out in a way of their own, QOI pictures that begin with black, and GIFs whose
+frames are taken away.
+"""
 
 from __future__ import annotations
 
 import struct
 
 import pytest
+from PIL import Image
 from support.cases import each
-from support.pictures import RED, corners, seen, shown, source
+from support.pictures import RED, corners, save, seen, shown, source
 
 from glm_mcp.errors import MediaTooLarge
 from glm_mcp.media.images.prepare import prepare_images
@@ -94,3 +97,26 @@ async def test_black_is_black_in_a_qoi_that_begins_with_it(run: int) -> None:
     data += b"\xfe\xff\0\0" + bytes([255 * 11 % 64]) + bytes(7) + b"\1"
     image = shown(await one(data, "a.qoi")).convert("RGB")
     assert list(image.crop((run - 1, 0, run + 2, 1)).tobytes()) == [0, 0, 0, 255, 0, 0, 0, 0, 0]
+
+
+def frame(size: tuple[int, int], colour: int, place: tuple[int, int]) -> bytes:
+    """A frame of a GIF in one of its four colours."""
+    image = Image.new("P", size, colour)
+    image.putpalette([0, 0, 255, 0, 255, 0, 255, 0, 0, 9, 9, 9])
+    data = save(image, "GIF", optimize=False)
+    at = data.index(b"\x2c\0\0\0\0" + struct.pack("<HH", *size))
+    return b"\x2c" + struct.pack("<HH", *place) + data[at + 5 : -1]
+
+
+@each("said", [True, False])
+async def test_the_place_of_a_frame_that_is_taken_away_is_empty(said: bool) -> None:
+    # 40 pixels square; the first frame stays, the second goes, the third comes beside it.
+    colours = bytes([0, 0, 255, 0, 255, 0, 255, 0, 0, 9, 9, 9])
+    data = b"GIF89a" + struct.pack("<HHBBB", 40, 40, 0x81, 0, 0) + colours
+    data += (b"\x21\xf9\4\x04\x14\0\0\0" if said else b"") + frame((40, 40), 1, (0, 0))
+    data += b"\x21\xf9\4\x08\x14\0\0\0" + frame((10, 10), 2, (5, 5))
+    data += b"\x21\xf9\4\x04\x14\0\0\0" + frame((10, 10), 3, (25, 5)) + b";"
+    pictures = await prepare_images([source(data, "a.gif")], CARDS["glm-4.6v-flash"])
+    places = [[shown(p).convert("RGB").getpixel(at) for at in ((8, 8), (28, 8), (20, 30))] for p in pictures]
+    green, red, black, white = (0, 255, 0), (255, 0, 0), (9, 9, 9), (255, 255, 255)
+    assert places == [[green, green, green], [red, green, green], [white, black, green]]
