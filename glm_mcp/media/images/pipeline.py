@@ -45,7 +45,7 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     except Damaged as first:
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
-    if options.kind == "psd" and photoshop.is_without_picture(read) and nothing_left(made):
+    if options.kind == "psd" and photoshop.is_without_picture(read) and _of_two_colours(made):
         raise UnsupportedMedia(
             f"{options.name} was saved without the picture of its layers",
             "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
@@ -149,6 +149,12 @@ def with_notes(pictures: Sequence[Picture], notes: Sequence[str]) -> list[Pictur
 
 def nothing_left(pictures: Sequence[Picture]) -> bool:
     return all(encode.one_colour(Image.open(io.BytesIO(p.part.data or b"")).convert("RGB")) for p in pictures)
+
+
+def _of_two_colours(pictures: Sequence[Picture]) -> bool:
+    """White, or the words of Photoshop that there is no picture, white on black."""
+    seen = (Image.open(io.BytesIO(p.part.data or b"")).convert("RGB") for p in pictures)
+    return all(image.getcolors(2) is not None for image in seen)
 
 
 def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Picture]:
