@@ -11,6 +11,7 @@ from typing import Any
 from glm_mcp.media.video import captions
 from glm_mcp.media.video.container import codec, is_marked, library_errors
 from glm_mcp.media.video.reader import VideoReader
+from glm_mcp.media.video.subtitle_forms import marked_up
 from glm_mcp.media.video.timecode import clock_seconds, stamp
 from glm_mcp.text import unescaped
 
@@ -25,22 +26,25 @@ _ROLLED = 4  # lines that captions have on the screen at once
 
 _TIME = r"(-?)(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,:]\d{1,6})?)"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}")
+_COMMA = re.compile(r"\s*()(\d+):(\d\d):(\d\d\.\d{2,3}),()(\d+):(\d\d):(\d\d\.\d{2,3})\s*")  # SBV, of YouTube
 _DIALOGUE = re.compile(rf"\s*Dialogue:[^,]*,\s*{_TIME}\s*,\s*{_TIME}\s*,(?:[^,]*,){{6}}(.*)")
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{]*")  # shapes, as numbers
 _MARKUP = re.compile(r"</?[A-Za-z0-9][^<>\n]{0,200}>|\{\\[^{}]{0,200}\}|\{[yY]:[^{}]{0,20}\}")
 
 
 def parse_subtitles(text: str) -> list[Cue]:
-    """Cues of an SRT, WebVTT or ASS text, in order of time; whatever is no cue is passed over, so that damaged files give
+    """Cues of an SRT, WebVTT, ASS, SBV, SAMI or TTML text, in order of time; whatever is no cue is passed over, so that damaged files give
     what they have. Markup goes; lines that the cue before ended with (rolling captions) are not repeated.
     """
+    if (marked := marked_up(text)) is not None:
+        return tidy((a, max(a, b), plain(said)) for a, b, said in marked)
     # Programs that write each end of a line twice over leave \r\r\n.
     lines = re.sub("\r+\n", "\n", text.lstrip("\ufeff").replace("\x00", "")).splitlines()
     parted = lines[:1] != [] and lines[0].startswith("WEBVTT")
     raw: list[tuple[float, float, list[str]]] = []
     body: list[str] = []
     for line in lines:
-        if arrow := _ARROW.match(line):
+        if arrow := _ARROW.match(line) if ">" in line else _COMMA.fullmatch(line):
             _drop_number(body)
             body = []
             raw.append((_seconds(*arrow.groups()[:4]), _seconds(*arrow.groups()[4:]), body))

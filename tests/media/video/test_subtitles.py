@@ -54,9 +54,51 @@ fontname: a.ttf
 """
 
 
+SAMI = """<SAMI><HEAD><STYLE TYPE="text/css"><!-- P { margin: 8pt } .KRCC { lang: ko-KR } --></STYLE></HEAD>
+<BODY>
+<SYNC Start=1000><P Class=KRCC>
+안녕<br><font color="#ffffff">하세요</font> &amp;
+<SYNC Start=1000><P Class=ENCC>Hello
+<SYNC Start="2500"><P Class=KRCC>&nbsp;
+<sync start=4000><P Class=KRCC>둘
+<SYNC Start=6000><P Class=KRCC>&nbsp;
+</BODY></SAMI>
+"""
+
+TTML = """<?xml version="1.0"?>
+<tt:tt xmlns:tt="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="25"
+  ttp:tickRate="10000000"><tt:head><tt:styling><tt:style xml:id="p"/></tt:styling></tt:head><tt:body><tt:div>
+<tt:p xml:id="a" begin="00:00:01.000" end="00:00:02.500">
+   <tt:span tts:color="white">Hello</tt:span>
+   there</tt:p>
+<tt:p begin="40000000t" dur="2s">Two<tt:br/>lines &lt;b&gt;</tt:p>
+<tt:p begin="00:00:08:05" end="500f">Frames</tt:p><tt:p>without a time</tt:p>
+<tt:p begin="1:00.5" end="61.5">Songs</tt:p>
+</tt:div></tt:body></tt:tt>
+"""
+
+
 @each(
     ("text", "cues"),
     [
+        (SAMI, [(1.0, 2.5, "안녕\n하세요 &"), (1.0, 2.5, "Hello"), (4.0, 6.0, "둘")]),
+        (
+            TTML,
+            [
+                (1.0, 2.5, "Hello there"),
+                (4.0, 6.0, "Two\nlines <b>"),
+                (8.2, 20.0, "Frames"),
+                (60.5, 61.5, "Songs"),
+            ],
+        ),
+        ("<SAMI><BODY>\n", []),
+        ("<SAMI><SYNC Start=1000>A<SYNC Start=1000>B", [(1, 1, "A"), (1, 1, "B")]),
+        ("<tt><p>A</p><p begin='soon' end='1s'>B</p></tt>", []),
+        # YouTube's
+        (
+            "0:00:01.000,0:00:02.500\nHello\nthere\n\n0:01:04.000,0:01:06.000\nTwo\n",
+            [(1, 2.5, "Hello\nthere"), (64, 66, "Two")],
+        ),
         (ASS, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two, with a comma\nlines")]),
         (SRT, [(1.0, 2.5, "Hello there"), (4.0, 6.0, "Two\nlines & more")]),
         (VTT, [(1.0, 2.5, "Hello there"), (3604.0, 3606.0, "Late")]),
