@@ -102,7 +102,7 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
     """Raises UnsupportedMedia."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
     why = "the file is damaged"
-    if options.kind not in _FEW_FORMS:
+    if options.kind not in _FEW_FORMS or (options.kind == "jpeg" and not metadata.is_usual_jpeg(data)):
         why = "the file is damaged, or of a form that is not known here"
     try:
         pictures = make(data, options, damaged=True)

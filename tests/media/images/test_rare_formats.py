@@ -352,6 +352,11 @@ async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_other
         await one(data, "a.tif")
 
 
+async def test_a_jpeg_of_a_rare_form_that_cannot_be_read_is_not_just_called_damaged() -> None:
+    with pytest.raises(UnsupportedMedia, match="the file is damaged, or of a form that is not known here"):
+        await one(without_loss()[:-1200], "a.jpg")
+
+
 async def test_a_tiff_that_ends_with_its_tags_is_read() -> None:
     pixels = corners().tobytes()
     tags = {256: 60, 257: 40, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: 40, 279: len(pixels)}
