@@ -42,7 +42,7 @@ _ADDRESS_NAMES = ("url", "uri", "endpoint")  # how names end under which one sta
 SIDECAR = re.compile(
     r"(?:\.(?:mp4|m4v))?"
     r"(?:\.(?:[a-z]{2,3}(?:[-_][a-z0-9]{2,4}){0,2}(?:&[a-z]{2,3})?|[\u4e00-\u9fff&]{2,8}))?"  # one language, or two
-    r"(?:\.(?:sdh|cc|hi|forced|default|auto))?\.(?:srt|vtt|ass|ssa)",
+    r"(?:\.(?:sdh|cc|hi|forced|default|auto))?\.(?:srt|vtt|ass|ssa|sbv|smi|sami|ttml|dfxp)",
     re.IGNORECASE,
 )
 

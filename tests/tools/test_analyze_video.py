@@ -274,6 +274,30 @@ async def test_a_subtitle_file_beside_the_video_goes_along(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links as POSIX has them")
+async def test_a_file_of_subtitles_beside_a_film_is_read_as_players_in_korea_have_it(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "film.mp4").write_bytes(make(Film(regular(6))))
+    cue = "<SAMI>\n<BODY>\n<SYNC Start=1000><P Class=KRCC>\n오늘은 날씨가 좋습니다<br>내일은 비가 옵니다\n<SYNC Start=3000><P Class=KRCC>&nbsp;\n</BODY></SAMI>\n"
+    (folders.cwd / "film.smi").write_bytes(cue.encode("cp949"))
+    async with connect() as client:
+        text = await say(client, "analyze_video", video="film.mp4")
+    assert "[0:01–0:03] 오늘은 날씨가 좋습니다 내일은 비가 옵니다" in words(last(sim))
+    assert "subtitles of film.smi sent along" in text.splitlines()[-1]
+
+
+async def test_the_track_of_a_film_is_read_where_the_file_beside_it_holds_no_subtitles(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    film = Film(regular(6), subtitles=((1.0, 3.0, "From the track"),))
+    (folders.cwd / "film.mp4").write_bytes(make(film))
+    (folders.cwd / "film.srt").write_text("{25}{75}Of another form\n", encoding="utf-8")
+    async with connect() as client:
+        text = await say(client, "analyze_video", video="film.mp4")
+    assert "[0:01–0:03] From the track" in words(last(sim))
+    assert "film.srt holds no subtitles of a form that is known here" in text.splitlines()[-1]
+
+
 async def test_a_subtitle_link_that_leads_away_from_the_video_is_not_followed(
     connect: Connect, sim: Simulator, folders: Folders, film: Path
 ) -> None:

@@ -13,7 +13,7 @@ from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
-from glm_mcp.media.images.rare import jxl, netpbm
+from glm_mcp.media.images.rare import bitmap, gif, jxl, netpbm, packed, photoshop
 from glm_mcp.media.images.tiling import MP
 
 READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, JPEG XL, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
@@ -122,12 +122,20 @@ def _opened(data: bytes, kind: str, readers: list[str], name: str) -> Image.Imag
         return Image.open(io.BytesIO(heif.known(data)), formats=readers)
     if kind == "jxl":
         return jxl.read(data, name, CAP)
+    if kind == "gif":
+        return Image.open(io.BytesIO(gif.known(data)), formats=readers)
+    if kind == "bmp" and (image := bitmap.read(data, CAP)) is not None:
+        return image
+    if kind == "psd" and (image := photoshop.light(data, CAP)) is not None:
+        return image
     if kind in {"pnm", "pam"} and (image := netpbm.read(data, CAP)) is not None:
         return image
     try:
-        return Image.open(io.BytesIO(data), formats=readers)
+        return (
+            tiff.opened(io.BytesIO(data)) if kind == "tiff" else Image.open(io.BytesIO(data), formats=readers)
+        )
     except Exception:
-        if kind == "tiff" and (image := tiff.twelve_bits(data, CAP)) is not None:
+        if kind == "tiff" and (image := packed.read(data, CAP)) is not None:
             return image
         plain = metadata.plain(data) if kind == "jpeg" else None
         if plain is None or plain.data is data:

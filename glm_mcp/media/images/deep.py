@@ -25,6 +25,8 @@ def load(data: bytes, image: Image.Image, notes: list[str], *, page: int = 0) ->
     if deep:
         _whole_planes(image)
     image.load()
+    if tiff.print_is_clear(image):
+        notes.append("where it is transparent is not shown")
     palette = tiff.palette_of_bytes(image)
     if palette:
         image.putpalette(palette)

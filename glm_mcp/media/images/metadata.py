@@ -175,6 +175,17 @@ def _plain_jpeg(data: bytes) -> Plain | None:
     return Plain(data if whole == data else whole, "image/jpeg", simple and scans(whole) <= SCANS)
 
 
+def is_usual_jpeg(data: bytes) -> bool:
+    """Whether it has eight bits a colour, and loses some, as all but a few."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 5 <= len(data):
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            return marker <= 0xC2 and data[at + 4] == 8
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return True
+
+
 def scans(data: bytes) -> int:
     """How many scans a JPEG has at most. Each goes through all its pixels, and need hardly have a byte for that."""
     return data.count(b"\xff\xda")

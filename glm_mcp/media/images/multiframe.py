@@ -36,8 +36,9 @@ def animation(image: Image.Image, count: int, options: Options, notes: list[str]
         )
     if len(starts) < count:
         notes.append(f"file is truncated: only its first {len(starts)} frames are whole")
-    if len(chosen) < count:
-        notes.append(f"animation: {len(chosen)} of {count} frames")
+    moving = count - _stands_in(image)
+    if len(chosen) < moving:
+        notes.append(f"animation: {len(chosen)} of {moving} frames")
     pictures: list[Picture] = []
     share = replace(options, budget=options.budget // len(chosen), tiles=False)
     for index in chosen:
@@ -58,6 +59,11 @@ def _cut(image: Image.Image, options: Options, notes: list[str]) -> list[Picture
     return pictures
 
 
+def _stands_in(image: Image.Image) -> bool:
+    """Whether the first picture is no frame, but for viewers that know no animated PNG."""
+    return bool(getattr(image, "default_image", False))
+
+
 def _times(image: Image.Image, count: int, name: str) -> tuple[list[float], float]:
     """Start of each readable frame and their length together, in seconds.
 
@@ -75,7 +81,8 @@ def _times(image: Image.Image, count: int, name: str) -> tuple[list[float], floa
             break
         duration = float(image.info.get("duration") or 0)
         starts.append(now / 1000)
-        now += duration if duration > 10 or image.format == "AVIF" else 100.0
+        if index > 0 or not _stands_in(image):
+            now += duration if duration > 10 or image.format == "AVIF" else 100.0
     return starts, now / 1000
 
 
@@ -124,7 +131,7 @@ def pages(data: bytes, image: Image.Image, options: Options, notes: list[str]) -
         place = places[page - 1]
         with decode.decoding(options.name):
             if total > 1:
-                image = Image.open(tiff.Page(data, place), formats=["TIFF"])
+                image = tiff.opened(tiff.Page(data, place))
                 decode.check_pixels(image, options.name)
             pixel = tiff.pixel_height(image)
             shown = deep.load(data, image, notes, page=place)

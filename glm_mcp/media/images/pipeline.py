@@ -19,7 +19,7 @@ from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, raw
+from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
@@ -45,7 +45,7 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     except Damaged as first:
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
-    if options.kind == "psd" and photoshop.is_without_picture(read) and nothing_left(made):
+    if options.kind == "psd" and photoshop.is_without_picture(read) and _of_two_colours(made):
         raise UnsupportedMedia(
             f"{options.name} was saved without the picture of its layers",
             "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
@@ -59,6 +59,8 @@ def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Opti
         return photoshop.simple(data), options
     if options.kind == "xpm":
         return pixmap.simple(data), options
+    if options.kind == "qoi":
+        return qoi.simple(data), options
     if options.kind == "cur":
         return cursor.as_icon(data), replace(options, kind="ico")
     if options.kind == "jxl" and jxl.is_animated(data):
@@ -100,7 +102,7 @@ def _tolerantly(data: bytes, options: Options, first: Damaged) -> list[Picture]:
     """Raises UnsupportedMedia."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # of the process: safe here, where it reads this one file
     why = "the file is damaged"
-    if options.kind not in _FEW_FORMS:
+    if options.kind not in _FEW_FORMS or (options.kind == "jpeg" and not metadata.is_usual_jpeg(data)):
         why = "the file is damaged, or of a form that is not known here"
     try:
         pictures = make(data, options, damaged=True)
@@ -147,6 +149,12 @@ def with_notes(pictures: Sequence[Picture], notes: Sequence[str]) -> list[Pictur
 
 def nothing_left(pictures: Sequence[Picture]) -> bool:
     return all(encode.one_colour(Image.open(io.BytesIO(p.part.data or b"")).convert("RGB")) for p in pictures)
+
+
+def _of_two_colours(pictures: Sequence[Picture]) -> bool:
+    """White, or the words of Photoshop that there is no picture, white on black."""
+    seen = (Image.open(io.BytesIO(p.part.data or b"")).convert("RGB") for p in pictures)
+    return all(image.getcolors(2) is not None for image in seen)
 
 
 def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Picture]:

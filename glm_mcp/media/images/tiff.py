@@ -1,7 +1,7 @@
 """What Pillow does badly with a TIFF. Blocking.
 
-Its pages: Pillow reads every one on its way to a later one and compares it with all before: 60,000 took it 20 s. Twelve
-bits a colour, packed without gaps, and numbers of 64 bits: Pillow refuses them.
+Its pages: Pillow reads every one on its way to a later one and compares it with all before: 60,000 took it 20 s. Numbers
+of 64 bits, or of twelve where the least is white, and print with transparency: Pillow refuses them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import OPEN_INFO, ImageFileDirectory_v2
 
 PAGES = 100_000  # looked for in one file
@@ -24,6 +24,10 @@ _HEAD = 16  # bytes that Pillow reads at once to know the file
 for _mark, _order in ((b"II", ""), (b"MM", "B")):
     OPEN_INFO[_mark, 1, (3,), 1, (64,), ()] = "F", f"F;64{_order}F"
     OPEN_INFO[_mark, 1, (1,), 1, (32,), ()] = "F", f"F;32{_order}"
+    for _least in (0, 1):
+        OPEN_INFO[_mark, _least, (1,), 1, (12,), ()] = "I;16", "I;12"
+    for _covers in (1, 2):
+        OPEN_INFO[_mark, 5, (1,), 1, (8,) * 5, (_covers,)] = "CMYK", "CMYKX"
 OPEN_INFO[b"MM", 0, (1,), 1, (16,), ()] = "I;16B", "I;16B"  # as it knows the other order of bytes
 # Of 16 bits a value, what Pillow takes for three colours, and for four bytes; `own_colours` has it right.
 for _mark, _order in ((b"II", "L"), (b"MM", "B")):
@@ -96,6 +100,27 @@ class Page(io.BytesIO):
         return changed + piece[len(changed) :]
 
 
+def opened(file: io.BytesIO) -> Image.Image:
+    """The page, not decoded. By libtiff, where Pillow reads what is not compressed by itself and wrongly: print of 16 bits
+    in planes, colours that neighbours share, tiles that stand in the place of strips. Of the whole process for a moment:
+    in a child. Raises as `Image.open`.
+    """
+    image: Any = Image.open(file, formats=["TIFF"])
+    tags = image.tag_v2
+    if tags.get(_COMPRESSION, 1) != 1 or not (
+        (tags.get(_COLOURS) == _SHARING and tags.get(_SHARED, (2, 2)) != (1, 1))
+        or (tags.get(_COLOURS) == _PRINT and tags.get(_PLANES) == 2 and max(tags.get(_BITS)) > 8)
+        or (_TILED in tags and _TILES not in tags)
+    ):
+        return image  # type: ignore[no-any-return]
+    TiffImagePlugin.READ_LIBTIFF = True
+    try:
+        file.seek(0)
+        return Image.open(file, formats=["TIFF"])
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = False
+
+
 _COLOUR_MAP = 320
 
 
@@ -127,6 +152,14 @@ def pixel_height(image: Image.Image) -> float:
     return height if _SQUARE < max(height, 1 / (height or 1)) <= 4 else 1.0
 
 
+def print_is_clear(image: Image.Image) -> bool:
+    """Whether an opened file has the colours of print, and how far they cover beside them, which Pillow leaves out. Where
+    the colours are weighed by it there is none where nothing covers.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    return bool(tags.get(_COLOURS) == _PRINT and tags.get(_EXTRA) == (2,))
+
+
 def own_colours(image: Image.Image) -> Image.Image:
     """A decoded file of 16 bits as Lab, or as grey and its transparency, where it is that; any other as it is.
 
@@ -134,9 +167,9 @@ def own_colours(image: Image.Image) -> Image.Image:
     """
     tags: Any = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS)
+    if bits in {(8, 8), (16, 16)} and tags.get(_PLANES) == 2:
+        raise ValueError("grey and transparency in planes")
     if bits == (16, 16):
-        if tags.get(_PLANES) == 2:
-            raise ValueError("grey and transparency of 16 bits in planes")
         # Only what is not compressed comes in the file's order of bytes.
         first = tags.prefix == b"MM" if tags.get(_COMPRESSION) == 1 else sys.byteorder == "big"
         made = Image.merge("LA", image.split()[0 if first else 1 :: 2])
@@ -150,9 +183,10 @@ def own_colours(image: Image.Image) -> Image.Image:
 
 
 # Tags of the form of a picture.
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
+_BITS, _COMPRESSION, _COLOURS = 258, 259, 262
 _OLD_JPEG, _FIRST_FORM = 513, 6
-_OFFSETS, _LENGTHS, _PLANES, _FORMATS = 273, 279, 284, 339
+_PLANES, _EXTRA, _FORMATS, _TILED, _TILES, _SHARED = 284, 338, 339, 322, 324, 530
+_PRINT, _SHARING = 5, 6  # of colours
 
 
 def first_tags(data: bytes, mark: bytes = b"") -> ImageFileDirectory_v2:
@@ -167,8 +201,8 @@ def first_tags(data: bytes, mark: bytes = b"") -> ImageFileDirectory_v2:
 
 
 def of_rare_numbers(data: bytes) -> bool:
-    """Whether its values have a sign, or 32 bits and no point, or a point and not 32 bits, or the first form of JPEG:
-    the library of films takes them for others, or for nothing.
+    """Whether its values have a sign, or 32 bits and no point, or a point and not 32 bits, or a number of bits that few
+    have, or the first form of JPEG: the library of films takes them for others, or for nothing.
     """
     try:
         tags = first_tags(data)
@@ -177,7 +211,7 @@ def of_rare_numbers(data: bytes) -> bool:
         forms, bits = set(tags.get(_FORMATS, (1,))), set(tags.get(_BITS, (1,)))
     except Exception:  # noqa: BLE001 - tags of any kind of brokenness tell nothing
         return False
-    return (forms, bits) != ({3}, {32}) and (forms != {1} or max(bits) >= 32)
+    return (forms, bits) != ({3}, {32}) and (forms != {1} or not bits <= {1, 2, 4, 8, 16})
 
 
 def old_jpeg(data: bytes) -> bytes | None:
@@ -192,25 +226,3 @@ def old_jpeg(data: bytes) -> bytes | None:
     if tags.get(_COMPRESSION) != _FIRST_FORM or len(pages(data)[0]) > 1 or not isinstance(start, int):
         return None
     return data[start:] if data.startswith(b"\xff\xd8\xff", start) else None
-
-
-def twelve_bits(data: bytes, pixels: int) -> Image.Image | None:
-    """The picture of a file of one page, RGB of twelve bits, not compressed, of `pixels` at most; None for any other."""
-    tags = first_tags(data)
-    said = [tags.get(tag) for tag in (_BITS, _COMPRESSION, _COLOURS, _PLANES)]
-    if said != [(12, 12, 12), 1, 2, 1] or tags.next:
-        return None
-    width, height = int(tags[_WIDTH]), int(tags[_HEIGHT])
-    if width * height > pixels:
-        return None
-    pieces = zip(tags[_OFFSETS], tags[_LENGTHS], strict=True)
-    rows = b"".join(data[start : start + length] for start, length in pieces)
-    row = Image.frombytes("I;16", (3 * width, height), rows, "raw", "I;12")
-    flat = row.convert("I").convert("F").point(lambda v: v * (255 / 4095)).convert("L")
-    # Each third value of a row, from the first, the second and the third on.
-    bands = [
-        flat.transform((width, height), Image.Transform.AFFINE, (3, 0, band, 0, 1, 0)) for band in (-1, 0, 1)
-    ]
-    made = Image.merge("RGB", bands)
-    made.format = "TIFF"
-    return made

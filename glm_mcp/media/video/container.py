@@ -6,6 +6,7 @@ would otherwise make the library open other files and addresses.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm_mcp.errors import MissingExtra, UnsupportedMedia
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,ivf,mxf,dv,rm,mpegvideo"
 _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
+_EBML = b"\x1aE\xdf\xa3"  # how Matroska and WebM begin
+_LOCKED = re.compile(rb"\x50\x35.{1,8}\x47\xe1\x81", re.DOTALL)  # how a track is encrypted, and by what
+_HEAD = 1 << 20  # bytes, among which a file names its tracks
 _STILLS = 10  # times as many frames has the film beside them
 TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 
@@ -90,6 +94,15 @@ def codec(stream: Any) -> str:
     return str(context.name) if context is not None else ""
 
 
+def text_tracks(container: InputContainer, file: BinaryIO) -> list[Any]:
+    """The tracks of subtitles that hold words. WebVTT as Matroska has it is unknown to the library: words as they are."""
+    at = file.tell()
+    file.seek(0)
+    words = TEXT_TRACKS | {""} if b"S_TEXT/WEBVTT" in file.read(_HEAD) else TEXT_TRACKS
+    file.seek(at)
+    return [s for s in container.streams.subtitles if codec(s) in words]
+
+
 def is_marked(stream: Any, disposition: str) -> bool:
     """Whether the file gives the stream this disposition: default, forced, attached_pic …"""
     from av.stream import Disposition
@@ -101,9 +114,10 @@ def is_marked(stream: Any, disposition: str) -> bool:
 
 
 def says_encrypted(file: BinaryIO) -> bool:
-    """Whether the index of an MP4, where it is at its start, names a track that needs a key."""
+    """Whether the index of an MP4 or the head of a WebM, where it is at its start, names a track that needs a key."""
     file.seek(0)
-    return b"encv" in file.read(1 << 20)
+    head = file.read(_HEAD)
+    return b"encv" in head or (head.startswith(_EBML) and _LOCKED.search(head) is not None)
 
 
 def encrypted(name: str) -> UnsupportedMedia:
@@ -129,7 +143,7 @@ def _unopened(file: BinaryIO, first: bytes, name: str) -> UnsupportedMedia:
         if says_encrypted(file):
             return encrypted(name)
         return UnsupportedMedia(f"{name} is damaged: its index cannot be read", AGAIN)
-    if first[:4] == b"\x1aE\xdf\xa3" or first[:4] in {b"RIFF", b"GIF8"}:
+    if first[:4] == _EBML or first[:4] in {b"RIFF", b"GIF8"}:
         return UnsupportedMedia(f"{name} is damaged: it breaks off before its first frame", AGAIN)
     return UnsupportedMedia(
         f"{name} is not a video that can be read here", "Send MP4, MOV, MKV, WebM, AVI, MPEG or GIF."

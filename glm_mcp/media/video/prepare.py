@@ -40,8 +40,8 @@ class VideoFile:
     """A video that one call reads. What the first job finds out about it is kept, so that frames after a refusal, and
     stills after the answer, are had without probing it again.
 
-    `start`, `end`: seconds; where both are None, the fragment of the source counts. `sidecar`: the text of an .srt or
-    .vtt file, which wins over a track inside the video; `sidecar_name`: what a note calls it.
+    `start`, `end`: seconds; where both are None, the fragment of the source counts. `sidecar`: the text of a file of
+    subtitles, which wins over a track inside the video where it has any; `sidecar_name`: what a note calls it.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class VideoFile:
         Raises: InvalidRequest (start or end; it names the length), UnsupportedMedia, MediaTooLarge, TimedOut, MissingExtra.
         """
         body = int(card.body_bytes * _BODY_SHARE)
+        cues = await in_thread(parse_subtitles, self._sidecar) if self._sidecar else []
         wanted = VideoParams(
             self._source.name,
             *self._span,
@@ -82,14 +83,16 @@ class VideoFile:
             images=max(1, min(MAXIMUM_FRAMES, card.images or MAXIMUM_FRAMES)),
             part_bytes=min(PART_BYTES, body),
             dense_head=dense_head,
-            subtitles=self._sidecar is None,
+            subtitles=not cues,
             facts=self._facts,
         )
         seconds = LONG_SECONDS + subtitles.SECONDS + (WHOLE_SECONDS if wanted.whole_bytes else 0)
         result, blobs = await run_job(_VIDEO_JOB, self._source, asdict(wanted), timeout_s=seconds + _START)
         self._facts = result["facts"]
-        if self._sidecar is not None:
-            await in_thread(_add_sidecar, self._sidecar, self._sidecar_name, result["parts"])
+        if cues:
+            await in_thread(_add_sidecar, cues, self._sidecar_name, result["parts"])
+        elif self._sidecar and self._sidecar.strip():
+            result["notes"].append(f"{self._sidecar_name} holds no subtitles of a form that is known here")
         return await self._clips(result, blobs)
 
     async def stills(self, times: Sequence[float]) -> list[tuple[float, bytes]]:
@@ -155,15 +158,14 @@ class VideoFile:
         )
 
 
-def _add_sidecar(sidecar: str, name: str, parts: list[dict[str, Any]]) -> None:
+def _add_sidecar(cues: list[subtitles.Cue], name: str, parts: list[dict[str, Any]]) -> None:
     """Sets the text for each part, with a note on where it came from, and where it was cut, or has nothing."""
-    cues = parse_subtitles(sidecar)
     for part in parts:
         part["subtitles"], cut = format_subtitles(cues, part["start"], part["end"])
         part["notes"] += [cut] if cut else []
     if any(part["subtitles"] for part in parts):
         parts[0]["notes"].append(f"subtitles of {name} sent along")
-    elif sidecar.strip():
+    else:
         parts[0]["notes"].append("the subtitle file has nothing for this part")
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.video.container import AGAIN, JOINED, TEXT_TRACKS, codec, encrypted, video_streams
+from glm_mcp.media.video import captions
+from glm_mcp.media.video.container import (
+    AGAIN,
+    JOINED,
+    codec,
+    encrypted,
+    library_errors,
+    video_streams,
+)
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
 if TYPE_CHECKING:
@@ -42,6 +51,7 @@ class Facts:
     has_sound: bool
     text_tracks: int
     other_tracks: int  # subtitles that are pictures, or of an unknown kind
+    captioned: bool  # its frames have room for closed captions
     notes: tuple[str, ...] = ()
 
 
@@ -62,7 +72,7 @@ def probe(reader: VideoReader) -> Facts:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
         notes.append(f"the file does not say how long it is: read up to {duration:.1f} s")
-    texts = [s for s in container.streams.subtitles if codec(s) in TEXT_TRACKS]
+    texts = reader.text_tracks()
     rate = stream.average_rate or stream.guessed_rate
     return Facts(
         container=container.format.name,
@@ -80,6 +90,7 @@ def probe(reader: VideoReader) -> Facts:
         has_sound=bool(container.streams.audio),
         text_tracks=len(texts),
         other_tracks=len(container.streams.subtitles) - len(texts),
+        captioned=captions.carried(frame),
         notes=tuple(notes),
     )
 
@@ -128,15 +139,44 @@ def _length(reader: VideoReader) -> tuple[float, float, bool, bool]:
 def _end(reader: VideoReader, claims: float, late: float) -> tuple[float, float]:
     """Where the video's packets end, and where any packets end; seconds. Reads packets, decodes nothing."""
     if claims <= 0:
-        return reader.packet_ends(0, late)
-    video, any_ = reader.packet_ends(max(0, claims - 0.5), late)
+        return _packet_ends(reader, 0, late)
+    video, any_ = _packet_ends(reader, max(0, claims - 0.5), late)
     if video > 0:
         return video, any_
     low, high = 0.0, claims
     for _ in range(14):
         middle = (low + high) / 2
-        if reader.packet_ends(middle, late, maximum=1)[0] > 0:
+        if _packet_ends(reader, middle, late, maximum=1)[0] > 0:
             low = middle
         else:
             high = middle
-    return reader.packet_ends(low, late)
+    return _packet_ends(reader, low, late)
+
+
+def _packet_ends(
+    reader: VideoReader, start: float, late: float, maximum: int | None = None
+) -> tuple[float, float]:
+    """The latest end of video packets, and of all packets, from the key frame before `start` (0 for none).
+
+    Stops at `late` (monotonic), or after `maximum` packets of the video.
+    """
+    video = any_ = 0.0
+    count = 0
+    if not reader.seek(start) and start > 0:
+        return 0.0, 0.0
+    with contextlib.suppress(*library_errors()):
+        for packet in reader.container.demux():
+            if time.monotonic() > late:
+                break
+            if packet.size == 0 or packet.pts is None or packet.time_base is None:
+                continue
+            until = float((packet.pts + (packet.duration or 0)) * packet.time_base) - reader.origin
+            if packet.is_corrupt:
+                continue
+            any_ = max(any_, until)
+            if packet.stream.index == reader.stream.index:
+                video = max(video, until)
+                count += 1
+                if maximum is not None and count >= maximum:
+                    break
+    return video, any_

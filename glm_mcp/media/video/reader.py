@@ -15,6 +15,7 @@ from glm_mcp.media.video.container import (
     library_errors,
     open_container,
     says_encrypted,
+    text_tracks,
     video_streams,
 )
 from glm_mcp.media.video.probe import Facts, probe
@@ -30,6 +31,9 @@ THREADS = 2
 BROKEN_PACKETS = 400  # given up after so many packets in a row that cannot be decoded
 
 _EPS = 1e-4
+# Decoders that show nothing before a picture that stands alone; the others make grey or torn ones.
+_WAITING = frozenset(("h264", "hevc", "vvc", "mpeg1video", "mpeg2video"))
+_LEANING = (2, 3, 4)  # kinds of pictures that are made of others: P, B, S
 _WORTH_A_SEEK = 0.5  # seconds before the key frame that it leads to; a seek costs some frames of its own
 
 
@@ -112,6 +116,9 @@ class VideoReader:
             self.stream.codec_context.thread_count = THREADS
             self.stream.codec_context.thread_type = "AUTO"
 
+    def text_tracks(self) -> list[Any]:
+        return text_tracks(self.container, self._file)
+
     # Its length
 
     def claimed(self) -> float:
@@ -120,32 +127,6 @@ class VideoReader:
 
     def stream_length(self) -> float:
         return float((self.stream.duration or 0) * self.base)
-
-    def packet_ends(self, start: float, late: float, maximum: int | None = None) -> tuple[float, float]:
-        """The latest end of video packets, and of all packets, from the key frame before `start` (0 for none).
-
-        Stops at `late` (monotonic), or after `maximum` packets of the video.
-        """
-        video = any_ = 0.0
-        count = 0
-        if not self.seek(start) and start > 0:
-            return 0.0, 0.0
-        with contextlib.suppress(*self._errors):
-            for packet in self.container.demux():
-                if time.monotonic() > late:
-                    break
-                if packet.size == 0 or packet.pts is None or packet.time_base is None:
-                    continue
-                until = float((packet.pts + (packet.duration or 0)) * packet.time_base) - self.origin
-                if packet.is_corrupt:
-                    continue
-                any_ = max(any_, until)
-                if packet.stream.index == self.stream.index:
-                    video = max(video, until)
-                    count += 1
-                    if maximum is not None and count >= maximum:
-                        break
-        return video, any_
 
     # Moving about
 
@@ -171,7 +152,7 @@ class VideoReader:
         """
         now = self._held[1] if self._held else None
         if now is None or not exact or seconds < now or self._seek_pays(now, seconds):
-            self._go(seconds, now)
+            self._go(seconds, now, exact=exact)
         while exact or self._held is None:
             if self._held is not None and self._held[1] >= seconds - _EPS:
                 break
@@ -213,8 +194,10 @@ class VideoReader:
         at = 0 if self._seeks_miss else bisect.bisect_right(self._keys, seconds + _EPS)
         return self._keys[at - 1] if at else -1.0
 
-    def _go(self, seconds: float, now: float | None) -> None:
-        """Seeks so that the next frame is at or before `seconds`. A seek that would only go back is learnt from."""
+    def _go(self, seconds: float, now: float | None, *, exact: bool) -> None:
+        """Seeks so that the next frame is at or before `seconds`. A seek that would only go back is learnt from. `exact`:
+        and to a frame that stands alone, which the file's list of key frames may be wrong about.
+        """
         for back in (0.0, 1.0, 5.0, 30.0, seconds):
             goal = max(0.0, seconds - back)
             seekable = self.seek(goal)
@@ -224,6 +207,8 @@ class VideoReader:
                 self._frames = None
                 self._reopen()
                 first = self._next()
+            if exact and goal > 0 and first is not None and self._leans(first[0]):
+                continue
             if first is not None and (first[1] <= seconds + _EPS or goal == 0):
                 if now is not None and first[1] <= now:
                     self._reach = max(self._reach, seconds - first[1])
@@ -232,6 +217,14 @@ class VideoReader:
                 return
             if not seekable or goal == 0:
                 return
+
+    def _leans(self, frame: VideoFrame) -> bool:
+        """Whether a frame that came first after a seek is made of frames before it."""
+        return (
+            not frame.key_frame
+            and frame.pict_type in _LEANING
+            and self.stream.codec_context.name not in _WAITING
+        )
 
     # Decoding
 

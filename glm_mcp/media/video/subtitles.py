@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from glm_mcp.media.video.container import TEXT_TRACKS, codec, is_marked, library_errors
+from glm_mcp.media.video import captions
+from glm_mcp.media.video.container import codec, is_marked, library_errors
 from glm_mcp.media.video.reader import VideoReader
+from glm_mcp.media.video.subtitle_forms import marked_up
 from glm_mcp.media.video.timecode import clock_seconds, stamp
 from glm_mcp.text import unescaped
 
@@ -18,54 +20,72 @@ Cue = tuple[float, float, str]  # from, to (seconds), text
 MAXIMUM_CHARS = 20_000  # some 7,000 tokens: an hour of dense speech is about 60,000 characters
 SECONDS = 6.0  # time to read a track; it lies scattered over the whole file
 _MAXIMUM_CUES = 50_000
+_UNREAD = "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
 
-_TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,:]\d{1,6})?)"
+_ROLLED = 4  # lines that captions have on the screen at once
+
+_TIME = r"(-?)(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,:]\d{1,6})?)"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}")
-_DIALOGUE = re.compile(rf"Dialogue:[^,]*,\s*{_TIME}\s*,\s*{_TIME}\s*,(?:[^,]*,){{6}}(.*)")
+_COMMA = re.compile(r"\s*()(\d+):(\d\d):(\d\d\.\d{2,3}),()(\d+):(\d\d):(\d\d\.\d{2,3})\s*")  # SBV, of YouTube
+_DIALOGUE = re.compile(rf"\s*Dialogue:[^,]*,\s*{_TIME}\s*,\s*{_TIME}\s*,(?:[^,]*,){{6}}(.*)")
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{]*")  # shapes, as numbers
 _MARKUP = re.compile(r"</?[A-Za-z0-9][^<>\n]{0,200}>|\{\\[^{}]{0,200}\}|\{[yY]:[^{}]{0,20}\}")
 
 
 def parse_subtitles(text: str) -> list[Cue]:
-    """Cues of an SRT, WebVTT or ASS text, in order of time; whatever is no cue is passed over, so that damaged files give
-    what they have. Markup goes; a line that the cue before already showed (rolling captions) is not repeated.
+    """Cues of an SRT, WebVTT, ASS, SBV, SAMI or TTML text, in order of time; whatever is no cue is passed over, so that damaged files give
+    what they have. Markup goes; lines that the cue before ended with (rolling captions) are not repeated.
     """
-    lines = text.lstrip("\ufeff").replace("\x00", "").splitlines()
+    if (marked := marked_up(text)) is not None:
+        return tidy((a, max(a, b), plain(said)) for a, b, said in marked)
+    # Programs that write each end of a line twice over leave \r\r\n.
+    lines = re.sub("\r+\n", "\n", text.lstrip("\ufeff").replace("\x00", "")).splitlines()
+    parted = lines[:1] != [] and lines[0].startswith("WEBVTT")
     raw: list[tuple[float, float, list[str]]] = []
+    body: list[str] = []
     for line in lines:
-        arrow = _ARROW.match(line)
-        if arrow:
-            if raw:
-                _drop_number(raw[-1][2])
-            begin, end = arrow.groups()[:3], arrow.groups()[3:]
-            raw.append((_seconds(*begin), _seconds(*end), []))
+        if arrow := _ARROW.match(line) if ">" in line else _COMMA.fullmatch(line):
+            _drop_number(body)
+            body = []
+            raw.append((_seconds(*arrow.groups()[:4]), _seconds(*arrow.groups()[4:]), body))
         elif spoken := _DIALOGUE.match(line):
-            raw.append((_seconds(*spoken.groups()[:3]), _seconds(*spoken.groups()[3:6]), [spoken[7], ""]))
-        elif raw:
-            raw[-1][2].append(line)
+            raw.append((_seconds(*spoken.groups()[:4]), _seconds(*spoken.groups()[4:8]), [spoken[9]]))
+            body = []
+        elif "-->" in line and body and (not body[-1].strip() or body[-1].strip().isdecimal()):
+            _drop_number(body)
+            body = []  # a cue whose time is damaged
+        else:
+            body.append(line)
         if len(raw) > _MAXIMUM_CUES:
             break
-    cues = [(start, max(start, end), _body(body)) for start, end, body in raw]
+    cues = [(start, max(start, end), _body(said, parted=parted)) for start, end, said in raw]
     return tidy(cues)
 
 
-def _seconds(hours: str | None, minutes: str, seconds: str) -> float:
-    return clock_seconds(hours, minutes, re.sub("[,:]", ".", seconds))
+def _seconds(sign: str, hours: str | None, minutes: str, seconds: str) -> float:
+    return 0.0 if sign else clock_seconds(hours, minutes, re.sub("[,:]", ".", seconds))
 
 
 def _drop_number(body: list[str]) -> None:
-    """Takes the next cue's number off a body that runs into it for want of a blank line."""
-    if body and re.fullmatch(r"\s*\d+\s*", body[-1]):
-        body.pop()
+    """Takes the next cue's number off a body that it ends: in a line of its own behind a blank one, or where the body runs
+    into it for want of one.
+    """
+    at = len(body) - 1
+    while at > 0 and not body[at].strip():
+        at -= 1
+    runs_on, behind_blank = at == len(body) - 1, at > 1 and not body[at - 1].strip()
+    if at >= 0 and (runs_on or behind_blank) and re.fullmatch(r"\s*\d+\s*", body[at]):
+        del body[at:]
 
 
-def _body(lines: list[str]) -> str:
+def _body(lines: list[str], *, parted: bool) -> str:
+    """What a cue says. `parted`: a blank line ends it, as in WebVTT; in SRT some programs set one after each line, and only
+    the next cue's time ends it.
+    """
     kept: list[str] = []
     for line in lines:
-        if not line.strip():
-            if kept:
-                break  # what follows a blank line is the next block: a NOTE, a STYLE, a number
-            continue
+        if not line.strip() and kept and parted:
+            break  # what follows is the next block: a NOTE, a STYLE, a name
         kept.append(line)
     return plain("\n".join(kept)[:MAXIMUM_CHARS])  # no other thread runs while a pattern goes through it
 
@@ -78,20 +98,29 @@ def plain(text: str) -> str:
 
 
 def tidy(cues: Iterable[Cue]) -> list[Cue]:
-    """In order of time, without empty cues and without lines that were on the screen just before."""
+    """In order of time, without empty cues, and without first lines that the cue just before ended with."""
     kept: list[Cue] = []
-    shown: set[str] = set()
+    shown: list[str] = []
     until = -1.0
     for start, end, text in sorted(cues, key=lambda cue: (cue[0], cue[1])):
+        if not text:
+            continue
         lines = text.split("\n")
-        fresh = [line for line in lines if not (line in shown and start <= until + 0.1)]
-        if text:
-            shown, until = set(lines), end
-        if text and fresh:
+        fresh = lines[_rolled(shown, lines) :] if start <= until + 0.1 else lines
+        shown, until = lines, end
+        if fresh:
             kept.append((start, end, "\n".join(fresh)))
-        elif text and kept:
+        else:
             kept[-1] = (kept[-1][0], max(kept[-1][1], end), kept[-1][2])
     return kept
+
+
+def _rolled(shown: list[str], lines: list[str]) -> int:
+    """How many of the lines were on the screen already, and moved up."""
+    if shown == lines:
+        return len(lines)
+    most = min(len(shown), len(lines), _ROLLED)
+    return next((count for count in range(most, 0, -1) if shown[-count:] == lines[:count]), 0)
 
 
 def format_subtitles(
@@ -119,18 +148,35 @@ def track_cues(reader: VideoReader, start: float, end: float) -> tuple[list[Cue]
     note on it. Leaves the reader at another place: frames are read before.
     """
     if not reader.facts.text_tracks:
-        note = "its subtitles are pictures, or of a kind that is not known here, and were not read separately"
-        return [], [note] if reader.facts.other_tracks else []
-    tracks = [s for s in reader.container.streams.subtitles if codec(s) in TEXT_TRACKS]
-    track = min(tracks, key=lambda s: (is_marked(s, "forced"), not is_marked(s, "default")))
+        return _without_track(reader, start, end)
+    tracks = reader.text_tracks()
+    track = min(tracks, key=lambda s: (not codec(s), is_marked(s, "forced"), not is_marked(s, "default")))
     language = (track.language or "").encode("utf-8", "replace").decode()
     cues, late = _read_track(reader, track.index, start, end)
     known = f" ({language})" if language not in {"", "und"} else ""
-    notes = [f"subtitles come from the track inside the video{known}"] if cues else []
-    if late:
-        reached = stamp(cues[-1][1] if cues else start)
-        notes.append(f"for want of time, subtitles were read only up to {reached}")
-    return cues, notes
+    others = f", one of {len(tracks)}" if len(tracks) > 1 else ""
+    notes = [f"subtitles come from the track inside the video{known}{others}"] if cues else []
+    if not cues and not codec(track):
+        notes.append(_UNREAD)
+    return cues, notes + _lateness(cues, start, late=late)
+
+
+def _without_track(reader: VideoReader, start: float, end: float) -> tuple[list[Cue], list[str]]:
+    """`track_cues` of a video without a track of text: its closed captions, or a word on what it has instead."""
+    notes = [_UNREAD] if reader.facts.other_tracks else []
+    if not reader.facts.captioned:
+        return [], notes
+    found, late = captions.shown(reader, start, end, time.monotonic() + SECONDS)
+    cues = [
+        cue for cue in tidy((begin, until, _said([said])) for begin, until, said in found) if cue[1] >= start
+    ]
+    notes += ["subtitles come from its closed captions"] if cues else []
+    return cues, notes + _lateness(cues, start, late=late)
+
+
+def _lateness(cues: list[Cue], start: float, *, late: bool) -> list[str]:
+    reached = stamp(cues[-1][1] if cues else start)
+    return [f"for want of time, subtitles were read only up to {reached}"] if late else []
 
 
 def _read_track(reader: VideoReader, index: int, start: float, end: float) -> tuple[list[Cue], bool]:
@@ -163,9 +209,14 @@ def _read_track(reader: VideoReader, index: int, start: float, end: float) -> tu
 def _text(packet: Any) -> str:
     """The words of one subtitle packet."""
     try:
-        decoded = packet.decode()
+        if not codec(packet.stream):
+            return plain(bytes(packet).decode().partition("\0")[0])
+        return _said(packet.decode())
     except library_errors():
         return ""
+
+
+def _said(decoded: Iterable[Any]) -> str:
     words = []
     for piece in decoded:
         for rect in piece if hasattr(piece, "rects") else (piece,):

@@ -104,8 +104,35 @@ async def test_a_file_without_the_picture_of_its_layers_says_how_to_save_it() ->
     white = Image.new("L", (60, 40), 255)
     with pytest.raises(UnsupportedMedia, match="was saved without the picture of its layers"):
         await one(photoshop(white, white, white, said=WITHOUT_PICTURE), "a.psd")
+    words = Image.new("L", (60, 40))
+    words.paste(255, (10, 10, 40, 20))
+    with pytest.raises(UnsupportedMedia, match="was saved without the picture of its layers"):
+        await one(photoshop(words, words, words, said=WITHOUT_PICTURE), "a.psd")
+    assert shown(await one(photoshop(words, words, words), "a.psd")).convert("L").getpixel((20, 15)) == 255
     picture = await one(photoshop(*corners().split(), said=WITHOUT_PICTURE), "a.psd")
     assert seen(shown(picture)) == "RGBY"
+
+
+@each(("layers", "cover"), [(0, None), (-1, 1.0), (-1, 0.0)])
+@each(("name", "version"), [("a.psd", 1), ("a.psb", 2)])
+async def test_light_of_32_bits_is_shown_as_on_a_screen(
+    name: str, version: int, layers: int, cover: float | None
+) -> None:
+    bands = [[(v / 255) ** 2.2 for v in band.tobytes()] for band in corners().split()]
+    bands += [[cover] * 2400] if cover is not None else []
+    if layers == 0:
+        bands[0][0] = 40.0  # brighter than white
+    small = photoshop(*[Image.new("L", (1, 1))] * len(bands), version=version, layers=layers)
+    head = small[:14] + struct.pack(">IIHH", 40, 60, 32, RGB) + small[26 : -len(bands)]
+    data = head + b"".join(struct.pack(">2400f", *band) for band in bands)
+    picture = await one(data, name)
+    assert picture.notes == ()
+    if cover == 0.0:
+        assert shown(picture).convert("L").getextrema() == (255, 255)
+    else:
+        assert seen(shown(picture)) == "RGBY"
+    if layers == 0:
+        assert shown(picture).convert("RGB").getpixel((0, 0)) == (255, 20, 20)
 
 
 @each("end", [20, 30, 44, 60])

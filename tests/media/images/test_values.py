@@ -293,6 +293,15 @@ def test_a_short_animation_comes_whole_and_an_endless_one_is_for_the_video_tool(
     assert "analyze_video" in caught.value.hint
 
 
+def test_a_picture_for_viewers_that_know_no_animated_png_is_none_of_its_frames() -> None:
+    poster, *frames = (photo(20, 20, i) for i in range(4))
+    data = save(poster, "PNG", save_all=True, append_images=frames, duration=100, default_image=True)
+    pictures = make(data, options())
+    assert [p.label for p in pictures] == ["frame at 0.00 s", "frame at 0.10 s", "frame at 0.20 s"]
+    assert [_bands(opened(p), f) for p, f in zip(pictures, frames, strict=True)] == [[(0, 0)] * 3] * 3
+    assert pictures[0].notes == ()
+
+
 def test_one_moment_of_an_animation_is_the_frame_then_shown() -> None:
     assert multiframe.choose_frames([0.0, 0.1, 0.2], 0.3, (0.1, 0.1), 6) == [1]
 

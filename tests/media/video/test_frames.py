@@ -240,6 +240,21 @@ def test_no_frame_of_a_short_video_is_decoded_twice() -> None:
     assert result["decoded"] <= len(film.times) + 1  # the first one, to find out what the video is
 
 
+@each("form", ["mp4", "avi"])
+def test_frames_are_whole_where_the_file_is_wrong_about_its_key_frames(form: str) -> None:
+    data = make(Film(regular(20), codec="mpeg4", gop=250, form=form))
+    if form == "mp4":
+        data = data.replace(b"stss", b"free")  # then each frame is one
+    else:
+        index = data.rindex(b"idx1") + 8
+        flags = bytearray(data[index:])
+        flags[4::16] = b"\x10" * len(flags[4::16])
+        data = data[:index] + bytes(flags)
+    facts, blobs = framed(data, max_frames=6)
+    assert len(blobs) == 6
+    assert all(abs(read_mark(b) / 25 - at) < 0.01 for b, at in zip(blobs, times_of(facts), strict=True))
+
+
 def test_a_second_job_on_the_same_file_probes_nothing() -> None:
     film = Film(regular(20), gop=250)
     first, blobs = read(make(film), max_frames=3)

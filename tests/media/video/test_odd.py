@@ -56,6 +56,27 @@ def test_an_encrypted_video_is_said_to_be_one() -> None:
         assert "copy without protection" in (raised.value.hint or "")
 
 
+def test_an_encrypted_webm_is_said_to_be_one() -> None:
+    out = io.BytesIO()
+    film = make(Film(regular(2), form="webm", codec="libvpx-vp9"))
+    with av.open(io.BytesIO(film), "r") as clear, av.open(out, "w", format="webm") as locked:
+        track = locked.add_stream_from_template(clear.streams.video[0])
+        for packet in clear.demux(video=0):
+            if packet.size:
+                scrambled = av.Packet(bytes(value ^ 0xFF for value in bytes(packet)))
+                scrambled.pts, scrambled.dts, scrambled.time_base = packet.pts, packet.dts, packet.time_base
+                scrambled.stream = track
+                locked.mux(scrambled)
+    # In the place of its language: by what it is encrypted.
+    language = b"\x22\xb5\x9c\x83und"
+    assert language in out.getvalue()
+    data = out.getvalue().replace(language, b"\x50\x35\x84\x47\xe1\x81\x05")
+    with pytest.raises(UnsupportedMedia, match="film is encrypted: its pictures need a key"):
+        framed(data)
+    with pytest.raises(UnsupportedMedia, match="no frame of film could be decoded"):
+        framed(out.getvalue())
+
+
 def test_a_file_of_subtitles_alone_holds_no_video() -> None:
     words = ((1.0, 2.0, "Hello"),)
     out = io.BytesIO()

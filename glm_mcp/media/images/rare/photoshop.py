@@ -1,16 +1,21 @@
 """Photoshop's files, as far as Pillow does not know them: its large documents, more channels than colours need (selections
-that were saved, spot colours), and files without the picture of all layers.
+that were saved, spot colours), light as numbers of 32 bits, and files without the picture of all layers.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Any
+
+from PIL import Image, ImageFile, ImageMath
 
 MARK = b"8BPS"
 _HEADER = 26
 _COLOURS = {0: 1, 1: 1, 2: 1, 3: 3, 4: 4, 7: 3, 8: 1, 9: 3}  # channels by the number of the mode
 _RGB = 3
 _PACKED = 1  # as lines of PackBits, whose lengths come before them
+_MODES = {(1, 1): "L", (3, 3): "RGB", (3, 4): "RGBA"}  # by the number of the mode, and of channels
+_GAMMA = 1 / 2.2
 _MERGED = b"8BIM\x04\x21\0\0"  # the entry that says, behind a version, whether that picture was written
 
 
@@ -40,6 +45,42 @@ def simple(data: bytes) -> bytes:
     return (
         head + data[_HEADER:at] + bytes(4) + data[pixels : pixels + 2] + lengths + data[start : start + size]
     )
+
+
+def light(data: bytes, pixels: int) -> Image.Image | None:
+    """The picture of a `simple` file of 32 bits a colour, which are light as it adds up, as a screen shows it; None for any
+    other. Raises DecompressionBombError (more than `pixels`), ValueError (less of it than its head says).
+    """
+    try:
+        channels, height, width, depth, number = struct.unpack_from(">12xHIIHH", data)
+        start = _resources_end(data) + 6
+    except struct.error:
+        return None
+    mode = _MODES.get((number, channels))
+    if mode is None or depth != 32 or data[start - 2 : start] != b"\0\0":
+        return None
+    if width * height > pixels:
+        raise Image.DecompressionBombError(f"{width * height} pixels")
+    size = 4 * width * height
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        data = data.ljust(start + size * channels, b"\0")
+    bands = [
+        _eight(data[at : at + size], (width, height), 1.0 if band == "A" else _GAMMA)
+        for band, at in zip(mode, range(start, start + size * channels, size), strict=True)
+    ]
+    made = Image.merge(mode, bands)
+    made.format = "PSD"
+    return made
+
+
+def _eight(values: bytes, size: tuple[int, int], power: float) -> Image.Image:
+    """Numbers from 0 to 1, and what is brighter as that."""
+    band: Any = ImageMath.lambda_eval(
+        lambda v: v["convert"](v["min"](v["max"](v["a"], 0.0), 1.0) ** power * 255.0 + 0.5, "L"),
+        a=Image.frombytes("F", size, values, "raw", "F;32BF"),
+    )
+    made: Image.Image = band
+    return made
 
 
 def is_without_picture(data: bytes) -> bool:
