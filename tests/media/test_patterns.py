@@ -28,8 +28,8 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.repair import with_directory
-from glm_mcp.media.documents.page.sideways import upright
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job

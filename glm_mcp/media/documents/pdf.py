@@ -18,14 +18,15 @@ from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
-from glm_mcp.media.documents.page.line_breaks import with_line_breaks
-from glm_mcp.media.documents.page.list_marks import with_list_marks
+from glm_mcp.media.documents.page.lines.line_breaks import with_line_breaks
+from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
+from glm_mcp.media.documents.page.lines.right_to_left import reordered
+from glm_mcp.media.documents.page.lines.sideways import Side, side_of, upright
+from glm_mcp.media.documents.page.lines.vertical import in_columns
 from glm_mcp.media.documents.page.no_font import with_boxes
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
-from glm_mcp.media.documents.page.right_to_left import reordered
-from glm_mcp.media.documents.page.sideways import Side, side_of, upright
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     latin,
@@ -34,7 +35,6 @@ from glm_mcp.media.documents.page.text_layer import (
     usual_letters,
     why_seen,
 )
-from glm_mcp.media.documents.page.vertical import in_columns
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece

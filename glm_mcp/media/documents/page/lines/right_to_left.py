@@ -16,7 +16,7 @@ from typing import Any
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare
 from glm_mcp.media.documents.page.covered import Drawn, signs_of
-from glm_mcp.media.documents.page.sideways import SIDEWAYS
+from glm_mcp.media.documents.page.lines.sideways import SIDEWAYS
 
 _SHARE = 0.5  # of a page's letters that run from right to left
 _GAP = 0.9  # heights between the lines of two paragraphs
