@@ -51,18 +51,18 @@ def read(data: bytes, name: str, pixels: int) -> Image.Image:
     Raises DecompressionBombError (more than `pixels`), RuntimeError (damaged), MissingExtra, and UnsupportedMedia
     (colours of print, of which the library leaves out black).
     """
-    head = _head(data)
-    width, height = _Bits(head).size()
-    if not head:  # the library may find what was not found here
-        raise RuntimeError("no size")
-    if width * height > pixels:
-        raise Image.DecompressionBombError(f"{width * height} pixels")
     try:
         from pillow_jxl import Decoder
     except ImportError:
         if sys.version_info >= (3, 15):  # for which the library is not built
             raise UnsupportedMedia(f"{name} is a JPEG XL picture, which is not read here", _FIX) from None
         raise MissingExtra("jxl", f"reading {name} (JPEG XL)") from None
+    head = _head(data)
+    width, height = _Bits(head).size()
+    if not head:  # the library may find what was not found here
+        raise RuntimeError("no size")
+    if width * height > pixels:
+        raise Image.DecompressionBombError(f"{width * height} pixels")
     is_jpeg, facts, raw, profile, _ = Decoder(num_threads=0)(data)
     if is_jpeg:
         return Image.open(io.BytesIO(raw), formats=["JPEG"])
