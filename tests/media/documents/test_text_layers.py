@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from liteparse import LiteParse
 from support.cases import each
 from support.jobs import document_job
 from support.made_documents import lines, pdf, with_packed
 from support.paths import DATA
 from support.script_pdf import script_pdf
 
+from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.text_layer import usual_letters
 
 ENGLISH = [
@@ -266,3 +269,25 @@ def test_a_number_that_is_in_front_of_its_entry_is_not_put_there_again() -> None
     text = listed(*entries, "这里又说一遍：", *entries)
     assert all(text.count(f"{n}. {entry}") == 2 for n, entry in enumerate(ENTRIES, 1))
     assert "1. 1." not in text
+
+
+TOLD = [
+    "We describe how a vector is drawn into a space of few dimensions,",
+    "each is distorted by at most (1 + e). This simple and elegant method",
+    "has the following properties, which we prove in the sections below.",
+]
+
+
+def told_without(lost: int) -> str:
+    """A page of which the parser has all lines but one."""
+    data = pdf([lines(TOLD)])
+    parsed = LiteParse(ocr_enabled=False, quiet=True, image_mode="off").parse(data).pages[0]
+    items = [item for item in parsed.text_items if item.text not in TOLD[lost]]
+    assert len(items) < len(parsed.text_items)
+    written = " ".join(line for n, line in enumerate(TOLD) if n != lost)
+    return Drawn(data, None).with_covered(SimpleNamespace(page_num=1, text_items=items), written, 0)
+
+
+@each("lost", [0, 1, 2])
+def test_a_line_of_words_for_which_the_parser_has_nothing_is_put_where_it_stands(lost: int) -> None:
+    assert " ".join(told_without(lost).split()) == " ".join(TOLD)

@@ -1,21 +1,21 @@
 """Text that the parser leaves out because other text is drawn over it: it takes two that overlap for copies and keeps one.
-So go a label under the value that was typed onto its line, an amount under a stamp, words above dots of emphasis.
+So go a label under the value that was typed onto its line, an amount under a stamp, words above dots of emphasis. And
+lines of words that it drops with a formula in them or a letter that it cannot read.
 """
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import logging
 import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from glm_mcp.media.documents.common.put_back import BREAKS, bare, folded, put, solid
+from glm_mcp.media.documents.common.put_back import bare, folded, put, solid
 from glm_mcp.media.documents.fixed.receipt import is_receipt, laid_out
+from glm_mcp.media.documents.page.letters import Box, Letter, letters_of, runs_of, signs_of, words_of
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -24,6 +24,9 @@ _COPY = 0.8  # of three letters each, that a copy has in common with its origina
 _INK = 40  # of 255 levels between the darkest and the lightest point of a letter that is seen
 _SCALE = 2.0  # pixels a point
 _SIDE = 4_000  # pixels of a page at most
+# Of a text for which the parser has nothing at all where it stands; a formula has none.
+_WORD = re.compile(r"(?<!\S)[^\W\d_]{3,}(?![^\s.,;:)])|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{3}")
+_WORDS = 3
 _SHORT = 4  # letters that may stand anywhere
 _RUNS = 500  # of a page
 _SECONDS = 10.0  # of work on one document: a drawing may take any time
@@ -44,21 +47,7 @@ class _Item(NamedTuple):
     bottom: float
 
 
-@dataclass(slots=True)
-class _Letter:
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-    line: int
-    at: int  # in the page's text
-    kept: bool = False
-
-
 _log = logging.getLogger(__name__)
-
-_Box = tuple[float, float, float, float]
 
 
 class Drawn:
@@ -144,14 +133,12 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         return
     items, known = [_item(one) for one in texts], bare(held)
     signs = signs_of(said)
-    letters = _letters(drawn, said, signs, known, Counter(whole.split()) - Counter(held.split()))
+    letters = letters_of(drawn, said, signs, known, Counter(whole.split()) - Counter(held.split()))
     if not _mark_kept(letters, items):
         return
     scale = min(_SCALE, _SIDE / max(drawn.get_size()))
     shown: Any = None
-    for run in itertools.islice(_runs(letters), _RUNS):
-        if any(c.text < " " for c in run):  # numbers of shapes, which the parser reads by their names
-            continue
+    for run in itertools.islice(runs_of(letters), _RUNS):
         left, top = min(c.left for c in run), min(c.top for c in run)
         box = left, top, max(c.right for c in run), max(c.bottom for c in run)
         beside = [item for item in items if item.y < box[3] and item.bottom > box[1]]
@@ -159,7 +146,12 @@ def _left_out(drawn: Any, texts: list[Any]) -> Iterator[tuple[str, str, str]]:
         own, line = "".join(c.text for c in run), "".join(item.text for item in beside)
         # One that stands alone; a nought may be the prime of a formula.
         alone = own.isdigit() and "".join(signs[max(0, run[0].at - 1) : run[-1].at + 2]).strip() == own != "0"
-        lost = not over and alone and _is_within(items, box, drawn.get_height())
+        lost = not over and (
+            _is_within(items, box, drawn.get_height())
+            if alone
+            else len(_WORD.findall("".join(signs[run[0].at : run[-1].at + 1]))) >= _WORDS
+            and bare(own) not in known
+        )
         if not (over or lost) or _is_copy(bare(own), bare(line)):
             continue
         shown = shown or drawn.render(scale=scale, grayscale=True).to_pil()
@@ -182,52 +174,7 @@ def _item(one: Any) -> _Item:
     return _Item(one.text, one.x, one.y, one.x + one.width, one.y + one.height)
 
 
-def signs_of(said: Any) -> list[str]:
-    """What the page says, by its reader's own numbers; a sign of two halves counts twice."""
-    import pypdfium2.raw as pdfium
-
-    return [chr(pdfium.FPDFText_GetUnicode(said, at)) for at in range(said.count_chars())]
-
-
-def _letters(drawn: Any, said: Any, signs: list[str], known: str, missing: Counter[str]) -> list[_Letter]:
-    """Without blanks, and without lines that are `known` as often as they are there, or numbers that are not `missing`;
-    places in points from the top left corner, as the parser gives them.
-    """
-    import pypdfium2.raw as pdfium
-
-    left, bottom, right, top = (ctypes.c_double() for _ in range(4))
-    crop, turned = drawn.get_cropbox(), drawn.get_rotation()
-    letters = list[_Letter]()
-    ends = [at for at, sign in enumerate([*signs, "\n"]) if sign in BREAKS]
-    lines = [
-        (bare("".join(signs[start:end])), start, end)
-        for start, end in zip([0, *(at + 1 for at in ends[:-1])], ends, strict=True)
-    ]
-    often = Counter(own for own, *_ in lines)
-    for line, (own, start, end) in enumerate(lines):
-        if own and (missing[own] if own.isdigit() else known.count(own) < often[own]):
-            for at in range(start, end):
-                if plain := solid(signs[at]):
-                    pdfium.FPDFText_GetCharBox(said, at, left, right, bottom, top)
-                    box = left.value, bottom.value, right.value, top.value
-                    letters += [_Letter(c, *_as_shown(box, crop, turned), line, at) for c in plain]
-    return letters
-
-
-def _as_shown(box: _Box, crop: _Box, turned: int) -> _Box:
-    """Left, top, right and bottom, from left, bottom, right and top as they are before the page is `turned` (degrees)."""
-    left, bottom, right, top = box[0] - crop[0], box[1] - crop[1], box[2] - crop[0], box[3] - crop[1]
-    width, height = crop[2] - crop[0], crop[3] - crop[1]
-    if turned == 90:
-        return bottom, left, top, right
-    if turned == 180:
-        return width - right, bottom, width - left, top
-    if turned == 270:
-        return height - top, width - right, height - bottom, width - left
-    return left, height - top, right, height - bottom
-
-
-def _mark_kept(letters: list[_Letter], items: list[_Item]) -> bool:
+def _mark_kept(letters: list[Letter], items: list[_Item]) -> bool:
     """Marks the letters that an item has; False where the two readers do not agree on the places of most."""
     text = "".join(c.text for c in letters)
     cells: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -254,7 +201,7 @@ def _mark_kept(letters: list[_Letter], items: list[_Item]) -> bool:
     left = [c for c in letters if not c.kept]
     if agree < 0 or len(left) * len(others) > 50 * _MOST:
         return False
-    for word in _words(left):
+    for word in words_of(left):
         wanted = Counter(c.text for c in word if c.text.isalnum())
         across, middle = (word[0].left + word[-1].right) / 2, (word[0].top + word[0].bottom) / 2
         for item, has in others:
@@ -266,31 +213,11 @@ def _mark_kept(letters: list[_Letter], items: list[_Item]) -> bool:
     return True
 
 
-def _words(letters: list[_Letter]) -> Iterator[list[_Letter]]:
-    """What stands between blanks; of scripts without them each sign."""
-    word = list[_Letter]()
-    for c in letters:
-        if word and (c.at != word[-1].at + 1 or max(c.text, word[-1].text) > "\u2e7f"):
-            yield word
-            word = []
-        word.append(c)
-    if word:
-        yield word
-
-
 def _holds(item: _Item, x: float, y: float) -> bool:
     return item.x - _NEAR <= x <= item.right + _NEAR and item.y - _NEAR <= y <= item.bottom + _NEAR
 
 
-def _runs(letters: list[_Letter]) -> Iterator[list[_Letter]]:
-    """Letters of one line that were not kept; of marks alone nothing would be missed."""
-    for (_, kept), run in itertools.groupby(letters, lambda c: (c.line, c.kept)):
-        own = list(run)
-        if not kept and any(c.text.isalnum() for c in own):
-            yield own
-
-
-def _covers(item: _Item, box: _Box) -> bool:
+def _covers(item: _Item, box: Box) -> bool:
     """Whether an item lies on a good part of the box. A formula that the parser wrote as one has its letters as names."""
     width = min(item.right, box[2]) - max(item.x, box[0])
     height = min(item.bottom, box[3]) - max(item.y, box[1])
@@ -307,7 +234,7 @@ def _is_copy(own: str, beside: str) -> bool:
     return bool(pieces) and sum(piece in threes for piece in pieces) >= _COPY * len(pieces)
 
 
-def _is_seen(run: list[_Letter], over: list[_Item], shown: Any, scale: float) -> bool:
+def _is_seen(run: list[Letter], over: list[_Item], shown: Any, scale: float) -> bool:
     """Whether its letters are drawn: not outside a frame, under a bar, white on white. Of those below others that cannot
     be told.
     """

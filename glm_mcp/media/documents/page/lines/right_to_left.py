@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare
-from glm_mcp.media.documents.page.covered import Drawn, signs_of
+from glm_mcp.media.documents.page.covered import Drawn
+from glm_mcp.media.documents.page.letters import signs_of
 from glm_mcp.media.documents.page.lines.sideways import SIDEWAYS
 
 _SHARE = 0.5  # of a page's letters that run from right to left
