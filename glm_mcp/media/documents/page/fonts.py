@@ -1,6 +1,7 @@
 """What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that
 of Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the
-last out; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥);
+last out; a range of a font's map in which more than the last byte changes, for which it leaves out all that are listed with
+it, and gives other letters for theirs; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥);
 and accents of TeX, which stand apart from their letters.
 """
 
@@ -19,6 +20,13 @@ _STREAM = re.compile(rb"stream\r?\n(?=[\x48\x58\x68\x78])")
 _MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
 _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
+_LIST = re.compile(rb"\b(\d{1,9})(\s+beginbf(char|range)\b)(.*?)(?=endbf\3)", re.DOTALL)
+_ROW = {
+    b"char": re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE),
+    b"range": re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]*\])", re.IGNORECASE),
+}
+_RANGES = re.compile(rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>", re.IGNORECASE)
+_HEAD = re.compile(rb"(\d{1,9})\s+0\s+obj\b(?:(?!\bobj\b).){0,500}\Z", re.DOTALL)
 _FAR = re.compile(rb"D[89AB][0-9A-F]{2}\s*D[C-F][0-9A-F]{2}", re.IGNORECASE)
 _MEANING = re.compile(rb"<(?:\s*[0-9A-F]{4}){2,40}\s*>", re.IGNORECASE)
 _STAND_IN = 0x800  # from the halves of such a character to two for private use, which the parser hands on
@@ -58,10 +66,11 @@ def with_plain_fonts(data: bytes) -> bytes:
 
 
 def _with_plain_maps(data: bytes) -> bytes:
-    """Fonts' maps lead to x where they led to 𝑥, and to a pair of `as_meant` where to another such character, if the changed
-    map has room in its place.
+    """Fonts' maps lead to x where they led to 𝑥, and to a pair of `as_meant` where to another such character, and have ranges
+    that the parser takes. A changed map is in its place if it has room there, else at the file's end.
     """
     pieces, done, room = [], 0, _MAPS
+    anew: dict[int, bytes] = {}
     for stream in _STREAM.finditer(data):
         start = stream.end()
         unpacker = zlib.decompressobj()
@@ -72,9 +81,10 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        if not unpacker.eof or len(map_) > room or not _FAR.search(map_):
+        parts = _LIST.sub(_counted, _RANGES.sub(_within_a_byte, map_))
+        if not unpacker.eof or len(map_) > room or (parts == map_ and not _FAR.search(map_)):
             continue
-        room -= len(map_)
+        room, map_ = room - len(map_), parts
         before, *ranges = map_.split(b"beginbfrange")
         parted = [part.partition(b"endbfrange") for part in ranges]
         listed = b"".join(
@@ -86,7 +96,29 @@ def _with_plain_maps(data: bytes) -> bytes:
         if len(plain) <= size:
             pieces += [data[done:start], plain.ljust(size)]
             done = start + size
-    return b"".join([*pieces, data[done:]]) if pieces else data
+        elif number := _HEAD.search(data, max(0, stream.start() - 600), stream.start()):
+            anew[int(number[1])] = b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (
+                len(plain),
+                plain,
+            )
+    return with_objects(b"".join([*pieces, data[done:]]) if pieces else data, anew)
+
+
+def _counted(rows: re.Match[bytes]) -> bytes:
+    """A list of a map with the number of its rows before it."""
+    count = len(_ROW[rows[3]].findall(rows[4]))
+    return rows[0] if int(rows[1]) == count else b"%d%b%b" % (count, rows[2], rows[4])
+
+
+def _within_a_byte(match: re.Match[bytes]) -> bytes:
+    """A range as one for each first byte of its codes and of what they mean."""
+    low, high, means = (int(digits, 16) for digits in match.groups())
+    parts = list[bytes]()
+    while low <= high:
+        last = min(high - low, 0xFF - (low & 0xFF), 0xFF - (means & 0xFF))
+        parts.append(b"<%04X><%04X><%04X>" % (low, low + last, means))
+        low, means = low + last + 1, (means + last + 1) & 0xFFFF
+    return b"\n".join(parts) if len(parts) > 1 else match[0]
 
 
 def accented(text: str, page: Any) -> str:
