@@ -291,3 +291,19 @@ def told_without(lost: int) -> str:
 @each("lost", [0, 1, 2])
 def test_a_line_of_words_for_which_the_parser_has_nothing_is_put_where_it_stands(lost: int) -> None:
     assert " ".join(told_without(lost).split()) == " ".join(TOLD)
+
+
+def test_a_range_of_a_fonts_map_over_the_end_of_a_byte_costs_no_letters() -> None:
+    # As macOS and XeTeX write them: the parser leaves out the whole list with such a range in it.
+    ideographs = [chr(0x6210 + n) for n in range(300)]
+    lines = ["".join(ideographs[n : n + 30]) for n in range(0, 300, 30)]
+    _, _, text, seen = page(script_pdf(lines, packed=True, width=1000))
+    assert "".join(text.split()) == "".join(lines)
+    assert seen == ""
+
+
+def test_letters_of_many_scripts_within_words_are_no_text() -> None:
+    garbled = ["ਉ䘠ਟ⍻䳶ᇊѹˈᒦ䇱᰾ਟ⍻䳶Ⲵᒦ䳶ਟ", "ᴹаࡇ൘䰝४䰤кⲴ䘎㔝࠭ᮠˈ᭦ᮋࡠ䇱᰾"]
+    languages = ["हिन्दी and ગુજરાતી and বাংলা and ਪੰਜਾਬੀ", "አማርኛ and Монгол and தமிழ் and తెలుగు", "and ಕನ್ನಡ"] * 2
+    assert page(script_pdf(garbled, width=1000))[3] == "garbled"
+    assert page(script_pdf(languages))[3] == ""

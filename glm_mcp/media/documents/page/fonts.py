@@ -81,7 +81,7 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        parts = _LIST.sub(_counted, _RANGES.sub(_within_a_byte, map_))
+        parts = _LIST.sub(_listed_well, map_)
         if not unpacker.eof or len(map_) > room or (parts == map_ and not _FAR.search(map_)):
             continue
         room, map_ = room - len(map_), parts
@@ -104,10 +104,11 @@ def _with_plain_maps(data: bytes) -> bytes:
     return with_objects(b"".join([*pieces, data[done:]]) if pieces else data, anew)
 
 
-def _counted(rows: re.Match[bytes]) -> bytes:
-    """A list of a map with the number of its rows before it."""
-    count = len(_ROW[rows[3]].findall(rows[4]))
-    return rows[0] if int(rows[1]) == count else b"%d%b%b" % (count, rows[2], rows[4])
+def _listed_well(rows: re.Match[bytes]) -> bytes:
+    """A list of a map with ranges that the parser takes, and with their number before it."""
+    own = _RANGES.sub(_within_a_byte, rows[4]) if rows[3] == b"range" else rows[4]
+    count = len(_ROW[rows[3]].findall(own))
+    return rows[0] if int(rows[1]) == count and own == rows[4] else b"%d%b%b" % (count, rows[2], own)
 
 
 def _within_a_byte(match: re.Match[bytes]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import string
@@ -54,6 +55,9 @@ _AGREES = 0.33
 _CHINESE_MARK = re.compile("[，。、；]")
 _NO_WORD = re.compile(r"[!\"#$%&'()*+/<=>?@\[\\\]^{}~\u00a1-\u00ff]")
 _MARKS = 4
+# Neither European nor East Asian, but for the ideographs that nobody uses.
+_RARE = re.compile("[\u0530-\u10ff\u1200-\u1dbf\u2c00-\u2ddf\u3400-\u4dbf\ua000-\uabff]")
+_MIXED = 12  # pairs of letters
 _ENOUGH = 150  # letters of words that tell
 _WHOLE = 0.7  # of a page whose text lies over a picture of it: a scan that was read, a slide's background
 _PICTURE = 0.15  # of a page that pictures cover; beyond it they are what the page says, unless there is more to read beside them
@@ -151,6 +155,7 @@ def is_garbled(text: str) -> bool:
         or (len(solid) > 40 and _meaningful(solid) < 0.35 * len(solid))
         or _stands_for_others(text)
         or _has_no_ideographs(solid)
+        or _mixes_scripts(text)
     )
 
 
@@ -159,6 +164,17 @@ def _has_no_ideographs(text: str) -> bool:
     marks, signs = len(_CHINESE_MARK.findall(text)), len(_NO_WORD.findall(text))
     ideographs = sum("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in text)
     return marks > _MARKS and marks > ideographs and signs > 0.15 * len(text)
+
+
+def _mixes_scripts(text: str) -> bool:
+    """Whether letters stand beside those of other scripts, as where a font without a map numbers ideographs as they come."""
+    scripts = [unicodedata.name(c, "").split(" ")[0] if c.isalpha() else "" for c in text]
+    rare = [bool(_RARE.match(c)) for c in text]
+    mixed = sum(
+        bool(one and other) and one != other and (rare[at] or rare[at + 1])
+        for at, (one, other) in enumerate(itertools.pairwise(scripts))
+    )
+    return mixed >= _MIXED and 2 * mixed > sum(rare)
 
 
 def _meaningful(text: str) -> int:
