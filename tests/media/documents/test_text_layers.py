@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from support.paths import DATA
 from support.script_pdf import script_pdf
 
 from glm_mcp.media.documents.page.covered import Drawn
+from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.text_layer import usual_letters
 
 ENGLISH = [
@@ -307,3 +309,13 @@ def test_letters_of_many_scripts_within_words_are_no_text() -> None:
     languages = ["हिन्दी and ગુજરાતી and বাংলা and ਪੰਜਾਬੀ", "አማርኛ and Монгол and தமிழ் and తెలుగు", "and ಕನ್ನಡ"] * 2
     assert page(script_pdf(garbled, width=1000))[3] == "garbled"
     assert page(script_pdf(languages))[3] == ""
+
+
+def test_ranges_of_a_fonts_map_are_parted_with_their_number_and_lists_of_letters_stay() -> None:
+    rows = b"<0001> <0102> <4E00>\n<0200> <0202> [<002B> <2212> <003D>]\n"
+    said = b"/CIDInit /ProcSet findresource begin\n2 beginbfrange\n" + rows + b"endbfrange\n"
+    start = b"%PDF-1.4\n4 0 obj\n<< /Filter /FlateDecode >>\nstream\n"
+    changed = with_plain_fonts(start + zlib.compress(said, 0) + b"\nendstream\nendobj\n")
+    map_ = zlib.decompressobj().decompress(changed[len(start) :])
+    assert b"3 beginbfrange\n<0001><00FF><4E00>\n<0100><0102><4EFF>\n" in map_
+    assert rows.splitlines()[1] in map_

@@ -21,11 +21,12 @@ _MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
 _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
 _LIST = re.compile(rb"\b(\d{1,9})(\s+beginbf(char|range)\b)(.*?)(?=endbf\3)", re.DOTALL)
-_ROW = {
-    b"char": re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE),
-    b"range": re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]*\])", re.IGNORECASE),
-}
-_RANGES = re.compile(rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>", re.IGNORECASE)
+_PAIR_OF = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
+_RANGE_OF = re.compile(
+    rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
+    rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]*\])",
+    re.IGNORECASE,
+)
 _HEAD = re.compile(rb"(\d{1,9})\s+0\s+obj\b(?:(?!\bobj\b).){0,500}\Z", re.DOTALL)
 _FAR = re.compile(rb"D[89AB][0-9A-F]{2}\s*D[C-F][0-9A-F]{2}", re.IGNORECASE)
 _MEANING = re.compile(rb"<(?:\s*[0-9A-F]{4}){2,40}\s*>", re.IGNORECASE)
@@ -106,13 +107,16 @@ def _with_plain_maps(data: bytes) -> bytes:
 
 def _listed_well(rows: re.Match[bytes]) -> bytes:
     """A list of a map with ranges that the parser takes, and with their number before it."""
-    own = _RANGES.sub(_within_a_byte, rows[4]) if rows[3] == b"range" else rows[4]
-    count = len(_ROW[rows[3]].findall(own))
+    ranges = rows[3] == b"range"
+    own = _RANGE_OF.sub(_within_a_byte, rows[4]) if ranges else rows[4]
+    count = len((_RANGE_OF if ranges else _PAIR_OF).findall(own))
     return rows[0] if int(rows[1]) == count and own == rows[4] else b"%d%b%b" % (count, rows[2], own)
 
 
 def _within_a_byte(match: re.Match[bytes]) -> bytes:
     """A range as one for each first byte of its codes and of what they mean."""
+    if match[1] is None:
+        return match[0]
     low, high, means = (int(digits, 16) for digits in match.groups())
     parts = list[bytes]()
     while low <= high:
