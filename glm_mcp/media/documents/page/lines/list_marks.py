@@ -54,7 +54,7 @@ def with_list_marks(page: Any, written: str) -> str:
         return written
     for start, end, text in sorted(changes, reverse=True):
         written = written[:start] + text + written[end:]
-    return re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", re.sub(r"[ \t]+(?=\n|\Z)", "", written)).strip()
+    return re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", re.sub(r"(?<![ \t])[ \t]+(?=\n|\Z)", "", written)).strip()
 
 
 def _entry(mark: Any, items: list[Any]) -> str:
