@@ -37,6 +37,8 @@ from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
+from glm_mcp.media.images.rare import pixmap
+from glm_mcp.media.images.svg.needs import has_css
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import expand, find_files
@@ -197,6 +199,15 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         parse_subtitles,
         "0:01 --> 0:03\n" + ("{" + r"\p1" * 133) * 25_000,
     ),
+    **{
+        f"a pixmap of {unit!r}": (pixmap.simple, b'/* XPM */ "1 1 1 1", ' + unit * 500_000)
+        for unit in (b'\\"', b"/* ")
+    },
+    "a style of a drawing": (lambda style: has_css(ET.Element("svg", {"style": style})), "a-" * 500_000),
+    **{
+        f"{unit} between words of a page": (html_markdown, "<html><body>" + f"{unit}b" * 20_000)
+        for unit in ("<!--a-->", "<script>a</script>", "<math><mi>a</mi></math>")
+    },
     "blanks to fill in beside the marks of a list": (_marked, "1.\n2.\n" + "\\_" * 60 + " no\n"),
     "texts of a page that the parser left out": (
         lambda items: upright(SimpleNamespace(text_items=items), "", None),
