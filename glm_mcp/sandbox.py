@@ -8,9 +8,8 @@
     guarded    names that mostly hold a secret: only where GLM_ALLOWED_DIRS has that very file
     writable   new files below the working folder or GLM_OUTPUT_DIR, never in hidden folders
 
-What it does not protect against: hard links (a second name of a file cannot be told from its first), bind mounts and
-folders shared into a root from elsewhere, another process of the same user, who can rewrite a file while it is read,
-and secrets in ordinary files. It keeps an agent from reading what it was not meant to; it is no wall against the user.
+What it does not protect against: hard links, bind mounts and folders shared into a root from elsewhere, another process
+of the same user, and secrets in ordinary files. It keeps an agent from what it was not meant to read; it is no wall.
 """
 
 from __future__ import annotations
@@ -117,6 +116,10 @@ class Sandbox:
     def check(self, path: Path) -> Path:
         """Where a path leads, in a readable place; nothing need be there. Raises ForbiddenPath, InvalidRequest."""
         return self._place(path).path
+
+    def is_hidden(self, path: Path) -> bool:
+        """Whether it leads to where only media are read. Raises as `check`."""
+        return self._place(path).hidden
 
     def allows_by_name(self, resolved: Path) -> bool:
         """Whether the settings allow this very file, not only a folder above it."""

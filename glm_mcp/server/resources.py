@@ -27,6 +27,7 @@ from glm_mcp.media.sources.letting_in import closed_where_refused, refuse_secret
 from glm_mcp.media.sources.paths import file_url_path
 from glm_mcp.registry import CARDS, CHAINS, Card, place
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.secret_paths import holds_secret, secret_in
 from glm_mcp.text import plain
 from glm_mcp.tools.saving import mime_of
 
@@ -128,8 +129,14 @@ def linked(uri: str, outputs: Outputs, sandbox: Sandbox) -> Contents:
         if detect_file(file, path.name).family not in _MADE:
             raise not_made(path)
         size = min(os.fstat(file.fileno()).st_size, READ_BYTES)
-        refuse_secrets(file, size, path.name, allowed=sandbox.allows_by_name(path))
-    return _contents(uri, path, file)
+        allowed = sandbox.allows_by_name(path)
+        refuse_secrets(file, size, path.name, allowed=allowed)
+    found = _contents(uri, path, file)
+    # Once more as it goes out: without letters that nobody sees.
+    text = found.text if isinstance(found, types.TextResourceContents) else ""
+    if said := secret_in(text, allowed=allowed):
+        raise holds_secret(path.name, said)
+    return found
 
 
 def read_linked(uri: str, outputs: Outputs, sandbox: Sandbox) -> dict[str, Any]:

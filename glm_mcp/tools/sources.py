@@ -28,6 +28,7 @@ from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, SHORT, Document, Picture, Source
 from glm_mcp.registry import Card
+from glm_mcp.secret_paths import holds_secret, secret_in
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 
@@ -224,12 +225,20 @@ async def subtitles_beside(deps: Deps, source: Source) -> tuple[str, str] | None
             async with opened(deps, [beside], "any") as held:
                 if not lies_beside(source, file := held.sources[0]):
                     continue
-                text = await in_thread(lambda: decode(file.read(), file.name).text)
+                text = await in_thread(_without_secret, file)
         except GLMError:
             continue
         deps.room.read(len(text))
         return file.name, text
     return None
+
+
+def _without_secret(file: Source) -> str:
+    """The text of a file. Raises ForbiddenPath where it holds a secret, which its bytes need not show. Blocks."""
+    text = decode(file.read(), file.name).text
+    if said := secret_in(text, allowed=file.named):
+        raise holds_secret(file.name, said)
+    return text
 
 
 def lies_beside(video: Source, file: Source) -> bool:

@@ -342,6 +342,35 @@ async def test_callers_over_http_are_given_places_in_turn(kept: Kept) -> None:
     assert [name for name in order if name.startswith("many")] == [caller.name for caller in many]
 
 
+async def test_two_who_ask_for_one_place_after_another_do_not_take_those_of_others() -> None:
+    limiter, order, all_there = Limiter(1), list[str](), anyio.Event()
+
+    async def ask(name: str, share: anyio.Semaphore) -> None:
+        with within_share(share):
+            async with limiter.slot(lambda _: None, since=anyio.current_time()):
+                order.append(name)
+                await all_there.wait()
+                for _ in range(9):  # in which the other one asks
+                    await anyio.lowlevel.checkpoint()
+
+    async def ask_on(name: str) -> None:
+        for _ in range(20):
+            await ask(name, anyio.Semaphore(9))  # as of one who has been away
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            many = anyio.Semaphore(9)
+            for _ in range(5):
+                tasks.start_soon(ask, "many", many)
+            await until(lambda: limiter.waiting == 4)
+            tasks.start_soon(ask_on, "one")
+            tasks.start_soon(ask_on, "another")
+            await until(lambda: limiter.waiting == 6)
+            all_there.set()
+    last = max(n for n, name in enumerate(order) if name == "many")
+    assert last < 5 * 3
+
+
 async def test_a_pause_holds_up_all_and_costs_nobody_its_place(kept: Kept) -> None:
     limiter, order = Limiter(1) if isinstance(kept, InMemory) else kept.limiter(1), list[str]()
     callers = [Caller(str(n), order) for n in range(20)]

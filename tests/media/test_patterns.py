@@ -28,6 +28,7 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
 from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.repair import with_directory
 from glm_mcp.media.documents.pages import LeftOut, choose
@@ -36,6 +37,8 @@ from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
+from glm_mcp.media.images.rare import pixmap
+from glm_mcp.media.images.svg.needs import has_css
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.paths import expand, find_files
@@ -73,6 +76,15 @@ def _cells(text: str) -> Any:
 
 def _json(text: str) -> Any:
     return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
+
+
+def _marked(text: str) -> Any:
+    """A page with this text, and a list of two entries that begin with a blank to fill in."""
+    words = [(2, "1."), (9, "_" * 9 + "yes"), (2, "2."), (9, "_" * 9 + "yes")]
+    items = [
+        SimpleNamespace(text=word, x=x, y=n // 2 * 20, width=5, height=9) for n, (x, word) in enumerate(words)
+    ]
+    return with_list_marks(SimpleNamespace(text_items=items), text)
 
 
 def _notes(text: str) -> Any:
@@ -182,10 +194,21 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         parse_subtitles,
         "".join("0:01 --> 0:03\n" + f"{end}\n".join(map(str, range(20_000))) + "\n\n" for end in "ab"),
     ),
+    "ends of lines that do not end in subtitles": (parse_subtitles, "WEBVTT" + "\r" * 5 * MILLION),
     "a subtitle of megabytes of half drawings": (
         parse_subtitles,
         "0:01 --> 0:03\n" + ("{" + r"\p1" * 133) * 25_000,
     ),
+    **{
+        f"a pixmap of {unit!r}": (pixmap.simple, b'/* XPM */ "1 1 1 1", ' + unit * 500_000)
+        for unit in (b'\\"', b"/* ")
+    },
+    "a style of a drawing": (lambda style: has_css(ET.Element("svg", {"style": style})), "a-" * 500_000),
+    **{
+        f"{unit} between words of a page": (html_markdown, "<html><body>" + f"{unit}b" * 20_000)
+        for unit in ("<!--a-->", "<script>a</script>", "<math><mi>a</mi></math>")
+    },
+    "blanks to fill in beside the marks of a list": (_marked, "1.\n2.\n" + "\\_" * 60 + " no\n"),
     "texts of a page that the parser left out": (
         lambda items: upright(SimpleNamespace(text_items=items), "", None),
         [

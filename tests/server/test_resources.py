@@ -36,6 +36,8 @@ OTHERS = {
     "key.txt": b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n-----END OPENSSH PRIVATE KEY-----\n",
     "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><!-- -----BEGIN RSA PRIVATE KEY----- --></svg>",
     "login.md": b"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1",
+    "notepad.txt": "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1".encode("utf-16"),
+    "unseen.md": "aws_\u00adsecret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1".encode(),
     "paper.pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n",
     "state.bin": bytes(range(256)) * 4,
 }

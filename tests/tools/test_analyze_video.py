@@ -298,6 +298,20 @@ async def test_the_track_of_a_film_is_read_where_the_file_beside_it_holds_no_sub
     assert "film.srt holds no subtitles of a form that is known here" in text.splitlines()[-1]
 
 
+@each("key", ("aws_\u00adsecret_access_key", "aws_<i></i>secret_access_key", "aws&#95;secret_access_key"))
+async def test_subtitles_whose_words_hold_a_login_once_they_are_plain_stay_here(
+    key: str, connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "film.mp4").write_bytes(make(Film(regular(6))))
+    said = f"{key} = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1"
+    (folders.cwd / "film.srt").write_text(f"1\n00:00:00,000 --> 00:00:02,000\n{said}\n", encoding="utf-8")
+    async with connect() as client:
+        text = await say(client, "analyze_video", video="film.mp4")
+    assert "EXAMPLEKEY" not in words(last(sim))
+    hidden = "\u00ad" in key  # as a file whose bytes show it
+    assert ("film.srt holds an AWS secret key, and was not read" in text.splitlines()[-1]) is not hidden
+
+
 async def test_a_subtitle_link_that_leads_away_from_the_video_is_not_followed(
     connect: Connect, sim: Simulator, folders: Folders, film: Path
 ) -> None:

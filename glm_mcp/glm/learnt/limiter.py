@@ -97,9 +97,7 @@ class Limiter:
         self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._queue: deque[_Waiter] = deque()
         self._given = 0
-        self._last: WeakKeyDictionary[anyio.Semaphore, int] = (
-            WeakKeyDictionary()
-        )  # of `_given`, to each caller
+        self._last = WeakKeyDictionary[anyio.Semaphore, float]()  # of `_given`, to each caller
         self._opens = -math.inf  # nobody is given a place before
         self._recovers = False  # it paused, and nothing has been answered since
 
@@ -155,6 +153,10 @@ class Limiter:
 
     async def _wait(self, waiter: _Waiter) -> float:
         """When its place was given to it."""
+        if waiter.caller is not None:
+            # Whoever is new, or has had nothing here for a while and is forgotten, comes behind those who wait for their turn:
+            # two who ask for one place after another would take all of them.
+            self._last.setdefault(waiter.caller, self._given - 0.5)
         self._line_up([*self._queue, waiter])
         try:
             while waiter.began is None:
@@ -221,7 +223,7 @@ class Limiter:
         the others: hundreds of calls of one would take all the time of another's.
         """
         turns = Counter[anyio.Semaphore | None]()
-        ranks: list[tuple[int, int, float]] = []
+        ranks: list[tuple[int, float, float]] = []
         ordered = sorted(waiting, key=lambda waiter: waiter.since)
         for waiter in ordered:
             last = 0 if waiter.caller is None else self._last.get(waiter.caller, 0)

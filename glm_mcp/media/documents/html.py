@@ -13,6 +13,7 @@ from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
+from glm_mcp.media.documents.web.tree import tree
 
 _GONE = (
     "script",
@@ -202,16 +203,16 @@ def _drop_declarations(soup: Any) -> None:
 
 def _soup(html: str) -> Any:
     """The tree by lxml, which knows what end tags may be left out; XHTML leaves out none but closes more than HTML can."""
-    from bs4 import BeautifulSoup, FeatureNotFound, ParserRejectedMarkup
+    from bs4 import FeatureNotFound, ParserRejectedMarkup
 
     if (book := book_soup(html)) is not None:
         return book
     if not _XHTML.search(html[:2000]):
         try:
-            return BeautifulSoup(html, "lxml")
+            return tree(html, "lxml")
         except (FeatureNotFound, ParserRejectedMarkup, UnicodeError):
             pass  # not installed, or a page that it does not take
-    return BeautifulSoup(html, "html.parser")
+    return tree(html, "html.parser")
 
 
 def _hidden(element: Any) -> bool:

@@ -25,8 +25,10 @@ _PNG_DECODED = frozenset(
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Any marker inside entropy-coded data that is neither a stuffed 0xFF nor a restart.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
-PIECES = 20_000  # of a PNG; encoders write one for each 4 KB or more
+PIECES = 20_000  # of a PNG or JPEG; encoders write one for each 4 KB or more
+_GIF_BYTES = 1_000_000  # whose pieces have at most 255
 SCANS = 50  # of a JPEG; encoders write some ten, for progressive ones
+_BARE = frozenset(bytes((marker,)) for marker in (0, 1, *range(0xD0, 0xDA)))  # of a JPEG, without a length
 _STEP = 1 << 18
 _JFIF_BYTES, _ADOBE_BYTES, _ICC_BYTES = 14, 12, 15  # at least, after marker and length
 
@@ -122,8 +124,28 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def of_many_pieces(data: bytes) -> bool:
-    """Whether it is a PNG of more chunks than an encoder writes: each costs its reader far more than its bytes."""
-    return data.startswith(_PNG_SIGNATURE) and next(islice(_chunks(data), PIECES, None), None) is not None
+    """Whether it may be of more pieces than an encoder writes: each costs its reader far more than its bytes."""
+    if data.startswith(_PNG_SIGNATURE):
+        return next(islice(_chunks(data), PIECES, None), None) is not None
+    if data.startswith(b"\xff\xd8"):
+        return not _reaches_pixels(data)
+    return data.startswith(b"GIF8") and len(data) > _GIF_BYTES
+
+
+def _reaches_pixels(data: bytes) -> bool:
+    """Whether the pixels of a JPEG come behind segments alone, and not too many."""
+    at = 2
+    for _ in range(PIECES):
+        start, marker = data[at : at + 1], data[at + 1 : at + 2]
+        if start != b"\xff" or marker == b"\xda":
+            return start == b"\xff"
+        if marker == b"\xff":  # a fill byte
+            at += 1
+        elif marker in _BARE:
+            return False
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def _is_ancillary(name: bytes) -> bool:
@@ -140,7 +162,9 @@ def _is_right(data: bytes, start: int, end: int) -> bool:
 def _plain_jpeg(data: bytes) -> Plain | None:
     kept = [data[:2]]
     at, simple, framed = 2, True, False
-    while at + 4 <= len(data):
+    for _ in range(PIECES):
+        if at + 4 > len(data):
+            break
         if data[at] != 0xFF:
             return None
         marker = data[at + 1]

@@ -12,6 +12,7 @@ from glm_mcp.media.formats import Kind, Want, check_fits
 from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
 
 _SCAN = 1 << 18  # bytes of a text looked at in one go
+_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # with which UTF-16 begins: they would be letters of its first word
 
 
 def admitted(
@@ -62,7 +63,8 @@ def _megabytes(size: int) -> str:
 def refuse_secrets(file: IO[bytes], size: int, name: str, *, allowed: bool) -> None:
     """Raises ForbiddenPath for a text that holds a secret. Leaves the file at its start."""
     file.seek(0)
-    kept, said, left = b"", "", size  # no more of a log: it may grow faster than it is looked through
+    begin = file.seek(2 if file.read(2) in _ORDERS else 0)
+    kept, said, left = b"", "", size - begin  # no more of a log: it may grow faster than it is looked through
     while not said and left > 0 and (chunk := file.read(min(left, _SCAN))):
         left -= len(chunk)
         piece = kept + chunk

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import itertools
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +15,7 @@ from urllib.parse import unquote
 
 from glm_mcp.errors import ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.media.sources.fragment import split_fragment
+from glm_mcp.media.sources.missing import exists, not_there, twin
 from glm_mcp.media.types import Fragment
 from glm_mcp.sandbox import Sandbox
 
@@ -25,10 +24,6 @@ SOURCES_MAX = 200  # of one call: each holds a file open, of which a process has
 _COUNTED = 1000  # matches after which counting ends
 _VISITED = 100_000  # folder entries looked at for one pattern: some seconds
 _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
-_TWINS = 16  # folders and the file, whose names are looked for in another form
-_LISTED = 20_000  # names of a folder compared with one that is not there
-# Characters with characters meanwhile, which takes a second where names repeat one letter.
-_COMPARED = 4_000_000
 _BESIDE = (".", "~$")  # how hidden names begin, and those of what Office keeps beside an open document
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
@@ -58,28 +53,28 @@ def find_files(argument: str, sandbox: Sandbox) -> Files:
         path = Path(_spellings(split_fragment(argument)[0])[-1])
         raise sandbox.outside(path, sandbox.absolute(path))
     for text in _spellings(argument):
-        if _exists(Path(text), sandbox):
+        if exists(Path(text), sandbox):
             return Files((Path(text),), Fragment())
     base, fragment = split_fragment(argument)
     spellings = _spellings(base)
     for text in spellings:
-        if fragment != Fragment() and _exists(Path(text), sandbox):
+        if fragment != Fragment() and exists(Path(text), sandbox):
             return Files((Path(text),), fragment)
     for text in spellings:
         matched = expand(text, sandbox) if _MAGIC.search(text) else []
         if matched:
             return Files(tuple(matched), fragment, matched=True, loose=Path(text).name in ("*", "**", "*.*"))
     for text in spellings:
-        twin = _twin(Path(text), sandbox)
-        if twin is not None:
-            return Files((twin,), fragment)
+        meant = twin(Path(text), sandbox)
+        if meant is not None:
+            return Files((meant,), fragment)
     inside = of_windows(base)
     if inside.startswith("/mnt/") and not Path(inside[:6]).is_dir():
         raise NotFound(
             f"{base} is a path of Windows, and this server runs on another system",
             f"Pass the path on the server's machine; under WSL that is {inside}.",
         )
-    raise _missing(spellings[-1], sandbox)
+    raise not_there(spellings[-1], sandbox, pattern=bool(_MAGIC.search(spellings[-1])))
 
 
 def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
@@ -172,14 +167,6 @@ def of_windows(text: str) -> str:
     return found.replace("\\", "/")
 
 
-def _exists(path: Path, sandbox: Sandbox) -> bool:
-    """Whether something readable is there; False without a look for what lies outside."""
-    try:
-        return sandbox.check(path).exists()
-    except (OSError, ForbiddenPath, InvalidRequest):
-        return False
-
-
 def _braces(pattern: str) -> list[str]:
     """The patterns that a pattern with braces stands for, at most `GLOB_MAX`: each pair within another doubles them."""
     done: list[str] = []
@@ -255,76 +242,3 @@ def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
             f"the pattern covers more than {_VISITED} files and folders", "Begin it in a deeper folder."
         )
     return listed
-
-
-def _twin(path: Path, sandbox: Sandbox) -> Path | None:
-    """The one file whose name, or whose folders' names, differ only as names do that were read off a screen: composed or
-    not, odd spaces.
-
-    macOS puts a narrow no-break space into the names of screenshots, and stores letters apart from their accents.
-    """
-    known, missing = path.parent, [path.name]
-    while not _exists(known, sandbox) and known != known.parent and len(missing) < _TWINS:
-        missing.append(known.name)
-        known = known.parent
-    for name in reversed(missing):
-        found = [name]
-        if not _exists(known / name, sandbox):
-            wanted = _loosely(name)
-            found = [n for n in _names(known / name, sandbox) if _loosely(n) == wanted]
-        if len(found) != 1:
-            return None
-        known /= found[0]
-    return known
-
-
-def _loosely(name: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", name))
-
-
-def _names(path: Path, sandbox: Sandbox) -> list[str]:
-    """What lies beside `path`, when that is a readable place; hidden names left out."""
-    try:
-        folder = sandbox.check(path).parent
-        if not sandbox.contains(folder):
-            return []
-        with os.scandir(folder) as entries:
-            listed = [entry.name for _, entry in zip(range(_LISTED), entries, strict=False)]
-    except (OSError, ForbiddenPath, InvalidRequest):
-        return []
-    return [name for name in listed if not name.startswith(".")]
-
-
-def _missing(text: str, sandbox: Sandbox) -> NotFound:
-    """The error for a path at which nothing is. Raises ForbiddenPath when it lies outside, whatever is there."""
-    path = Path(text)
-    if _MAGIC.search(text):
-        return NotFound(
-            f"no file matches {_where_help(text, path, sandbox)}",
-            "Check the pattern; hidden files, and links that lead out of its folder, do not match.",
-        )
-    sandbox.check(path)
-    most = _COMPARED // max(len(path.name), 1) ** 2
-    names = {name.casefold(): name for name in _names(path, sandbox)[:most]}
-    near = difflib.get_close_matches(path.name.casefold(), names, 9, 0.6)
-    close = [names[name] for name in near if _alike(path.stem, names[name])][:3]
-    if close:
-        hint = f"Did you mean {', '.join(str(path.with_name(name)) for name in close)}?"
-    elif "," in text or "\n" in text:
-        hint = "Several files are given as a list, each by itself."
-    elif sandbox.contains(path.parent) and not _exists(path.parent, sandbox):
-        hint = "Its folder does not exist either: check the path."
-    else:
-        hint = "Check the path, or give an absolute one."
-    return NotFound(f"there is no file {_where_help(text, path, sandbox)}", hint)
-
-
-def _alike(stem: str, name: str) -> bool:
-    """Whether two names are so without their suffixes too: of short ones these are most of what is compared."""
-    return difflib.SequenceMatcher(None, stem.casefold(), Path(name).stem.casefold()).ratio() >= 0.5
-
-
-def _where_help(text: str, path: Path, sandbox: Sandbox) -> str:
-    if sandbox.remote or path.is_absolute() or path.parts[:1] == ("~",):
-        return text
-    return f"{text} (working folder: {sandbox.cwd})"

@@ -28,6 +28,7 @@ from glm_mcp.media.video.subtitles import format_subtitles, parse_subtitles
 from glm_mcp.media.video.timecode import between, stamp
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
+from glm_mcp.secret_paths import secret_in
 
 _START = 10.0  # seconds for the process to start, open the file and hand its result over
 _BODY_SHARE = 0.72  # of a request's body for media: base64 takes a third more, the rest is text
@@ -73,7 +74,7 @@ class VideoFile:
         Raises: InvalidRequest (start or end; it names the length), UnsupportedMedia, MediaTooLarge, TimedOut, MissingExtra.
         """
         body = int(card.body_bytes * _BODY_SHARE)
-        cues = await in_thread(parse_subtitles, self._sidecar) if self._sidecar else []
+        cues, secret = await in_thread(_beside, self._sidecar) if self._sidecar else ([], "")
         wanted = VideoParams(
             self._source.name,
             *self._span,
@@ -91,6 +92,8 @@ class VideoFile:
         self._facts = result["facts"]
         if cues:
             await in_thread(_add_sidecar, cues, self._sidecar_name, result["parts"])
+        elif secret:
+            result["notes"].append(f"{self._sidecar_name} holds {secret}, and was not read")
         elif self._sidecar and self._sidecar.strip():
             result["notes"].append(f"{self._sidecar_name} holds no subtitles of a form that is known here")
         return await self._clips(result, blobs)
@@ -156,6 +159,13 @@ class VideoFile:
             subtitles=part["subtitles"],
             notes=tuple(notes),
         )
+
+
+def _beside(sidecar: str) -> tuple[list[subtitles.Cue], str]:
+    """Its cues; none where their words hold a secret, which is named, that was not seen in the file with its markup."""
+    cues = parse_subtitles(sidecar)
+    said = secret_in("\n".join(words for *_, words in cues))
+    return ([], said) if said and not secret_in(sidecar) else (cues, "")
 
 
 def _add_sidecar(cues: list[subtitles.Cue], name: str, parts: list[dict[str, Any]]) -> None:

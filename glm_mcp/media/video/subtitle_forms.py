@@ -12,6 +12,7 @@ Raw = tuple[float, float, str]  # from, to (seconds), text with its markup
 
 _HEAD = 4_000  # characters, within which a file says what it is
 _CUES = 50_000
+_PIECE, _MARK = 500_000, 3_000  # characters that a pattern goes through at once, and of what it finds at most
 _LONGEST = 20_000  # characters of one; no other thread runs while a pattern goes through it
 _SYNC = re.compile(r"<sync\s{1,9}start\s{0,9}=\s{0,9}[\"']?(\d{1,9})[^<>]{0,200}>", re.IGNORECASE)
 _TIMED = re.compile(r"<(?:\w{1,20}:)?tt[\s>]")
@@ -35,9 +36,17 @@ def marked_up(text: str) -> Iterator[Raw] | None:
     return None
 
 
+def _found(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Each mark that it finds, which has no other within."""
+    for start in range(0, len(text), _PIECE):
+        for mark in pattern.finditer(text, start, start + _PIECE + _MARK):
+            if mark.start() < start + _PIECE:
+                yield mark
+
+
 def _sami(text: str) -> Iterator[Raw]:
     """A cue is shown until another moment begins; several languages have cues of one moment."""
-    marks = [(int(mark[1]) / 1000, mark.start(), mark.end()) for mark in islice(_SYNC.finditer(text), _CUES)]
+    marks = [(int(mark[1]) / 1000, mark.start(), mark.end()) for mark in islice(_found(_SYNC, text), _CUES)]
     behind, until = len(text), marks[-1][0] if marks else 0.0
     found: list[Raw] = []
     for at in range(len(marks) - 1, -1, -1):
@@ -49,7 +58,7 @@ def _sami(text: str) -> Iterator[Raw]:
 
 
 def _ttml(text: str, rates: dict[str, str]) -> Iterator[Raw]:
-    found = list(islice(_PARAGRAPH.finditer(text), _CUES))
+    found = list(islice(_found(_PARAGRAPH, text), _CUES))
     frames, ticks = (
         float(rates.get(name) or most) or most for name, most in (("frameRate", 30.0), ("tickRate", 1.0))
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from glm_mcp.media.video import captions
@@ -38,12 +39,11 @@ def parse_subtitles(text: str) -> list[Cue]:
     """
     if (marked := marked_up(text)) is not None:
         return tidy((a, max(a, b), plain(said)) for a, b, said in marked)
-    # Programs that write each end of a line twice over leave \r\r\n.
-    lines = re.sub("\r+\n", "\n", text.lstrip("\ufeff").replace("\x00", "")).splitlines()
-    parted = lines[:1] != [] and lines[0].startswith("WEBVTT")
+    text = text.lstrip("\ufeff").replace("\x00", "")
+    parted = text.startswith("WEBVTT")
     raw: list[tuple[float, float, list[str]]] = []
     body: list[str] = []
-    for line in lines:
+    for line in _lines(text):
         if arrow := _ARROW.match(line) if ">" in line else _COMMA.fullmatch(line):
             _drop_number(body)
             body = []
@@ -60,6 +60,12 @@ def parse_subtitles(text: str) -> list[Cue]:
             break
     cues = [(start, max(start, end), _body(said, parted=parted)) for start, end, said in raw]
     return tidy(cues)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Without their ends, of which some programs write half twice over."""
+    for line in io.StringIO(text):
+        yield from line.rstrip("\r\n").splitlines() or [""]
 
 
 def _seconds(sign: str, hours: str | None, minutes: str, seconds: str) -> float:

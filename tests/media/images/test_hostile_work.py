@@ -67,6 +67,16 @@ def png_of_many_pieces() -> bytes:
     return whole[:33] + b"".join(chunk(b"IDAT", bytes([byte])) for byte in data) + chunk(b"IEND", b"")
 
 
+def jpeg_of_many_pieces() -> bytes:
+    whole = save(Image.new("RGB", (64, 64), "red"), "JPEG")
+    return whole[:2] + b"\xff\xfe\0\2" * 2_000_000 + whole[2:]
+
+
+def gif_of_many_pieces() -> bytes:
+    frame = b"\x21\xf9\4\x08\0\0\0\0\x2c" + struct.pack("<HHHHB", 0, 0, 16, 16, 0) + b"\2\1\1\0"
+    return b"GIF89a" + struct.pack("<HHBBB", 16, 16, 0x80, 0, 0) + bytes(6) + frame * 500_000 + b";"
+
+
 # AVIF that says 64 x 64 pixels in its head, and holds 10,000 x 10,000 of one colour.
 _MORE_PIXELS = (
     "c-muNU{FXasVqn=%S>Yc0uY^>nP!-qnV9D5Xy^nKdYzkElE?r7iWw<6MNl?FL1uCZ0~+8f$SlbPvlxL`E;A=T8N_h`@fjhajKT~I"
@@ -89,6 +99,8 @@ CASES: dict[str, Callable[[], bytes]] = {
     "steps.webp": profile_of_many_steps,
     "large.png": png_of_many_bytes,
     "pieces.png": png_of_many_pieces,
+    "pieces.jpg": jpeg_of_many_pieces,
+    "pieces.gif": gif_of_many_pieces,
     "more.avif": avif_of_more_pixels,
     "numbers.pgm": lambda: b"P2\n700 700\n255\n" + b"1 " * 490_000,
     "runs.qoi": lambda: (

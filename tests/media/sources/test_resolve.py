@@ -214,6 +214,16 @@ async def test_a_missing_file_names_the_working_folder_and_close_names(world: Wo
         await world.one("no/where.png")
 
 
+async def test_no_name_is_suggested_of_what_may_not_be_read(world: World) -> None:
+    for name in (".config/tokens.txt", "prod.env", ".config/shot-1.png"):
+        world.put(name)
+    for asked in (".config/token.txt", "prod.en"):
+        with pytest.raises(NotFound, match="Check the path"):
+            await world.one(asked)
+    with pytest.raises(NotFound, match=r"Did you mean .*shot-1\.png\?"):
+        await world.one(".config/shot-2.png")
+
+
 async def test_a_name_that_shares_its_suffix_alone_is_not_suggested(world: World) -> None:
     for name in ("b.png", "foto.png"):
         world.put(name)

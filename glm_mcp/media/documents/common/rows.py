@@ -88,7 +88,9 @@ def _columns_in_one(lines: list[str], laid_out: list[str]) -> bool:
         pairs = {one + other for one, other in itertools.pairwise(parts) if one and other}
         columns = [n for n, cell in enumerate(lines[at - 1].split("|")) if solid(cell) in pairs]
         rows = itertools.takewhile(lambda line: line.startswith("|"), lines[at + 1 :])
-        if columns and any(MONEY.search("  " + row.split("|")[n].strip()) for row in rows for n in columns):
+        # A row may have fewer cells than its head.
+        cells_below = (cell for row in rows for n in columns for cell in row.split("|")[n : n + 1])
+        if any(MONEY.search("  " + cell.strip()) for cell in cells_below):
             return True
     sums = [[solid(part) for part in APART.split(line.strip())] for line in _sums(laid_out)]
     cells = "|".join(solid(cell) for line in lines if line.startswith("|") for cell in line.split("|"))

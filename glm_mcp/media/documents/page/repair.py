@@ -49,7 +49,7 @@ def _in_order(data: bytes, pages: dict[bytes, bytes]) -> dict[bytes, bytes]:
     for said in _KIDS.finditer(data):
         begins = data.rfind(b"obj", max(0, said.start() - _AROUND), said.start())
         if node := _NUMBER.search(data, max(0, begins - 30), max(0, begins)):
-            kids[node[1]] = re.findall(rb"(\d+)\s+\d+\s+R", said[1])
+            kids[node[1]] = re.findall(rb"(\d{1,9})\s+\d{1,5}\s+R", said[1])
     above = {kid: node for node, said in kids.items() for kid in said}
     ordered: dict[bytes, bytes] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from glm_mcp.media.documents.web.tree import tree
 from glm_mcp.media.text_kinds import root_element
 
 _MEANT = {
@@ -22,10 +23,10 @@ def book_soup(html: str) -> Any:
     start = html.find("<FictionBook")
     if start < 0 or root_element(html) != "fictionbook":
         return None
-    from bs4 import BeautifulSoup, FeatureNotFound
+    from bs4 import FeatureNotFound
 
     try:
-        soup = BeautifulSoup(html[start:], "xml")  # without definitions before it, which may name other files
+        soup = tree(html[start:], "xml")  # without definitions before it, which may name other files
     except FeatureNotFound:
         return None
     for gone in soup.find_all(("binary", "document-info")):  # pictures, and what wrote the file

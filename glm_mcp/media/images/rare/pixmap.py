@@ -8,13 +8,14 @@ from itertools import islice
 import PIL
 from PIL import ImageColor
 
-_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# What is not closed ends with the file: looked for from each of its marks it would be gone through again and again.
+_STRING = re.compile(rb'"((?:[^"\\]|\\.)*+)(?:"|\Z)', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT = re.compile(rb'/\*.*?\*/|("(?:[^"\\]|\\.)*")', re.DOTALL)
+_COMMENT = re.compile(rb'/\*.*?(?:\*/|\Z)|("(?:[^"\\]|\\.)*+(?:"|\Z))', re.DOTALL)
 # A colour for screens of colours, of grey, of four greys, of black and white, or what it is for; of one word or several.
 _KEYS = ("c", "g", "g4", "m", "s")
 _KEYED = re.compile(r"(?:^|\s)(c|g|g4|m|s)\s+(.+?)(?=\s+(?:c|g|g4|m|s)\s|\s*$)")
-_COLOURS = 100_000
+_COLOURS, _CHARS = 100_000, 1_000  # in a file, and what is said of one
 # A word that Pillow 12 cannot read.
 _NOTHING = b"None" if int(PIL.__version__.partition(".")[0]) >= 13 else b"#FFFFFF"
 
@@ -28,7 +29,7 @@ def simple(data: bytes) -> bytes:
         if not 0 < count <= _COLOURS or len(strings) <= count:
             return data
         colours = [
-            text[:letters] + b" c " + _colour(text[letters:].decode("latin-1"))
+            text[:letters] + b" c " + _colour(text[letters : letters + _CHARS].decode("latin-1"))
             for text in islice(strings, 1, count + 1)
         ]
     except (ValueError, IndexError):

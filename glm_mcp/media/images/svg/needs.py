@@ -14,7 +14,7 @@ DRAWN = COLORS | frozenset(
 )
 # An attribute or inline style with none of these is left as it is.
 MODERN = re.compile(
-    r"\b(?!url\(|rgb\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\))[\w-]+\("
+    r"(?<![\w-])(?!url\(|rgb\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\))[\w-]+\("
     r"|--|rebeccapurple|canvas|linktext|graytext|buttonface|buttontext",
     re.IGNORECASE,
 )

@@ -170,3 +170,9 @@ def test_an_address_whose_postal_code_is_on_its_second_line_is_one_row() -> None
     ]
     page = SimpleNamespace(text="\n".join(laid_out), text_items=[])
     assert in_rows(page, "\n".join(table)).split("\n") == table
+
+
+def test_a_row_with_fewer_cells_than_its_head_stays_as_it_is() -> None:
+    written = "| Date | InOut |\n| --- | --- |\n| January\n| February | 45 |"
+    page = SimpleNamespace(text="Date  In  Out\nJanuary\nFebruary  4  5\n", text_items=[])
+    assert in_rows(page, written) == written

@@ -13,7 +13,8 @@ _NUMBER = r"\d{1,3}|[A-Za-z]|[ivx]{2,5}|[IVX]{2,5}|[一二三四五六七八九�
 _MARK = re.compile(rf"(?:[(（\[]?(?:{_NUMBER})[.、．)）\]]|[①-⑳{_BULLETS}])(?!\S)")
 _ALONE = re.compile(rf"^(?:{_MARK.pattern}[ \t]*)+$", re.MULTILINE)
 _BETWEEN = r"[\s\\*_]*"  # of two letters of an entry: what Markdown has there
-_LOOK = r"(?<![\w|])[*_]{0,3}"  # in front of the first, which begins a word
+_LOOK = r"(?<![\w|\\*])[\\*_]*"  # in front of the first, which begins a word
+_LETTER = re.compile(r"[^\s\\*_]")  # none of those: blanks to fill in would be looked for without end
 _ENTRY, _FEW = 12, 3  # letters by which an entry is found, and with fewer of which it is not looked for
 _APART = 4  # heights of a mark, from it to its entry at most
 _MARKS, _ITEMS, _LONGEST = 200, 4_000, 100_000  # of a page that is looked through, and its characters
@@ -36,7 +37,9 @@ def with_list_marks(page: Any, written: str) -> str:
     marks = [(start, mark) for start, mark in marks if start not in twice or mark in _BULLETS]
     if not 1 < len(marks) <= _MARKS or len(page.text_items) > _ITEMS or len(written) > _LONGEST:
         return written
-    beside = [(item.text.strip(), entry) for item in page.text_items if (entry := _entry(item, page))]
+    items, wanted = page.text_items, {mark for _, mark in marks}
+    alike = itertools.islice((item for item in items if item.text.strip() in wanted), 2 * _MARKS)
+    beside = [(item.text.strip(), entry) for item in alike if (entry := _entry(item, items))]
     changes = list[tuple[int, int, str]]()  # from, to, what stands there instead
     at = 0
     for start, mark in marks:
@@ -51,24 +54,22 @@ def with_list_marks(page: Any, written: str) -> str:
         return written
     for start, end, text in sorted(changes, reverse=True):
         written = written[:start] + text + written[end:]
-    return re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", re.sub(r"[ \t]+(?=\n|\Z)", "", written)).strip()
+    return re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", re.sub(r"(?<![ \t])[ \t]+(?=\n|\Z)", "", written)).strip()
 
 
-def _entry(mark: Any, page: Any) -> str:
-    """The first letters of what stands beside it on its line; "" where that is no mark or nothing stands there."""
-    if not _MARK.fullmatch(mark.text.strip()):
-        return ""
+def _entry(mark: Any, items: list[Any]) -> str:
+    """The first letters of what stands beside it on its line; "" where nothing stands there."""
     middle, end = mark.y + mark.height / 2, mark.x + mark.width
     row = sorted(
         (item.x, item.text)
-        for item in page.text_items
+        for item in items
         if item.x >= end - 1
         and abs(item.y + item.height / 2 - middle) < mark.height / 2
         and item.text.strip()
     )
     if not row or row[0][0] - end > _APART * mark.height:
         return ""
-    letters = "".join("".join(text.split()) for _, text in row)[:_ENTRY]
+    letters = "".join(letter for _, text in row for letter in _LETTER.findall(text))[:_ENTRY]
     return letters if len(letters) >= _FEW else ""
 
 
