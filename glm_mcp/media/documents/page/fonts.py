@@ -20,11 +20,13 @@ _STREAM = re.compile(rb"stream\r?\n(?=[\x48\x58\x68\x78])")
 _MATH = rb"<\s*(D835)\s*(D[C-F][0-9A-F]{2})\s*>"
 _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
-_LIST = re.compile(rb"\b(\d{1,9})(\s+beginbf(char|range)\b)(.*?)(?=endbf\3)", re.DOTALL)
+_END = re.compile(rb"endbf(char|range)")
+_COUNT = re.compile(rb"\d{1,9}(?=\s+\Z)")
+_ROWS = 500  # of a list; programs write a hundred
 _PAIR_OF = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
 _RANGE_OF = re.compile(
     rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
-    rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]*\])",
+    rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]{0,8000}\])",
     re.IGNORECASE,
 )
 _HEAD = re.compile(rb"(\d{1,9})\s+0\s+obj\b(?:(?!\bobj\b).){0,500}\Z", re.DOTALL)
@@ -82,7 +84,7 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        parts = _LIST.sub(_listed_well, map_)
+        parts = _listed_well(map_)
         if not unpacker.eof or len(map_) > room or (parts == map_ and not _FAR.search(map_)):
             continue
         room, map_ = room - len(map_), parts
@@ -105,12 +107,21 @@ def _with_plain_maps(data: bytes) -> bytes:
     return with_objects(b"".join([*pieces, data[done:]]) if pieces else data, anew)
 
 
-def _listed_well(rows: re.Match[bytes]) -> bytes:
-    """A list of a map with ranges that the parser takes, and with their number before it."""
-    ranges = rows[3] == b"range"
-    own = _RANGE_OF.sub(_within_a_byte, rows[4]) if ranges else rows[4]
-    count = len((_RANGE_OF if ranges else _PAIR_OF).findall(own))
-    return rows[0] if int(rows[1]) == count and own == rows[4] else b"%d%b%b" % (count, rows[2], own)
+def _listed_well(map_: bytes) -> bytes:
+    """A map whose lists have ranges that the parser takes, and their number before them."""
+    pieces, done, room = [], 0, _MAP
+    for end in _END.finditer(map_):
+        ranges, begin = end[1] == b"range", b"beginbf" + end[1]
+        before, found, rows = map_[done : end.start()].rpartition(begin)
+        own = _RANGE_OF.sub(_within_a_byte, rows, _ROWS) if ranges and room > 0 else rows
+        room -= len(own) - len(rows)
+        count = len((_RANGE_OF if ranges else _PAIR_OF).findall(own))
+        said = _COUNT.search(before, max(0, len(before) - 20)) if found else None
+        if said and int(said[0]) != count:
+            before = b"%b%d%b" % (before[: said.start()], count, before[said.end() :])
+        pieces += [before, found, own, end[0]]
+        done = end.end()
+    return b"".join([*pieces, map_[done:]])
 
 
 def _within_a_byte(match: re.Match[bytes]) -> bytes:
