@@ -14,6 +14,7 @@ from glm_mcp.media.documents.containers.own_fields import STREAM, own_fields
 from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import EMPTY
+from glm_mcp.media.documents.richtext.words import code_page
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 from glm_mcp.text import unescaped
 
@@ -60,6 +61,7 @@ _UNSAID = frozenset(
             "openpyxl",
             "un-named",
             "PowerPoint Presentation",
+            "PowerPoint 演示文稿",
         ),
         *("Steve Canny", "untitled", "Untitled", "(anonymous)", "anonymous", "(unspecified)", "unspecified"),
     )
@@ -160,7 +162,7 @@ def of_compound_file(container: Any) -> Said:
         about = container.get_metadata()
     except Exception:  # noqa: BLE001 - damaged in ways that its reader does not look for
         return []
-    page = f"cp{(about.codepage or 1252) & 0xFFFF}"
+    page = (about.codepage or 1252) & 0xFFFF
     said = ((word, _text(getattr(about, field), page)) for field, word in _OLD_WORDS.items())
     return [*((word, text) for word, text in said if text), *_own(_fields(container))]
 
@@ -172,14 +174,10 @@ def _fields(container: Any) -> list[tuple[str, str]]:
         return []
 
 
-def _text(value: object, page: str) -> str:
+def _text(value: object, page: int) -> str:
     """As far as its zero: some programs give lengths beyond it."""
-    if not isinstance(value, bytes):
-        return value.partition("\0")[0] if isinstance(value, str) else ""
-    try:
-        return value.decode("utf-8" if page == "cp65001" else page, "replace").partition("\0")[0]
-    except LookupError:
-        return value.decode("latin-1").partition("\0")[0]
+    text = value.decode(code_page(page), "replace") if isinstance(value, bytes) else value
+    return text.partition("\0")[0] if isinstance(text, str) else ""
 
 
 def _own(fields: list[tuple[str, str]]) -> Said:

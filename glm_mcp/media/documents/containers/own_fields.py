@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from glm_mcp.media.documents.richtext.words import code_page
+
 STREAM = "\x05DocumentSummaryInformation"
 _KIND = bytes.fromhex("05d5cdd59c2e1b10939708002b2cf9ae")  # of the section
 _SECTIONS, _FIELDS, _LONGEST = 8, 200, 10_000  # of a stream; of a section; bytes of a text
@@ -56,8 +58,5 @@ def _text(stream: bytes, place: int, page: int) -> str:
 
 
 def _decoded(raw: bytes, page: int) -> str:
-    name = {_WIDE: "utf-16-le", 65001: "utf-8"}.get(page, f"cp{page}")
-    try:
-        return raw.decode(name, "replace").partition("\0")[0].strip()
-    except LookupError:
-        return raw.decode("latin-1").partition("\0")[0].strip()
+    name = "utf-16-le" if page == _WIDE else code_page(page)
+    return raw.decode(name, "replace").partition("\0")[0].strip()
