@@ -21,6 +21,27 @@ def words(text: str, kind: int) -> bytes:
     )
 
 
+def looks(*runs: tuple[int, int | None, int]) -> bytes:
+    """What is said of a text: of so many characters (one more than it has) the font of signs, by its number, and by how
+    many percent they are raised; of its paragraph a bullet and two places of tabs.
+    """
+    count = sum(run[0] for run in runs)
+    data = struct.pack("<IHIHHHII", count, 0, 0x100081, 1, 0x2022, 2, 1, 2)
+    for size, font, raised in runs:
+        said = [
+            (0x1, "H", 1),
+            (0x10000, "H", 0),
+            (0x800000, "H", font),
+            (0x20000, "H", 20),
+            (0x40000, "I", 0),
+            (0x80000, "h", raised),
+        ]
+        said = [(bit, form, value) for bit, form, value in said if value is not None]
+        data += struct.pack("<II", size, sum(bit for bit, _, _ in said))
+        data += b"".join(struct.pack(f"<{form}", value) for _, form, value in said)
+    return record(0x0FA1, data, plain=True)
+
+
 def shape(*inside: bytes) -> bytes:
     return record(0xF004, record(0xF00D, *inside))
 
@@ -63,6 +84,7 @@ def show(
     notes: Sequence[bytes] = (),
     *,
     objects: Sequence[tuple[str, bytes]] = (),
+    fonts: Sequence[str] = (),
     locked: bool = False,
 ) -> bytes:
     """Slides with the texts of their placeholders, pages of notes whose numbers count from 500, and objects of other
@@ -92,8 +114,13 @@ def show(
         else record(0x1011, file, plain=True)
         for i, (_, file) in enumerate(objects)
     ]
+    named = [
+        record(0x0FB7, name.encode("utf-16-le").ljust(68, b"\0"), instance=i, plain=True)
+        for i, name in enumerate(fonts)
+    ]
     document = record(
         0x03E8,
+        record(0x03F2, record(0x07D5, *named)),
         record(0x0FF0, *of_slides),
         record(0x0FF0, *of_notes, instance=2),
         record(0x0409, *embedded),

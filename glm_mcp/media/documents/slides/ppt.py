@@ -16,6 +16,7 @@ from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
+from glm_mcp.media.documents.slides.looks import shown
 from glm_mcp.media.documents.zip_xml import encrypted
 
 _SAVE = "Save it as PPTX or PDF."
@@ -24,7 +25,8 @@ _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
 _EDIT = 0x0FF5
 _LISTED, _SLIDE_OF_LIST, _SHOW = 0x0FF0, 0x03F3, 0x03F9
 _ATOM, _DRAWING = 0x03EF, 0x040C
-_HEADER, _WIDE, _NARROW, _OUTLINE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
+_HEADER, _WIDE, _NARROW, _OUTLINE, _LOOKS = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E, 0x0FA1
+_ENVIRONMENT, _FONTS, _FONT = 0x03F2, 0x07D5, 0x0FB7
 _GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
 _TABLE = 0x039F
 _TITLES = (0, 6)  # kinds of text
@@ -93,7 +95,9 @@ class _Show:
         self._objects: dict[int, tuple[str, int]] = {}
         self._formulas: dict[int, str] = {}
         self._files = 0
-        for record in self._inside(self._at(places[document])):
+        whole = self._at(places[document])
+        self._fonts = dict(self._named_fonts(whole))
+        for record in self._inside(whole):
             if record.kind == _LISTED:
                 lists[record.instance] = list(self._listed(record))
             elif record.kind == _OBJECTS:
@@ -140,19 +144,24 @@ class _Show:
         return next((r for r in self._inside(record) if r.kind == kind), None)
 
     def _listed(self, record: Record) -> Iterator[_Listed]:
-        slide, kind = None, 0
+        slide, kind, words, count = None, 0, None, 0
         for inner in self._inside(record):
             if inner.kind == _SLIDE_OF_LIST:
                 if slide is not None:
                     yield slide
+                count += 1
+                self._slide = f"{'notes' if record.instance else 'slide'} {count}"
                 at, number = struct.unpack_from("<I8xI", self._data, inner.start)
                 slide = _Listed(self._places.get(at, -1), number)
             elif inner.kind == _HEADER:
                 kind = struct.unpack_from("<I", self._data, inner.start)[0]
                 if slide is not None:
                     slide.texts.append((kind, ""))
+                words = None
             elif slide is not None and slide.texts and inner.kind in (_WIDE, _NARROW):
-                slide.texts[-1] = kind, self._words(inner)
+                words, slide.texts[-1] = inner, (kind, self._words(inner))
+            elif slide is not None and slide.texts and words and inner.kind == _LOOKS:
+                slide.texts[-1] = kind, self._words(words, inner)
         if slide is not None:
             yield slide
 
@@ -167,9 +176,22 @@ class _Show:
     def _line(self, record: Record) -> str:
         return self._data[record.start : record.end].decode("utf-16-le", "replace")
 
-    def _words(self, record: Record) -> str:
+    def _named_fonts(self, document: Record) -> Iterator[tuple[int, str]]:
+        environment = self._find(document, _ENVIRONMENT)
+        fonts = self._find(environment, _FONTS) if environment else None
+        for font in self._inside(fonts) if fonts else ():
+            if font.kind == _FONT:
+                yield font.instance, self._line(font)[:32].partition("\0")[0]
+
+    def _words(self, record: Record, looks: Record | None = None) -> str:
         raw = self._data[record.start : record.end]
-        text = raw.decode("utf-16-le", "replace") if record.kind == _WIDE else raw.decode("latin-1")
+        text = raw.decode("latin-1")
+        if record.kind == _WIDE:  # each half of a pair by itself, as runs count them
+            text = "".join(map(chr, struct.unpack(f"<{len(raw) // 2}H", raw[: len(raw) // 2 * 2])))
+        text, lost = shown(text, self._data[looks.start : looks.end] if looks else b"", self._fonts)
+        if lost and looks:
+            self.left_out.add(f"signs of the font {lost}", self._slide)
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return "\n".join(
             line.strip() for line in text.replace("\x0b", "\n").replace("\r", "\n").split("\n")
         ).strip()
@@ -224,12 +246,14 @@ class _Show:
                 yield from self._drawn(inner, listed, depth + 1)
 
     def _box(self, record: Record, listed: _Listed) -> tuple[int, str]:
-        kind, text = -1, ""
+        kind, text, words = -1, "", None
         for inner in self._inside(record):
             if inner.kind == _HEADER:
                 kind = struct.unpack_from("<I", self._data, inner.start)[0]
             elif inner.kind in (_WIDE, _NARROW):
-                text = self._words(inner)
+                words, text = inner, self._words(inner)
+            elif inner.kind == _LOOKS and words:
+                text = self._words(words, inner)
             elif inner.kind == _OUTLINE:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
                 kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)
