@@ -29,6 +29,7 @@ _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _FIELD = {"\x13": "begin", "\x14": "separate", "\x15": "end"}
+_PLACES = {b"\1": "superscript", b"\2": "subscript"}
 _FILES = ("Workbook", "Book", "Package", "package")  # streams of an object that are read as files
 _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each section
 
@@ -202,12 +203,7 @@ class _Parts:
             if _on(properties, binary.DELETED):
                 yield _w("del", _w("r", _text("delText", letters)))
                 continue
-            looks = [
-                _w(tag)
-                for tag, code in (("b", binary.BOLD), ("i", binary.ITALIC))
-                if properties.get(code) == b"\1"
-            ]
-            run = _w("r", _w("rPr", *looks))
+            run = _w("r", _w("rPr", *self._looks(properties)))
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
@@ -226,13 +222,26 @@ class _Parts:
                     at = sign.end()
             yield run
 
+    def _looks(self, properties: Properties) -> Iterator[ET.Element]:
+        for tag, code in (("b", binary.BOLD), ("i", binary.ITALIC), ("strike", binary.STRUCK)):
+            if properties.get(code) == b"\1":
+                yield _w(tag)
+        if place := _PLACES.get(properties.get(binary.PLACED, b"")):
+            yield _w("vertAlign", val=place)
+        if binary.FONT in properties:
+            yield _w("rFonts", ascii=self._font(properties[binary.FONT]))
+
+    def _font(self, packed: bytes) -> str:
+        number = int.from_bytes(packed, "little")
+        return self._fonts[number] if number < len(self._fonts) else ""
+
     def _letters(self, plain: str, properties: Properties, tag: str) -> Iterator[ET.Element]:
         """The characters, or the signs of a font of symbols in the place of each."""
         if binary.SYMBOL not in properties:
             yield _text(tag, plain)
             return
-        number, code = struct.unpack("<HH", properties[binary.SYMBOL])
-        font = self._fonts[number] if number < len(self._fonts) else "Wingdings"
+        number, code = struct.unpack("<2sH", properties[binary.SYMBOL])
+        font = self._font(number) or "Wingdings"
         yield from (_w("sym", font=font, char=f"{code:04X}") for _ in plain)
 
     def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:

@@ -60,6 +60,19 @@ def test_signs_of_symbol_fonts_are_the_letters_that_they_show() -> None:
     assert text(word([(runs, 0, b"")], tables=fonts(["Arial", "Symbol", "Wingdings"]))) == "¬p ∈∈✓"
 
 
+def test_what_stands_high_or_low_or_is_struck_is_marked() -> None:
+    high, low, struck = (
+        struct.pack("<HB", code, value) for code, value in ((0x2A48, 1), (0x2A48, 2), (0x0837, 1))
+    )
+    runs = [("2", b""), ("n", high), (" of x", b""), ("0", low), (" not ", b""), ("y", struck), ("\r", b"")]
+    assert text(word([(runs, 0, b"")])) == "2^n^ of x~0~ not ~~y~~"
+
+
+def test_letters_at_the_private_places_of_a_symbol_font_are_the_signs_that_they_show() -> None:
+    runs = [("a ", b""), ("\uf0a3", struct.pack("<HH", 0x4A4F, 1)), (" b", b""), ("\r", b"")]
+    assert text(word([(runs, 0, b"")], tables=fonts(["Arial", "Symbol"]))) == "a ≤ b"
+
+
 def test_lists_have_their_numbers() -> None:
     """Of the paragraph itself, of a deeper level, and of a style."""
     data = word(

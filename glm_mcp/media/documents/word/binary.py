@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 # Properties by their operation code.
 TABLE_ROW, IN_TABLE, LEVEL, LIST = 0x2417, 0x2416, 0x260A, 0x460B
 DELETED, BOLD, ITALIC, SYMBOL, OBJECT = 0x0800, 0x0835, 0x0836, 0x6A09, 0x6A03
+STRUCK, PLACED, FONT = 0x0837, 0x2A48, 0x4A4F
 CELLS, VERTICAL = 0xD608, 0xD62B
 _LENGTHS = (1, 1, 2, 4, 2, 2, -1, 3)  # of operands, by the upper bits of the code
 _PAGE, _LISTS = 512, 10_000
