@@ -16,6 +16,7 @@ from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.ooxml.mathtype import NATIVE, native_formula
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties
+from glm_mcp.media.documents.word.drawn import Float, drawn
 from glm_mcp.media.documents.word.numbering import form_of
 from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
@@ -90,9 +91,11 @@ class _Parts:
         footnotes = self._notes(2, 2, 3, self._begin[1], "footnote", "footnoteReference")
         endnotes = self._notes(46, 2, 47, self._begin[5], "endnote", "endnoteReference")
         comments = self._notes(4, 30, 5, self._begin[4], "comment", "commentReference")
-        end = self._begin[0] + self._binary.counts[0]
-        boxes = self._paragraphs(self._begin[6], self._begin[6] + self._binary.counts[6])
-        body = _w("body", *self._paragraphs(0, end), *boxes)
+        floats = drawn(self._binary)
+        for place, pieces in floats.at.items():
+            self._refers[place] = _w("pict", *map(self._float, pieces))
+        boxes = [paragraph for places in floats.others for paragraph in self._boxed(places)]
+        body = _w("body", *self._paragraphs(0, self._binary.counts[0]), *boxes)
         parts = {
             "document": _w("document", body),
             "footnotes": _w("footnotes", *footnotes),
@@ -114,6 +117,14 @@ class _Parts:
         members |= {f"word/{number}.bin": held for number, held in files.items()}
         members["word/_rels/document.xml.rels"] = ET.tostring(links)
         return zipfile.ZipFile(archive_of(members))
+
+    def _float(self, piece: Float) -> ET.Element:
+        if piece is None:
+            return ET.Element("{urn:schemas-microsoft-com:vml}imagedata")
+        return _w("txbxContent", *self._boxed(piece))
+
+    def _boxed(self, places: range) -> Iterator[ET.Element]:
+        return self._paragraphs(self._begin[6] + places.start, self._begin[6] + places.stop)
 
     def _notes(
         self, marks: int, size: int, texts: int, begin: int, tag: str, refers: str
@@ -255,7 +266,7 @@ class _Parts:
             if sign == "\x15" and self._box:
                 yield _text("t", self._box)
                 self._box = ""
-        elif sign in "\x02\x05" and place in self._refers:
+        elif sign in "\x02\x05\x08" and place in self._refers:
             yield self._refers[place]
         elif sign == "\x01" and not any(codes):
             yield self._picture()

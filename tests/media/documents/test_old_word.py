@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from support.made_word import (
     DELETED,
     ROW,
     cells,
+    drawing,
+    drawn_shape,
+    floats,
     fonts,
     level,
     listed,
@@ -126,6 +130,50 @@ def test_notes_remarks_and_the_heads_of_pages_stand_where_they_belong() -> None:
         },
     )
     assert text(data) == "Body[^1] text [comment, Ann: why?]\n\n[^1]: the note\n\n[page header: Draft of May]"
+
+
+def floating(first: Sequence[str], told: Sequence[str], **more: Any) -> bytes:
+    """Paragraphs whose marks (\\x08) anchor shapes that count from 11, each right of and below the one before, and text boxes."""
+    whole = "".join(f"{words}\r" for words in first)
+    places = [i for i, letter in enumerate(whole) if letter == "\x08"]
+    boxes = [(11 + i, len(words) + 1) for i, words in enumerate(told)]
+    return word(
+        [plain(words) for words in (*first, *told)],
+        counts=(0, 0, 0, 0, 0, sum(size for _, size in boxes)),
+        tables=floats(
+            more.get("anchors") or [(place, 11 + i, 100 * i, 0) for i, place in enumerate(places)],
+            boxes,
+            more.get("shapes") or [drawn_shape(11 + i) for i in range(len(places))],
+            len(whole),
+        ),
+    )
+
+
+def test_text_boxes_stand_at_the_paragraphs_that_they_float_over() -> None:
+    data = floating(["\x08one", "two", "\x08three"], ["of one", "of three", "of none"])
+    assert text(data) == "one\n\nof one\n\ntwo\n\nthree\n\nof three\n\nof none"
+
+
+def test_text_boxes_of_one_paragraph_come_as_they_lie() -> None:
+    anchors = [(0, 11, 200, 0), (1, 12, 0, 10), (2, 13, 0, 100)]
+    data = floating(["\x08\x08\x08sum"], ["right", "left", "below"], anchors=anchors)
+    assert text(data) == "sum\n\nleft\n\nright\n\nbelow"
+
+
+def test_pictures_that_float_are_said_and_of_a_group_all_texts_are_read() -> None:
+    group = drawing(0xF003, drawn_shape(11), drawing(0xF003, drawn_shape(12)), drawn_shape(13, picture=True))
+    data = floating(["a\x08b"], ["", "in the group"], anchors=[(1, 11, 0, 0)], shapes=[group])
+    assert text(data) == "a[picture]b\n\nin the group"
+    line = floating(["a\x08b"], [""], anchors=[(1, 11, 0, 0)], shapes=[drawn_shape(11)])
+    assert text(line) == "ab"
+
+
+def test_text_boxes_whose_drawings_are_damaged_or_point_at_each_other_are_read_once() -> None:
+    whole = floating(["\x08one"], ["in \x08the box"], anchors=[(0, 11, 0, 0), (8, 11, 0, 0)])
+    assert text(whole) == "one\n\nin the box"
+    for size in range(0, 40, 3):
+        cut = floating(["\x08one"], ["the box"], shapes=[drawn_shape(11)[:size]])
+        assert text(cut) == "one\n\nthe box"
 
 
 def test_a_document_with_a_password_or_of_an_older_word_is_refused_with_what_to_do() -> None:
