@@ -29,7 +29,7 @@ from glm_mcp.media.documents.ooxml.package import (
     whole,
 )
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.word.runs import letters_of, standing
+from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
@@ -191,11 +191,9 @@ class _Slide:
         return "".join(out)
 
     def _letters(self, run: ET.Element) -> str:
-        fonts = (value(run, "a:rPr", f"a:{kind}", name="typeface") for kind in ("sym", "latin"))
-        font = next(filter(None, fonts), "")
-        shown, is_less = letters_of(texts(run, "a:t"), font)
-        if is_less:
-            self.package.left_out.add(f"signs of the font {font}", self.place)
+        shown, lost = drawn_letters(run)
+        if lost:
+            self.package.left_out.add(f"signs of the font {lost}", self.place)
         return shown
 
     def _picture(self, shape: ET.Element) -> str:
