@@ -11,9 +11,12 @@ from support.made_documents import docx, para
 from support.made_formulas import SHOWN, a_little_of_all
 from support.made_outlook import compound
 from support.made_slides import (
+    added,
     datasheet,
+    deep,
     grid,
     looks,
+    numbered,
     of_object,
     placeholder,
     record,
@@ -79,6 +82,27 @@ def test_signs_without_a_letter_are_told_and_a_text_that_is_only_moved_is_not_ma
     facts = job(show([(slide(shape(sign), shape(moved)), b"")], fonts=_FONTS))
     assert facts["pages"][0][2] == "ab\n\nPart one"
     assert "left out, signs of the font Webdings: slide 1" in facts["notes"]
+
+
+def test_paragraphs_have_their_numbers() -> None:
+    """Counted by depth and scheme, not over paragraphs that say nothing, in a shape and in the list of slides."""
+    text = words("one\rdeep\rdeeper\r\rtwo\rplain\rfresh", 4)
+    said = deep((4, 0, 0), (5, 1, 1), (7, 1, 1), (1, 0, 2), (4, 0, 2), (6, 0, 3), (6, 0, 4))
+    box = shape(text, said, about=added(numbered((2, 1), (18, 3), (2, 1), None, (16, 10))))
+    body = words("x\ry", 1) + deep((2, 0, 0), (2, 0, 0))
+    data = show([(slide(box, placeholder(0)), body)], numbers=[(256, 1, numbered((9, 27)))])
+    assert job(data)["pages"][0][2] == ("1) one\n③ deep\n④ deeper\n\n2) two\nplain\n十 fresh\n\naa) x\nbb) y")
+
+
+def test_numbers_of_more_groups_than_a_text_can_name_are_right_and_damaged_ones_cost_nothing_else() -> None:
+    text = words("\r".join("abcdefghijklmnopqrst"), 4) + deep(*((2, 0, i) for i in range(20)))
+    whole = numbered(*(None if i % 2 else (3, i) for i in range(20)))
+    page = job(show([(slide(shape(text, about=added(whole))), b"")]))["pages"][0][2]
+    assert page.split("\n")[-4:] == ["16. q", "r", "18. s", "t"]
+    for end in range(8, len(whole), 7):
+        cut = record(0x0FAC, whole[8:end], plain=True)
+        page = job(show([(slide(shape(text, about=added(cut))), b"")]))["pages"][0][2]
+        assert page.endswith("s\nt")
 
 
 def test_a_text_whose_looks_are_cut_off_or_of_no_text_is_read() -> None:
