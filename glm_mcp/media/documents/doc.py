@@ -179,8 +179,11 @@ class _Parts:
         cells: list[ET.Element] = []
         held: list[ET.Element] = []  # paragraphs of the cell that is open
         start = first
-        for mark in re.finditer("[\r\x07\x0c]|(?<=[^\r\x07\x0c])\\Z", self._binary.text[first:last]):
+        for mark in re.finditer("[\r\x07\x0c]|\\Z", self._binary.text[first:last]):
             place = first + mark.start()
+            is_page_break = mark[0] == "\x0c" and place not in self._binary.section_ends
+            if is_page_break or (not mark[0] and place == start):
+                continue
             style, properties = self._binary.paragraph(min(place, last - 1))
             if mark[0] == "\x07" and _on(properties, binary.TABLE_ROW):
                 rows.append(_w("tr", *_merged(cells, properties)))
@@ -270,8 +273,8 @@ class _Parts:
             yield self._refers[place]
         elif sign == "\x01" and not any(codes):
             yield self._picture()
-        elif sign in "\t\x0b\x1e":
-            yield _w({"\t": "tab", "\x0b": "br", "\x1e": "noBreakHyphen"}[sign])
+        elif sign in "\t\x0b\x0c\x1e":
+            yield _w({"\t": "tab", "\x0b": "br", "\x0c": "br", "\x1e": "noBreakHyphen"}[sign])
 
     def _picture(self) -> ET.Element:
         number, self._object = self._object, 0

@@ -86,6 +86,17 @@ def test_lists_have_their_numbers() -> None:
     assert text(data) == "1. one\n  a) deeper\n2. two\n\n# 3. Scope\n\nprose"
 
 
+def test_a_break_of_the_page_ends_no_paragraph_and_that_of_a_section_does() -> None:
+    kinds = lists([level(0, "\0.")])
+    broken = word([listed("one"), listed("\x0ctwo"), listed("three\x0c"), listed("four")], tables=kinds)
+    assert text(broken) == "1. one\n2. two\n3. three\n4. four"
+    parts = [plain("first", mark="\x0c"), plain("second", mark="\x0c"), plain("third")]
+    assert (
+        text(word(parts, tables={6: struct.pack("<4i", 0, 6, 13, 19) + bytes(36)}))
+        == "first\n\nsecond\n\nthird"
+    )
+
+
 def test_bullets_and_chinese_numbers_are_those_of_the_list() -> None:
     assert text(word([listed("tea")], tables=lists([level(23, "\uf0b7")]))) == "- tea"
     assert text(word([listed("总则")], tables=lists([level(39, "第\0条")]))) == "第一条 总则"

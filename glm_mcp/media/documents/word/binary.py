@@ -70,6 +70,7 @@ class Binary:
         if sum(piece.last - piece.first for piece in self._pieces) > len(stream):
             raise ValueError("more characters than bytes")
         self.text = "".join(map(self._letters, self._pieces))
+        self.section_ends = {place - 1 for place in self.places(6, 12)[0]}
         self._paragraphs = list(self._runs(13, 13))
         self._characters = list(self._runs(12, 1))
         self._starts = [run.start for run in self._paragraphs], [run.start for run in self._characters]
