@@ -79,7 +79,7 @@ _NO_WORDS = re.compile(
 
 def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
     """The facts of a reader, with what the document says of itself at the end of its first page, where that was chosen
-    and is text; what the text says anyway is not said again.
+    and is text; what the text says anyway is not said again. "about" holds what was added.
     """
     if not facts["pages"] or facts["pages"][0][0] != 1 or not said:
         return facts
@@ -96,7 +96,7 @@ def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
                 lines.setdefault(word, []).append(one)
     block = "\n".join(f"[{word}: {', '.join(texts)}]" for word, texts in lines.items())
     whole = f"{text or EMPTY}\n\n{block}" if block else text
-    return {**facts, "pages": [(number, label, whole, why), *rest]}
+    return {**facts, "pages": [(number, label, whole, why), *rest], "about": block}
 
 
 def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = WORDS) -> Said:
