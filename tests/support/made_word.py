@@ -124,10 +124,11 @@ def word(
     flags: int = 0,
     objects: Mapping[int, bytes] | None = None,
     files: Mapping[int, tuple[str, bytes]] | None = None,
+    data: bytes = b"",
 ) -> bytes:
     """`text`: the paragraphs of all texts. `counts`: characters of the texts behind the main one. `tables`: more of the
     structures, by their place in the list of them. `objects`: formulas that are embedded, by their numbers; `files`: other
-    objects, a stream of each.
+    objects, a stream of each. `data`: what lies in a stream of its own.
     """
     runs = [run for paragraph in text for run in paragraph[0]]
     whole = "".join(words for words, _ in runs)
@@ -161,4 +162,5 @@ def word(
     stream = (bytes(head) + packed).ljust(start, b"\0") + pages
     pool = {f"_{number}": {"Equation Native": formula} for number, formula in (objects or {}).items()}
     pool |= {f"_{number}": {stream: data} for number, (stream, data) in (files or {}).items()}
-    return compound({"WordDocument": stream, "0Table": table} | ({"ObjectPool": pool} if pool else {}))
+    more = ({"ObjectPool": pool} if pool else {}) | ({"Data": data} if data else {})
+    return compound({"WordDocument": stream, "0Table": table} | more)

@@ -115,6 +115,24 @@ def test_a_table_has_its_rows_and_cells_that_go_on_below_repeat_their_words() ->
     assert text(data) == "before\n\n| Item | Qty |\n| --- | --- |\n| Item | 3 |\n\nafter"
 
 
+def test_rows_of_which_more_is_said_than_a_page_holds_stay_apart() -> None:
+    """It lies in another stream, to which the row points; one that points nowhere costs nothing but itself."""
+    said = ROW + cells(2)
+    stream = bytes(6) + struct.pack("<H", len(said)) + said
+
+    def row(at: int) -> list[Any]:
+        far = struct.pack("<HI", 0x6646, at)
+        return [
+            plain("a", said=CELL, mark="\x07"),
+            plain("b", said=CELL, mark="\x07"),
+            plain("", said=far, mark="\x07"),
+        ]
+
+    data = word([*row(6), *row(6), plain("after")], data=stream)
+    assert text(data) == "| a | b |\n| --- | --- |\n| a | b |\n\nafter"
+    assert "after" in text(word([*row(0xFFFFFF), plain("after")], data=stream))
+
+
 def test_links_show_where_they_lead_and_other_fields_their_result() -> None:
     data = word([plain('\x13 HYPERLINK "https://a.example/" \x14site\x15 of \x13 PAGE \x147\x15')])
     assert text(data) == "[site](https://a.example/) of 7"
