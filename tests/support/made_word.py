@@ -40,9 +40,10 @@ def vertical(cell: int, state: int) -> bytes:
     return struct.pack("<HBBB", 0xD62B, 2, cell, state)
 
 
-def cells(count: int) -> bytes:
-    """The definition of a row of so many cells."""
-    body = bytes([count]) + bytes(2 * (count + 1)) + bytes(20 * count)
+def cells(count: int, edges: Sequence[int] = ()) -> bytes:
+    """The definition of a row of so many cells, and where they begin and end, in twentieths of a point."""
+    places = struct.pack(f"<{count + 1}h", *(edges or [0] * (count + 1)))
+    body = bytes([count]) + places + bytes(20 * count)
     return struct.pack("<HH", 0xD608, len(body) + 1) + body
 
 

@@ -115,6 +115,23 @@ def test_a_table_has_its_rows_and_cells_that_go_on_below_repeat_their_words() ->
     assert text(data) == "before\n\n| Item | Qty |\n| --- | --- |\n| Item | 3 |\n\nafter"
 
 
+def test_cells_of_different_widths_stand_below_their_heads() -> None:
+    """A wide one is told in each of its columns; edges less than two millimetres apart are one."""
+
+    def row(words: Sequence[str], *edges: int) -> list[Any]:
+        said = ROW + cells(len(words), edges)
+        return [*(plain(one, said=CELL, mark="\x07") for one in words), plain("", said=said, mark="\x07")]
+
+    head = row(["Hour", "Mon", "Tue"], -100, 1000, 3000, 5000)
+    first = row(["1", "a", "b", "c"], 0, 1010, 2000, 3050, 5020)
+    data = word([*head, *first, *row(["d"], 3000, 5000), plain("after")])
+    assert text(data) == (
+        "| Hour | Mon | Mon | Tue |\n| --- | --- | --- | --- |\n| 1 | a | b | c |\n|  |  |  | d |\n\nafter"
+    )
+    unsaid = word([*head, *row(["1", "2"], 0, 0, 0), plain("after")])
+    assert text(unsaid) == "| Hour | Mon | Tue |\n| --- | --- | --- |\n| 1 | 2 |  |\n\nafter"
+
+
 def test_rows_of_which_more_is_said_than_a_page_holds_stay_apart() -> None:
     """It lies in another stream, to which the row points; one that points nowhere costs nothing but itself."""
     said = ROW + cells(2)

@@ -237,3 +237,7 @@ def _properties(packed: bytes) -> Properties:
         found[code] = found.get(code, b"") * (code == VERTICAL) + packed[at : at + length]
         at += length
     return found
+
+
+def is_on(properties: Properties, code: int) -> bool:
+    return properties.get(code, b"\0") not in (b"\0", b"")
