@@ -28,6 +28,7 @@ from glm_mcp.media.documents.ooxml.package import (
     value,
     whole,
 )
+from glm_mcp.media.documents.ooxml.pictures import picture_words
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
@@ -198,7 +199,7 @@ class _Slide:
 
     def _picture(self, shape: ET.Element) -> str:
         properties = next(descendants(shape, "p:cNvPr"), None)
-        alt = "" if properties is None else " ".join(attribute(properties, "descr").split())
+        alt = "" if properties is None else picture_words(attribute(properties, "descr"))
         blip = next(descendants(shape, "a:blip"), None)
         number = "" if blip is None else attribute(blip, "embed") or attribute(blip, "link")
         link = self.package.link(self.part, number)

@@ -179,6 +179,9 @@ def test_a_picture_in_a_docx_is_named_by_what_its_writer_said_not_by_its_file() 
     named = '<pic:pic><pic:nvPicPr><pic:cNvPr id="2" name="p" descr="{}"/></pic:nvPicPr></pic:pic>'
     assert text(docx(drawn(named.format("IMG_1.jpg"), "The moon"))) == "[picture: The moon]"
     assert text(docx(drawn(named.format("IMG_1.jpg")))) == "[picture: IMG_1.jpg]"
+    for folders in (r"C:\Users\Ann\AppData\Temp\\", r"\\server\home\\", "D:/My Pictures/"):
+        assert text(docx(drawn(named.format(f"{folders}IMG_1.jpg")))) == "[picture: IMG_1.jpg]"
+    assert text(docx(drawn("", r"and\or: D:\a"))) == r"[drawing: and\or: D:\a]"
     group = f"<wpg:wgp>{named.format('Sun')}{named.format('Moon')}</wpg:wgp>"
     assert text(docx(drawn(group, "Sky"))) == "[picture: Sun][picture: Moon][drawing: Sky]"
 
