@@ -67,12 +67,13 @@ def _anchors(binary: Binary) -> Iterator[_Anchor]:
 
 def _as_they_lie(anchors: list[_Anchor]) -> Iterator[_Anchor]:
     """From above, and those beside each other from the left."""
-    left = sorted(anchors, key=lambda a: a.top)
-    while left:
-        middle = (left[0].top + left[0].bottom) / 2
-        row = [a for a in left if a.top <= middle]
-        yield from sorted(row, key=lambda a: a.left)
-        left = left[len(row) :]
+    row: list[_Anchor] = []
+    for anchor in sorted(anchors, key=lambda a: a.top):
+        if row and anchor.top > (row[0].top + row[0].bottom) / 2:
+            yield from sorted(row, key=lambda a: a.left)
+            row = []
+        row.append(anchor)
+    yield from sorted(row, key=lambda a: a.left)
 
 
 def _boxes(binary: Binary) -> Iterator[tuple[int, range]]:
