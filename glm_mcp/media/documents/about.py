@@ -10,11 +10,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.containers.own_fields import STREAM, own_fields
+from glm_mcp.media.documents.containers.own_fields import STREAM, first_fields, own_fields
 from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import EMPTY
-from glm_mcp.media.documents.richtext.words import code_page
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 from glm_mcp.text import unescaped
 
@@ -43,13 +42,10 @@ _META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE
 _GIVEN = re.compile(r"([\w:-]{1,50})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _METAS, _TAG = 300, 6_000  # of one page; characters of one
 _HEAD = 200_000  # characters of a page in which its head ends
+# Of the older formats, by the stream that has it, whose first section is of these numbers.
 _OLD_WORDS = {
-    "title": "title",
-    "author": "author",
-    "subject": "subject",
-    "keywords": "keywords",
-    "category": "category",
-    "comments": "description",
+    "\x05SummaryInformation": {2: "title", 4: "author", 3: "subject", 5: "keywords", 6: "description"},
+    STREAM: {2: "category"},
 }
 # What libraries write where nobody said anything.
 _UNSAID = frozenset(
@@ -158,26 +154,18 @@ def of_page(page: str) -> Said:
 
 def of_compound_file(container: Any) -> Said:
     """Of a file of Microsoft's older formats, opened by olefile."""
+    said: Said = []
+    for name, words in _OLD_WORDS.items():
+        texts = first_fields(_stream(container, name))
+        said += [(word, texts[number]) for number, word in words.items() if texts.get(number)]
+    return [*said, *_own(own_fields(_stream(container, STREAM)))]
+
+
+def _stream(container: Any, name: str) -> bytes:
     try:
-        about = container.get_metadata()
+        return bytes(container.openstream(name).read()) if container.exists(name) else b""
     except Exception:  # noqa: BLE001 - damaged in ways that its reader does not look for
-        return []
-    page = (about.codepage or 1252) & 0xFFFF
-    said = ((word, _text(getattr(about, field), page)) for field, word in _OLD_WORDS.items())
-    return [*((word, text) for word, text in said if text), *_own(_fields(container))]
-
-
-def _fields(container: Any) -> list[tuple[str, str]]:
-    try:
-        return own_fields(container.openstream(STREAM).read()) if container.exists(STREAM) else []
-    except Exception:  # noqa: BLE001 - damaged, as above
-        return []
-
-
-def _text(value: object, page: int) -> str:
-    """As far as its zero: some programs give lengths beyond it."""
-    text = value.decode(code_page(page), "replace") if isinstance(value, bytes) else value
-    return text.partition("\0")[0] if isinstance(text, str) else ""
+        return b""
 
 
 def _own(fields: list[tuple[str, str]]) -> Said:

@@ -31,6 +31,22 @@ def own_fields(stream: bytes) -> list[tuple[str, str]]:
     return [(name, text) for name, text in fields if text]
 
 
+def first_fields(stream: bytes) -> dict[int, str]:
+    """The texts of the first section by their numbers; what is damaged is left out."""
+    found: dict[int, str] = {}
+    try:
+        (start,) = struct.unpack_from("<I", stream, 44)
+        (count,) = struct.unpack_from("<I", stream, start + 4)
+        pairs = struct.iter_unpack("<II", stream[start + 8 : start + 8 + 8 * min(count, _FIELDS)])
+        places = {number: start + offset for number, offset in pairs}
+        page = struct.unpack_from("<H", stream, places[1] + 4)[0] if 1 in places else 1252
+        for number, place in places.items():
+            found[number] = _text(stream, place, page)
+    except struct.error:  # cut off
+        pass
+    return found
+
+
 def _section(stream: bytes) -> int:
     """Where it begins; 0 when there is none."""
     for place in range(28, 28 + 20 * _SECTIONS, 20):

@@ -86,6 +86,20 @@ def test_a_title_in_the_chinese_letters_of_an_old_mac_is_read() -> None:
     assert facts["pages"][0][2].endswith("\n\n[title: 期中考试]")
 
 
+def test_a_list_of_fields_that_is_said_to_be_endless_costs_nothing() -> None:
+    """Whoever believes its length goes through four thousand million entries."""
+    with olefile.OleFileIO(DATA / "excel97.xls") as old:
+        book = old.openstream("Workbook").read()
+    kind = bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9")
+    value = struct.pack("<III", 0x1002, 0x7FFFFFFF, 0) + struct.pack("<II", 0x1E, 4) + b"Ann\0"
+    section = struct.pack("<II", 24 + len(value), 2) + struct.pack("<4I", 13, 24, 4, 36) + value
+    about = b"\xfe\xff" + bytes(22) + struct.pack("<I", 1) + kind + struct.pack("<I", 48) + section
+    facts, _ = document_job(
+        io.BytesIO(compound({"Workbook": book, "\x05SummaryInformation": about})), {"name": "old.xls"}
+    )
+    assert facts["pages"][0][2].endswith("\n\n[author: Ann]")
+
+
 def test_damaged_fields_cost_nothing_but_themselves() -> None:
     whole = stream(65001, {"Client": b"Lakeside", "Site": b"Mere"})
     for end in range(len(whole)):
