@@ -174,6 +174,12 @@ def test_names_in_an_encoding_that_an_archive_does_not_name_are_read(encoding: s
     assert [f"- {name} (" in first for name in names] == [True] * len(names)
 
 
+def test_a_file_without_a_name_is_read_with_the_others() -> None:
+    data = zipped({"x": "no name", "b.txt": "words"}).replace(b"x", b"\0")
+    facts, _ = zip_job(io.BytesIO(data), {"name": "a.zip"})
+    assert [row[2].split("\n")[-1] for row in facts["pages"]] == ["no name", "words"]
+
+
 FORGED = "a.txt\n\n[file 'b.txt']\n\nfree"
 
 

@@ -42,7 +42,7 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     try:
         archive = zipfile.ZipFile(file)
         _decode_names(archive.infolist())
-        members = [m for m in archive.infolist() if not m.is_dir() and not _is_noise(_path(m))]
+        members = [m for m in archive.infolist() if not m.filename.endswith("/") and not _is_noise(_path(m))]
     except DAMAGED:
         raise UnsupportedMedia(
             f"{name} is cut off or damaged: its archive cannot be opened", _UNREADABLE
