@@ -37,6 +37,7 @@ _OTHER = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874", "koi8-r", "koi8-u", "
 # Windows-1252 of languages whose letters the others write with the same bytes: enough for a few of them in a text.
 _WESTERN = set("äöüßéèêëàâáãåæçñíìîïóòôõøúùûýÿœÄÖÜÉÈÊËÀÂÁÃÅÆÇÑÍÌÎÏÓÒÔÕØÚÙÛŒ…’‘“”„–—«»°§€£©®™·•¿¡ªº½¼²³±×\xa0")
 _FEW = 4
+_NAMES = 16_384  # bytes of names that an encoding is guessed from
 
 
 def utf16(sample: bytes) -> str | None:
@@ -81,6 +82,15 @@ def guess(sample: bytes) -> tuple[str, str]:
     if scores[best]:
         return best, _EAST[best]
     return ("gb18030", "gb18030") if _is_rare_chinese(sample) else (detected, detected)
+
+
+def guess_of_names(names: Sequence[bytes]) -> str:
+    """The codec of the names of files in one archive, which are short: "cp437" where no other alphabet than Latin is seen."""
+    sample = b"\n".join(names)[:_NAMES]
+    if all(valid(name, "utf-8") for name in names):
+        return "utf-8"
+    codec, _ = guess(sample)
+    return codec if codec in _EAST or codec == "cp866" else "cp437"
 
 
 def _is_latin(sample: bytes) -> bool:

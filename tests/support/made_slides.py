@@ -21,8 +21,55 @@ def words(text: str, kind: int) -> bytes:
     )
 
 
-def shape(*inside: bytes) -> bytes:
-    return record(0xF004, record(0xF00D, *inside))
+def looks(*runs: tuple[int, int | None, int]) -> bytes:
+    """What is said of a text: of so many characters (one more than it has) the font of signs, by its number, and by how
+    many percent they are raised; of its paragraph a bullet and two places of tabs.
+    """
+    count = sum(run[0] for run in runs)
+    data = struct.pack("<IHIHHHII", count, 0, 0x100081, 1, 0x2022, 2, 1, 2)
+    for size, font, raised in runs:
+        said = [
+            (0x1, "H", 1),
+            (0x10000, "H", 0),
+            (0x800000, "H", font),
+            (0x20000, "H", 20),
+            (0x40000, "I", 0),
+            (0x80000, "h", raised),
+        ]
+        said = [(bit, form, value) for bit, form, value in said if value is not None]
+        data += struct.pack("<II", size, sum(bit for bit, _, _ in said))
+        data += b"".join(struct.pack(f"<{form}", value) for _, form, value in said)
+    return record(0x0FA1, data, plain=True)
+
+
+def deep(*paragraphs: tuple[int, int, int]) -> bytes:
+    """What is said of a text whose paragraphs have so many characters with their marks (the last one more than there are),
+    stand so deep, and belong to these groups of `numbered`.
+    """
+    data = b"".join(struct.pack("<IHI", size, level, 0) for size, level, _ in paragraphs)
+    for size, _, group in paragraphs:
+        data += struct.pack("<IIH", size, 0x3C00, (group % 16) << 10)
+    return record(0x0FA1, data, plain=True)
+
+
+def numbered(*groups: tuple[int, int] | None) -> bytes:
+    """Of groups of paragraphs the scheme of their numbers and the first one, with other things that are said of them."""
+    said = b"".join(
+        struct.pack("<IHHHHIIIH", 0x3800000, 0xFFFF, 1, *group, 0x100000, 0, 0x2, 0x804)
+        if group
+        else bytes(12)
+        for group in groups
+    )
+    return record(0x0FAC, said, plain=True)
+
+
+def added(*records: bytes) -> bytes:
+    """What a later version has added to a part."""
+    return record(0x1388, record(0x138A, record(0x138B, *records, plain=True)))
+
+
+def shape(*inside: bytes, about: bytes = b"") -> bytes:
+    return record(0xF004, record(0xF00D, *inside), record(0xF011, about) if about else b"")
 
 
 def placeholder(at: int) -> bytes:
@@ -63,10 +110,13 @@ def show(
     notes: Sequence[bytes] = (),
     *,
     objects: Sequence[tuple[str, bytes]] = (),
+    fonts: Sequence[str] = (),
+    numbers: Sequence[tuple[int, int, bytes]] = (),
     locked: bool = False,
 ) -> bytes:
     """Slides with the texts of their placeholders, pages of notes whose numbers count from 500, and objects of other
-    programs with their files, every second one packed.
+    programs with their files, every second one packed. `numbers`: of a slide (its number counts from 256) and a kind of
+    text in the list of slides, what `numbered` makes.
     """
 
     def listed(first: int, number: int, texts: Sequence[bytes]) -> list[bytes]:
@@ -92,8 +142,18 @@ def show(
         else record(0x1011, file, plain=True)
         for i, (_, file) in enumerate(objects)
     ]
+    named = [
+        record(0x0FB7, name.encode("utf-16-le").ljust(68, b"\0"), instance=i, plain=True)
+        for i, name in enumerate(fonts)
+    ]
+    of_list = [
+        record(0x0FAF, struct.pack("<II", number, kind), plain=True) + schemes
+        for number, kind, schemes in numbers
+    ]
     document = record(
         0x03E8,
+        record(0x03F2, record(0x07D5, *named)),
+        record(0x07D0, added(record(0x0FAE, *of_list))),
         record(0x0FF0, *of_slides),
         record(0x0FF0, *of_notes, instance=2),
         record(0x0409, *embedded),

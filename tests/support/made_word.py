@@ -40,10 +40,49 @@ def vertical(cell: int, state: int) -> bytes:
     return struct.pack("<HBBB", 0xD62B, 2, cell, state)
 
 
-def cells(count: int) -> bytes:
-    """The definition of a row of so many cells."""
-    body = bytes([count]) + bytes(2 * (count + 1)) + bytes(20 * count)
+def cells(count: int, edges: Sequence[int] = ()) -> bytes:
+    """The definition of a row of so many cells, and where they begin and end, in twentieths of a point."""
+    places = struct.pack(f"<{count + 1}h", *(edges or [0] * (count + 1)))
+    body = bytes([count]) + places + bytes(20 * count)
     return struct.pack("<HH", 0xD608, len(body) + 1) + body
+
+
+def drawing(kind: int, *inside: bytes, instance: int = 0) -> bytes:
+    """A record of drawings; of a container, with records within."""
+    body = b"".join(inside)
+    return struct.pack("<HHI", instance << 4 | (15 if kind < 0xF005 else 0), kind, len(body)) + body
+
+
+def drawn_shape(number: int, *, picture: bool = False) -> bytes:
+    looks = drawing(0xF00B, struct.pack("<HIHI", 0x007F, 0, 0x4104, 1), instance=2) if picture else b""
+    return drawing(0xF004, drawing(0xF00A, struct.pack("<II", number, 0)), looks)
+
+
+def floats(
+    anchors: Sequence[tuple[int, int, int, int]],
+    boxes: Sequence[tuple[int, int]],
+    shapes: Sequence[bytes],
+    end: int,
+) -> dict[int, bytes]:
+    """What floats over a text of so many characters: of each anchor its place, the number of its shape, and where it
+    lies from the left and from above; of each text box the number of its shape and how many characters it has; and the
+    shapes and groups of the page.
+    """
+    at, borders = 0, [0]
+    for _, size in boxes:
+        at += size
+        borders.append(at)
+    anchored = [
+        struct.pack("<I4iH", shape, left, top, left + 50, top + 50, 0) + bytes(4)
+        for _, shape, left, top in anchors
+    ]
+    page = drawing(0xF002, drawing(0xF003, drawn_shape(1), *shapes))
+    return {
+        40: struct.pack(f"<{len(anchors) + 1}i", *(a[0] for a in anchors), end) + b"".join(anchored),
+        50: drawing(0xF000) + b"\0" + page,
+        56: struct.pack(f"<{len(borders)}i", *borders)
+        + b"".join(struct.pack("<14xI4x", n) for n, _ in boxes),
+    }
 
 
 def _runs_page(ends: Sequence[int], said: Sequence[bytes], step: int) -> bytes:
@@ -86,10 +125,11 @@ def word(
     flags: int = 0,
     objects: Mapping[int, bytes] | None = None,
     files: Mapping[int, tuple[str, bytes]] | None = None,
+    data: bytes = b"",
 ) -> bytes:
     """`text`: the paragraphs of all texts. `counts`: characters of the texts behind the main one. `tables`: more of the
     structures, by their place in the list of them. `objects`: formulas that are embedded, by their numbers; `files`: other
-    objects, a stream of each.
+    objects, a stream of each. `data`: what lies in a stream of its own.
     """
     runs = [run for paragraph in text for run in paragraph[0]]
     whole = "".join(words for words, _ in runs)
@@ -123,4 +163,5 @@ def word(
     stream = (bytes(head) + packed).ljust(start, b"\0") + pages
     pool = {f"_{number}": {"Equation Native": formula} for number, formula in (objects or {}).items()}
     pool |= {f"_{number}": {stream: data} for number, (stream, data) in (files or {}).items()}
-    return compound({"WordDocument": stream, "0Table": table} | ({"ObjectPool": pool} if pool else {}))
+    more = ({"ObjectPool": pool} if pool else {}) | ({"Data": data} if data else {})
+    return compound({"WordDocument": stream, "0Table": table} | more)

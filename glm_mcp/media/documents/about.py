@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.containers.own_fields import STREAM, own_fields
+from glm_mcp.media.documents.containers.own_fields import STREAM, first_fields, own_fields
 from glm_mcp.media.documents.markdown import solid
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import EMPTY
@@ -42,13 +42,10 @@ _META = re.compile(r"<meta\s((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>", re.IGNORECASE
 _GIVEN = re.compile(r"([\w:-]{1,50})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _METAS, _TAG = 300, 6_000  # of one page; characters of one
 _HEAD = 200_000  # characters of a page in which its head ends
+# Of the older formats, by the stream that has it, whose first section is of these numbers.
 _OLD_WORDS = {
-    "title": "title",
-    "author": "author",
-    "subject": "subject",
-    "keywords": "keywords",
-    "category": "category",
-    "comments": "description",
+    "\x05SummaryInformation": {2: "title", 4: "author", 3: "subject", 5: "keywords", 6: "description"},
+    STREAM: {2: "category"},
 }
 # What libraries write where nobody said anything.
 _UNSAID = frozenset(
@@ -60,6 +57,7 @@ _UNSAID = frozenset(
             "openpyxl",
             "un-named",
             "PowerPoint Presentation",
+            "PowerPoint 演示文稿",
         ),
         *("Steve Canny", "untitled", "Untitled", "(anonymous)", "anonymous", "(unspecified)", "unspecified"),
     )
@@ -77,7 +75,7 @@ _NO_WORDS = re.compile(
 
 def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
     """The facts of a reader, with what the document says of itself at the end of its first page, where that was chosen
-    and is text; what the text says anyway is not said again.
+    and is text; what the text says anyway is not said again. "about" holds what was added.
     """
     if not facts["pages"] or facts["pages"][0][0] != 1 or not said:
         return facts
@@ -94,7 +92,7 @@ def with_about(facts: dict[str, Any], said: Said) -> dict[str, Any]:
                 lines.setdefault(word, []).append(one)
     block = "\n".join(f"[{word}: {', '.join(texts)}]" for word, texts in lines.items())
     whole = f"{text or EMPTY}\n\n{block}" if block else text
-    return {**facts, "pages": [(number, label, whole, why), *rest]}
+    return {**facts, "pages": [(number, label, whole, why), *rest], "about": block}
 
 
 def dublin_core(elements: Iterable[ET.Element], words: dict[str, str] = WORDS) -> Said:
@@ -156,30 +154,18 @@ def of_page(page: str) -> Said:
 
 def of_compound_file(container: Any) -> Said:
     """Of a file of Microsoft's older formats, opened by olefile."""
+    said: Said = []
+    for name, words in _OLD_WORDS.items():
+        texts = first_fields(_stream(container, name))
+        said += [(word, texts[number]) for number, word in words.items() if texts.get(number)]
+    return [*said, *_own(own_fields(_stream(container, STREAM)))]
+
+
+def _stream(container: Any, name: str) -> bytes:
     try:
-        about = container.get_metadata()
+        return bytes(container.openstream(name).read()) if container.exists(name) else b""
     except Exception:  # noqa: BLE001 - damaged in ways that its reader does not look for
-        return []
-    page = f"cp{(about.codepage or 1252) & 0xFFFF}"
-    said = ((word, _text(getattr(about, field), page)) for field, word in _OLD_WORDS.items())
-    return [*((word, text) for word, text in said if text), *_own(_fields(container))]
-
-
-def _fields(container: Any) -> list[tuple[str, str]]:
-    try:
-        return own_fields(container.openstream(STREAM).read()) if container.exists(STREAM) else []
-    except Exception:  # noqa: BLE001 - damaged, as above
-        return []
-
-
-def _text(value: object, page: str) -> str:
-    """As far as its zero: some programs give lengths beyond it."""
-    if not isinstance(value, bytes):
-        return value.partition("\0")[0] if isinstance(value, str) else ""
-    try:
-        return value.decode("utf-8" if page == "cp65001" else page, "replace").partition("\0")[0]
-    except LookupError:
-        return value.decode("latin-1").partition("\0")[0]
+        return b""
 
 
 def _own(fields: list[tuple[str, str]]) -> Said:

@@ -15,11 +15,13 @@ from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.ooxml.mathtype import NATIVE, native_formula
 from glm_mcp.media.documents.word import binary
-from glm_mcp.media.documents.word.binary import Binary, Properties
+from glm_mcp.media.documents.word.binary import Binary, Properties, is_on
+from glm_mcp.media.documents.word.drawn import Float, drawn
+from glm_mcp.media.documents.word.made import w
 from glm_mcp.media.documents.word.numbering import form_of
+from glm_mcp.media.documents.word.table import Row, row, table
 from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
-_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _O = "urn:schemas-microsoft-com:office:office"
 _R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
@@ -29,6 +31,7 @@ _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _FIELD = {"\x13": "begin", "\x14": "separate", "\x15": "end"}
+_PLACES = {b"\1": "superscript", b"\2": "subscript"}
 _FILES = ("Workbook", "Book", "Package", "package")  # streams of an object that are read as files
 _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each section
 
@@ -64,12 +67,6 @@ def _objects(container: Any) -> Iterator[tuple[int, str | bytes]]:
                 yield int(path[1][1:]), container.openstream(path).read()
 
 
-def _w(tag: str, *inside: ET.Element, **attributes: object) -> ET.Element:
-    element = ET.Element(f"{{{_W}}}{tag}", {f"{{{_W}}}{k}": str(v) for k, v in attributes.items()})
-    element.extend(inside)
-    return element
-
-
 class _Parts:
     def __init__(self, binary: Binary, objects: dict[int, str | bytes]) -> None:
         self._binary = binary
@@ -89,17 +86,19 @@ class _Parts:
         footnotes = self._notes(2, 2, 3, self._begin[1], "footnote", "footnoteReference")
         endnotes = self._notes(46, 2, 47, self._begin[5], "endnote", "endnoteReference")
         comments = self._notes(4, 30, 5, self._begin[4], "comment", "commentReference")
-        end = self._begin[0] + self._binary.counts[0]
-        boxes = self._paragraphs(self._begin[6], self._begin[6] + self._binary.counts[6])
-        body = _w("body", *self._paragraphs(0, end), *boxes)
+        floats = drawn(self._binary)
+        for place, pieces in floats.at.items():
+            self._refers[place] = w("pict", *map(self._float, pieces))
+        boxes = [paragraph for places in floats.others for paragraph in self._boxed(places)]
+        body = w("body", *self._paragraphs(0, self._binary.counts[0]), *boxes)
         parts = {
-            "document": _w("document", body),
-            "footnotes": _w("footnotes", *footnotes),
-            "endnotes": _w("endnotes", *endnotes),
-            "comments": _w("comments", *comments),
+            "document": w("document", body),
+            "footnotes": w("footnotes", *footnotes),
+            "endnotes": w("endnotes", *endnotes),
+            "comments": w("comments", *comments),
             "numbering": self._numbering(),
-            "styles": _w(
-                "styles", *(_w("style", _w("name", val=f"heading {n}"), styleId=n) for n in range(1, 10))
+            "styles": w(
+                "styles", *(w("style", w("name", val=f"heading {n}"), styleId=n) for n in range(1, 10))
             ),
             **dict(self._heads()),
         }
@@ -114,6 +113,14 @@ class _Parts:
         members["word/_rels/document.xml.rels"] = ET.tostring(links)
         return zipfile.ZipFile(archive_of(members))
 
+    def _float(self, piece: Float) -> ET.Element:
+        if piece is None:
+            return ET.Element("{urn:schemas-microsoft-com:vml}imagedata")
+        return w("txbxContent", *self._boxed(piece))
+
+    def _boxed(self, places: range) -> Iterator[ET.Element]:
+        return self._paragraphs(self._begin[6] + places.start, self._begin[6] + places.stop)
+
     def _notes(
         self, marks: int, size: int, texts: int, begin: int, tag: str, refers: str
     ) -> list[ET.Element]:
@@ -126,8 +133,8 @@ class _Parts:
                 break
             author = self._author(about) if tag == "comment" else ""
             words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
-            notes.append(_w(tag, *words, id=i, author=author))
-            self._refers[place] = _w(refers, id=i)
+            notes.append(w(tag, *words, id=i, author=author))
+            self._refers[place] = w(refers, id=i)
         return notes
 
     def _author(self, about: bytes) -> str:
@@ -143,71 +150,69 @@ class _Parts:
             if borders[i] < borders[i + 1]:
                 kind, begin = _HEADS[i % 6], self._begin[2]
                 words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
-                yield f"{kind}{i}", _w("hdr", *words)
+                yield f"{kind}{i}", w("hdr", *words)
 
     def _numbering(self) -> ET.Element:
         kinds = [
-            _w("abstractNum", *(
-                _w("lvl", _w("start", val=level.start), _w("numFmt", val=form_of(level.form)), _w("lvlText", val=_shown(level.text)), ilvl=n)
+            w("abstractNum", *(
+                w("lvl", w("start", val=level.start), w("numFmt", val=form_of(level.form)), w("lvlText", val=_shown(level.text)), ilvl=n)
                 for n, level in enumerate(levels)
             ), abstractNumId=number)
             for number, levels in self._lists.levels.items()
         ]  # fmt: skip
         named = {f"s{n}": at[0] for n, at in self._lists.of_style.items()}
         named |= {str(n): at for n, at in self._lists.of_number.items()}
-        return _w(
-            "numbering", *kinds, *(_w("num", _w("abstractNumId", val=at), numId=n) for n, at in named.items())
+        return w(
+            "numbering", *kinds, *(w("num", w("abstractNumId", val=at), numId=n) for n, at in named.items())
         )
 
     # ── Paragraphs and tables ───────────────────────────────────────────────────────────────────────────────────
 
     def _paragraphs(self, first: int, last: int) -> Iterator[ET.Element]:
         """The paragraphs from place to place, those of cells within their tables."""
-        rows: list[ET.Element] = []
+        rows: list[Row] = []
         cells: list[ET.Element] = []
         held: list[ET.Element] = []  # paragraphs of the cell that is open
         start = first
-        for mark in re.finditer("[\r\x07\x0c]|(?<=[^\r\x07\x0c])\\Z", self._binary.text[first:last]):
+        for mark in re.finditer("[\r\x07\x0c]|\\Z", self._binary.text[first:last]):
             place = first + mark.start()
+            is_page_break = mark[0] == "\x0c" and place not in self._binary.section_ends
+            if is_page_break or (not mark[0] and place == start):
+                continue
             style, properties = self._binary.paragraph(min(place, last - 1))
-            if mark[0] == "\x07" and _on(properties, binary.TABLE_ROW):
-                rows.append(_w("tr", *_merged(cells, properties)))
+            if mark[0] == "\x07" and is_on(properties, binary.TABLE_ROW):
+                rows.append(row(cells, properties))
                 cells, held = [], []
             else:
                 held.append(self._paragraph(start, place, style, properties))
                 if mark[0] == "\x07":
-                    cells.append(_w("tc", *held))
+                    cells.append(w("tc", *held))
                     held = []
-                elif not _on(properties, binary.IN_TABLE):
+                elif not is_on(properties, binary.IN_TABLE):
                     if rows:
-                        yield _w("tbl", *rows)
+                        yield table(rows)
                     yield from held
                     rows, held = [], []
             start = first + mark.end()
-        yield from ([_w("tbl", *rows)] if rows else []) + [e for c in cells for e in c] + held
+        yield from ([table(rows)] if rows else []) + [e for c in cells for e in c] + held
 
     def _paragraph(self, first: int, last: int, style: int, properties: Properties) -> ET.Element:
-        looks = [_w("pStyle", val=style)] if 1 <= style <= 9 else []
+        looks = [w("pStyle", val=style)] if 1 <= style <= 9 else []
         number = int.from_bytes(properties.get(binary.LIST, b""), "little", signed=True)
         level = int.from_bytes(properties.get(binary.LEVEL, b""), "little")
         if binary.LIST not in properties and style in self._lists.of_style:
             looks.append(_numbered(f"s{style}", self._lists.of_style[style][1]))
         elif number > 0:
             looks.append(_numbered(number, level))
-        return _w("p", _w("pPr", *looks), *self._words(first, last))
+        return w("p", w("pPr", *looks), *self._words(first, last))
 
     def _words(self, first: int, last: int) -> Iterator[ET.Element]:
         codes: list[bool] = []  # of the fields that are open, whether their instruction goes on
         for place, letters, properties in self._binary.characters(first, last):
-            if _on(properties, binary.DELETED):
-                yield _w("del", _w("r", _text("delText", letters)))
+            if is_on(properties, binary.DELETED):
+                yield w("del", w("r", _text("delText", letters)))
                 continue
-            looks = [
-                _w(tag)
-                for tag, code in (("b", binary.BOLD), ("i", binary.ITALIC))
-                if properties.get(code) == b"\1"
-            ]
-            run = _w("r", _w("rPr", *looks))
+            run = w("r", w("rPr", *self._looks(properties)))
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
@@ -226,18 +231,31 @@ class _Parts:
                     at = sign.end()
             yield run
 
+    def _looks(self, properties: Properties) -> Iterator[ET.Element]:
+        for tag, code in (("b", binary.BOLD), ("i", binary.ITALIC), ("strike", binary.STRUCK)):
+            if properties.get(code) == b"\1":
+                yield w(tag)
+        if place := _PLACES.get(properties.get(binary.PLACED, b"")):
+            yield w("vertAlign", val=place)
+        if binary.FONT in properties:
+            yield w("rFonts", ascii=self._font(properties[binary.FONT]))
+
+    def _font(self, packed: bytes) -> str:
+        number = int.from_bytes(packed, "little")
+        return self._fonts[number] if number < len(self._fonts) else ""
+
     def _letters(self, plain: str, properties: Properties, tag: str) -> Iterator[ET.Element]:
         """The characters, or the signs of a font of symbols in the place of each."""
         if binary.SYMBOL not in properties:
             yield _text(tag, plain)
             return
-        number, code = struct.unpack("<HH", properties[binary.SYMBOL])
-        font = self._fonts[number] if number < len(self._fonts) else "Wingdings"
-        yield from (_w("sym", font=font, char=f"{code:04X}") for _ in plain)
+        number, code = struct.unpack("<2sH", properties[binary.SYMBOL])
+        font = self._font(number) or "Wingdings"
+        yield from (w("sym", font=font, char=f"{code:04X}") for _ in plain)
 
     def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:
         if sign in _FIELD:
-            yield _w("fldChar", fldCharType=_FIELD[sign])
+            yield w("fldChar", fldCharType=_FIELD[sign])
             if sign == "\x13":
                 codes.append(True)
                 self._instruction = ""
@@ -246,12 +264,12 @@ class _Parts:
             if sign == "\x15" and self._box:
                 yield _text("t", self._box)
                 self._box = ""
-        elif sign in "\x02\x05" and place in self._refers:
+        elif sign in "\x02\x05\x08" and place in self._refers:
             yield self._refers[place]
         elif sign == "\x01" and not any(codes):
             yield self._picture()
-        elif sign in "\t\x0b\x1e":
-            yield _w({"\t": "tab", "\x0b": "br", "\x1e": "noBreakHyphen"}[sign])
+        elif sign in "\t\x0b\x0c\x1e":
+            yield w({"\t": "tab", "\x0b": "br", "\x0c": "br", "\x1e": "noBreakHyphen"}[sign])
 
     def _picture(self) -> ET.Element:
         number, self._object = self._object, 0
@@ -260,7 +278,7 @@ class _Parts:
             formula = ET.Element(f"{{{_M}}}oMath")
             ET.SubElement(formula, f"{{{_M}}}t").text = _plain(held)
             return formula
-        picture = _w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
+        picture = w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
         if held:
             program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
             ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})
@@ -268,7 +286,7 @@ class _Parts:
 
 
 def _text(tag: str, letters: str) -> ET.Element:
-    element = _w(tag)
+    element = w(tag)
     element.text = _plain(letters)
     return element
 
@@ -280,25 +298,8 @@ def _plain(letters: str) -> str:
 
 
 def _numbered(number: object, level: int) -> ET.Element:
-    return _w("numPr", _w("ilvl", val=level), _w("numId", val=number))
+    return w("numPr", w("ilvl", val=level), w("numId", val=number))
 
 
 def _shown(text: str) -> str:
     return _plain("".join(f"%{ord(letter) + 1}" if letter < "\x09" else letter for letter in text))
-
-
-def _on(properties: Properties, code: int) -> bool:
-    return properties.get(code, b"\0") not in (b"\0", b"")
-
-
-def _merged(cells: list[ET.Element], properties: Properties) -> list[ET.Element]:
-    """The cells of a row, with what its definition says of those that are one with another."""
-    said, upright = properties.get(binary.CELLS, b""), properties.get(binary.VERTICAL, b"")
-    count = said[2] if len(said) > 2 else 0
-    from_above = {upright[at + 1] for at in range(0, len(upright) - 2, 3) if upright[at + 2] == 1}
-    for i, cell in enumerate(cells[:count]):
-        flags = int.from_bytes(said[3 + 2 * (count + 1) + 20 * i :][:2], "little")
-        beside, above = bool(flags & 2), i in from_above or bool(flags & 0x20 and not flags & 0x40)
-        looks = [_w(tag, val="continue") for tag, on in (("hMerge", beside), ("vMerge", above)) if on]
-        cell.insert(0, _w("tcPr", *looks))
-    return cells

@@ -28,8 +28,9 @@ from glm_mcp.media.documents.ooxml.package import (
     value,
     whole,
 )
+from glm_mcp.media.documents.ooxml.pictures import picture_words
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.word.runs import letters_of, standing
+from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
@@ -191,16 +192,14 @@ class _Slide:
         return "".join(out)
 
     def _letters(self, run: ET.Element) -> str:
-        fonts = (value(run, "a:rPr", f"a:{kind}", name="typeface") for kind in ("sym", "latin"))
-        font = next(filter(None, fonts), "")
-        shown, is_less = letters_of(texts(run, "a:t"), font)
-        if is_less:
-            self.package.left_out.add(f"signs of the font {font}", self.place)
+        shown, lost = drawn_letters(run)
+        if lost:
+            self.package.left_out.add(f"signs of the font {lost}", self.place)
         return shown
 
     def _picture(self, shape: ET.Element) -> str:
         properties = next(descendants(shape, "p:cNvPr"), None)
-        alt = "" if properties is None else " ".join(attribute(properties, "descr").split())
+        alt = "" if properties is None else picture_words(attribute(properties, "descr"))
         blip = next(descendants(shape, "a:blip"), None)
         number = "" if blip is None else attribute(blip, "embed") or attribute(blip, "link")
         link = self.package.link(self.part, number)

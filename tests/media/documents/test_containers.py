@@ -150,6 +150,36 @@ def test_the_files_of_an_archive_are_listed_and_read_in_turn() -> None:
     assert facts["total"] == 4
 
 
+@each(
+    "encoding, names",
+    [
+        ("gbk", ["作业/第一章.txt", "作业/參考.txt"]),
+        ("gbk", ["誠.txt"]),  # whose second byte is a backslash
+        ("utf-8", ["答案.txt", "é.txt"]),
+        ("big5", ["作業.txt"]),
+        ("cp932", ["お知らせ/議事録.txt"]),
+        ("cp949", ["한국어.txt"]),
+        ("cp866", ["Документы/Приложение.txt"]),
+        ("cp437", ["Größe/Übung.txt"]),
+    ],
+)
+def test_names_in_an_encoding_that_an_archive_does_not_name_are_read(encoding: str, names: list[str]) -> None:
+    raw = [name.encode(encoding) for name in names]
+    places = [f"{i}".ljust(len(name), "x") for i, name in enumerate(raw)]
+    data = zipped(dict.fromkeys(places, "words"))
+    for place, name in zip(places, raw, strict=True):
+        data = data.replace(place.encode(), name)
+    facts, _ = zip_job(io.BytesIO(data), {"name": "a.zip"})
+    first = facts["pages"][0][2]
+    assert [f"- {name} (" in first for name in names] == [True] * len(names)
+
+
+def test_a_file_without_a_name_is_read_with_the_others() -> None:
+    data = zipped({"x": "no name", "b.txt": "words"}).replace(b"x", b"\0")
+    facts, _ = zip_job(io.BytesIO(data), {"name": "a.zip"})
+    assert [row[2].split("\n")[-1] for row in facts["pages"]] == ["no name", "words"]
+
+
 FORGED = "a.txt\n\n[file 'b.txt']\n\nfree"
 
 

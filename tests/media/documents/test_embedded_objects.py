@@ -10,7 +10,7 @@ from support.jobs import document_job
 from support.made_documents import docx
 from support.made_formulas import OTHERS, SHOWN, Formula, a_little_of_all
 from support.made_outlook import compound
-from support.made_slides import datasheet
+from support.made_slides import datasheet, of_object, show, slide
 from support.made_word import word
 
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -79,6 +79,16 @@ def test_a_formula_on_a_slide_is_written_out() -> None:
     deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_ole_object(holder, "Equation.DSMT4", 0, 0)
     deck.save(file)
     assert text(file.getvalue(), "talk.pptx") == SHOWN
+
+
+def test_a_file_within_a_file_says_its_words_and_not_who_wrote_it() -> None:
+    inner, file = pptx.Presentation(), io.BytesIO()
+    inner.core_properties.author = "Ann Otter"
+    inner.slides.add_slide(inner.slide_layouts[6]).shapes.add_textbox(0, 0, 9, 9).text_frame.text = "within"
+    inner.save(file)
+    assert text(file.getvalue(), "alone.pptx") == "within\n\n[author: Ann Otter]"
+    outer = show([(slide(of_object(1)), b"")], objects=[("PowerPoint.Show.12", file.getvalue())])
+    assert text(outer, "talk.ppt") == "[embedded: PowerPoint.Show.12]\n\nwithin"
 
 
 def test_a_formula_that_cannot_be_read_is_named() -> None:

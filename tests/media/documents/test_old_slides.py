@@ -10,7 +10,21 @@ from support.jobs import document_job
 from support.made_documents import docx, para
 from support.made_formulas import SHOWN, a_little_of_all
 from support.made_outlook import compound
-from support.made_slides import datasheet, grid, of_object, placeholder, shape, show, slide, words
+from support.made_slides import (
+    added,
+    datasheet,
+    deep,
+    grid,
+    looks,
+    numbered,
+    of_object,
+    placeholder,
+    record,
+    shape,
+    show,
+    slide,
+    words,
+)
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 
@@ -40,6 +54,62 @@ def test_a_table_notes_and_a_footer_that_slides_share_are_read() -> None:
     first, second = (page[2] for page in job(data)["pages"])
     assert first == "| Item | Qty |\n| --- | --- |\n| Tea | 3 |\n\nNotes: Say hello\n\n[page footer: Secret]"
     assert second == ""
+
+
+_FONTS = ["Times New Roman", "Symbol", "Wingdings", "Webdings"]
+
+
+def test_signs_of_symbol_fonts_and_what_stands_high_or_low_are_read() -> None:
+    text = words("x2 \uf0ce A\uf0e0\U00020bb7\uf0ceb1", 1) + looks(
+        (1, None, 0),
+        (1, None, 30),
+        (3, 1, 0),
+        (1, None, 0),
+        (1, 2, 0),
+        (4, 1, 0),
+        (1, None, -25),
+        (1, None, 0),
+    )
+    cell = words("a2", 4) + looks((1, None, 0), (1, None, 30), (1, None, 0))
+    title = words("\uf047 function", 0) + looks((11, 1, 0))
+    data = show([(slide(placeholder(0), placeholder(1), shape(cell)), title + text)], fonts=_FONTS)
+    assert job(data)["pages"][0][2] == "# Γ function\n\nx^2^ ∈ A→𠮷∈b~1~\n\na^2^"
+
+
+def test_signs_without_a_letter_are_told_and_a_text_that_is_only_moved_is_not_marked() -> None:
+    sign = words("a\uf0ffb", 4) + looks((1, None, 0), (1, 3, 0), (2, None, 0))
+    moved = words("Part one", 4) + looks((9, None, 20))
+    facts = job(show([(slide(shape(sign), shape(moved)), b"")], fonts=_FONTS))
+    assert facts["pages"][0][2] == "ab\n\nPart one"
+    assert "left out, signs of the font Webdings: slide 1" in facts["notes"]
+
+
+def test_paragraphs_have_their_numbers() -> None:
+    """Counted by depth and scheme, not over paragraphs that say nothing, in a shape and in the list of slides."""
+    text = words("one\rdeep\rdeeper\r\rtwo\rplain\rfresh", 4)
+    said = deep((4, 0, 0), (5, 1, 1), (7, 1, 1), (1, 0, 2), (4, 0, 2), (6, 0, 3), (6, 0, 4))
+    box = shape(text, said, about=added(numbered((2, 1), (18, 3), (2, 1), None, (16, 10))))
+    body = words("x\ry", 1) + deep((2, 0, 0), (2, 0, 0))
+    data = show([(slide(box, placeholder(0)), body)], numbers=[(256, 1, numbered((9, 27)))])
+    assert job(data)["pages"][0][2] == ("1) one\n③ deep\n④ deeper\n\n2) two\nplain\n十 fresh\n\naa) x\nbb) y")
+
+
+def test_numbers_of_more_groups_than_a_text_can_name_are_right_and_damaged_ones_cost_nothing_else() -> None:
+    text = words("\r".join("abcdefghijklmnopqrst"), 4) + deep(*((2, 0, i) for i in range(20)))
+    whole = numbered(*(None if i % 2 else (3, i) for i in range(20)))
+    page = job(show([(slide(shape(text, about=added(whole))), b"")]))["pages"][0][2]
+    assert page.split("\n")[-4:] == ["16. q", "r", "18. s", "t"]
+    for end in range(8, len(whole), 7):
+        cut = record(0x0FAC, whole[8:end], plain=True)
+        page = job(show([(slide(shape(text, about=added(cut))), b"")]))["pages"][0][2]
+        assert page.endswith("s\nt")
+
+
+def test_a_text_whose_looks_are_cut_off_or_of_no_text_is_read() -> None:
+    for end in range(8, 40):
+        said = record(0x0FA1, looks((1, None, 0), (1, None, 30), (1, None, 0))[8:][: end - 8], plain=True)
+        page = job(show([(slide(shape(said, words("x2", 4), said, said)), b"")]))["pages"][0][2]
+        assert page in ("x2", "x^2^")
 
 
 def test_a_text_of_a_slide_that_no_shape_shows_is_read_too() -> None:

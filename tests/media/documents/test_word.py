@@ -179,6 +179,9 @@ def test_a_picture_in_a_docx_is_named_by_what_its_writer_said_not_by_its_file() 
     named = '<pic:pic><pic:nvPicPr><pic:cNvPr id="2" name="p" descr="{}"/></pic:nvPicPr></pic:pic>'
     assert text(docx(drawn(named.format("IMG_1.jpg"), "The moon"))) == "[picture: The moon]"
     assert text(docx(drawn(named.format("IMG_1.jpg")))) == "[picture: IMG_1.jpg]"
+    for folders in (r"C:\Users\Ann\AppData\Temp\\", r"\\server\home\\", "D:/My Pictures/"):
+        assert text(docx(drawn(named.format(f"{folders}IMG_1.jpg")))) == "[picture: IMG_1.jpg]"
+    assert text(docx(drawn("", r"and\or: D:\a"))) == r"[drawing: and\or: D:\a]"
     group = f"<wpg:wgp>{named.format('Sun')}{named.format('Moon')}</wpg:wgp>"
     assert text(docx(drawn(group, "Sky"))) == "[picture: Sun][picture: Moon][drawing: Sky]"
 
@@ -305,7 +308,8 @@ def test_the_words_of_a_diagram_and_of_grouped_shapes_are_read_and_lines_say_not
     a = "http://schemas.openxmlformats.org/drawingml/2006/main"
     d = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
     points = "".join(
-        f"<d:pt><d:t><a:p><a:r><a:t>{w}</a:t></a:r></a:p></d:t></d:pt>" for w in ("Plan", "", "Do")
+        f'<d:pt><d:t><a:p><a:r><a:rPr><a:sym typeface="Symbol"/></a:rPr><a:t>{w}</a:t></a:r></a:p></d:t></d:pt>'
+        for w in ("Plan", "", "Do \uf0d8p")
     )
     model = f'<d:dataModel xmlns:d="{d}" xmlns:a="{a}"><d:ptLst>{points}</d:ptLst></d:dataModel>'
     part = Part(PackURI("/ppt/diagrams/data1.xml"), "application/xml", slide.part.package, model.encode())
@@ -325,7 +329,7 @@ def test_the_words_of_a_diagram_and_of_grouped_shapes_are_read_and_lines_say_not
         inner.add_textbox(0, 0, 9, 9).text_frame.text = f"depth {depth + 1}"
     slide.notes_slide.notes_text_frame.text = " "
     (row,) = pages(saved(deck))
-    assert row[2].startswith("- Plan\n- Do\n\ndepth 1\n\ndepth 2\n\n")
+    assert row[2].startswith("- Plan\n- Do ¬p\n\ndepth 1\n\ndepth 2\n\n")
     assert row[2].endswith("depth 22")
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
+from glm_mcp.media.charset_guess import guess_of_names
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import DAMAGED
@@ -26,6 +27,7 @@ _FILES = 200  # that are read; all are named up to _LISTED
 _LISTED = 2_000
 _BYTES, _ALL_BYTES = 50 * _MB, 200 * _MB  # unpacked, of one file and of all
 _RATIO, _RATIO_FROM = 200, 20 * _MB  # unpacked to packed
+_UTF8 = 0x800  # the flag of a name that is in it; any other is taken for the letters of DOS
 _AES = 99  # the method of a file that is locked in a way the standard library cannot open
 _NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _UNREADABLE = "Save, download or pack it again, or send what is in it."
@@ -39,7 +41,8 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     name = params["name"]
     try:
         archive = zipfile.ZipFile(file)
-        members = [m for m in archive.infolist() if not m.is_dir() and not _is_noise(_path(m))]
+        _decode_names(archive.infolist())
+        members = [m for m in archive.infolist() if not m.filename.endswith("/") and not _is_noise(_path(m))]
     except DAMAGED:
         raise UnsupportedMedia(
             f"{name} is cut off or damaged: its archive cannot be opened", _UNREADABLE
@@ -70,6 +73,15 @@ def zip_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         number, label, text, why = rows[0]
         rows[0] = number, "files", f"{head}\n\n[{label}]\n\n{text}", why
     return result("zip", rows, len(members), reader.left_out.notes()), []
+
+
+def _decode_names(members: list[zipfile.ZipInfo]) -> None:
+    """Puts right the names that are in the encoding of the machine they were packed on, which an archive does not name."""
+    unsaid = [m for m in members if not m.flag_bits & _UTF8 and not m.filename.isascii()]
+    raw = [m.filename.encode("cp437", "replace") for m in unsaid]
+    encoding = guess_of_names(raw) if raw else "cp437"
+    for member, name in zip(unsaid, raw, strict=True):
+        member.filename = name.decode(encoding, "replace")
 
 
 def _check_opens(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, password: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from glm_mcp.media.documents.richtext.words import code_page
+
 STREAM = "\x05DocumentSummaryInformation"
 _KIND = bytes.fromhex("05d5cdd59c2e1b10939708002b2cf9ae")  # of the section
 _SECTIONS, _FIELDS, _LONGEST = 8, 200, 10_000  # of a stream; of a section; bytes of a text
@@ -27,6 +29,22 @@ def own_fields(stream: bytes) -> list[tuple[str, str]]:
     except struct.error:  # cut off
         return []
     return [(name, text) for name, text in fields if text]
+
+
+def first_fields(stream: bytes) -> dict[int, str]:
+    """The texts of the first section by their numbers; what is damaged is left out."""
+    found: dict[int, str] = {}
+    try:
+        (start,) = struct.unpack_from("<I", stream, 44)
+        (count,) = struct.unpack_from("<I", stream, start + 4)
+        pairs = struct.iter_unpack("<II", stream[start + 8 : start + 8 + 8 * min(count, _FIELDS)])
+        places = {number: start + offset for number, offset in pairs}
+        page = struct.unpack_from("<H", stream, places[1] + 4)[0] if 1 in places else 1252
+        for number, place in places.items():
+            found[number] = _text(stream, place, page)
+    except struct.error:  # cut off
+        pass
+    return found
 
 
 def _section(stream: bytes) -> int:
@@ -56,8 +74,5 @@ def _text(stream: bytes, place: int, page: int) -> str:
 
 
 def _decoded(raw: bytes, page: int) -> str:
-    name = {_WIDE: "utf-16-le", 65001: "utf-8"}.get(page, f"cp{page}")
-    try:
-        return raw.decode(name, "replace").partition("\0")[0].strip()
-    except LookupError:
-        return raw.decode("latin-1").partition("\0")[0].strip()
+    name = "utf-16-le" if page == _WIDE else code_page(page)
+    return raw.decode(name, "replace").partition("\0")[0].strip()

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.media.documents.markdown import chart_heading, table
 from glm_mcp.media.documents.ooxml.number_format import display
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
+from glm_mcp.media.documents.word.runs import drawn_letters
 from glm_mcp.media.documents.zip_xml import attribute
 
 _POINTS = 100_000  # of one series
@@ -61,8 +62,13 @@ def _words(element: ET.Element) -> str:
 
 
 def _paragraphs(element: ET.Element) -> list[str]:
-    lines = (" ".join(texts(p, "a:t").split()) for p in descendants(element, "a:p"))
+    lines = (" ".join("".join(map(_letters, p)).split()) for p in descendants(element, "a:p"))
     return [line for line in lines if line]
+
+
+def _letters(part: ET.Element) -> str:
+    """What a part of a paragraph says; of a run with the signs of its font."""
+    return drawn_letters(part)[0] if tag(part) == "a:r" else texts(part, "a:t")
 
 
 def _typed(element: ET.Element) -> list[str]:

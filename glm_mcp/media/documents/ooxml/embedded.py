@@ -60,8 +60,8 @@ def embedded_text(package: Package, part: str, element: ET.Element, place: str) 
 
 
 def text_within(data: bytes, name: str, depth: int) -> str:
-    """What an office file says that lies so many files deep, shortened; "" for any other file. Raises whatever its reader
-    does.
+    """What an office file says that lies so many files deep, shortened and without what it says of itself; "" for any other
+    file. Raises whatever its reader does.
     """
     if depth > _DEPTH:
         return ""
@@ -72,6 +72,8 @@ def text_within(data: bytes, name: str, depth: int) -> str:
     if kind.name not in _READ:
         return ""
     facts, _ = load(kind.reader)(io.BytesIO(data), {"name": name, "kind": kind.name, "depth": depth})
-    text = "\n\n".join(page[2] for page in facts["pages"] if page[2])
+    about = facts.get("about", "")
+    texts = [page[2].removesuffix(f"\n\n{about}") if about else page[2] for page in facts["pages"]]
+    text = "\n\n".join(text for text in texts if text)
     more = f"\n… ({len(text) - _SHOWN:,} characters more)" if len(text) > _SHOWN else ""
     return f"{text[:_SHOWN]}{more}"

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
@@ -16,6 +16,9 @@ from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
+from glm_mcp.media.documents.slides.looks import shown
+from glm_mcp.media.documents.slides.numbers import Scheme, schemes
+from glm_mcp.media.documents.slides.records import Record, Records
 from glm_mcp.media.documents.zip_xml import encrypted
 
 _SAVE = "Save it as PPTX or PDF."
@@ -24,7 +27,18 @@ _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
 _EDIT = 0x0FF5
 _LISTED, _SLIDE_OF_LIST, _SHOW = 0x0FF0, 0x03F3, 0x03F9
 _ATOM, _DRAWING = 0x03EF, 0x040C
-_HEADER, _WIDE, _NARROW, _OUTLINE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
+_HEADER, _WIDE, _NARROW, _OUTLINE, _LOOKS = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E, 0x0FA1
+_LIST, _TAGS, _TAG, _HELD, _NUMBERS, _NUMBERS_OF_LIST, _WHOSE = (
+    0x07D0,
+    0x1388,
+    0x138A,
+    0x138B,
+    0x0FAC,
+    0x0FAE,
+    0x0FAF,
+)
+_ABOUT_SHAPE = 0xF011
+_ENVIRONMENT, _FONTS, _FONT = 0x03F2, 0x07D5, 0x0FB7
 _GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
 _TABLE = 0x039F
 _TITLES = (0, 6)  # kinds of text
@@ -35,14 +49,6 @@ _OBJECT_BYTES = 64 << 20  # unpacked, of one
 _LOCKED = 0xF3D1C4DF
 _BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
 _DEPTH = 20
-
-
-class Record(NamedTuple):
-    kind: int
-    instance: int
-    is_container: bool
-    start: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -79,11 +85,12 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     return with_about(result("ppt", rows, len(show.slides), [*notes, *show.left_out.notes()]), said), []
 
 
-class _Show:
+class _Show(Records):
     """Raises struct.error, KeyError or ValueError for a damaged file."""
 
     def __init__(self, data: bytes, edit: int, depth: int) -> None:
-        self._data, self._depth = data, depth
+        super().__init__(data)
+        self._depth = depth
         self._slide = ""  # that is read
         self.left_out = LeftOut()
         places, document = self._directory(edit)
@@ -93,7 +100,10 @@ class _Show:
         self._objects: dict[int, tuple[str, int]] = {}
         self._formulas: dict[int, str] = {}
         self._files = 0
-        for record in self._inside(self._at(places[document])):
+        whole = self._at(places[document])
+        self._fonts = dict(self._named_fonts(whole))
+        self._numbers = dict(self._numbers_of_list(whole))
+        for record in self._inside(whole):
             if record.kind == _LISTED:
                 lists[record.instance] = list(self._listed(record))
             elif record.kind == _OBJECTS:
@@ -125,34 +135,25 @@ class _Show:
             edit = before
         return places, document
 
-    def _at(self, at: int) -> Record:
-        head, kind, size = struct.unpack_from("<HHI", self._data, at)
-        return Record(kind, head >> 4, head & 15 == 15, at + 8, min(at + 8 + size, len(self._data)))
-
-    def _inside(self, record: Record) -> Iterator[Record]:
-        at = record.start
-        while at + 8 <= record.end:
-            inner = self._at(at)
-            yield inner
-            at = inner.end
-
-    def _find(self, record: Record, kind: int) -> Record | None:
-        return next((r for r in self._inside(record) if r.kind == kind), None)
-
     def _listed(self, record: Record) -> Iterator[_Listed]:
-        slide, kind = None, 0
+        slide, kind, words, count = None, 0, None, 0
         for inner in self._inside(record):
             if inner.kind == _SLIDE_OF_LIST:
                 if slide is not None:
                     yield slide
+                count += 1
+                self._slide = f"{'notes' if record.instance else 'slide'} {count}"
                 at, number = struct.unpack_from("<I8xI", self._data, inner.start)
                 slide = _Listed(self._places.get(at, -1), number)
             elif inner.kind == _HEADER:
                 kind = struct.unpack_from("<I", self._data, inner.start)[0]
                 if slide is not None:
                     slide.texts.append((kind, ""))
+                words = None
             elif slide is not None and slide.texts and inner.kind in (_WIDE, _NARROW):
-                slide.texts[-1] = kind, self._words(inner)
+                words, slide.texts[-1] = inner, (kind, self._words(inner))
+            elif slide is not None and slide.texts and words and inner.kind == _LOOKS:
+                slide.texts[-1] = kind, self._words(words, inner, self._numbers.get((slide.number, kind), ()))
         if slide is not None:
             yield slide
 
@@ -164,12 +165,37 @@ class _Show:
                 lines = [r for r in self._inside(embedded) if r.kind == _LINE and r.instance == _PROGRAM]
                 yield number, (self._line(lines[0]) if lines else "", self._places.get(place, -1))
 
-    def _line(self, record: Record) -> str:
-        return self._data[record.start : record.end].decode("utf-16-le", "replace")
+    def _named_fonts(self, document: Record) -> Iterator[tuple[int, str]]:
+        environment = self._find(document, _ENVIRONMENT)
+        fonts = self._find(environment, _FONTS) if environment else None
+        for font in self._inside(fonts) if fonts else ():
+            if font.kind == _FONT:
+                yield font.instance, self._line(font)[:32].partition("\0")[0]
 
-    def _words(self, record: Record) -> str:
+    def _schemes(self, record: Record) -> list[Scheme | None]:
+        return schemes(self._data[record.start : record.end])
+
+    def _numbers_of_list(self, document: Record) -> Iterator[tuple[tuple[int, int], list[Scheme | None]]]:
+        """Of the texts in the list of slides, by the number of the slide and the kind of text."""
+        for numbers in self._held(self._find(document, _LIST), _NUMBERS_OF_LIST):
+            whose = 0, 0
+            for inner in self._inside(numbers):
+                if inner.kind == _WHOSE:
+                    whose = struct.unpack_from("<II", self._data, inner.start)
+                elif inner.kind == _NUMBERS:
+                    yield whose, self._schemes(inner)
+
+    def _words(
+        self, record: Record, looks: Record | None = None, numbered: Sequence[Scheme | None] = ()
+    ) -> str:
         raw = self._data[record.start : record.end]
-        text = raw.decode("utf-16-le", "replace") if record.kind == _WIDE else raw.decode("latin-1")
+        text = raw.decode("latin-1")
+        if record.kind == _WIDE:  # each half of a pair by itself, as runs count them
+            text = "".join(map(chr, struct.unpack(f"<{len(raw) // 2}H", raw[: len(raw) // 2 * 2])))
+        text, lost = shown(text, self._data[looks.start : looks.end] if looks else b"", self._fonts, numbered)
+        if lost and looks:
+            self.left_out.add(f"signs of the font {lost}", self._slide)
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return "\n".join(
             line.strip() for line in text.replace("\x0b", "\n").replace("\r", "\n").split("\n")
         ).strip()
@@ -217,19 +243,22 @@ class _Show:
             if inner.kind == _GROUP and (grid := self._grid(inner, listed)):
                 yield -1, grid
             elif inner.kind == _BOX:
-                yield self._box(inner, listed)
+                yield self._box(inner, listed, self._find(record, _ABOUT_SHAPE))
             elif inner.kind == _OBJECT_OF_SHAPE:
                 yield from ((-1, text) for text in self._object(inner))
             elif inner.is_container:
                 yield from self._drawn(inner, listed, depth + 1)
 
-    def _box(self, record: Record, listed: _Listed) -> tuple[int, str]:
-        kind, text = -1, ""
+    def _box(self, record: Record, listed: _Listed, about: Record | None = None) -> tuple[int, str]:
+        kind, text, words = -1, "", None
         for inner in self._inside(record):
             if inner.kind == _HEADER:
                 kind = struct.unpack_from("<I", self._data, inner.start)[0]
             elif inner.kind in (_WIDE, _NARROW):
-                text = self._words(inner)
+                words, text = inner, self._words(inner)
+            elif inner.kind == _LOOKS and words:
+                numbered = next(map(self._schemes, self._held(about, _NUMBERS)), [])
+                text = self._words(words, inner, numbered)
             elif inner.kind == _OUTLINE:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
                 kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 # Properties by their operation code.
 TABLE_ROW, IN_TABLE, LEVEL, LIST = 0x2417, 0x2416, 0x260A, 0x460B
 DELETED, BOLD, ITALIC, SYMBOL, OBJECT = 0x0800, 0x0835, 0x0836, 0x6A09, 0x6A03
+STRUCK, PLACED, FONT = 0x0837, 0x2A48, 0x4A4F
+_ELSEWHERE = (0x6645, 0x6646)  # where more than a page holds is said of a paragraph
 CELLS, VERTICAL = 0xD608, 0xD62B
 _LENGTHS = (1, 1, 2, 4, 2, 2, -1, 3)  # of operands, by the upper bits of the code
 _PAGE, _LISTS = 512, 10_000
@@ -69,6 +71,7 @@ class Binary:
         if sum(piece.last - piece.first for piece in self._pieces) > len(stream):
             raise ValueError("more characters than bytes")
         self.text = "".join(map(self._letters, self._pieces))
+        self.section_ends = {place - 1 for place in self.places(6, 12)[0]}
         self._paragraphs = list(self._runs(13, 13))
         self._characters = list(self._runs(12, 1))
         self._starts = [run.start for run in self._paragraphs], [run.start for run in self._characters]
@@ -122,7 +125,16 @@ class Binary:
             for i in range(count):
                 at = 2 * page[4 * (count + 1) + step * i]
                 style, said = (0, page[at + 1 :][: page[at]]) if step == 1 else _of_paragraph(page, at)
-                yield _Run(starts[i], starts[i + 1], style, _properties(said) if at else {})
+                yield _Run(starts[i], starts[i + 1], style, self._whole(_properties(said)) if at else {})
+
+    def _whole(self, properties: Properties) -> Properties:
+        """With what is said in the data stream."""
+        for code in _ELSEWHERE:
+            if code in properties:
+                at = int.from_bytes(properties[code], "little")
+                size = int.from_bytes(self._data[at : at + 2], "little")
+                properties = properties | _properties(self._data[at + 2 : at + 2 + size])
+        return properties
 
     def paragraph(self, place: int) -> tuple[int, Properties]:
         """Style and properties of the paragraph whose mark is there."""
@@ -225,3 +237,7 @@ def _properties(packed: bytes) -> Properties:
         found[code] = found.get(code, b"") * (code == VERTICAL) + packed[at : at + length]
         at += length
     return found
+
+
+def is_on(properties: Properties, code: int) -> bool:
+    return properties.get(code, b"\0") not in (b"\0", b"")

@@ -13,6 +13,7 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
+from glm_mcp.media.documents.ooxml.pictures import picture_words
 from glm_mcp.media.documents.word.numbering import Numbering
 from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, look_of, symbol
 from glm_mcp.media.documents.word.styles import Styles
@@ -223,7 +224,7 @@ class Inline:
             if formula := embedded_formula(self._story.package, self._part, part):
                 self._write(f" {formula} ", Look())  # and no picture of it
                 return
-        alt = " ".join(next((_alt(e) for e in descendants(node, "wp:docPr")), "").split())
+        alt = picture_words(next((_alt(e) for e in descendants(node, "wp:docPr")), ""))
         before = len(self.pieces)
         self._read_drawn(node, look, alt)
         if alt and not any(alt in text for text, _ in self.pieces[before:]):
@@ -278,7 +279,7 @@ class Inline:
         link = self._story.package.links(self._part).get(number)
         if number and (link is None or not (link.external or self._story.package.has(link.target))):
             self._story.leave_out("pictures that the file does not hold")
-        alt = " ".join(alt.split())
+        alt = picture_words(alt)
         self._write(f"[picture: {alt}]" if alt else "[picture]", Look(url=look.url))
 
 

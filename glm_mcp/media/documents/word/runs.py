@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.ooxml.package import child, is_on, value
+from glm_mcp.media.documents.ooxml.package import child, is_on, texts, value
 
 # Symbol fonts put their signs at the places of letters; Word writes the place, mostly 0xF000 higher.
 _SYMBOL = dict(
@@ -56,6 +56,14 @@ def letters_of(text: str, font: str) -> tuple[str, bool]:
         return text, False
     shown = [symbol(font, f"{ord(letter):X}") if _SIGN.match(letter) else letter for letter in text]
     return "".join(shown), not all(shown)
+
+
+def drawn_letters(run: ET.Element) -> tuple[str, str]:
+    """The text of a run of a drawing or a slide, and the font of which it has signs without a letter, else ""."""
+    fonts = (value(run, "a:rPr", f"a:{kind}", name="typeface") for kind in ("sym", "latin"))
+    font = next(filter(None, fonts), "")
+    shown, is_less = letters_of(texts(run, "a:t"), font)
+    return shown, font if is_less else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def test_own_fields_of_an_old_office_file_are_read_in_its_code_page() -> None:
     ]
     assert own_fields(stream(1200, {"客户": "湖边".encode("utf-16-le")}, kind=0x1F)) == [("客户", "湖边")]
     assert own_fields(stream(936, {"A": "湖边".encode("gbk")})) == [("A", "湖边")]
+    assert own_fields(stream(10008, {"A": "湖边".encode("gbk")})) == [("A", "湖边")]
     assert own_fields(stream(65001, {"A": b"12"}, kind=3)) == []
 
 
@@ -67,6 +68,36 @@ def test_an_author_whose_length_some_program_gave_twice_ends_where_it_ends() -> 
         io.BytesIO(compound({"Workbook": book, "\x05SummaryInformation": about})), {"name": "old.xls"}
     )
     assert facts["pages"][0][2].endswith("\n\n[author: 段先生]")
+
+
+def test_a_title_in_the_chinese_letters_of_an_old_mac_is_read() -> None:
+    with olefile.OleFileIO(DATA / "excel97.xls") as old:
+        book = old.openstream("Workbook").read()
+    kind, title = (
+        bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9"),
+        "期中考试\0".encode("gbk").ljust(12, b"\0"),
+    )
+    page, value = struct.pack("<IHxx", 2, 10008), struct.pack("<II", 0x1E, 9) + title
+    section = struct.pack("<II", 24 + len(page + value), 2) + struct.pack("<4I", 1, 24, 2, 32) + page + value
+    about = b"\xfe\xff" + bytes(22) + struct.pack("<I", 1) + kind + struct.pack("<I", 48) + section
+    facts, _ = document_job(
+        io.BytesIO(compound({"Workbook": book, "\x05SummaryInformation": about})), {"name": "old.xls"}
+    )
+    assert facts["pages"][0][2].endswith("\n\n[title: 期中考试]")
+
+
+def test_a_list_of_fields_that_is_said_to_be_endless_costs_nothing() -> None:
+    """Whoever believes its length goes through four thousand million entries."""
+    with olefile.OleFileIO(DATA / "excel97.xls") as old:
+        book = old.openstream("Workbook").read()
+    kind = bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9")
+    value = struct.pack("<III", 0x1002, 0x7FFFFFFF, 0) + struct.pack("<II", 0x1E, 4) + b"Ann\0"
+    section = struct.pack("<II", 24 + len(value), 2) + struct.pack("<4I", 13, 24, 4, 36) + value
+    about = b"\xfe\xff" + bytes(22) + struct.pack("<I", 1) + kind + struct.pack("<I", 48) + section
+    facts, _ = document_job(
+        io.BytesIO(compound({"Workbook": book, "\x05SummaryInformation": about})), {"name": "old.xls"}
+    )
+    assert facts["pages"][0][2].endswith("\n\n[author: Ann]")
 
 
 def test_damaged_fields_cost_nothing_but_themselves() -> None:
