@@ -25,6 +25,7 @@ MOST_LEFT_OUT = (
     3  # parts that the service's filter refuses: who sends on and on what it refuses is locked out
 )
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
+ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other parts: what was answered is kept
 COMBINE_SHARE = 0.25  # of the time, kept for combining
 
 
@@ -42,21 +43,28 @@ async def each(
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
+    failed = list[GLMError]()
     gate = anyio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> None:
         async with gate:
             try:
+                if failed:
+                    return
                 answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
             except ContentBlocked as error:
-                if len(left_out) == MOST_LEFT_OUT or args.json or questions[n].exact:
-                    raise
-                left_out[n] = error
+                if len(left_out) < MOST_LEFT_OUT and not (args.json or questions[n].exact):
+                    left_out[n] = error
+                else:
+                    failed.append(error)
+                    parts.cancel()
                 return
             except GLMError as error:
-                if error.again is not Again.RETRY and not isinstance(error, TimedOut | RateLimited):
-                    raise
-                late.append(error)
+                if error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited):
+                    late.append(error)
+                else:
+                    failed.append(error)
+                    parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
                 return
         answers[n] = answer
         try:
@@ -67,18 +75,13 @@ async def each(
             unkept.append(error)
         deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
 
-    try:
+    with anyio.CancelScope() as parts:
         async with anyio.create_task_group() as group:
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    # Not by `except*`: Python before 3.11.4 keeps what that raises in a group.
-    except BaseExceptionGroup as raised:
-        failed, defects = raised.split(GLMError)
-        if failed is None or defects:
-            raise
-        first = [_first(failed)]
-        raise (_unfinished(first, answers, kept=not unkept) if any(answers) else first[0]) from None
+    if failed:
+        raise _unfinished(failed[:1], answers, kept=not unkept) if any(answers) else failed[0]
     if late:
         raise _unfinished(late, answers, kept=not unkept) from late[-1]
     done = _with_gaps(deps, answers, left_out)
@@ -135,11 +138,6 @@ def _unfinished(errors: Sequence[GLMError], answers: Sequence[Answer | None], *,
         hint=f"{again}More time: GLM_DEADLINE_S and the host's own limit.",
         partial=partial,
     )
-
-
-def _first(group: BaseExceptionGroup[GLMError]) -> GLMError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def combined(

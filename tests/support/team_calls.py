@@ -99,3 +99,28 @@ async def killed_in_the_middle(team: Team, token: str, each: int = 4) -> Killed:
         for colleague in colleagues:
             await colleague.http.aclose()
     return Killed(len(colleagues), ran_by[urlsplit(address).netloc], ended["lost"], sum(again))
+
+
+async def stopped_under_calls(team: Team, token: str, url: str = "") -> None:
+    """One of the replicas is told to stop while twelve clients call without a pause: each call is answered, 200 before it
+    and 200 after it at least. `url`: whom they ask; else nginx.
+    """
+    stopping = anyio.Event()
+    answered = {False: 0, True: 0}
+    victim = team.replicas[0][1].popen
+
+    async def calls(colleague: Colleague) -> None:
+        async with colleague.http:
+            while answered[True] < 200:
+                answer = await colleague.call("chat", prompt="hello")
+                assert good(answer), answer.text
+                answered[stopping.is_set()] += 1
+                if answered[False] == 200 and not stopping.is_set():
+                    victim.terminate()
+                    stopping.set()
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(12):
+                tasks.start_soon(calls, Colleague(team, token, url=url))
+        assert await anyio.to_thread.run_sync(victim.wait, 20) in (0, -15, 143)

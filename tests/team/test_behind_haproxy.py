@@ -12,7 +12,7 @@ from support.haproxy import haproxy
 from support.http_server import called_now
 from support.processes import until
 from support.team import Colleague, Team, team
-from support.team_calls import ERAS, good
+from support.team_calls import ERAS, good, stopped_under_calls
 
 from glm_mcp.simulator import Fault
 
@@ -83,25 +83,7 @@ async def test_no_figures_of_one_replica_are_given_as_those_of_all(shared: tuple
 async def test_no_call_is_lost_when_a_replica_is_told_to_stop_whose_connections_are_kept_by_all() -> None:
     kept = ("mode http\n", "mode http\n    http-reuse always\n")
     with team(GLM_DRAIN_S="30") as made, haproxy(made.folder, [r[0] for r in made.replicas], kept) as url:
-        token = made.token("ada")
-        stopping = anyio.Event()
-        answered = {False: 0, True: 0}
-
-        async def calls(colleague: Colleague) -> None:
-            async with colleague.http:
-                while answered[True] < 200:
-                    answer = await colleague.call("chat", prompt="hello")
-                    assert good(answer), answer.text
-                    answered[stopping.is_set()] += 1
-                    if answered[False] == 200 and not stopping.is_set():
-                        made.replicas[0][1].popen.terminate()
-                        stopping.set()
-
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as tasks:
-                for _ in range(12):
-                    tasks.start_soon(calls, Colleague(made, token, url=url))
-            assert await anyio.to_thread.run_sync(made.replicas[0][1].popen.wait, 20) in (0, -15, 143)
+        await stopped_under_calls(made, made.token("ada"), url)
 
 
 async def test_where_no_replica_is_left_a_call_is_told_so_in_json() -> None:

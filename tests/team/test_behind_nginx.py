@@ -14,7 +14,7 @@ import pytest
 from support.http_server import MODERN
 from support.processes import until
 from support.team import Colleague, Team, team
-from support.team_calls import ERAS, LATE_S, WAYS, given_up, good, killed_in_the_middle
+from support.team_calls import ERAS, LATE_S, WAYS, given_up, good, killed_in_the_middle, stopped_under_calls
 
 from glm_mcp.simulator import Fault
 
@@ -94,25 +94,7 @@ async def test_a_replica_that_is_told_to_stop_ends_its_calls_while_the_other_tak
 
 async def test_no_call_is_lost_when_a_replica_is_told_to_stop_while_calls_come_without_a_pause() -> None:
     with team(GLM_DRAIN_S="30") as made:
-        token = made.token("ada")
-        stopping = anyio.Event()
-        answered = {False: 0, True: 0}
-
-        async def calls(colleague: Colleague) -> None:
-            async with colleague.http:
-                while answered[True] < 200:
-                    answer = await colleague.call("chat", prompt="hello")
-                    assert good(answer), answer.text
-                    answered[stopping.is_set()] += 1
-                    if answered[False] == 200 and not stopping.is_set():
-                        made.replicas[0][1].popen.terminate()
-                        stopping.set()
-
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as tasks:
-                for _ in range(12):
-                    tasks.start_soon(calls, Colleague(made, token))
-            assert await anyio.to_thread.run_sync(made.replicas[0][1].popen.wait, 20) in (0, -15, 143)
+        await stopped_under_calls(made, made.token("ada"))
 
 
 async def test_a_replica_that_is_told_to_stop_answers_who_had_connected_already() -> None:
