@@ -56,7 +56,7 @@ _CHINESE_MARK = re.compile("[，。、；]")
 _NO_WORD = re.compile(r"[!\"#$%&'()*+/<=>?@\[\\\]^{}~\u00a1-\u00ff]")
 _MARKS = 4
 # Neither European nor East Asian, but for the ideographs that nobody uses.
-_RARE = re.compile("[\u0530-\u10ff\u1200-\u1dbf\u2c00-\u2ddf\u3400-\u4dbf\ua000-\uabff]")
+_RARE = re.compile("[\u0530-\u10ff\u1200-\u1cff\u2c00-\u2ddf\u3400-\u4dbf\ua000-\uabff]")
 _MIXED = 12  # pairs of letters
 _ENOUGH = 150  # letters of words that tell
 _WHOLE = 0.7  # of a page whose text lies over a picture of it: a scan that was read, a slide's background
