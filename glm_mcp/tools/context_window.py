@@ -92,6 +92,11 @@ def unseen(pages: Sequence[Page]) -> list[str]:
     """What to note of pages that are given as their text alone, as far as they have any."""
     shown = [page for page in pages if page.as_image == "figure"]
     other = [page for page in pages if page.is_picture and page.text.strip()]
-    pictures = f"pictures on {labels(shown)} are not in the text: read_document with a prompt or mode=vision sees them"
-    wrong = f"the text of {labels(other)} is not what the page shows: leave mode out"
-    return [pictures] * bool(shown) + [wrong] * bool(other)
+    notes = list[str]()
+    if shown:
+        notes.append(
+            f"pictures on {labels(shown)} are not in the text: read_document with a prompt or mode=vision sees them"
+        )
+    if other:
+        notes.append(f"the text of {labels(other)} is not what the page shows: leave mode out")
+    return notes

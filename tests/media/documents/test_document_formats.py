@@ -27,7 +27,7 @@ from support.toolkit import call as called
 from support.toolkit import chats, fail, kinds, last, parts, say, text_of, words
 
 from glm_mcp.server.app import Folders
-from glm_mcp.simulator import Reply, Simulator
+from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
@@ -155,6 +155,34 @@ async def test_garbled_and_thin_pages_are_seen_and_figures_go_as_text_and_pictur
     assert "Line 3" not in said(garbled)
     assert kinds(figure) == ["text", "image_url", "text", "text"]
     assert "Line 3 says" in parts(figure)[0]["text"]
+
+
+async def test_what_the_text_of_a_page_leaves_out_is_said(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    put(folders.cwd / "figure.pdf", pdf([BODY + noise(300, 30, 250, 200), BODY]))
+    put(folders.cwd / "thin.pdf", pdf([SCAN + text_at(72, 20, "Scanned by X"), BODY]))
+    async with connect() as client:
+        figure = await say(client, "read_document", documents="figure.pdf")
+        chat = await say(client, "chat", prompt="What?", files="figure.pdf")
+        thin = await say(client, "read_document", documents="thin.pdf", mode="text")
+        seen = await say(client, "read_document", documents="thin.pdf")
+    assert "pictures on page 1 are not in the text: read_document with a prompt or mode=vision" in figure
+    assert "pictures on page 1 are not in the text" in chat
+    assert "the text of page 1 is not what the page shows: leave mode out" in thin
+    assert "is not what the page shows" not in seen
+    assert "1 scanned page transcribed by the model" in seen
+
+
+async def test_the_few_words_of_a_page_are_kept_where_no_model_reads_it(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    put(folders.cwd / "thin.pdf", pdf([SCAN + text_at(72, 20, "Scanned by X"), BODY]))
+    sim.queue(Fault("error", code="1113", times=0))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="thin.pdf")
+    assert "Scanned by X" in text
+    assert "not transcribed" in text
 
 
 async def test_every_page_goes_as_a_picture_when_asked_and_a_long_one_in_tiles(
