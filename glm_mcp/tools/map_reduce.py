@@ -48,9 +48,9 @@ async def each(
 
     async def one(n: int) -> None:
         async with gate:
+            if failed:
+                return
             try:
-                if failed:
-                    return
                 answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
             except ContentBlocked as error:
                 if len(left_out) < MOST_LEFT_OUT and not (args.json or questions[n].exact):

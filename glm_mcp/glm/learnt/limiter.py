@@ -222,15 +222,15 @@ class Limiter:
         """In the order in which they began. Of several callers each has one in turn, whoever was given a place last behind
         the others: hundreds of calls of one would take all the time of another's.
         """
+        ordered = sorted(waiting, key=lambda waiter: waiter.since)
+        if len({waiter.caller for waiter in waiting}) < 2:
+            return ordered
         turns = Counter[anyio.Semaphore | None]()
         ranks: list[tuple[int, float, float]] = []
-        ordered = sorted(waiting, key=lambda waiter: waiter.since)
         for waiter in ordered:
             last = 0 if waiter.caller is None else self._last.get(waiter.caller, 0)
             ranks.append((turns[waiter.caller], last, waiter.since))
             turns[waiter.caller] += 1
-        if len(turns) < 2:
-            return ordered
         return [ordered[n] for n in sorted(range(len(ordered)), key=ranks.__getitem__)]
 
     def _tell(self, start: int) -> None:

@@ -99,7 +99,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         notes += bookmark_notes(whole, (row[2] for row in rows)) if len(chosen) == total else []
     file.seek(max(0, size - 2048))
     if b"%%EOF" not in file.read():
-        notes.append("the file is cut off or damaged at its end; pages may be missing")
+        notes.append("the file is cut off or damaged at its end; pages may be missing: get it anew")
     return with_about(result("pdf", sorted(rows), total, notes), properties(whole, xmp)), []
 
 

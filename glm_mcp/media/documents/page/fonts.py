@@ -22,9 +22,9 @@ _LETTER = re.compile(_MATH, re.IGNORECASE)
 _RANGE = re.compile(rb"<([0-9A-F]{2,4})>\s*<([0-9A-F]{2,4})>\s*" + _MATH, re.IGNORECASE)
 _END = re.compile(rb"endbf(char|range)")
 _COUNT = re.compile(rb"\d{1,9}(?=\s+\Z)")
-_ROWS = 500  # of a list; programs write a hundred
-_PAIR_OF = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
-_RANGE_OF = re.compile(
+_MOST_ROWS = 500  # of a list; programs write a hundred
+_CHAR_ROW = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
+_RANGE_ROW = re.compile(
     rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
     rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]{0,8000}\])",
     re.IGNORECASE,
@@ -84,7 +84,7 @@ def _with_plain_maps(data: bytes) -> bytes:
             map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
         except zlib.error:
             continue
-        parts = _listed_well(map_)
+        parts = _with_plain_lists(map_)
         if not unpacker.eof or len(map_) > room or (parts == map_ and not _FAR.search(map_)):
             continue
         room, map_ = room - len(map_), parts
@@ -107,15 +107,15 @@ def _with_plain_maps(data: bytes) -> bytes:
     return with_objects(b"".join([*pieces, data[done:]]) if pieces else data, anew)
 
 
-def _listed_well(map_: bytes) -> bytes:
+def _with_plain_lists(map_: bytes) -> bytes:
     """A map whose lists have ranges that the parser takes, and their number before them."""
     pieces, done, room = [], 0, _MAP
     for end in _END.finditer(map_):
         ranges, begin = end[1] == b"range", b"beginbf" + end[1]
         before, found, rows = map_[done : end.start()].rpartition(begin)
-        own = _RANGE_OF.sub(_within_a_byte, rows, _ROWS) if ranges and room > 0 else rows
+        own = _RANGE_ROW.sub(_within_a_byte, rows, _MOST_ROWS) if ranges and room > 0 else rows
         room -= len(own) - len(rows)
-        count = len((_RANGE_OF if ranges else _PAIR_OF).findall(own))
+        count = len((_RANGE_ROW if ranges else _CHAR_ROW).findall(own))
         said = _COUNT.search(before, max(0, len(before) - 20)) if found else None
         if said and int(said[0]) != count:
             before = b"%b%d%b" % (before[: said.start()], count, before[said.end() :])
