@@ -67,12 +67,8 @@ async def each(
                     parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
                 return
         answers[n] = answer
-        try:
-            kept = {"text": answer.text, "model": answer.model, "notes": answer.notes}
-            await in_thread(deps.outputs.remember, keys[n], kept)
-        except ConfigError as error:  # a full disk must not cost the answer
-            answer.notes.append(f"a part could not be kept: {error.message}")
-            unkept.append(error)
+        if lost := await in_thread(_keep, deps, keys[n], answer):
+            unkept.append(lost)
         deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
 
     with anyio.CancelScope() as parts:
@@ -90,6 +86,16 @@ async def each(
     if recalled:
         done[0].notes.append(f"{recalled} of {len(done)} parts kept from an earlier call")
     return done
+
+
+def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
+    """Keeps a part, or notes why it could not be: a full disk must not cost the answer. Blocking."""
+    try:
+        deps.outputs.remember(key, {"text": answer.text, "model": answer.model, "notes": answer.notes})
+    except ConfigError as error:
+        answer.notes.append(f"a part could not be kept: {error.message}")
+        return error
+    return None
 
 
 def _with_gaps(
