@@ -138,18 +138,26 @@ def xps(pages: Sequence[str], encoding: str = "utf-8", **parts: str | bytes) -> 
 _OFD = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 
 
-def ofd(pages: Sequence[str], document: str = "", common: str = "", **parts: str | bytes) -> bytes:
+def ofd(
+    pages: Sequence[str], document: str = "", common: str = "", seals: str = "", **parts: str | bytes
+) -> bytes:
     """An OFD of pages with these elements. `document`, `common`: more of its main part; `parts`: its others, with what
-    is in their element, or whole where they are bytes.
+    is in their element, or whole where they are bytes. `seals`: where its signature stamps, with the part `Seal`.
     """
     places = "".join(f'<ofd:Page ID="{n}" BaseLoc="Pages/{n}.xml"/>' for n in range(len(pages)))
     area = "<ofd:PageArea><ofd:PhysicalBox>0 0 210 140</ofd:PhysicalBox></ofd:PageArea>"
     whole = f"<ofd:CommonData>{area}{common}</ofd:CommonData><ofd:Pages>{places}</ofd:Pages>{document}"
     about = "<ofd:DocInfo><ofd:Title>Receipt</ofd:Title></ofd:DocInfo>"
+    signed = "<ofd:Signatures>Doc_0/Signatures.xml</ofd:Signatures>" if seals else ""
+    if seals:
+        parts["Signatures"] = '<ofd:Signature ID="1" BaseLoc="Signature.xml"/>'
+        parts["Signature"] = (
+            f"<ofd:SignedInfo>{seals}</ofd:SignedInfo><ofd:SignedValue>Seal</ofd:SignedValue>"
+        )
     inner = {"Document": whole, **{f"Pages/{n}": page for n, page in enumerate(pages)}, **parts}
     return zipped(
         {
-            "OFD.xml": f"<ofd:OFD {_OFD}><ofd:DocBody>{about}<ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot></ofd:DocBody></ofd:OFD>",
+            "OFD.xml": f"<ofd:OFD {_OFD}><ofd:DocBody>{about}<ofd:DocRoot>Doc_0/Document.xml</ofd:DocRoot>{signed}</ofd:DocBody></ofd:OFD>",
             **{
                 f"Doc_0/{name}" if isinstance(says, bytes) else f"Doc_0/{name}.xml": says
                 if isinstance(says, bytes)
@@ -158,6 +166,19 @@ def ofd(pages: Sequence[str], document: str = "", common: str = "", **parts: str
             },
         }
     )
+
+
+def seal(name: str, picture: bytes) -> bytes:
+    """A signature with a seal, as an OFD has it (GB/T 38540); what signs it is left out."""
+
+    def der(tag: int, *values: bytes) -> bytes:
+        content = b"".join(values)
+        return bytes([tag, 0x83]) + len(content).to_bytes(3, "big") + content
+
+    looks = der(0x30, der(0x16, b"png"), der(0x04, picture), der(0x02, b"\x28"), der(0x02, b"\x28"))
+    whose = der(0x30, der(0x02, b"\x03"), der(0x0C, name.encode()), der(0x02, b"\x01"))
+    head = der(0x30, der(0x16, b"ES"), der(0x02, b"\x04"))
+    return der(0x30, der(0x30, der(0x02, b"\x04"), der(0x30, der(0x30, head, der(0x16, b"1"), whose, looks))))
 
 
 def webarchive(page: bytes, parts: int = 0, encoding: str = "UTF-8") -> bytes:

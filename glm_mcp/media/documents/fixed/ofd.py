@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
+from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.about import dublin_core
 from glm_mcp.media.documents.fixed.drawn import Drawn, read, render
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.ofd_pages import Drawer
+from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
+from glm_mcp.media.documents.fixed.seals import stamps
+from glm_mcp.media.documents.fixed.sheet import Sheet
 from glm_mcp.media.documents.zip_xml import local, open_zip, parse
 
 # "Creator" is the program.
@@ -17,6 +23,8 @@ _WORDS = {word.capitalize(): word for word in ("title", "author", "subject", "ke
     "Abstract": "description"
 }
 _SAVE = "Open it in its reader and save it as PDF."
+_ZIP = b"PK\x03\x04"
+_SHOWN = 8  # pages that a note names
 
 
 def ofd_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -26,23 +34,69 @@ def ofd_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """As that of a PDF."""
-    return render(_drawn(file, params["name"], None, [int(n) for n in params["numbers"]]), params)
+    looks: dict[bytes, Made | None] = {}
+
+    def look(picture: bytes) -> Made | None:
+        if picture not in looks:
+            looks[picture] = _look(picture, params)
+        return looks[picture]
+
+    return render(_drawn(file, params["name"], None, [int(n) for n in params["numbers"]], look), params)
 
 
-def _drawn(file: BinaryIO, name: str, letters: Letters | None, seen: Sequence[int] = ()) -> Drawn:
+def _look(picture: bytes, params: dict[str, Any]) -> Made | None:
+    """How a seal looks; None where it cannot be drawn. One that is an OFD has no seals of its own."""
+    with suppress(UnsupportedMedia, MediaTooLarge, InvalidRequest):
+        if picture.startswith(_ZIP):
+            within = _drawn(io.BytesIO(picture), params["name"], None, [1])
+            _, (picture, *_) = render(within, {**params, "numbers": [1]})
+        return for_pdf(picture, seen=True)
+    return None
+
+
+def _drawn(
+    file: BinaryIO,
+    name: str,
+    letters: Letters | None,
+    seen: Sequence[int] = (),
+    look: Callable[[bytes], Made | None] | None = None,
+) -> Drawn:
+    """`look`: how a seal looks, by its data; None: seals are named only."""
     archive = open_zip(file, name)
     parts = archive.namelist()
     tree = parse(archive, next((p for p in parts if p.lower() == "ofd.xml"), ""), name)
     elements = list(tree.iter()) if tree is not None else []
-    roots = [e.text.strip().lstrip("/") for e in elements if local(e) == "DocRoot" and e.text]
-    drawers = [Drawer(archive, root, name, letters, seen) for root in roots]
-    sheets = [sheet for drawer in drawers for sheet in drawer.sheets]
+    sheets: list[Sheet] = []
+    notes: list[str] = []
+    sealed: dict[str, list[str]] = {}
+    for root, signatures in _documents(elements).items():
+        before = len(sheets)
+        drawer = Drawer(archive, root, name, letters, [number - before for number in seen])
+        sheets += drawer.sheets
+        notes += drawer.notes()
+        for stamp in stamps(root, signatures, drawer.tree, drawer.content):
+            at = drawer.numbers.get(stamp.page)
+            number = before + (at or 0)
+            sealed.setdefault(stamp.seal.name, []).append(str(number) if at else "?")
+            if look and at and number in seen:
+                sheets[number - 1].stamp(look(stamp.seal.picture), stamp.box, stamp.clip)
     if not sheets:
         locked = any(part.lower().endswith("encryptions.xml") for part in parts)
         raise UnsupportedMedia(
             f"{name} is encrypted" if locked else f"{name} is damaged: it names no pages", _SAVE
         )
-    notes = [note for drawer in drawers for note in drawer.notes()]
-    if any(part.lower().endswith("signedvalue.dat") for part in parts):
-        notes.append("its seals are not shown")
+    for whose, pages in sealed.items():
+        places = [*pages[:_SHOWN], "…"] if len(pages) > _SHOWN else pages
+        notes.append(f"seal on page {', '.join(places)}, not verified: {whose or '(no name)'}")
     return Drawn(sheets, notes, dublin_core(elements, _WORDS))
+
+
+def _documents(elements: Sequence[ET.Element]) -> dict[str, str]:
+    """The root parts of the file's documents, each with its list of signatures."""
+    roots: dict[str, str] = {}
+    for e in elements:
+        if local(e) == "DocRoot" and e.text:
+            roots[e.text.strip().lstrip("/")] = ""
+        elif local(e) == "Signatures" and roots:
+            roots[next(reversed(roots))] = e.text or ""
+    return roots

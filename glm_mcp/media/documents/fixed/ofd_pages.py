@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import MediaTooLarge
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
-from glm_mcp.media.documents.fixed.pictures import Made, jpeg
+from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
 from glm_mcp.media.documents.fixed.sheet import Sheet, Step, em
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
@@ -49,6 +49,7 @@ class Drawer:
         self._made: dict[str, Made | None] = {}
         self._drawn = self._composed = 0
         self.left_out, self.watermarks = LeftOut(), dict[str, None]()
+        self.numbers: dict[str, int] = {}  # of pages, by their IDs
         self.sheets = list(self._sheets())
 
     def notes(self) -> list[str]:
@@ -65,6 +66,10 @@ class Drawer:
         """A part that another one names, and what is in it."""
         path = self._path(base, place)
         return path, parse(self._archive, path, self._name) if path else None
+
+    def content(self, base: str, place: str) -> bytes:
+        """The bytes of a part that another one names; b"" when there is none."""
+        return member(self._archive, self._path(base, place), self._name)
 
     def _path(self, base: str, place: str) -> str:
         place = place.strip().replace("\\", "/")
@@ -90,6 +95,7 @@ class Drawer:
             if content is None:
                 continue
             number += 1
+            self.numbers[attribute(page, "ID")] = number
             if number > _PAGES:
                 raise MediaTooLarge(f"{self._name} has more than {_PAGES:,} pages", "Send a part of it.")
             _, _, width, height = _box(content) or box or _A4
@@ -163,13 +169,13 @@ class Drawer:
             _, _, width, height = numbers(attribute(e, "Boundary"), 4)
             matrix = times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
         if path not in self._made:
-            self._made[path] = jpeg(member(self._archive, path, self._name), seen=not self._letters)
+            self._made[path] = for_pdf(member(self._archive, path, self._name), seen=not self._letters)
         made = self._made[path]
         if made is None:
             name = posixpath.basename(path) or "not in the file"
             self.left_out.add("pictures that cannot be read", name)
         else:
-            sheet.picture(*made, matrix)
+            sheet.picture(made, matrix)
 
 
 def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from glm_mcp.media.documents.fixed.boxes import font
 from glm_mcp.media.documents.fixed.letters import Letters
-from glm_mcp.media.documents.fixed.numbers import Matrix
+from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix
+from glm_mcp.media.documents.fixed.pictures import Made
 
 MM = 72 / 25.4  # points in a millimetre
 
@@ -46,7 +47,7 @@ class Sheet:
     height: float
     letters: Letters | None = None
     ops: list[str] = field(default_factory=list)
-    pictures: list[tuple[int, int, bytes]] = field(default_factory=list)
+    pictures: list[Made] = field(default_factory=list)
     size: int = 0  # bytes of what is drawn
 
     def text(
@@ -96,15 +97,26 @@ class Sheet:
         if drawn:
             self._add(" ".join([f"q {MM * width:.3f} w", paint[0], *drawn, paint[1], "Q"]))
 
-    def picture(self, jpeg: bytes, pixels: tuple[int, int], matrix: Matrix) -> None:
+    def picture(self, made: Made, matrix: Matrix) -> None:
         """In the unit square, which `matrix` moves and turns."""
         a, b, c, d, _, _ = matrix
         x, y = self._at(matrix, 0, 1)
         self._add(
             f"q {MM * a:.3f} {-MM * b:.3f} {-MM * c:.3f} {MM * d:.3f} {x:.3f} {y:.3f} cm /P{len(self.pictures)} Do Q"
         )
-        self.pictures.append((*pixels, jpeg))
-        self.size += len(jpeg)
+        self.pictures.append(made)
+        self.size += len(made.data)
+
+    def stamp(self, made: Made | None, box: Sequence[float], clip: Sequence[float] | None) -> None:
+        """A seal: what lies below shows through. `clip`: what is seen of it, from the box's corner. None: its frame alone."""
+        x, y, width, height = box
+        seen = clip or (0.0, 0.0, width, height)
+        left, low = self._at(PLAIN, x + seen[0], y + seen[1] + seen[3])
+        frame = f"{left:.3f} {low:.3f} {MM * seen[2]:.3f} {MM * seen[3]:.3f} re"
+        self._add(f"q /Ink gs {frame} W n" if made else f"q 1 0 0 RG {frame} S")
+        if made:
+            self.picture(made, (width, 0.0, 0.0, height, x, y))
+        self._add("Q")
 
     def _at(self, matrix: Matrix, x: float, y: float) -> tuple[float, float]:
         a, b, c, d, e, f = matrix
@@ -148,16 +160,15 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
     pages: list[int] = []
     for sheet in sheets:
         names = b""
-        for n, (width, height, jpeg) in enumerate(sheet.pictures):
-            says = b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"
-            bodies.append(
-                b"<<%s/Length %d>>stream\n%s\nendstream" % (says % (width, height), len(jpeg), jpeg)
-            )
+        for n, made in enumerate(sheet.pictures):
+            says = b"/Type/XObject/Subtype/Image/Width %d/Height %d%s" % (*made.pixels, made.says)
+            bodies.append(b"<<%s/Length %d>>stream\n%s\nendstream" % (says, len(made.data), made.data))
             names += b"/P%d %d 0 R" % (n, len(bodies))
         bodies.append(_stream(b"", "\n".join(sheet.ops).encode()))
         box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
         bodies.append(
-            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<</F 4 0 R>>/XObject<<%s>>>>>>"
+            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources"
+            b"<</Font<</F 4 0 R>>/ExtGState<</Ink<</BM/Multiply>>>>/XObject<<%s>>>>>>"
             % (box, len(bodies), names)
         )
         pages.append(len(bodies))

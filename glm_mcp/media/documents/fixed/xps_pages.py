@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import MediaTooLarge
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
-from glm_mcp.media.documents.fixed.pictures import Made, jpeg
+from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
 from glm_mcp.media.documents.fixed.sheet import Sheet
 from glm_mcp.media.documents.fixed.strokes import strokes
 from glm_mcp.media.documents.pages import LeftOut
@@ -70,7 +70,7 @@ class Drawer:
     def picture(self, base: str, place: str) -> Made | None:
         path = self._path(base, place)
         if path not in self._made:
-            self._made[path] = jpeg(member(self._archive, path, self._name), seen=not self._letters)
+            self._made[path] = for_pdf(member(self._archive, path, self._name), seen=not self._letters)
             if self._made[path] is None:
                 name = posixpath.basename(path) or "not in the file"
                 self.left_out.add("pictures that cannot be read", name)
@@ -152,7 +152,7 @@ class _Page:
         x, y, width, height = numbers(attribute(brush, "Viewport").replace(",", " "), 4)
         if made := self._drawer.picture(self._part, place):
             matrix = times(_transform(brush), outer)
-            self._sheet.picture(*made, times((width, 0.0, 0.0, height, x, y), matrix))
+            self._sheet.picture(made, times((width, 0.0, 0.0, height, x, y), matrix))
 
 
 def _advances(letters: Sequence[str], indices: str) -> Iterator[float]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from support.connect import Connect
 from support.formats import one_picture
 from support.jobs import document_job
-from support.made_documents import ofd, zipped
+from support.made_documents import ofd, seal, zipped
 from support.pictures import grain, save
 from support.toolkit import say
 
@@ -74,7 +76,7 @@ def test_drawings_within_drawings_and_remarks_are_read_and_what_is_left_out_is_n
         Notes='<ofd:Page PageID="0"><ofd:FileLoc>Note.xml</ofd:FileLoc></ofd:Page>',
         Note=notes.format("Stamp", text("Remark", 0, 0)) + notes.format("Watermark", text("Copy", 0, 0)),
         Files='<ofd:Attachment Name="invoice"/>',
-        **{"seal.jb2": b"\x97JB2", "Signs/SignedValue.dat": b"\x30"},
+        **cast("dict[str, Any]", {"seal.jb2": b"\x97JB2"}),
     )  # fmt: skip
     facts = read(data)
     assert facts["pages"][0][2].split()[:3] == ["Above", "Within", "Remark"]
@@ -82,7 +84,6 @@ def test_drawings_within_drawings_and_remarks_are_read_and_what_is_left_out_is_n
         "left out, pictures that cannot be read: seal.jb2",
         "left out, attached files: invoice",
         "watermark: Copy",
-        "its seals are not shown",
     ]
 
 
@@ -105,6 +106,128 @@ async def test_a_scanned_page_is_seen_by_the_model(
     grey = shown.tobytes()
     assert grey[high * 50 // 280 * wide + wide * 100 // 420] < 60
     assert grey[high * 200 // 280 * wide + wide * 100 // 420] > 200
+
+
+@pytest.mark.anyio
+async def test_pages_of_a_second_document_in_the_file_are_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(ofd([page(), page(line(0, 50, 210, 50))]))) as one:
+        parts = {name: one.read(name).decode() for name in one.namelist()}
+    body = parts["OFD.xml"].index("<ofd:DocBody>")
+    bodies = parts["OFD.xml"][body:].replace("</ofd:OFD>", "")
+    parts["OFD.xml"] = parts["OFD.xml"][:body] + bodies + bodies.replace("Doc_0", "Doc_1") + "</ofd:OFD>"
+    parts |= {name.replace("Doc_0", "Doc_1"): part for name, part in parts.items() if "Doc_0" in name}
+    seen = await drawn(zipped(parts), connect, sim, folders, "4")
+    assert min(shade(seen, 100, 50 + step / 4) for step in range(-4, 5)) < 200
+
+
+STAMP = '<ofd:StampAnnot PageRef="{}" Boundary="{}"/>'
+
+
+async def drawn(
+    data: bytes, connect: Connect, sim: Simulator, folders: Folders, pages: str = "1"
+) -> Image.Image:
+    """The page as the model sees it, in grey."""
+    (folders.cwd / "a.ofd").write_bytes(data)
+    sim.queue(Reply(text="Seen."))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="a.ofd", mode="vision", prompt="?", pages=pages)
+    assert "Seen." in text
+    return one_picture(sim).image.convert("L")
+
+
+def shade(page: Image.Image, x: float, y: float) -> int:
+    """Of a page of 210 by 140 mm, 0 for black."""
+    found: Any = page.getpixel((int(page.width * x / 210), int(page.height * y / 140)))
+    return int(found)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["a picture", "an OFD of its own"])
+async def test_a_seal_is_named_and_drawn_over_what_it_stands_on(
+    kind: str, connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    ring = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    ring.paste((0, 0, 0, 255), (0, 0, 40, 10))
+    looks = save(ring, "PNG")
+    if kind != "a picture":
+        looks = ofd([page(line(0, 17, 210, 17), more="")])
+    places = STAMP.format(1, "100 20 40 40") + STAMP.format(7, "0 0 9 9")
+    data = ofd(
+        [page(), page(text("合同", 10, 100), line(100, 50, 200, 50))],
+        seals=places,
+        Seal=seal("某某公司", looks),
+    )
+    assert read(data)["notes"][:1] == ["seal on page 2, ?, not verified: 某某公司"]
+    seen = await drawn(data, connect, sim, folders, "2")
+    top = 25 if kind == "a picture" else 20 + 40 * 17 / 140
+    assert min(shade(seen, 120, top + step / 4) for step in range(-4, 5)) < 130  # the seal
+    assert min(shade(seen, 120, 50 + step / 4) for step in range(-4, 5)) < 130  # the line below it
+    assert shade(seen, 120, 56) > 200
+    assert shade(seen, 160, 25) > 200
+
+
+@pytest.mark.anyio
+async def test_of_a_seal_over_the_edges_of_pages_each_shows_its_part(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    looks = save(Image.new("RGB", (40, 40), "black"), "PNG")
+    place = '<ofd:StampAnnot PageRef="0" Boundary="100 20 40 40" Clip="0 0 20 40"/>'
+    seen = await drawn(ofd([page()], seals=place, Seal=seal("某某公司", looks)), connect, sim, folders)
+    assert shade(seen, 110, 40) < 60
+    assert shade(seen, 130, 40) > 200
+
+
+@pytest.mark.anyio
+async def test_where_a_seal_cannot_be_drawn_its_frame_stands(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    data = ofd([page()], seals=STAMP.format(0, "100 20 40 40"), Seal=b"\x30\x84\xff\xff\xff\xff" * 9)
+    assert read(data)["notes"][0] == "seal on page 1, not verified: (no name)"
+    seen = await drawn(data, connect, sim, folders)
+    assert min(shade(seen, 100 + step / 4, 40) for step in range(-4, 5)) < 200
+
+
+def test_a_signature_without_a_seal_is_none() -> None:
+    assert read(ofd([page(text("Words", 6, 20))], seals="<ofd:Provider/>", Seal=b"0"))["notes"] == []
+
+
+@pytest.mark.anyio
+async def test_the_code_of_an_invoice_in_jbig2_is_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    code = Image.new("1", (64, 64))
+    code.paste(1, (0, 0, 32, 32))
+    media = '<ofd:MultiMedia ID="8"><ofd:MediaFile>code.jb2</ofd:MediaFile></ofd:MultiMedia>'
+    parts: dict[str, Any] = {"Res": media, "code.jb2": jbig2(code)}
+    data = ofd([page(picture(8))], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts)
+    assert [row[3] for row in read(data)["pages"]] == ["scanned"]
+    seen = await drawn(data, connect, sim, folders)
+    assert [shade(seen, x, y) > 128 for x, y in ((50, 30), (160, 30), (50, 110))] == [False, True, True]
+
+
+def jbig2(code: Image.Image) -> bytes:
+    """One page and one region in it, which is coded as faxes are: 1 is black."""
+    fax = TiffImagePlugin.ImageFileDirectory_v2()
+    fax[278] = code.height  # in one strip
+    packed = Image.open(io.BytesIO(save(code, "TIFF", compression="group4", tiffinfo=fax)))
+    assert isinstance(packed, TiffImagePlugin.TiffImageFile)
+    (offset,), (length,) = packed.tag_v2[273], packed.tag_v2[279]
+    assert packed.fp is not None
+    packed.fp.seek(offset)
+    size = struct.pack(">II", *code.size)
+    segments = (
+        (48, size + bytes(8) + b"\x00" + bytes(2)),
+        (38, size + bytes(8) + b"\x00" + b"\x01" + packed.fp.read(length)),
+        (49, b""),
+        (51, b""),
+    )
+    rows = (
+        struct.pack(">IBBBI", n, kind, 0, kind != 51, len(data)) + data
+        for n, (kind, data) in enumerate(segments)
+    )
+    return b"\x97JB2\r\n\x1a\n\x01\x00\x00\x00\x01" + b"".join(rows)
 
 
 def test_a_scanned_book_is_read_however_large_its_pictures_are_together() -> None:
