@@ -261,10 +261,10 @@ def write_body(
 
 
 def chance(temperature: float, *, compatible: bool) -> dict[str, Any]:
-    """How much chance there is in an answer, from 0 to 1."""
+    """How much chance there is in an answer: from 0 to 1 at the platform, to 2 at other engines."""
     if temperature < 0.005 and not compatible:
         return {"do_sample": False}  # the API's own way to say "none"; 0 is refused by some of its docs
-    return {"temperature": round(min(max(temperature, 0.0), 1.0), 2)}
+    return {"temperature": round(min(max(temperature, 0.0), 2.0 if compatible else 1.0), 2)}
 
 
 def template_switch(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:

@@ -175,7 +175,8 @@ async def _finished(
     frames = [f for c in clips for f in c.frames]
     first, last = clips[0], clips[-1]
     covered = f"{stamp(first.start)}–{stamp(last.end)}"
-    notes = [f"{len(frames)} frames of {covered} read, the video has {stamp(first.duration)}"]
+    count, length = len(frames), stamp(first.duration)
+    notes = [f"{count} frame{'s' if count > 1 else ''} of {covered} read, the video has {length}"]
     notes += [*(n for c in clips for n in c.notes), *origin(source)]
     moments: list[float] = []
     if task == "keyframes":

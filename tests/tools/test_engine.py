@@ -202,6 +202,12 @@ def forms(sim: Simulator) -> list[str | None]:
 # Thoughts
 
 
+async def test_an_engine_takes_more_chance_than_the_platform(connect: Connect, sim: Simulator) -> None:
+    async with connect(**at(sim)) as client:
+        await say(client, "chat", prompt="hi", temperature=1.7)
+    assert last(sim).body["temperature"] == 1.7
+
+
 async def test_the_template_is_told_whether_to_think(connect: Connect, sim: Simulator) -> None:
     async with connect(**at(sim)) as client:
         await say(client, "chat", prompt="Hello", thinking=True)
