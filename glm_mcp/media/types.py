@@ -95,6 +95,7 @@ class Picture:
     label: str = ""
     notes: tuple[str, ...] = ()
     page: int = 0  # of the document that it was rendered from
+    lacks: str = ""  # letters of that page for which no font is here
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,12 +206,14 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
     document = held.counted(await read_document(source))
-    pages = [p.number for p in document.pages if p.is_picture]
+    pages = [p for p in document.pages if p.is_picture]
     attached: list[Part] = [await as_text(document)]
-    for picture in await drawn(deps, source, pages, card) if pages else ():
-        attached += [Text(f"[{picture.label}]"), picture.part]
-    rest = unseen([p for p in document.pages if p.number not in pages])
-    return attached, [*document.notes, *rest, *origin(source)]
+    notes = [*document.notes]
+    for pictures in (await drawn(deps, source, pages, notes)).values():
+        for picture in pictures:
+            attached += [Text(f"[{picture.label}]"), picture.part]
+    rest = unseen([p for p in document.pages if p not in pages])
+    return attached, [*notes, *rest, *origin(source)]
 
 
 def _message(deps: Deps, position: int, raw: dict[str, Any]) -> Message:

@@ -20,9 +20,18 @@ from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
 from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels, unseen
 from glm_mcp.tools.map_reduce import combined, each, together
-from glm_mcp.tools.sources import Opened, drawn, fetched_all, is_web_address, leaving, opened, origin
+from glm_mcp.tools.sources import (
+    Opened,
+    drawn,
+    fetched_all,
+    is_web_address,
+    leaving,
+    opened,
+    origin,
+    text_beside,
+)
 from glm_mcp.tools.structured import unfenced
-from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
+from glm_mcp.tools.tasks import BESIDE, DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
 
@@ -215,9 +224,8 @@ async def _transcribed(
         return {}, []
     lang = language(beginning(document.pages), deps.settings)
     try:
-        pictures = await _rendered(deps, args, source, [p.number for p in pages])
-        words = Text(TRANSCRIBE[lang])
-        turns = [Message("user", (*(p.part for p in pictures[page.number]), words)) for page in pages]
+        pictures = await drawn(deps, source, pages, notes, model=args.model, password=args.password)
+        turns = [_to_transcribe(page, pictures[page.number], lang) for page in pages]
         questions = [Question((turn,), "vision", task="ocr") for turn in turns]
         answers = await each(deps, replace(args, json=None), questions)
     except GLMError as error:
@@ -231,18 +239,10 @@ async def _transcribed(
     return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
 
 
-async def _rendered(
-    deps: Deps, args: ReadArgs, source: Source, numbers: Sequence[int]
-) -> dict[int, list[Picture]]:
-    """The images of each page; a very long page has several."""
-    if not numbers:
-        return {}
-    deps.progress.say(f"rendering {len(numbers)} page{'s' * (len(numbers) > 1)} of {source.name}")
-    card = deps.glm.models("vision", args.model)[0]
-    pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
-    for picture in await drawn(deps, source, numbers, card, password=args.password):
-        pictures[picture.page].append(picture)
-    return pictures
+def _to_transcribe(page: Page, pictures: Sequence[Picture], lang: Lang) -> Message:
+    beside = text_beside(page, pictures)
+    said = [Text(BESIDE[lang].format(text=beside))] if beside else []
+    return Message("user", (*(p.part for p in pictures), *said, Text(TRANSCRIBE[lang])))
 
 
 async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str]) -> ToolResult:
@@ -274,10 +274,11 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
     alone: list[Page] = []
     for source, document in documents:
         shown = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.as_image)]
-        pictures = await _rendered(deps, args, source, [p.number for p in shown])
+        pictures = await drawn(deps, source, shown, notes, model=args.model, password=args.password)
         for page in document.pages:
             own = tuple(pictures.get(page.number, ()))
-            text = "" if own and (page.is_picture or args.mode == "vision") else page.text
+            instead = own and (page.is_picture or args.mode == "vision")
+            text = text_beside(page, own) if instead else page.text
             if not own and page.as_image and not text.strip():
                 text = UNSEEN[lang]
                 missing.append(page)

@@ -124,6 +124,10 @@ TRANSCRIBE: dict[Lang, str] = {
     "en": f"Transcribe this page to Markdown, word for word, in its own language: headings, lists, tables (HTML when cells are merged), formulas as LaTeX. Nothing else. {UNREADABLE['en']}",
     "zh": f"把这一页逐字转写为 Markdown，保留原文语言：标题、列表、表格（有合并单元格用 HTML）、公式用 LaTeX。不要添加其他内容。{UNREADABLE['zh']}",
 }
+BESIDE: dict[Lang, str] = {
+    "en": "The picture lacks letters whose font is missing. The file itself says:\n\n{text}",
+    "zh": "图片缺少部分文字，因为没有相应字体。文件自身的文字如下：\n\n{text}",
+}
 LAYOUT: dict[str, dict[Lang, str]] = {
     "json": {
         "en": 'Restore the document\'s layout as JSON: {"blocks": [{"type": "heading|paragraph|list|table|figure|formula", "level": 1, "text": "...", "rows": [[...]], "page": 1}]}, in reading order, nothing left out.',

@@ -35,6 +35,7 @@ from glm_mcp.media.documents.page.text_layer import (
     usual_letters,
     why_seen,
 )
+from glm_mcp.media.documents.page.undrawn import undrawn
 from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
@@ -286,14 +287,13 @@ def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) ->
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Pictures of the pages `params["numbers"]`, long side `SIDE`, each within `max_bytes` and `max_side`.
 
-    Hands back one row a picture (page, width, height, whole width, whole height, top, mime) and the bytes.
+    Hands back one row a picture (page, width, height, whole width, whole height, top, mime, letters lacked) and the bytes.
     Raises InvalidRequest, UnsupportedMedia.
     """
     name = params["name"]
     data, password, total = _open(file, params, name)
     wanted = [int(n) for n in params["numbers"]]
-    outside = [n for n in wanted if not 1 <= n <= total]
-    if outside:
+    if outside := [n for n in wanted if not 1 <= n <= total]:
         raise InvalidRequest(
             f"page {outside[0]} is out of range: {name} has {total} pages", "Ask for pages it has."
         )
@@ -303,11 +303,11 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
         for i in range(0, len(numbers), 8):  # eight bitmaps at once
             for shot in _shots(data, numbers[i : i + 8], password, dpi):
                 rows[shot.page_num] = pictures(shot, side, params["max_bytes"])
-    missing = [n for n in wanted if n not in rows]
-    if missing:
+    if missing := [n for n in wanted if n not in rows]:
         raise UnsupportedMedia(f"page {missing[0]} of {name} cannot be drawn", _BROKEN)
     flat = [pair for n in wanted for pair in rows[n]]
-    return {"rows": [row for row, _ in flat]}, [blob for _, blob in flat]
+    lacks = undrawn(data, password, wanted)
+    return {"rows": [[*row, lacks.get(row[0], "")] for row, _ in flat]}, [blob for _, blob in flat]
 
 
 def _resolutions(

@@ -90,7 +90,9 @@ async def render_pages(
     facts, blobs = await pdf_job(job, source, params)
     rows = facts["rows"]
     pictures: list[Picture] = []
-    for (number, width, height, whole_width, whole_height, top, mime), data in zip(rows, blobs, strict=True):
+    for (number, width, height, whole_width, whole_height, top, mime, lacks), data in zip(
+        rows, blobs, strict=True
+    ):
         tiles = [row for row in rows if row[0] == number]
         place = f" (part {1 + [r[5] for r in tiles].index(top)} of {len(tiles)})" if len(tiles) > 1 else ""
         pictures.append(
@@ -102,6 +104,7 @@ async def render_pages(
                 top=top,
                 label=f"{source.name} page {number}{place}",
                 page=number,
+                lacks=lacks,
             )
         )
     return pictures

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from glm_mcp.media.documents.fixed.boxes import font
-from glm_mcp.media.documents.fixed.letters import Letters
+from glm_mcp.media.documents.fixed.letters import Letters, utf16
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix
 from glm_mcp.media.documents.fixed.pictures import Made
 
@@ -30,11 +29,19 @@ _PLAIN = "".join(
     for first in (0, 100, 200)
 )
 _FONT = (
-    b"<</Type/Font/Subtype/Type0/BaseFont/SimSun/Encoding/Identity-H/ToUnicode 3 0 R/DescendantFonts["
-    b"<</Type/Font/Subtype/CIDFontType2/BaseFont/SimSun/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+    b"<</Type/Font/Subtype/Type0/BaseFont/SimSun/Encoding/%s/ToUnicode 3 0 R/DescendantFonts["
+    b"<</Type/Font/Subtype/CIDFontType2/BaseFont/SimSun/CIDSystemInfo<</Registry(Adobe)/Ordering(%s)/Supplement 0>>"
     b"/DW 1000/W[%s]/FontDescriptor<</Type/FontDescriptor/FontName/SimSun/Flags 4/FontBBox[0 -141 1000 859]"
     b"/ItalicAngle 0/Ascent 859/Descent -141/CapHeight 683/StemV 80%s>>%s>>]>>"
 )
+# Fonts of the machine, which are found by the list of letters that a font says to have: codes are letters (UTF-16) in each.
+_SEEN = {
+    "F": (b"Identity-H", b"Identity", b"0 255 500"),
+    "C": (b"UniGB-UTF16-H", b"GB1", b"1 95 500"),
+    "K": (b"UniKS-UTF16-H", b"Korea1", b"1 95 500"),
+}
+_HANGUL = (range(0x1100, 0x1200), range(0x3130, 0x3190), range(0xAC00, 0xD800))
+_CHINESE = range(0x2E80, 0xA000)
 
 
 @dataclass(slots=True)
@@ -60,28 +67,32 @@ class Sheet:
         widths: Sequence[float] = (),
     ) -> None:
         """Letters at their places, which `matrix` moves and turns; those of one line in one piece. `wide`: how much wider
-        than usual. `widths`: of each letter, in its size.
+        than usual. `widths`: of each letter, in its size. Rare letters, of two units of UTF-16, have two places and widths.
         """
         a, b, c, d, _, _ = (MM * v for v in matrix)
         step = size * wide
         if not letters or not step:
             return
-        units = memoryview(letters.encode("utf-16-le", "surrogatepass")).cast("H")
         narrow = _usual(letters, places, step) if self.letters else 0.5
-        ops = [f"BT /F {size:.3f} Tf {wide * 100:.0f} Tz"]
+        ops = [f"BT {wide * 100:.0f} Tz"]
         line: float | None = None
-        end = 0.0
-        for unit, (x, y), own in itertools.zip_longest(units, places, widths):
-            code, width = unit, em(unit, narrow)
+        before, end, at = "", 0.0, 0
+        for letter in letters:
+            (x, y), own = places[at], widths[at] if at < len(widths) else None
+            at += 2 if letter > "\uffff" else 1
+            code, width, font = utf16(letter), em(ord(letter), narrow), "F"
             if self.letters:
-                code, width = self.letters.code(unit, width if own is None else own)
-            if line != y or not end - 3 * step < x < end + 6 * step:
+                code, width = self.letters.code(letter, width if own is None else own)
+            elif (font := _font(letter)) != "F":
+                width = 0.5 if letter < "\x80" else 1.0
+            if (line, before) != (y, font) or not end - 3 * step < x < end + 6 * step:
                 moved = "{:.3f} {:.3f} Tm".format(*self._at(matrix, x, y))
-                ops.append(f"{'' if line is None else '>] TJ'} {a:.4f} {-b:.4f} {-c:.4f} {d:.4f} {moved} [<")
+                ops.append(f"{'' if line is None else '>] TJ'} /{font} {size:.3f} Tf")
+                ops.append(f" {a:.4f} {-b:.4f} {-c:.4f} {d:.4f} {moved} [<")
             elif abs(x - end) > 0.005 * step:
                 ops.append(f">{(end - x) / step * 1000:.0f}<")
-            ops.append(f"{code:04X}")
-            line, end = y, x + width * step
+            ops.append(code)
+            line, before, end = y, font, x + width * step
         self._add("".join([*ops, ">] TJ ET"]))
 
     def path(self, steps: Iterable[Step], matrix: Matrix, width: float, paint: tuple[str, str]) -> None:
@@ -132,6 +143,13 @@ def em(code: int, narrow: float = 0.5) -> float:
     return narrow if code < 0x100 else 1.0
 
 
+def _font(letter: str) -> str:
+    """Which of the machine's fonts has a letter to be seen; of rarer ones it is then known that they are not drawn."""
+    if any(ord(letter) in letters for letters in _HANGUL):
+        return "K"
+    return "C" if letter > "\uffff" or ord(letter) in _CHINESE or letter.encode("gbk", "ignore") else "F"
+
+
 def _usual(letters: str, places: Sequence[tuple[float, float]], step: float) -> float:
     """The width that most narrow letters have, so that they stand in words."""
     steps = [
@@ -148,15 +166,15 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
     letters = sheets[0].letters
     bodies: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
     bodies.append(_stream(b"", _MAP.format(letters.pairs() if letters else _PLAIN).encode()))
-    bodies.append(
-        _FONT
-        % (
-            (letters.widths(), b"/FontFile2 5 0 R", b"/CIDToGIDMap 6 0 R")
-            if letters
-            else (b"0 255 500", b"", b"")
-        )
-    )
-    bodies += [_stream(b"", font()), _stream(b"", letters.glyphs())] if letters else []
+    fonts = {name: len(bodies) + n for n, name in enumerate(_SEEN, 1)}
+    if letters:
+        fonts = {"F": 4}
+        drawn = b"/FontFile2 5 0 R", b"/CIDToGIDMap 6 0 R"
+        bodies.append(_FONT % (b"Identity-H", b"Identity", letters.widths(), *drawn))
+        bodies += [_stream(b"", font()), _stream(b"", letters.glyphs())]
+    else:
+        bodies += [_FONT % (*says, b"", b"") for says in _SEEN.values()]
+    named = b"".join(b"/%s %d 0 R" % (name.encode(), number) for name, number in fonts.items())
     pages: list[int] = []
     for sheet in sheets:
         names = b""
@@ -168,8 +186,8 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
         box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
         bodies.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources"
-            b"<</Font<</F 4 0 R>>/ExtGState<</Ink<</BM/Multiply>>>>/XObject<<%s>>>>>>"
-            % (box, len(bodies), names)
+            b"<</Font<<%s>>/ExtGState<</Ink<</BM/Multiply>>>>/XObject<<%s>>>>>>"
+            % (box, len(bodies), named, names)
         )
         pages.append(len(bodies))
     bodies[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), b" ".join(b"%d 0 R" % n for n in pages))

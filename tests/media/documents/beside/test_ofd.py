@@ -17,9 +17,11 @@ from support.formats import one_picture
 from support.jobs import document_job
 from support.made_documents import ofd, seal, zipped
 from support.pictures import grain, save
-from support.toolkit import say
+from support.toolkit import last, say
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.fonts import font_files, system_folders
+from glm_mcp.media.glyphs import cover, visible
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
 
@@ -280,3 +282,34 @@ def test_drawings_that_hold_themselves_many_times_are_refused() -> None:
 def test_a_page_without_text_is_said_to_be_empty_beside_the_title() -> None:
     unknown = page(f"<ofd:Strange>{text('words', 6, 20)}</ofd:Strange>")
     assert [row[2] for row in read(ofd([unknown]))["pages"]] == ["(empty)\n\n[title: Receipt]"]
+
+
+@pytest.mark.anyio
+async def test_what_no_font_here_has_goes_along_as_text_and_is_said(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    rare = "\U00013000 and \U00010380"  # Egyptian and Ugaritic, of two units of UTF-16 each
+    assert read(ofd([page(text(rare, 10, 10))]))["pages"][0][2].startswith(rare)
+    (folders.cwd / "a.ofd").write_bytes(ofd([page(text(rare, 10, 10))]))
+    async with connect() as client:
+        for arguments in ({"prompt": "What?"}, {}):
+            said = await say(client, "read_document", documents="a.ofd", mode="vision", **arguments)
+            assert "no font on this computer has \U00010380\U00013000" in said
+            assert "\U00013000 and \U00010380" in str(last(sim).body["messages"][-1]["content"])
+
+
+@pytest.mark.anyio
+async def test_letters_are_seen_in_fonts_of_this_machine(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    words = "中文 한글 Ж é"
+    if missing := cover(visible(words), font_files(system_folders()))[1]:
+        pytest.skip(f"no font here has {''.join(missing)}")
+    (folders.cwd / "a.ofd").write_bytes(ofd([page(text(words, 10, 10, size=20))]))
+    async with connect() as client:
+        said = await say(client, "read_document", documents="a.ofd", mode="vision", prompt="What?")
+    assert "no font" not in said
+    seen = one_picture(sim).image.convert("L")
+    for left in (10, 30, 60, 80, 110, 140):  # where each letter begins, in millimetres
+        square = tuple(mm * seen.width // 210 for mm in (left, 10, left + 10, 32))
+        assert min(seen.crop((square[0], square[1], square[2], square[3])).tobytes()) < 130
