@@ -68,7 +68,7 @@ def _drawn(
     elements = list(tree.iter()) if tree is not None else []
     sheets: list[Sheet] = []
     notes: list[str] = []
-    sealed: dict[str, list[str]] = {}
+    sealed: dict[str, set[int]] = {}  # the pages of each, 0 for none that there is
     for root, signatures in _documents(elements).items():
         before = len(sheets)
         drawer = Drawer(archive, root, name, letters, [number - before for number in seen])
@@ -77,7 +77,7 @@ def _drawn(
         for stamp in stamps(root, signatures, drawer.tree, drawer.content):
             at = drawer.numbers.get(stamp.page)
             number = before + (at or 0)
-            sealed.setdefault(stamp.seal.name, []).append(str(number) if at else "?")
+            sealed.setdefault(stamp.seal.name, set()).add(number if at else 0)
             if look and at and number in seen:
                 sheets[number - 1].stamp(look(stamp.seal.picture), stamp.box, stamp.clip)
     if not sheets:
@@ -86,7 +86,8 @@ def _drawn(
             f"{name} is encrypted" if locked else f"{name} is damaged: it names no pages", _SAVE
         )
     for whose, pages in sealed.items():
-        places = [*pages[:_SHOWN], "…"] if len(pages) > _SHOWN else pages
+        places = [str(number or "?") for number in sorted(pages)]
+        places[_SHOWN:] = ["…"] * (len(places) > _SHOWN)
         notes.append(f"seal on page {', '.join(places)}, not verified: {whose or '(no name)'}")
     return Drawn(sheets, notes, dublin_core(elements, _WORDS))
 

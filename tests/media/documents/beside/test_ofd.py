@@ -161,7 +161,7 @@ async def test_a_seal_is_named_and_drawn_over_what_it_stands_on(
         seals=places,
         Seal=seal("某某公司", looks),
     )
-    assert read(data)["notes"][:1] == ["seal on page 2, ?, not verified: 某某公司"]
+    assert read(data)["notes"][:1] == ["seal on page ?, 2, not verified: 某某公司"]
     seen = await drawn(data, connect, sim, folders, "2")
     top = 25 if kind == "a picture" else 20 + 40 * 17 / 140
     assert min(shade(seen, 120, top + step / 4) for step in range(-4, 5)) < 130  # the seal
