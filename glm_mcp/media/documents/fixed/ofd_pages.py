@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
@@ -46,6 +47,7 @@ class Drawer:
         self._parts = {part.lower(): part for part in archive.namelist()}
         self._units: dict[str, ET.Element] = {}
         self._pictures: dict[str, str] = {}
+        self._styles: dict[str, ET.Element] = {}
         self._made: dict[str, Made | None] = {}
         self._drawn = self._composed = 0
         self.left_out, self.watermarks = LeftOut(), dict[str, None]()
@@ -124,6 +126,7 @@ class Drawer:
             return
         folder = posixpath.join(posixpath.dirname(path), attribute(tree, "BaseLoc"), "x")
         self._units |= {attribute(e, "ID"): e for e in _all(tree, "CompositeGraphicUnit")}
+        self._styles |= {attribute(e, "ID"): e for e in _all(tree, "DrawParam")}
         for media in _all(tree, "MultiMedia"):
             for e in _all(media, "MediaFile"):
                 self._pictures[attribute(media, "ID")] = self._path(folder, e.text or "")
@@ -147,9 +150,9 @@ class Drawer:
         before = sheet.size
         match local(e):
             case "TextObject":
-                _text(sheet, e, _matrix(e, outer), read=bool(self._letters))
+                _text(sheet, e, _matrix(e, outer), self._colours(e), read=bool(self._letters))
             case "PathObject":
-                _path(sheet, e, _matrix(e, outer))
+                _path(sheet, e, _matrix(e, outer), self._colours(e))
             case "ImageObject":
                 self._picture(sheet, e, _matrix(e, outer))
             case "CompositeObject" if depth < _DEPTH:
@@ -162,6 +165,20 @@ class Drawer:
         self._drawn += sheet.size - before if depth == 0 else 0
         if max(self._drawn, sheet.size) > _DRAWN or self._composed > _COMPOSED:
             raise MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
+
+    def _colours(self, e: ET.Element) -> dict[str, str]:
+        """What an object says of itself, or else its style, or else the style on which that rests."""
+        found: dict[str, str] = {}
+        style: ET.Element | None = e
+        for _ in range(_DEPTH):
+            if style is None:
+                break
+            named = {
+                local(c): attribute(c, "Value") for c in style if local(c) in ("FillColor", "StrokeColor")
+            }
+            found = named | found
+            style = self._styles.get(attribute(style, "DrawParam") or attribute(style, "Relative"))
+        return found
 
     def _picture(self, sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
         path = self._pictures.get(attribute(e, "ResourceID"), "")
@@ -178,9 +195,10 @@ class Drawer:
             sheet.picture(made, matrix)
 
 
-def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:
+def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str], *, read: bool) -> None:
     size = number(attribute(e, "Size"))
     wide = number(attribute(e, "HScale")) or 1.0
+    colour = _colour(colours.get("FillColor", ""), "g rg k")
     x = y = 0.0
     for code in (c for c in e if local(c) == "TextCode"):
         letters = code.text or ""
@@ -197,10 +215,10 @@ def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, *, read: bool) -> None:
             # One below the other, as beside a table's rows: a word only if they stand in one line.
             wide, (left, top) = 1 / len(places), places[0]
             places = [(left + n * size * wide, top) for n in range(len(places))]
-        sheet.text(letters, places, matrix, size, wide)
+        sheet.text(letters, places, matrix, size, wide, colour=colour)
 
 
-def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
+def _path(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str]) -> None:
     data = "".join(c.text or "" for c in e if local(c) == "AbbreviatedData").split()
     steps: list[Step] = []
     count, operator = 0, ""
@@ -214,7 +232,6 @@ def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
         if operator and len(numbers) == count:
             steps.append((operator, numbers if operator == "c" else numbers[-2:]))
             numbers, operator = [], operator if count else ""
-    colours = {local(c): attribute(c, "Value") for c in e if local(c) in ("FillColor", "StrokeColor")}
     # What is filled without a colour of its own may be as light as paper, and would hide text.
     fill = attribute(e, "Fill") == "true" and _colour(colours.get("FillColor", ""), "g rg k")
     line = attribute(e, "Stroke") != "false" and (_colour(colours.get("StrokeColor", ""), "G RG K") or "0 G")
@@ -225,11 +242,15 @@ def _path(sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
 
 
 def _colour(value: str, operators: str) -> str:
-    parts = value.split()
+    """As a PDF sets it; "" for what is none. A part is a number up to 255, or "#FF"."""
+    said = [_hex(part[1:]) if part.startswith("#") else number(part) for part in value.split()]
+    parts = [min(max(part / 255, 0), 1) for part in said]
     operator = dict(zip((1, 3, 4), operators.split(), strict=True)).get(len(parts))
-    return (
-        " ".join(f"{min(number(part) / 255, 1):.3f}" for part in parts) + f" {operator}" if operator else ""
-    )
+    return " ".join(f"{part:.3f}" for part in parts) + f" {operator}" if operator else ""
+
+
+def _hex(digits: str) -> float:
+    return int(digits, 16) if re.fullmatch("[0-9a-fA-F]{1,2}", digits) else 0.0
 
 
 def _steps(said: str) -> Iterator[float]:

@@ -65,16 +65,17 @@ class Sheet:
         size: float,
         wide: float = 1.0,
         widths: Sequence[float] = (),
+        colour: str = "",
     ) -> None:
         """Letters at their places, which `matrix` moves and turns; those of one line in one piece. `wide`: how much wider
-        than usual. `widths`: of each letter, in its size. Rare letters, of two units of UTF-16, have two places and widths.
+        than usual. `widths`: of each letter, in its size. `colour`: what sets it, where they are to be seen. Rare letters, of two units of UTF-16, have two places and widths.
         """
         a, b, c, d, _, _ = (MM * v for v in matrix)
         step = size * wide
         if not letters or not step:
             return
         narrow = _usual(letters, places, step) if self.letters else 0.5
-        ops = [f"BT {wide * 100:.0f} Tz"]
+        ops = [f"BT {wide * 100:.0f} Tz {(not self.letters and colour) or '0 g'}"]
         line: float | None = None
         before, end, at = "", 0.0, 0
         for letter in letters:

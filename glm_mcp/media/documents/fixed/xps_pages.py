@@ -117,8 +117,10 @@ class _Page:
             letters, x = letters[::-1], x - sum(widths) * size
             widths.reverse()
         places = [(x + before * size, y) for before in itertools.accumulate(widths, initial=0)][:-1]
+        fill = self._brush(e, "Fill")
         if letters.strip():
-            self._sheet.text(letters, places, matrix, size, widths=widths)
+            colour = f"{fill} rg" if fill and isinstance(fill, str) else ""
+            self._sheet.text(letters, places, matrix, size, widths=widths, colour=colour)
 
     def _path(self, e: ET.Element, matrix: Matrix) -> None:
         fill, line = self._brush(e, "Fill"), self._brush(e, "Stroke")
@@ -138,7 +140,7 @@ class _Page:
         if named := _STATIC.fullmatch(said.strip()):
             brushes = [self._named[named[1]]] if named[1] in self._named else []
         else:
-            brushes = [brush for child in e if local(child) == f"Path.{what}" for brush in child]
+            brushes = [brush for child in e if local(child).endswith(f".{what}") for brush in child]
         for brush in brushes:
             if local(brush) == "ImageBrush":
                 return brush

@@ -299,6 +299,26 @@ async def test_what_no_font_here_has_goes_along_as_text_and_is_said(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("where", ["object", "style", "style of the style"])
+async def test_text_is_seen_in_its_colour(
+    where: str, connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    colour = '<ofd:FillColor Value="#ee 32 0"/>'
+    own = colour if where == "object" else ""
+    letters = text("HHHH", 10, 10, size=40).replace("<ofd:TextCode", f"{own}<ofd:TextCode")
+    letters = letters.replace("<ofd:TextObject", '<ofd:TextObject DrawParam="5"')
+    style = f'<ofd:DrawParam ID="5" Relative="6">{colour if where == "style" else ""}</ofd:DrawParam>'
+    parts = {"Res": f'{style}<ofd:DrawParam ID="6">{"" if where == "object" else colour}</ofd:DrawParam>'}
+    data = ofd([page(letters)], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", **parts)
+    (folders.cwd / "a.ofd").write_bytes(data)
+    async with connect() as client:
+        await say(client, "read_document", documents="a.ofd", mode="vision", prompt="What?")
+    colours = one_picture(sim).image.convert("RGB").getcolors(1 << 20)
+    assert colours is not None
+    assert sorted(colours)[-2][1] == (238, 32, 0)
+
+
+@pytest.mark.anyio
 async def test_letters_are_seen_in_fonts_of_this_machine(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

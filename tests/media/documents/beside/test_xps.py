@@ -132,6 +132,23 @@ def test_letters_are_seen_where_the_file_puts_them() -> None:
     assert ink[2] - ink[0] == pytest.approx(600, abs=10)
 
 
+@pytest.mark.parametrize("where", ["attribute", "brush"])
+def test_letters_are_seen_in_their_colour(where: str) -> None:
+    if where == "attribute":
+        letters = glyphs("HHHH", 10, 500, more='Fill="#FF0000EE"').replace('Size="10"', 'Size="200"')
+    else:
+        brush = '<Glyphs.Fill><SolidColorBrush Color="#0000EE"/></Glyphs.Fill>'
+        letters = (
+            glyphs("HHHH", 10, 500).replace('Size="10"', 'Size="200"').replace("/>", f">{brush}</Glyphs>", 1)
+        )
+    (seen,) = render_job(
+        io.BytesIO(xps([letters])), {"name": "a", "numbers": [1], "max_side": 1056, "max_bytes": 200_000}
+    )[1]
+    colours = Image.open(io.BytesIO(seen)).convert("RGB").getcolors(1 << 20)
+    assert colours is not None
+    assert sorted(colours)[-2][1] == (0, 0, 238)
+
+
 def test_a_file_without_its_pages_is_an_error_with_a_mend() -> None:
     for parts in ({"a.fdseq": "<x/>"}, {"a.fdseq": "<x"}):
         with pytest.raises(UnsupportedMedia, match="is damaged"):
