@@ -74,12 +74,15 @@ def _drawn(
         drawer = Drawer(archive, root, name, letters, [number - before for number in seen])
         sheets += drawer.sheets
         notes += drawer.notes()
-        for stamp in stamps(root, signatures, drawer.tree, drawer.content):
-            at = drawer.numbers.get(stamp.page)
-            number = before + (at or 0)
-            sealed.setdefault(stamp.seal.name, set()).add(number if at else 0)
-            if look and at and number in seen:
-                sheets[number - 1].stamp(look(stamp.seal.picture), stamp.box, stamp.clip)
+        try:
+            for stamp in stamps(root, signatures, drawer.tree, drawer.content):
+                at = drawer.numbers.get(stamp.page)
+                number = before + (at or 0)
+                sealed.setdefault(stamp.seal.name, set()).add(number if at else 0)
+                if look and at and number in seen:
+                    sheets[number - 1].stamp(look(stamp.seal.picture), stamp.box, stamp.clip)
+        except (UnsupportedMedia, MediaTooLarge):  # the document is worth having without them
+            notes.append("its seals cannot be read")
     if not sheets:
         locked = any(part.lower().endswith("encryptions.xml") for part in parts)
         raise UnsupportedMedia(

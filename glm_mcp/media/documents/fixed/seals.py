@@ -14,7 +14,7 @@ from glm_mcp.media.documents.zip_xml import attribute, local
 Tree = Callable[[str, str], tuple[str, ET.Element | None]]
 Bytes = Callable[[str, str], bytes]
 
-_SEALS = 200  # of one document
+_STAMPS = 500  # of one document
 _DEPTH = 8  # of a seal's data
 _PARTS = 10_000  # that are looked at in them
 _NAME = 100
@@ -38,13 +38,20 @@ class Stamp(NamedTuple):
 
 
 def stamps(root: str, place: str, tree: Tree, content: Bytes) -> Iterator[Stamp]:
-    """`place`: of the list of signatures, as the part `root` names it. A signature without a seal is none."""
+    """`place`: of the list of signatures, as the part `root` names it. A signature without a seal is none.
+
+    Raises UnsupportedMedia, MediaTooLarge.
+    """
+    return itertools.islice(_stamps(root, place, tree, content), _STAMPS)
+
+
+def _stamps(root: str, place: str, tree: Tree, content: Bytes) -> Iterator[Stamp]:
     base, listed = tree(root, place)
     signatures = [e for e in (listed.iter() if listed is not None else ()) if local(e) == "Signature"]
-    for signature in signatures[:_SEALS]:
+    for signature in signatures[:_STAMPS]:
         path, said = tree(base, attribute(signature, "BaseLoc"))
         elements = list(said.iter()) if said is not None else []
-        found = [e for e in elements if local(e) == "StampAnnot"][:_SEALS]
+        found = [e for e in elements if local(e) == "StampAnnot"]
         places = [e.text or "" for e in elements if local(e) in ("SignedValue", "BaseLoc")]
         seal = next(filter(None, (seal_in(content(path, p)) for p in places if found)), Seal("", b""))
         for e in found:

@@ -177,12 +177,15 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
         bodies += [_FONT % (*says, b"", b"") for says in _SEEN.values()]
     named = b"".join(b"/%s %d 0 R" % (name.encode(), number) for name, number in fonts.items())
     pages: list[int] = []
+    placed: dict[int, int] = {}  # pictures, which may stand in many places
     for sheet in sheets:
         names = b""
         for n, made in enumerate(sheet.pictures):
-            says = b"/Type/XObject/Subtype/Image/Width %d/Height %d%s" % (*made.pixels, made.says)
-            bodies.append(b"<<%s/Length %d>>stream\n%s\nendstream" % (says, len(made.data), made.data))
-            names += b"/P%d %d 0 R" % (n, len(bodies))
+            if id(made) not in placed:
+                says = b"/Type/XObject/Subtype/Image/Width %d/Height %d%s" % (*made.pixels, made.says)
+                bodies.append(b"<<%s/Length %d>>stream\n%s\nendstream" % (says, len(made.data), made.data))
+                placed[id(made)] = len(bodies)
+            names += b"/P%d %d 0 R" % (n, placed[id(made)])
         bodies.append(_stream(b"", "\n".join(sheet.ops).encode()))
         box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
         bodies.append(

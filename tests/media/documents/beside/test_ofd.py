@@ -191,6 +191,12 @@ async def test_where_a_seal_cannot_be_drawn_its_frame_stands(
     assert min(shade(seen, 100 + step / 4, 40) for step in range(-4, 5)) < 200
 
 
+def test_where_what_seals_is_damaged_the_document_is_read() -> None:
+    facts = read(ofd([page(text("Words", 6, 20))], seals="<ofd:StampAnnot", Seal=b"0"))
+    assert facts["pages"][0][2].startswith("Words")
+    assert facts["notes"] == ["its seals cannot be read"]
+
+
 def test_a_signature_without_a_seal_is_none() -> None:
     assert read(ofd([page(text("Words", 6, 20))], seals="<ofd:Provider/>", Seal=b"0"))["notes"] == []
 
