@@ -72,7 +72,8 @@ def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
 
 
 # An unfinished script or style reaches to the end; without that, many of them would be searched for over and over.
-_MARKUP = r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>"
+_MARKUP = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE)
+_KEYS = re.compile(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+")
 _LOOKED_AT = 8_000  # characters; the reason stands at the start
 ID_CHARS = 80  # of a request id; the service's have some 30
 
@@ -81,10 +82,10 @@ def clean(text: object, limit: int = 300) -> str:
     """One line of printable text from whatever a service sent: markup, control characters and key-like words removed."""
     # Keys first: a cut would leave the half of one, which nothing knows any more.
     known = without_secrets(str(text)[: 2 * _LOOKED_AT])[:_LOOKED_AT]
-    plain = re.sub(_MARKUP, " ", known, flags=re.DOTALL | re.IGNORECASE)
-    plain = re.sub(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+", "[key]", plain)
-    plain = "".join(c if c.isprintable() else " " for c in _without_hidden(plain))
-    plain = re.sub(r"\s+", " ", plain).strip()
+    plain = _without_hidden(_KEYS.sub("[key]", _MARKUP.sub(" ", known)))
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else " " for c in plain)
+    plain = " ".join(plain.split())
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
