@@ -378,6 +378,41 @@ async def test_a_file_is_read_by_its_open_handle(tmp_path: Path) -> None:
         assert (await read_document(opened_once)).pages[0].text == "from the disk"
 
 
+def test_a_text_on_a_slide_keeps_its_line_breaks_its_indentation_and_its_columns() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[1])
+    slide.placeholders[1].text = "Look at\vthis  list\nNext"
+    for words in ("def f(x):\n    if x:\n\treturn x\xa0", "  T1\t\tT2\n  go", "One  two\nThree"):
+        slide.shapes.add_textbox(0, 0, 100, 100).text_frame.text = words
+    out = io.BytesIO()
+    deck.save(out)
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.pptx"})
+    code = "def f(x):\n    if x:\n    return x"
+    assert (
+        facts["pages"][0][2]
+        == f"- Look at\n  this list\n- Next\n\n{code}\n\nT1\t\tT2\n\ngo\n\nOne two\n\nThree"
+    )
+
+
+def test_a_number_of_a_slide_that_is_no_placeholder_is_left_out_and_within_words_it_is_counted() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    notes = slide.notes_slide
+    for shapes, words in ((slide.shapes, ""), (slide.shapes, "Page "), (notes.shapes, "")):
+        box = slide.shapes.add_textbox(0, 0, 100, 100)
+        paragraph = box.text_frame.paragraphs[0]
+        paragraph.add_run().text = words
+        shown = paragraph.add_run()
+        shown.text = "<number>"
+        shown._r.tag = shown._r.tag.removesuffix("}r") + "}fld"  # noqa: SLF001 - the library makes no fields
+        shown._r.set("type", "slidenum")  # noqa: SLF001 - as above
+        shapes._spTree.append(box._element)  # noqa: SLF001 - the library adds to slides alone
+    out = io.BytesIO()
+    deck.save(out)
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.pptx"})
+    assert facts["pages"][0][2] == "Page 1"
+
+
 def test_words_behind_the_slides_and_tables_among_the_notes_are_read_once() -> None:
     deck = pptx.Presentation()
     one, two = (deck.slides.add_slide(deck.slide_layouts[6]) for _ in range(2))
