@@ -193,6 +193,19 @@ async def test_a_very_wide_sheet_and_a_stray_far_cell_are_read() -> None:
     assert "lonely" in lonely.text
 
 
+async def test_rows_of_a_sheet_that_is_a_grid_for_a_drawing_end_with_their_last_word() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet("Screens")
+    for row, column, words in ((0, 1, "Home"), (2, 0, "Go"), (11, 19, "End")):
+        sheet.write(row, column, words)
+    book.close()
+    (page,) = (await opened("w.xlsx", out.getvalue())).pages
+    head, rule, *rows = page.text.split("\n")
+    assert (head.count("|"), rule) == (21, "|" + " --- |" * 20)
+    assert rows == ["|  |", "| Go |", *["|  |"] * 8, "|" + "  |" * 19 + " End |"]
+
+
 async def test_an_ods_is_read_as_a_workbook() -> None:
     cell = '<table:table-cell office:value-type="{}" {}><text:p>{}</text:p></table:table-cell>'
     row = (
