@@ -88,6 +88,13 @@ def cell(value: str) -> str:
     return "<br>".join(value.split("\n")) if "\n" in value else value
 
 
+def fenced(text: str, language: str = "") -> str:
+    """A code block whose fence is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
+
+
 def flat(rows: Iterable[Sequence[str]]) -> str:
     """A table within a cell, in one line: its cells apart by semicolons, its rows by slashes."""
     lines = (" ; ".join(" ".join(value.split()) for value in row if value.strip()) for row in rows)
