@@ -59,5 +59,12 @@ def test_what_is_no_program_is_text(body: str) -> None:
     assert "```" not in text(docx(body))
 
 
+def test_a_program_in_a_cell_keeps_its_indentation_there() -> None:
+    cells = f"<w:tc>{''.join(map(line, CODE[:2]))}</w:tc><w:tc>{para('says')}</w:tc>"
+    assert text(docx(f"<w:tbl><w:tr>{cells}</w:tr></w:tbl>")).startswith("| if x:<br>    go(x) | says |")
+    framed = text(docx(f"<w:tbl><w:tr><w:tc>{''.join(map(line, CODE))}</w:tc></w:tr></w:tbl>"))
+    assert framed == "```\nif x:\n    go(x)\n  \t# done\n```"
+
+
 def test_a_document_that_is_all_in_such_a_font_is_text() -> None:
     assert "```" not in text(docx("".join(map(line, CODE)), styles("Courier New", usual=True)))

@@ -187,7 +187,8 @@ class _Cell:
 
     @property
     def text(self) -> str:
-        return "\n".join(block.text for block in self.blocks)
+        lines = [block.code for block in self.blocks]
+        return "\n".join(lines if all(lines) and is_listing(lines) else [block.text for block in self.blocks])
 
 
 def _grid(rows: list[list[_Cell]], *, repeat: bool = True) -> list[list[str]]:
