@@ -395,6 +395,9 @@ def test_a_text_on_a_slide_keeps_its_line_breaks_its_indentation_and_its_columns
     deck = pptx.Presentation()
     slide = deck.slides.add_slide(deck.slide_layouts[1])
     slide.placeholders[1].text = "Look at\vthis  list\nNext"
+    deep = slide.placeholders[1].text_frame.add_paragraph()
+    deep.text = "Deep"
+    deep._p.get_or_add_pPr().set("lvl", "999999999")  # noqa: SLF001 - no program goes below level 8
     for words in ("def f(x):\n    if x:\n\treturn x\xa0", "  T1\t\tT2\n  go", "One  two\nThree"):
         slide.shapes.add_textbox(0, 0, 100, 100).text_frame.text = words
     out = io.BytesIO()
@@ -403,7 +406,7 @@ def test_a_text_on_a_slide_keeps_its_line_breaks_its_indentation_and_its_columns
     code = "def f(x):\n    if x:\n    return x"
     assert (
         facts["pages"][0][2]
-        == f"- Look at\n  this list\n- Next\n\n{code}\n\nT1\t\tT2\n\ngo\n\nOne two\n\nThree"
+        == f"- Look at\n  this list\n- Next\n{' ' * 16}- Deep\n\n{code}\n\nT1\t\tT2\n\ngo\n\nOne two\n\nThree"
     )
 
 

@@ -13,7 +13,8 @@ from glm_mcp.media.documents.word.written_numbers import written
 
 _LABEL = "data-label"
 _TYPES = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
-_STYLE = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b(lower|upper)-(alpha|latin|roman)", re.IGNORECASE)
+_STYLE = re.compile(r"list-style(?:-type)?\s*:[^;]{0,40}?\b(lower|upper)-(alpha|latin|roman)", re.IGNORECASE)
+_STYLE_CHARS = 1_000  # of one element
 _COUNT = re.compile(r"\s*([+-]?\d{1,9})")
 _AROUND_PARTS = ("div", "li", "td", "th", "dt", "dd", "figcaption")
 _CODE = ("pre", "code", "samp", "kbd")
@@ -48,7 +49,7 @@ def _count(value: Any, usual: int) -> int:
 
 
 def _form(element: Any, usual: str) -> str:
-    style = _STYLE.search(str(element.get("style") or ""))
+    style = _STYLE.search(str(element.get("style") or "")[:_STYLE_CHARS])
     if style:
         return f"{style[1].lower()}{'Roman' if style[2].lower() == 'roman' else 'Letter'}"
     return _TYPES.get(str(element.get("type") or ""), usual)
@@ -65,9 +66,9 @@ def _part_spans(soup: Any) -> None:
         if any(part.name != "span" for part in parts) or any(p.name in _CODE for p in block.parents):
             continue
         words = [part.get_text() for part in parts]
-        for part, before, after in zip(parts[1:], words, words[1:], strict=False):
+        for earlier, before, after in zip(parts, words, words[1:], strict=False):
             if _is_word(before) and _is_word(after) and not any(map(str.isspace, (before[-1], after[0]))):
-                part.insert_before(" ")
+                earlier.append(" ")
 
 
 def _is_word(text: str) -> bool:
